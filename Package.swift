@@ -59,7 +59,9 @@ let package = Package(
         executable("cluster-agent", ["ClusterAgent"]),
         executable("node-agent", ["NodeAgent"]),
         // Only tests use it.
-        library("Simulation", ["NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform"]),
+        library(
+            "Simulation",
+            ["NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform"]),
         tests("PlatformTests", ["Platform"]),
         tests("HTTPServerTests", ["HTTPServer", "Platform"]),
         tests("HTTPClientTests", ["HTTPClient", "HTTPServer", "Platform"]),
@@ -71,7 +73,10 @@ let package = Package(
         tests("NodeAgentTests", ["NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
         tests(
             "SimulationTests",
-            ["Simulation", "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform"]),
+            [
+                "Simulation", "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer",
+                "Platform",
+            ]),
         tests("AcceptanceTests", ["ClusterAgent", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
         tests("IntegrationTests", ["Kubernetes", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
         tests("RepositoryTests", []),

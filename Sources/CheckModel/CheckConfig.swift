@@ -1,0 +1,83 @@
+/// Where a config comes from: the source object, the check, and its index there. It survives edits.
+package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The source object, such as `kube_service://shop/web` or `file:/etc/conf.d/http_check.json`.
+    package let source: String
+    /// The check's name.
+    package let check: String
+    /// The position among the configs of this check in this source, from 0.
+    package let index: Int
+
+    /// The key of the `index`th config of `check` in `source`.
+    package init(source: String, check: String, index: Int) {
+        self.source = source
+        self.check = check
+        self.index = index
+    }
+
+    /// Orders by source, check, index.
+    package static func < (left: ConfigKey, right: ConfigKey) -> Bool {
+        (left.source, left.check, left.index) < (right.source, right.check, right.index)
+    }
+
+    /// `source#check#index`.
+    package var description: String {
+        "\(source)#\(check)#\(index)"
+    }
+}
+
+/// One check's configuration as its author wrote it, variables resolved, not yet patched for dispatch.
+///
+/// Fields are those of the protocol's config object; `instances` and the others that travel as base64 are kept as lossless JSON.
+package struct CheckConfig: Hashable, Sendable {
+    /// Where it comes from.
+    package var key: ConfigKey
+    /// `check_name`: the integration to run.
+    package var checkName: String
+    /// `instances`: one JSON object each.
+    package var instances: [JSON]
+    /// `init_config`; nil travels as null.
+    package var initConfig: JSON?
+    /// `metric_config`; nil travels as null.
+    package var metricConfig: JSON?
+    /// `logs`; nil travels as null.
+    package var logs: JSON?
+    /// `ad_identifiers`; empty travels as null.
+    package var adIdentifiers: [String]
+    /// `provider`, such as `kubernetes-services` or `file`.
+    package var provider: String
+    /// `service_id`, such as `kube_service://shop/web`; empty for files.
+    package var serviceID: String
+    /// `cluster_check`: whether the cluster-agent dispatches it.
+    package var clusterCheck: Bool
+    /// `node_name`: set only for endpoints checks that are pinned to a node.
+    package var nodeName: String
+    /// `source`: for people.
+    package var source: String
+    /// `ignore_autodiscovery_tags`.
+    package var ignoreAutodiscoveryTags: Bool
+    /// `check_tag_cardinality`: empty, `low`, `orchestrator` or `high`.
+    package var checkTagCardinality: String
+
+    /// A config of `checkName`; everything not given is empty, and it is a cluster check.
+    package init(
+        key: ConfigKey, checkName: String, instances: [JSON] = [], initConfig: JSON? = nil, metricConfig: JSON? = nil,
+        logs: JSON? = nil, adIdentifiers: [String] = [], provider: String = "", serviceID: String = "",
+        clusterCheck: Bool = true, nodeName: String = "", source: String = "", ignoreAutodiscoveryTags: Bool = false,
+        checkTagCardinality: String = ""
+    ) {
+        self.key = key
+        self.checkName = checkName
+        self.instances = instances
+        self.initConfig = initConfig
+        self.metricConfig = metricConfig
+        self.logs = logs
+        self.adIdentifiers = adIdentifiers
+        self.provider = provider
+        self.serviceID = serviceID
+        self.clusterCheck = clusterCheck
+        self.nodeName = nodeName
+        self.source = source
+        self.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
+        self.checkTagCardinality = checkTagCardinality
+    }
+}
