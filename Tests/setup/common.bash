@@ -1,0 +1,107 @@
+# What the scripts beside this file share. Sourced, never run.
+
+set -euo pipefail
+shopt -s inherit_errexit
+
+readonly program="${0##*/}"
+
+# Built and unpacked programs are kept here, outside the checkout, so that a fresh clone does not pay for them again.
+readonly cache="${CLUSTER_AGENT_CACHE:-/var/cache/cluster-agent}"
+
+say() {
+    printf '%s: %s\n' "$program" "$*" >&2
+}
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+# Ends with a message that tells what to do, unless the caller may change the system.
+need_root() {
+    ((EUID == 0)) || die "$1 needs root: run it as root, or with sudo"
+}
+
+need_debian() {
+    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+        die "this needs Debian 12: there is no apt-get here; install by hand what Tests/README.md lists"
+}
+
+# apt-get that asks nothing and waits for whoever else holds dpkg's lock.
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=900 -o Acquire::Retries=3 \
+        -o Dpkg::Use-Pty=0 "$@"
+}
+
+# Reads the package lists. Their lock is not covered by DPkg::Lock::Timeout, hence the loop. One source that cannot be
+# read is no reason to stop: what matters is whether the package that we want is found afterwards.
+apt_update() {
+    local output
+    for _ in {1..180}; do
+        if output=$(apt "$@" update 2>&1); then
+            return 0
+        fi
+        if [[ $output != *"Could not get lock"* ]]; then
+            say "warning: apt-get update: ${output##*$'\n'}"
+            return 0
+        fi
+        sleep 5
+    done
+    die "apt-get update: another program has held the lock of the package lists for 15 minutes; end it and try again"
+}
+
+# Prints those of the given packages that are not installed.
+missing_packages() {
+    local name
+    for name in "$@"; do
+        [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] ||
+            printf '%s\n' "$name"
+    done
+}
+
+# Installs the given Debian packages; does nothing, and needs nothing, when all are there.
+install_packages() {
+    local missing
+    need_debian
+    mapfile -t missing < <(missing_packages "$@")
+    ((${#missing[@]})) || return 0
+    need_root "installing Debian packages (${missing[*]})"
+    say "installing ${missing[*]}"
+    apt_update
+    apt install --yes --no-install-recommends "${missing[@]}" >&2 </dev/null ||
+        die "apt-get could not install: ${missing[*]}; see its message above"
+}
+
+# Downloads one Debian package without installing it (so that no service of it starts) and unpacks it into a directory.
+unpack_package() {
+    local name=$1 directory=$2
+    mkdir -p "$directory"
+    chmod 755 "$directory"
+    apt_update
+    (cd "$directory" && apt -o APT::Sandbox::User=root download "$name" >&2 </dev/null) ||
+        die "apt-get could not download the package $name; it is part of Debian 12 (bookworm)"
+    dpkg-deb --extract "$directory/$name"_*.deb "$directory"
+}
+
+# Runs a function that makes a file in the cache, once: `make_once FILE FUNCTION`. The function gets a scratch
+# directory and must leave the result in it as `result`. Others who need the same file wait for the first.
+make_once() {
+    local file=$1 make=$2 scratch
+    if [[ ! -x $file ]]; then
+        mkdir -p "$cache" 2>/dev/null && [[ -w $cache ]] ||
+            die "cannot write to the cache $cache: run as root, or set CLUSTER_AGENT_CACHE to a directory of yours"
+        (
+            exec 9>"$file.lock"
+            flock --exclusive --timeout 3600 9 || die "waited an hour for the lock $file.lock"
+            [[ ! -x $file ]] || exit 0
+            scratch=$(mktemp --directory "$cache/scratch.XXXXXXXX")
+            # Go marks the directories of its module cache read-only.
+            trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
+            trap 'exit 130' INT TERM
+            "$make" "$scratch"
+            chmod 755 "$scratch/result"
+            mv "$scratch/result" "$file"
+        )
+    fi
+    printf '%s\n' "$file"
+}
