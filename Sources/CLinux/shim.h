@@ -1,21 +1,30 @@
-// What Swift's Glibc module lacks: headers it does not include, and macros it cannot import.
+// What Swift's Glibc module lacks: headers it does not include, and functions that Glibc declares only for _GNU_SOURCE, which must
+// not be defined here (it changes types that the Glibc module has already seen).
 #ifndef CLINUX_SHIM_H
 #define CLINUX_SHIM_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
-// accept4 is behind _GNU_SOURCE, which the importer may not define before the first include of <sys/socket.h>.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
+extern int pipe2(int ends[2], int flags);
+extern int pthread_setname_np(pthread_t, const char *);
 
 static inline int clinux_accept(int listener, struct sockaddr *address, socklen_t *length) {
     return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static inline int clinux_pipe(int ends[2]) {
+    return pipe2(ends, O_CLOEXEC);
+}
+
+static inline void clinux_name_this_thread(const char *name) {
+    pthread_setname_np(pthread_self(), name);
 }
 
 #endif

@@ -1,0 +1,99 @@
+import Glibc
+import Synchronization
+
+/// The parts of a process: started in the order in which they are added, stopped in the reverse order, each by name.
+///
+/// All of it is structured: a part runs in a child task of its own, is cancelled and awaited when all parts after it have
+/// ended, and only then does its `afterwards` run, in a task that is not cancelled (to release a Lease, to close sockets).
+package struct Lifecycle: Sendable {
+    private struct Part: Sendable {
+        let name: String
+        let run: @Sendable () async -> Void
+        let afterwards: @Sendable () async -> Void
+    }
+
+    private var parts: [Part] = []
+    private let log: Log
+    private let clock: any Clock
+
+    /// No parts yet.
+    package init(log: Log, clock: any Clock) {
+        self.log = log
+        self.clock = clock
+    }
+
+    /// Adds a part.
+    ///
+    /// - Parameters:
+    ///   - name: for the log.
+    ///   - run: works until its task is cancelled; if it returns earlier the whole process stops.
+    ///   - afterwards: runs once `run` has ended, uncancelled.
+    package mutating func add(
+        _ name: String, run: @escaping @Sendable () async -> Void,
+        afterwards: @escaping @Sendable () async -> Void = {}
+    ) {
+        parts.append(Part(name: name, run: run, afterwards: afterwards))
+    }
+
+    /// Adds a part that only needs to be closed.
+    package mutating func add(_ name: String, closing afterwards: @escaping @Sendable () async -> Void) {
+        let clock = clock
+        add(name, run: { try? await clock.sleep(until: .distantFuture) }, afterwards: afterwards)
+    }
+
+    /// Runs all parts until `stop` returns or a part ends by itself, then stops them, last added first.
+    ///
+    /// - Parameters:
+    ///   - limit: a stop that takes longer ends the process with status 1 and the name of the part that hung.
+    ///   - stop: returns when the process should stop.
+    /// - Returns: the name of the part that ended by itself; nil after an ordinary stop.
+    package func run(stopWithin limit: Duration, until stop: @escaping @Sendable () async -> Void) async -> String? {
+        let ended = Watched<String?>(nil)
+        let stopping = Mutex("")
+        await nest(0, ended: ended, stopping: { name in stopping.withLock { $0 = name } }) {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await stop() }
+                group.addTask {
+                    var seen = ended.current
+                    while seen.value == nil, let next = try? await ended.next(after: seen.version) { seen = next }
+                }
+                await group.next()
+                group.cancelAll()
+            }
+            log.info("stopping", ["reason": ended.value.map { "\($0) ended by itself" } ?? "asked to"])
+            startWatchdog(limit) { stopping.withLock { $0 } }
+        }
+        return ended.value
+    }
+
+    private func nest(
+        _ index: Int, ended: Watched<String?>, stopping: @escaping @Sendable (String) -> Void,
+        _ body: () async -> Void
+    ) async {
+        guard index < parts.count else { return await body() }
+        let part = parts[index]
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await part.run()
+                if !Task.isCancelled { ended.update { $0 = $0 ?? part.name } }
+            }
+            await nest(index + 1, ended: ended, stopping: stopping, body)
+            stopping(part.name)
+            group.cancelAll()
+            await group.waitForAll()
+        }
+        await part.afterwards()
+        log.debug("stopped", ["part": part.name])
+    }
+
+    /// A thread, not a task: what hangs may be the pool itself.
+    private func startWatchdog(_ limit: Duration, part: @escaping @Sendable () -> String) {
+        let log = log
+        _ = NamedThread("stop watchdog") {
+            var time = timespec(tv_sec: Int(limit.nanoseconds / 1_000_000_000), tv_nsec: 0)
+            while unsafe nanosleep(&time, &time) != 0 {}
+            log.error("stopping took too long, ending at once", ["part": part(), "limit": durationText(limit)])
+            _exit(1)
+        }
+    }
+}
