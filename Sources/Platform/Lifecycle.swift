@@ -91,7 +91,10 @@ package struct Lifecycle: Sendable {
         let log = log
         _ = NamedThread("stop watchdog") {
             var time = timespec(tv_sec: Int(limit.nanoseconds / 1_000_000_000), tv_nsec: 0)
-            while unsafe nanosleep(&time, &time) != 0 {}
+            while true {
+                let wanted = time
+                if unsafe nanosleep([wanted], &time) == 0 { break }
+            }
             log.error("stopping took too long, ending at once", ["part": part(), "limit": durationText(limit)])
             _exit(1)
         }
