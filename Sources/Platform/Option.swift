@@ -12,10 +12,11 @@ package struct Option<Value: Sendable>: Sendable {
     /// One line for people.
     package let help: String
     let defaultValue: Value
+    let isSecret: Bool
     let parse: @Sendable (String) -> Value?
 
     init(
-        _ key: String, allowed: String, default defaultText: String, value: Value, help: String,
+        _ key: String, allowed: String, default defaultText: String, value: Value, help: String, isSecret: Bool = false,
         parse: @escaping @Sendable (String) -> Value?
     ) {
         self.key = key
@@ -23,17 +24,20 @@ package struct Option<Value: Sendable>: Sendable {
         self.defaultText = defaultText
         self.defaultValue = value
         self.help = help
+        self.isSecret = isSecret
         self.parse = parse
     }
 }
 
 extension Option where Value == String {
-    /// Any text; `accepts` may narrow it, and `allowed` then says to what.
+    /// Any text; `accepts` may narrow it, and `allowed` then says to what. A secret is never printed.
     package static func text(
         _ key: String, default value: String = "", allowed: String = "text", help: String,
-        accepts: @escaping @Sendable (String) -> Bool = { _ in true }
+        isSecret: Bool = false, accepts: @escaping @Sendable (String) -> Bool = { _ in true }
     ) -> Option {
-        Option(key, allowed: allowed, default: value, value: value, help: help) { accepts($0) ? $0 : nil }
+        Option(key, allowed: allowed, default: value, value: value, help: help, isSecret: isSecret) {
+            accepts($0) ? $0 : nil
+        }
     }
 
     /// One of `choices`.

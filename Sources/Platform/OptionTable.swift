@@ -6,6 +6,7 @@ package struct OptionTable: Sendable {
         let defaultText: String
         let help: String
         let isFlag: Bool
+        let isSecret: Bool
         /// The value as its type, or nil if the text is not allowed.
         let parse: @Sendable (String) -> (any Sendable)?
     }
@@ -20,7 +21,7 @@ package struct OptionTable: Sendable {
         rows.append(
             Row(
                 key: option.key, allowed: option.allowed, defaultText: option.defaultText, help: option.help,
-                isFlag: Value.self == Bool.self, parse: { option.parse($0) }))
+                isFlag: Value.self == Bool.self, isSecret: option.isSecret, parse: { option.parse($0) }))
     }
 
     /// The environment variable of a key: `DD_`, upper case, `.` → `_`. No bare `KEY`, which Kubernetes' service links would set.
@@ -102,7 +103,8 @@ package struct Options: Sendable {
                 continue
             }
             guard let value = row.parse(one.text) else {
-                problems.append("\(one.place)=\(one.text): not allowed; it takes: \(row.allowed)")
+                let text = row.isSecret ? "…" : one.text
+                problems.append("\(one.place)=\(text): not allowed; it takes: \(row.allowed)")
                 continue
             }
             values[one.key] = value

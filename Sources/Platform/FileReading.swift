@@ -1,0 +1,135 @@
+import Glibc
+import Synchronization
+
+/// Why a file could not be read, with its path and the system's reason.
+package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The file.
+    package let path: String
+    /// The reason.
+    package let reason: String
+
+    /// `path: reason`.
+    package var description: String {
+        "\(path): \(reason)"
+    }
+}
+
+/// The whole of a regular file.
+///
+/// - Parameters:
+///   - path: opened anew each time, so that a symbolic link that was swapped (as projected volumes do) is followed.
+///   - limit: the largest size in bytes that is taken.
+/// - Throws: `FileError`.
+package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(path: path, reason: systemErrorText(errno)) }
+    defer { close(descriptor) }
+    var contents: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16_384)
+    while true {
+        let count = unsafe read(descriptor, &chunk, chunk.count)
+        if count == 0 { return contents }
+        if count < 0 {
+            if errno == EINTR { continue }
+            throw FileError(path: path, reason: systemErrorText(errno))
+        }
+        contents += chunk[..<count]
+        guard contents.count <= limit else { throw FileError(path: path, reason: "larger than \(limit) bytes") }
+    }
+}
+
+/// Writes a file anew: beside its place first, then renamed over it, so that a reader never sees half of it.
+///
+/// - Throws: `FileError`.
+package func writeFile(_ path: String, _ contents: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
+    let temporary = "\(path).new"
+    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+    guard descriptor >= 0 else { throw FileError(path: temporary, reason: systemErrorText(errno)) }
+    var written = 0
+    var failure: Int32?
+    while written < contents.count, failure == nil {
+        let count = unsafe contents[written...].withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+        if count >= 0 { written += count } else if errno != EINTR { failure = errno }
+    }
+    close(descriptor)
+    if failure == nil, unsafe rename(temporary, path) != 0 { failure = errno }
+    if let failure { throw FileError(path: path, reason: systemErrorText(failure)) }
+}
+
+/// The system's words for an error number.
+package func systemErrorText(_ number: Int32) -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard unsafe strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// A small file that may change under a running process, such as a token: re-read once it is older than an interval, the last good
+/// text kept while it cannot be read.
+package final class RereadFile: Sendable {
+    private struct State {
+        var text: String
+        var readAt: Instant
+        var problem: FileError?
+    }
+
+    /// The file.
+    package let path: String
+    private let interval: Duration
+    private let clock: any Clock
+    private let accepts: @Sendable (String) -> String?
+    private let state: Mutex<State>
+
+    /// Reads the file for the first time.
+    ///
+    /// - Parameters:
+    ///   - path: the file; at most 1 MiB; white space at its ends does not count.
+    ///   - interval: how long a reading is good for.
+    ///   - clock: the time.
+    ///   - accepts: says what is wrong with a text, or nil if it can be used.
+    /// - Throws: `FileError` if it cannot be read or is not accepted.
+    package init(
+        _ path: String, every interval: Duration, clock: any Clock,
+        accepts: @escaping @Sendable (String) -> String? = { $0.isEmpty ? "empty" : nil }
+    ) throws(FileError) {
+        self.path = path
+        self.interval = interval
+        self.clock = clock
+        self.accepts = accepts
+        let text = try Self.read(path, accepts)
+        state = Mutex(State(text: text, readAt: clock.now()))
+    }
+
+    /// The newest good text.
+    package var text: String {
+        let now = clock.now()
+        let isFresh = state.withLock { $0.readAt + interval > now }
+        return isFresh ? state.withLock { $0.text } : reread()
+    }
+
+    /// Reads the file now, whatever its age (after a 401), and returns the newest good text.
+    @discardableResult
+    package func reread() -> String {
+        let now = clock.now()
+        let reading: Result<String, FileError>
+        do { reading = .success(try Self.read(path, accepts)) } catch { reading = .failure(error) }
+        return state.withLock { state in
+            state.readAt = now
+            switch reading {
+            case .success(let text): (state.text, state.problem) = (text, nil)
+            case .failure(let error): state.problem = error
+            }
+            return state.text
+        }
+    }
+
+    /// Why the newest reading failed; nil if it did not.
+    package var problem: FileError? {
+        state.withLock { $0.problem }
+    }
+
+    private static func read(_ path: String, _ accepts: (String) -> String?) throws(FileError) -> String {
+        let text = trimmed(String(decoding: try readFile(path, atMost: 1 << 20), as: UTF8.self))
+        if let reason = accepts(text) { throw FileError(path: path, reason: reason) }
+        return text
+    }
+}
