@@ -68,8 +68,17 @@ install_packages() {
     need_root "installing Debian packages (${missing[*]})"
     say "installing ${missing[*]}"
     apt_update
-    apt install --yes --no-install-recommends "${missing[@]}" >&2 </dev/null ||
-        die "apt-get could not install: ${missing[*]}; see its message above"
+    quietly "apt-get could not install ${missing[*]}" apt install --yes --no-install-recommends "${missing[@]}"
+}
+
+# quietly MESSAGE COMMAND...: shows what the command says only if it fails, and ends with the message then.
+quietly() {
+    local message=$1 output
+    shift
+    output=$("$@" 2>&1 </dev/null) || {
+        printf '%s\n' "$output" | tail --lines=40 >&2
+        die "$message; what it said is above"
+    }
 }
 
 # Downloads one Debian package without installing it (so that no service of it starts) and unpacks it into a directory.
@@ -78,8 +87,10 @@ unpack_package() {
     mkdir -p "$directory"
     chmod 755 "$directory"
     apt_update
-    (cd "$directory" && apt -o APT::Sandbox::User=root download "$name" >&2 </dev/null) ||
-        die "apt-get could not download the package $name; it is part of Debian 12 (bookworm)"
+    cd "$directory"
+    quietly "apt-get could not download $name, a package of Debian 12 (bookworm)" \
+        apt -o APT::Sandbox::User=root download "$name"
+    cd - >/dev/null
     dpkg-deb --extract "$directory/$name"_*.deb "$directory"
 }
 

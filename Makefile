@@ -1,0 +1,31 @@
+# Everything here works on a machine that has Debian 12, the Swift toolchain and make, and nothing else.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+
+help: ## Print this
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+	@echo
+	@echo '  make demo DEMO_SECONDS=20               ends by itself; after a third of the time a node-agent is killed'
+	@echo '  make demo KUBERNETES=1                  on a real API server; half-way the leader is stopped'
+
+demo: ## Run a cluster-agent and three node-agents here, and show who runs what (root)
+	@Tests/setup/packages $(if $(KUBERNETES),cluster)
+	@DEMO_SECONDS='$(DEMO_SECONDS)' KUBERNETES='$(KUBERNETES)' manifests/demo/run
+
+test: ## All tests, on a real API server too (root; the first time it builds kube-apiserver)
+	@echo 'make test needs root when something is missing: it installs Debian packages, and builds kube-apiserver once.'
+	@Tests/setup/packages cluster
+	@Tests/setup/etcd >/dev/null
+	@Tests/setup/kube-apiserver >/dev/null
+	@Tests/run unit simulation repository acceptance integration
+
+check: ## The fast tier: format, build, unit and simulation tests
+	@Tests/setup/packages
+	@Tests/run unit simulation repository
+
+format: ## Format the sources
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+clean: ## Remove what was built (not the cache of kube-apiserver)
+	rm -rf .build .demo
