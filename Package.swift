@@ -79,6 +79,6 @@ let package = Package(
             ]),
         tests("AcceptanceTests", ["ClusterAgent", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
         tests("IntegrationTests", ["Kubernetes", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
-        tests("RepositoryTests", []),
+        tests("RepositoryTests", ["ClusterAgent", "NodeAgent"]),
     ]
 )

@@ -1,0 +1,122 @@
+package import Platform
+
+/// The options of `cluster-agent run`: one row each. The README's table and `--help` are made of these.
+package enum AgentOptions {
+    static let confdPath = Option.text(
+        "confd_path", help: "Directory of check configs: `<check>.json` and `<check>.d/*.json`. Empty: none.")
+    static let listenHost = Option.text(
+        "cluster_agent.listen_host", default: "0.0.0.0", help: "Address on which node-agents are served.")
+    static let commandPort = Option.integer(
+        "cluster_agent.cmd_port", in: 0...65_535, default: 5005,
+        help: "Port on which node-agents are served over HTTPS. 0: any free one, which is logged.")
+    static let authToken = Option.text(
+        "cluster_agent.auth_token", allowed: "32 characters or more",
+        help: "Token that node-agents present. Better given by a file.", isSecret: true,
+        accepts: { tokenProblem($0) == nil })
+    static let authTokenFile = Option.text(
+        "cluster_agent.auth_token_file",
+        help: "File with that token, of 32 characters or more; read again when it changes.")
+    static let advertiseAddress = Option.text(
+        "cluster_agent.advertise_address", allowed: "HOST:PORT",
+        help: "Where other replicas reach this one. Empty: `POD_IP` and the port.", accepts: isHostAndPort)
+    static let allowLegacyTLS = Option.flag(
+        "cluster_agent.allow_legacy_tls", default: false, help: "Accept TLS 1.2 besides TLS 1.3.")
+    static let certificateFile = Option.text(
+        "cluster_agent.tls_certificate_file", help: "Certificate chain in PEM. Empty: self-signed at start.")
+    static let keyFile = Option.text("cluster_agent.tls_key_file", help: "Private key of that certificate in PEM.")
+    static let certificateOut = Option.text(
+        "cluster_agent.tls_certificate_out", help: "File to write the certificate in use to, for node-agents to trust.")
+    static let warmup = Option.duration(
+        "cluster_checks.warmup_duration", in: .zero...hours(1), default: .seconds(30),
+        help: "Time between leading and dispatching, in which node-agents report.")
+    static let nodeExpiration = Option.duration(
+        "cluster_checks.node_expiration_timeout", in: .seconds(1)...hours(1), default: .seconds(30),
+        help: "A node-agent silent for so long loses its configs to others.")
+    static let clusterName = Option.text(
+        "cluster_name", help: "Name of the cluster; added to every config's tags.")
+    static let clusterTagName = Option.text(
+        "cluster_checks.cluster_tag_name", default: "cluster_name", help: "Name of the tag that carries it.")
+    static let extraTags = Option.list("cluster_checks.extra_tags", help: "Tags added to every config.")
+    static let allowedVariables = Option.list(
+        "ad_allowed_env_vars", help: "Environment variables that `%%env_X%%` may name. Empty: all.")
+    static let disableVariables = Option.flag(
+        "ad_disable_env_var_resolution", default: false, help: "Refuse `%%env_X%%` altogether.")
+    static let kubeconfig = Option.text(
+        "kubeconfig", help: "File with the Kubernetes API's address and credentials. Empty: as a pod's, where there is one.")
+    static let namespace = Option.text(
+        "kube_resources_namespace", help: "Namespace of the Lease. Empty: the pod's own, else `default`.")
+    static let leaderElection = Option.flag(
+        "leader_election", default: false, help: "Compete for a Lease, and dispatch only while holding it.")
+    static let leaseName = Option.text(
+        "leader_lease_name", default: "cluster-agent", help: "Name of the Lease.")
+    static let leaseDuration = Option.duration(
+        "leader_lease_duration", in: .seconds(1)...hours(1), default: .seconds(15),
+        help: "A Lease that was not renewed for so long may be taken over.")
+    static let renewDeadline = Option.duration(
+        "leader_renew_deadline", in: .milliseconds(100)...hours(1), default: .seconds(10),
+        help: "A leader stops leading so long after its last good renewal was sent.")
+    static let retryPeriod = Option.duration(
+        "leader_retry_period", in: .milliseconds(10)...hours(1), default: .seconds(2),
+        help: "Time between renewals, and between attempts of a candidate.")
+    static let shutdownDelay = Option.duration(
+        "shutdown_delay", in: .zero...Duration.seconds(300), default: .seconds(2),
+        help: "How long a stopping replica goes on forwarding before it closes its port.")
+    static let metricsPort = Option.integer(
+        "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
+    static let healthPort = Option.integer(
+        "health_port", in: 0...65_535, default: 5555, help: "Port of `/livez` and `/readyz`, plain HTTP. 0: off.")
+    static let logLevel = Option.choice(
+        "log_level", of: ["debug", "info", "warn", "error"], default: "info", help: "The least level that is logged.")
+    static let logJSON = Option.flag("log_format_json", default: false, help: "Log one JSON object a line.")
+
+    /// All rows, in the order of the help.
+    package static var table: OptionTable {
+        var table = OptionTable()
+        table.add(confdPath)
+        table.add(listenHost)
+        table.add(commandPort)
+        table.add(authToken)
+        table.add(authTokenFile)
+        table.add(advertiseAddress)
+        table.add(allowLegacyTLS)
+        table.add(certificateFile)
+        table.add(keyFile)
+        table.add(certificateOut)
+        table.add(warmup)
+        table.add(nodeExpiration)
+        table.add(clusterName)
+        table.add(clusterTagName)
+        table.add(extraTags)
+        table.add(allowedVariables)
+        table.add(disableVariables)
+        table.add(kubeconfig)
+        table.add(namespace)
+        table.add(leaderElection)
+        table.add(leaseName)
+        table.add(leaseDuration)
+        table.add(renewDeadline)
+        table.add(retryPeriod)
+        table.add(shutdownDelay)
+        table.add(metricsPort)
+        table.add(healthPort)
+        table.add(logLevel)
+        table.add(logJSON)
+        return table
+    }
+
+    private static func hours(_ count: Int) -> Duration {
+        .seconds(count * 3600)
+    }
+
+    /// What is wrong with a token; nil if it can be used. Tokens shorter than 32 characters can be guessed.
+    static func tokenProblem(_ token: String) -> String? {
+        guard token.utf8.count >= 32 else { return "a token has 32 characters or more; `openssl rand -hex 32` makes one" }
+        let isPlain = token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        return isPlain ? nil : "a token has no spaces, control or non-ASCII characters"
+    }
+
+    private static func isHostAndPort(_ text: String) -> Bool {
+        guard let colon = text.lastIndex(of: ":"), colon != text.startIndex else { return text.isEmpty }
+        return UInt16(text[text.index(after: colon)...]).map { $0 > 0 } ?? false
+    }
+}

@@ -1,0 +1,91 @@
+import Testing
+
+@Suite struct StyleTests {
+    static let sources = Result { try Repository.swiftFiles(under: "Sources") }
+    static let tests = Result { try Repository.swiftFiles(under: "Tests") }
+
+    @Test func everyPackageAndPublicDeclarationIsDocumented() throws {
+        for file in try Self.sources.get() {
+            for (index, line) in file.lines.enumerated() where Self.isExposedDeclaration(line) {
+                #expect(Self.hasDocumentation(file.lines, before: index), "\(file.path):\(index + 1): \(line)")
+            }
+        }
+    }
+
+    @Test func noSourceFileIsLongerThan600LinesAndHalfAreNoLongerThan150() throws {
+        let files = try Self.sources.get()
+        for file in files { #expect(file.lines.count <= 600, "\(file.path): \(file.lines.count) lines") }
+        let sizes = files.map(\.lines.count).sorted()
+        #expect(sizes[sizes.count / 2] <= 150)
+        for file in try Self.tests.get() { #expect(file.lines.count <= 800, "\(file.path): \(file.lines.count) lines") }
+    }
+
+    @Test func noFunctionIsLongerThan70Lines() throws {
+        for file in try Self.sources.get() {
+            for function in Self.functions(file.lines) {
+                #expect(function.length <= 70, "\(file.path):\(function.line): \(function.length) lines")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("try!", "a forced try"), ("import Foundation\n", "all of Foundation"), ("String(format:", "all of Foundation"),
+        ("Task.detached", "an unstructured task"), (" Task {", "an unstructured task"),
+        ("= Task {", "an unstructured task"),
+        ("fatalError(\"TODO", "a stub"), ("preconditionFailure(\"TODO", "a stub"), ("TODO", "work left undone"),
+        ("FIXME", "work left undone"),
+    ])
+    func theSourcesContainNo(text: String, meaning: String) throws {
+        for file in try Self.sources.get() where file.module != "Simulation" {
+            for (index, line) in file.lines.enumerated() where !Self.isComment(line) {
+                #expect(!(line + "\n").contains(text), "\(file.path):\(index + 1): \(meaning)")
+            }
+        }
+    }
+
+    @Test func everyUncheckedSendableIsProvedByACommentAboveIt() throws {
+        for file in try Self.sources.get() {
+            for (index, line) in file.lines.enumerated()
+            where line.contains("@unchecked Sendable") && !Self.isComment(line) {
+                #expect(index > 0 && Self.isComment(file.lines[index - 1]), "\(file.path):\(index + 1)")
+            }
+        }
+    }
+
+    @Test func aLongFunctionIsFound() {
+        let long = ["    func f() {"] + Array(repeating: "        g()", count: 70) + ["    }"]
+        #expect(Self.functions(long).map(\.length) == [72])
+        #expect(Self.functions(["    func f() {", "        g()", "    }"]).map(\.length) == [3])
+    }
+
+    static func isComment(_ line: String) -> Bool {
+        line.drop { $0 == " " }.hasPrefix("//")
+    }
+
+    static func isExposedDeclaration(_ line: String) -> Bool {
+        let words = line.split(separator: " ")
+        guard let first = words.first, first == "package" || first == "public" else { return false }
+        return !words.contains("import") && !words.contains("extension")
+    }
+
+    static func hasDocumentation(_ lines: [String], before index: Int) -> Bool {
+        var above = index - 1
+        while above >= 0, lines[above].drop(while: { $0 == " " }).hasPrefix("@") { above -= 1 }
+        return above >= 0 && lines[above].drop { $0 == " " }.hasPrefix("///")
+    }
+
+    /// Functions and initialisers by indentation: the formatter puts the closing brace under the first word.
+    static func functions(_ lines: [String]) -> [(line: Int, length: Int)] {
+        var found: [(line: Int, length: Int)] = []
+        for (index, line) in lines.enumerated() {
+            let words = line.split(separator: " ")
+            let isFunction = words.contains("func") || line.contains(" init(") || line.contains(" init?(")
+            guard isFunction, !isComment(line) else { continue }
+            let indentation = String(line.prefix { $0 == " " })
+            let end = lines[index...].firstIndex { $0 == indentation + "}" }
+            let next = lines[(index + 1)...].firstIndex { $0.hasPrefix(indentation) && $0.contains(" func ") } ?? .max
+            if let end, end < next { found.append((index + 1, end - index + 1)) }
+        }
+        return found
+    }
+}
