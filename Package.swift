@@ -62,6 +62,9 @@ let package = Package(
         library(
             "Simulation",
             ["NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform"]),
+        .target(
+            name: "TestSupport", dependencies: ["HTTPClient", "CheckModel", "Platform"], path: "Tests/TestSupport",
+            swiftSettings: settings),
         tests("PlatformTests", ["Platform"]),
         tests("HTTPServerTests", ["HTTPServer", "Platform"]),
         tests("HTTPClientTests", ["HTTPClient", "HTTPServer", "Platform"]),
@@ -77,8 +80,12 @@ let package = Package(
                 "Simulation", "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer",
                 "Platform",
             ]),
-        tests("AcceptanceTests", ["ClusterAgent", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
-        tests("IntegrationTests", ["Kubernetes", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
+        tests(
+            "AcceptanceTests",
+            ["cluster-agent", "node-agent", "TestSupport", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
+        tests(
+            "IntegrationTests",
+            ["cluster-agent", "node-agent", "TestSupport", "Kubernetes", "HTTPClient", "CheckModel", "Platform"]),
         tests("RepositoryTests", ["ClusterAgent", "NodeAgent"]),
     ]
 )
