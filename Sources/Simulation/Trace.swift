@@ -1,0 +1,57 @@
+import Platform
+import Synchronization
+
+/// What happened in a world, in order: lines for people, and a fingerprint that also covers every choice of the scheduler.
+///
+/// Two runs of one seed have the same fingerprint, in one process or in two: Swift seeds its hashing anew in each process, so an
+/// iteration order that reached a decision, a byte or a log line shows here.
+package final class Trace: Sendable {
+    private struct State {
+        var lines: [String] = []
+        var fingerprint = Fingerprint()
+    }
+
+    private let state = Mutex(State())
+
+    init() {}
+
+    /// Appends a line.
+    func record(_ line: String) {
+        state.withLock { state in
+            state.lines.append(line)
+            state.fingerprint.add(line)
+        }
+    }
+
+    /// Adds a choice that is not worth a line.
+    func mix(_ number: Int) {
+        state.withLock { $0.fingerprint.add(number) }
+    }
+
+    /// The lines so far.
+    package var lines: [String] {
+        state.withLock { $0.lines }
+    }
+
+    /// The last `count` lines.
+    package func tail(_ count: Int) -> [String] {
+        state.withLock { Array($0.lines.suffix(count)) }
+    }
+
+    /// Sixteen hexadecimal digits over all lines and choices so far.
+    package var fingerprint: String {
+        let digits = String(state.withLock { $0.fingerprint.value }, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+}
+
+/// Writes a simulated process's log lines into the trace.
+struct TraceSink: LogSink {
+    let world: World
+    let process: String
+
+    func write(_ line: LogLine) {
+        let fields = line.fields.map { " \($0.name)=\($0.value)" }.joined()
+        world.record("\(process): [\(line.level.name)] \(line.component): \(line.message)\(fields)")
+    }
+}
