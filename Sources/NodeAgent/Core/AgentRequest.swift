@@ -1,0 +1,73 @@
+package import Platform
+
+/// What a node-agent asks of the cluster-agent.
+package enum AgentCall: Sendable, Hashable {
+    /// `GET /version`: mandatory before anything else.
+    case version
+    /// `POST …/status/{id}` with the last known `last_change`.
+    case status(lastChange: Int64)
+    /// `GET …/configs/{id}`.
+    case configs
+    /// `GET …/endpointschecks/configs/{node name}`.
+    case endpointsConfigs
+    /// `POST …/status/{id}` with `last_change` −1: only says that this node lives; its answer is ignored.
+    case extraHeartbeat
+}
+
+/// One numbered request. An answer that carries another number than the awaited one is late, and ignored.
+package struct AgentRequest: Sendable, Hashable {
+    /// Its number, unique in the life of the agent.
+    package let id: UInt64
+    /// What it asks.
+    package let call: AgentCall
+    /// `GET` or `POST`.
+    package let method: String
+    /// The percent-encoded path.
+    package let path: String
+    /// The body; nil for a GET.
+    package let body: [UInt8]?
+    /// When the core gives it up.
+    package let deadline: Instant
+
+    init(id: UInt64, call: AgentCall, options: AgentCoreOptions, now: Instant) {
+        self.id = id
+        self.call = call
+        let node = percentEncoded(options.nodeID)
+        switch call {
+        case .version:
+            (method, path, body) = ("GET", "/version", nil)
+        case .status(let lastChange):
+            (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
+            body = Self.statusBody(lastChange)
+        case .configs:
+            (method, path, body) = ("GET", "/api/v1/clusterchecks/configs/\(node)", nil)
+        case .endpointsConfigs:
+            let name = percentEncoded(options.kubernetesNodeName ?? "")
+            (method, path, body) = ("GET", "/api/v1/endpointschecks/configs/\(name)", nil)
+        case .extraHeartbeat:
+            (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
+            body = Self.statusBody(-1)
+        }
+        deadline = now + (call == .extraHeartbeat ? options.extraHeartbeatTimeout : options.requestTimeout)
+    }
+
+    /// `node_type` 2 is a node agent (1 is a cluster check runner).
+    private static func statusBody(_ lastChange: Int64) -> [UInt8] {
+        Array("{\"last_change\":\(lastChange),\"node_type\":2}".utf8)
+    }
+}
+
+/// `text` as one path segment: everything but RFC 3986's unreserved characters as `%XX` of its UTF-8.
+func percentEncoded(_ text: String) -> String {
+    let digits = Array("0123456789ABCDEF")
+    return text.utf8.reduce(into: "") { encoded, byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+            encoded.unicodeScalars.append(Unicode.Scalar(byte))
+        default:
+            encoded.append("%")
+            encoded.append(digits[Int(byte >> 4)])
+            encoded.append(digits[Int(byte & 15)])
+        }
+    }
+}
