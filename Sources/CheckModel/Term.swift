@@ -10,11 +10,20 @@ package final class Term: Sendable {
     package let token: String
     /// The end of validity.
     package let validUntil: Deadline
+    /// Whether this replica also held the term before, with nobody leading in between: what it placed then still stands.
+    package let continuesPrevious: Bool
+    /// The header fields of every leader-only answer of this term, built once: the answer's type and the token.
+    package let answerHeaders: [(name: String, value: String)]
+
+    /// The header that carries the token.
+    package static let headerName = "X-Cluster-Agent-Term"
 
     /// A term with its token and its (moving) end.
-    package init(token: String, validUntil: Deadline) {
+    package init(token: String, validUntil: Deadline, continuesPrevious: Bool = false) {
         self.token = token
         self.validUntil = validUntil
+        self.continuesPrevious = continuesPrevious
+        answerHeaders = [("Content-Type", "application/json"), (Self.headerName, token)]
     }
 
     /// The one term of an agent that runs without leader election: it never ends by itself.
