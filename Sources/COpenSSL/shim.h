@@ -1,9 +1,71 @@
-// What Swift cannot import from OpenSSL: macros, as inline functions.
+// What Swift cannot import from OpenSSL: macros and variadic functions, as inline functions.
 #ifndef COPENSSL_SHIM_H
 #define COPENSSL_SHIM_H
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+
+static inline int copenssl_set_versions(SSL_CTX *context, int minimum) {
+    return SSL_CTX_set_min_proto_version(context, minimum) == 1
+        && SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1;
+}
+
+// Buffers of an idle connection are given back; one call reads as much as the socket has; a write may be repeated from another
+// address, as the bytes are kept in a buffer of ours that may have moved.
+static inline void copenssl_set_modes(SSL_CTX *context) {
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+static inline unsigned long long copenssl_server_options(void) {
+    return SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_CIPHER_SERVER_PREFERENCE
+        | SSL_OP_PRIORITIZE_CHACHA;
+}
+
+static inline int copenssl_add_chain_certificate(SSL_CTX *context, X509 *certificate) {
+    return SSL_CTX_add1_chain_cert(context, certificate) == 1;
+}
+
+// Whether the client spoke plain HTTP.
+static inline int copenssl_is_plain_http(unsigned long error) {
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST;
+}
+
+// PEM reading says so when there is nothing left to read.
+static inline int copenssl_is_end_of_pem(unsigned long error) {
+    return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
+static inline EVP_PKEY *copenssl_generate_p256(void) {
+    return EVP_EC_gen("P-256");
+}
+
+static inline int copenssl_push_name(GENERAL_NAMES *names, GENERAL_NAME *name) {
+    return sk_GENERAL_NAME_push(names, name) > 0;
+}
+
+static inline void copenssl_free_names(GENERAL_NAMES *names) {
+    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+}
+
+static inline long copenssl_bio_contents(BIO *bio, char **contents) {
+    return BIO_get_mem_data(bio, contents);
+}
+
+// An encrypted key must fail, not ask for a passphrase on the terminal.
+static inline int copenssl_no_passphrase(char *buffer, int size, int writing, void *data) {
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)data;
+    return -1;
+}
+
+static inline EVP_PKEY *copenssl_read_key(BIO *bio) {
+    return PEM_read_bio_PrivateKey(bio, NULL, copenssl_no_passphrase, NULL);
+}
 
 #endif

@@ -1,0 +1,102 @@
+import COpenSSL
+package import Platform
+
+/// A server's certificate chain and private key, checked to belong together.
+package final class TLSIdentity: Sendable {
+    /// The chain in PEM, the server's own certificate first.
+    package let certificatePEM: [UInt8]
+    /// SHA-256 of the first certificate's public key (SubjectPublicKeyInfo, DER) as libcurl's `CURLOPT_PINNEDPUBLICKEY` takes it:
+    /// `sha256//` and base64.
+    package let publicKeyPin: String
+    let privateKeyPEM: [UInt8]
+
+    /// An identity from files' contents.
+    ///
+    /// - Parameters:
+    ///   - certificatePEM: one or more certificates, the server's own first.
+    ///   - privateKeyPEM: its unencrypted private key.
+    /// - Throws: `HTTPServerError` if either cannot be used or they are of two pairs.
+    package init(certificatePEM: [UInt8], keyPEM privateKeyPEM: [UInt8]) throws(HTTPServerError) {
+        let chain = try CertificateChain(pem: certificatePEM)
+        let key = try PrivateKey(pem: privateKeyPEM)
+        guard unsafe X509_check_private_key(chain.first, key.pointer) == 1 else {
+            ERR_clear_error()
+            throw .keyDoesNotMatchCertificate
+        }
+        self.certificatePEM = certificatePEM
+        self.privateKeyPEM = privateKeyPEM
+        publicKeyPin = "sha256//" + base64(try chain.publicKeyDigest())
+    }
+
+    /// A new P-256 key and a certificate for it that it signed itself.
+    ///
+    /// - Parameters:
+    ///   - hosts: names and addresses that clients will use, besides `localhost`, `127.0.0.1` and `::1`, which are always in it.
+    ///   - now: the start of its validity, less an hour for clocks that are behind; it ends after ten years.
+    /// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII name, or OpenSSL fails.
+    package static func selfSigned(hosts: [String], now: WallTime) throws(HTTPServerError) -> TLSIdentity {
+        let key = try PrivateKey.generate()
+        let certificate = try selfSignedCertificate(
+            for: key, hosts: ["localhost", "127.0.0.1", "::1"] + hosts, now: now)
+        return try TLSIdentity(certificatePEM: certificate, keyPEM: try key.pem())
+    }
+}
+
+/// The certificates of a PEM text.
+@safe struct CertificateChain: ~Copyable {
+    let certificates: [OpaquePointer]
+
+    /// - Throws: `HTTPServerError.invalidCertificate`.
+    init(pem: [UInt8]) throws(HTTPServerError) {
+        ERR_clear_error()
+        var found: [OpaquePointer] = unsafe []
+        var reason: String?
+        do {
+            let memory = try MemoryBIO(pem)
+            while let certificate = unsafe PEM_read_bio_X509(memory.pointer, nil, nil, nil) {
+                unsafe found.append(certificate)
+            }
+        } catch {
+            reason = error.description
+        }
+        if reason == nil {
+            if copenssl_is_end_of_pem(ERR_peek_last_error()) == 0 { reason = opensslReason() }
+            if unsafe found.isEmpty { reason = "no certificate in it (PEM, -----BEGIN CERTIFICATE-----)" }
+        }
+        ERR_clear_error()
+        if let reason {
+            for unsafecertificate in unsafe found { unsafe X509_free(certificate) }
+            throw .invalidCertificate(reason: reason)
+        }
+        unsafe certificates = found
+    }
+
+    deinit {
+        for unsafecertificate in unsafe certificates { unsafe X509_free(certificate) }
+    }
+
+    /// The server's own certificate.
+    var first: OpaquePointer {
+        unsafe certificates[0]
+    }
+
+    /// - Throws: `HTTPServerError.invalidCertificate`.
+    func publicKeyDigest() throws(HTTPServerError) -> [UInt8] {
+        var der: UnsafeMutablePointer<UInt8>?
+        let length = unsafe i2d_X509_PUBKEY(X509_get_X509_PUBKEY(first), &der)
+        guard length > 0, let bytes = unsafe der else { throw .invalidCertificate(reason: opensslReason()) }
+        defer { unsafe CRYPTO_free(bytes, #fileID, #line) }
+        var digest = [UInt8](repeating: 0, count: 32)
+        guard unsafe EVP_Digest(bytes, Int(length), &digest, nil, EVP_sha256(), nil) == 1 else {
+            throw .invalidCertificate(reason: opensslReason())
+        }
+        return digest
+    }
+}
+
+/// Standard base64 with padding (RFC 4648 §4).
+func base64(_ bytes: [UInt8]) -> String {
+    var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
+    let length = unsafe EVP_EncodeBlock(&text, bytes, Int32(bytes.count))
+    return String(decoding: text[..<Int(length)], as: UTF8.self)
+}
