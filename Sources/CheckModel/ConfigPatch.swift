@@ -1,0 +1,48 @@
+/// What the dispatcher changes in a config before it sends it, the same for all.
+package struct ConfigPatch: Hashable, Sendable {
+    /// Tags that every instance gets, in the order in which they were composed; in an instance they are sorted with its own.
+    package let extraTags: [String]
+
+    /// A patch that adds `extraTags`.
+    package init(extraTags: [String] = []) {
+        self.extraTags = extraTags
+    }
+
+    /// A patch with the tags that follow from the options.
+    ///
+    /// - Parameters:
+    ///   - extraTags: `cluster_checks.extra_tags`, first.
+    ///   - clusterName: `cluster_name`; empty when it is not known, and then no tag names it.
+    ///   - clusterTagName: `cluster_checks.cluster_tag_name`; empty for no such tag. `kube_cluster_name` is added whatever it is.
+    package init(extraTags: [String], clusterName: String, clusterTagName: String) {
+        var tags = extraTags
+        if !clusterName.isEmpty {
+            if !clusterTagName.isEmpty { tags.append("\(clusterTagName):\(clusterName)") }
+            tags.append("kube_cluster_name:\(clusterName)")
+        }
+        self.extraTags = tags
+    }
+
+    /// Patches and encodes a config. It is a pure function: the same config has the same bytes under any leader.
+    ///
+    /// A cluster check loses its `ad_identifiers` and its instances get `empty_default_hostname: true`, since the host that runs it is not the host
+    /// that it is about. An endpoints check, which has a node name, keeps both as they are. Both get the extra tags.
+    ///
+    /// - Throws: `CheckModelError.instanceIsNotObject`.
+    package func encode(_ config: CheckConfig) throws(CheckModelError) -> EncodedConfig {
+        let isEndpointsCheck = !config.nodeName.isEmpty
+        var patched = config
+        patched.clusterCheck = false
+        if !isEndpointsCheck { patched.adIdentifiers = [] }
+        patched.instances = []
+        for (index, instance) in config.instances.enumerated() {
+            guard case .object(var members) = instance else {
+                throw .instanceIsNotObject(key: config.key, index: index, kind: instance.kind)
+            }
+            if !isEndpointsCheck { members["empty_default_hostname"] = .bool(true) }
+            Tags.union(extraTags, into: &members)
+            patched.instances.append(.object(members))
+        }
+        return EncodedConfig(patched, digest: config.digest)
+    }
+}

@@ -1,0 +1,51 @@
+/// The answer that carries configs: to a node, its configs and their revision; to a node's agent, its endpoints checks (revision 0).
+package struct ConfigsAnswer: Sendable {
+    /// `last_change`: the revision of the set.
+    package let lastChange: Int64
+    /// The configs, in the order sent.
+    package let configs: [WireConfig]
+
+    private static let comma = [UInt8(ascii: ",")]
+    private static let end = Array("]}".utf8)
+
+    /// What a body may be at most when it is read: 64 MiB, and base64 texts within.
+    package static let limits = JSONLimits(bytes: 67_108_864)
+
+    /// The body in pieces: the configs' bytes as they were encoded once, and the commas between.
+    package static func pieces(lastChange: Int64, configs: [EncodedConfig]) -> [[UInt8]] {
+        var pieces: [[UInt8]] = []
+        pieces.reserveCapacity(2 * configs.count + 2)
+        pieces.append(Array("{\"last_change\":\(lastChange),\"configs\":[".utf8))
+        for (index, config) in configs.enumerated() {
+            if index > 0 { pieces.append(comma) }
+            pieces.append(config.wire)
+        }
+        pieces.append(end)
+        return pieces
+    }
+
+    /// Reads a body. An answer without a list of configs is an error and never an empty set, which would stop every check of a node.
+    ///
+    /// - Throws: `CheckModelError`.
+    package init(parsing body: [UInt8]) throws(CheckModelError) {
+        let message = "configs answer"
+        let answer: JSON
+        do {
+            answer = try JSON(parsing: body, limits: Self.limits)
+        } catch {
+            throw .invalidJSON(message: message, error)
+        }
+        guard let lastChange = answer["last_change"]?.integerValue else {
+            throw .malformed(message: message, place: "last_change", reason: "is missing or not an integer")
+        }
+        guard let elements = answer["configs"]?.arrayValue else {
+            throw .malformed(message: message, place: "configs", reason: "is missing or not a list")
+        }
+        var configs: [WireConfig] = []
+        for (index, element) in elements.enumerated() {
+            configs.append(try WireConfig(element, message: message, place: "configs[\(index)]"))
+        }
+        self.lastChange = lastChange
+        self.configs = configs
+    }
+}

@@ -1,0 +1,41 @@
+/// A config ready to be dispatched: patched, and its bytes encoded once. It never changes, and is shared by all that hold it.
+package final class EncodedConfig: Sendable {
+    /// Where it comes from.
+    package let key: ConfigKey
+    /// The version of the config as its author wrote it.
+    package let digest: UInt64
+    /// The check's name.
+    package let checkName: String
+    /// The node that an endpoints check is pinned to; empty for others.
+    package let nodeName: String
+    /// The protocol's JSON object, ready to be joined into an answer.
+    package let wire: [UInt8]
+    /// A hash of `wire`; the revision of a node is made of these.
+    package let contentHash: UInt64
+    /// The check ID of each instance, in order, made from the bytes in `wire`.
+    package let instanceIDs: [String]
+    /// What running it costs until something better is known: one for each instance, and never nothing.
+    package let cost: Double
+
+    /// The encoded form of `config`, which is patched already.
+    ///
+    /// - Parameters:
+    ///   - config: the patched config.
+    ///   - digest: the digest of the config before it was patched.
+    init(_ config: CheckConfig, digest: UInt64) {
+        let wireConfig = WireConfig(config)
+        key = config.key
+        self.digest = digest
+        checkName = config.checkName
+        nodeName = config.nodeName
+        wire = wireConfig.encoded()
+        contentHash = Murmur3.hash(wire)
+        instanceIDs = wireConfig.checkIDs
+        cost = Double(max(1, config.instances.count))
+    }
+
+    /// The digest as people and APIs see it: lower-case hexadecimal without leading zeros.
+    package var digestText: String {
+        String(digest, radix: 16)
+    }
+}

@@ -1,0 +1,178 @@
+/// Reads JSON (RFC 8259) strictly, from the first byte to the last, one value at a time.
+///
+/// It refuses what the RFC leaves open and others read differently: duplicate keys, lone surrogates, invalid UTF-8, a byte order mark.
+struct JSONScanner {
+    let bytes: [UInt8]
+    let limits: JSONLimits
+    private(set) var position = 0
+    private var depth = 0
+
+    init(_ bytes: [UInt8], limits: JSONLimits) throws(JSONError) {
+        self.bytes = bytes
+        self.limits = limits
+        guard bytes.count <= limits.bytes else {
+            throw failure("larger than the \(limits.bytes) bytes allowed", at: 0)
+        }
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+            throw failure("byte order mark; save it as UTF-8 without one", at: 0)
+        }
+    }
+
+    /// The next value, whatever it is.
+    mutating func value() throws(JSONError) -> JSON {
+        skipWhitespace()
+        guard let byte = peek else { throw failure("ends where a value is expected") }
+        switch byte {
+        case UInt8(ascii: "{"): return .object(try members())
+        case UInt8(ascii: "["): return .array(try elements())
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        default: throw failure("\(Self.shown(byte)) where a value is expected")
+        }
+    }
+
+    /// Reads an object and hands each key, and where it begins, to `member`, which must read the value.
+    mutating func object(
+        _ member: (inout JSONScanner, String, Int) throws(JSONError) -> Void
+    ) throws(JSONError) {
+        try enter(UInt8(ascii: "{"), "an object")
+        if skip(UInt8(ascii: "}")) { return leave() }
+        repeat {
+            skipWhitespace()
+            let start = position
+            guard peek == UInt8(ascii: "\"") else { throw unexpected("a key in double quotes") }
+            let key = try string()
+            try checkLength(ofKey: key, at: start)
+            guard skip(UInt8(ascii: ":")) else { throw unexpected("':'") }
+            try member(&self, key, start)
+        } while skip(UInt8(ascii: ","))
+        guard skip(UInt8(ascii: "}")) else { throw unexpected("',' or '}'") }
+        leave()
+    }
+
+    /// Fails unless only white space is left.
+    mutating func end() throws(JSONError) {
+        skipWhitespace()
+        if let byte = peek { throw failure("\(Self.shown(byte)) after the end of the value") }
+    }
+
+    /// An error at the next byte, or at `offset`.
+    func failure(_ reason: String, at offset: Int? = nil) -> JSONError {
+        JSONError(at: offset ?? position, of: bytes, reason: reason)
+    }
+
+    private mutating func members() throws(JSONError) -> [String: JSON] {
+        var members: [String: JSON] = [:]
+        try object { (scanner, key, start) throws(JSONError) in
+            let value = try scanner.value()
+            guard members.updateValue(value, forKey: key) == nil else {
+                throw scanner.failure("duplicate key \"\(key)\"", at: start)
+            }
+        }
+        return members
+    }
+
+    private mutating func elements() throws(JSONError) -> [JSON] {
+        var elements: [JSON] = []
+        try enter(UInt8(ascii: "["), "an array")
+        if !skip(UInt8(ascii: "]")) {
+            repeat { elements.append(try value()) } while skip(UInt8(ascii: ","))
+            guard skip(UInt8(ascii: "]")) else { throw unexpected("',' or ']'") }
+        }
+        leave()
+        return elements
+    }
+
+    private mutating func enter(_ bracket: UInt8, _ what: String) throws(JSONError) {
+        guard skip(bracket) else { throw unexpected(what) }
+        depth += 1
+        guard depth <= limits.depth else {
+            throw failure("more than \(limits.depth) arrays and objects inside each other", at: position - 1)
+        }
+    }
+
+    private mutating func leave() {
+        depth -= 1
+    }
+
+    private mutating func word(_ word: StaticString, _ value: JSON) throws(JSONError) -> JSON {
+        let start = position
+        while let byte = peek, byte >= UInt8(ascii: "a"), byte <= UInt8(ascii: "z") { position += 1 }
+        let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        guard text == word.description else { throw failure("unknown word '\(text.prefix(20))'", at: start) }
+        return value
+    }
+
+    private mutating func number() throws(JSONError) -> String {
+        let start = position
+        if peek == UInt8(ascii: "-") { position += 1 }
+        let integer = position
+        try digits("a digit")
+        guard bytes[integer] != UInt8(ascii: "0") || position == integer + 1 else {
+            throw failure("a number with a leading zero", at: start)
+        }
+        if peek == UInt8(ascii: ".") {
+            position += 1
+            try digits("a digit after the decimal point")
+        }
+        if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
+            position += 1
+            if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { position += 1 }
+            try digits("a digit of the exponent")
+        }
+        guard position - start <= limits.numberBytes else {
+            throw failure("a number longer than \(limits.numberBytes) bytes", at: start)
+        }
+        return String(decoding: bytes[start..<position], as: UTF8.self)
+    }
+
+    private mutating func digits(_ expected: String) throws(JSONError) {
+        let start = position
+        while let byte = peek, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") { position += 1 }
+        guard position > start else { throw unexpected(expected) }
+    }
+
+    private func checkLength(ofKey key: String, at start: Int) throws(JSONError) {
+        // No byte of a key becomes more than six when it is encoded.
+        guard key.utf8.count * 6 > limits.keyBytes else { return }
+        guard JSON.encodedLength(of: key) <= limits.keyBytes else {
+            throw failure("a key longer than \(limits.keyBytes) bytes", at: start)
+        }
+    }
+
+    private func unexpected(_ expected: String) -> JSONError {
+        guard let peek else { return failure("ends where \(expected) is expected") }
+        return failure("\(Self.shown(peek)) where \(expected) is expected")
+    }
+
+    private static func shown(_ byte: UInt8) -> String {
+        if byte > 0x20, byte < 0x7F { return "'\(Character(UnicodeScalar(byte)))'" }
+        let digits = String(byte, radix: 16, uppercase: true)
+        return "byte 0x\(digits.utf8.count == 1 ? "0" : "")\(digits)"
+    }
+}
+
+extension JSONScanner {
+    var peek: UInt8? {
+        position < bytes.count ? bytes[position] : nil
+    }
+
+    mutating func skipWhitespace() {
+        while let byte = peek, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+
+    /// Skips white space, then `byte` if it comes next, and says whether it did.
+    mutating func skip(_ byte: UInt8) -> Bool {
+        skipWhitespace()
+        guard peek == byte else { return false }
+        position += 1
+        return true
+    }
+
+    mutating func advance() {
+        position += 1
+    }
+}

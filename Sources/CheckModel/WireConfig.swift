@@ -1,0 +1,117 @@
+/// A config as it travels: the bytes that an agent gets, base64 undone.
+///
+/// Instances and their like are the bytes themselves, because check IDs are made from exactly the bytes sent. Between us they are JSON; for agents
+/// they are YAML.
+package struct WireConfig: Hashable, Sendable {
+    /// `check_name`.
+    package var checkName: String
+    /// `instances`; none travels as null.
+    package var instances: [[UInt8]]
+    /// `init_config`; nil travels as null.
+    package var initConfig: [UInt8]?
+    /// `metric_config`; nil travels as null.
+    package var metricConfig: [UInt8]?
+    /// `logs`; nil travels as null.
+    package var logs: [UInt8]?
+    /// `ad_identifiers`; none travels as null. An agent takes a config that has some as a template.
+    package var adIdentifiers: [String]
+    /// `provider`.
+    package var provider: String
+    /// `service_id`.
+    package var serviceID: String
+    /// `cluster_check`; false when dispatched.
+    package var clusterCheck: Bool
+    /// `node_name`.
+    package var nodeName: String
+    /// `source`.
+    package var source: String
+    /// `ignore_autodiscovery_tags`.
+    package var ignoreAutodiscoveryTags: Bool
+    /// `check_tag_cardinality`.
+    package var checkTagCardinality: String
+
+    /// A config of `checkName`; everything not given is empty.
+    package init(
+        checkName: String, instances: [[UInt8]] = [], initConfig: [UInt8]? = nil, metricConfig: [UInt8]? = nil,
+        logs: [UInt8]? = nil, adIdentifiers: [String] = [], provider: String = "", serviceID: String = "",
+        clusterCheck: Bool = false, nodeName: String = "", source: String = "", ignoreAutodiscoveryTags: Bool = false,
+        checkTagCardinality: String = ""
+    ) {
+        self.checkName = checkName
+        self.instances = instances
+        self.initConfig = initConfig
+        self.metricConfig = metricConfig
+        self.logs = logs
+        self.adIdentifiers = adIdentifiers
+        self.provider = provider
+        self.serviceID = serviceID
+        self.clusterCheck = clusterCheck
+        self.nodeName = nodeName
+        self.source = source
+        self.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
+        self.checkTagCardinality = checkTagCardinality
+    }
+
+    /// The bytes of `config`, each part encoded as `JSON.encoded` does.
+    package init(_ config: CheckConfig) {
+        self.init(
+            checkName: config.checkName, instances: config.instances.map { $0.encoded() },
+            initConfig: config.initConfig?.encoded(), metricConfig: config.metricConfig?.encoded(),
+            logs: config.logs?.encoded(), adIdentifiers: config.adIdentifiers, provider: config.provider,
+            serviceID: config.serviceID, clusterCheck: config.clusterCheck, nodeName: config.nodeName,
+            source: config.source, ignoreAutodiscoveryTags: config.ignoreAutodiscoveryTags,
+            checkTagCardinality: config.checkTagCardinality)
+    }
+
+    /// The JSON object of the protocol, every key present.
+    package func encoded() -> [UInt8] {
+        var output: [UInt8] = []
+        let payload = instances.reduce(0) { $0 + $1.count } + (initConfig?.count ?? 0) + (logs?.count ?? 0)
+        output.reserveCapacity(512 + payload / 3 * 4)
+        output.append("{\"check_name\":")
+        JSON.encode(checkName, into: &output)
+        output.append(",\"instances\":")
+        Self.encode(list: instances, into: &output, Self.encode)
+        output.append(",\"init_config\":")
+        Self.encode(initConfig, into: &output)
+        output.append(",\"metric_config\":")
+        Self.encode(metricConfig, into: &output)
+        output.append(",\"logs\":")
+        Self.encode(logs, into: &output)
+        output.append(",\"ad_identifiers\":")
+        Self.encode(list: adIdentifiers, into: &output, JSON.encode)
+        output.append(",\"advanced_ad_identifiers\":null,\"provider\":")
+        JSON.encode(provider, into: &output)
+        output.append(",\"service_id\":")
+        JSON.encode(serviceID, into: &output)
+        output.append(
+            clusterCheck ? ",\"cluster_check\":true,\"node_name\":" : ",\"cluster_check\":false,\"node_name\":")
+        JSON.encode(nodeName, into: &output)
+        output.append(",\"source\":")
+        JSON.encode(source, into: &output)
+        output.append(",\"ignore_autodiscovery_tags\":\(ignoreAutodiscoveryTags),\"check_tag_cardinality\":")
+        JSON.encode(checkTagCardinality, into: &output)
+        output.append(",\"metrics_excluded\":false,\"logs_excluded\":false}")
+        return output
+    }
+
+    private static func encode(_ bytes: [UInt8]?, into output: inout [UInt8]) {
+        guard let bytes else { return output.append("null") }
+        output.append(UInt8(ascii: "\""))
+        Base64.encode(bytes, into: &output)
+        output.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends a list; Go writes an empty slice that was never made as null, and agents expect that.
+    private static func encode<Element>(
+        list: [Element], into output: inout [UInt8], _ encode: (Element, inout [UInt8]) -> Void
+    ) {
+        guard !list.isEmpty else { return output.append("null") }
+        output.append(UInt8(ascii: "["))
+        for (index, element) in list.enumerated() {
+            if index > 0 { output.append(UInt8(ascii: ",")) }
+            encode(element, &output)
+        }
+        output.append(UInt8(ascii: "]"))
+    }
+}
