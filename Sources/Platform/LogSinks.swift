@@ -35,7 +35,10 @@ package struct StandardErrorLog: LogSink {
     }
 
     private static func isBare(_ value: String) -> Bool {
-        !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x22 && $0 != 0x5C && $0 != 0x7F }
+        !value.isEmpty
+            && value.unicodeScalars.allSatisfy {
+                $0.value > 0x20 && $0 != "\"" && $0 != "\\" && !(0x7F..<0xA0).contains($0.value)
+            }
     }
 
     /// A JSON string; control characters escaped, so that nothing from outside can forge a line or move a terminal's cursor.

@@ -26,7 +26,7 @@ import Testing
         "cluster-agent": ["ClusterAgent", "Glibc"],
         "node-agent": ["NodeAgent", "Glibc"],
         "Simulation": [
-            "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform",
+            "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform", "Glibc",
         ],
     ]
 

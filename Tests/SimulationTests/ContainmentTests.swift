@@ -7,7 +7,7 @@ import Testing
 /// Everything that concurrent code does must stay on the world's thread; what Swift's runtime does with a preferred executor is
 /// not promised for ever, so it is tried here, one kind of suspension at a time.
 @Suite struct ContainmentTests {
-    @Test func `every kind of suspension comes back to the world's thread`() throws {
+    @Test func everyKindOfSuspensionComesBackToTheWorldsThread() throws {
         let world = World(seed: 1)
         let process = SimulatedProcess("p", in: world)
         let probe = Probe()
@@ -17,7 +17,7 @@ import Testing
         #expect(probe.threads == [pthread_self()])
     }
 
-    @Test func `a job from another thread ends the run`() {
+    @Test func aJobFromAnotherThreadEndsTheRun() {
         let world = World(seed: 1)
         let process = SimulatedProcess("p", in: world)
         let watched = Watched(0)
@@ -27,7 +27,7 @@ import Testing
         #expect(failure?.reason == "a job of p came from another thread: something left the simulation")
     }
 
-    @Test func `what only another thread would wake is a deadlock`() {
+    @Test func whatOnlyAnotherThreadWouldWakeIsADeadlock() {
         let world = World(seed: 9)
         let process = SimulatedProcess("p", in: world)
         process.spawn { _ = try? await Watched(0).next(after: 1) }
@@ -36,7 +36,7 @@ import Testing
         #expect(failure?.description.contains("SIMULATION_SEED=9") == true)
     }
 
-    @Test func `a loop that never waits is noticed`() {
+    @Test func aLoopThatNeverWaitsIsNoticed() {
         let world = World(seed: 1, maximumSteps: 1000)
         let process = SimulatedProcess("p", in: world)
         process.spawn {

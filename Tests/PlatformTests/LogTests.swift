@@ -1,0 +1,64 @@
+import Synchronization
+import Testing
+
+@testable import Platform
+
+@Suite struct LogTests {
+    @Test func linesBelowTheMinimumAreDropped() {
+        let sink = Recorder()
+        let log = Log(sink: sink, minimum: .warning, component: "elector")
+        log.debug("one")
+        log.info("two")
+        log.warning("three")
+        log.error("four")
+        #expect(sink.lines.map(\.message) == ["three", "four"])
+        #expect(sink.lines.map(\.level) == [.warning, .error])
+        #expect(sink.lines.allSatisfy { $0.component == "elector" })
+    }
+
+    @Test func fieldsKeepTheirOrderAndMayRepeat() {
+        let sink = Recorder()
+        Log(sink: sink).named("a").info("moved", ["node": "n2", "node": "n1", "count": 3])
+        #expect(sink.lines.map(\.component) == ["a"])
+        #expect(sink.lines.first?.fields.map(\.name) == ["node", "node", "count"])
+        #expect(sink.lines.first?.fields.map(\.value) == ["n2", "n1", "3"])
+    }
+
+    @Test(arguments: LogLevel.allCases) func aLevelIsKnownByItsName(level: LogLevel) {
+        #expect(LogLevel(name: level.name) == level)
+    }
+
+    @Test func warnIsWarningAndNothingElseIsALevel() {
+        #expect(LogLevel(name: "warn") == .warning)
+        #expect(LogLevel(name: "INFO") == nil)
+        #expect(LogLevel(name: "") == nil)
+        #expect(LogLevel.allCases.shuffled().sorted().map(\.name) == ["debug", "info", "warning", "error"])
+    }
+
+    @Test(arguments: [
+        ("plain", "m a=plain"), ("", #"m a="""#), ("two words", #"m a="two words""#), ("a\"b", #"m a="a\"b""#),
+        (#"a\b"#, #"m a="a\\b""#), ("a\nb", #"m a="a\nb""#), ("\u{1b}[2J", #"m a="\u001b[2J""#),
+        ("\u{9b}2J", #"m a="\u009b2J""#), ("größer", "m a=größer"),
+    ])
+    func noValueCanForgeALineOrMoveACursor(value: String, text: String) {
+        let line = LogLine(level: .info, component: "", message: "m", fields: [("a", value)])
+        #expect(StandardErrorLog.plain(line, "T") == "T INFO \(text)")
+    }
+
+    @Test func aLineIsOneJSONObject() {
+        let line = LogLine(level: .error, component: "api", message: "refused", fields: [("why", "a\"\n")])
+        #expect(
+            StandardErrorLog.json(line, "T")
+                == #"{"time":"T","level":"error","component":"api","message":"refused","why":"a\"\n"}"#)
+    }
+}
+
+private final class Recorder: LogSink {
+    private let state = Mutex<[LogLine]>([])
+
+    var lines: [LogLine] { state.withLock { $0 } }
+
+    func write(_ line: LogLine) {
+        state.withLock { $0.append(line) }
+    }
+}

@@ -1,0 +1,65 @@
+import Platform
+import Testing
+
+@Suite struct MetricsTests {
+    @Test func aFamilyIsWrittenWithItsHelpAndItsSamplesInOrder() {
+        var writer = MetricsWriter()
+        writer.family(
+            "nodes", .gauge, help: "Nodes by state.",
+            [(labels: ["state": "up", "zone": "b"], value: 2), (labels: ["state": "lost"], value: 0)])
+        writer.family("starts_total", .counter, help: "Starts.", [(labels: [:], value: 1)])
+        #expect(
+            writer.text == """
+                # HELP nodes Nodes by state.
+                # TYPE nodes gauge
+                nodes{state="up",zone="b"} 2
+                nodes{state="lost"} 0
+                # HELP starts_total Starts.
+                # TYPE starts_total counter
+                starts_total 1
+
+                """)
+    }
+
+    @Test func aFamilyWithoutSamplesIsNotWritten() {
+        var writer = MetricsWriter()
+        writer.family("nodes", .gauge, help: "Nodes.", [])
+        #expect(writer.text.isEmpty)
+    }
+
+    @Test func aLabelCanHoldAnything() {
+        var writer = MetricsWriter()
+        writer.family("a", .gauge, help: "A.", [(labels: ["l": "q\" b\\ n\n ü"], value: 1)])
+        #expect(writer.text.hasSuffix(#"a{l="q\" b\\ n\n ü"} 1"# + "\n"))
+    }
+
+    @Test(arguments: [
+        (0.0, "0"), (-3, "-3"), (0.25, "0.25"), (1e14, "100000000000000"), (1e15, "1000000000000000.0"),
+        (1e300, "1e+300"),
+        (.nan, "NaN"), (.infinity, "+Inf"), (-.infinity, "-Inf"), (-0.5, "-0.5"),
+    ])
+    func valuesAreWrittenAsPrometheusReadsThem(value: Double, text: String) {
+        var writer = MetricsWriter()
+        writer.family("a", .gauge, help: "A.", [(labels: [:], value: value)])
+        #expect(writer.text.hasSuffix("\na \(text)\n"))
+    }
+
+    @Test func aPageHoldsThePartsInTheOrderOfTheirRegistrationAsTheyAreWhenRead() {
+        let registry = MetricsRegistry()
+        let counter = Counter()
+        registry.register { $0.family("b_total", .counter, help: "B.", [(labels: [:], value: Double(counter.value))]) }
+        registry.register { $0.family("a", .gauge, help: "A.", [(labels: [:], value: 1)]) }
+        counter.add(2)
+        #expect(registry.page().contains("b_total 2\n# HELP a A."))
+        counter.add()
+        #expect(registry.page().contains("b_total 3\n"))
+    }
+
+    @Test func aCounterLosesNothing() async {
+        let counter = Counter()
+        await withDiscardingTaskGroup { group in
+            for _ in 0..<8 { group.addTask { for _ in 0..<1000 { counter.add() } } }
+        }
+        #expect(counter.value == 8000)
+    }
+}

@@ -1,0 +1,82 @@
+import Platform
+import Testing
+
+@Suite struct WatchedTests {
+    @Test func versionsStartAtOneAndGrowByOne() {
+        let watched = Watched("a")
+        #expect(watched.current.version == 1)
+        watched.set("b")
+        watched.update { $0 += "c" }
+        #expect(watched.current.version == 3)
+        #expect(watched.value == "bc")
+    }
+
+    @Test func aReaderThatIsBehindGetsTheNewestAtOnce() async throws {
+        let watched = Watched(0)
+        for number in 1...5 { watched.set(number) }
+        let newest = try await watched.next(after: 2)
+        #expect(newest.value == 5)
+        #expect(newest.version == 6)
+    }
+
+    @Test func everyWaiterIsWoken() async throws {
+        let watched = Watched(0)
+        let ready = Counter()
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<100 {
+                group.addTask {
+                    ready.add()
+                    return try await watched.next(after: 1).value
+                }
+            }
+            while ready.value < 100 { await Task.yield() }
+            watched.set(7)
+            for try await value in group { #expect(value == 7) }
+        }
+    }
+
+    @Test func aCancelledWaiterThrowsAndTheOthersWaitOn() async throws {
+        let watched = Watched(0)
+        let patient = Task { try await watched.next(after: 1).value }
+        let impatient = Task { try await watched.next(after: 1).value }
+        impatient.cancel()
+        await #expect(throws: CancellationError.self) { try await impatient.value }
+        watched.set(3)
+        #expect(try await patient.value == 3)
+    }
+
+    @Test func aWaiterThatWasCancelledBeforeItWaitsThrows() async {
+        let watched = Watched(0)
+        let waiter = Task {
+            while !Task.isCancelled { await Task.yield() }
+            return try await watched.next(after: 1).value
+        }
+        waiter.cancel()
+        await #expect(throws: CancellationError.self) { try await waiter.value }
+    }
+
+    @Test func changesAndCancellationsAtOnceLoseNoWaiter() async {
+        for round in 0..<200 {
+            let watched = Watched(0)
+            let waiters = (0..<4).map { _ in Task { try? await watched.next(after: 1).value } }
+            let change = Task { watched.set(round) }
+            waiters[round % 4].cancel()
+            await change.value
+            for (index, waiter) in waiters.enumerated() where index != round % 4 {
+                #expect(await waiter.value == round)
+            }
+            _ = await waiters[round % 4].value
+        }
+    }
+
+    @Test func aReaderThatFollowsSeesTheLastValue() async throws {
+        let watched = Watched(0)
+        let reader = Task {
+            var seen = watched.current
+            while seen.value < 1000 { seen = try await watched.next(after: seen.version) }
+            return seen.value
+        }
+        for number in 1...1000 { watched.set(number) }
+        #expect(try await reader.value == 1000)
+    }
+}
