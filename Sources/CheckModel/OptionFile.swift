@@ -1,0 +1,38 @@
+package import Platform
+
+/// The JSON file given by `--config`, as dotted keys and texts.
+package enum OptionFile {
+    /// Reads the file: an object whose keys are options' keys, dotted or nested (`{"cluster_checks": {"warmup_duration": "10s"}}`).
+    ///
+    /// - Throws: `OptionError` naming the file, the place in it and the reason.
+    package static func entries(of path: String) throws(OptionError) -> [(key: String, text: String)] {
+        let value: JSON
+        do {
+            value = try JSON(parsing: try readFile(path, atMost: 1 << 20))
+        } catch let error as FileError {
+            throw OptionError(problems: [error.description])
+        } catch {
+            throw OptionError(problems: ["\(path): \(error)"])
+        }
+        guard case .object = value else { throw OptionError(problems: ["\(path): it must hold one JSON object"]) }
+        return try entries(value, key: "", path: path)
+    }
+
+    private static func entries(
+        _ value: JSON, key: String, path: String
+    ) throws(OptionError) -> [(key: String, text: String)] {
+        switch value {
+        case .object(let members):
+            var found: [(key: String, text: String)] = []
+            for (name, member) in members.sorted(by: { $0.key < $1.key }) {
+                found += try entries(member, key: key.isEmpty ? name : "\(key).\(name)", path: path)
+            }
+            return found
+        case .string(let text): return [(key, text)]
+        case .number(let text): return [(key, text)]
+        case .bool(let flag): return [(key, String(flag))]
+        case .array: return [(key, String(decoding: value.encoded(), as: UTF8.self))]
+        case .null: throw OptionError(problems: ["\(path): \(key): null is no value"])
+        }
+    }
+}

@@ -1,0 +1,4 @@
+import ClusterAgent
+import Glibc
+
+exit(await Command.run(Array(CommandLine.arguments.dropFirst())))

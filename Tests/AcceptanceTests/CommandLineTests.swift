@@ -1,0 +1,69 @@
+import Glibc
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct CommandLineTests {
+    private func run(_ program: String, _ arguments: [String], _ environment: [String: String] = [:]) async throws
+        -> (end: ChildProcess.End, output: String)
+    {
+        let directory = try TemporaryDirectory()
+        let process = try ChildProcess(
+            try TestEnvironment.program(program), arguments, environment: environment,
+            outputPath: "\(directory.path)/output")
+        return (try await process.wait(within: .seconds(30)), process.output)
+    }
+
+    @Test(arguments: [
+        (["run", "--nonsense=1"], "--nonsense: unknown option"),
+        (["run", "--cluster_agent.cmd_port=70000"], "--cluster_agent.cmd_port=70000: not allowed"),
+        (["run", "--cluster_checks.warmup_duration=soon"], "--cluster_checks.warmup_duration=soon: not allowed"),
+        (["run", "--leader_election=perhaps"], "--leader_election=perhaps: not allowed"),
+        (["run", "confd_path=x"], "confd_path=x: options are written --key=value"),
+        (["run", "--config=/nonexistent/file.json"], "/nonexistent/file.json: No such file"),
+        (["run"], "--cluster_agent.auth_token_file=FILE is needed"),
+        (["run", "--cluster_agent.auth_token=short"], "--cluster_agent.auth_token=…: not allowed"),
+        (["fly"], "fly: unknown command"),
+        ([], "a command is missing"),
+    ])
+    func aWrongCommandLineEndsWithStatus2AndALineThatNamesIt(arguments: [String], line: String) async throws {
+        let (end, output) = try await run("cluster-agent", arguments)
+        #expect(end == .exited(2))
+        #expect(output.contains(line), "\(output)")
+    }
+
+    @Test func aWrongVariableIsNamedAsSuch() async throws {
+        let (end, output) = try await run("cluster-agent", ["run"], ["DD_METRICS_PORT": "many"])
+        #expect(end == .exited(2))
+        #expect(output.contains("DD_METRICS_PORT=many: not allowed"), "\(output)")
+    }
+
+    @Test func electionWithoutKubernetesIsRefused() async throws {
+        let directory = try TemporaryDirectory()
+        let token = try directory.write("token", RunningClusterAgent.token)
+        let (end, output) = try await run(
+            "cluster-agent",
+            ["run", "--leader_election=true", "--cluster_agent.auth_token_file=\(token)", "--cluster_agent.cmd_port=0"])
+        #expect(end == .exited(2))
+        #expect(output.contains("leader_election"), "\(output)")
+    }
+
+    @Test(arguments: ["cluster-agent", "node-agent"])
+    func versionAndHelpAreTold(program: String) async throws {
+        let version = try await run(program, ["version"])
+        #expect(version.end == .exited(0))
+        #expect(version.output.hasPrefix(program))
+        let help = try await run(program, ["run", "--help"])
+        #expect(help.end == .exited(0))
+        #expect(help.output.contains("--log_level"))
+    }
+
+    @Test func aPortInUseIsAnErrorThatNamesIt() async throws {
+        let directory = try TemporaryDirectory()
+        let first = try RunningClusterAgent("one", in: directory, ["--shutdown_delay=0"])
+        let client = try await first.client()
+        let second = try RunningClusterAgent("two", in: directory, port: first.port, ["--shutdown_delay=0"])
+        #expect(try await second.process.wait(within: .seconds(30)) == .exited(1))
+        #expect(second.process.output.contains(":\(first.port)"), "\(second.process.output)")
+        await client.shutdown()
+    }
+}

@@ -1,0 +1,120 @@
+package import CheckModel
+package import HTTPClient
+import Platform
+
+/// A cluster-agent as a process of its own, with its own port, and a client that trusts exactly its certificate.
+package final class RunningClusterAgent: Sendable {
+    /// The token that all test agents share.
+    package static let token = "0123456789abcdef0123456789abcdef"
+
+    /// The process.
+    package let process: ChildProcess
+    /// The port of its API.
+    package let port: Int
+    private let certificatePath: String
+    private let clock = SystemClock()
+
+    /// Starts one.
+    ///
+    /// - Parameters:
+    ///   - name: tells its files apart from those of others in `directory`.
+    ///   - directory: where its files go.
+    ///   - port: the port of its API; nil for a free one.
+    ///   - arguments: further options.
+    ///   - environment: variables beside `PATH`.
+    package init(
+        _ name: String, in directory: TemporaryDirectory, port: Int? = nil, _ arguments: [String],
+        environment: [String: String] = [:]
+    ) throws {
+        let port = try port ?? TestEnvironment.freePort()
+        let token = try directory.write("\(name).token", Self.token)
+        certificatePath = "\(directory.path)/\(name).pem"
+        self.port = port
+        process = try ChildProcess(
+            try TestEnvironment.program("cluster-agent"),
+            [
+                "run", "--cluster_agent.listen_host=127.0.0.1", "--cluster_agent.cmd_port=\(port)",
+                "--cluster_agent.auth_token_file=\(token)", "--cluster_agent.tls_certificate_out=\(certificatePath)",
+                "--health_port=0", "--metrics_port=0",
+            ] + arguments,
+            environment: environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given },
+            outputPath: "\(directory.path)/\(name).log")
+    }
+
+    /// Its address, such as `https://127.0.0.1:5005`.
+    package var url: String {
+        "https://127.0.0.1:\(port)"
+    }
+
+    /// Waits until it answers `/version`, and returns a client for it.
+    package func client() async throws -> HTTPClient {
+        let certificate = try await eventually(within: .seconds(60), "\(certificatePath); \(process.output)") {
+            try? readFile(self.certificatePath, atMost: 1 << 20)
+        }
+        let client = try HTTPClient(
+            options: HTTPClientOptions(trust: TLSTrust(caPEM: certificate), bearerToken: { Self.token }), clock: clock)
+        _ = try await eventually(within: .seconds(60), "an answer from \(url)/version; \(process.output)") {
+            try? await client.send(
+                ClientRequest(url: "\(self.url)/version"), deadline: self.clock.now() + .seconds(2))
+        }
+        return client
+    }
+
+    /// The answer to one call, within 10 s.
+    package func call(
+        _ client: HTTPClient, _ method: String = "GET", _ path: String, body: String? = nil
+    ) async throws -> ClientResponse {
+        try await client.send(
+            ClientRequest(method, url: url + path, body: body.map { Array($0.utf8) }),
+            deadline: clock.now() + .seconds(10))
+    }
+
+    /// The state that it shows: which node holds how many configs, and how many dangle.
+    package func placements(_ client: HTTPClient) async throws -> (nodes: [String: [String]], dangling: Int) {
+        let answer = try await call(client, "GET", "/api/v1/clusterchecks")
+        guard answer.status == 200 else { throw TestFailure("state: \(answer.status)") }
+        let state = try JSON(parsing: answer.body)
+        var nodes: [String: [String]] = [:]
+        for node in state["nodes"]?.arrayValue ?? [] {
+            let identifiers = (node["configs"]?.arrayValue ?? []).flatMap { $0["instance_ids"]?.arrayValue ?? [] }
+            nodes[node["name"]?.stringValue ?? ""] = identifiers.compactMap(\.stringValue).sorted()
+        }
+        return (nodes, state["dangling"]?.arrayValue?.count ?? 0)
+    }
+}
+
+/// A node-agent that knows only the public protocol, written in another language: `clients/agent.py`.
+package final class ProtocolAgent: Sendable {
+    /// The process.
+    package let process: ChildProcess
+    /// Its id.
+    package let id: String
+
+    /// Starts one that polls `url` every `pollSeconds`.
+    package init(_ id: String, in directory: TemporaryDirectory, url: String, pollSeconds: Double = 0.5) throws {
+        self.id = id
+        process = try ChildProcess(
+            "/usr/bin/env",
+            [
+                "python3", "\(TestEnvironment.root)/Tests/AcceptanceTests/clients/agent.py", url,
+                RunningClusterAgent.token, id, "\(pollSeconds)",
+            ],
+            environment: ["PATH": processEnvironment()["PATH"] ?? "/usr/bin:/bin"],
+            outputPath: "\(directory.path)/agent-\(id).log")
+    }
+
+    /// Everything it said: one JSON object a line.
+    package var lines: [JSON] {
+        process.output.split(separator: "\n").compactMap { try? JSON(parsing: Array($0.utf8)) }
+    }
+
+    /// Each set of configs that it held, in order: per config its check name, service id and instances.
+    package var sets: [[[JSON]]] {
+        lines.compactMap { $0["configs"]?.arrayValue?.compactMap(\.arrayValue) }
+    }
+
+    /// The instances (as text) that it would run now.
+    package var instances: [String] {
+        (sets.last ?? []).flatMap { $0.count > 2 ? $0[2].arrayValue ?? [] : [] }.compactMap(\.stringValue).sorted()
+    }
+}
