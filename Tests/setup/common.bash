@@ -17,6 +17,45 @@ die() {
     exit 1
 }
 
+# Sleeps without a process, and no longer than until a signal comes: nobody ever writes to the pipe it reads from.
+pause() {
+    [[ -n ${never:-} ]] || exec {never}<> <(:)
+    read -r -t "$1" -u "$never" _ || true
+}
+
+# A port below the range from which the kernel picks ports for outgoing connections, on which nobody listens now.
+free_port() {
+    local port
+    for _ in {1..100}; do
+        port=$((20000 + RANDOM % 12000))
+        if ! (exec 8<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            printf '%s\n' "$port"
+            return
+        fi
+    done
+    die "found no free port on 127.0.0.1 in 100 tries"
+}
+
+# spawn LOG COMMAND...: starts it in the background, as $!. The kernel ends it when this shell dies, however it dies.
+spawn() {
+    local log=$1
+    shift
+    setpriv --pdeathsig TERM "$@" </dev/null >>"$log" 2>&1 &
+}
+
+# end PID: SIGTERM, and SIGKILL if it takes more than 10 seconds.
+end() {
+    local pid=$1 start=$SECONDS
+    kill -TERM "$pid" 2>/dev/null || true
+    # A stopped process takes no SIGTERM.
+    kill -CONT "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do
+        ((SECONDS - start < 10)) || kill -KILL "$pid" 2>/dev/null || true
+        pause 0.05
+    done
+    wait "$pid" 2>/dev/null || true
+}
+
 # Ends with a message that tells what to do, unless the caller may change the system.
 need_root() {
     ((EUID == 0)) || die "$1 needs root: run it as root, or with sudo"
