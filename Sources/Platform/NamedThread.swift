@@ -40,8 +40,13 @@ package struct NamedThread: Sendable {
         self.thread = thread
     }
 
-    /// Waits for its end. Call once, and not from the concurrency pool.
+    /// Waits for its end. Call this or `detach` once; not from the concurrency pool unless the end is near.
     package func join() {
         pthread_join(thread, nil)
+    }
+
+    /// Lets it end by itself, with nobody waiting for it.
+    package func detach() {
+        pthread_detach(thread)
     }
 }

@@ -1,0 +1,114 @@
+import CCurl
+import Platform
+
+/// One transfer under way. Belongs to the client's thread, where libcurl calls back into it.
+final class ActiveTransfer {
+    let requested: RequestedTransfer
+    let easy: EasyHandle
+    private let url: RequestURL
+    private var collector: ResponseCollector
+    private var body: [UInt8] = []
+    /// Why one of the callbacks stopped the transfer.
+    private var refusal: HTTPClientError?
+
+    /// Prepares a transfer; nothing is sent before its handle is given to the multi handle.
+    ///
+    /// - Throws: `invalidRequest` or `invalidURL`.
+    init(_ requested: RequestedTransfer, options: HTTPClientOptions, remaining: Duration) throws(HTTPClientError) {
+        let request = requested.request
+        let url = try RequestURL(request.url, allowsPlainHTTP: options.allowsPlainHTTP)
+        var easy = try EasyHandle()
+        try easy.setUpConnection(options)
+        try easy.setUpTrust(options.trust)
+        try easy.setUpRequest(request, url: url, options: options)
+        try easy.setUpTimeouts(request, remaining: remaining, connectTimeout: options.connectTimeout)
+        self.requested = requested
+        self.url = url
+        self.easy = easy
+        collector = ResponseCollector(followsRedirects: request.followsRedirects)
+        try setUpCallbacks()
+    }
+
+    /// libcurl calls back only while the handle is in the multi handle, and the loop keeps this object as long: the pointer needs
+    /// no count of its own.
+    private func setUpCallbacks() throws(HTTPClientError) {
+        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        try unsafe easy.set(CURLOPT_WRITEDATA, pointer: context)
+        try unsafe easy.set(CURLOPT_HEADERDATA, pointer: context)
+        try unsafe easy.set(CURLOPT_PRIVATE, pointer: context)
+        let header = unsafe ccurl_set_bytes_callback(easy.raw, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            unsafe ActiveTransfer.call(bytes, size * count, context) { unsafe $0.receiveHeader($1) }
+        }
+        try easy.check(header, CURLOPT_HEADERFUNCTION)
+        let write = unsafe ccurl_set_bytes_callback(easy.raw, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            unsafe ActiveTransfer.call(bytes, size * count, context) { unsafe $0.receiveBody($1) }
+        }
+        try easy.check(write, CURLOPT_WRITEFUNCTION)
+    }
+
+    /// Any other count than the one given makes libcurl fail the transfer.
+    private static let refused = 0
+
+    private static func call(
+        _ bytes: UnsafeMutablePointer<CChar>?, _ count: Int, _ context: UnsafeMutableRawPointer?,
+        _ receive: (ActiveTransfer, UnsafeBufferPointer<UInt8>) -> Int
+    ) -> Int {
+        guard let context = unsafe context, let bytes = unsafe bytes, count > 0 else { return count }
+        let transfer = unsafe Unmanaged<ActiveTransfer>.fromOpaque(context).takeUnretainedValue()
+        return unsafe bytes.withMemoryRebound(to: UInt8.self, capacity: count) { bytes in
+            unsafe receive(transfer, UnsafeBufferPointer(start: bytes, count: count))
+        }
+    }
+
+    private func receiveHeader(_ line: UnsafeBufferPointer<UInt8>) -> Int {
+        switch unsafe collector.line(line) {
+        case .partial: break
+        case .complete: requested.buffer?.receive(collector.head)
+        case .tooLarge:
+            refusal = .malformedResponse("its header is larger than \(ResponseCollector.maximumHeaderBytes) bytes")
+            return Self.refused
+        }
+        return line.count
+    }
+
+    private func receiveBody(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        if let buffer = requested.buffer {
+            return unsafe buffer.receive(bytes) ? bytes.count : Int(CURL_WRITEFUNC_PAUSE)
+        }
+        let limit = requested.request.maximumResponseBytes
+        guard body.count + bytes.count <= limit else {
+            refusal = .responseTooLarge(limit: limit)
+            return Self.refused
+        }
+        unsafe body.append(contentsOf: bytes)
+        return bytes.count
+    }
+
+    /// Goes on after a pause. Not to be called when the transfer is not in the multi handle.
+    func resume() {
+        unsafe _ = curl_easy_pause(easy.raw, CURLPAUSE_CONT)
+    }
+
+    /// What became of the transfer, once libcurl says that it is over.
+    func result(_ code: CURLcode) -> Result<ClientResponse, HTTPClientError> {
+        if let refusal { return .failure(refusal) }
+        guard code == CURLE_OK else {
+            let failure = TransferFailure(
+                code: code, message: easy.message, systemError: Int32(truncatingIfNeeded: easy.long(CURLINFO_OS_ERRNO)),
+                authority: url.authority, host: url.host, phase: phase,
+                maximumRedirects: requested.request.maximumRedirects)
+            return .failure(failure.error)
+        }
+        guard collector.isComplete else { return .failure(.malformedResponse("it has no header")) }
+        let redirects = easy.long(CURLINFO_REDIRECT_COUNT)
+        return .success(ClientResponse(head: collector.head, body: body, redirects: redirects))
+    }
+
+    /// How far it has come.
+    var phase: TransferPhase {
+        if collector.isComplete { return .receivingBody }
+        if easy.time(CURLINFO_PRETRANSFER_TIME_T) > 0 { return .awaitingHeaders }
+        if easy.time(CURLINFO_CONNECT_TIME_T) > 0 { return .handshaking }
+        return easy.time(CURLINFO_NAMELOOKUP_TIME_T) > 0 ? .connecting : .waiting
+    }
+}

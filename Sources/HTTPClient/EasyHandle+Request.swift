@@ -1,0 +1,115 @@
+import CCurl
+import Platform
+
+extension EasyHandle {
+    /// Sets what is one request's own.
+    ///
+    /// - Throws: `invalidRequest` or `invalidURL`; nothing has been sent then.
+    mutating func setUpRequest(
+        _ request: ClientRequest, url: RequestURL, options: HTTPClientOptions
+    ) throws(HTTPClientError) {
+        try setUpMethod(request)
+        var lines = try headerLines(request)
+        if let token = try bearerToken(request, url, options) { lines.append("Authorization: Bearer \(token)") }
+        var target = request.connectTo.map { "\(bracketed($0.host)):\($0.port)" }
+        var text = url.text
+        var host = url.host
+        if let serverName = options.trust.serverName, url.scheme == "https" {
+            // libcurl takes the name for TLS from the URL alone: the URL gets it, and the URL's host becomes the target.
+            text = try url.replacingHost(serverName)
+            host = serverName
+            target = target ?? "\(url.host):\(url.port)"
+            if !request.names("Host") { lines.append("Host: \(url.authority)") }
+        }
+        try set(CURLOPT_URL, text)
+        if let target { try set(connectTo: "\(host):\(url.port):\(target)") }
+        try set(headers: lines)
+        if request.followsRedirects {
+            try set(CURLOPT_FOLLOWLOCATION, true)
+            try set(CURLOPT_MAXREDIRS, request.maximumRedirects)
+        }
+        // An empty string would ask for everything that libcurl can decode.
+        if request.acceptsCompression { try set(CURLOPT_ACCEPT_ENCODING, "gzip") }
+    }
+
+    /// Sets the times after which libcurl gives up; the client's loop watches the deadline too, on its own clock.
+    func setUpTimeouts(
+        _ request: ClientRequest, remaining: Duration, connectTimeout: Duration
+    ) throws(HTTPClientError) {
+        try set(CURLOPT_TIMEOUT_MS, roundedUp(remaining, to: 1_000_000))
+        try set(CURLOPT_CONNECTTIMEOUT_MS, roundedUp(connectTimeout, to: 1_000_000))
+        if let idleTimeout = request.idleTimeout {
+            try set(CURLOPT_LOW_SPEED_LIMIT, 1)
+            try set(CURLOPT_LOW_SPEED_TIME, roundedUp(idleTimeout, to: 1_000_000_000))
+        }
+    }
+
+    private func setUpMethod(_ request: ClientRequest) throws(HTTPClientError) {
+        guard isToken(request.method) else { throw .invalidRequest("the method is not a token (RFC 9110 §5.6.2)") }
+        switch (request.method, request.body) {
+        case ("GET", nil): try set(CURLOPT_HTTPGET, true)
+        case ("HEAD", nil): try set(CURLOPT_NOBODY, true)
+        case ("POST", let body):
+            try set(CURLOPT_POST, true)
+            try set(body: body ?? [])
+        case (let method, let body):
+            if let body { try set(body: body) }
+            try set(CURLOPT_CUSTOMREQUEST, method)
+        }
+    }
+
+    private func headerLines(_ request: ClientRequest) throws(HTTPClientError) -> [String] {
+        // A name and a colon alone takes away a field that libcurl would add by itself.
+        var lines = ["Expect:"]
+        if !request.names("Content-Type") { lines.append("Content-Type:") }
+        for (name, value) in request.headers {
+            guard isToken(name) else {
+                throw .invalidRequest("a header field's name is not a token (RFC 9110 §5.6.2): \(name.prefix(100))")
+            }
+            guard isFieldValue(value) else {
+                throw .invalidRequest("the value of the header field \(name) holds a control character")
+            }
+            for ours in ["Content-Length", "Transfer-Encoding", "Expect"] where areEqualFieldNames(name, ours) {
+                throw .invalidRequest("the header field \(ours) is the client's to write")
+            }
+            let isEmpty = value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 }
+            lines.append(isEmpty ? "\(name);" : "\(name): \(value)")
+        }
+        return lines
+    }
+
+    private func bearerToken(
+        _ request: ClientRequest, _ url: RequestURL, _ options: HTTPClientOptions
+    ) throws(HTTPClientError) -> String? {
+        guard url.scheme == "https", !request.names("Authorization"), let token = options.bearerToken?(), !token.isEmpty
+        else { return nil }
+        guard token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw .invalidRequest(
+                "the bearer token holds a space, a line break or another character that is not ASCII text")
+        }
+        return token
+    }
+
+    private func bracketed(_ host: String) -> String {
+        host.utf8.contains(UInt8(ascii: ":")) && !host.hasPrefix("[") ? "[\(host)]" : host
+    }
+
+    /// Whole units of `nanoseconds` nanoseconds, at least one (0 means "no limit" to libcurl), at most what its 32 bits hold.
+    private func roundedUp(_ duration: Duration, to nanoseconds: Int64) -> Int {
+        let whole = duration.nanoseconds / nanoseconds
+        let units = duration.nanoseconds % nanoseconds > 0 ? whole + 1 : whole
+        return Int(min(max(units, 1), Int64(Int32.max) / 1_000))
+    }
+}
+
+extension ClientRequest {
+    /// Whether it has a field of this name.
+    func names(_ name: String) -> Bool {
+        headers.contains { areEqualFieldNames($0.name, name) }
+    }
+
+    /// Whether redirects are followed: another method must not be repeated elsewhere unasked.
+    var followsRedirects: Bool {
+        maximumRedirects > 0 && ["GET", "HEAD", "POST"].contains(method)
+    }
+}

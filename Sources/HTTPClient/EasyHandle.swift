@@ -1,0 +1,122 @@
+import CCurl
+
+/// One transfer of libcurl, with all memory that it points to. Belongs to the client's thread.
+@safe
+struct EasyHandle: ~Copyable {
+    /// libcurl's handle; valid as long as this value.
+    let raw: UnsafeMutableRawPointer
+    private let errorText: UnsafeMutablePointer<CChar>
+    private var headers: UnsafeMutablePointer<curl_slist>?
+    private var connectTo: UnsafeMutablePointer<curl_slist>?
+
+    /// - Throws: `invalidOptions` when libcurl gives no handle, which means that memory is short.
+    init() throws(HTTPClientError) {
+        guard Self.isLibraryReady, let raw = unsafe curl_easy_init() else {
+            throw .invalidOptions("libcurl gives no transfer handle: memory is short")
+        }
+        let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+        unsafe errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        unsafe self.raw = raw
+        unsafe self.errorText = errorText
+        unsafe headers = nil
+        unsafe connectTo = nil
+        unsafe _ = ccurl_set_pointer(raw, CURLOPT_ERRORBUFFER, errorText)
+    }
+
+    deinit {
+        unsafe curl_easy_cleanup(raw)
+        unsafe curl_slist_free_all(headers)
+        unsafe curl_slist_free_all(connectTo)
+        unsafe errorText.deallocate()
+    }
+
+    /// libcurl's global state, set up once; `curl_global_init` is thread-safe since 7.84 and this runs once anyway.
+    private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+
+    /// What libcurl says of the failure; empty if it said nothing.
+    var message: String {
+        unsafe String(cString: errorText)
+    }
+
+    func set(_ option: CURLoption, _ value: Int) throws(HTTPClientError) {
+        try check(unsafe ccurl_set_long(raw, option, value), option)
+    }
+
+    func set(_ option: CURLoption, _ value: Bool) throws(HTTPClientError) {
+        try set(option, value ? 1 : 0)
+    }
+
+    /// Sets a string, which libcurl copies; nil resets the option.
+    func set(_ option: CURLoption, _ value: String?) throws(HTTPClientError) {
+        if let value {
+            try check(unsafe value.withCString { unsafe ccurl_set_pointer(raw, option, $0) }, option)
+        } else {
+            try check(unsafe ccurl_set_pointer(raw, option, nil), option)
+        }
+    }
+
+    /// Sets a pointer that must stay valid as long as the handle.
+    func set(_ option: CURLoption, pointer: UnsafeMutableRawPointer?) throws(HTTPClientError) {
+        try check(unsafe ccurl_set_pointer(raw, option, pointer), option)
+    }
+
+    /// Sets bytes, which libcurl copies.
+    func set(_ option: CURLoption, blob: [UInt8]) throws(HTTPClientError) {
+        let code = unsafe blob.withUnsafeBytes { unsafe ccurl_set_blob(raw, option, $0.baseAddress, $0.count) }
+        try check(code, option)
+    }
+
+    /// Sets the body to send, which libcurl copies.
+    func set(body: [UInt8]) throws(HTTPClientError) {
+        try check(unsafe ccurl_set_offset(raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)), CURLOPT_POSTFIELDS)
+        // An empty array may have no address, which would mean "read it from a callback".
+        let bytes = body.isEmpty ? [0] : body
+        let code = unsafe bytes.withUnsafeBytes {
+            unsafe ccurl_set_pointer(raw, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
+        }
+        try check(code, CURLOPT_COPYPOSTFIELDS)
+    }
+
+    /// Sets the header fields to send or to leave out. Call once.
+    mutating func set(headers lines: [String]) throws(HTTPClientError) {
+        unsafe headers = try list(lines)
+        try check(unsafe ccurl_set_pointer(raw, CURLOPT_HTTPHEADER, headers), CURLOPT_HTTPHEADER)
+    }
+
+    /// Sets where to connect in place of the URL's host: `HOST:PORT:OTHER-HOST:OTHER-PORT`. Call once.
+    mutating func set(connectTo line: String) throws(HTTPClientError) {
+        unsafe connectTo = try list([line])
+        try check(unsafe ccurl_set_pointer(raw, CURLOPT_CONNECT_TO, connectTo), CURLOPT_CONNECT_TO)
+    }
+
+    private func list(_ lines: [String]) throws(HTTPClientError) -> UnsafeMutablePointer<curl_slist>? {
+        var list: UnsafeMutablePointer<curl_slist>?
+        for line in lines {
+            guard let longer = unsafe curl_slist_append(list, line) else {
+                unsafe curl_slist_free_all(list)
+                throw .invalidRequest("memory is short")
+            }
+            unsafe list = longer
+        }
+        return unsafe list
+    }
+
+    /// A count of the finished or failed transfer; 0 if unknown.
+    func long(_ info: CURLINFO) -> Int {
+        var value = 0
+        return unsafe ccurl_get_long(raw, info, &value) == CURLE_OK ? value : 0
+    }
+
+    /// Microseconds from the start to a point of the transfer; 0 if it was not reached.
+    func time(_ info: CURLINFO) -> Int64 {
+        var value: curl_off_t = 0
+        return unsafe ccurl_get_offset(raw, info, &value) == CURLE_OK ? Int64(value) : 0
+    }
+
+    func check(_ code: CURLcode, _ option: CURLoption) throws(HTTPClientError) {
+        guard code != CURLE_OK else { return }
+        let reason = unsafe curl_easy_strerror(code).map { unsafe String(cString: $0) } ?? "error \(code.rawValue)"
+        let version = unsafe String(cString: curl_version())
+        throw .invalidOptions("option \(option.rawValue) of this libcurl (\(version)): \(reason)")
+    }
+}

@@ -1,0 +1,93 @@
+import CCurl
+
+/// A URL that libcurl's own parser has accepted, and its parts.
+struct RequestURL: Equatable {
+    /// The whole URL.
+    let text: String
+    /// `http` or `https`.
+    let scheme: String
+    /// The host as in the URL: IPv6 in brackets.
+    let host: String
+    /// The port, the scheme's own if the URL names none.
+    let port: Int
+
+    /// The host and port, for messages and `Host`.
+    var authority: String {
+        port == (scheme == "https" ? 443 : 80) ? host : "\(host):\(port)"
+    }
+
+    /// Parses `text`.
+    ///
+    /// - Throws: `invalidURL`, naming the URL and the reason.
+    init(_ text: String, allowsPlainHTTP: Bool) throws(HTTPClientError) {
+        func invalid(_ reason: String) -> HTTPClientError {
+            .invalidURL("\(text.prefix(200)): \(reason)")
+        }
+        guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
+            throw invalid("it holds a space or a control character")
+        }
+        guard let parts = URLParts() else { throw invalid("out of memory") }
+        if let reason = parts.parse(text) { throw invalid(reason) }
+        guard parts.part(CURLUPART_USER) == nil, parts.part(CURLUPART_PASSWORD) == nil else {
+            // The URL holds a secret: it is not repeated.
+            throw .invalidURL("a URL with user and password is not accepted: use an Authorization header")
+        }
+        guard let scheme = parts.part(CURLUPART_SCHEME), let host = parts.part(CURLUPART_HOST), !host.isEmpty,
+            let port = parts.part(CURLUPART_PORT).flatMap({ Int($0) }), let whole = parts.part(CURLUPART_URL)
+        else { throw invalid("it has no host") }
+        guard scheme == "https" || (scheme == "http" && allowsPlainHTTP) else {
+            let allowed = allowsPlainHTTP ? "http and https are" : "only https is"
+            throw invalid("the scheme \(scheme) is not allowed here, \(allowed)")
+        }
+        self.text = whole
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+    }
+
+    /// The same URL with another host, written as in a URL.
+    ///
+    /// - Throws: `invalidURL` if `host` cannot be one.
+    func replacingHost(_ host: String) throws(HTTPClientError) -> String {
+        guard let parts = URLParts(), parts.parse(text) == nil, parts.setHost(host),
+            let whole = parts.part(CURLUPART_URL)
+        else { throw .invalidURL("\(host) cannot be the TLS server name of \(authority)") }
+        return whole
+    }
+}
+
+/// libcurl's URL parser.
+@safe
+private struct URLParts: ~Copyable {
+    private let raw: OpaquePointer
+
+    init?() {
+        guard let raw = unsafe curl_url() else { return nil }
+        unsafe self.raw = raw
+    }
+
+    deinit {
+        unsafe curl_url_cleanup(raw)
+    }
+
+    /// Nil if `text` is a URL, else why not.
+    func parse(_ text: String) -> String? {
+        let flags = UInt32(CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME)
+        let code = unsafe curl_url_set(raw, CURLUPART_URL, text, flags)
+        guard code != CURLUE_OK else { return nil }
+        guard let reason = unsafe curl_url_strerror(code) else { return "it is malformed" }
+        return unsafe String(cString: reason)
+    }
+
+    func setHost(_ host: String) -> Bool {
+        unsafe curl_url_set(raw, CURLUPART_HOST, host, 0) == CURLUE_OK
+    }
+
+    func part(_ part: CURLUPart) -> String? {
+        var text: UnsafeMutablePointer<CChar>?
+        let flags = part == CURLUPART_PORT ? UInt32(CURLU_DEFAULT_PORT) : 0
+        guard unsafe curl_url_get(raw, part, &text, flags) == CURLUE_OK, let found = unsafe text else { return nil }
+        defer { unsafe curl_free(found) }
+        return unsafe String(cString: found)
+    }
+}

@@ -1,0 +1,66 @@
+/// Puts the header lines of a transfer together: of several header blocks (`1xx`, redirects) the last is the response's.
+struct ResponseCollector {
+    /// What a line of the header brought.
+    enum Progress: Equatable {
+        /// More lines are to come.
+        case partial
+        /// The header is complete, and it is the response's.
+        case complete
+        /// The header is larger than `maximumHeaderBytes`.
+        case tooLarge
+    }
+
+    /// The largest header block, in bytes.
+    static let maximumHeaderBytes = 128 << 10
+
+    /// The block so far.
+    private(set) var head = ResponseHead(status: 0)
+    /// Whether `head` is the response's.
+    private(set) var isComplete = false
+    private let followsRedirects: Bool
+    private var bytesInBlock = 0
+
+    init(followsRedirects: Bool) {
+        self.followsRedirects = followsRedirects
+    }
+
+    /// Takes one line with its line end, as libcurl hands it over.
+    mutating func line(_ bytes: some RandomAccessCollection<UInt8>) -> Progress {
+        // What comes after the header are the trailer fields of a chunked body, which nobody here asks for.
+        guard !isComplete else { return .partial }
+        bytesInBlock += bytes.count
+        guard bytesInBlock <= Self.maximumHeaderBytes else { return .tooLarge }
+        let text = trimmed(bytes)
+        if text.isEmpty { return endBlock() }
+        if text.starts(with: "HTTP/".utf8) {
+            head = ResponseHead(status: status(text))
+            bytesInBlock = bytes.count
+        } else if let colon = text.firstIndex(of: UInt8(ascii: ":")) {
+            let name = String(decoding: text[..<colon], as: UTF8.self)
+            let value = String(decoding: trimmed(text[text.index(after: colon)...]), as: UTF8.self)
+            head.headers.append((name, value))
+        }
+        return .partial
+    }
+
+    private mutating func endBlock() -> Progress {
+        bytesInBlock = 0
+        let isInterim = (100..<200).contains(head.status) && head.status != 101
+        let isFollowed = followsRedirects && (300..<400).contains(head.status) && head["Location"]?.isEmpty == false
+        guard !isInterim, !isFollowed else { return .partial }
+        isComplete = true
+        return .complete
+    }
+
+    /// The three digits after the version (RFC 9112 §4); 0 if there are none.
+    private func status(_ line: some Collection<UInt8>) -> Int {
+        guard let space = line.firstIndex(of: 0x20) else { return 0 }
+        return Int(String(decoding: line[line.index(after: space)...].prefix(3), as: UTF8.self)) ?? 0
+    }
+
+    private func trimmed<Bytes: RandomAccessCollection<UInt8>>(_ bytes: Bytes) -> Bytes.SubSequence {
+        let isSpace = { (byte: UInt8) in byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A }
+        guard let last = bytes.lastIndex(where: { !isSpace($0) }) else { return bytes[bytes.endIndex...] }
+        return bytes[...last].drop(while: isSpace)
+    }
+}

@@ -1,0 +1,76 @@
+/// Whom a client believes, and who it is itself.
+///
+/// With `caPEM` only certificates under it are believed; the system's roots are not trusted besides. With a pin and no
+/// `caPEM` neither chain nor name is looked at: the key decides alone. With both, both must hold.
+package struct TLSTrust: Sendable {
+    /// CA certificates in PEM; nil for the system's roots.
+    package var caPEM: [UInt8]?
+    /// `sha256//` and the Base64 of the SHA-256 of the server's public key (its SubjectPublicKeyInfo); nil for no pin.
+    package var pinnedPublicKey: String?
+    /// Our own certificate, and its chain, in PEM.
+    package var clientCertificatePEM: [UInt8]?
+    /// Its private key in PEM.
+    package var clientKeyPEM: [UInt8]?
+    /// The name to ask for and to verify in place of the URL's host.
+    package var serverName: String?
+    /// False to believe any certificate; a pin still decides.
+    package var verifies: Bool
+
+    /// The system's roots unless told otherwise.
+    package init(
+        caPEM: [UInt8]? = nil, pinnedPublicKey: String? = nil, clientCertificatePEM: [UInt8]? = nil,
+        clientKeyPEM: [UInt8]? = nil, serverName: String? = nil, verifies: Bool = true
+    ) {
+        self.caPEM = caPEM
+        self.pinnedPublicKey = pinnedPublicKey
+        self.clientCertificatePEM = clientCertificatePEM
+        self.clientKeyPEM = clientKeyPEM
+        self.serverName = serverName
+        self.verifies = verifies
+    }
+
+    /// Whether the certificate's chain and name are verified.
+    var verifiesChain: Bool {
+        verifies && (caPEM != nil || pinnedPublicKey == nil)
+    }
+
+    /// - Throws: `invalidOptions` for what can be seen to be wrong before a handshake.
+    func validate() throws(HTTPClientError) {
+        if let caPEM, !Self.holds("-----BEGIN CERTIFICATE-----", caPEM), !Self.holds("-----BEGIN TRUSTED", caPEM) {
+            throw .invalidOptions("the CA holds no PEM certificate (-----BEGIN CERTIFICATE-----)")
+        }
+        if let pinnedPublicKey, !Self.isPin(pinnedPublicKey) {
+            throw .invalidOptions(
+                "the pinned public key \(pinnedPublicKey) is not sha256// and 44 characters of Base64 (a SHA-256)")
+        }
+        if (clientCertificatePEM == nil) != (clientKeyPEM == nil) {
+            throw .invalidOptions("a client certificate and its key must be given together")
+        }
+        if let serverName, serverName.isEmpty || serverName.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
+            throw .invalidOptions("the TLS server name is empty or holds a space or control character")
+        }
+    }
+
+    private static func isPin(_ text: String) -> Bool {
+        let prefix = "sha256//"
+        guard text.hasPrefix(prefix) else { return false }
+        let digest = text.utf8.dropFirst(prefix.utf8.count)
+        guard digest.count == 44, digest.last == UInt8(ascii: "=") else { return false }
+        return digest.dropLast().allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"):
+                true
+            default: false
+            }
+        }
+    }
+
+    private static func holds(_ needle: String, _ bytes: [UInt8]) -> Bool {
+        let needle = Array(needle.utf8)
+        guard bytes.count >= needle.count else { return false }
+        return (0...(bytes.count - needle.count)).contains { start in
+            bytes[start] == needle[0] && bytes[start..<(start + needle.count)].elementsEqual(needle)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import CCurl
+import Glibc
+
+/// Turns libcurl's error codes into ours, by kind and with what an operator can do.
+struct TransferFailure {
+    let code: CURLcode
+    /// What libcurl says of it; may be empty.
+    let message: String
+    /// `errno` of the failed connect; 0 if there was none.
+    let systemError: Int32
+    /// Host and port, for messages.
+    let authority: String
+    let host: String
+    let phase: TransferPhase
+    let maximumRedirects: Int
+
+    /// The error.
+    var error: HTTPClientError {
+        switch code {
+        case CURLE_COULDNT_RESOLVE_HOST: .nameNotResolved(host: host)
+        case CURLE_COULDNT_CONNECT:
+            systemError == ECONNREFUSED ? .connectionRefused(authority) : .connectionFailed(detail)
+        case CURLE_OPERATION_TIMEDOUT: .timedOut(phase)
+        case CURLE_TOO_MANY_REDIRECTS: .tooManyRedirects(maximumRedirects)
+        case CURLE_URL_MALFORMAT: .invalidURL(detail)
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            // Also what libcurl says of an answer without a status line.
+            message.contains("HTTP/0.9")
+                ? .malformedResponse("\(detail), which is no HTTP status line") : .invalidURL(detail)
+        case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING: .malformedResponse(detail)
+        case CURLE_GOT_NOTHING: .connectionFailed("\(authority) closed the connection without an answer")
+        case CURLE_PARTIAL_FILE: .connectionFailed("\(authority) closed the connection in the middle of the body")
+        case CURLE_RECV_ERROR, CURLE_SEND_ERROR: transmission
+        default: tls ?? .connectionFailed(detail)
+        }
+    }
+
+    /// Broken while bytes were sent or received; libcurl has one code for a reset, a bad chunk and a TLS alert.
+    private var transmission: HTTPClientError {
+        if message.contains("chunk") { return .malformedResponse(detail) }
+        if message.contains("alert") {
+            return .tls("\(detail): the server refused us; check the client certificate")
+        }
+        return .connectionFailed(detail)
+    }
+
+    private var tls: HTTPClientError? {
+        switch code {
+        case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+            .tls("the public key of \(authority) is not the pinned one: it is another server, or its key was changed")
+        case CURLE_PEER_FAILED_VERIFICATION:
+            .tls(
+                "the certificate of \(authority) is not trusted (\(reason)): check the CA and the names in the certificate"
+            )
+        case CURLE_SSL_CACERT_BADFILE: .tls("the given CA cannot be used (\(reason)): check that it is PEM")
+        case CURLE_SSL_CERTPROBLEM:
+            .tls(
+                "our client certificate or key cannot be used (\(reason)): check that they are PEM and belong together")
+        case CURLE_SSL_CONNECT_ERROR:
+            .tls("no handshake with \(authority) (\(reason)): check that the port speaks TLS 1.2 or later")
+        case CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT,
+            CURLE_SSL_ENGINE_INITFAILED, CURLE_USE_SSL_FAILED:
+            .tls(detail)
+        default: nil
+        }
+    }
+
+    private var detail: String { "\(authority): \(reason)" }
+
+    private var reason: String {
+        if !message.isEmpty { return message }
+        return unsafe curl_easy_strerror(code).map { unsafe String(cString: $0) } ?? "libcurl error \(code.rawValue)"
+    }
+}
