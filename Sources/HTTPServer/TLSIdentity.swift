@@ -65,14 +65,14 @@ package final class TLSIdentity: Sendable {
         }
         ERR_clear_error()
         if let reason {
-            for unsafecertificate in unsafe found { unsafe X509_free(certificate) }
+            unsafe found.forEach { unsafe X509_free($0) }
             throw .invalidCertificate(reason: reason)
         }
         unsafe certificates = found
     }
 
     deinit {
-        for unsafecertificate in unsafe certificates { unsafe X509_free(certificate) }
+        unsafe certificates.forEach { unsafe X509_free($0) }
     }
 
     /// The server's own certificate.

@@ -49,7 +49,7 @@ package final class ChildProcess: Sendable {
         let words = unsafe Self.cStrings([program] + arguments)
         let settings = unsafe Self.cStrings(variables.map { "\($0.key)=\($0.value)" }.sorted())
         defer {
-            for unsafeword in unsafe words + settings { unsafe free(word) }
+            unsafe (words + settings).forEach { unsafe free($0) }
         }
         var id = pid_t()
         let failure = unsafe posix_spawn(&id, program, &actions, &attributes, words, settings)
