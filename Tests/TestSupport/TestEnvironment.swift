@@ -111,6 +111,7 @@ package final class TemporaryDirectory: Sendable {
 ///   - what: what is waited for, for the failure's text; evaluated only then.
 ///   - answer: nil while it is not there.
 /// - Throws: `TestFailure` after `limit`, and what `answer` throws.
+@discardableResult
 package func eventually<Answer>(
     within limit: Duration, _ what: @autoclosure () -> String, _ answer: () async throws -> Answer?
 ) async throws -> Answer {
