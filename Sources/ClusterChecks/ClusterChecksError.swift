@@ -1,0 +1,33 @@
+/// Why a call of a node-agent gets no answer.
+package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// This replica does not lead.
+    case notLeading(NotLeading)
+    /// Configs are not dispatched yet after this replica began to lead.
+    case warmingUp
+    /// Not all sources of configs have been read yet.
+    case notSynced
+    /// No such node reports.
+    case unknownNode(String)
+    /// The node's id is empty, too long, or has control characters.
+    case invalidNodeID(length: Int)
+    /// As many nodes report as may.
+    case tooManyNodes(limit: Int)
+
+    /// What a node's id may be.
+    package static let longestNodeID = 253
+
+    /// One line for the caller.
+    package var description: String {
+        switch self {
+        case .notLeading(.unknown): "Startup in progress"
+        case .notLeading(.follower(nil)): "no leader is known"
+        case .notLeading(.follower): "currently follower"
+        case .warmingUp: "warming up: configs are not dispatched yet"
+        case .notSynced: "the sources of configs have not all been read yet"
+        case .unknownNode(let id): "node \(id) is unknown"
+        case .invalidNodeID(let length):
+            "invalid node id of \(length) bytes: 1 to \(Self.longestNodeID) are allowed, without control characters"
+        case .tooManyNodes(let limit): "too many nodes: \(limit) report already, which is the limit"
+        }
+    }
+}

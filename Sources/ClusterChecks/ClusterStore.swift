@@ -1,0 +1,203 @@
+package import CheckModel
+
+/// Which nodes report and which configs they run: the state, and nothing else. It changes by `apply` alone.
+///
+/// A config is on exactly one node or dangles. What is derived from that (a node's load and revision, who has the least load) follows with each
+/// change in O(log n), but for a node that comes or goes: that is O(nodes), and O(its configs) when it goes.
+package struct ClusterStore: Sendable {
+    /// A reporting node and what it should run.
+    package struct Node: Sendable {
+        /// The id in its URL.
+        package let id: String
+        /// `node_type` as it last reported: 1 is a dedicated runner, 2 a node-agent, 0 too old to say.
+        package fileprivate(set) var type: Int
+        /// Its IP address, if it is known.
+        package fileprivate(set) var address: String?
+        /// Its configs, in no particular order.
+        package fileprivate(set) var configs: [EncodedConfig] = []
+        /// The work of its configs.
+        package fileprivate(set) var load = Load.zero
+        /// The revision of its configs.
+        package fileprivate(set) var revision = Revision()
+    }
+
+    /// A config that no node runs, and why.
+    package struct Dangling: Sendable {
+        /// The config.
+        package fileprivate(set) var config: EncodedConfig
+        /// Why.
+        package let reason: DanglingReason
+    }
+
+    private struct Entry {
+        var config: EncodedConfig
+        /// Its node's slot; nil while it dangles.
+        var slot: Int?
+        /// Its index in the list of its node, or in the dangling ones.
+        var index: Int
+    }
+
+    /// The number of changes applied so far.
+    package private(set) var version: UInt64 = 0
+    /// The nodes by slot: small numbers, one for each node for as long as it is there. A slot whose node is gone holds one without a name.
+    package private(set) var nodes: [Node] = []
+    /// The configs that have no node, in no particular order.
+    package private(set) var dangling: [Dangling] = []
+    private var freeSlots: [Int] = []
+    private var slots: [String: Int] = [:]
+    private var entries: [ConfigKey: Entry] = [:]
+    private var placement = Placement()
+
+    /// A store without nodes and configs.
+    package init() {}
+
+    /// Takes a fact in.
+    ///
+    /// - Precondition: it fits: a node or config that it names is there, one that it adds is not.
+    package mutating func apply(_ change: StoreChange) {
+        version += 1
+        switch change {
+        case .nodeRegistered(let id, let type, let address):
+            register(Node(id: id, type: type, address: address))
+        case .nodeChanged(let id, let type, let address):
+            let slot = knownSlot(of: id)
+            nodes[slot].type = type
+            nodes[slot].address = address
+        case .nodeExpired(let id):
+            expire(id)
+        case .configScheduled(let config, let id):
+            precondition(entries[config.key] == nil, "scheduled twice")
+            entries[config.key] = entry(config, on: id)
+        case .configReplaced(let config):
+            replace(config)
+        case .configMoved(let key, let id, _):
+            let config = takeOut(key)
+            entries[key] = entry(config, on: id)
+        case .configRemoved(let key):
+            _ = takeOut(key)
+            entries[key] = nil
+        }
+    }
+}
+
+// Reading.
+extension ClusterStore {
+    /// How many nodes report.
+    package var nodeCount: Int { slots.count }
+
+    /// How many configs there are, dangling ones too.
+    package var configCount: Int { entries.count }
+
+    /// The keys of all configs, in no particular order.
+    package var keys: some Collection<ConfigKey> { entries.keys }
+
+    /// The slots that have a node, in order.
+    package var occupiedSlots: [Int] {
+        nodes.indices.filter { !nodes[$0].id.isEmpty }
+    }
+
+    /// The slot of the node `id`; nil if it does not report.
+    package func slot(of id: String) -> Int? { slots[id] }
+
+    /// The config of a key; nil if there is none.
+    package func config(_ key: ConfigKey) -> EncodedConfig? { entries[key]?.config }
+
+    /// The node that should run the config of a key; nil if it dangles or there is none.
+    package func nodeID(of key: ConfigKey) -> String? {
+        entries[key]?.slot.map { nodes[$0].id }
+    }
+
+    /// Why the config of a key has no node; nil if it has one.
+    package func danglingReason(of key: ConfigKey) -> DanglingReason? {
+        guard let entry = entries[key], entry.slot == nil else { return nil }
+        return dangling[entry.index].reason
+    }
+
+    /// The node with the least load, for a config whose key has this hash (`Placement.hash`); nil if no node reports.
+    package func leastLoadedNode(for hash: UInt64) -> String? {
+        placement.leastLoaded(for: hash).map { nodes[$0].id }
+    }
+}
+
+// Changing.
+extension ClusterStore {
+    private func knownSlot(of id: String) -> Int {
+        guard let slot = slots[id] else { preconditionFailure("a node that is not there") }
+        return slot
+    }
+
+    private mutating func register(_ node: Node) {
+        precondition(!node.id.isEmpty && slots[node.id] == nil, "a nameless node, or one registered twice")
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+            nodes[slot] = node
+        } else {
+            slot = nodes.count
+            nodes.append(node)
+        }
+        slots[node.id] = slot
+        placement.insert(node.id, slot: slot)
+    }
+
+    private mutating func expire(_ id: String) {
+        let slot = knownSlot(of: id)
+        placement.remove(slot: slot)
+        for config in nodes[slot].configs { entries[config.key] = entry(config, dangling: .nodeExpired(id)) }
+        nodes[slot] = Node(id: "", type: 0, address: nil)
+        slots[id] = nil
+        freeSlots.append(slot)
+    }
+
+    private mutating func replace(_ config: EncodedConfig) {
+        guard let entry = entries[config.key] else { preconditionFailure("a config that is not there") }
+        entries[config.key]?.config = config
+        guard let slot = entry.slot else { return dangling[entry.index].config = config }
+        nodes[slot].configs[entry.index] = config
+        nodes[slot].revision.remove(entry.config.contentHash)
+        nodes[slot].revision.add(config.contentHash)
+        changeLoad(of: slot, by: Load(cost: config.cost) - Load(cost: entry.config.cost))
+    }
+
+    /// Puts a config on a node, or among the dangling ones, and returns its entry.
+    private mutating func entry(_ config: EncodedConfig, on id: String?) -> Entry {
+        guard let id else { return entry(config, dangling: .noNode) }
+        let slot = knownSlot(of: id)
+        nodes[slot].configs.append(config)
+        nodes[slot].revision.add(config.contentHash)
+        changeLoad(of: slot, by: Load(cost: config.cost))
+        return Entry(config: config, slot: slot, index: nodes[slot].configs.count - 1)
+    }
+
+    private mutating func entry(_ config: EncodedConfig, dangling reason: DanglingReason) -> Entry {
+        dangling.append(Dangling(config: config, reason: reason))
+        return Entry(config: config, slot: nil, index: dangling.count - 1)
+    }
+
+    /// Takes a config off its node, or from among the dangling ones. Its entry is the caller's to change.
+    private mutating func takeOut(_ key: ConfigKey) -> EncodedConfig {
+        guard let entry = entries[key] else { preconditionFailure("a config that is not there") }
+        if let slot = entry.slot {
+            let follower = Self.removeUnordered(from: &nodes[slot].configs, at: entry.index)
+            if let follower { entries[follower.key]?.index = entry.index }
+            nodes[slot].revision.remove(entry.config.contentHash)
+            changeLoad(of: slot, by: Load.zero - Load(cost: entry.config.cost))
+        } else {
+            let follower = Self.removeUnordered(from: &dangling, at: entry.index)
+            if let follower { entries[follower.config.key]?.index = entry.index }
+        }
+        return entry.config
+    }
+
+    /// Removes an element by putting the last one in its place, which is returned unless it was the last itself.
+    private static func removeUnordered<Element>(from list: inout [Element], at index: Int) -> Element? {
+        guard let last = list.popLast(), index < list.count else { return nil }
+        list[index] = last
+        return last
+    }
+
+    private mutating func changeLoad(of slot: Int, by difference: Load) {
+        nodes[slot].load += difference
+        placement.update(slot: slot, load: nodes[slot].load)
+    }
+}

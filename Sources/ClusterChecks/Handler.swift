@@ -1,0 +1,149 @@
+package import CheckModel
+package import Platform
+import Synchronization
+
+/// Connects the parts: answers the node-agents' calls, follows leadership, and runs the Dispatcher while this replica leads.
+///
+/// Every call below may come from any thread, takes one lock for a moment, and does no more under it than its own node needs. What they answer is
+/// good in the term that they return: who writes the answer asks again, right before, whether that term still holds.
+package final class Handler: Sendable {
+    /// A value, and the term in which it may be given out.
+    package struct InTerm<Value: Sendable>: Sendable {
+        /// The value.
+        package let value: Value
+        /// Its term.
+        package let term: Term
+    }
+
+    /// What a node should run.
+    package struct NodeConfigs: Sendable {
+        /// The revision of the configs.
+        package let revision: Int64
+        /// The configs, sorted by key.
+        package let configs: [EncodedConfig]
+    }
+
+    struct State {
+        var dispatcher: Dispatcher
+        /// The term while this replica leads. It may have passed: every reader checks.
+        var term: Term?
+        /// When dispatching may begin; nil before the first term.
+        var warmUpEnd: Instant?
+        /// The version of the desired set that was last reconciled; 0 when the whole set is to be taken.
+        var reconciledVersion: UInt64 = 0
+        /// Configs that cannot be dispatched, and why.
+        var rejected: [ConfigKey: String] = [:]
+    }
+
+    let source: any ConfigSource
+    let leadership: any Leadership
+    let options: HandlerOptions
+    let clock: any Clock
+    let log: Log
+    let state: Mutex<State>
+
+    /// A handler that does nothing until `run`.
+    package init(
+        source: any ConfigSource, leadership: any Leadership, options: HandlerOptions, clock: any Clock, log: Log
+    ) {
+        self.source = source
+        self.leadership = leadership
+        self.options = options
+        self.clock = clock
+        self.log = log.named("cluster-checks")
+        state = Mutex(State(dispatcher: Dispatcher(options: options)))
+    }
+
+    /// A node-agent's report. It registers the node, and is its heartbeat.
+    ///
+    /// - Parameter address: the node's IP address, if it is known.
+    /// - Returns: whether the node runs what it should. Always true while warming up, so that nobody drops what runs.
+    /// - Throws: `notLeading`, `invalidNodeID` or `tooManyNodes`.
+    package func nodeStatus(
+        id: String, status: NodeStatusRequest, address: String?, now: Instant
+    ) throws(ClusterChecksError) -> InTerm<Bool> {
+        let report = NodeReport(id: id, status: status, address: address)
+        let (decision, term, nodes) = try state.withLock { state throws(ClusterChecksError) in
+            let term = try leadingTerm(state.term, now)
+            let decision = try state.dispatcher.nodeStatus(report, now: now)
+            return (decision, term, state.dispatcher.store.nodeCount)
+        }
+        if !decision.changes.isEmpty { logChanges(decision.changes, nodes: nodes) }
+        return InTerm(value: decision.isUpToDate, term: term)
+    }
+
+    /// What a node should run.
+    ///
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while it is not known, which is never an empty list; `unknownNode`.
+    package func configs(of id: String, now: Instant) throws(ClusterChecksError) -> InTerm<NodeConfigs> {
+        let (node, term) = try state.withLock { state throws(ClusterChecksError) in
+            let term = try dispatchingTerm(&state, now)
+            guard let slot = state.dispatcher.store.slot(of: id) else { throw .unknownNode(id) }
+            return (state.dispatcher.store.nodes[slot], term)
+        }
+        let configs = node.configs.sorted { $0.key < $1.key }
+        return InTerm(value: NodeConfigs(revision: node.revision.value, configs: configs), term: term)
+    }
+
+    /// The endpoints checks of the agent on `nodeName`, which need not have reported. No source makes any yet, so the list is empty once that is known.
+    ///
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while it is not known.
+    package func endpointsChecks(
+        of nodeName: String, now: Instant
+    ) throws(ClusterChecksError) -> InTerm<[EncodedConfig]> {
+        try allEndpointsChecks(now: now)
+    }
+
+    /// The endpoints checks of all nodes.
+    ///
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while they are not known.
+    package func allEndpointsChecks(now: Instant) throws(ClusterChecksError) -> InTerm<[EncodedConfig]> {
+        let term = try state.withLock { state throws(ClusterChecksError) in try dispatchingTerm(&state, now) }
+        return InTerm(value: [], term: term)
+    }
+
+    /// Who runs what.
+    ///
+    /// - Throws: `notLeading`.
+    package func snapshot(now: Instant) throws(ClusterChecksError) -> StateSnapshot {
+        let parts = try state.withLock { state throws(ClusterChecksError) in
+            StateSnapshot.Parts(
+                term: try leadingTerm(state.term, now), isWarmingUp: !state.dispatcher.isDispatching,
+                nodes: state.dispatcher.store.nodes, silences: state.dispatcher.silences,
+                dangling: state.dispatcher.store.dangling, rejected: state.rejected)
+        }
+        return StateSnapshot(parts)
+    }
+
+    /// What this replica is at `now`.
+    package func role(at now: Instant) -> Role {
+        do throws(ClusterChecksError) {
+            return try state.withLock { state throws(ClusterChecksError) in
+                .leader(try leadingTerm(state.term, now), isWarmingUp: !state.dispatcher.isDispatching)
+            }
+        } catch .notLeading(let role) {
+            return .notLeading(role)
+        } catch {
+            return .notLeading(.unknown)
+        }
+    }
+
+    /// The term, if this replica leads at `now`.
+    private func leadingTerm(_ term: Term?, _ now: Instant) throws(ClusterChecksError) -> Term {
+        if let term, term.isValid(at: now) { return term }
+        switch leadership.state.value {
+        case .unknown: throw .notLeading(.unknown)
+        case .following(let leader): throw .notLeading(.follower(leader))
+        // Won a moment ago and not begun, or passed and not yet noticed: nobody is known to lead.
+        case .leading: throw .notLeading(.follower(nil))
+        }
+    }
+
+    /// The term, if this replica leads at `now` and what nodes should run is known.
+    private func dispatchingTerm(_ state: inout State, _ now: Instant) throws(ClusterChecksError) -> Term {
+        let term = try leadingTerm(state.term, now)
+        if state.dispatcher.isDispatching { return term }
+        if let end = state.warmUpEnd, now >= end { throw .notSynced }
+        throw .warmingUp
+    }
+}

@@ -1,0 +1,35 @@
+import CheckModel
+package import Platform
+
+extension Handler {
+    /// Writes the dispatcher's metrics, under the names that Datadog's cluster agent gives them; nothing while this replica does not lead.
+    ///
+    /// All are computed from the state as it is now. `join_leader` is there because existing dashboards join on it.
+    package func collect(into writer: inout MetricsWriter) {
+        guard let state = try? snapshot(now: clock.now()) else { return }
+        writer.family(
+            "cluster_checks_nodes_reporting", .gauge, help: "Node-agents that report.",
+            [(["join_leader": "true"], Double(state.nodes.count))])
+        writer.family(
+            "cluster_checks_configs_dangling", .gauge, help: "Configs that have no node.",
+            [(["join_leader": "true"], Double(state.dangling.count))])
+        writer.family(
+            "cluster_checks_configs_rejected", .gauge, help: "Configs that cannot be dispatched.",
+            [(["join_leader": "true"], Double(state.rejected.count))])
+        writer.family(
+            "cluster_checks_configs_dispatched", .gauge, help: "Configs of each node.",
+            state.nodes.map { (["join_leader": "true", "node": $0.id], Double($0.configs.count)) })
+        var info: [MetricsWriter.Sample] = []
+        for node in state.nodes {
+            for config in node.configs {
+                for checkID in config.instanceIDs {
+                    let labels: KeyValuePairs = [
+                        "join_leader": "true", "node": node.id, "check_name": config.checkName, "check_id": checkID,
+                    ]
+                    info.append((labels, 1))
+                }
+            }
+        }
+        writer.family("cluster_checks_configs_info", .gauge, help: "Which node runs which instance.", info)
+    }
+}

@@ -1,0 +1,174 @@
+import CheckModel
+import Platform
+import Synchronization
+
+extension Handler {
+    /// Follows leadership: while this replica leads it warms up, dispatches, and forgets silent nodes.
+    ///
+    /// It returns once its task is cancelled. By then the term has ended, and no answer of it may be written any more. The calls of node-agents
+    /// are still answered after that, as by a replica that does not lead.
+    package func run() async {
+        var seen = leadership.state.current
+        // Nothing but cancellation is thrown here.
+        while !Task.isCancelled {
+            do {
+                if case .leading(let term) = seen.value {
+                    seen = try await lead(term, since: seen.version)
+                } else {
+                    seen = try await leadership.state.next(after: seen.version)
+                }
+            } catch { return }
+        }
+    }
+
+    /// Leads until leadership is no longer this term, and returns what it is then.
+    private func lead(_ term: Term, since version: UInt64) async throws -> Watched<LeadershipState>.Versioned {
+        begin(term)
+        defer { end(term) }
+        // Both end with this scope: a child that is not awaited is cancelled and then awaited.
+        async let _ = dispatch(in: term)
+        async let _ = expireNodes(in: term)
+        var seen = try await leadership.state.next(after: version)
+        while case .leading(let newest) = seen.value, newest === term {
+            seen = try await leadership.state.next(after: seen.version)
+        }
+        return seen
+    }
+
+    private func begin(_ term: Term) {
+        let end = clock.now() + options.warmup
+        let keeps = state.withLock { state in
+            let keeps = term.continuesPrevious && state.warmUpEnd != nil
+            if !keeps { state = State(dispatcher: Dispatcher(options: options), warmUpEnd: end) }
+            state.term = term
+            return keeps
+        }
+        log.info(
+            "term began", ["term": term.token, "keeps_placements": keeps, "warmup_seconds": options.warmup.seconds])
+    }
+
+    private func end(_ term: Term) {
+        // First the term, so that nothing that was prepared under the lock is written after this.
+        term.validUntil.end()
+        let (nodes, configs) = state.withLock { state in
+            state.term = nil
+            return (state.dispatcher.store.nodeCount, state.dispatcher.store.configCount)
+        }
+        log.info("term ended", ["term": term.token, "nodes": nodes, "configs": configs])
+    }
+
+    /// Waits for the end of the warm-up and for the sources, then reconciles with every change of the desired set.
+    private func dispatch(in term: Term) async throws {
+        let (warmUpEnd, version) = state.withLock { ($0.warmUpEnd ?? clock.now(), $0.reconciledVersion) }
+        try await clock.sleep(until: warmUpEnd)
+        var reconciled = version
+        while true {
+            let changes = source.changes(since: reconciled)
+            // From a set that is not whole nothing is concluded, not even an addition: a half set is a wrong answer for whoever fetches it.
+            if changes.synced {
+                let (wanted, rejected) = try await encode(changes)
+                try await waitUntilValid(term)
+                reconciled = reconcile(wanted, rejected, version: changes.version)
+            }
+            if changes.synced, reconciled == 0 { continue }
+            try await source.waitForChange(after: changes.version)
+        }
+    }
+
+    /// Patches and encodes what is to be dispatched, outside every lock. What cannot be dispatched is gone, and logged.
+    private func encode(_ changes: DesiredChanges) async throws -> (Wanted, rejected: [ConfigKey: String]) {
+        var wanted = Wanted(upserts: [], removals: changes.removals, isWhole: changes.isWhole)
+        var rejected: [ConfigKey: String] = [:]
+        for (index, config) in changes.upserts.enumerated() {
+            // A hundred thousand of them take seconds, and the elector may share this thread.
+            if index % 256 == 255 {
+                await Task.yield()
+                try Task.checkCancellation()
+            }
+            // Endpoints checks are pinned by their source, and what is no cluster check is not ours.
+            guard config.clusterCheck, config.nodeName.isEmpty else {
+                wanted.removals.append(config.key)
+                continue
+            }
+            do throws(CheckModelError) {
+                wanted.upserts.append(try options.patch.encode(config))
+            } catch {
+                wanted.removals.append(config.key)
+                rejected[config.key] = error.description
+                log.warning("config cannot be dispatched", ["config": config.key, "reason": error])
+            }
+        }
+        return (wanted, rejected)
+    }
+
+    /// - Returns: the version from which to ask for changes next.
+    private func reconcile(_ wanted: Wanted, _ rejected: [ConfigKey: String], version: UInt64) -> UInt64 {
+        let limit = options.maximumConfigs
+        let (changes, refused, nodes, next) = state.withLock { state in
+            let (changes, refused) = state.dispatcher.reconcile(wanted)
+            let hadRefused = state.rejected.values.contains(Self.overLimit)
+            if wanted.isWhole { state.rejected = [:] }
+            for key in wanted.removals { state.rejected[key] = nil }
+            for config in wanted.upserts { state.rejected[config.key] = nil }
+            state.rejected.merge(rejected) { $1 }
+            for key in refused { state.rejected[key] = Self.overLimit }
+            // Where there is room again, those that were refused for lack of it are asked for by taking the whole set once more.
+            let hasRoom = state.dispatcher.store.configCount < limit
+            state.reconciledVersion = hadRefused && hasRoom && !wanted.isWhole ? 0 : version
+            return (changes, refused, state.dispatcher.store.nodeCount, state.reconciledVersion)
+        }
+        if !refused.isEmpty {
+            log.error("configs over the limit are not dispatched", ["limit": limit, "refused": refused.count])
+        }
+        logChanges(changes, nodes: nodes)
+        return next
+    }
+
+    private static let overLimit = "over the limit of configs"
+
+    private func expireNodes(in term: Term) async throws {
+        while true {
+            try await clock.sleep(until: clock.now() + options.expiryInterval)
+            let now = clock.now()
+            // Past its term this replica does not listen, and that time does not count.
+            guard term.isValid(at: now) else { continue }
+            let (changes, nodes) = state.withLock { state in
+                (state.dispatcher.expire(now: now), state.dispatcher.store.nodeCount)
+            }
+            if !changes.isEmpty { logChanges(changes, nodes: nodes) }
+        }
+    }
+
+    /// A term whose renewal is late is not valid for a while and may be again.
+    private func waitUntilValid(_ term: Term) async throws {
+        try Task.checkCancellation()
+        while !term.isValid(at: clock.now()) { try await clock.sleep(until: clock.now() + options.expiryInterval) }
+    }
+
+    /// One line for a batch, whatever its size, but for nodes that come and go.
+    func logChanges(_ changes: [StoreChange], nodes: Int) {
+        var scheduled = 0
+        var replaced = 0
+        var moved = 0
+        var removed = 0
+        for change in changes {
+            switch change {
+            case .nodeRegistered(let id, let type, let address):
+                log.info(
+                    "node registered", ["node": id, "type": type, "address": address ?? "", "nodes": nodes])
+            case .nodeExpired(let id):
+                log.warning("node fell silent and is forgotten", ["node": id, "nodes": nodes])
+            case .nodeChanged(let id, let type, let address):
+                log.info("node changed", ["node": id, "type": type, "address": address ?? ""])
+            case .configScheduled: scheduled += 1
+            case .configReplaced: replaced += 1
+            case .configMoved: moved += 1
+            case .configRemoved: removed += 1
+            }
+        }
+        guard scheduled + replaced + moved + removed > 0 else { return }
+        log.info(
+            "configs dispatched",
+            ["scheduled": scheduled, "replaced": replaced, "moved": moved, "removed": removed, "nodes": nodes])
+    }
+}
