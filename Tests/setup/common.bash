@@ -3,7 +3,7 @@
 set -euo pipefail
 shopt -s inherit_errexit
 
-readonly program="${0##*/}"
+readonly program="${program:-${0##*/}}"
 
 # Built and unpacked programs are kept here, outside the checkout, so that a fresh clone does not pay for them again.
 readonly cache="${CLUSTER_AGENT_CACHE:-/var/cache/cluster-agent}"
