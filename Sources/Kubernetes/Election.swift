@@ -1,0 +1,364 @@
+package import Platform
+
+/// A leader election as a pure state machine: client-go's algorithm (tools/leaderelection), and stricter.
+///
+/// One attempt at a time: `begin` gives its first request, `received` takes each answer and gives the next request, or nil
+/// when the attempt is over; `wake` says when the next one is due. A request counts as sent at the moment at which the
+/// machine gave it, which is never too late.
+///
+/// What is stricter than client-go: a term ends `renewDeadline` after its last successful renewal was *sent*, or as soon as
+/// anybody else is seen to hold the Lease; a write whose answer came after that begins a new term instead of reviving the
+/// old one; a Lease that was deleted is free only when it would have expired.
+package struct Election: Sendable {
+    /// What the shell must ask of the API server now.
+    package enum Request: Hashable, Sendable {
+        /// Read the Lease.
+        case get
+        /// Create it.
+        case create(Lease)
+        /// Replace it.
+        case update(Lease)
+    }
+
+    /// What the machine is told with each event.
+    package struct Moment: Sendable {
+        /// Monotonic time.
+        package let now: Instant
+        /// Wall time, to be written into the Lease.
+        package let wallTime: WallTime
+        /// A random number in `[0, 1)`, for the jitter.
+        package let fraction: Double
+        /// What to publish in the Lease.
+        package let annotations: [String: String]
+
+        /// A moment.
+        package init(now: Instant, wallTime: WallTime, fraction: Double, annotations: [String: String]) {
+            self.now = now
+            self.wallTime = wallTime
+            self.fraction = fraction
+            self.annotations = annotations
+        }
+    }
+
+    /// One leadership of ours.
+    package struct Term: Hashable, Sendable {
+        /// Counts the terms of this machine from 1.
+        package let number: Int
+        /// The resourceVersion of the write that acquired the Lease.
+        package let resourceVersion: String
+        /// The Lease's uid.
+        package let leaseUID: String
+        /// Whether we led before and nobody else did since.
+        package let continuesOwn: Bool
+        /// The Lease's count of transitions, which does not change during the term.
+        package let transitions: Int
+        /// The send time of the last successful write plus the renew deadline.
+        package internal(set) var validUntil: Instant
+    }
+
+    /// What is known of leadership.
+    package enum Knowledge: Hashable, Sendable {
+        /// Nothing was read yet.
+        case unknown
+        /// Not leading; the leader while its Lease is valid.
+        case following(LeaderRecord?)
+        /// Leading.
+        case leading(Term)
+    }
+
+    private enum Step {
+        /// The fast path: an update of the Lease as we know it, without reading it first.
+        case renewing
+        case reading
+        /// A create, or an update of the Lease just read; whether that one was ours already.
+        case writing(wasOurs: Bool)
+    }
+
+    private struct Attempt {
+        let start: Instant
+        var step: Step
+        var sent: Instant
+    }
+
+    let options: LeaderElectionOptions
+    private let namespace: String
+    private let name: String
+
+    /// The Lease as last read or stored by us; nil after it was found missing.
+    private var lease: Lease?
+    /// The record as last seen by whatever way, and when it was first seen so.
+    private var observed: LeaseSpec?
+    private var observedTime = Instant.distantPast
+    private var observedAnnotations: [String: String] = [:]
+    private var isKnown = false
+
+    /// The term, while it is valid.
+    package private(set) var term: Term?
+    private var lastTerm: Term?
+    /// Set for good by `retire`: from then on this process only observes.
+    package private(set) var isRetired = false
+
+    private var attempt: Attempt?
+    private var lastStart = Instant.distantPast
+    private var nextAttempt = Instant.distantPast
+    private var isHinted = false
+
+    /// How often a leader had to read the Lease because its update without reading failed.
+    package private(set) var slowRenewals: UInt64 = 0
+    private var diary = ElectionDiary()
+
+    /// A machine that knows nothing yet. The options must be valid.
+    package init(options: LeaderElectionOptions, namespace: String, name: String) {
+        self.options = options
+        self.namespace = namespace
+        self.name = name
+    }
+
+    // MARK: What the shell asks
+
+    /// When to call `begin` next: at the time of the next try, and exactly at the end of our term or of the leader's Lease.
+    package var wake: Instant {
+        if isHinted { return .distantPast }
+        if let term { return min(nextAttempt, term.validUntil) }
+        if let expiry = foreignExpiry, expiry > lastStart { return min(nextAttempt, expiry) }
+        return nextAttempt
+    }
+
+    /// When a request given at `now` must be over: it never outlives the term.
+    package func deadline(now: Instant) -> Instant {
+        min(now + options.requestTimeout, term?.validUntil ?? .distantFuture)
+    }
+
+    /// What is known at `now`.
+    package func knowledge(at now: Instant) -> Knowledge {
+        if let term, now < term.validUntil { return .leading(term) }
+        guard isKnown else { return .unknown }
+        guard let observed, let expiry = foreignExpiry, now < expiry else { return .following(nil) }
+        return .following(LeaderRecord(identity: observed.holder, annotations: observedAnnotations))
+    }
+
+    /// What happened since the last call and is worth a log line.
+    package mutating func takeNotices() -> [ElectionNotice] {
+        diary.take()
+    }
+
+    // MARK: An attempt
+
+    /// Starts an attempt and gives its first request.
+    package mutating func begin(_ moment: Moment) -> Request {
+        expire(moment.now)
+        isHinted = false
+        lastStart = moment.now
+        if !isRetired, let lease, let observed, observed.holder == options.identity, moment.now < expiry(of: observed) {
+            attempt = Attempt(start: moment.now, step: .renewing, sent: moment.now)
+            return .update(claim(lease, from: observed, isOurs: true, moment))
+        }
+        return read(start: moment.now, moment.now)
+    }
+
+    /// Takes the answer to the last request and gives the next one; nil when the attempt is over.
+    package mutating func received(_ result: LeaseResult, _ moment: Moment) -> Request? {
+        expire(moment.now)
+        guard let attempt else { return nil }
+        if case .failed(let error) = result { diary.failed(error, leading: term != nil) }
+        switch (attempt.step, result) {
+        case (.renewing, .lease(let lease)):
+            return stored(lease, wasOurs: true, attempt, moment)
+        case (.writing(let wasOurs), .lease(let lease)):
+            return stored(lease, wasOurs: wasOurs, attempt, moment)
+        case (.renewing, _):
+            slowRenewals += 1
+            return read(start: attempt.start, moment.now)
+        case (.reading, .lease(let lease)):
+            return found(lease, moment)
+        case (.reading, .notFound):
+            return missing(moment)
+        case (.reading, _), (.writing, _):
+            return finish(moment)
+        }
+    }
+
+    /// Ends the term if its time is over. To be called first after every wait.
+    package mutating func expire(_ now: Instant) {
+        if let term, now >= term.validUntil { lose(.notRenewed) }
+    }
+
+    // MARK: Hints and the end
+
+    /// Takes what a watch tells. It only ever brings an attempt forward, or tells a follower what it would have read later.
+    package mutating func watched(_ event: LeaseEvent, now: Instant) {
+        guard case .changed(let lease) = event else {
+            isHinted = isHinted || term != nil
+            return
+        }
+        let isOurs = lease.spec.holder == options.identity
+        if term != nil {
+            // The event may be older than our last write: the attempt will find out.
+            isHinted = isHinted || !isOurs
+        } else if !isOurs {
+            observe(lease, now)
+            isHinted = isHinted || (lease.spec.holder.isEmpty && !isRetired)
+        }
+    }
+
+    /// Ends the term, and never acquires the Lease again.
+    package mutating func retire() {
+        isRetired = true
+        lose(.stopped)
+    }
+
+    /// The update that gives `lease`, as just read, back; nil if it is not ours.
+    package func release(of lease: Lease, _ moment: Moment) -> Lease? {
+        guard lease.spec.holder == options.identity else { return nil }
+        var released = lease
+        let time = MicroTime.text(moment.wallTime)
+        // The API demands a positive duration; nobody waits for it, since the holder is empty.
+        released.spec = LeaseSpec(
+            holderIdentity: "", leaseDurationSeconds: 1, acquireTime: time, renewTime: time,
+            leaseTransitions: lease.spec.leaseTransitions)
+        released.replaceAnnotations(prefix: LeaderElectionOptions.annotationPrefix, with: [:])
+        return released
+    }
+
+    /// Takes the Lease as it was stored by the release.
+    package mutating func released(_ lease: Lease, now: Instant) {
+        observe(lease, now)
+        diary.released()
+    }
+}
+
+extension Election {
+    private mutating func read(start: Instant, _ now: Instant) -> Request {
+        attempt = Attempt(start: start, step: .reading, sent: now)
+        return .get
+    }
+
+    private mutating func found(_ lease: Lease, _ moment: Moment) -> Request? {
+        self.lease = lease
+        observe(lease, moment.now)
+        let spec = lease.spec
+        let isOurs = spec.holder == options.identity
+        if let term, !isOurs || lease.uid != term.leaseUID || spec.leaseTransitions ?? 0 != term.transitions {
+            lose(.taken(by: spec.holder))
+        }
+        let isFree = isOurs || spec.holder.isEmpty || moment.now >= expiry(of: spec)
+        guard isFree, !isRetired else { return finishWaiting(moment) }
+        return write(.update(claim(lease, from: spec, isOurs: isOurs, moment)), wasOurs: isOurs, moment.now)
+    }
+
+    private mutating func missing(_ moment: Moment) -> Request? {
+        isKnown = true
+        lease = nil
+        if term != nil { lose(.deleted) }
+        let isHeld = foreignExpiry.map { moment.now < $0 } ?? false
+        guard !isHeld, !isRetired else { return finishWaiting(moment) }
+        let isOurs = observed?.holder == options.identity
+        let new = Lease(namespace: namespace, name: name, labels: options.labels)
+        return write(
+            .create(claim(new, from: isOurs ? observed : nil, isOurs: isOurs, moment)), wasOurs: false, moment.now)
+    }
+
+    private mutating func write(_ request: Request, wasOurs: Bool, _ now: Instant) -> Request {
+        attempt?.step = .writing(wasOurs: wasOurs)
+        attempt?.sent = now
+        return request
+    }
+
+    /// Takes a successful write: renews the term, or begins one.
+    private mutating func stored(_ lease: Lease, wasOurs: Bool, _ attempt: Attempt, _ moment: Moment) -> Request? {
+        guard let version = lease.resourceVersion, let uid = lease.uid, lease.spec.holder == options.identity else {
+            let reason = "a stored Lease came back without resourceVersion or uid, or with another holder"
+            diary.failed(.malformed(place: "Lease \(namespace)/\(name)", reason: reason), leading: term != nil)
+            return finish(moment)
+        }
+        diary.answered()
+        self.lease = lease
+        observe(lease, moment.now)
+        observedTime = moment.now
+        self.attempt = nil
+        let validUntil = attempt.sent + options.renewDeadline
+        guard !isRetired, moment.now < validUntil else {
+            // Ours, but the answer came too late to act on: renew at once.
+            nextAttempt = isRetired ? moment.now + options.retryPeriod : moment.now
+            return nil
+        }
+        nextAttempt = moment.now + options.retryPeriod
+        if term != nil {
+            term?.validUntil = validUntil
+            return nil
+        }
+        let transitions = lease.spec.leaseTransitions ?? 0
+        let continuesOwn = wasOurs && lastTerm?.leaseUID == uid && lastTerm?.transitions == transitions
+        let begun = Term(
+            number: (lastTerm?.number ?? 0) + 1, resourceVersion: version, leaseUID: uid, continuesOwn: continuesOwn,
+            transitions: transitions, validUntil: validUntil)
+        term = begun
+        lastTerm = begun
+        diary.acquired(begun)
+        return nil
+    }
+
+    /// Ends an attempt in which there was nothing to write.
+    private mutating func finishWaiting(_ moment: Moment) -> Request? {
+        diary.answered()
+        return finish(moment)
+    }
+
+    /// Ends an attempt without success.
+    private mutating func finish(_ moment: Moment) -> Request? {
+        guard let attempt else { return nil }
+        self.attempt = nil
+        if term == nil {
+            let stretch = 1 + moment.fraction * LeaderElectionOptions.jitterFactor
+            nextAttempt = moment.now + options.retryPeriod * stretch
+        } else {
+            nextAttempt = max(moment.now, attempt.start + options.retryPeriod)
+        }
+        return nil
+    }
+
+    private mutating func lose(_ reason: ElectionNotice.Loss) {
+        guard let term else { return }
+        self.term = nil
+        nextAttempt = .distantPast
+        diary.lost(term, reason)
+    }
+
+    private mutating func observe(_ lease: Lease, _ now: Instant) {
+        isKnown = true
+        observedAnnotations = lease.annotations.filter { $0.key.hasPrefix(LeaderElectionOptions.annotationPrefix) }
+        guard lease.spec != observed else { return }
+        observed = lease.spec
+        observedTime = now
+        diary.observed(lease.spec, limit: longestDuration)
+    }
+
+    /// `lease` with us as its holder.
+    private func claim(_ lease: Lease, from spec: LeaseSpec?, isOurs: Bool, _ moment: Moment) -> Lease {
+        let time = MicroTime.text(moment.wallTime)
+        let transitions = spec?.leaseTransitions ?? 0
+        var claimed = lease
+        claimed.spec = LeaseSpec(
+            holderIdentity: options.identity, leaseDurationSeconds: options.recordedDuration,
+            acquireTime: isOurs ? spec?.acquireTime ?? time : time, renewTime: time,
+            leaseTransitions: isOurs || spec == nil ? transitions : transitions + 1)
+        claimed.replaceAnnotations(prefix: LeaderElectionOptions.annotationPrefix, with: moment.annotations)
+        return claimed
+    }
+
+    /// A recorded duration beyond this is not believed: one hostile write could otherwise pin the Lease for 68 years.
+    private var longestDuration: Duration {
+        max(options.leaseDuration * 10, .seconds(3600))
+    }
+
+    private func expiry(of spec: LeaseSpec) -> Instant {
+        guard let seconds = spec.leaseDurationSeconds, seconds > 0 else { return observedTime + options.leaseDuration }
+        return observedTime + min(.seconds(seconds), longestDuration)
+    }
+
+    /// When the Lease expires that somebody else holds; nil if nobody else does.
+    private var foreignExpiry: Instant? {
+        guard let observed, !observed.holder.isEmpty, observed.holder != options.identity else { return nil }
+        return expiry(of: observed)
+    }
+}

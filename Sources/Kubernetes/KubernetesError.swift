@@ -1,0 +1,21 @@
+/// What went wrong between this process and the Kubernetes API, said so that an operator knows where to look.
+package enum KubernetesError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The configuration (environment, service account, kubeconfig, options of the election) is unusable.
+    case configuration(String)
+    /// No answer came: name resolution, connection, TLS or time.
+    case transport(String)
+    /// The API server answered with an error.
+    case status(Status)
+    /// An answer could not be understood: where in it, and why.
+    case malformed(place: String, reason: String)
+
+    /// One line for a log.
+    package var description: String {
+        switch self {
+        case .configuration(let reason): reason
+        case .transport(let reason): "no answer from the Kubernetes API: \(reason)"
+        case .status(let status): status.description
+        case .malformed(let place, let reason): "malformed answer of the Kubernetes API: \(place): \(reason)"
+        }
+    }
+}

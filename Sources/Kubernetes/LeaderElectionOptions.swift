@@ -1,0 +1,62 @@
+/// The timing and the identity of a leader election.
+package struct LeaderElectionOptions: Sendable {
+    /// client-go's jitter: a candidate pauses for the retry period times 1 to 2.2.
+    package static let jitterFactor = 1.2
+    /// Every annotation under this prefix belongs to the holder of the Lease: written by it, and removed by the next.
+    package static let annotationPrefix = "cluster-agent/"
+
+    /// Who we are: unique for each incarnation of a process, such as `<pod name>_<uuid>`.
+    package var identity: String
+    /// How long others wait after the last change that they saw. Written in whole seconds, rounded up.
+    package var leaseDuration: Duration
+    /// How long after it *sent* its last successful renewal a leader may act.
+    package var renewDeadline: Duration
+    /// The pause between two tries.
+    package var retryPeriod: Duration
+    /// Labels of the Lease, if we create it.
+    package var labels: [String: String]
+    /// What the leader publishes in the Lease, read before each write. Keys begin with `annotationPrefix`.
+    package var annotations: @Sendable () -> [String: String]
+
+    /// Options, by default with the timing that all core components of Kubernetes use: 15, 10 and 2 seconds.
+    package init(
+        identity: String, leaseDuration: Duration = .seconds(15), renewDeadline: Duration = .seconds(10),
+        retryPeriod: Duration = .seconds(2), labels: [String: String] = [:],
+        annotations: @escaping @Sendable () -> [String: String] = { [:] }
+    ) {
+        self.identity = identity
+        self.leaseDuration = leaseDuration
+        self.renewDeadline = renewDeadline
+        self.retryPeriod = retryPeriod
+        self.labels = labels
+        self.annotations = annotations
+    }
+
+    /// How long one request may take: half the renew deadline, so that one that hangs does not cost the Lease, but at
+    /// least a second (client-go's choice).
+    package var requestTimeout: Duration {
+        max(.seconds(1), renewDeadline / 2)
+    }
+
+    /// The lease duration as it is recorded in the Lease (seconds): rounded up, so that others never wait shorter than we think.
+    var recordedDuration: Int {
+        let (seconds, attoseconds) = leaseDuration.components
+        return Int(clamping: attoseconds > 0 ? seconds + 1 : seconds)
+    }
+
+    /// Checks what client-go checks, in its order and with its texts.
+    ///
+    /// - Throws: `KubernetesError.configuration`.
+    package func validate() throws(KubernetesError) {
+        if leaseDuration <= renewDeadline {
+            throw .configuration("leaseDuration must be greater than renewDeadline")
+        }
+        if renewDeadline <= retryPeriod * Self.jitterFactor {
+            throw .configuration("renewDeadline must be greater than retryPeriod*JitterFactor")
+        }
+        if leaseDuration < .nanoseconds(1) { throw .configuration("leaseDuration must be greater than zero") }
+        if renewDeadline < .nanoseconds(1) { throw .configuration("renewDeadline must be greater than zero") }
+        if retryPeriod < .nanoseconds(1) { throw .configuration("retryPeriod must be greater than zero") }
+        if identity.isEmpty { throw .configuration("Lock identity is empty") }
+    }
+}

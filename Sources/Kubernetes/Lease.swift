@@ -1,0 +1,109 @@
+/// A `coordination.k8s.io/v1` Lease. Its metadata is kept as it came, with all that others wrote there, and sent back so.
+package struct Lease: Hashable, Sendable {
+    private var metadata: [String: JSONValue]
+
+    /// Who holds it, and since when.
+    package var spec: LeaseSpec
+
+    /// A Lease that was not stored yet.
+    package init(namespace: String, name: String, labels: [String: String] = [:], spec: LeaseSpec = LeaseSpec()) {
+        metadata = ["namespace": .string(namespace), "name": .string(name)]
+        if !labels.isEmpty { metadata["labels"] = .object(labels.mapValues { .string($0) }) }
+        self.spec = spec
+    }
+
+    /// The name; empty if the object has none.
+    package var name: String {
+        metadata["name"]?.text ?? ""
+    }
+
+    /// The namespace; empty if the object has none.
+    package var namespace: String {
+        metadata["namespace"]?.text ?? ""
+    }
+
+    /// The version of this state of the object, which an update must send back; nil before it was stored.
+    package var resourceVersion: String? {
+        get { metadata["resourceVersion"]?.text }
+        set { metadata["resourceVersion"] = newValue.map { .string($0) } }
+    }
+
+    /// The identity of the object, which a deleted and newly created one does not share; nil before it was stored.
+    package var uid: String? {
+        get { metadata["uid"]?.text }
+        set { metadata["uid"] = newValue.map { .string($0) } }
+    }
+
+    /// All annotations that are text, ours and others'.
+    package var annotations: [String: String] {
+        guard case .object(let fields)? = metadata["annotations"] else { return [:] }
+        return fields.compactMapValues(\.text)
+    }
+
+    /// Sets `annotations`, and removes every other one whose key begins with `prefix`; the rest stays.
+    package mutating func replaceAnnotations(prefix: String, with annotations: [String: String]) {
+        var fields: [String: JSONValue] = [:]
+        if case .object(let present)? = metadata["annotations"] { fields = present }
+        fields = fields.filter { !$0.key.hasPrefix(prefix) }
+        for (key, value) in annotations { fields[key] = .string(value) }
+        guard metadata["annotations"] != nil || !fields.isEmpty else { return }
+        metadata["annotations"] = .object(fields)
+    }
+}
+
+/// The record in a Lease. Every field may be missing. Times are kept as text: whether they changed matters, not what they say.
+package struct LeaseSpec: Hashable, Sendable, Codable {
+    /// Who holds the Lease; nil or empty: nobody.
+    package var holderIdentity: String?
+    /// For how long after its last observed change nobody else may take it (seconds).
+    package var leaseDurationSeconds: Int?
+    /// When the holder got it (`MicroTime`).
+    package var acquireTime: String?
+    /// When the holder last renewed it (`MicroTime`).
+    package var renewTime: String?
+    /// How often it changed hands.
+    package var leaseTransitions: Int?
+    /// Set when the API server itself elects (KEP-4355), which this program does not support.
+    package var strategy: String?
+    /// Goes with `strategy`.
+    package var preferredHolder: String?
+
+    /// A record; an empty one by default.
+    package init(
+        holderIdentity: String? = nil, leaseDurationSeconds: Int? = nil, acquireTime: String? = nil,
+        renewTime: String? = nil, leaseTransitions: Int? = nil
+    ) {
+        self.holderIdentity = holderIdentity
+        self.leaseDurationSeconds = leaseDurationSeconds
+        self.acquireTime = acquireTime
+        self.renewTime = renewTime
+        self.leaseTransitions = leaseTransitions
+    }
+
+    /// Who holds the Lease; empty: nobody.
+    package var holder: String {
+        holderIdentity ?? ""
+    }
+}
+
+extension Lease: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case apiVersion, kind, metadata, spec
+    }
+
+    /// Reads a Lease; its `spec` may be missing.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        metadata = try container.decode([String: JSONValue].self, forKey: .metadata)
+        spec = try container.decodeIfPresent(LeaseSpec.self, forKey: .spec) ?? LeaseSpec()
+    }
+
+    /// Writes it for a POST or PUT.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode("coordination.k8s.io/v1", forKey: .apiVersion)
+        try container.encode("Lease", forKey: .kind)
+        try container.encode(metadata, forKey: .metadata)
+        try container.encode(spec, forKey: .spec)
+    }
+}

@@ -1,0 +1,91 @@
+/// A `v1` Service, as far as we use it.
+package struct Service: Hashable, Sendable {
+    /// One port.
+    package struct Port: Hashable, Sendable {
+        /// The name; empty if the Service's only port has none.
+        package let name: String
+        /// The number under the ClusterIP.
+        package let port: Int
+        /// `TCP`, `UDP` or `SCTP`.
+        package let `protocol`: String
+
+        /// A port.
+        package init(name: String = "", port: Int, protocol: String = "TCP") {
+            self.name = name
+            self.port = port
+            self.protocol = `protocol`
+        }
+    }
+
+    /// Name, namespace, uid, resourceVersion, labels and annotations.
+    package var metadata: ObjectMetadata
+    /// The address: `None` for a headless Service, empty for one without (type ExternalName).
+    package var clusterIP: String
+    /// `ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`.
+    package var type: String
+    /// The ports in the order of the object.
+    package var ports: [Port]
+
+    /// A Service.
+    package init(metadata: ObjectMetadata, clusterIP: String, type: String = "ClusterIP", ports: [Port] = []) {
+        self.metadata = metadata
+        self.clusterIP = clusterIP
+        self.type = type
+        self.ports = ports
+    }
+
+    /// The name.
+    package var name: String { metadata.name }
+    /// The namespace.
+    package var namespace: String { metadata.namespace }
+    /// The identity of this object.
+    package var uid: String { metadata.uid }
+    /// The version of this state.
+    package var resourceVersion: String { metadata.resourceVersion }
+    /// Annotations.
+    package var annotations: [String: String] { metadata.annotations }
+    /// Labels.
+    package var labels: [String: String] { metadata.labels }
+}
+
+extension Service: KubernetesObject {
+    /// `/api/v1`.
+    package static let root = "/api/v1"
+    /// `services`.
+    package static let plural = "services"
+
+    private enum CodingKeys: String, CodingKey {
+        case metadata, spec
+    }
+
+    private struct Spec: Decodable {
+        let clusterIP: String?
+        let type: String?
+        let ports: [Port]?
+    }
+
+    /// Reads a Service; lists and dictionaries that are missing or null are empty.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        metadata = try container.decode(ObjectMetadata.self, forKey: .metadata)
+        let spec = try container.decodeIfPresent(Spec.self, forKey: .spec)
+        clusterIP = spec?.clusterIP ?? ""
+        type = spec?.type ?? "ClusterIP"
+        ports = spec?.ports ?? []
+    }
+}
+
+extension Service.Port: Decodable {
+    private enum CodingKeys: String, CodingKey {
+        case name, port, `protocol`
+    }
+
+    /// Reads a port; the name may be missing, and so may the protocol, which is then TCP.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try container.decodeIfPresent(String.self, forKey: .name) ?? "",
+            port: try container.decode(Int.self, forKey: .port),
+            protocol: try container.decodeIfPresent(String.self, forKey: .protocol) ?? "TCP")
+    }
+}
