@@ -27,4 +27,15 @@ static inline void clinux_name_this_thread(const char *name) {
     pthread_setname_np(pthread_self(), name);
 }
 
+// CPU_COUNT is behind _GNU_SOURCE: the mask is counted by hand. 1024 processors at most.
+extern int sched_getaffinity(int, unsigned long, void *);
+
+static inline int clinux_processors(void) {
+    unsigned long mask[16] = {0};
+    int count = 0;
+    if (sched_getaffinity(0, sizeof mask, mask) != 0) return 1;
+    for (int word = 0; word < 16; word++) count += __builtin_popcountl(mask[word]);
+    return count;
+}
+
 #endif

@@ -37,6 +37,11 @@ package final class DesiredConfigs: Sendable {
     /// An empty set, not synced.
     package init() {}
 
+    /// Whether every source has been read once.
+    package var isSynced: Bool {
+        state.withLock { $0.synced }
+    }
+
     /// Adds or replaces `upserts`, removes `removals`, and, when `synced` is given, sets that too; all in one version.
     ///
     /// An upsert that equals what is there, and a removal of what is not there, change nothing; if nothing changes, neither does the version.

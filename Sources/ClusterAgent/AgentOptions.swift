@@ -42,7 +42,8 @@ package enum AgentOptions {
     static let disableVariables = Option.flag(
         "ad_disable_env_var_resolution", default: false, help: "Refuse `%%env_X%%` altogether.")
     static let kubeconfig = Option.text(
-        "kubeconfig", help: "File with the Kubernetes API's address and credentials. Empty: as a pod's, where there is one.")
+        "kubeconfig",
+        help: "File with the Kubernetes API's address and credentials. Empty: as a pod's, where there is one.")
     static let namespace = Option.text(
         "kube_resources_namespace", help: "Namespace of the Lease. Empty: the pod's own, else `default`.")
     static let leaderElection = Option.flag(
@@ -110,7 +111,9 @@ package enum AgentOptions {
 
     /// What is wrong with a token; nil if it can be used. Tokens shorter than 32 characters can be guessed.
     static func tokenProblem(_ token: String) -> String? {
-        guard token.utf8.count >= 32 else { return "a token has 32 characters or more; `openssl rand -hex 32` makes one" }
+        guard token.utf8.count >= 32 else {
+            return "a token has 32 characters or more; `openssl rand -hex 32` makes one"
+        }
         let isPlain = token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
         return isPlain ? nil : "a token has no spaces, control or non-ASCII characters"
     }

@@ -1,0 +1,174 @@
+import AutoConf
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import Kubernetes
+import NodeAgentAPI
+package import Platform
+
+/// The composition root: makes every part of the cluster-agent, connects them, and runs them from start to stop.
+///
+/// Stopping follows one order: not ready; the term ends, so that no leader's answer is written any more; the Lease is released;
+/// for a short delay this replica goes on as a forwarding follower; then the port closes, and the rest.
+package struct ClusterAgentProcess: Sendable {
+    private let options: Options
+    private let clock: any Clock
+    private let log: Log
+    private let desired: DesiredConfigs
+    private let autoConf: AutoConf
+    private let cluster: KubernetesPart?
+    private let handler: Handler
+    private let forwarder: LeaderForwarder
+    private let gateway: NodeAgentGateway
+    private let server: HTTPServer
+    private let probes: [HTTPServer]
+    private let readiness: Readiness
+
+    /// Makes every part and binds every port; starts nothing.
+    ///
+    /// - Throws: `StartError` naming what is in the way.
+    package init(
+        options: Options, environment: [String: String], clock: any Clock, entropy: any Entropy, log: Log
+    ) throws(StartError) {
+        self.options = options
+        self.clock = clock
+        self.log = log
+        let token = try AgentToken(options, clock: clock)
+        let hosts = PublishedAddress.hosts(options, environment)
+        let identity = try ServingIdentity.make(options, hosts: hosts, clock: clock)
+        desired = DesiredConfigs()
+        forwarder = LeaderForwarder(clock: clock, log: log)
+
+        let slot = PublishedAddress(options, environment, publicKeyPin: identity.publicKeyPin)
+        cluster = try KubernetesPart(
+            options, environment, published: slot, clock: clock, entropy: entropy, log: log)
+        autoConf = try Self.makeAutoConf(options, environment, desired, hasServices: cluster != nil, clock, log)
+        let leadership: any Leadership = cluster?.election.map(\.leadership) ?? SoleLeadership(token: entropy.uuid())
+        let patch = ConfigPatch(
+            extraTags: options[AgentOptions.extraTags], clusterName: options[AgentOptions.clusterName],
+            clusterTagName: options[AgentOptions.clusterTagName])
+        var handling = HandlerOptions(patch: patch)
+        handling.warmup = options[AgentOptions.warmup]
+        handling.nodeExpirationTimeout = options[AgentOptions.nodeExpiration]
+        handler = Handler(source: desired, leadership: leadership, options: handling, clock: clock, log: log)
+        gateway = NodeAgentGateway(handler: handler, token: token, forwarder: forwarder, clock: clock)
+        server = try Self.makeServer(options, identity, gateway, clock, log)
+        slot.bound(to: server.port)
+
+        let desired = desired
+        let leading = leadership.state
+        readiness = Readiness(clock: clock) {
+            var problems: [String] = []
+            if !desired.isSynced { problems.append("the sources of configs have not all been read yet") }
+            switch leading.value {
+            case .unknown: problems.append("no election result yet")
+            case .following(nil): problems.append("no leader is known")
+            case .following, .leading: break
+            }
+            return problems
+        }
+        let registry = MetricsRegistry()
+        let (handler, autoConf, cluster) = (handler, autoConf, cluster)
+        registry.register { handler.collect(into: &$0) }
+        registry.register { autoConf.collect(into: &$0) }
+        registry.register { cluster?.election?.elector.collect(into: &$0) }
+        probes = try Self.makeProbes(options, readiness, registry, clock, log)
+    }
+
+    /// Runs until `stop` returns or a part fails.
+    ///
+    /// - Returns: the exit code: 0 after an ordinary stop, 1 when a part ended by itself.
+    package func run(until stop: @escaping @Sendable () async -> Void) async -> Int32 {
+        var lifecycle = Lifecycle(log: log, clock: clock)
+        for probe in probes {
+            probe.start()
+            lifecycle.add("probes", closing: { await probe.stop(within: .seconds(1)) })
+        }
+        lifecycle.add("pulse", run: { await readiness.run() })
+        lifecycle.add("sources", run: { await autoConf.run() })
+        if let cluster { cluster.addSources(to: &lifecycle, feeding: autoConf) }
+        lifecycle.add("forwarder", run: { await forwarder.run() }, afterwards: { await forwarder.close() })
+        let (server, readiness, handler, clock) = (server, readiness, handler, clock)
+        lifecycle.add("server", closing: { await server.stop(within: .seconds(3)) })
+        let election = cluster?.election
+        if let election {
+            lifecycle.add("election", run: { await election.elector.run() })
+            lifecycle.add("leadership", run: { await election.leadership.follow(election.elector.state) })
+        }
+        let delay = options[AgentOptions.shutdownDelay]
+        lifecycle.add(
+            "dispatcher", run: { await handler.run() },
+            afterwards: {
+                await election?.elector.release()
+                try? await clock.sleep(until: clock.now() + delay)
+            })
+        lifecycle.add("readiness", closing: { readiness.stop() })
+        server.start()
+        log.info(
+            "started",
+            [
+                "version": Command.version, "port": server.port, "leader_election": election != nil,
+                "kubernetes": cluster != nil,
+            ])
+        let failed = await lifecycle.run(stopWithin: delay + .seconds(20), until: stop)
+        log.info("stopped", [:])
+        return failed == nil ? 0 : 1
+    }
+}
+
+// How the parts are made of options.
+extension ClusterAgentProcess {
+    private static func makeAutoConf(
+        _ options: Options, _ environment: [String: String], _ desired: DesiredConfigs, hasServices: Bool,
+        _ clock: any Clock, _ log: Log
+    ) throws(StartError) -> AutoConf {
+        let path = options[AgentOptions.confdPath]
+        guard !path.isEmpty || hasServices else {
+            log.warning("no source of configs: neither confd_path nor Kubernetes is given", [:])
+            return AutoConf(
+                options: AutoConfOptions(), desired: desired, clock: clock, environment: environment, log: log)
+        }
+        var sources = AutoConfOptions()
+        sources.confdPath = path.isEmpty ? nil : path
+        sources.watchesServices = hasServices
+        return AutoConf(options: sources, desired: desired, clock: clock, environment: environment, log: log)
+    }
+
+    private static func makeServer(
+        _ options: Options, _ identity: TLSIdentity, _ gateway: NodeAgentGateway, _ clock: any Clock, _ log: Log
+    ) throws(StartError) -> HTTPServer {
+        let minimum: TLSServerOptions.MinimumVersion = options[AgentOptions.allowLegacyTLS] ? .tls12 : .tls13
+        return try listen(
+            HTTPServerOptions(
+                name: "node-agents", host: options[AgentOptions.listenHost],
+                port: UInt16(options[AgentOptions.commandPort]), loops: min(4, availableProcessors()),
+                tls: TLSServerOptions(identity: identity, minimumVersion: minimum)),
+            gateway, clock, log, option: "cluster_agent.cmd_port")
+    }
+
+    private static func makeProbes(
+        _ options: Options, _ readiness: Readiness, _ registry: MetricsRegistry, _ clock: any Clock, _ log: Log
+    ) throws(StartError) -> [HTTPServer] {
+        var servers: [HTTPServer] = []
+        let wanted: [(option: Option<Int>, handler: any HTTPHandler)] = [
+            (AgentOptions.healthPort, ProbeHandler(readiness: readiness)),
+            (AgentOptions.metricsPort, MetricsHandler(registry: registry)),
+        ]
+        for (option, handler) in wanted where options[option] != 0 {
+            let plain = HTTPServerOptions(
+                name: option.key, host: options[AgentOptions.listenHost], port: UInt16(options[option]))
+            servers.append(try listen(plain, handler, clock, log, option: option.key))
+        }
+        return servers
+    }
+
+    private static func listen(
+        _ serving: HTTPServerOptions, _ handler: any HTTPHandler, _ clock: any Clock, _ log: Log, option: String
+    ) throws(StartError) -> HTTPServer {
+        do throws(HTTPServerError) {
+            return try HTTPServer(options: serving, handler: handler, clock: clock, log: log)
+        } catch {
+            throw StartError("--\(option): \(error)")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Platform
+import Synchronization
+
+/// Where this replica tells others to find it, once its port is known, and the key to trust it by.
+final class PublishedAddress: Sendable {
+    private let given: String
+    private let podAddress: String
+    private let publicKeyPin: String
+    private let port = Mutex<UInt16?>(nil)
+
+    init(_ options: Options, _ environment: [String: String], publicKeyPin: String) {
+        given = options[AgentOptions.advertiseAddress]
+        podAddress = environment["POD_IP"] ?? ""
+        self.publicKeyPin = publicKeyPin
+    }
+
+    /// Tells the port, which is not known before it is bound.
+    func bound(to port: UInt16) {
+        self.port.withLock { $0 = port }
+    }
+
+    /// Host and port; nil when neither the option nor `POD_IP` says.
+    var address: String? {
+        if !given.isEmpty { return given }
+        guard !podAddress.isEmpty, let port = port.withLock({ $0 }) else { return nil }
+        return podAddress.contains(":") ? "[\(podAddress)]:\(port)" : "\(podAddress):\(port)"
+    }
+
+    /// What goes into the Lease's annotations.
+    var annotations: [String: String] {
+        var fields = ["public-key": publicKeyPin]
+        fields["address"] = address
+        return fields
+    }
+
+    /// The names and addresses for which a self-signed certificate is made.
+    static func hosts(_ options: Options, _ environment: [String: String]) -> [String] {
+        let given = options[AgentOptions.advertiseAddress]
+        let host = given.lastIndex(of: ":").map { String(given[..<$0].filter { $0 != "[" && $0 != "]" }) }
+        let namespace = environment["POD_NAMESPACE"] ?? ""
+        let service = namespace.isEmpty ? [] : ["cluster-agent.\(namespace)", "cluster-agent.\(namespace).svc"]
+        let own = [environment["POD_IP"], host].compactMap(\.self).filter { !$0.isEmpty }
+        return own + ["cluster-agent"] + service
+    }
+}
