@@ -8,6 +8,12 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The reason.
     package let reason: String
 
+    /// An error about `path`.
+    package init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
     /// `path: reason`.
     package var description: String {
         "\(path): \(reason)"

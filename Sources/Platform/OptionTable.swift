@@ -137,7 +137,7 @@ package struct Options: Sendable {
 }
 
 /// Why the options cannot be used: one line for each thing that is wrong, naming the place, the value and what is allowed.
-package struct OptionError: Error, Sendable, CustomStringConvertible {
+package struct OptionError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The lines.
     package let problems: [String]
 

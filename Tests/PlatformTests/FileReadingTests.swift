@@ -1,0 +1,80 @@
+import Glibc
+import Platform
+import Testing
+
+@Suite struct FileReadingTests {
+    private final class Folder {
+        let path: String
+
+        init() {
+            var name = Array("/tmp/platform-test-XXXXXX".utf8CString)
+            unsafe mkdtemp(&name)
+            path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+
+        deinit {
+            unsafe unlink("\(path)/token")
+            unsafe rmdir(path)
+        }
+    }
+
+    private struct ManualClock: Clock {
+        let time = Watched(Instant(nanoseconds: 0))
+
+        func now() -> Instant { time.value }
+        func wallTime() -> WallTime { WallTime(nanoseconds: 0) }
+        func sleep(until deadline: Instant) async throws {}
+    }
+
+    @Test func aMissingFileIsNamedWithTheSystemsReason() {
+        #expect(throws: FileError(path: "/nonexistent/token", reason: "No such file or directory")) {
+            try readFile("/nonexistent/token", atMost: 10)
+        }
+    }
+
+    @Test func aFileOverTheLimitIsRefused() throws {
+        let folder = Folder()
+        try writeFile("\(folder.path)/token", Array(repeating: 65, count: 11))
+        #expect(throws: FileError(path: "\(folder.path)/token", reason: "larger than 10 bytes")) {
+            try readFile("\(folder.path)/token", atMost: 10)
+        }
+        #expect(try readFile("\(folder.path)/token", atMost: 11).count == 11)
+    }
+
+    @Test func aChangedFileIsReadAgainAfterTheIntervalAndTheLastGoodTextIsKept() throws {
+        let folder = Folder()
+        let path = "\(folder.path)/token"
+        let clock = ManualClock()
+        try writeFile(path, Array(" one \n".utf8))
+        let file = try RereadFile(path, every: .seconds(60), clock: clock)
+        try writeFile(path, Array("two".utf8))
+        #expect(file.text == "one")
+        clock.time.set(Instant(nanoseconds: 61_000_000_000))
+        #expect(file.text == "two")
+        try writeFile(path, [])
+        #expect(file.reread() == "two")
+        #expect(file.problem == FileError(path: path, reason: "empty"))
+        unsafe unlink(path)
+        #expect(file.reread() == "two")
+        try writeFile(path, Array("three".utf8))
+        #expect(file.reread() == "three")
+        #expect(file.problem == nil)
+    }
+
+    @Test func aFirstReadingThatIsNotAcceptedIsAnError() throws {
+        let folder = Folder()
+        try writeFile("\(folder.path)/token", [])
+        #expect(throws: FileError(path: "\(folder.path)/token", reason: "empty")) {
+            try RereadFile("\(folder.path)/token", every: .seconds(1), clock: ManualClock())
+        }
+    }
+
+    @Test(arguments: [
+        (Int64(0), "1970-01-01T00:00:00.000Z"), (1_767_323_045_678_000_000, "2026-01-02T03:04:05.678Z"),
+        (951_782_399_999_000_000, "2000-02-28T23:59:59.999Z"), (951_782_400_000_000_000, "2000-02-29T00:00:00.000Z"),
+        (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000Z"),
+    ])
+    func wallTimeIsWrittenAsRFC3339(nanoseconds: Int64, text: String) {
+        #expect(timestamp(WallTime(nanoseconds: nanoseconds)) == text)
+    }
+}

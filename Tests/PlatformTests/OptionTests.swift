@@ -1,0 +1,102 @@
+import Platform
+import Testing
+
+@Suite struct OptionTests {
+    private static let port = Option.integer("agent.port", in: 0...65_535, default: 5005, help: "The port.")
+    private static let wait = Option.duration(
+        "agent.wait", in: .zero ... .seconds(60), default: .seconds(30), help: "A time.")
+    private static let tags = Option.list("agent.tags", help: "Tags.")
+    private static let isOn = Option.flag("agent.on", default: false, help: "Whether.")
+    private static let token = Option.text(
+        "agent.token", allowed: "four characters", help: "A secret.", isSecret: true, accepts: { $0.utf8.count == 4 })
+
+    private static var table: OptionTable {
+        var table = OptionTable()
+        table.add(port)
+        table.add(wait)
+        table.add(tags)
+        table.add(isOn)
+        table.add(token)
+        return table
+    }
+
+    private func read(
+        _ arguments: [String] = [], _ environment: [String: String] = [:], file: [(key: String, text: String)]? = nil
+    ) throws -> Options {
+        try Options(
+            table: Self.table, arguments: arguments, environment: environment,
+            file: file.map { ("agent.json", $0) })
+    }
+
+    @Test func aFlagBeatsTheEnvironmentWhichBeatsTheFileWhichBeatsTheDefault() throws {
+        #expect(try read()[Self.port] == 5005)
+        let file = [(key: "agent.port", text: "1")]
+        #expect(try read(file: file)[Self.port] == 1)
+        #expect(try read([], ["DD_AGENT_PORT": "2"], file: file)[Self.port] == 2)
+        #expect(try read(["--agent.port=3"], ["DD_AGENT_PORT": "2"], file: file)[Self.port] == 3)
+        #expect(try read([], ["AGENT_PORT": "4"])[Self.port] == 5005)
+    }
+
+    @Test(arguments: [
+        ("30", Duration.seconds(30)), ("1.5", .milliseconds(1500)), ("500ms", .milliseconds(500)), ("1m", .seconds(60)),
+        ("0", .zero), ("0.25s", .milliseconds(250)),
+    ])
+    func durationsAreSecondsOrCarryAUnit(text: String, duration: Duration) throws {
+        #expect(try read(["--agent.wait=\(text)"])[Self.wait] == duration)
+    }
+
+    @Test(arguments: ["", "s", "-1", "1d", "1e3", "61", "2m", ".5", "1 s", "nan", "99999999999999999999"])
+    func aWrongDurationIsRefusedWithKeyValueAndRange(text: String) {
+        #expect(
+            throws: OptionError(problems: [
+                "--agent.wait=\(text): not allowed; it takes: duration from 0s to 1m"
+            ])
+        ) { try read(["--agent.wait=\(text)"]) }
+    }
+
+    @Test(arguments: [
+        ("", []), ("a", ["a"]), ("a, b", ["a", "b"]), ("[]", []), (#"["a","b,c"]"#, ["a", "b,c"]),
+        (#"[ "a\"b" ]"#, ["a\"b"]),
+    ])
+    func listsAreSeparatedByCommasOrJSON(text: String, list: [String]) throws {
+        #expect(try read(["--agent.tags=\(text)"])[Self.tags] == list)
+    }
+
+    @Test func everyProblemIsToldAtOnceEachWithItsPlace() {
+        #expect(
+            throws: OptionError(problems: [
+                "--nonsense: unknown option; --help lists them",
+                "agent.json: agent.colour: unknown option; --help lists them",
+                "DD_AGENT_PORT=many: not allowed; it takes: number from 0 to 65535",
+                "--agent.on=perhaps: not allowed; it takes: true or false",
+            ])
+        ) {
+            try read(
+                ["--nonsense", "--agent.on=perhaps"], ["DD_AGENT_PORT": "many"], file: [("agent.colour", "red")])
+        }
+    }
+
+    @Test func aSecretIsNotRepeatedInAMessage() {
+        #expect(throws: OptionError(problems: ["--agent.token=…: not allowed; it takes: four characters"])) {
+            try read(["--agent.token=hunter2"])
+        }
+    }
+
+    @Test func aBareFlagIsTrueAndOtherKeysNeedAValue() throws {
+        #expect(try read(["--agent.on"])[Self.isOn])
+        #expect(throws: OptionError.self) { try read(["--agent.port"]) }
+        #expect(throws: OptionError.self) { try read(["agent.port=1"]) }
+    }
+
+    @Test func anUnknownVariableOfOursIsAWarningAndOthersAreNotOurs() throws {
+        let options = try read([], ["DD_CLUSTER_CHECKS_COLOUR": "red", "DD_SITE": "x", "HOME": "/"])
+        #expect(options.warnings == ["DD_CLUSTER_CHECKS_COLOUR: unknown option in the environment; it is ignored"])
+    }
+
+    @Test func theMarkdownTableHasARowForEachOption() {
+        let lines = Self.table.markdown.split(separator: "\n")
+        #expect(lines.count == 7)
+        #expect(lines[2] == "| `agent.port` | `5005` | number from 0 to 65535 | The port. |")
+        #expect(lines[4] == "| `agent.tags` | – | list: one,two or [\"one\",\"two\"] | Tags. |")
+    }
+}
