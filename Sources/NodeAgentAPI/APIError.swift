@@ -1,0 +1,56 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+
+/// Why a request gets no 200: every refusal of the API, with its status and text in one place.
+///
+/// Node-agents look only at whether a status is 200; the texts are for those who read their logs.
+enum APIError: Error {
+    case notFound
+    case methodNotAllowed(allowed: HTTPMethod)
+    case invalidPath(reason: String)
+    case noToken(reason: String)
+    case wrongToken
+    case invalidAddress(String)
+    case malformedStatus(CheckModelError)
+    case clusterChecks(ClusterChecksError)
+    case alreadyForwarded(from: PeerAddress)
+    case forwardFailed(leader: LeaderEndpoint, reason: String)
+    case forwardedTooLate
+    case termEnded
+
+    /// What to answer.
+    var response: HTTPResponse {
+        switch self {
+        case .notFound: return .text(404, "404 page not found")
+        case .methodNotAllowed(let allowed):
+            var response = HTTPResponse.text(405, "method not allowed")
+            response.headers.append(("Allow", allowed == .post ? "POST" : "GET"))
+            return response
+        case .invalidPath(let reason): return .text(400, "invalid path: \(reason)")
+        case .noToken(let reason):
+            var response = HTTPResponse.text(401, reason)
+            response.headers.append(("WWW-Authenticate", "Bearer realm=\"cluster-agent\""))
+            return response
+        case .wrongToken: return .text(403, "invalid session token")
+        // 500 where 400 would be right: the protocol knows no 400, and its agents' operators know these texts.
+        case .invalidAddress(let text): return .text(500, "cannot parse CLC runner address: \(text)")
+        case .malformedStatus(let error): return .text(500, error.description)
+        case .clusterChecks(let error): return .text(Self.status(of: error), error.description)
+        case .alreadyForwarded(let peer):
+            return .text(508, "Query was already forwarded from: \(peer.host):\(peer.port)")
+        case .forwardFailed(let leader, let reason):
+            return .text(502, "the leader at \(leader.address) gave no answer: \(reason)")
+        case .forwardedTooLate: return .text(503, "the leader's answer came too late to be passed on")
+        case .termEnded: return .text(503, "the term ended before the answer was written")
+        }
+    }
+
+    private static func status(of error: ClusterChecksError) -> Int {
+        switch error {
+        case .notLeading, .warmingUp, .notSynced, .tooManyNodes: 503
+        case .unknownNode: 500
+        case .invalidNodeID: 400
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import CheckModel
+package import ClusterChecks
+package import HTTPServer
+package import Platform
+
+/// How the API answers, and its limits.
+package struct APIOptions: Sendable {
+    /// What `GET /version` says.
+    package var version: AgentVersion
+    /// How long a forwarded call may take before it fails.
+    package var forwardTimeout: Duration = .seconds(5)
+    /// For how long after a follower has sent a call on may it pass the leader's answer on. It also delays a release of the Lease: see
+    /// `APIMachine.forwardedUntil`.
+    package var forwardedAnswerLifetime: Duration = .milliseconds(400)
+
+    /// The defaults, with a version.
+    package init(version: AgentVersion) {
+        self.version = version
+    }
+}
+
+/// The Handler's face to node-agents, without I/O: decides what becomes of each request, and of each forwarded call that came back.
+///
+/// Whoever serves HTTP calls `handle`, which never waits, and performs the action. Every answer that only a leader may give carries a gate, which
+/// is asked right before it is written, and the term's token.
+package struct APIMachine: Sendable {
+    /// What is to be done with a request.
+    package enum Action: Sendable {
+        /// Answer it.
+        case respond(HTTPResponse)
+        /// Send it on to the leader, and give what comes back to `finish`.
+        case forward(Forward)
+    }
+
+    /// Until when followers may pass on answers that this replica gave as the leader. After a term was ended early, and before the Lease is
+    /// released, wait until then: so no answer of this term leaves a follower after another term has begun.
+    package let forwardedUntil = Deadline(Instant(nanoseconds: 0))
+
+    private let handler: Handler
+    private let tokens: Tokens
+    private let options: APIOptions
+    private let clock: GateClock
+    private let versionBody: [[UInt8]]
+
+    private static let upToDate = [NodeStatusAnswer.bytes(upToDate: true)]
+    private static let outOfDate = [NodeStatusAnswer.bytes(upToDate: false)]
+
+    /// An API in front of `handler`, for callers that have one of `tokens`.
+    package init(handler: Handler, tokens: Tokens, options: APIOptions, clock: any Clock) {
+        self.handler = handler
+        self.tokens = tokens
+        self.options = options
+        self.clock = GateClock(clock)
+        versionBody = [options.version.body]
+    }
+
+    /// Decides what becomes of a request that came at `now`.
+    package func handle(_ request: HTTPRequest, now: Instant) -> Action {
+        do throws(APIError) {
+            let route = try Route(path: request.path)
+            try tokens.authorize(request.headers["Authorization"])
+            guard request.method == route.method else { throw .methodNotAllowed(allowed: route.method) }
+            return try answer(route, request, now)
+        } catch {
+            return .respond(error.response)
+        }
+    }
+
+    private func answer(_ route: Route, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
+        switch route {
+        case .status(let id):
+            let status: NodeStatusRequest
+            do { status = try NodeStatusRequest(parsing: request.body) } catch { throw .malformedStatus(error) }
+            let address = try NodeAddress.of(request)
+            return try asLeader(request, now) { () throws(ClusterChecksError) in
+                let isUpToDate = try handler.nodeStatus(id: id, status: status, address: address, now: now)
+                return (isUpToDate.value ? Self.upToDate : Self.outOfDate, isUpToDate.term)
+            }
+        case .configs(let id):
+            return try asLeader(request, now) { () throws(ClusterChecksError) in
+                let node = try handler.configs(of: id, now: now)
+                return (
+                    ConfigsAnswer.pieces(lastChange: node.value.revision, configs: node.value.configs), node.term
+                )
+            }
+        case .endpointsChecks(let nodeName):
+            return try asLeader(request, now) { () throws(ClusterChecksError) in
+                let checks = try handler.endpointsChecks(of: nodeName, now: now)
+                return (ConfigsAnswer.pieces(lastChange: 0, configs: checks.value), checks.term)
+            }
+        case .allEndpointsChecks:
+            do throws(ClusterChecksError) {
+                let checks = try handler.allEndpointsChecks(now: now)
+                let body = ConfigsAnswer.pieces(lastChange: 0, configs: checks.value)
+                return .respond(inTerm(checks.term, body, request, now))
+            } catch {
+                throw .clusterChecks(error)
+            }
+        case .state:
+            return .respond(state(request, now))
+        case .version:
+            return .respond(.json(versionBody))
+        }
+    }
+}
+
+// Leader-only calls.
+extension APIMachine {
+    /// Answers as the leader, or has the call sent on to it.
+    private func asLeader(
+        _ request: HTTPRequest, _ now: Instant,
+        _ answer: () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term)
+    ) throws(APIError) -> Action {
+        do throws(ClusterChecksError) {
+            let (body, term) = try answer()
+            return .respond(inTerm(term, body, request, now))
+        } catch .notLeading(.follower(let leader?)) {
+            // One hop and no more: two replicas that each believe the other to lead must not send a call around.
+            guard !Forward.isForwarded(request) else { throw .alreadyForwarded(from: request.peer) }
+            return .forward(Forward(request, to: leader, now: now, timeout: options.forwardTimeout))
+        } catch {
+            throw .clusterChecks(error)
+        }
+    }
+
+    private func inTerm(_ term: Term, _ body: [[UInt8]], _ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
+        var headers = term.answerHeaders
+        if Forward.isForwarded(request) {
+            let lifetime = min(options.forwardedAnswerLifetime, term.validUntil.instant - now)
+            forwardedUntil.extend(to: now + lifetime)
+            headers.append((Forward.validForHeader, String(max(0, lifetime.nanoseconds / 1_000_000))))
+        }
+        return HTTPResponse(status: 200, headers: headers, body: body, gate: TermGate(term: term, clock: clock))
+    }
+
+    /// Who runs what, as this replica knows it: any replica answers, and one that does not lead says so.
+    private func state(_ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
+        do throws(ClusterChecksError) {
+            let state = try handler.snapshot(now: now)
+            let nodes = state.nodes.map { StateAnswer.Node(name: $0.id, configs: $0.configs) }
+            let answer = StateAnswer(
+                warmup: state.isWarmingUp, nodes: nodes, dangling: state.dangling.map(\.config))
+            return inTerm(state.term, [answer.encoded()], request, now)
+        } catch {
+            let reason = error == .notLeading(.unknown) ? "Startup in progress" : "currently follower"
+            return .json([StateAnswer(notRunning: reason).encoded()])
+        }
+    }
+
+    /// What to answer the caller of a forwarded call, now that the call came back, or failed.
+    ///
+    /// A leader's 200 is passed on only while it certainly was the leader: for as long as it said, counted from when the call was sent, and as long
+    /// as this replica follows it.
+    package func finish(_ forward: Forward, _ result: ForwardResult, now: Instant) -> HTTPResponse {
+        switch result {
+        case .failed(let reason):
+            return APIError.forwardFailed(leader: forward.leader, reason: reason).response
+        case .answered(let status, let headers, let body):
+            let passed = Forward.passedOn(headers)
+            guard status == 200 else { return HTTPResponse(status: status, headers: passed, body: [body]) }
+            guard let lifetime = Forward.lifetime(headers) else {
+                return APIError.forwardFailed(leader: forward.leader, reason: "its answer names no term").response
+            }
+            guard case .notLeading(.follower(forward.leader)) = handler.role(at: now) else {
+                return APIError.forwardedTooLate.response
+            }
+            let gate = ForwardGate(until: forward.sentAt + lifetime, clock: clock)
+            return HTTPResponse(status: 200, headers: passed, body: [body], gate: gate)
+        }
+    }
+}
