@@ -39,6 +39,7 @@ package struct AgentCore: Sendable {
     private var lastHeartbeat = Instant.distantPast
     private var isRegistered = false
     private var clientBuilt = Instant.distantPast
+    private var hasLostConnection = false
     private var pollStarted = Instant.distantPast
     private var pollHasFailed = false
     private var failingSince = Instant.distantPast
@@ -107,12 +108,10 @@ package struct AgentCore: Sendable {
     private mutating func beginWhatIsDue(_ now: Instant, _ actions: inout [AgentAction]) {
         switch stage {
         case .disconnected(let until, let failures) where until <= now:
+            rebuildClientIfDue(now, &actions)
             send(.version, failures: failures, now, &actions)
         case .resting(let until) where until <= now:
-            if now - clientBuilt >= options.reconnectPeriod {
-                clientBuilt = now
-                actions.append(.rebuildClient)
-            }
+            rebuildClientIfDue(now, &actions)
             pollStarted = now
             pollHasFailed = false
             send(.status(lastChange: lastChange), now, &actions)
@@ -124,6 +123,15 @@ package struct AgentCore: Sendable {
             lastExtraHeartbeat = now
             actions.append(.send(request))
         }
+    }
+
+    /// Connections are made anew from time to time, and after one was lost: a replaced certificate or address is then seen.
+    private mutating func rebuildClientIfDue(_ now: Instant, _ actions: inout [AgentAction]) {
+        let isOld = clientBuilt != .distantPast && now - clientBuilt >= options.reconnectPeriod
+        guard isOld || hasLostConnection else { return }
+        hasLostConnection = false
+        if clientBuilt != .distantPast { clientBuilt = now }
+        actions.append(.rebuildClient)
     }
 
     private mutating func send(

@@ -23,6 +23,14 @@ package enum AgentFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The core gave the request up.
     case timedOut(after: Duration)
 
+    /// Whether the connection itself may be the cause, so that a new one is worth making.
+    var isOfConnection: Bool {
+        switch self {
+        case .unreachable, .timedOut: true
+        case .status, .malformed: false
+        }
+    }
+
     /// One line for people, with what to do where that is known.
     package var description: String {
         switch self {

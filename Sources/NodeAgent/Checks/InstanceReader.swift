@@ -1,0 +1,102 @@
+import CheckModel
+import Platform
+
+/// An instance's options, read by type; every error names the option.
+struct InstanceReader {
+    private let members: [String: JSON]
+
+    /// Reads the instance's text.
+    ///
+    /// - Throws: `CheckFailure` if it is not a JSON object.
+    init(_ text: [UInt8]) throws(CheckFailure) {
+        let value: JSON
+        do {
+            value = try JSON(parsing: text)
+        } catch {
+            throw CheckFailure(
+                .config, "the instance is not JSON (\(error)); this agent does not read YAML: write it as JSON")
+        }
+        guard let members = value.objectValue else {
+            throw CheckFailure(.config, "the instance is \(value.kind), not an object")
+        }
+        self.members = members
+    }
+
+    func failure(_ key: String, _ reason: String) -> CheckFailure {
+        CheckFailure(.config, "\(key) \(reason)")
+    }
+
+    /// Refuses options that would change the verdict and that this agent does not know how to follow.
+    func refuse(_ keys: [String]) throws(CheckFailure) {
+        for key in keys where value(key) != nil {
+            throw failure(key, "is not supported by this agent")
+        }
+    }
+
+    private func value(_ key: String) -> JSON? {
+        let value = members[key]
+        return value == .null ? nil : value
+    }
+
+    /// Text; a number or boolean is taken as it is written.
+    func text(_ key: String) throws(CheckFailure) -> String? {
+        guard let value = value(key) else { return nil }
+        switch value {
+        case .string(let text), .number(let text): return text
+        case .bool(let flag): return String(flag)
+        case .null, .array, .object: throw failure(key, "is \(value.kind), not text")
+        }
+    }
+
+    func requiredText(_ key: String) throws(CheckFailure) -> String {
+        guard let text = try text(key), !text.isEmpty else { throw failure(key, "is missing or empty") }
+        return text
+    }
+
+    /// A boolean, or the text of one, as variables leave it.
+    func flag(_ key: String, default fallback: Bool) throws(CheckFailure) -> Bool {
+        switch try text(key) {
+        case nil: return fallback
+        case "true": return true
+        case "false": return false
+        case let other?: throw failure(key, "is \(other), not true or false")
+        }
+    }
+
+    /// Seconds as a number, or the text of one.
+    func seconds(_ key: String, default fallback: Duration, upTo limit: Duration) throws(CheckFailure) -> Duration {
+        guard let text = try text(key) else { return fallback }
+        guard let seconds = Double(text), seconds > 0, seconds <= limit.seconds else {
+            throw failure(key, "is \(text), not a number of seconds over 0 and up to \(Int(limit.seconds))")
+        }
+        return max(.milliseconds(1), .nanoseconds(Int64(seconds * 1e9)))
+    }
+
+    func port(_ key: String) throws(CheckFailure) -> UInt16 {
+        let text = try requiredText(key)
+        guard let port = UInt16(text), port > 0 else { throw failure(key, "is \(text), not a port (1 to 65535)") }
+        return port
+    }
+
+    /// Header fields as an object of names and values; sorted by name.
+    func headers(_ key: String) throws(CheckFailure) -> [CheckHeader] {
+        switch value(key) {
+        case nil: return []
+        case .object(let members)?:
+            return try members.sorted { $0.key < $1.key }.map { (name, value) throws(CheckFailure) in
+                switch value {
+                case .string(let text), .number(let text): return CheckHeader(name: name, value: text)
+                case .bool(let flag): return CheckHeader(name: name, value: String(flag))
+                default: throw failure("\(key).\(name)", "is \(value.kind), not text")
+                }
+            }
+        case let other?: throw failure(key, "is \(other.kind), not an object of names and values")
+        }
+    }
+}
+
+/// One header field that an instance asks to send.
+struct CheckHeader: Sendable, Hashable {
+    let name: String
+    let value: String
+}

@@ -1,0 +1,53 @@
+import CheckModel
+
+extension AgentReply {
+    /// What an HTTP answer to `call` means. A 200 that is not what was asked for is a failure, never an empty list.
+    package init(to call: AgentCall, status: Int, body: [UInt8]) {
+        guard status == 200 else {
+            self = .failed(.status(status, text: Self.firstLine(body)))
+            return
+        }
+        do throws(CheckModelError) {
+            switch call {
+            case .version: self = Self.version(body)
+            case .status, .extraHeartbeat:
+                self = .status(isUpToDate: try NodeStatusAnswer.isUpToDate(parsing: body))
+            case .configs, .endpointsConfigs: self = try Self.configs(body)
+            }
+        } catch {
+            self = .failed(.malformed(error.description))
+        }
+    }
+
+    private static func version(_ body: [UInt8]) -> AgentReply {
+        guard let version = try? JSON(parsing: body), let major = version["Major"]?.integerValue else {
+            return .failed(.malformed("version: it has no integer `Major`"))
+        }
+        let minor = version["Minor"]?.integerValue ?? 0
+        let patch = version["Patch"]?.integerValue ?? 0
+        return .version("\(major).\(minor).\(patch)")
+    }
+
+    private static func configs(_ body: [UInt8]) throws(CheckModelError) -> AgentReply {
+        let answer = try ConfigsAnswer(parsing: body)
+        // Reported back, −1 would be taken for a heartbeat and always be up to date: this agent would be stuck for good.
+        guard answer.lastChange != NodeStatusRequest.heartbeatOnly else {
+            return .failed(.malformed("configs answer: last_change is -1, which means a heartbeat"))
+        }
+        return .configs(lastChange: answer.lastChange, configs: answer.configs.map(AssignedConfig.init))
+    }
+
+    private static func firstLine(_ body: [UInt8]) -> String {
+        let line = body.prefix { $0 != 0x0A && $0 != 0x0D }
+        return String(decoding: line.prefix(200), as: UTF8.self)
+    }
+}
+
+extension AssignedConfig {
+    init(_ wire: WireConfig) {
+        let instances = zip(wire.checkIDs, wire.instances).map { id, instance in
+            AssignedInstance(id: id, checkName: wire.checkName, instance: instance)
+        }
+        self.init(checkName: wire.checkName, instances: instances)
+    }
+}

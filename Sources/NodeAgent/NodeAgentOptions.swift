@@ -1,0 +1,99 @@
+package import Platform
+
+/// The options of `node-agent run`: one row each. The README's table and `--help` are made of these.
+package enum NodeAgentOptions {
+    static let url = Option.text(
+        "cluster_agent.url", allowed: "https://HOST:PORT", help: "Where the cluster-agent is. Must be given.",
+        accepts: { $0.isEmpty || isSecureURL($0) })
+    static let authToken = Option.text(
+        "cluster_agent.auth_token", allowed: "32 characters or more",
+        help: "Token shared with the cluster-agent. Better given by a file.", isSecret: true,
+        accepts: { $0.isEmpty || tokenProblem($0) == nil })
+    static let authTokenFile = Option.text(
+        "cluster_agent.auth_token_file",
+        help: "File with that token, of 32 characters or more; read again when it changes.")
+    static let caFile = Option.text(
+        "cluster_agent.ca_file", help: "CA certificates in PEM to verify the cluster-agent with. Empty: the system's.")
+    static let publicKeyPin = Option.text(
+        "cluster_agent.public_key_pin", allowed: "sha256//BASE64",
+        help: "The cluster-agent's public key. Without a CA file it decides alone.",
+        accepts: { $0.isEmpty || $0.hasPrefix("sha256//") })
+    static let tlsVerify = Option.flag(
+        "cluster_agent.tls_verify", default: true,
+        help: "Verify the cluster-agent's certificate. With false anyone in between gets the token.")
+    static let hostname = Option.text(
+        "hostname", help: "Name under which this agent reports. Empty: `NODE_NAME`, else the host's name.")
+    static let kubernetesNodeName = Option.text(
+        "kubernetes_node_name", help: "Kubernetes node whose endpoints checks to run. Empty: none.")
+    static let runnerHost = Option.text(
+        "clc_runner_host", help: "Address told to the cluster-agent (`X-Real-Ip`). Empty: it sees the peer's.")
+    static let pollInterval = Option.duration(
+        "ad_config_poll_interval", in: .milliseconds(100)...hours(1), default: .seconds(10),
+        help: "Time between two polls of the cluster-agent.")
+    static let nodeExpiration = Option.duration(
+        "cluster_checks.node_expiration_timeout", in: .seconds(1)...hours(1), default: .seconds(30),
+        help: "As set there; heartbeats are sent in time for it.")
+    static let gracePeriod = Option.duration(
+        "grace_time_seconds", in: .zero...hours(24), default: .seconds(60),
+        help: "A status call that fails so soon after the last success counts as up to date.")
+    static let degradedDeadline = Option.duration(
+        "degraded_deadline", in: .zero...hours(24 * 365), default: .zero,
+        help: "Without the cluster-agent for so long, checks are stopped. 0: they run on.")
+    static let workers = Option.integer(
+        "check_runners", in: 1...256, default: 4, help: "Checks that run at the same time.")
+    static let listenHost = Option.text("listen_host", default: "0.0.0.0", help: "Address of the two ports below.")
+    static let commandPort = Option.integer(
+        "cmd_port", in: 0...65_535, default: 5005,
+        help: "Port of `/api/v1/clcrunner/…`, HTTPS with the token. 0: off.")
+    static let metricsPort = Option.integer(
+        "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
+    static let logLevel = Option.choice(
+        "log_level", of: ["debug", "info", "warn", "error"], default: "info", help: "The least level that is logged.")
+    static let logJSON = Option.flag("log_format_json", default: false, help: "Log one JSON object a line.")
+
+    /// All rows, in the order of the help.
+    package static var table: OptionTable {
+        var table = OptionTable()
+        table.add(url)
+        table.add(authToken)
+        table.add(authTokenFile)
+        table.add(caFile)
+        table.add(publicKeyPin)
+        table.add(tlsVerify)
+        table.add(hostname)
+        table.add(kubernetesNodeName)
+        table.add(runnerHost)
+        table.add(pollInterval)
+        table.add(nodeExpiration)
+        table.add(gracePeriod)
+        table.add(degradedDeadline)
+        table.add(workers)
+        table.add(listenHost)
+        table.add(commandPort)
+        table.add(metricsPort)
+        table.add(logLevel)
+        table.add(logJSON)
+        return table
+    }
+
+    /// What is wrong with a token; nil if it can be used. Tokens shorter than 32 characters can be guessed.
+    static func tokenProblem(_ token: String) -> String? {
+        guard token.utf8.count >= 32 else {
+            return "a token has 32 characters or more; `openssl rand -hex 32` makes one"
+        }
+        let isPlain = token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        return isPlain ? nil : "a token has no spaces, control or non-ASCII characters"
+    }
+
+    private static func hours(_ count: Int) -> Duration {
+        .seconds(count * 3600)
+    }
+
+    private static func isSecureURL(_ text: String) -> Bool {
+        let rest = text.dropFirst("https://".count)
+        let isClean = text.utf8.allSatisfy {
+            $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "@") && $0 != UInt8(ascii: "?")
+        }
+        return text.hasPrefix("https://") && !rest.isEmpty && !rest.hasPrefix("/") && isClean
+    }
+}

@@ -1,0 +1,188 @@
+package import Platform
+import Synchronization
+
+/// Runs what this agent was given, on its schedule, and keeps the results.
+///
+/// One loop takes all events in order; the schedule decides, the executor does, and every run ends by its deadline.
+package final class CheckRunner: Sendable {
+    private enum Event: Sendable {
+        case replace([AssignedInstance])
+        case finished(run: UInt64, CheckOutcome)
+    }
+
+    private struct RunUnderWay {
+        let worker: Int?
+        let started: Instant
+        /// When the run is taken for lost, should its executor not have ended it.
+        let giveUp: Instant
+        let stop: @Sendable () -> Void
+    }
+
+    private struct State {
+        var schedule: CheckSchedule
+        var use: WorkerUse
+        var definitions: [String: Result<CheckDefinition, CheckFailure>] = [:]
+        var records: [String: CheckRecord] = [:]
+        var runs: [UInt64: RunUnderWay] = [:]
+    }
+
+    /// What the runner does at one moment.
+    package struct Snapshot: Sendable {
+        /// One for each instance, sorted by check ID.
+        package let records: [CheckRecord]
+        /// How busy each worker is, from 0 to 1.
+        package let utilization: [Double]
+        /// Runs under way.
+        package let running: Int
+        /// Instances that are due and wait for a worker.
+        package let waiting: Int
+    }
+
+    /// How long after its deadline a run that did not end is taken for lost.
+    private static let slack: Duration = .seconds(1)
+
+    private let executor: any CheckExecutor
+    private let clock: any Clock
+    private let log: Log
+    private let inbox: Inbox<Event>
+    private let state: Mutex<State>
+
+    /// A runner with nothing to run; `workers` runs at most are under way at once.
+    package init(workers: Int, executor: any CheckExecutor, clock: any Clock, log: Log) {
+        self.executor = executor
+        self.clock = clock
+        self.log = log
+        inbox = Inbox(clock: clock)
+        state = Mutex(
+            State(schedule: CheckSchedule(workers: workers), use: WorkerUse(count: workers, now: clock.now())))
+    }
+
+    /// From now on runs exactly `instances`.
+    package func replace(_ instances: [AssignedInstance]) {
+        inbox.put(.replace(instances))
+    }
+
+    /// What it does now.
+    package var snapshot: Snapshot {
+        let now = clock.now()
+        return state.withLock { state in
+            Snapshot(
+                records: state.records.values.sorted { $0.id < $1.id },
+                utilization: state.use.utilization(now: now), running: state.schedule.runsUnderWay,
+                waiting: state.schedule.instancesWaiting)
+        }
+    }
+
+    /// Runs checks until the task is cancelled; then every run under way is stopped.
+    package func run() async {
+        while !Task.isCancelled {
+            for event in await inbox.take(until: nextWake) { handle(event) }
+            giveUpLateRuns()
+            perform(state.withLock { $0.schedule.tick(now: clock.now()) })
+        }
+        let stops = state.withLock { $0.runs.values.map(\.stop) }
+        for stop in stops { stop() }
+        await executor.shutdown()
+    }
+
+    private var nextWake: Instant {
+        state.withLock { state in
+            let lost = state.runs.values.map(\.giveUp).min() ?? .distantFuture
+            return min(lost, state.schedule.nextWake ?? .distantFuture)
+        }
+    }
+
+    private func handle(_ event: Event) {
+        switch event {
+        case .replace(let instances): apply(instances)
+        case .finished(let run, let outcome): finish(run, outcome)
+        }
+    }
+
+    private func apply(_ instances: [AssignedInstance]) {
+        let definitions = instances.map { instance in
+            (instance, Result { () throws(CheckFailure) in try CheckDefinition(instance) })
+        }
+        let actions = state.withLock { state in
+            state.definitions = [:]
+            var records: [String: CheckRecord] = [:]
+            var scheduled: [ScheduledInstance] = []
+            for (instance, definition) in definitions {
+                let interval = CheckDefinition.interval(of: instance)
+                state.definitions[instance.id] = definition
+                records[instance.id] =
+                    state.records[instance.id]
+                    ?? CheckRecord(id: instance.id, checkName: instance.checkName, interval: interval)
+                scheduled.append(ScheduledInstance(id: instance.id, interval: interval))
+            }
+            state.records = records
+            return state.schedule.replace(scheduled, now: clock.now())
+        }
+        executor.keepOnly(definitions.compactMap { try? $0.1.get() })
+        perform(actions)
+    }
+
+    private func perform(_ actions: [ScheduleAction]) {
+        for action in actions {
+            switch action {
+            case .start(let run, let id): start(run, id)
+            case .cancel(let run): state.withLock { $0.runs[run]?.stop }.map { $0() }
+            }
+        }
+    }
+
+    private func start(_ run: UInt64, _ id: String) {
+        let now = clock.now()
+        let (definition, worker) = state.withLock { state in (state.definitions[id], state.use.begin(now: now)) }
+        var stop: @Sendable () -> Void = {}
+        var giveUp = now + Self.slack
+        switch definition {
+        case .success(let check)?:
+            let deadline = now + check.timeout
+            giveUp = deadline + Self.slack
+            stop = executor.start(check, deadline: deadline) { [inbox] in inbox.put(.finished(run: run, $0)) }
+        case .failure(let failure)?: inbox.put(.finished(run: run, .failure(failure)))
+        case nil: inbox.put(.finished(run: run, .failure(CheckFailure(.config, "no such instance"))))
+        }
+        let underWay = RunUnderWay(worker: worker, started: now, giveUp: giveUp, stop: stop)
+        state.withLock { $0.runs[run] = underWay }
+    }
+
+    private func giveUpLateRuns() {
+        let now = clock.now()
+        let late = state.withLock { state in
+            state.runs.filter { $0.value.giveUp <= now }.sorted { $0.key < $1.key }
+        }
+        for (run, underWay) in late {
+            underWay.stop()
+            let limit = durationText(underWay.giveUp - Self.slack - underWay.started)
+            finish(run, .failure(CheckFailure(.timeout, "not finished within \(limit)")))
+        }
+    }
+
+    private func finish(_ run: UInt64, _ outcome: CheckOutcome) {
+        let (now, time) = (clock.now(), clock.wallTime())
+        let (id, transition, actions) = state.withLock { state in
+            guard let underWay = state.runs.removeValue(forKey: run) else {
+                return (nil as String?, nil as CheckRecord.Transition?, [] as [ScheduleAction])
+            }
+            if let worker = underWay.worker { state.use.end(worker, now: now) }
+            let (id, actions) = state.schedule.finished(run: run, now: now)
+            let transition = id.flatMap {
+                state.records[$0]?.add(outcome, duration: now - underWay.started, at: time)
+            }
+            return (id, transition, actions)
+        }
+        if let id, let transition { report(id, transition) }
+        perform(actions)
+    }
+
+    private func report(_ id: String, _ transition: CheckRecord.Transition) {
+        switch transition {
+        case .failing(let failure):
+            log.warning("check failing", ["check": id, "kind": failure.kind.rawValue, "reason": failure.message])
+        case .recovered(let failures):
+            log.info("check recovered", ["check": id, "failed_runs": failures])
+        }
+    }
+}

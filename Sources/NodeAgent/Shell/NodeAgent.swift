@@ -1,0 +1,93 @@
+import HTTPClient
+import HTTPServer
+package import Platform
+
+/// Why the node-agent cannot start: the place and what to do about it.
+package struct StartError: Error, Sendable, CustomStringConvertible {
+    /// One line for the operator.
+    package let description: String
+    /// Whether an option is wrong (exit code 2) and not the world around (exit code 1).
+    package let isUsage: Bool
+}
+
+/// The whole node-agent: made of options, started in order, stopped in the reverse order.
+package final class NodeAgentProcess: Sendable {
+    /// How long stopping may take before the process ends at once.
+    private static let stopLimit: Duration = .seconds(10)
+    static let tokenInterval: Duration = .seconds(5)
+
+    /// Where `/api/v1/clcrunner/…` is served; nil if it is off.
+    package let commandPort: UInt16?
+    /// Where `/metrics` is served; nil if it is off.
+    package let metricsPort: UInt16?
+    /// SHA-256 of the public key of the former, as libcurl takes a pin; nil if it is off.
+    package let publicKeyPin: String?
+
+    private let checks: CheckRunner
+    private let link: ClusterAgentLink
+    private let servers: [(name: String, server: HTTPServer)]
+    private let clock: any Clock
+    private let log: Log
+
+    /// Reads files, binds ports; starts nothing.
+    ///
+    /// - Throws: `StartError`.
+    package init(
+        options: Options, environment: [String: String], clock: any Clock, log: Log
+    ) throws(StartError) {
+        let token = try Self.token(options, clock)
+        let nodeID = Self.nodeID(options, environment)
+        let checks = CheckRunner(
+            workers: options[NodeAgentOptions.workers], executor: NetworkExecutor(clock: clock), clock: clock,
+            log: log.named("checks"))
+        let link = ClusterAgentLink(
+            options: Self.coreOptions(options, nodeID: nodeID), target: try Self.target(options, token, clock),
+            clock: clock, log: log.named("cluster-agent")
+        ) { checks.replace($0) }
+        let registry = MetricsRegistry()
+        registry.register { CheckMetrics(checks: checks, link: link).write(&$0) }
+        var servers: [(name: String, server: HTTPServer)] = []
+        do throws(HTTPServerError) {
+            var (commandPort, metricsPort) = (nil as UInt16?, nil as UInt16?)
+            var pin: String?
+            let host = options[NodeAgentOptions.listenHost]
+            if let port = Self.port(options[NodeAgentOptions.commandPort]) {
+                let identity = try TLSIdentity.selfSigned(hosts: Self.names(host), now: clock.wallTime())
+                pin = identity.publicKeyPin
+                let server = try HTTPServer(
+                    options: HTTPServerOptions(
+                        name: "api", host: host, port: port, tls: TLSServerOptions(identity: identity)),
+                    handler: RunnerHandler(checks: checks, token: { token.text }), clock: clock, log: log.named("api"))
+                commandPort = server.port
+                servers.append(("api", server))
+            }
+            if let port = Self.port(options[NodeAgentOptions.metricsPort]) {
+                let server = try HTTPServer(
+                    options: HTTPServerOptions(name: "metrics", host: host, port: port),
+                    handler: MetricsHandler(registry: registry), clock: clock, log: log.named("metrics"))
+                metricsPort = server.port
+                servers.append(("metrics", server))
+            }
+            (self.commandPort, self.metricsPort, publicKeyPin) = (commandPort, metricsPort, pin)
+        } catch {
+            throw StartError(description: error.description, isUsage: false)
+        }
+        (self.checks, self.link, self.servers, self.clock, self.log) = (checks, link, servers, clock, log)
+    }
+
+    /// Runs until `stop` returns, then stops everything.
+    ///
+    /// - Returns: the exit code: 0 after an ordinary stop, 1 if a part ended by itself.
+    package func run(until stop: @escaping @Sendable () async -> Void) async -> Int32 {
+        var lifecycle = Lifecycle(log: log, clock: clock)
+        for (name, server) in servers {
+            server.start()
+            log.info("serving", ["server": name, "port": server.port])
+            lifecycle.add(name, closing: { await server.stop(within: .seconds(2)) })
+        }
+        lifecycle.add("checks", run: { [checks] in await checks.run() })
+        lifecycle.add("cluster-agent link", run: { [link] in await link.run() })
+        let ended = await lifecycle.run(stopWithin: Self.stopLimit, until: stop)
+        return ended == nil ? 0 : 1
+    }
+}

@@ -1,0 +1,4 @@
+import Glibc
+import NodeAgent
+
+exit(await Command.run(Array(CommandLine.arguments.dropFirst())))
