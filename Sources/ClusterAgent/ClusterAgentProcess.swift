@@ -19,7 +19,9 @@ package struct ClusterAgentProcess: Sendable {
     private let cluster: KubernetesPart?
     private let handler: Handler
     private let forwarder: LeaderForwarder
-    private let gateway: NodeAgentGateway
+    private let token: AgentToken
+    private let tokens: Tokens
+    private let api: APIMachine
     private let server: HTTPServer
     private let probes: [HTTPServer]
     private let readiness: Readiness
@@ -33,16 +35,17 @@ package struct ClusterAgentProcess: Sendable {
         self.options = options
         self.clock = clock
         self.log = log
-        let token = try AgentToken(options, clock: clock)
+        token = try AgentToken(options, clock: clock)
+        tokens = Tokens([token.text])
         let hosts = PublishedAddress.hosts(options, environment)
         let identity = try ServingIdentity.make(options, hosts: hosts, clock: clock)
         desired = DesiredConfigs()
         forwarder = LeaderForwarder(clock: clock, log: log)
 
-        let slot = PublishedAddress(options, environment, publicKeyPin: identity.publicKeyPin)
+        let published = PublishedAddress(options, environment, publicKeyPin: identity.publicKeyPin)
         cluster = try KubernetesPart(
-            options, environment, published: slot, clock: clock, entropy: entropy, log: log)
-        autoConf = try Self.makeAutoConf(options, environment, desired, hasServices: cluster != nil, clock, log)
+            options, environment, published: published, clock: clock, entropy: entropy, log: log)
+        autoConf = Self.makeAutoConf(options, environment, desired, hasServices: cluster != nil, clock, log)
         let leadership: any Leadership = cluster?.election.map(\.leadership) ?? SoleLeadership(token: entropy.uuid())
         let patch = ConfigPatch(
             extraTags: options[AgentOptions.extraTags], clusterName: options[AgentOptions.clusterName],
@@ -51,9 +54,10 @@ package struct ClusterAgentProcess: Sendable {
         handling.warmup = options[AgentOptions.warmup]
         handling.nodeExpirationTimeout = options[AgentOptions.nodeExpiration]
         handler = Handler(source: desired, leadership: leadership, options: handling, clock: clock, log: log)
-        gateway = NodeAgentGateway(handler: handler, token: token, forwarder: forwarder, clock: clock)
+        api = APIMachine(handler: handler, tokens: tokens, options: APIOptions(version: Self.apiVersion), clock: clock)
+        let gateway = NodeAgentGateway(api: api, forwarder: forwarder, clock: clock)
         server = try Self.makeServer(options, identity, gateway, clock, log)
-        slot.bound(to: server.port)
+        published.bound(to: server.port)
 
         let desired = desired
         let leading = leadership.state
@@ -85,10 +89,12 @@ package struct ClusterAgentProcess: Sendable {
             lifecycle.add("probes", closing: { await probe.stop(within: .seconds(1)) })
         }
         lifecycle.add("pulse", run: { await readiness.run() })
+        let (token, tokens, clock, log) = (token, tokens, clock, log)
+        lifecycle.add("token", run: { await token.follow(into: tokens, clock: clock, log: log) })
         lifecycle.add("sources", run: { await autoConf.run() })
         if let cluster { cluster.addSources(to: &lifecycle, feeding: autoConf) }
         lifecycle.add("forwarder", run: { await forwarder.run() }, afterwards: { await forwarder.close() })
-        let (server, readiness, handler, clock) = (server, readiness, handler, clock)
+        let (server, readiness, handler, api) = (server, readiness, handler, api)
         lifecycle.add("server", closing: { await server.stop(within: .seconds(3)) })
         let election = cluster?.election
         if let election {
@@ -99,6 +105,8 @@ package struct ClusterAgentProcess: Sendable {
         lifecycle.add(
             "dispatcher", run: { await handler.run() },
             afterwards: {
+                // Until then a follower may still pass on an answer of the term that just ended.
+                try? await clock.sleep(until: api.forwardedUntil.instant)
                 await election?.elector.release()
                 try? await clock.sleep(until: clock.now() + delay)
             })
@@ -111,17 +119,20 @@ package struct ClusterAgentProcess: Sendable {
                 "kubernetes": cluster != nil,
             ])
         let failed = await lifecycle.run(stopWithin: delay + .seconds(20), until: stop)
-        log.info("stopped", [:])
+        log.info("stopped")
         return failed == nil ? 0 : 1
     }
 }
 
 // How the parts are made of options.
 extension ClusterAgentProcess {
+    /// Agents ask for the version first, and treat anything before 1.21 as one that redirects: this says that the protocol is today's.
+    private static let apiVersion = AgentVersion(major: 7, minor: 70, patch: 0)
+
     private static func makeAutoConf(
         _ options: Options, _ environment: [String: String], _ desired: DesiredConfigs, hasServices: Bool,
         _ clock: any Clock, _ log: Log
-    ) throws(StartError) -> AutoConf {
+    ) -> AutoConf {
         let path = options[AgentOptions.confdPath]
         guard !path.isEmpty || hasServices else {
             log.warning("no source of configs: neither confd_path nor Kubernetes is given", [:])

@@ -1,6 +1,5 @@
 import ClusterChecks
 import HTTPClient
-import HTTPServer
 import NodeAgentAPI
 import Platform
 import Synchronization
@@ -26,20 +25,17 @@ final class LeaderForwarder: Sendable {
     }
 
     /// Sends one call; `completion` gets the leader's answer or why there is none, on the client's thread.
-    func forward(
-        _ request: ForwardRequest, to leader: LeaderEndpoint, deadline: Instant,
-        completion: @escaping @Sendable (ForwardResult) -> Void
-    ) {
+    func perform(_ forward: Forward, completion: @escaping @Sendable (ForwardResult) -> Void) {
         let client: HTTPClient
         do throws(HTTPClientError) {
-            client = try self.client(for: leader)
+            client = try self.client(for: forward.leader)
         } catch {
             return completion(.failed("\(error)"))
         }
-        let target = request.query.map { "\(request.path)?\($0)" } ?? request.path
-        let forwarded = ClientRequest(
-            request.method, url: "https://\(leader.address)\(target)", headers: request.headers, body: request.body)
-        _ = client.start(forwarded, deadline: deadline) { result in
+        let request = ClientRequest(
+            forward.method, url: "https://\(forward.leader.address)\(forward.target)", headers: forward.headers,
+            body: forward.body)
+        _ = client.start(request, deadline: forward.deadline) { result in
             switch result {
             case .success(let response):
                 completion(.answered(status: response.status, headers: response.headers, body: response.body))

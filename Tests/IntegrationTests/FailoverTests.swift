@@ -57,9 +57,8 @@ import Testing
             let agent = try start("replica-\(number)", plane, port: try TestEnvironment.freePort())
             replicas.append((agent, try await agent.client()))
         }
-        let nodes = try ["a", "b"].enumerated().map { index, name in
-            try ProtocolAgent(name, in: plane.directory, url: replicas[index].agent.url)
-        }
+        let urls = replicas.map(\.agent.url).joined(separator: ",")
+        let nodes = try ["a", "b"].map { try ProtocolAgent($0, in: plane.directory, url: urls) }
         let cluster = Cluster(plane: plane, replicas: replicas, nodes: nodes)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await cluster.prober.run(cluster.replicas, nodes: ["a", "b"]) }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A node-agent that knows only the public protocol: version, status, configs. Written apart from the server and the reference agent.
 
-usage: agent.py URL TOKEN ID [POLL_SECONDS]
+usage: agent.py URL[,URL...] TOKEN ID [POLL_SECONDS]
 
-Polls until standard input ends or SIGTERM; prints a JSON line {"id", "time", "configs": [...]} whenever the set that it would run changes,
+Asks the next URL after an error, as a Service would send it to another replica. Polls until standard input ends or SIGTERM; prints a JSON line {"id", "time", "configs": [...]} whenever the set that it would run changes,
 and {"id", "time", "error"} when an answer is not usable. `configs` holds, sorted, the name and the decoded instances of each config.
 """
 import base64
@@ -14,12 +14,12 @@ import sys
 import time
 import urllib.parse
 
-URL, TOKEN, ID = sys.argv[1:4]
+URLS, TOKEN, ID = sys.argv[1].split(","), *sys.argv[2:4]
 POLL = float(sys.argv[4]) if len(sys.argv) > 4 else 1.0
 context = ssl.create_default_context()
 context.check_hostname = False
 context.verify_mode = ssl.CERT_NONE
-address = urllib.parse.urlsplit(URL)
+addresses = [urllib.parse.urlsplit(url) for url in URLS]
 
 
 def say(**fields):
@@ -27,6 +27,7 @@ def say(**fields):
 
 
 def call(method, path, body=None):
+    address = addresses[0]
     connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=3, context=context)
     try:
         connection.request(method, path, body, {"Authorization": f"Bearer {TOKEN}", "X-Real-Ip": ""})
@@ -63,4 +64,5 @@ while True:
                 say(configs=configs, last_change=last_change)
     except (OSError, ValueError, KeyError, AssertionError, http.client.HTTPException) as error:
         say(error=f"{type(error).__name__}: {error}")
+        addresses.append(addresses.pop(0))
     time.sleep(POLL)
