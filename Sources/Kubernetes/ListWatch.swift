@@ -71,20 +71,6 @@ extension ObjectPage: Decodable where Object: Decodable {
     }
 }
 
-/// One event of a watch.
-package enum WatchEvent<Object: Sendable>: Sendable {
-    /// The object is new or changed.
-    case applied(Object)
-    /// The object is gone; its last state.
-    case deleted(Object)
-    /// Nothing changed up to this version.
-    case bookmark(resourceVersion: String)
-    /// The server gives up.
-    case error(Status)
-    /// A kind of event that we do not know.
-    case unknown(String)
-}
-
 /// Where a reflector lists and watches. Over HTTP it is `KubernetesClient`; tests script one.
 package protocol ListWatchSource<Object>: Sendable {
     /// What is listed.

@@ -1,0 +1,143 @@
+import HTTPClient
+package import Platform
+
+/// Requests to one API server, over connections of its own.
+///
+/// Use one client for the election and another for everything else: an answer of many megabytes must not stand in the way
+/// of a renewal.
+package final class KubernetesClient: Sendable {
+    /// The largest answer that is taken (bytes), for a page of a list with objects near etcd's limit.
+    private static let responseLimit = 64 << 20
+
+    private let configuration: KubernetesConfiguration
+    private let http: HTTPClient
+    private let clock: any Clock
+
+    /// A client; nothing is sent yet.
+    ///
+    /// - Parameter userAgent: `program/version`; by convention a client for elections adds `/leader-election`.
+    /// - Throws: `KubernetesError.configuration`.
+    package init(
+        _ configuration: KubernetesConfiguration, userAgent: String, clock: any Clock
+    ) throws(KubernetesError) {
+        self.configuration = configuration
+        self.clock = clock
+        var options = HTTPClientOptions(trust: configuration.trust, userAgent: userAgent)
+        if let token = configuration.token { options.bearerToken = { token.text } }
+        do {
+            http = try HTTPClient(options: options, clock: clock)
+        } catch {
+            throw .configuration("\(configuration.server): \(error)")
+        }
+    }
+
+    /// Ends all requests and closes all connections.
+    package func shutdown() async {
+        await http.shutdown()
+    }
+
+    /// Sends a request and reads its JSON answer. After a 401 it is sent once more if the token file holds another token.
+    ///
+    /// - Parameters:
+    ///   - path: from the root, such as `/api/v1/services`; its parts must need no escaping.
+    ///   - query: names and values, which are escaped.
+    /// - Throws: `KubernetesError`; `.status` for every answer but 2xx.
+    func request<Answer: Decodable>(
+        _ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8]? = nil,
+        as type: Answer.Type, deadline: Instant
+    ) async throws(KubernetesError) -> Answer {
+        var request = self.request(method, path, query, body)
+        request.maximumResponseBytes = Self.responseLimit
+        let used = configuration.token?.text
+        var response = try await send(request, deadline)
+        if response.status == 401, hasNewToken(used) { response = try await send(request, deadline) }
+        guard 200..<300 ~= response.status else { throw .status(status(of: response.head, response.body)) }
+        return try decode(type, from: response.body, place: "\(method) \(path)")
+    }
+
+    /// Opens a watch and gives each event to `onEvent`, in the calling task, until that returns false or the server ends it.
+    ///
+    /// - Throws: `KubernetesError`: what refused or broke the watch.
+    func watch<Object: Decodable & Sendable>(
+        _ path: String, query: [(name: String, value: String)], of type: Object.Type, deadline: Instant,
+        onEvent: (WatchEvent<Object>) -> Bool
+    ) async throws(KubernetesError) {
+        let request = self.request("GET", path, query + [("watch", "true")], nil)
+        let used = configuration.token?.text
+        var (stream, head) = try await open(request, deadline)
+        if head.status == 401, hasNewToken(used) { (stream, head) = try await open(request, deadline) }
+        guard head.status == 200 else { throw .status(status(of: head, try await beginning(of: stream))) }
+        var lines = LineSplitter()
+        while let chunk = try await next(of: stream) {
+            for line in try lines.append(chunk) {
+                guard onEvent(try decode(WatchEvent<Object>.self, from: line, place: "watch \(path)")) else { return }
+            }
+        }
+        if lines.hasPartialLine { throw .transport("a watch broke off inside an event") }
+    }
+
+    private func request(
+        _ method: String, _ path: String, _ query: [(name: String, value: String)], _ body: [UInt8]?
+    ) -> ClientRequest {
+        let text = query.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
+        var headers = [(name: "Accept", value: "application/json")]
+        if body != nil { headers.append((name: "Content-Type", value: "application/json")) }
+        return ClientRequest(
+            method, url: configuration.server + path + (text.isEmpty ? "" : "?\(text)"), headers: headers, body: body)
+    }
+
+    private func send(_ request: ClientRequest, _ deadline: Instant) async throws(KubernetesError) -> ClientResponse {
+        do { return try await http.send(request, deadline: deadline) } catch { throw .transport("\(error)") }
+    }
+
+    private func open(
+        _ request: ClientRequest, _ deadline: Instant
+    ) async throws(KubernetesError) -> (ResponseStream, ResponseHead) {
+        let stream = http.stream(request, deadline: deadline)
+        do { return (stream, try await stream.head()) } catch { throw .transport("\(error)") }
+    }
+
+    private func next(of stream: ResponseStream) async throws(KubernetesError) -> [UInt8]? {
+        do { return try await stream.next() } catch { throw .transport("\(error)") }
+    }
+
+    /// Whether the token that was used has been replaced.
+    private func hasNewToken(_ used: String?) -> Bool {
+        guard let used, let token = configuration.token else { return false }
+        return token.differs(from: used)
+    }
+
+    /// As much of an error answer as a `Status` may need.
+    private func beginning(of stream: ResponseStream) async throws(KubernetesError) -> [UInt8] {
+        var body: [UInt8] = []
+        while body.count < 64 << 10, let chunk = try await next(of: stream) { body += chunk }
+        return body
+    }
+
+    /// The API server's `Status`; of a proxy's answer, its code and text.
+    private func status(of head: ResponseHead, _ body: [UInt8]) -> Status {
+        let told = try? decode(Status.self, from: body, place: "")
+        let retryAfter = head["Retry-After"].flatMap { Int(trimmed($0)) }
+        return Status(
+            code: head.status, reason: told?.reason,
+            message: told?.message ?? String(decoding: body.prefix(Status.messageBytes), as: UTF8.self),
+            retryAfterSeconds: retryAfter ?? told?.retryAfterSeconds)
+    }
+}
+
+/// Everything but RFC 3986's unreserved characters as `%XX`.
+private func percentEncoded(_ text: String) -> String {
+    var encoded = ""
+    for byte in text.utf8 {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"):
+            encoded.unicodeScalars.append(Unicode.Scalar(byte))
+        default:
+            let digits = String(byte, radix: 16, uppercase: true)
+            encoded += "%" + (digits.utf8.count < 2 ? "0" : "") + digits
+        }
+    }
+    return encoded
+}
