@@ -89,12 +89,10 @@ package struct ClusterAgentProcess: Sendable {
             lifecycle.add("probes", closing: { await probe.stop(within: .seconds(1)) })
         }
         lifecycle.add("pulse", run: { await readiness.run() })
-        let (token, tokens, clock, log) = (token, tokens, clock, log)
         lifecycle.add("token", run: { await token.follow(into: tokens, clock: clock, log: log) })
         lifecycle.add("sources", run: { await autoConf.run() })
         if let cluster { cluster.addSources(to: &lifecycle, feeding: autoConf) }
         lifecycle.add("forwarder", run: { await forwarder.run() }, afterwards: { await forwarder.close() })
-        let (server, readiness, handler, api) = (server, readiness, handler, api)
         lifecycle.add("server", closing: { await server.stop(within: .seconds(3)) })
         let election = cluster?.election
         if let election {
@@ -134,15 +132,15 @@ extension ClusterAgentProcess {
         _ clock: any Clock, _ log: Log
     ) -> AutoConf {
         let path = options[AgentOptions.confdPath]
-        guard !path.isEmpty || hasServices else {
-            log.warning("no source of configs: neither confd_path nor Kubernetes is given", [:])
-            return AutoConf(
-                options: AutoConfOptions(), desired: desired, clock: clock, environment: environment, log: log)
+        if path.isEmpty, !hasServices {
+            log.warning("no source of configs: neither confd_path nor Kubernetes is given")
         }
         var sources = AutoConfOptions()
         sources.confdPath = path.isEmpty ? nil : path
         sources.watchesServices = hasServices
-        return AutoConf(options: sources, desired: desired, clock: clock, environment: environment, log: log)
+        sources.allowedEnvironment = options[AgentOptions.allowedVariables]
+        sources.refusesEnvironment = options[AgentOptions.disableVariables]
+        return AutoConf(options: sources, desired: desired, environment: environment, clock: clock, log: log)
     }
 
     private static func makeServer(

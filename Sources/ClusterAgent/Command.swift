@@ -1,5 +1,4 @@
 import CheckModel
-import Glibc
 import Platform
 
 /// The command line of `cluster-agent`: what to do, and the exit code.
@@ -82,6 +81,6 @@ package enum Command {
     }
 
     private static func complain(_ lines: [String]) {
-        for line in lines { unsafe fputs("cluster-agent: \(line)\n", stderr) }
+        for line in lines { writeToStandardError("cluster-agent: \(line)") }
     }
 }

@@ -1,5 +1,4 @@
 import AutoConf
-import HTTPClient
 import Kubernetes
 import Platform
 
@@ -13,8 +12,11 @@ struct KubernetesPart: Sendable {
 
     /// Nil when this replica runs without leader election.
     let election: Election?
-    private let services: Reflector<Service>
-    private let clients: [KubernetesClient]
+    private let client: KubernetesClient
+    private let electing: KubernetesClient?
+    private let clock: any Clock
+    private let entropy: any Entropy
+    private let log: Log
 
     /// Nil when there is no Kubernetes: no `kubeconfig`, and this is no pod.
     ///
@@ -31,14 +33,12 @@ struct KubernetesPart: Sendable {
             }
             return nil
         }
+        (self.clock, self.entropy, self.log) = (clock, entropy, log)
+        let agent = "cluster-agent/\(Command.version)"
         do throws(KubernetesError) {
-            let client = try KubernetesClient(
-                configuration, userAgent: "cluster-agent/\(Command.version)", clock: clock)
-            services = Reflector<Service>(
-                listWatch: client.listWatch(Service.self), clock: clock, entropy: entropy, log: log)
+            client = try KubernetesClient(configuration, userAgent: agent, clock: clock)
             guard isElecting else {
-                election = nil
-                clients = [client]
+                (election, electing) = (nil, nil)
                 return
             }
             guard published.address != nil || !(environment["POD_IP"] ?? "").isEmpty else {
@@ -46,33 +46,44 @@ struct KubernetesPart: Sendable {
                     "--cluster_agent.advertise_address=HOST:PORT is needed where POD_IP is not set: "
                         + "other replicas must find this one")
             }
-            let electing = try KubernetesClient(
-                configuration, userAgent: "cluster-agent/\(Command.version)/leader-election", clock: clock)
-            let name = environment["POD_NAME"].flatMap { $0.isEmpty ? nil : $0 } ?? hostName()
+            // Connections of its own: a long list must never stand in a renewal's way.
+            let electing = try KubernetesClient(configuration, userAgent: "\(agent)/leader-election", clock: clock)
             let elector = try LeaderElector(
-                options: LeaderElectionOptions(
-                    identity: "\(name)_\(entropy.uuid())", leaseDuration: options[AgentOptions.leaseDuration],
-                    renewDeadline: options[AgentOptions.renewDeadline],
-                    retryPeriod: options[AgentOptions.retryPeriod],
-                    labels: [
-                        "app.kubernetes.io/name": "cluster-agent", "app.kubernetes.io/managed-by": "cluster-agent",
-                    ],
-                    annotations: { published.annotations }),
-                leases: electing.leases(
-                    namespace: Self.namespace(options, environment, configuration),
-                    name: options[AgentOptions.leaseName]), clock: clock, entropy: entropy, log: log)
+                options: Self.electionOptions(options, environment, published, entropy),
+                leases: KubernetesLeaseClient(
+                    client: electing, namespace: Self.namespace(options, environment, configuration),
+                    name: options[AgentOptions.leaseName], clock: clock), clock: clock, entropy: entropy, log: log)
             election = Election(elector: elector, leadership: ElectedLeadership())
-            clients = [client, electing]
+            self.electing = electing
         } catch {
             throw .usage("\(error)")
         }
     }
 
-    /// Adds the watches to the process's parts.
+    /// Adds the watches, and the closing of the connections, to the process's parts.
     func addSources(to lifecycle: inout Lifecycle, feeding autoConf: AutoConf) {
-        let (services, clients) = (services, clients)
-        lifecycle.add("kubernetes", closing: { for client in clients { await client.shutdown() } })
-        lifecycle.add("services", run: { await services.run { autoConf.take($0) } })
+        let (client, electing) = (client, electing)
+        lifecycle.add(
+            "kubernetes",
+            closing: {
+                await client.shutdown()
+                await electing?.shutdown()
+            })
+        let services = Reflector<Service>(
+            source: ResourceSource(client: client), clock: clock, entropy: entropy, log: log
+        ) { event in autoConf.feed(event) }
+        lifecycle.add("services", run: { await services.run() })
+    }
+
+    private static func electionOptions(
+        _ options: Options, _ environment: [String: String], _ published: PublishedAddress, _ entropy: any Entropy
+    ) -> LeaderElectionOptions {
+        let name = environment["POD_NAME"].flatMap { $0.isEmpty ? nil : $0 } ?? hostName()
+        return LeaderElectionOptions(
+            identity: "\(name)_\(entropy.uuid())", leaseDuration: options[AgentOptions.leaseDuration],
+            renewDeadline: options[AgentOptions.renewDeadline], retryPeriod: options[AgentOptions.retryPeriod],
+            labels: ["app.kubernetes.io/name": "cluster-agent", "app.kubernetes.io/managed-by": "cluster-agent"],
+            annotations: { published.annotations })
     }
 
     private static func configuration(

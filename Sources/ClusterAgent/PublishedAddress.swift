@@ -1,3 +1,4 @@
+import Kubernetes
 import Platform
 import Synchronization
 
@@ -28,8 +29,9 @@ final class PublishedAddress: Sendable {
 
     /// What goes into the Lease's annotations.
     var annotations: [String: String] {
-        var fields = ["public-key": publicKeyPin]
-        fields["address"] = address
+        let prefix = LeaderElectionOptions.annotationPrefix
+        var fields = [prefix + "public-key": publicKeyPin]
+        fields[prefix + "address"] = address
         return fields
     }
 

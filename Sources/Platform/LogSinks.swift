@@ -14,8 +14,7 @@ package struct StandardErrorLog: LogSink {
     /// Writes the line; a full or closed standard error loses it.
     package func write(_ line: LogLine) {
         let time = timestamp(clock.wallTime())
-        let text = Array(((isJSON ? Self.json(line, time) : Self.plain(line, time)) + "\n").utf8)
-        _ = unsafe text.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        writeToStandardError(isJSON ? Self.json(line, time) : Self.plain(line, time))
     }
 
     static func plain(_ line: LogLine, _ time: String) -> String {
@@ -57,6 +56,12 @@ package struct StandardErrorLog: LogSink {
         }
         return text + "\""
     }
+}
+
+/// Writes one line to standard error in one `write`; a closed standard error loses it.
+package func writeToStandardError(_ line: String) {
+    let text = Array((line + "\n").utf8)
+    _ = unsafe text.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
 /// Wall time as RFC 3339 in UTC with milliseconds, such as `2026-01-02T03:04:05.678Z`.
