@@ -1,0 +1,24 @@
+import CheckModel
+
+/// One check as an annotation or a file describes it, variables not yet resolved.
+struct CheckTemplate: Hashable {
+    var checkName: String
+    var instances: [JSON] = []
+    var initConfig: JSON = .object([:])
+    var metricConfig: JSON?
+    var logs: JSON?
+    var ignoreAutodiscoveryTags = false
+    var checkTagCardinality = ""
+
+    /// The config, with variables resolved; what is bound to a Service is not filled in.
+    func resolved(key: ConfigKey, _ variables: some TemplateVariables) throws(AutoConfError) -> CheckConfig {
+        var config = CheckConfig(key: key, checkName: checkName)
+        for instance in instances { config.instances.append(try instance.resolved(variables)) }
+        config.initConfig = try initConfig.resolved(variables)
+        config.metricConfig = metricConfig
+        if let logs { config.logs = try logs.resolved(variables) }
+        config.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
+        config.checkTagCardinality = checkTagCardinality
+        return config
+    }
+}

@@ -1,0 +1,83 @@
+import CheckModel
+
+/// The members of a JSON object that describes a check, read by type; null is as if missing. What was not read can be told.
+struct ConfigFields {
+    private let members: [String: JSON]
+    private let place: String
+    private var read: Set<String> = []
+
+    /// The members of `json`; `place` is where it is, for errors, and may be empty.
+    init(_ json: JSON, place: String) throws(AutoConfError) {
+        self.place = place.isEmpty ? "" : "\(place): "
+        guard case .object(let members) = json else {
+            throw AutoConfError("\(self.place)\(json.kind), not an object")
+        }
+        self.members = members
+    }
+
+    /// The keys that were not asked for, sorted.
+    var unread: [String] {
+        members.keys.filter { !read.contains($0) }.sorted()
+    }
+
+    /// A string.
+    mutating func string(_ key: String) throws(AutoConfError) -> String? {
+        guard let value = value(key) else { return nil }
+        guard let text = value.stringValue else { throw mismatch(key, value, "a string") }
+        return text
+    }
+
+    /// A boolean.
+    mutating func bool(_ key: String) throws(AutoConfError) -> Bool? {
+        guard let value = value(key) else { return nil }
+        guard let bool = value.boolValue else { throw mismatch(key, value, "a boolean") }
+        return bool
+    }
+
+    /// A list.
+    mutating func list(_ key: String) throws(AutoConfError) -> [JSON]? {
+        guard let value = value(key) else { return nil }
+        guard let elements = value.arrayValue else { throw mismatch(key, value, "a list") }
+        return elements
+    }
+
+    /// An object.
+    mutating func object(_ key: String) throws(AutoConfError) -> JSON? {
+        guard let value = value(key) else { return nil }
+        guard value.objectValue != nil else { throw mismatch(key, value, "an object") }
+        return value
+    }
+
+    /// A list of objects; empty if missing.
+    mutating func instances(_ key: String) throws(AutoConfError) -> [JSON] {
+        let elements = try list(key) ?? []
+        for (index, element) in elements.enumerated() where element.objectValue == nil {
+            throw mismatch("\(key)[\(index)]", element, "an object")
+        }
+        return elements
+    }
+
+    /// A tag cardinality: empty if missing, else `low`, `orchestrator` or `high`.
+    mutating func cardinality(_ key: String) throws(AutoConfError) -> String {
+        let text = try string(key) ?? ""
+        try Self.check(cardinality: text, place + key)
+        return text
+    }
+
+    /// Fails unless `text` is empty or a tag cardinality.
+    static func check(cardinality text: String, _ place: String) throws(AutoConfError) {
+        guard ["", "low", "orchestrator", "high"].contains(text) else {
+            throw AutoConfError("\(place) is '\(text)', not low, orchestrator or high")
+        }
+    }
+
+    private mutating func value(_ key: String) -> JSON? {
+        read.insert(key)
+        let value = members[key]
+        return value == .null ? nil : value
+    }
+
+    private func mismatch(_ key: String, _ value: JSON, _ expected: String) -> AutoConfError {
+        AutoConfError("\(place)\(key) is \(value.kind), not \(expected)")
+    }
+}

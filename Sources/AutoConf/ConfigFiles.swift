@@ -1,0 +1,118 @@
+import Glibc
+import Platform
+
+/// What tells whether a file changed without reading it.
+package struct FileSignature: Hashable, Sendable {
+    /// What a path leads to, symbolic links followed.
+    package enum Kind: Sendable {
+        case file
+        case directory
+        case other
+    }
+
+    /// What it is.
+    package let kind: Kind
+    /// Bytes.
+    package let size: Int64
+    /// Device and inode: another file of the same name has others.
+    package let identity: [UInt64]
+    /// Nanoseconds of the last change to its contents, and to its inode.
+    package let changed: [Int64]
+
+    /// A signature.
+    package init(kind: Kind, size: Int64, identity: [UInt64], changed: [Int64]) {
+        self.kind = kind
+        self.size = size
+        self.identity = identity
+        self.changed = changed
+    }
+}
+
+/// Why a file or directory cannot be read.
+package struct FileAccessError: Error, Hashable, Sendable {
+    /// The system's error number.
+    package let number: Int32
+
+    /// An error of the system's number.
+    package init(number: Int32) {
+        self.number = number
+    }
+
+    /// The system's words.
+    var reason: String {
+        systemErrorText(number)
+    }
+
+    /// Whether it lies in the file itself and stays until somebody changes it; else it may be over in a moment (no descriptor left, I/O error).
+    var isLasting: Bool {
+        [ENOENT, EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENAMETOOLONG, EFBIG].contains(number)
+    }
+}
+
+/// The file system as AutoConf reads it.
+package protocol ConfigFiles: Sendable {
+    /// The names in a directory.
+    func names(in directory: String) throws(FileAccessError) -> [String]
+    /// What a path leads to.
+    func signature(of path: String) throws(FileAccessError) -> FileSignature
+    /// The whole of a file; `EFBIG` if it is larger than `limit` bytes.
+    func contents(of path: String, atMost limit: Int) throws(FileAccessError) -> [UInt8]
+}
+
+/// The operating system's files.
+package struct SystemConfigFiles: ConfigFiles {
+    /// A view of the operating system's files.
+    package init() {}
+
+    /// The names in a directory, but for `.` and `..`.
+    package func names(in directory: String) throws(FileAccessError) -> [String] {
+        guard let stream = unsafe opendir(directory) else { throw FileAccessError(number: errno) }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                guard errno == 0 else { throw FileAccessError(number: errno) }
+                return names
+            }
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+    }
+
+    /// What a path leads to, symbolic links followed.
+    package func signature(of path: String) throws(FileAccessError) -> FileSignature {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { throw FileAccessError(number: errno) }
+        let kind: FileSignature.Kind
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: kind = .file
+        case S_IFDIR: kind = .directory
+        default: kind = .other
+        }
+        return FileSignature(
+            kind: kind, size: Int64(status.st_size), identity: [UInt64(status.st_dev), UInt64(status.st_ino)],
+            changed: [status.st_mtim, status.st_ctim].map { Int64($0.tv_sec) &* 1_000_000_000 &+ Int64($0.tv_nsec) })
+    }
+
+    /// The whole of a file.
+    package func contents(of path: String, atMost limit: Int) throws(FileAccessError) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw FileAccessError(number: errno) }
+        defer { close(descriptor) }
+        var contents: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = unsafe read(descriptor, &chunk, chunk.count)
+            if count == 0 { return contents }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw FileAccessError(number: errno)
+            }
+            contents += chunk[..<count]
+            guard contents.count <= limit else { throw FileAccessError(number: EFBIG) }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import CheckModel
+
+/// What a Service's `ad.datadoghq.com/service.…` annotations say.
+///
+/// Version 2 is one annotation, `checks`; where it is there, version 1 (`check_names`, `init_configs`, `instances`, lists of equal length) is
+/// ignored. `logs` adds one config of its own. An annotation is taken whole or not at all.
+struct ServiceAnnotations {
+    private static let prefix = "ad.datadoghq.com/service."
+    private static let known: Set<String> = [
+        "checks", "check_names", "init_configs", "instances", "logs", "ignore_autodiscovery_tags",
+        "check_tag_cardinality",
+    ]
+
+    /// The annotations without their prefix.
+    private let values: [String: String]
+    /// What they describe, in a stable order.
+    private(set) var templates: [CheckTemplate] = []
+    /// What is wrong with them.
+    private(set) var problems: [(reason: String, severity: ConfigProblem.Severity)] = []
+
+    /// Whether `annotations` concern AutoConf at all.
+    static func isAnnotated(_ annotations: [String: String]) -> Bool {
+        annotations.keys.contains { $0.hasPrefix(prefix) }
+    }
+
+    init(_ annotations: [String: String]) {
+        values = Dictionary(
+            uniqueKeysWithValues: annotations.filter { $0.key.hasPrefix(Self.prefix) }
+                .map { (String($0.key.dropFirst(Self.prefix.count)), $0.value) })
+        for key in values.keys.sorted() where !Self.known.contains(key) {
+            problems.append(("unknown annotation \(Self.prefix)\(key)", .warning))
+        }
+        do {
+            templates = try checks()
+        } catch {
+            problems.append(("could not extract checks config: \(error)", .error))
+        }
+        do {
+            if let logs = try logs() { templates.append(logs) }
+        } catch {
+            problems.append(("could not extract logs config: \(error)", .error))
+        }
+    }
+
+    private mutating func checks() throws(AutoConfError) -> [CheckTemplate] {
+        if let text = values["checks"] { return try versionTwo(text) }
+        return try versionOne()
+    }
+
+    private mutating func versionTwo(_ text: String) throws(AutoConfError) -> [CheckTemplate] {
+        let checks = try Self.json(text, "cannot parse check configuration")
+        guard case .object(let members) = checks else {
+            throw AutoConfError("cannot parse check configuration: checks is \(checks.kind), not an object")
+        }
+        var templates: [CheckTemplate] = []
+        for (name, check) in members.sorted(by: { $0.key < $1.key }) {
+            var fields = try ConfigFields(check, place: name)
+            var template = CheckTemplate(checkName: try fields.string("name") ?? name)
+            if template.checkName.isEmpty { template.checkName = name }
+            guard !template.checkName.isEmpty else { throw AutoConfError("a check without a name") }
+            template.instances = try fields.instances("instances")
+            if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
+            template.logs = try fields.list("logs").map { .array($0) }
+            template.ignoreAutodiscoveryTags = try fields.bool("ignore_autodiscovery_tags") ?? false
+            template.checkTagCardinality = try fields.cardinality("check_tag_cardinality")
+            guard !template.instances.isEmpty || template.logs != nil else {
+                throw AutoConfError("\(name) has no instances and no logs")
+            }
+            for key in fields.unread { problems.append(("checks: \(name): unknown key \(key)", .warning)) }
+            templates.append(template)
+        }
+        return templates
+    }
+
+    private func versionOne() throws(AutoConfError) -> [CheckTemplate] {
+        guard let namesText = values["check_names"] else {
+            guard values["instances"] == nil, values["init_configs"] == nil else {
+                throw AutoConfError("missing check_names key")
+            }
+            return []
+        }
+        let names = try names(namesText)
+        guard let initConfigsText = values["init_configs"] else { throw AutoConfError("missing init_configs key") }
+        let initConfigs = try Self.objects(initConfigsText, "init_configs")
+        guard let instancesText = values["instances"] else { throw AutoConfError("missing instances key") }
+        let instances = try Self.objects(instancesText, "instances")
+        guard names.count == initConfigs.count, names.count == instances.count else {
+            throw AutoConfError(
+                "template entries don't all have the same length: \(names.count) check_names, "
+                    + "\(initConfigs.count) init_configs, \(instances.count) instances")
+        }
+        let ignoresTags = try flag("ignore_autodiscovery_tags")
+        let cardinality = values["check_tag_cardinality"] ?? ""
+        try ConfigFields.check(cardinality: cardinality, "check_tag_cardinality")
+        var templates: [CheckTemplate] = []
+        for (index, name) in names.enumerated() {
+            guard initConfigs[index].count == 1 else {
+                throw AutoConfError("in init_configs: [\(index)] is not exactly one object")
+            }
+            // One config for each instance, as upstream makes them.
+            for instance in instances[index] {
+                templates.append(
+                    CheckTemplate(
+                        checkName: name, instances: [instance], initConfig: initConfigs[index][0],
+                        ignoreAutodiscoveryTags: ignoresTags, checkTagCardinality: cardinality))
+            }
+        }
+        return templates
+    }
+
+    private func names(_ text: String) throws(AutoConfError) -> [String] {
+        guard !text.isEmpty else { throw AutoConfError("in check_names: check_names is empty") }
+        let json = try Self.json(text, "in check_names")
+        guard case .array(let elements) = json else {
+            throw AutoConfError("in check_names: \(json.kind), not a list of strings")
+        }
+        var names: [String] = []
+        for (index, element) in elements.enumerated() {
+            guard let name = element.stringValue, !name.isEmpty else {
+                throw AutoConfError("in check_names: [\(index)] is not the name of a check")
+            }
+            names.append(name)
+        }
+        return names
+    }
+
+    /// A list of objects, or of lists of objects.
+    private static func objects(_ text: String, _ key: String) throws(AutoConfError) -> [[JSON]] {
+        guard !text.isEmpty else { throw AutoConfError("in \(key): value is empty") }
+        let json = try Self.json(text, "in \(key): failed to unmarshal JSON")
+        guard case .array(let elements) = json else { throw AutoConfError("in \(key): \(json.kind), not a list") }
+        var objects: [[JSON]] = []
+        for element in elements {
+            let group = element.arrayValue ?? [element]
+            for object in group where object.objectValue == nil {
+                throw AutoConfError("in \(key): found non JSON object type, value is: '\(shown(object))'")
+            }
+            objects.append(group)
+        }
+        return objects
+    }
+
+    private func logs() throws(AutoConfError) -> CheckTemplate? {
+        guard let text = values["logs"] else { return nil }
+        let json = try Self.json(text, "in logs")
+        guard json.arrayValue != nil else {
+            throw AutoConfError("invalid format, expected an array, got: '\(Self.shown(json))'")
+        }
+        // Alone it makes no target of a Service, because nothing names it.
+        guard let first = templates.first else { return nil }
+        return CheckTemplate(checkName: first.checkName, logs: json)
+    }
+
+    /// A boolean as Go's `strconv.ParseBool` reads it.
+    private func flag(_ key: String) throws(AutoConfError) -> Bool {
+        switch values[key] {
+        case nil, "0", "f", "F", "false", "FALSE", "False": return false
+        case "1", "t", "T", "true", "TRUE", "True": return true
+        case .some(let text): throw AutoConfError("in \(key): '\(text)' is not true or false")
+        }
+    }
+
+    private static func json(_ text: String, _ place: String) throws(AutoConfError) -> JSON {
+        do { return try JSON(parsing: text) } catch { throw AutoConfError("\(place): \(error)") }
+    }
+
+    private static func shown(_ json: JSON) -> String {
+        let text = String(decoding: json.encoded(), as: UTF8.self)
+        return text.count > 80 ? "\(text.prefix(80))…" : text
+    }
+}

@@ -1,0 +1,153 @@
+import CheckModel
+
+/// What a `%%variable%%` stands for.
+enum TemplateValue: Hashable {
+    /// An address; an IPv6 address gets its brackets where it needs them.
+    case host(String)
+    /// A port's number.
+    case port(Int)
+    /// The value of an environment variable.
+    case environment(String)
+    /// Not a variable here: the text stays as it is.
+    case literal
+}
+
+/// Where the values of a template's variables come from.
+protocol TemplateVariables {
+    /// The value of `%%name%%` (nil parameter) or `%%name_parameter%%`.
+    func value(of name: String, _ parameter: String?) throws(AutoConfError) -> TemplateValue
+}
+
+/// A string with `%%variables%%`: `%%name%%` or `%%name_parameter%%`, anywhere in it.
+///
+/// Percent signs without a partner, and pairs with nothing or a line break between them, are plain text.
+struct Template {
+    private enum Piece {
+        case text(Substring)
+        case variable(name: String, parameter: String?, written: Substring)
+    }
+
+    private let pieces: [Piece]
+
+    init(_ text: String) {
+        var pieces: [Piece] = []
+        var rest = text[...]
+        var plain = rest.startIndex
+        while let open = rest.firstRange(ofTwoPercentSignsFrom: rest.startIndex) {
+            guard let close = rest.firstRange(ofTwoPercentSignsFrom: open.upperBound) else { break }
+            let content = text[open.upperBound..<close.lowerBound]
+            guard !content.isEmpty, !content.contains(where: \.isNewline) else {
+                // What closed this may open the next.
+                rest = text[close.lowerBound...]
+                continue
+            }
+            if plain < open.lowerBound { pieces.append(.text(text[plain..<open.lowerBound])) }
+            let (name, parameter) = Self.split(content)
+            pieces.append(
+                .variable(name: name, parameter: parameter, written: text[open.lowerBound..<close.upperBound]))
+            rest = text[close.upperBound...]
+            plain = rest.startIndex
+        }
+        if plain < text.endIndex { pieces.append(.text(text[plain...])) }
+        self.pieces = pieces
+    }
+
+    /// The text with its variables resolved.
+    ///
+    /// A text that is one variable and nothing else becomes a number or a boolean if that is what it reads as: a port always, an environment
+    /// variable if it is a plain decimal integer (no sign but a minus, no leading zero), `true` or `false`.
+    func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSON {
+        var text = ""
+        for (index, piece) in pieces.enumerated() {
+            switch piece {
+            case .text(let plain): text += plain
+            case .variable(let name, let parameter, let written):
+                switch try value(of: name, parameter, written, variables) {
+                case .literal: text += written
+                case .host(let host): text += needsBrackets(host, at: index, after: text) ? "[\(host)]" : host
+                case .port(let port):
+                    if pieces.count == 1 { return .integer(Int64(port)) }
+                    text += String(port)
+                case .environment(let value):
+                    if pieces.count == 1 { return Self.typed(value) }
+                    text += value
+                }
+            }
+        }
+        return .string(text)
+    }
+
+    private func value(
+        of name: String, _ parameter: String?, _ written: Substring, _ variables: some TemplateVariables
+    ) throws(AutoConfError) -> TemplateValue {
+        do {
+            return try variables.value(of: name, parameter)
+        } catch {
+            throw AutoConfError("\(written): \(error)")
+        }
+    }
+
+    /// The name ends at the first `_` that is not its first character and is followed by something.
+    private static func split(_ content: Substring) -> (name: String, parameter: String?) {
+        guard let underscore = content.dropFirst().firstIndex(of: "_") else { return (String(content), nil) }
+        let parameter = content[content.index(after: underscore)...]
+        return parameter.isEmpty ? (String(content), nil) : (String(content[..<underscore]), String(parameter))
+    }
+
+    /// Whether an IPv6 address needs brackets: it stands in a URL's authority, or a colon follows.
+    private func needsBrackets(_ host: String, at index: Int, after before: String) -> Bool {
+        guard host.utf8.contains(UInt8(ascii: ":")), !before.hasSuffix("[") else { return false }
+        if index + 1 < pieces.count, case .text(let next) = pieces[index + 1], next.hasPrefix(":") { return true }
+        guard let slashes = before.lastRange(of: "://") else { return false }
+        return !before[slashes...].dropFirst(3).contains { "/?#".contains($0) }
+    }
+
+    private static func typed(_ value: String) -> JSON {
+        switch value {
+        case "true": .bool(true)
+        case "false": .bool(false)
+        default: Int64(value).map { String($0) == value } == true ? .number(value) : .string(value)
+        }
+    }
+}
+
+extension JSON {
+    /// The value with the variables in all its strings resolved; keys are left as they are.
+    func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSON {
+        switch self {
+        case .null, .bool, .number: return self
+        case .string(let text): return try Template(text).resolved(variables)
+        case .array(let elements):
+            var resolved: [JSON] = []
+            for element in elements { resolved.append(try element.resolved(variables)) }
+            return .array(resolved)
+        case .object(let members):
+            var resolved: [String: JSON] = [:]
+            // Sorted, so that of several errors it is always the same one that is reported.
+            for (key, value) in members.sorted(by: { $0.key < $1.key }) {
+                resolved[key] = try value.resolved(variables)
+            }
+            return .object(resolved)
+        }
+    }
+}
+
+extension Substring {
+    fileprivate func firstRange(ofTwoPercentSignsFrom start: Index) -> Range<Index>? {
+        var search = self[start...]
+        while let percent = search.firstIndex(of: "%") {
+            let next = index(after: percent)
+            guard next < endIndex else { return nil }
+            if self[next] == "%" { return percent..<index(after: next) }
+            search = self[next...]
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// Where `text` begins for the last time.
+    fileprivate func lastRange(of text: String) -> Index? {
+        indices.reversed().first { self[$0...].hasPrefix(text) }
+    }
+}
