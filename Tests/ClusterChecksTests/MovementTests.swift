@@ -1,0 +1,108 @@
+import CheckModel
+import ClusterChecks
+import Platform
+import Testing
+
+@Suite struct MovementTests {
+    @Test func fourConfigsOnTwoNodesAreTwoAndTwo() throws {
+        let dispatcher = try Dispatcher(nodes: ["node1", "node2"], configs: try encodedConfigs(0..<4))
+        #expect(dispatcher.store.counts == ["node1": 2, "node2": 2])
+    }
+
+    @Test func aNewConfigGoesToTheNodeWithTheLeast() throws {
+        var dispatcher = try Dispatcher(nodes: ["node1", "node2"], configs: try encodedConfigs(0..<3))
+        let fewest = dispatcher.store.counts.first { $0.value == 1 }?.key
+        _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("new")]))
+        #expect(dispatcher.store.nodeID(of: key("new")) == fewest)
+        _ = try dispatcher.report("node3", at: 1)
+        #expect(dispatcher.store.counts["node3"] == 1)
+    }
+
+    @Test func configsOfManyInstancesWeighMore() throws {
+        let heavy = try encodedConfig("heavy", instances: 6)
+        let dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<6) + [heavy])
+        #expect(dispatcher.store.counts.values.sorted() == [1, 6])
+    }
+
+    @Test func withoutNodesConfigsDangleAndTheFirstNodeGetsThem() throws {
+        var dispatcher = try Dispatcher(nodes: [], configs: try encodedConfigs(0..<5))
+        #expect(dispatcher.store.dangling.map(\.reason) == Array(repeating: .noNode, count: 5))
+        let answer = try dispatcher.report("a", lastChange: 0, at: 1)
+        #expect(!answer.isUpToDate)
+        #expect(dispatcher.store.dangling.isEmpty)
+        #expect(dispatcher.store.counts == ["a": 5])
+        #expect(dispatcher.store.danglingReason(of: key("c1")) == nil)
+    }
+
+    @Test func anEditedConfigStaysOnItsNodeWithANewRevision() throws {
+        var dispatcher = try Dispatcher(nodes: ["a", "b", "c"], configs: try encodedConfigs(0..<9))
+        let node = try #require(dispatcher.store.nodeID(of: key("c4")))
+        let revision = dispatcher.store.node(node)?.revision
+        let changes = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("c4", edition: 1)])).changes
+        guard case .configReplaced = changes.first, changes.count == 1 else {
+            Issue.record("\(changes)")
+            return
+        }
+        #expect(dispatcher.store.nodeID(of: key("c4")) == node)
+        #expect(dispatcher.store.node(node)?.revision != revision)
+        #expect(dispatcher.store.node(node)?.configs.count == 3)
+        // And back again: the same content has the same revision.
+        _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("c4")]))
+        #expect(dispatcher.store.node(node)?.revision == revision)
+    }
+
+    @Test func theSameSetAgainChangesNothing() throws {
+        let configs = try encodedConfigs(0..<9)
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: configs)
+        #expect(dispatcher.reconcile(Wanted(upserts: configs, isWhole: true)).changes.isEmpty)
+        #expect(dispatcher.reconcile(Wanted(upserts: configs)).changes.isEmpty)
+    }
+
+    @Test func whatTheWholeSetLacksIsGoneAndWhatAPartLacksIsNot() throws {
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<9))
+        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<2)))
+        #expect(dispatcher.store.configCount == 9)
+        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<2), isWhole: true))
+        #expect(dispatcher.store.keys.sorted() == [key("c0"), key("c1")])
+        _ = dispatcher.reconcile(Wanted(upserts: [], removals: [key("c1"), key("never there")]))
+        #expect(dispatcher.store.keys.sorted() == [key("c0")])
+    }
+
+    @Test func nodesThatJoinOneAfterTheOtherEndUpWithCountsThatDifferByAtMostOne() throws {
+        var dispatcher = try Dispatcher(nodes: ["n0"], configs: try encodedConfigs(0..<100))
+        for joined in 1..<30 {
+            let changes = try dispatcher.report("n\(joined)", at: 1).changes
+            #expect(changes.compactMap(\.movedKey).count == 100 / (joined + 1))
+            let counts = dispatcher.store.counts.values
+            #expect((counts.max() ?? 0) - (counts.min() ?? 0) <= 1, "after \(joined)")
+        }
+    }
+
+    @Test func aJoiningNodeTakesNothingThatIsHeavierThanItsShare() throws {
+        let configs = [try encodedConfig("heavy", instances: 50)] + (try encodedConfigs(0..<10))
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: configs)
+        let holder = dispatcher.store.nodeID(of: key("heavy"))
+        _ = try dispatcher.report("c", at: 1)
+        #expect(dispatcher.store.nodeID(of: key("heavy")) == holder)
+        #expect(dispatcher.store.counts.values.sorted() == [1, 5, 5])
+    }
+
+    @Test func nodesThatJoinInWarmUpTakeNothingYet() throws {
+        var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
+        for node in ["a", "b", "c"] { _ = try dispatcher.report(node, at: 0) }
+        #expect(dispatcher.store.configCount == 0)
+        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<10), isWhole: true))
+        #expect(dispatcher.store.counts.values.sorted() == [3, 3, 4])
+    }
+
+    @Test func overTheLimitNewConfigsAreRefusedAndNamed() throws {
+        var options = HandlerOptions(patch: ConfigPatch())
+        options.maximumConfigs = 3
+        var dispatcher = try Dispatcher(nodes: ["a"], configs: try encodedConfigs(0..<3), options: options)
+        let (changes, refused) = dispatcher.reconcile(
+            Wanted(upserts: [try encodedConfig("c1", edition: 1), try encodedConfig("more")]))
+        #expect(changes.count == 1)
+        #expect(refused == [key("more")])
+        #expect(dispatcher.store.configCount == 3)
+    }
+}

@@ -1,0 +1,132 @@
+import CheckModel
+import ClusterChecks
+import Platform
+import Synchronization
+import Testing
+
+/// A config of `instances` instances, ready to be dispatched; `edition` is what an edit changes.
+func encodedConfig(_ name: String, instances: Int = 1, edition: Int = 0) throws -> EncodedConfig {
+    try ConfigPatch().encode(checkConfig(name, instances: instances, edition: edition))
+}
+
+func checkConfig(_ name: String, instances: Int = 1, edition: Int = 0) -> CheckConfig {
+    let instance = JSON.object(["url": .string("http://\(name)/\(edition)")])
+    return CheckConfig(
+        key: key(name), checkName: "http_check", instances: Array(repeating: instance, count: instances))
+}
+
+func key(_ name: String) -> ConfigKey {
+    ConfigKey(source: "test:\(name)", check: "http_check", index: 0)
+}
+
+func encodedConfigs(_ names: Range<Int>) throws -> [EncodedConfig] {
+    try names.map { try encodedConfig("c\($0)") }
+}
+
+func at(_ seconds: Double) -> Instant {
+    Instant(nanoseconds: 1_000_000_000) + .seconds(seconds)
+}
+
+extension Dispatcher {
+    /// A dispatcher that has dispatched `configs` over `nodes`, which reported at 0 s.
+    init(nodes: [String], configs: [EncodedConfig], options: HandlerOptions = HandlerOptions(patch: ConfigPatch()))
+        throws
+    {
+        self.init(options: options)
+        for node in nodes { _ = try report(node, at: 0) }
+        _ = reconcile(Wanted(upserts: configs, isWhole: true))
+    }
+
+    /// Has a node report.
+    mutating func report(
+        _ id: String, lastChange: Int64 = 0, type: Int = 0, address: String? = nil, at seconds: Double
+    ) throws -> (isUpToDate: Bool, changes: [StoreChange]) {
+        let status = NodeStatusRequest(lastChange: lastChange, nodeType: type)
+        return try nodeStatus(NodeReport(id: id, status: status, address: address), now: at(seconds))
+    }
+
+    /// Lets time pass with a tick each second, in which `nodes` report; nothing is expected to expire.
+    mutating func listen(from start: Int, to end: Int, reporting nodes: [String]) throws {
+        for second in start..<end {
+            for node in nodes { _ = try report(node, at: Double(second)) }
+            #expect(expire(now: at(Double(second))).isEmpty)
+        }
+    }
+}
+
+extension ClusterStore {
+    func node(_ id: String) -> Node? {
+        slot(of: id).map { nodes[$0] }
+    }
+
+    /// How many configs each node has, by id.
+    var counts: [String: Int] {
+        var counts: [String: Int] = [:]
+        for slot in occupiedSlots { counts[nodes[slot].id] = nodes[slot].configs.count }
+        return counts
+    }
+
+    /// All that the store says, in an order of its own, to compare two.
+    var description: [String] {
+        let nodes = occupiedSlots.map { self.nodes[$0] }.sorted { $0.id < $1.id }.map { node in
+            let configs = node.configs.map { "\($0.key)=\($0.contentHash)" }.sorted()
+            return
+                "\(node.id) \(node.type) \(node.address ?? "-") \(node.load.millionths) \(node.revision.value) \(configs)"
+        }
+        let dangling = dangling.map { "dangling \($0.config.key)=\($0.config.contentHash): \($0.reason)" }
+        return nodes + dangling.sorted() + ["version \(version)"]
+    }
+}
+
+extension StoreChange {
+    var movedKey: ConfigKey? {
+        if case .configMoved(let key, _, _) = self { return key }
+        return nil
+    }
+}
+
+/// A clock that stands still until a test moves it.
+struct ManualClock: Clock {
+    private let time = Watched(at(0))
+
+    func now() -> Instant { time.value }
+    func wallTime() -> WallTime { WallTime(nanoseconds: 0) }
+    func set(_ seconds: Double) { time.set(at(seconds)) }
+
+    func sleep(until deadline: Instant) async throws {
+        try Task.checkCancellation()
+        var seen = time.current
+        while seen.value < deadline { seen = try await time.next(after: seen.version) }
+    }
+}
+
+/// Leadership as a test says.
+struct GivenLeadership: Leadership {
+    let state: Watched<LeadershipState>
+
+    init(_ state: LeadershipState) {
+        self.state = Watched(state)
+    }
+}
+
+/// Keeps the lines, as `message name=value …`.
+final class RecordedLog: LogSink {
+    private let recorded = Mutex<[String]>([])
+
+    var lines: [String] { recorded.withLock { $0 } }
+
+    func write(_ line: LogLine) {
+        let fields = line.fields.map { " \($0.name)=\($0.value)" }.joined()
+        recorded.withLock { $0.append("\(line.level.name) \(line.message)\(fields)") }
+    }
+}
+
+/// Waits until `condition` holds, giving other tasks their turn; a failure after a time that no healthy machine needs.
+func eventually(_ what: Comment, _ condition: () throws -> Bool) async throws {
+    for _ in 0..<10_000 {
+        if try condition() { return }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+    Issue.record(what)
+    throw CancellationError()
+}
