@@ -76,9 +76,10 @@ struct Exposition: Equatable {
     }
 
     private mutating func readComment(_ line: inout ExpositionLine) throws(ExpositionProblem) {
+        try line.checkText()
         line.skipBlanks()
         let keyword = line.word()
-        guard keyword == "HELP" || keyword == "TYPE" else { return try line.checkText() }
+        guard keyword == "HELP" || keyword == "TYPE" else { return }
         line.skipBlanks()
         let name = try line.metricName()
         guard line.isAtEnd || line.isAtBlank else { throw ExpositionProblem("invalid metric name after \(keyword)") }

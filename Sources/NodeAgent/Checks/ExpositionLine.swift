@@ -99,7 +99,6 @@ struct ExpositionLine {
 
     /// The text of a HELP, with the escapes `\\` and `\n`.
     mutating func helpText() throws(ExpositionProblem) {
-        try checkText()
         while !isAtEnd {
             if take("\\"), isAtEnd || !Self.isEscape(bytes[position], quotes: false) {
                 throw ExpositionProblem("invalid escape in a HELP")

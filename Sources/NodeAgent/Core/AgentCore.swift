@@ -23,6 +23,9 @@ package struct AgentCore: Sendable {
         var lastSuccess: Instant?
     }
 
+    /// How long after its deadline a request is waited for: the transport knows better why there was no answer.
+    private static let slack: Duration = .seconds(1)
+
     /// How it talks.
     package let options: AgentCoreOptions
     /// The revision of the cluster checks that this agent has, and 0 when it has none: it changes only together with them.
@@ -66,13 +69,13 @@ package struct AgentCore: Sendable {
     package var nextWake: Instant {
         switch stage {
         case .disconnected(let until, _): until
-        case .waiting(let request, _): min(request.deadline, extraWake)
+        case .waiting(let request, _): min(request.deadline + Self.slack, extraWake)
         case .resting(let until): min(until, extraWake)
         }
     }
 
     private var extraWake: Instant {
-        if let extraHeartbeat { return extraHeartbeat.deadline }
+        if let extraHeartbeat { return extraHeartbeat.deadline + Self.slack }
         guard clientBuilt != .distantPast else { return .distantFuture }
         return max(lastHeartbeat, lastExtraHeartbeat) + options.extraHeartbeatAfter
     }
@@ -95,11 +98,11 @@ package struct AgentCore: Sendable {
     // MARK: Time
 
     private mutating func abandonOverdue(_ now: Instant, _ actions: inout [AgentAction]) {
-        if let late = extraHeartbeat, late.deadline <= now {
+        if let late = extraHeartbeat, late.deadline + Self.slack <= now {
             extraHeartbeat = nil
             actions.append(.cancel(late.id))
         }
-        if case .waiting(let late, let failures) = stage, late.deadline <= now {
+        if case .waiting(let late, let failures) = stage, late.deadline + Self.slack <= now {
             actions.append(.cancel(late.id))
             take(.failed(.timedOut(after: options.requestTimeout)), of: late, failures: failures, now, &actions)
         }
@@ -208,11 +211,12 @@ package struct AgentCore: Sendable {
         _ reply: AgentReply, of request: AgentRequest, _ now: Instant, _ actions: inout [AgentAction]
     ) {
         pollHasFailed = true
+        let failure =
+            if case .failed(let failure) = reply { failure } else { AgentFailure.malformed("of another call") }
+        if failure.isOfConnection { hasLostConnection = true }
         guard isReachable != false else { return }
         isReachable = false
         failingSince = now
-        let failure =
-            if case .failed(let failure) = reply { failure } else { AgentFailure.malformed("of another call") }
         actions.append(.report(.unreachable(call: request.call, failure)))
     }
 

@@ -26,7 +26,7 @@ package struct AgentRequest: Sendable, Hashable {
     package let path: String
     /// The body; nil for a GET.
     package let body: [UInt8]?
-    /// When the core gives it up.
+    /// When the transport must have ended it; a second later the core takes it for lost.
     package let deadline: Instant
 
     init(id: UInt64, call: AgentCall, options: AgentCoreOptions, now: Instant) {

@@ -1,0 +1,204 @@
+import NodeAgent
+import Platform
+import Testing
+
+@Suite struct CheckScheduleTests {
+    /// Runs a schedule in virtual time; each run lasts as long as `duration` says.
+    struct Playground {
+        var schedule: CheckSchedule
+        var now = Instant(nanoseconds: 0)
+        var running: [UInt64: (id: String, end: Instant)] = [:]
+        /// Starts by instance, in seconds.
+        var starts: [String: [Double]] = [:]
+        var cancelled: [UInt64] = []
+        var mostAtOnce = 0
+        var ignored = 0
+        let duration: (String) -> Duration
+
+        init(workers: Int, duration: @escaping (String) -> Duration = { _ in .milliseconds(10) }) {
+            schedule = CheckSchedule(workers: workers)
+            self.duration = duration
+        }
+
+        mutating func replace(_ instances: [ScheduledInstance]) {
+            perform(schedule.replace(instances, now: now))
+        }
+
+        mutating func perform(_ actions: [ScheduleAction]) {
+            for action in actions {
+                switch action {
+                case .start(let run, let id):
+                    #expect(!running.values.contains { $0.id == id }, "\(id) runs twice at once")
+                    running[run] = (id, now + duration(id))
+                    starts[id, default: []].append(Double(now.nanoseconds) / 1e9)
+                case .cancel(let run): cancelled.append(run)
+                }
+            }
+            mostAtOnce = max(mostAtOnce, running.count)
+        }
+
+        mutating func pass(_ duration: Duration) {
+            let end = now + duration
+            while true {
+                let next = running.min { ($0.value.end, $0.key) < ($1.value.end, $1.key) }
+                let wake = schedule.nextWake ?? .distantFuture
+                if let next, next.value.end <= min(wake, end) {
+                    now = max(now, next.value.end)
+                    running[next.key] = nil
+                    let (instance, actions) = schedule.finished(run: next.key, now: now)
+                    if instance == nil { ignored += 1 }
+                    perform(actions)
+                } else if wake <= end {
+                    now = max(now, wake)
+                    perform(schedule.tick(now: now))
+                } else {
+                    break
+                }
+            }
+            now = end
+        }
+    }
+
+    static func instances(_ count: Int, every seconds: Int = 15) -> [ScheduledInstance] {
+        (0..<count).map { ScheduledInstance(id: "check:\($0)", interval: .seconds(seconds)) }
+    }
+
+    @Test func everyInstanceStartsOncePerIntervalOnAGridOfItsOwn() {
+        var playground = Playground(workers: 64)
+        playground.replace(Self.instances(200))
+        playground.pass(.seconds(150))
+        #expect(playground.starts.count == 200)
+        for (id, starts) in playground.starts {
+            #expect(starts.count == 10, "\(id)")
+            let gaps = zip(starts.dropFirst(), starts).map { ($0 - $1).rounded() }
+            #expect(gaps.allSatisfy { $0 == 15 }, "\(id): \(starts)")
+        }
+    }
+
+    @Test func manyNewInstancesAreSpreadOverTheWholeInterval() {
+        var playground = Playground(workers: 1000)
+        playground.replace(Self.instances(1500))
+        playground.pass(.seconds(15))
+        let bySecond = Dictionary(grouping: playground.starts.values.map { Int($0[0]) }) { $0 }.mapValues(\.count)
+        #expect(bySecond.count == 15)
+        #expect(bySecond.values.allSatisfy { $0 > 50 && $0 < 200 }, "\(bySecond)")
+    }
+
+    @Test func aFewNewInstancesStartSoon() {
+        var playground = Playground(workers: 4)
+        playground.replace(Self.instances(3, every: 3600))
+        playground.pass(.milliseconds(750))
+        #expect(playground.starts.count == 3)
+    }
+
+    @Test func theSpreadIsTheSameEachTime() {
+        var (first, second) = (Playground(workers: 4), Playground(workers: 4))
+        first.replace(Self.instances(50))
+        second.replace(Self.instances(50).reversed())
+        first.pass(.seconds(60))
+        second.pass(.seconds(60))
+        #expect(first.starts == second.starts)
+    }
+
+    @Test func noMoreRunsThanWorkersAreUnderWay() {
+        var playground = Playground(workers: 4) { _ in .seconds(2) }
+        playground.replace(Self.instances(100))
+        playground.pass(.seconds(300))
+        #expect(playground.mostAtOnce == 4)
+    }
+
+    @Test func overdueRunsAreLeftOutAndEveryInstanceGetsItsTurn() {
+        // 100 runs of 2 s on 4 workers take 50 s, more than three intervals.
+        var playground = Playground(workers: 4) { _ in .seconds(2) }
+        playground.replace(Self.instances(100))
+        playground.pass(.seconds(500))
+        let counts = playground.starts.values.map(\.count)
+        #expect(playground.starts.count == 100)
+        #expect((counts.min() ?? 0) >= 9 && (counts.max() ?? 0) <= 11, "\(counts.sorted())")
+        #expect(playground.schedule.instancesWaiting <= 100)
+    }
+
+    @Test func aRunLongerThanItsIntervalIsNotStartedTwiceAndSkipsWhatItMissed() {
+        var playground = Playground(workers: 4) { _ in .seconds(20) }
+        playground.replace([ScheduledInstance(id: "slow", interval: .seconds(15))])
+        playground.pass(.seconds(100))
+        let starts = playground.starts["slow"] ?? []
+        #expect(zip(starts.dropFirst(), starts).allSatisfy { ($0 - $1).rounded() == 30 }, "\(starts)")
+    }
+
+    @Test func unscheduledInstancesStopAndTheirRunsAreCancelledAndNotCounted() {
+        var playground = Playground(workers: 4) { _ in .seconds(5) }
+        playground.replace(Self.instances(2))
+        playground.pass(.seconds(1))
+        #expect(playground.running.count == 2)
+        playground.replace(Array(Self.instances(2).prefix(1)))
+        #expect(playground.cancelled.count == 1)
+        let starts = playground.starts["check:1"]
+        playground.pass(.seconds(100))
+        #expect(playground.starts["check:1"] == starts)
+        #expect(playground.ignored == 1)
+        playground.replace([])
+        playground.pass(.seconds(100))
+        #expect(playground.schedule.nextWake == nil)
+    }
+
+    @Test func instancesThatStayKeepTheirTimes() {
+        var (alone, joined) = (Playground(workers: 500), Playground(workers: 500))
+        alone.replace(Self.instances(100))
+        joined.replace(Self.instances(100))
+        joined.pass(.seconds(40))
+        alone.pass(.seconds(40))
+        joined.replace(Self.instances(150))
+        joined.pass(.seconds(100))
+        alone.pass(.seconds(100))
+        for (id, starts) in alone.starts { #expect(joined.starts[id] == starts, "\(id)") }
+    }
+
+    @Test func anInstanceThatReturnsWhileItsCancelledRunHangsDoesNotRunTwiceAtOnce() {
+        var playground = Playground(workers: 4) { _ in .seconds(40) }
+        playground.replace(Self.instances(1))
+        playground.pass(.seconds(1))
+        playground.replace([])
+        playground.pass(.seconds(1))
+        playground.replace(Self.instances(1))
+        playground.pass(.seconds(60))
+        #expect(playground.starts["check:0"]?.count == 2)
+        #expect(playground.ignored == 1)
+    }
+
+    @Test func aFinishedRunThatNobodyStartedIsIgnored() {
+        var schedule = CheckSchedule(workers: 1)
+        #expect(schedule.finished(run: 99, now: Instant(nanoseconds: 0)) == (nil, []))
+    }
+
+    @Test(arguments: 1...20) func anyHistoryKeepsTheRules(_ seed: UInt64) {
+        let dice = SeededEntropy(seed: seed)
+        let lengths = (0..<30).map { _ in Int64(dice.next() % 20_000) }
+        var playground = Playground(workers: 1 + Int(dice.next() % 5)) { id in
+            .milliseconds(lengths[(Int(id) ?? 0) % 30])
+        }
+        var wanted: Set<String> = []
+        for _ in 0..<200 {
+            wanted = Set((0..<30).filter { _ in dice.next() % 3 > 0 }.map(String.init))
+            playground.replace(
+                wanted.map { ScheduledInstance(id: $0, interval: .milliseconds(500 + 700 * (Int64($0) ?? 0))) })
+            let before = playground.starts
+            playground.pass(.milliseconds(Int64(dice.next() % 5000)))
+            for (id, starts) in playground.starts where starts != before[id] {
+                #expect(wanted.contains(id), "\(id) ran though it was not wanted")
+            }
+        }
+        #expect(playground.mostAtOnce <= 5)
+        #expect(playground.schedule.runsUnderWay == playground.running.count)
+        playground.pass(.seconds(600))
+        for id in wanted { #expect(playground.starts[id]?.isEmpty == false, "\(id) never ran") }
+    }
+
+    @Test func tenThousandInstancesCostLittlePerStart() {
+        // 10,000 starts in 15 s of virtual time, and the queue stays as long as there are instances.
+        var playground = Playground(workers: 10_000)
+        playground.replace(Self.instances(10_000))
+        playground.pass(.seconds(15))
+        #expect(playground.starts.count == 10_000)
+    }
+}
