@@ -1,0 +1,138 @@
+import AutoConf
+import CheckModel
+import Testing
+
+/// What one file means, through a directory that holds it.
+@Suite struct ConfigFileTests {
+    private static func read(_ name: String, _ contents: String) async throws -> (fixture: Fixture, path: String) {
+        let directory = try TemporaryDirectory()
+        try directory.write(name, contents)
+        let fixture = Fixture(AutoConfOptions(confdPath: directory.path), environment: ["X": "7", "URL": "u"])
+        try await whileRunning(fixture) {}
+        return (fixture, "file:\(directory.path)/\(name)")
+    }
+
+    @Test(arguments: ["http_check.json", "http_check.d/shop.json"])
+    func aFileIsOneConfigWithAllItsInstances(name: String) async throws {
+        let contents =
+            #"{"cluster_check":true,"init_config":{"a":1},"instances":[{"url":"%%env_URL%%"},{"n":"%%env_X%%"}],"jmx_metrics":[1],"logs":[{"l":1}],"ignore_autodiscovery_tags":true,"check_tag_cardinality":"low","ad_identifiers":[]}"#
+        let (fixture, object) = try await Self.read(name, contents)
+        #expect(fixture.problems.isEmpty)
+        #expect(fixture.isSynced)
+        let config = try #require(fixture.configs.first)
+        #expect(fixture.keys == ["\(object)#http_check#0"])
+        #expect(config.checkName == "http_check")
+        #expect(texts(config.instances) == [#"{"url":"u"}"#, #"{"n":7}"#])
+        #expect(config.initConfig == .object(["a": .number("1")]))
+        #expect(config.metricConfig == .array([.number("1")]))
+        #expect(config.logs == .object(["logs": .array([.object(["l": .number("1")])])]))
+        #expect(config.provider == "file")
+        #expect(config.source == object)
+        #expect(config.serviceID == "")
+        #expect(config.ignoreAutodiscoveryTags)
+        #expect(config.checkTagCardinality == "low")
+        #expect(config.clusterCheck)
+    }
+
+    @Test func withoutInitConfigItIsAnEmptyObject() async throws {
+        let (fixture, _) = try await Self.read("a.json", #"{"cluster_check":true,"instances":[{}]}"#)
+        #expect(fixture.configs.map(\.initConfig) == [.object([:])])
+    }
+
+    @Test func textThatIsNoVariableOfFilesStays() async throws {
+        let (fixture, _) = try await Self.read(
+            "a.json", #"{"cluster_check":true,"instances":[{"query":"LIKE '%%sale%%' OR 100%%"}]}"#)
+        #expect(fixture.configs[0].instances[0]["query"] == .string("LIKE '%%sale%%' OR 100%%"))
+    }
+
+    static let bad: [(name: String, contents: String, problem: String)] = [
+        ("an empty file", "", "the file is empty"),
+        ("not JSON", "{\n  \"instances\": [\n}", "line 3, column 1: '}' where a value is expected"),
+        ("a list", "[]", "an array, not an object"),
+        ("no instances", #"{"cluster_check":true}"#, "Configuration file contains no valid instances"),
+        (
+            "empty instances", #"{"cluster_check":true,"instances":[]}"#,
+            "Configuration file contains no valid instances"
+        ),
+        (
+            "an instance that is no object", #"{"cluster_check":true,"instances":[{},null]}"#,
+            "instances[1] is null, not an object"
+        ),
+        ("a wrong flag", #"{"cluster_check":"true","instances":[{}]}"#, "cluster_check is a string, not a boolean"),
+        (
+            "a template", #"{"ad_identifiers":["redis"],"cluster_check":true,"instances":[{}]}"#,
+            "ad_identifiers is not supported: annotate the Service, or remove the key and name the host"
+        ),
+        (
+            "an advanced template", #"{"advanced_ad_identifiers":[{}],"cluster_check":true,"instances":[{}]}"#,
+            "advanced_ad_identifiers is not supported: annotate the Service, or remove the key and name the host"
+        ),
+        (
+            "a variable of objects", #"{"cluster_check":true,"instances":[{"h":"%%host%%"}]}"#,
+            "%%host%%: a config file is bound to no object; only %%env_X%% is resolved in it"
+        ),
+        (
+            "a missing variable", #"{"cluster_check":true,"instances":[{"h":"%%env_NONE%%"}]}"#,
+            "%%env_NONE%%: environment variable NONE is not set in the cluster-agent"
+        ),
+    ]
+
+    @Test(arguments: bad)
+    func aBadFileIsReportedAndTheSourceIsSynced(_ row: (name: String, contents: String, problem: String)) async throws {
+        let (fixture, object) = try await Self.read("a.json", row.contents)
+        #expect(fixture.configs.isEmpty, "\(row.name)")
+        #expect(fixture.problems == ["\(object): \(row.problem)"], "\(row.name)")
+        #expect(fixture.autoConf.problems.map(\.severity) == [.error])
+        #expect(fixture.isSynced)
+    }
+
+    @Test(arguments: [
+        #"{"instances":[{}]}"#, #"{"cluster_check":false,"instances":[{}]}"#,
+        #"{"cluster_check":null,"instances":[{}]}"#,
+    ])
+    func whatIsNoClusterCheckIsSaidAndNotDispatched(contents: String) async throws {
+        let (fixture, object) = try await Self.read("a.json", contents)
+        #expect(fixture.configs.isEmpty)
+        #expect(
+            fixture.problems == ["\(object): not a cluster check, so it is not dispatched: cluster_check is not true"])
+    }
+
+    @Test func anUnknownKeyIsWarnedOf() async throws {
+        let (fixture, object) = try await Self.read("a.json", #"{"cluster_check":true,"instances":[{}],"instance":1}"#)
+        #expect(fixture.configs.count == 1)
+        #expect(fixture.problems == ["\(object): unknown key instance"])
+        #expect(fixture.autoConf.problems.map(\.severity) == [.warning])
+    }
+
+    @Test(arguments: ["http_check.yaml", "http_check.yml", "http_check.d/conf.yaml"])
+    func aYAMLFileIsAnErrorThatSaysHowToConvertIt(name: String) async throws {
+        let (fixture, object) = try await Self.read(name, "instances: []")
+        let path = object.dropFirst("file:".count)
+        let target = path.prefix(upTo: path.lastIndex(of: ".") ?? path.endIndex)
+        #expect(
+            fixture.problems == [
+                "\(object): YAML is not read; convert it to JSON: python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' <\(path) >\(target).json"
+            ])
+    }
+
+    @Test(arguments: [
+        ".hidden.json", "..data/a.json", "README.md", "a.json.example", "a.d/b.txt", "a.yaml.default", "sub/a.json",
+        ".json",
+    ])
+    func otherFilesArePassedOver(name: String) async throws {
+        let (fixture, _) = try await Self.read(name, #"{"cluster_check":true,"instances":[{}]}"#)
+        #expect(fixture.configs.isEmpty)
+        #expect(fixture.problems.isEmpty)
+        #expect(fixture.isSynced)
+    }
+}
+
+/// Runs AutoConf while `body` runs, from the end of its first pass on.
+func whileRunning(_ fixture: Fixture, _ body: () async throws -> Void) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await fixture.autoConf.run() }
+        defer { group.cancelAll() }
+        try await fixture.clock.waitForFirstSleep()
+        try await body()
+    }
+}

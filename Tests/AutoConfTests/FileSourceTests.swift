@@ -1,0 +1,211 @@
+import AutoConf
+import CheckModel
+import Glibc
+import Kubernetes
+import Platform
+import Testing
+
+@Suite struct FileSourceTests {
+    private let directory: TemporaryDirectory
+    private let fixture: Fixture
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        fixture = Fixture(AutoConfOptions(confdPath: directory.path + "/", maximumFileBytes: 1_000, maximumFiles: 5))
+    }
+
+    private static func check(_ url: String) -> String {
+        #"{"cluster_check":true,"instances":[{"url":"\#(url)"}]}"#
+    }
+
+    private var urls: [String] {
+        fixture.configs.map { $0.instances[0]["url"]?.stringValue ?? "?" }
+    }
+
+    private func pass() async throws {
+        try await fixture.clock.advance(by: .seconds(5))
+    }
+
+    @Test func filesAreReadAgainWhenTheyChangeComeOrGo() async throws {
+        try directory.write("a.json", Self.check("1"))
+        try directory.write("b.d/x.json", Self.check("2"))
+        try await whileRunning(fixture) {
+            #expect(urls == ["1", "2"])
+            try directory.write("a.json", Self.check("one"))
+            try directory.write("c.json", Self.check("3"))
+            directory.remove("b.d/x.json")
+            try await pass()
+            #expect(urls == ["one", "3"])
+            directory.remove("a.json")
+            try await pass()
+            #expect(urls == ["3"])
+        }
+        #expect(fixture.problems.isEmpty)
+    }
+
+    @Test func nothingIsReadBeforeTheIntervalIsOver() async throws {
+        try await whileRunning(fixture) {
+            try directory.write("a.json", Self.check("1"))
+            try await pass()
+            #expect(urls == ["1"])
+            #expect(fixture.clock.sleeps.value == 2)
+        }
+    }
+
+    @Test func anUnchangedFileIsReadTwiceAndThenNoMore() async throws {
+        try directory.write("a.json", Self.check("1"))
+        try await whileRunning(fixture) {
+            #expect(fixture.files.takeReads().count == 1)
+            try await pass()
+            #expect(fixture.files.takeReads().count == 1)
+            try await pass()
+            #expect(fixture.files.takeReads().isEmpty)
+            try directory.write("a.json", Self.check("2"))
+            try await pass()
+            #expect(fixture.files.takeReads().count == 1)
+            #expect(urls == ["2"])
+        }
+    }
+
+    @Test func aFileCaughtWhileItIsWrittenKeepsItsLastGoodConfigs() async throws {
+        try directory.write("a.json", Self.check("1"))
+        try directory.write("b.json", Self.check("2"))
+        try await whileRunning(fixture) {
+            for half in ["", #"{"cluster_check":true,"inst"#] {
+                try directory.write("a.json", half)
+                try await pass()
+                #expect(urls == ["1", "2"])
+                #expect(fixture.problems.count == 1)
+            }
+            try directory.write("a.json", Self.check("one"))
+            try await pass()
+            #expect(urls == ["one", "2"])
+            #expect(fixture.problems.isEmpty)
+            try directory.write("a.json", "{")
+            try await pass()
+            directory.remove("a.json")
+            try await pass()
+            #expect(urls == ["2"])
+            #expect(fixture.problems.isEmpty)
+        }
+    }
+
+    @Test func aVolumeWhoseLinkIsSwappedIsReadAnew() async throws {
+        try directory.write("..1/a.json", Self.check("old"))
+        try directory.link("..data", to: "..1")
+        try directory.link("a.json", to: "..data/a.json")
+        try await whileRunning(fixture) {
+            #expect(urls == ["old"])
+            try await pass()
+            try directory.write("..2/a.json", Self.check("new"))
+            try directory.link("..data", to: "..2")
+            try await pass()
+            #expect(urls == ["new"])
+            // The link is left with nothing behind it for a moment.
+            directory.remove("..2")
+            try await pass()
+            #expect(urls == ["new"])
+            #expect(
+                fixture.problems == ["file:\(directory.path)/a.json: cannot read the file: No such file or directory"])
+        }
+    }
+
+    @Test(arguments: [EACCES, EIO, EMFILE, ENOENT])
+    func aDirectoryThatCannotBeListedIsNeverTakenForEmpty(number: Int32) async throws {
+        try directory.write("a.json", Self.check("1"))
+        try directory.write("b.yaml", "")
+        fixture.files.fail(directory.path, with: number)
+        let problem = "file:\(directory.path): cannot list the directory: \(systemErrorText(number))"
+        try await whileRunning(fixture) {
+            #expect(!fixture.isSynced)
+            #expect(fixture.problems == [problem])
+            fixture.files.fail(directory.path, with: nil)
+            try await pass()
+            #expect(fixture.isSynced)
+            #expect(urls == ["1"])
+            #expect(fixture.problems.count == 1)
+            fixture.files.fail(directory.path, with: number)
+            try await pass()
+            #expect(fixture.isSynced)
+            #expect(urls == ["1"])
+            #expect(fixture.problems.count == 2)
+        }
+    }
+
+    @Test func aMissingDirectoryIsNotSynced() async throws {
+        let fixture = Fixture(AutoConfOptions(confdPath: "\(directory.path)/none"))
+        try await whileRunning(fixture) {
+            #expect(!fixture.isSynced)
+            #expect(
+                fixture.problems == [
+                    "file:\(directory.path)/none: cannot list the directory: No such file or directory"
+                ])
+        }
+    }
+
+    @Test(arguments: [(EACCES, true), (EIO, false)])
+    func aSubdirectoryOrFileThatCannotBeReadHurtsNoOtherAndBlocksOnlyWhileItMayPass(
+        number: Int32, isSynced: Bool
+    ) async throws {
+        try directory.write("a.json", Self.check("1"))
+        try directory.write("b.d/x.json", Self.check("2"))
+        try directory.write("c.json", Self.check("3"))
+        for path in ["\(directory.path)/b.d", "\(directory.path)/c.json"] { fixture.files.fail(path, with: number) }
+        try await whileRunning(fixture) {
+            #expect(urls == ["1"])
+            #expect(fixture.isSynced == isSynced)
+            #expect(fixture.problems.count == 2)
+            for path in ["\(directory.path)/b.d", "\(directory.path)/c.json"] { fixture.files.fail(path, with: nil) }
+            try await pass()
+            #expect(urls == ["1", "2", "3"])
+            #expect(fixture.isSynced)
+            #expect(fixture.problems.isEmpty)
+            for path in ["\(directory.path)/b.d", "\(directory.path)/c.json"] { fixture.files.fail(path, with: number) }
+            try directory.write("c.json", Self.check("three"))
+            try await pass()
+            #expect(urls == ["1", "2", "3"])
+            #expect(fixture.problems.count == 2)
+        }
+    }
+
+    @Test func limitsAreErrorsThatNameThem() async throws {
+        try directory.write("a.json", Self.check(String(repeating: "x", count: 1_000)))
+        for index in 1...5 { try directory.write("b\(index).json", Self.check("\(index)")) }
+        try await whileRunning(fixture) {
+            #expect(urls == ["1", "2", "3", "4"])
+            #expect(
+                fixture.problems == [
+                    "file:\(directory.path): 6 files, more than the 5 that are read",
+                    "file:\(directory.path)/a.json: cannot read the file: File too large",
+                ])
+        }
+    }
+
+    @Test func whatIsNoRegularFileIsNotOpened() async throws {
+        directory.makeDirectory("a.json")
+        let made = unsafe mkfifo("\(directory.path)/b.json", 0o600) == 0
+        try #require(made)
+        try await whileRunning(fixture) {
+            #expect(fixture.problems.map { $0.hasSuffix(": not a regular file") } == [true, true])
+            #expect(fixture.files.takeReads().isEmpty)
+        }
+    }
+
+    @Test func theSetIsSyncedOnlyWhenBothSourcesWereRead() async throws {
+        try directory.write("a.json", Self.check("1"))
+        let fixture = Fixture(AutoConfOptions(confdPath: directory.path, watchesServices: true))
+        try await whileRunning(fixture) {
+            #expect(!fixture.isSynced)
+            #expect(fixture.configs.count == 1)
+            fixture.autoConf.feed(.replaced([service(["checks": #"{"b":{"instances":[{}]}}"#])]))
+            #expect(fixture.isSynced)
+            #expect(fixture.configs.map(\.checkName) == ["a", "b"])
+        }
+    }
+
+    @Test func runEndsWhenItsTaskIsCancelledAlsoWithoutADirectory() async throws {
+        let fixture = Fixture(AutoConfOptions(watchesServices: true))
+        try await whileRunning(fixture) {}
+        #expect(fixture.clock.sleeps.value == 1)
+    }
+}

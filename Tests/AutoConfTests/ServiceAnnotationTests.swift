@@ -1,0 +1,212 @@
+import AutoConf
+import CheckModel
+import Kubernetes
+import Testing
+
+@Suite struct ServiceAnnotationTests {
+    private static let tags = #""tags":["kube_namespace:shop","kube_service:web"]"#
+
+    private static func read(_ annotations: [String: String]) -> Fixture {
+        let fixture = Fixture(AutoConfOptions(watchesServices: true))
+        fixture.autoConf.feed(.applied(service(annotations)))
+        return fixture
+    }
+
+    @Test func versionTwoGivesOneConfigPerCheckWithAllItsInstances() throws {
+        let fixture = Self.read([
+            "checks":
+                #"{"http_check":{"init_config":{"a":1},"instances":[{"url":"http://%%host%%/"},{"url":"x"}],"check_tag_cardinality":"low"},"tcp_check":{"instances":[{"port":1}],"ignore_autodiscovery_tags":true}}"#
+        ])
+        #expect(fixture.keys == ["kube_service://shop/web#http_check#0", "kube_service://shop/web#tcp_check#0"])
+        let http = fixture.configs[0]
+        #expect(
+            texts(http.instances) == [#"{\#(Self.tags),"url":"http://10.96.0.20/"}"#, #"{\#(Self.tags),"url":"x"}"#])
+        #expect(http.initConfig == .object(["a": .number("1")]))
+        #expect(http.provider == "kubernetes-services")
+        #expect(http.serviceID == "kube_service://shop/web")
+        #expect(http.source == "kube_services:kube_service://shop/web")
+        #expect(http.clusterCheck)
+        #expect(http.checkTagCardinality == "low")
+        let tcp = fixture.configs[1]
+        #expect(texts(tcp.instances) == [#"{"port":1}"#])
+        #expect(tcp.initConfig == .object([:]))
+        #expect(tcp.ignoreAutodiscoveryTags)
+        #expect(fixture.problems.isEmpty)
+    }
+
+    @Test func aNameOverridesTheKeyAndIndicesCountPerName() {
+        let fixture = Self.read([
+            "checks":
+                #"{"b":{"name":"a","instances":[{"n":2}]},"a":{"instances":[{"n":1}]},"c":{"name":"","instances":[{"n":3}]}}"#
+        ])
+        #expect(fixture.keys == ["a#0", "a#1", "c#0"].map { "kube_service://shop/web#\($0)" })
+        #expect(fixture.configs.map { $0.instances[0]["n"] } == [.number("1"), .number("2"), .number("3")])
+    }
+
+    @Test func versionOneGivesOneConfigPerInstance() {
+        let fixture = Self.read([
+            "check_names": #"["http_check","tcp_check"]"#, "init_configs": #"[{"a":1},[{}]]"#,
+            "instances": #"[[{"n":1},{"n":2}],{"n":3}]"#, "ignore_autodiscovery_tags": "true",
+            "check_tag_cardinality": "high",
+        ])
+        #expect(
+            fixture.keys == ["http_check#0", "http_check#1", "tcp_check#0"].map { "kube_service://shop/web#\($0)" })
+        #expect(fixture.configs.map { texts($0.instances) } == [[#"{"n":1}"#], [#"{"n":2}"#], [#"{"n":3}"#]])
+        #expect(fixture.configs[0].initConfig == .object(["a": .number("1")]))
+        #expect(fixture.configs.allSatisfy { $0.checkTagCardinality == "high" })
+        #expect(fixture.problems.isEmpty)
+    }
+
+    @Test func versionOneIsIgnoredBesideVersionTwo() {
+        let fixture = Self.read([
+            "checks": #"{"a":{"instances":[{}]}}"#, "check_names": "broken", "instances": "broken",
+        ])
+        #expect(fixture.keys == ["kube_service://shop/web#a#0"])
+        #expect(fixture.problems.isEmpty)
+    }
+
+    @Test func logsAreOneConfigMoreNamedAsTheFirst() {
+        let fixture = Self.read([
+            "check_names": #"["a"]"#, "init_configs": "[{}]", "instances": "[{}]", "logs": #"[{"service":"s"}]"#,
+        ])
+        #expect(fixture.keys == ["kube_service://shop/web#a#0", "kube_service://shop/web#a#1"])
+        #expect(fixture.configs[1].instances.isEmpty)
+        #expect(fixture.configs[1].logs == .array([.object(["service": .string("s")])]))
+    }
+
+    static let bad: [(name: String, annotations: [String: String], problem: String)] = [
+        (
+            "not JSON", ["checks": "{"],
+            "could not extract checks config: cannot parse check configuration: line 1, column 2: ends where a key in double quotes is expected"
+        ),
+        (
+            "a list", ["checks": "[]"],
+            "could not extract checks config: cannot parse check configuration: checks is an array, not an object"
+        ),
+        (
+            "a check that is no object", ["checks": #"{"a":[]}"#],
+            "could not extract checks config: a: an array, not an object"
+        ),
+        (
+            "an instance that is no object", ["checks": #"{"a":{"instances":[{},1]}}"#],
+            "could not extract checks config: a: instances[1] is a number, not an object"
+        ),
+        (
+            "instances that are no list", ["checks": #"{"a":{"instances":{}}}"#],
+            "could not extract checks config: a: instances is an object, not a list"
+        ),
+        (
+            "no instances", ["checks": #"{"a":{"init_config":{}}}"#],
+            "could not extract checks config: a has no instances and no logs"
+        ),
+        (
+            "a flag that is a string", ["checks": #"{"a":{"instances":[{}],"ignore_autodiscovery_tags":"true"}}"#],
+            "could not extract checks config: a: ignore_autodiscovery_tags is a string, not a boolean"
+        ),
+        (
+            "a wrong cardinality", ["checks": #"{"a":{"instances":[{}],"check_tag_cardinality":"all"}}"#],
+            "could not extract checks config: a: check_tag_cardinality is 'all', not low, orchestrator or high"
+        ),
+        (
+            "a duplicate key", ["checks": #"{"a":{"instances":[{}]},"a":{}}"#],
+            "could not extract checks config: cannot parse check configuration: line 1, column 25: duplicate key \"a\""
+        ),
+        (
+            "names that are no JSON", ["check_names": "a"],
+            "could not extract checks config: in check_names: line 1, column 1: 'a' where a value is expected"
+        ),
+        ("empty names", ["check_names": ""], "could not extract checks config: in check_names: check_names is empty"),
+        (
+            "a name that is no string", ["check_names": "[1]"],
+            "could not extract checks config: in check_names: [0] is not the name of a check"
+        ),
+        (
+            "no init_configs", ["check_names": #"["a"]"#, "instances": "[{}]"],
+            "could not extract checks config: missing init_configs key"
+        ),
+        (
+            "no instances key", ["check_names": #"["a"]"#, "init_configs": "[{}]"],
+            "could not extract checks config: missing instances key"
+        ),
+        ("no names", ["instances": "[{}]"], "could not extract checks config: missing check_names key"),
+        (
+            "an instance of another type", ["check_names": #"["a"]"#, "init_configs": "[{}]", "instances": "[1]"],
+            "could not extract checks config: in instances: found non JSON object type, value is: '1'"
+        ),
+        (
+            "empty instances", ["check_names": #"["a"]"#, "init_configs": "[{}]", "instances": ""],
+            "could not extract checks config: in instances: value is empty"
+        ),
+        (
+            "lists of different lengths",
+            ["check_names": #"["a","b"]"#, "init_configs": "[{}]", "instances": "[{},{}]"],
+            "could not extract checks config: template entries don't all have the same length: 2 check_names, 1 init_configs, 2 instances"
+        ),
+        (
+            "two init_configs for one check",
+            ["check_names": #"["a"]"#, "init_configs": "[[{},{}]]", "instances": "[{}]"],
+            "could not extract checks config: in init_configs: [0] is not exactly one object"
+        ),
+        (
+            "a flag that is none",
+            [
+                "check_names": #"["a"]"#, "init_configs": "[{}]", "instances": "[{}]",
+                "ignore_autodiscovery_tags": "yes",
+            ], "could not extract checks config: in ignore_autodiscovery_tags: 'yes' is not true or false"
+        ),
+        (
+            "logs that are no list", ["logs": "{}"],
+            "could not extract logs config: invalid format, expected an array, got: '{}'"
+        ),
+    ]
+
+    @Test(arguments: bad)
+    func aBadAnnotationGivesNoConfigAndOneReason(_ row: (name: String, annotations: [String: String], problem: String))
+    {
+        let fixture = Self.read(row.annotations)
+        #expect(fixture.configs.isEmpty, "\(row.name)")
+        #expect(fixture.problems == ["kube_service://shop/web: \(row.problem)"], "\(row.name)")
+        #expect(fixture.recorder.lines == ["error config problem object=kube_service://shop/web reason=\(row.problem)"])
+    }
+
+    static let odd: [(name: String, annotations: [String: String], problem: String)] = [
+        ("an unknown annotation", ["check": "{}"], "unknown annotation ad.datadoghq.com/service.check"),
+        ("an unknown key", ["checks": #"{"a":{"instances":[{}],"instance":1}}"#], "checks: a: unknown key instance"),
+        (
+            "tags that are no list", ["checks": #"{"a":{"instances":[{"tags":"x"}]}}"#],
+            "a: tags of instance 0 is a string, not a list; it is replaced"
+        ),
+    ]
+
+    @Test(arguments: odd)
+    func anOddAnnotationIsWarnedOf(_ row: (name: String, annotations: [String: String], problem: String)) {
+        let fixture = Self.read(row.annotations)
+        #expect(fixture.configs.count == (row.annotations["checks"] == nil ? 0 : 1))
+        #expect(fixture.autoConf.problems.map(\.severity) == [.warning])
+        #expect(fixture.problems == ["kube_service://shop/web: \(row.problem)"])
+    }
+
+    @Test func oneConfigThatCannotBeResolvedLeavesTheOthersAndTheirKeys() {
+        let fixture = Self.read([
+            "check_names": #"["a","a","a"]"#, "init_configs": "[{},{},{}]",
+            "instances": #"[{"n":1},{"n":"%%port_none%%"},{"n":3}]"#,
+        ])
+        #expect(fixture.keys == ["kube_service://shop/web#a#0", "kube_service://shop/web#a#2"])
+        #expect(
+            fixture.problems
+                == [
+                    "kube_service://shop/web: a[1] is not scheduled: %%port_none%%: the Service's ports are http, metrics"
+                ])
+    }
+
+    @Test func standardLabelsBecomeTagsAndTagsAreSortedAndUnique() {
+        let fixture = Fixture(AutoConfOptions(watchesServices: true))
+        let labels = ["tags.datadoghq.com/env": "prod", "tags.datadoghq.com/version": "1.2", "app": "web"]
+        fixture.autoConf.feed(
+            .applied(
+                service(["checks": #"{"a":{"instances":[{"tags":["zone:a","env:prod",7]}]}}"#], labels: labels)))
+        #expect(
+            texts(fixture.configs[0].instances)
+                == [#"{"tags":["7","env:prod","kube_namespace:shop","kube_service:web","version:1.2","zone:a"]}"#])
+    }
+}

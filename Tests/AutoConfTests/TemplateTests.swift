@@ -1,0 +1,164 @@
+import AutoConf
+import CheckModel
+import Kubernetes
+import Testing
+
+/// Templates as Services' annotations hold them, through the whole of AutoConf.
+@Suite struct TemplateTests {
+    struct Row: Sendable, CustomTestStringConvertible {
+        let name: String
+        let template: String
+        /// The value as JSON, or nil with the error's text.
+        let value: String?
+        let error: String
+        let clusterIP: String
+
+        init(_ name: String, _ template: String, _ value: String, ip: String = "10.96.0.20") {
+            (self.name, self.template, self.value, self.error, clusterIP) = (name, template, value, "", ip)
+        }
+
+        init(_ name: String, _ template: String, error: String, ip: String = "10.96.0.20") {
+            (self.name, self.template, value, self.error, clusterIP) = (name, template, nil, error, ip)
+        }
+
+        var testDescription: String { name }
+    }
+
+    static let environment = [
+        "NAME": "value", "NUMBER": "42", "NEGATIVE": "-7", "ZEROS": "007", "HEX": "0x10", "FLAG": "true", "T": "t",
+        "BIG": "9223372036854775808", "EMPTY": "", "A_B": "under", "DD_CLUSTER_AGENT_AUTH_TOKEN": "secret",
+        "DD_ENV": "prod",
+        "PERCENT": "%%host%%",
+    ]
+
+    static let rows = [
+        Row("a host", "%%host%%", #""10.96.0.20""#),
+        Row("the host of a network, of which there is only one", "%%host_anything%%", #""10.96.0.20""#),
+        Row("a host in text", "http://%%host%%/", #""http://10.96.0.20/""#),
+        Row("the last port is the highest, a number when it is all", "%%port%%", "9102"),
+        Row("a port in text", "p%%port%%", #""p9102""#),
+        Row("port 0 is the lowest", "%%port_0%%", "80"),
+        Row("port 1", "%%port_1%%", "9102"),
+        Row("a port by name", "%%port_http%%", "80"),
+        Row("several variables", "http://%%host%%:%%port_http%%/%%env_NAME%%", #""http://10.96.0.20:80/value""#),
+        Row("neighbours", "%%port_0%%%%port_1%%", #""809102""#),
+        Row("an environment variable", "%%env_NAME%%", #""value""#),
+        Row("an environment variable with an underscore", "%%env_A_B%%", #""under""#),
+        Row("a number", "%%env_NUMBER%%", "42"),
+        Row("a negative number", "%%env_NEGATIVE%%", "-7"),
+        Row("a number in text stays text", "x%%env_NUMBER%%", #""x42""#),
+        Row("leading zeros stay text", "%%env_ZEROS%%", #""007""#),
+        Row("a hexadecimal number stays text", "%%env_HEX%%", #""0x10""#),
+        Row("a number of more than 64 bits stays text", "%%env_BIG%%", #""9223372036854775808""#),
+        Row("a boolean", "%%env_FLAG%%", "true"),
+        Row("one letter stays text", "%%env_T%%", #""t""#),
+        Row("an empty value", "a%%env_EMPTY%%b", #""ab""#),
+        Row("a value is not resolved again", "%%env_PERCENT%%", #""%%host%%""#),
+        Row("of the agent's own variables those that are no secret", "%%env_DD_ENV%%", #""prod""#),
+
+        Row("no variable", "plain", #""plain""#),
+        Row("an empty text", "", #""""#),
+        Row("a percent sign", "100%", #""100%""#),
+        Row("two percent signs", "100%%", #""100%%""#),
+        Row("two pairs with nothing between", "%%%%", #""%%%%""#),
+        Row("two pairs with nothing between, then a host", "%%%%host%%", #""%%10.96.0.20""#),
+        Row("a line break between", "%%a\nb%%", #""%%a\nb%%""#),
+        Row("non-ASCII around", "é%%host%%日", #""é10.96.0.20日""#),
+
+        Row("IPv6 alone", "%%host%%", #""fd00::1""#, ip: "fd00::1"),
+        Row("IPv6 in a URL", "http://%%host%%/a:b", #""http://[fd00::1]/a:b""#, ip: "fd00::1"),
+        Row("IPv6 in a URL with a port", "https://%%host%%:%%port_0%%", #""https://[fd00::1]:80""#, ip: "fd00::1"),
+        Row("IPv6 after user information", "redis://u:p@%%host%%", #""redis://u:p@[fd00::1]""#, ip: "fd00::1"),
+        Row("IPv6 with a port and no scheme", "%%host%%:%%port_0%%", #""[fd00::1]:80""#, ip: "fd00::1"),
+        Row("IPv6 in brackets already", "http://[%%host%%]:80", #""http://[fd00::1]:80""#, ip: "fd00::1"),
+        Row("IPv6 in a path", "http://x/%%host%%", #""http://x/fd00::1""#, ip: "fd00::1"),
+        Row("IPv6 in a query", "http://x?h=%%host%%", #""http://x?h=fd00::1""#, ip: "fd00::1"),
+        Row("IPv6 in text", "host %%host%% is up", #""host fd00::1 is up""#, ip: "fd00::1"),
+        Row("IPv6 in a list of URLs", "http://a/,http://%%host%%/", #""http://a/,http://[fd00::1]/""#, ip: "fd00::1"),
+        Row("IPv4 gets no brackets", "http://%%host%%:80", #""http://10.96.0.20:80""#),
+
+        Row(
+            "a headless Service", "%%host%%", error: "%%host%%: the Service is headless, it has no cluster IP",
+            ip: "None"),
+        Row("a Service without address", "%%host%%", error: "%%host%%: the Service has no cluster IP", ip: ""),
+        Row("a headless Service's port", "%%port_0%%", "80", ip: "None"),
+        Row("a port beyond the last", "%%port_2%%", error: "%%port_2%%: the Service has 2 ports, counted from 0"),
+        Row("a negative port", "%%port_-1%%", error: "%%port_-1%%: the Service has 2 ports, counted from 0"),
+        Row("an unknown port", "%%port_web%%", error: "%%port_web%%: the Service's ports are http, metrics"),
+        Row("an unknown variable", "a %%what%% b", error: "%%what%%: unknown variable"),
+        Row("an unknown variable with a parameter", "%%what_x%%", error: "%%what_x%%: unknown variable"),
+        Row("a name with a trailing underscore", "%%port_%%", error: "%%port_%%: unknown variable"),
+        Row("pid", "%%pid%%", error: "%%pid%%: not supported for Services"),
+        Row("hostname", "%%hostname%%", error: "%%hostname%%: not supported for Services"),
+        Row("kube", "%%kube_namespace%%", error: "%%kube_namespace%%: not supported for Services"),
+        Row("extra", "%%extra_x%%", error: "%%extra_x%%: not supported for Services"),
+        Row(
+            "a missing variable", "%%env_NONE%%",
+            error: "%%env_NONE%%: environment variable NONE is not set in the cluster-agent"),
+        Row("no variable's name", "%%env%%", error: "%%env%%: the name of the environment variable is missing"),
+        Row(
+            "the agent's own secret", "%%env_DD_CLUSTER_AGENT_AUTH_TOKEN%%",
+            error:
+                "%%env_DD_CLUSTER_AGENT_AUTH_TOKEN%%: environment variable DD_CLUSTER_AGENT_AUTH_TOKEN is not allowed (ad_allowed_env_vars)"
+        ),
+    ]
+
+    @Test(arguments: rows)
+    func aTemplateIsResolved(_ row: Row) throws {
+        let fixture = Fixture(AutoConfOptions(watchesServices: true), environment: Self.environment)
+        let checks = JSON.object(["a": .object(["instances": .array([.object(["x": .string(row.template)])])])])
+        let text = String(decoding: checks.encoded(), as: UTF8.self)
+        fixture.autoConf.feed(.applied(service(["checks": text], clusterIP: row.clusterIP)))
+        if let value = row.value {
+            let resolved = try #require(fixture.configs.first?.instances.first?["x"])
+            #expect(texts([resolved]) == [value])
+            #expect(fixture.problems.isEmpty)
+        } else {
+            #expect(fixture.configs.isEmpty)
+            #expect(fixture.problems == ["kube_service://shop/web: a[0] is not scheduled: \(row.error)"])
+        }
+    }
+
+    @Test func aServiceWithoutPortsHasNone() {
+        let fixture = Fixture(AutoConfOptions(watchesServices: true))
+        fixture.autoConf.feed(
+            .applied(service(["checks": #"{"a":{"instances":[{"p":"%%port%%"}]}}"#], ports: [])))
+        #expect(
+            fixture.problems == ["kube_service://shop/web: a[0] is not scheduled: %%port%%: the Service has no ports"])
+    }
+
+    @Test func variablesAreResolvedInValuesAtAnyDepthAndNotInKeys() throws {
+        let fixture = Fixture(AutoConfOptions(watchesServices: true))
+        let checks =
+            #"{"a":{"init_config":{"i":"%%host%%"},"instances":[{"%%host%%":[{"deep":["%%port%%",1.50,null]}]}],"logs":[{"l":"%%port_0%%"}]}}"#
+        fixture.autoConf.feed(.applied(service(["checks": checks, "ignore_autodiscovery_tags": "true"])))
+        let config = try #require(fixture.configs.first)
+        #expect(config.initConfig == .object(["i": .string("10.96.0.20")]))
+        #expect(config.logs == .array([.object(["l": .integer(80)])]))
+        #expect(
+            texts(config.instances)
+                == [#"{"%%host%%":[{"deep":[9102,1.50,null]}],"tags":["kube_namespace:shop","kube_service:web"]}"#])
+    }
+
+    static let access: [(options: AutoConfOptions, variable: String, isResolved: Bool)] = [
+        (AutoConfOptions(), "NAME", true),
+        (AutoConfOptions(refusesEnvironment: true), "NAME", false),
+        (AutoConfOptions(allowedEnvironment: ["name"]), "NAME", true),
+        (AutoConfOptions(allowedEnvironment: ["NAME"]), "NUMBER", false),
+        (AutoConfOptions(allowedEnvironment: ["DD_CLUSTER_AGENT_AUTH_TOKEN"]), "DD_CLUSTER_AGENT_AUTH_TOKEN", true),
+        (AutoConfOptions(allowedEnvironment: ["NAME"], refusesEnvironment: true), "NAME", false),
+    ]
+
+    @Test(arguments: access)
+    func theOptionsDecideWhatTheEnvironmentGives(
+        _ row: (options: AutoConfOptions, variable: String, isResolved: Bool)
+    ) {
+        var options = row.options
+        options.watchesServices = true
+        let fixture = Fixture(options, environment: Self.environment)
+        fixture.autoConf.feed(
+            .applied(service(["checks": #"{"a":{"instances":[{"x":"%%env_\#(row.variable)%%"}]}}"#])))
+        #expect(fixture.configs.count == (row.isResolved ? 1 : 0))
+        #expect(fixture.problems.count == (row.isResolved ? 0 : 1))
+    }
+}
