@@ -21,8 +21,8 @@ func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], excluding: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: excluding, swiftSettings: settings)
 }
 
 let package = Package(
@@ -82,10 +82,11 @@ let package = Package(
             ]),
         tests(
             "AcceptanceTests",
-            ["cluster-agent", "node-agent", "TestSupport", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
+            ["cluster-agent", "node-agent", "TestSupport", "HTTPClient", "CheckModel", "Platform"],
+            excluding: ["clients"]),
         tests(
             "IntegrationTests",
             ["cluster-agent", "node-agent", "TestSupport", "Kubernetes", "HTTPClient", "CheckModel", "Platform"]),
-        tests("RepositoryTests", ["ClusterAgent", "NodeAgent"]),
+        tests("RepositoryTests", ["ClusterAgent", "NodeAgent", "Platform"]),
     ]
 )

@@ -70,7 +70,7 @@ import Testing
             nodes.map(\.instances.count).reduce(0, +) == 4 ? true : nil
         }
         let holder = try #require(nodes.first { $0.instances.contains { $0.contains(#""c0""#) } })
-        let others = nodes.flatMap(\.instances).filter { !$0.contains(#""c0""#) }.sorted()
+        let others = ProtocolAgent.instances(of: nodes).filter { !$0.contains(#""c0""#) }.sorted()
 
         try directory.write(
             "conf.d/http_check.d/0.json",
@@ -81,7 +81,7 @@ import Testing
         _ = try await eventually(within: .seconds(30), "the edited config; \(agent.process.output)") {
             holder.instances.contains { $0.contains(#""edited""#) } ? true : nil
         }
-        #expect(nodes.flatMap(\.instances).filter { !$0.contains(#""edited""#) }.sorted() == others)
+        #expect(ProtocolAgent.instances(of: nodes).filter { !$0.contains(#""edited""#) }.sorted() == others)
         _ = try await eventually(within: .seconds(10), "both problems in the log; \(agent.process.output)") {
             let output = agent.process.output
             return output.contains("1.yaml") && output.contains("broken.json") ? true : nil

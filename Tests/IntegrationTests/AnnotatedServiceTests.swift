@@ -1,5 +1,6 @@
 import CheckModel
 import Glibc
+import HTTPClient
 import Platform
 import TestSupport
 import Testing
@@ -36,7 +37,7 @@ import Testing
         }
         let holder = try #require(nodes.first { $0.instances.contains { $0.contains(#""first""#) } })
         #expect(holder.instances[0].contains("http://\(address):800/"), "\(holder.instances)")
-        let other = nodes.flatMap(\.instances).filter { $0.contains(#""other""#) }
+        let other = ProtocolAgent.instances(of: nodes).filter { $0.contains(#""other""#) }
         #expect(other.count == 1)
         try await eventually(within: .seconds(20), "the bad annotation in the log") {
             agent.process.output.contains("default/bad") ? true : nil
@@ -46,11 +47,11 @@ import Testing
         try await eventually(within: .seconds(60), "the edited config on the same node; \(agent.process.output)") {
             holder.instances.count == 1 && holder.instances[0].contains(#""second""#) ? true : nil
         }
-        #expect(nodes.flatMap(\.instances).count == 2)
+        #expect(ProtocolAgent.instances(of: nodes).count == 2)
 
         try await plane.kubectl("delete", "service", "one")
         try await eventually(within: .seconds(60), "the config to go; \(agent.process.output)") {
-            nodes.flatMap(\.instances) == other ? true : nil
+            ProtocolAgent.instances(of: nodes) == other ? true : nil
         }
         for node in nodes { #expect(node.lines.allSatisfy { $0["error"] == nil }, "\(node.process.output)") }
         agent.process.signal(SIGTERM)

@@ -38,7 +38,7 @@ import Testing
 
         func assertAllHeld() async throws {
             try await eventually(within: .seconds(60), "every config on one of two agents") {
-                let held = nodes.flatMap(\.instances)
+                let held = ProtocolAgent.instances(of: nodes)
                 return held.count == FailoverTests.configs && Set(held).count == FailoverTests.configs ? true : nil
             }
         }

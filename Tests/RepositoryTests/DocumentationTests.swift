@@ -1,5 +1,6 @@
 import ClusterAgent
 import NodeAgent
+import Platform
 import Testing
 
 @Suite struct DocumentationTests {

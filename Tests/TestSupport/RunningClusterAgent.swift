@@ -117,4 +117,9 @@ package final class ProtocolAgent: Sendable {
     package var instances: [String] {
         (sets.last ?? []).flatMap { $0.count > 2 ? $0[2].arrayValue ?? [] : [] }.compactMap(\.stringValue).sorted()
     }
+
+    /// The instances that all of `agents` would run now.
+    package static func instances(of agents: [ProtocolAgent]) -> [String] {
+        agents.flatMap { $0.instances }
+    }
 }
