@@ -1,37 +1,131 @@
+import Glibc
 package import Platform
 import Synchronization
 
 /// An HTTP/1.1 server: event-loop threads that parse, hand to the handler, and write its answers.
 ///
 /// A request that is answered at once is read, handled and written on one thread. Bad requests are answered by the server itself
-/// and never reach the handler.
+/// and never reach the handler. The first loop accepts, and gives each connection to the loop that has the fewest.
 package final class HTTPServer: Sendable {
+    private struct State {
+        var threads: [NamedThread] = []
+        var running = 0
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
     /// The port that it listens on.
     package let port: UInt16
-    private let listener: Mutex<Listener?>
+    private let core: ServerCore
+    private let state = Mutex(State())
 
     /// Binds and listens; nothing is accepted before `start`.
     ///
+    /// - Parameters:
+    ///   - handler: is called on the loops' threads and must not block.
+    ///   - clock: for timeouts and the `Date` field.
     /// - Throws: `HTTPServerError` if an option is out of range, the address cannot be listened on, or TLS cannot be set up.
     package init(
         options: HTTPServerOptions, handler: any HTTPHandler, clock: any Clock, log: Log
     ) throws(HTTPServerError) {
         try options.validate()
+        var tls: TLSContext?
+        if let options = options.tls { tls = try TLSContext(options) }
+        var inboxes: [LoopInbox] = []
+        do {
+            for _ in 0..<options.loops { inboxes.append(try LoopInbox()) }
+        } catch {
+            throw .resources(reason: error.description)
+        }
         let listener = try Listener(host: options.host, port: options.port)
         port = listener.port
-        self.listener = Mutex(listener)
+        core = ServerCore(
+            options: options, handler: handler, clock: clock, log: log, inboxes: inboxes, tls: tls, listener: listener)
     }
 
-    /// Starts the event loops' threads. Call once.
-    package func start() {}
+    deinit {
+        for inbox in core.inboxes { inbox.postStop(by: .distantPast) }
+    }
 
-    /// Stops: accepts nothing more, closes idle connections, finishes answers under way, ends the threads.
-    ///
-    /// - Parameter limit: connections that are not finished by then are cut.
-    package func stop(within limit: Duration) async {
-        listener.withLock { $0 = nil }
+    /// What it has counted.
+    package var counters: HTTPServerCounters {
+        core.counters
     }
 
     /// How many connections are open now.
-    package var openConnections: Int { 0 }
+    package var openConnections: Int {
+        core.openConnections
+    }
+
+    /// Starts the event loops' threads. Call once.
+    package func start() {
+        for index in core.inboxes.indices {
+            let core = core
+            state.withLock { $0.running += 1 }
+            let thread = NamedThread("\(core.options.name)-\(index)") { [weak self] in
+                Self.runLoop(core, index)
+                self?.loopEnded()
+            }
+            guard let thread else {
+                core.log.error("cannot start an event loop's thread", ["loop": index])
+                loopEnded()
+                continue
+            }
+            state.withLock { $0.threads.append(thread) }
+        }
+    }
+
+    /// Stops: accepts nothing more, closes idle connections, finishes requests that have begun, ends the threads.
+    ///
+    /// The last answer on each connection says `Connection: close`. Call once.
+    ///
+    /// - Parameter limit: connections that are not finished by then are cut.
+    package func stop(within limit: Duration) async {
+        _ = core.takeListener()
+        let deadline = core.clock.now() + limit
+        for inbox in core.inboxes { inbox.postStop(by: deadline) }
+        await withCheckedContinuation { continuation in
+            let isStopped = state.withLock { state in
+                if state.running > 0 { state.waiters.append(continuation) }
+                return state.running == 0
+            }
+            if isStopped { continuation.resume() }
+        }
+        // All have left their loops, so that this does not block.
+        for thread in state.withLock({ $0.threads }) { thread.join() }
+        state.withLock { $0.threads = [] }
+    }
+
+    /// New connections use another certificate and key from now on, as after a renewal; open ones keep theirs.
+    ///
+    /// - Throws: `HTTPServerError` if it cannot be used, or the server does not speak TLS; the old one then stays.
+    package func replaceIdentity(_ identity: TLSIdentity) throws(HTTPServerError) {
+        guard var options = core.options.tls else {
+            throw .invalidOption(name: "identity", reason: "the server does not speak TLS")
+        }
+        options.identity = identity
+        core.replace(try TLSContext(options))
+    }
+
+    private func loopEnded() {
+        let waiters = state.withLock { state in
+            state.running -= 1
+            guard state.running == 0 else { return [] as [CheckedContinuation<Void, Never>] }
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private static func runLoop(_ core: ServerCore, _ index: Int) {
+        // OpenSSL writes with write(2): a client that is gone must be an error of that call, not the end of the process.
+        var blocked = sigset_t()
+        unsafe sigemptyset(&blocked)
+        unsafe sigaddset(&blocked, SIGPIPE)
+        unsafe pthread_sigmask(SIG_BLOCK, &blocked, nil)
+        do {
+            try EventLoop(core, inbox: core.inboxes[index], accepts: index == 0).run()
+        } catch {
+            core.log.error("an event loop cannot start", ["loop": index, "error": error])
+        }
+    }
 }

@@ -1,0 +1,91 @@
+import CLinux
+import Glibc
+import Platform
+
+/// A listener and the pause that it makes when the process has no descriptors left.
+struct Acceptor: ~Copyable {
+    /// Else the loop would spin: the connection that cannot be accepted stays readable on the listener.
+    static let pause = Duration.milliseconds(100)
+
+    let listener: Listener
+    /// Until when nothing is accepted.
+    var pausedUntil: Instant?
+    /// When the last pause was logged.
+    var loggedAt: Instant?
+
+    init(_ listener: consuming Listener) {
+        self.listener = listener
+    }
+
+    /// Whether a pause is over.
+    func mayResume(at now: Instant) -> Bool {
+        pausedUntil.map { $0 <= now } ?? false
+    }
+
+    /// Takes one waiting connection.
+    ///
+    /// - Returns: nil if none waits.
+    /// - Throws: `SystemCallError` if the system cannot give one now.
+    func accept() throws(SystemCallError) -> ClientSocket? {
+        while true {
+            var number: Int32 = -1
+            let address = unsafe SocketAddress.filled {
+                unsafe number = clinux_accept(listener.descriptor.number, $0, $1)
+            }
+            if number >= 0 { return ClientSocket(FileDescriptor(owning: number), peer: address.peer) }
+            switch errno {
+            case EAGAIN: return nil
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM: throw SystemCallError("accept4")
+            default: continue  // The connection died before it was accepted; the next may be well (accept(2), "Error handling").
+            }
+        }
+    }
+}
+
+extension EventLoop {
+    private static let acceptsInARow = 64
+    private static let logInterval = Duration.seconds(10)
+
+    /// Accepts what waits, and gives each connection to the loop that has the fewest.
+    func accept() {
+        for _ in 0..<Self.acceptsInARow {
+            do {
+                guard let socket = try acceptor?.accept() else { return }
+                place(socket)
+            } catch {
+                return pauseAccepting(error)
+            }
+        }
+    }
+
+    /// Watches the listener again after a pause.
+    func resumeAccepting() {
+        guard let number = acceptor?.listener.descriptor.number else { return }
+        acceptor?.pausedUntil = nil
+        do {
+            try epoll.add(number, .readable, token: Self.listenerToken)
+        } catch {
+            acceptor?.pausedUntil = now + Acceptor.pause
+        }
+    }
+
+    private func place(_ socket: ClientSocket) {
+        guard server.openConnections < server.options.limits.connections else {
+            server.counters.turnedAway.add()
+            return
+        }
+        server.counters.accepted.add()
+        let fewest = server.inboxes.min { $0.connectionCount < $1.connectionCount }
+        (fewest ?? inbox).connectionBegan()
+        if let fewest, fewest !== inbox { fewest.post(socket) } else { adopt(socket) }
+    }
+
+    private func pauseAccepting(_ error: SystemCallError) {
+        guard let number = acceptor?.listener.descriptor.number else { return }
+        epoll.remove(number)
+        acceptor?.pausedUntil = now + Acceptor.pause
+        if let loggedAt = acceptor?.loggedAt, now - loggedAt < Self.logInterval { return }
+        acceptor?.loggedAt = now
+        server.log.warning("cannot accept connections, trying again", ["error": error])
+    }
+}

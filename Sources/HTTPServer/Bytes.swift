@@ -1,0 +1,115 @@
+import Glibc
+
+/// The bytes that HTTP's grammar names.
+enum Byte {
+    static let tab = UInt8(ascii: "\t")
+    static let lineFeed = UInt8(ascii: "\n")
+    static let carriageReturn = UInt8(ascii: "\r")
+    static let space = UInt8(ascii: " ")
+    static let delete: UInt8 = 0x7F
+
+    /// A set of ASCII characters as 128 bits: tested without a table in memory.
+    struct Set: Sendable {
+        private let low: UInt64
+        private let high: UInt64
+
+        init(_ characters: String) {
+            var bits: (low: UInt64, high: UInt64) = (0, 0)
+            for byte in characters.utf8 where byte < 64 { bits.low |= 1 << UInt64(byte) }
+            for byte in characters.utf8 where byte >= 64 && byte < 128 { bits.high |= 1 << UInt64(byte - 64) }
+            (low, high) = bits
+        }
+
+        @inline(__always)
+        func contains(_ byte: UInt8) -> Bool {
+            let bits = byte < 64 ? low : high
+            return byte < 128 && bits >> UInt64(byte & 63) & 1 == 1
+        }
+    }
+
+    private static let alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+    /// `tchar` (RFC 9110 §5.6.2).
+    static let token = Set(alphanumeric + "!#$%&'*+-.^_`|~")
+    /// What a request target is made of: RFC 3986's unreserved and reserved characters and `%`, without the fragment's `#`.
+    static let target = Set(alphanumeric + "-._~:/?@!$&'()*+,;=%[]")
+    /// What an authority without user information is made of; no comma, which would look like two hosts.
+    static let host = Set(alphanumeric + "-._~!$&'()*+;=:%[]")
+
+    /// The value of a hexadecimal digit.
+    static func hexadecimalDigit(_ byte: UInt8) -> Int? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): Int(byte - UInt8(ascii: "a")) + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): Int(byte - UInt8(ascii: "A")) + 10
+        default: nil
+        }
+    }
+
+    /// Whether a field's value may hold it: visible characters, space, tab and, as RFC 9110 §5.5 bids, bytes above ASCII.
+    @inline(__always)
+    static func isFieldValue(_ byte: UInt8) -> Bool {
+        byte >= space && byte != delete || byte == tab
+    }
+
+    /// ASCII's lower case.
+    @inline(__always)
+    static func lowered(_ byte: UInt8) -> UInt8 {
+        byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// Whether the bytes in `range` are `text`, which is in lower case, in any case.
+    func matches(_ range: Range<Int>, _ text: StaticString) -> Bool {
+        guard range.count == text.utf8CodeUnitCount else { return false }
+        return text.withUTF8Buffer { text in
+            for index in 0..<range.count {
+                guard unsafe Byte.lowered(self[range.lowerBound + index]) == text[index] else { return false }
+            }
+            return true
+        }
+    }
+
+    /// Where the first line feed at or after `start` is.
+    func lineFeed(from start: Int) -> Int? {
+        unsafe withUnsafeBufferPointer { bytes in
+            guard start < bytes.count, let base = bytes.baseAddress,
+                let found = unsafe memchr(base + start, Int32(Byte.lineFeed), bytes.count - start)
+            else { return nil }
+            return unsafe UnsafeRawPointer(found) - UnsafeRawPointer(base)
+        }
+    }
+
+    /// The bytes in `range` as text.
+    func text(_ range: Range<Int>) -> String {
+        unsafe extracting(range).withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// `range` without spaces and tabs at its ends.
+    func trimmed(_ range: Range<Int>) -> Range<Int> {
+        var (start, end) = (range.lowerBound, range.upperBound)
+        while start < end, self[start] == Byte.space || self[start] == Byte.tab { start += 1 }
+        while end > start, self[end - 1] == Byte.space || self[end - 1] == Byte.tab { end -= 1 }
+        return start..<end
+    }
+
+    /// The elements of a comma-separated list in `range`, trimmed; empty ones too.
+    func forEachElement<Failure: Error>(
+        of range: Range<Int>, _ body: (Range<Int>) throws(Failure) -> Void
+    ) throws(Failure) {
+        var start = range.lowerBound
+        for index in range where self[index] == UInt8(ascii: ",") {
+            try body(trimmed(start..<index))
+            start = index + 1
+        }
+        try body(trimmed(start..<range.upperBound))
+    }
+}
+
+extension [UInt8] {
+    /// Appends the bytes in `range` of `bytes`.
+    mutating func append(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+        unsafe bytes.extracting(range).withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+    }
+}

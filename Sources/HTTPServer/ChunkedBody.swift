@@ -1,0 +1,120 @@
+/// The decoder of a chunked body (RFC 9112 §7.1). Extensions and trailers are checked, counted and dropped.
+struct ChunkedBody {
+    private enum Stage {
+        /// In the size: its value and digits so far.
+        case size(Int, digits: Int)
+        /// Behind the size, up to the line's end.
+        case extensions(size: Int)
+        case sizeLineFeed(size: Int)
+        case data(remaining: Int)
+        case dataCarriageReturn
+        case dataLineFeed
+        case trailer
+    }
+
+    private static let extensionLimit = 1_024
+    /// 16 digits hold any 64-bit size; more could only be zeros in front.
+    private static let digitLimit = 16
+
+    private let limits: HTTPLimits
+    private var stage = Stage.size(0, digits: 0)
+    private var extensionBytes = 0
+    private var trailerLine: [UInt8] = []
+    private var trailerBytes = 0
+    private var trailerFields = 0
+    /// Whether the last chunk and the trailer have been read.
+    private(set) var isComplete = false
+
+    init(limits: HTTPLimits) {
+        self.limits = limits
+    }
+
+    /// Decodes `input` from `start` on and appends the data to `body`.
+    ///
+    /// - Returns: where it stopped: at the end of the input or of the body.
+    mutating func decode(
+        _ input: Span<UInt8>, from start: Int, into body: inout [UInt8]
+    ) throws(RequestError) -> Int {
+        var index = start
+        while index < input.count, !isComplete {
+            if case .data(let remaining) = stage {
+                let count = min(remaining, input.count - index)
+                body.append(input, index..<index + count)
+                index += count
+                stage = count == remaining ? .dataCarriageReturn : .data(remaining: remaining - count)
+            } else {
+                try take(input[index], bodyBytes: body.count)
+                index += 1
+            }
+        }
+        return index
+    }
+
+    private mutating func take(_ byte: UInt8, bodyBytes: Int) throws(RequestError) {
+        switch stage {
+        case .size(let size, let digits):
+            try takeSize(byte, size, digits, bodyBytes: bodyBytes)
+        case .extensions(let size):
+            try takeExtension(byte, size)
+        case .sizeLineFeed(let size):
+            guard byte == Byte.lineFeed else { throw .bareCarriageReturn }
+            stage = size == 0 ? .trailer : .data(remaining: size)
+        case .dataCarriageReturn:
+            guard byte == Byte.carriageReturn else { throw .malformedChunk }
+            stage = .dataLineFeed
+        case .dataLineFeed:
+            guard byte == Byte.lineFeed else { throw .bareCarriageReturn }
+            stage = .size(0, digits: 0)
+        case .trailer:
+            try takeTrailer(byte)
+        case .data:
+            break  // `decode` takes data in one piece.
+        }
+    }
+
+    private mutating func takeSize(
+        _ byte: UInt8, _ size: Int, _ digits: Int, bodyBytes: Int
+    ) throws(RequestError) {
+        if let digit = Byte.hexadecimalDigit(byte) {
+            guard digits < Self.digitLimit else { throw .malformedChunk }
+            let larger = size << 4 | digit
+            // Checked at each digit, so that it cannot overflow.
+            guard larger <= limits.bodyBytes - bodyBytes else { throw .bodyTooLarge }
+            stage = .size(larger, digits: digits + 1)
+            return
+        }
+        guard digits > 0 else { throw .malformedChunk }
+        switch byte {
+        case Byte.carriageReturn: stage = .sizeLineFeed(size: size)
+        case UInt8(ascii: ";"): stage = .extensions(size: size)
+        case Byte.lineFeed: throw .bareLineFeed
+        default: throw .malformedChunk
+        }
+    }
+
+    private mutating func takeExtension(_ byte: UInt8, _ size: Int) throws(RequestError) {
+        extensionBytes += 1
+        guard extensionBytes <= Self.extensionLimit else { throw .chunkExtensionsTooLarge }
+        if byte == Byte.carriageReturn {
+            stage = .sizeLineFeed(size: size)
+        } else if !Byte.isFieldValue(byte) {
+            throw byte == Byte.lineFeed ? .bareLineFeed : .malformedChunk
+        }
+    }
+
+    private mutating func takeTrailer(_ byte: UInt8) throws(RequestError) {
+        trailerBytes += 1
+        guard trailerBytes <= limits.headerBytes else { throw .trailerTooLarge }
+        trailerLine.append(byte)
+        guard byte == Byte.lineFeed else { return }
+        if trailerLine == [Byte.carriageReturn, Byte.lineFeed] {
+            isComplete = true
+            return
+        }
+        var position = 0
+        _ = try FieldLine(trailerLine.span, at: &position)
+        trailerFields += 1
+        guard trailerFields <= limits.headerFields else { throw .tooManyFields }
+        trailerLine.removeAll(keepingCapacity: true)
+    }
+}

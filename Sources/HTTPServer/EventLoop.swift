@@ -1,0 +1,291 @@
+import Glibc
+import Platform
+
+/// One thread's share of a server: its epoll and its connections. Made and used on that thread only.
+final class EventLoop {
+    static let inboxToken = UInt64.max
+    static let listenerToken = UInt64.max - 1
+    /// How many times a connection is read before others get their turn.
+    private static let readsInARow = 4
+    /// What clients get to end their half once only lingering connections keep a loop from stopping.
+    private static let lingerWhenStopping = Duration.milliseconds(500)
+
+    let server: ServerCore
+    let inbox: LoopInbox
+    var epoll: Epoll
+    var acceptor: Acceptor?
+    var now: Instant
+    private var connections = ConnectionTable()
+    private var timeouts = TimeoutLists()
+    private var input = [UInt8](repeating: 0, count: 32_768)
+    private var output: [UInt8] = []
+    private var date = DateLine()
+    /// Connections that have more to read than they were given time for.
+    private var unread: [UInt64] = []
+    private var stopDeadline: Instant?
+
+    /// - Parameter accepts: whether this loop accepts for all.
+    /// - Throws: `SystemCallError`.
+    init(_ server: ServerCore, inbox: LoopInbox, accepts: Bool) throws(SystemCallError) {
+        self.server = server
+        self.inbox = inbox
+        now = server.clock.now()
+        epoll = try Epoll(capacity: 256)
+        output.reserveCapacity(20_000)
+        try epoll.add(inbox.descriptor, .readable, token: Self.inboxToken)
+        if accepts, let listener = server.takeListener() {
+            try epoll.add(listener.descriptor.number, .readable, token: Self.listenerToken)
+            acceptor = Acceptor(listener)
+        }
+    }
+
+    /// Works until it is stopped.
+    func run() {
+        while true {
+            let count = epoll.wait(milliseconds: waitingTime())
+            now = server.clock.now()
+            date.update(server.clock.wallTime())
+            for index in 0..<count {
+                let (token, readiness) = epoll.event(at: index)
+                switch token {
+                case Self.inboxToken: emptyInbox()
+                case Self.listenerToken: accept()
+                default: handle(token, readiness)
+                }
+            }
+            readOn()
+            expire()
+            if acceptor?.mayResume(at: now) == true { resumeAccepting() }
+            if isStopped() { break }
+        }
+        for token in connections.tokens { drop(token) }
+        inbox.close()
+    }
+
+    private func waitingTime() -> Int32 {
+        guard unread.isEmpty else { return 0 }
+        var next = timeouts.nextDeadline ?? .distantFuture
+        if let pausedUntil = acceptor?.pausedUntil { next = min(next, pausedUntil) }
+        if let stopDeadline { next = min(next, stopDeadline) }
+        guard next != .distantFuture else { return -1 }
+        // Rounded up, so that it is past when we wake.
+        let milliseconds = ((next - server.clock.now()).nanoseconds + 999_999) / 1_000_000
+        return Int32(clamping: max(0, min(milliseconds, 60_000)))
+    }
+
+    private func emptyInbox() {
+        let contents = inbox.take()
+        for socket in contents.accepted { adopt(socket) }
+        for answer in contents.answers {
+            guard let connection = connections[answer.connection] else { continue }
+            let wasFull = !connection.state.wantsInput
+            connection.state.respond(answer.sequence, answer.response)
+            advance(connection, answer.connection)
+            settle(connection, answer.connection)
+            // TLS may have taken bytes from the socket that were not asked for while there was no room.
+            if wasFull, connection.state.wantsInput { unread.append(answer.connection) }
+        }
+        if let deadline = contents.stopDeadline { stop(by: deadline) }
+    }
+
+    /// Takes over an accepted connection, which was counted when it was accepted.
+    func adopt(_ socket: ClientSocket) {
+        let limits = server.options.limits
+        guard stopDeadline == nil, let connection = ServerConnection(socket, tls: server.tlsContext, limits: limits)
+        else { return inbox.connectionEnded() }
+        let token = connections.add(connection)
+        do {
+            try epoll.add(socket.descriptor.number, connection.interest, token: token)
+        } catch {
+            server.log.warning("cannot watch a connection", ["error": error])
+            connections.remove(token)
+            return inbox.connectionEnded()
+        }
+        settle(connection, token)
+    }
+
+    private func handle(_ token: UInt64, _ readiness: Readiness) {
+        guard let connection = connections[token] else { return }
+        if connection.phase == .lingering {
+            if connection.discardInput(&input) { drop(token) }
+            return
+        }
+        let isBroken = !readiness.isDisjoint(with: .broken)
+        if isBroken, !connection.interest.contains(.readable) { return drop(token) }
+        if readiness.contains(.writable) {
+            connection.readNeedsRoom = false
+            advance(connection, token)
+        }
+        read(connection, token)
+        settle(connection, token)
+    }
+
+    private func read(_ connection: ServerConnection, _ token: UInt64) {
+        for _ in 0..<Self.readsInARow {
+            guard connection.phase == .handshaking || connection.state.wantsInput, connections[token] != nil else {
+                return
+            }
+            let outcome = unsafe input.withUnsafeMutableBytes { unsafe connection.transport.read(into: $0) }
+            if connection.phase == .handshaking, connection.transport.isEstablished { connection.phase = .open }
+            switch outcome {
+            case .bytes(let count):
+                let error = connection.state.receive(input.span.extracting(0..<count)) { sequence, request in
+                    server.ask(request, Responder(inbox, connection: token, sequence: sequence))
+                }
+                note(error, connection)
+                advance(connection, token)
+                guard count == input.count || connection.transport.hasBufferedInput else { return }
+            case .needsInput:
+                return
+            case .needsRoom:
+                connection.readNeedsRoom = true
+                return
+            case .ended:
+                return connection.state.endInput()
+            case .failedAsPlainHTTP:
+                return connection.answerPlainHTTP()
+            case .failed:
+                if connection.phase == .handshaking { server.counters.failedHandshakes.add() }
+                return drop(token)
+            }
+        }
+        unread.append(token)
+    }
+
+    /// Reads on where there was more than one turn's worth.
+    private func readOn() {
+        guard !unread.isEmpty else { return }
+        let tokens = unread
+        unread = []
+        for token in tokens { handle(token, .readable) }
+    }
+
+    /// Writes what can be written, and reads held requests as room for them comes.
+    private func advance(_ connection: ServerConnection, _ token: UInt64) {
+        while flush(connection, token), connection.state.canResume {
+            let error = connection.state.resume { sequence, request in
+                server.ask(request, Responder(inbox, connection: token, sequence: sequence))
+            }
+            note(error, connection)
+        }
+    }
+
+    /// - Returns: whether everything there was is written.
+    private func flush(_ connection: ServerConnection, _ token: UInt64) -> Bool {
+        while true {
+            output.removeAll(keepingCapacity: true)
+            switch connection.state.nextWrite(into: &output, date: date.bytes) {
+            case .nothing:
+                return true
+            case .refused:
+                drop(token)
+                return false
+            case .bytes:
+                guard write(connection, token) else { return false }
+            }
+        }
+    }
+
+    private func write(_ connection: ServerConnection, _ token: UInt64) -> Bool {
+        var sent = 0
+        while sent < output.count {
+            let outcome = unsafe output.withUnsafeBytes { bytes in
+                unsafe connection.transport.write(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+            }
+            switch outcome {
+            case .bytes(let count):
+                sent += count
+            case .needsInput, .needsRoom:
+                connection.state.keepUnsent(output[sent...], hasProgressed: sent > 0)
+                return false
+            case .ended, .failed, .failedAsPlainHTTP:
+                drop(token)
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Brings what the loop knows of a connection in line with its state.
+    private func settle(_ connection: ServerConnection, _ token: UInt64) {
+        guard connections[token] != nil else { return }
+        if connection.phase != .lingering, connection.state.isFinished {
+            guard connection.state.needsLingering else {
+                connection.transport.sayGoodbye()
+                return drop(token)
+            }
+            connection.beginLingering()
+        }
+        let interest = connection.wantedInterest
+        if interest != connection.interest {
+            connection.interest = interest
+            do {
+                try epoll.change(connection.socket.descriptor.number, interest, token: token)
+            } catch {
+                return drop(token)
+            }
+        }
+        let timeout = connection.wantedTimeout
+        guard timeout != connection.timeout else { return }
+        connection.timeout = timeout
+        let index = ConnectionTable.index(of: token)
+        if let timeout {
+            let deadline = now + server.options.limits.duration(timeout.kind)
+            timeouts.set(index, timeout.kind, deadline: deadline)
+        } else {
+            timeouts.clear(index)
+        }
+    }
+
+    private func drop(_ token: UInt64) {
+        guard connections[token] != nil else { return }
+        timeouts.clear(ConnectionTable.index(of: token))
+        connections.remove(token)
+        inbox.connectionEnded()
+    }
+
+    private func expire() {
+        while let (index, kind) = timeouts.takeExpired(at: now) {
+            let token = connections.token(at: index)
+            guard let connection = connections[token] else { continue }
+            connection.timeout = nil
+            guard connection.phase == .open, let error = connection.state.timeOut(kind) else {
+                drop(token)
+                continue
+            }
+            note(error, connection)
+            advance(connection, token)
+            settle(connection, token)
+        }
+    }
+
+    private func note(_ error: RequestError?, _ connection: ServerConnection) {
+        guard let error else { return }
+        server.counters.refusedRequests.add()
+        server.log.debug(
+            "refused a request",
+            ["peer": connection.socket.peer.host, "status": error.status, "reason": error.reason])
+    }
+
+    private func stop(by deadline: Instant) {
+        stopDeadline = min(deadline, stopDeadline ?? .distantFuture)
+        acceptor = nil
+        for token in connections.tokens {
+            guard let connection = connections[token] else { continue }
+            if connection.phase == .handshaking {
+                drop(token)
+            } else {
+                connection.state.stop()
+                settle(connection, token)
+            }
+        }
+    }
+
+    private func isStopped() -> Bool {
+        guard let stopDeadline else { return false }
+        if connections.count == 0 || now >= stopDeadline { return true }
+        let onlyLinger = connections.tokens.allSatisfy { connections[$0]?.phase == .lingering }
+        if onlyLinger { self.stopDeadline = min(stopDeadline, now + Self.lingerWhenStopping) }
+        return false
+    }
+}

@@ -1,0 +1,93 @@
+/// What a request's header fields say about where its body ends and what becomes of the connection (RFC 9112 §6, §9).
+///
+/// Whatever two readers could understand differently is refused: that is how requests are smuggled.
+struct RequestFraming {
+    enum Body: Equatable {
+        case none
+        case length(Int)
+        case chunked
+    }
+
+    private var hosts = 0
+    private var contentLength: Int?
+    private var hasTransferEncoding = false
+    private var isChunked = false
+    private var asksToClose = false
+    private var asksToKeep = false
+    private var expectsContinue = false
+
+    /// Notes a field.
+    mutating func take(_ bytes: Span<UInt8>, _ line: FieldLine) throws(RequestError) {
+        let name = line.name
+        switch name.count {
+        case 4 where bytes.matches(name, "host"):
+            hosts += 1
+            guard hosts == 1 else { throw .repeatedHost }
+            for index in line.value where !Byte.host.contains(bytes[index]) { throw .malformedHost }
+        case 6 where bytes.matches(name, "expect"):
+            guard bytes.matches(line.value, "100-continue") else { throw .unknownExpectation }
+            expectsContinue = true
+        case 10 where bytes.matches(name, "connection"):
+            takeConnection(bytes, line.value)
+        case 14 where bytes.matches(name, "content-length"):
+            try takeContentLength(bytes, line.value)
+        case 17 where bytes.matches(name, "transfer-encoding"):
+            try takeTransferEncoding(bytes, line.value)
+        default: break
+        }
+    }
+
+    /// How the body is delimited, once all fields are noted.
+    func body(minorVersion: Int, limit: Int) throws(RequestError) -> Body {
+        guard hosts == 1 || minorVersion == 0 else { throw .missingHost }
+        if hasTransferEncoding {
+            guard minorVersion > 0 else { throw .transferEncodingBeforeHTTP11 }
+            guard contentLength == nil else { throw .contentLengthAndTransferEncoding }
+            return .chunked
+        }
+        guard let contentLength, contentLength > 0 else { return .none }
+        guard contentLength <= limit else { throw .bodyTooLarge }
+        return .length(contentLength)
+    }
+
+    /// Whether the connection may serve another request after this one.
+    func keepsAlive(minorVersion: Int) -> Bool {
+        !asksToClose && (minorVersion > 0 || asksToKeep)
+    }
+
+    /// Whether the client waits for a 100 before it sends the body; HTTP/1.0 knows no such thing (RFC 9110 §10.1.1).
+    func awaitsContinue(minorVersion: Int) -> Bool {
+        expectsContinue && minorVersion > 0
+    }
+
+    private mutating func takeConnection(_ bytes: Span<UInt8>, _ value: Range<Int>) {
+        bytes.forEachElement(of: value) { element in
+            if bytes.matches(element, "close") { asksToClose = true }
+            if bytes.matches(element, "keep-alive") { asksToKeep = true }
+        }
+    }
+
+    private mutating func takeContentLength(_ bytes: Span<UInt8>, _ value: Range<Int>) throws(RequestError) {
+        guard !value.isEmpty else { throw .malformedContentLength }
+        var length = 0
+        for index in value {
+            let digit = bytes[index] &- UInt8(ascii: "0")
+            guard digit < 10 else { throw .malformedContentLength }
+            let (product, overflow) = length.multipliedReportingOverflow(by: 10)
+            // What no memory could hold is too large by any limit; how large does not matter.
+            length = overflow || product > Int.max - 9 ? Int.max / 10 * 10 : product + Int(digit)
+        }
+        guard contentLength == nil || contentLength == length else { throw .differingContentLengths }
+        contentLength = length
+    }
+
+    private mutating func takeTransferEncoding(_ bytes: Span<UInt8>, _ value: Range<Int>) throws(RequestError) {
+        hasTransferEncoding = true
+        try bytes.forEachElement(of: value) { element throws(RequestError) in
+            guard !element.isEmpty else { throw .malformedTransferEncoding }
+            guard bytes.matches(element, "chunked") else { throw .unknownTransferCoding }
+            guard !isChunked else { throw .malformedTransferEncoding }
+            isChunked = true
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import Glibc
+import Platform
+
+/// One connection on its loop's thread: its socket, its transport and its state.
+final class ServerConnection {
+    enum Phase {
+        case handshaking
+        case open
+        /// All is said; what the client still sends is read and dropped until it ends its half, so that it gets our last answer.
+        case lingering
+    }
+
+    let socket: ClientSocket
+    let transport: Transport
+    var state: ConnectionState
+    var phase: Phase
+    /// What the loop watches the socket for.
+    var interest: Readiness = .readable
+    /// Whether TLS has to write before it can read on.
+    var readNeedsRoom = false
+    /// The period whose timeout is set.
+    var timeout: ConnectionState.TimeoutPeriod?
+
+    /// - Returns: nil if there is no memory for TLS.
+    init?(_ socket: ClientSocket, tls: TLSContext?, limits: HTTPLimits) {
+        self.socket = socket
+        state = ConnectionState(limits: limits, peer: socket.peer)
+        guard let tls else {
+            transport = .plain(socket.descriptor.number)
+            phase = .open
+            return
+        }
+        guard let session = TLSSession(tls, socket: socket.descriptor.number) else { return nil }
+        transport = .tls(session)
+        phase = .handshaking
+    }
+
+    /// What the socket should be watched for.
+    var wantedInterest: Readiness {
+        guard phase != .lingering else { return .readable }
+        var interest: Readiness = []
+        if phase == .handshaking || state.wantsInput { interest.insert(.readable) }
+        if state.isBlocked || readNeedsRoom { interest.insert(.writable) }
+        return interest
+    }
+
+    /// What runs now against the clock.
+    var wantedTimeout: ConnectionState.TimeoutPeriod? {
+        switch phase {
+        case .handshaking: ConnectionState.TimeoutPeriod(kind: .handshake, number: 0)
+        case .open: state.timeout
+        case .lingering: ConnectionState.TimeoutPeriod(kind: .linger, number: 0)
+        }
+    }
+
+    /// Ends our half.
+    func beginLingering() {
+        transport.sayGoodbye()
+        shutdown(socket.descriptor.number, Int32(SHUT_WR))
+        phase = .lingering
+        readNeedsRoom = false
+    }
+
+    /// Reads and drops what there is.
+    ///
+    /// - Returns: whether the client has ended its half, or the connection broke.
+    func discardInput(_ scratch: inout [UInt8]) -> Bool {
+        for _ in 0..<8 {
+            let count = unsafe recv(socket.descriptor.number, &scratch, scratch.count, 0)
+            if count == 0 { return true }
+            if count < 0 { return errno != EAGAIN && errno != EINTR }
+        }
+        return false
+    }
+
+    /// Answers a client that spoke plain HTTP to a TLS port, in the clear, as far as the socket takes it.
+    func answerPlainHTTP() {
+        let text = "this port speaks HTTPS\n"
+        let answer =
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: \(text.utf8.count)\r\n"
+            + "Connection: close\r\n\r\n\(text)"
+        _ = unsafe send(socket.descriptor.number, answer, answer.utf8.count, Int32(MSG_NOSIGNAL))
+        shutdown(socket.descriptor.number, Int32(SHUT_WR))
+        phase = .lingering
+    }
+}
+
+/// The connections of a loop, by tokens that are never used twice.
+struct ConnectionTable {
+    private var connections: [ServerConnection?] = []
+    private var generations: [UInt32] = []
+    private var free: [Int] = []
+
+    /// How many there are.
+    var count: Int {
+        connections.count - free.count
+    }
+
+    /// The tokens of all of them.
+    var tokens: [UInt64] {
+        connections.indices.filter { connections[$0] != nil }.map(token)
+    }
+
+    /// The connection with a token; nil once it has been removed.
+    subscript(token: UInt64) -> ServerConnection? {
+        let index = Self.index(of: token)
+        guard index < connections.count, generations[index] == UInt32(token >> 32) else { return nil }
+        return connections[index]
+    }
+
+    /// Where a token's connection lies, counted from 0; used again for another once it is removed.
+    static func index(of token: UInt64) -> Int {
+        Int(token & 0xFFFF_FFFF)
+    }
+
+    /// The token of the connection at an index.
+    func token(at index: Int) -> UInt64 {
+        UInt64(generations[index]) << 32 | UInt64(index)
+    }
+
+    /// Adds a connection; returns its token.
+    mutating func add(_ connection: ServerConnection) -> UInt64 {
+        if let index = free.popLast() {
+            connections[index] = connection
+            return token(at: index)
+        }
+        connections.append(connection)
+        generations.append(0)
+        return token(at: connections.count - 1)
+    }
+
+    /// Forgets a connection.
+    mutating func remove(_ token: UInt64) {
+        let index = Self.index(of: token)
+        connections[index] = nil
+        generations[index] &+= 1
+        free.append(index)
+    }
+}

@@ -1,0 +1,85 @@
+import Platform
+
+/// Why a connection may be ended by time.
+enum TimeoutKind: Int, CaseIterable, Sendable {
+    case handshake
+    case header
+    case body
+    case idle
+    case write
+    case linger
+}
+
+extension HTTPLimits {
+    /// How long a period of `kind` lasts.
+    func duration(_ kind: TimeoutKind) -> Duration {
+        switch kind {
+        case .handshake: handshakeTimeout
+        case .header: headerTimeout
+        case .body: bodyTimeout
+        case .idle: idleTimeout
+        case .write: writeTimeout
+        case .linger: lingerTimeout
+        }
+    }
+}
+
+/// The timeouts of many connections, one each, set and cleared in constant time.
+///
+/// All timeouts of a kind last equally long, so a list for each kind, to whose end new ones are added, is in the order of time.
+struct TimeoutLists {
+    private static let none = -1
+
+    private struct Node {
+        var kind: TimeoutKind?
+        var deadline = Instant.distantFuture
+        var previous = TimeoutLists.none
+        var next = TimeoutLists.none
+    }
+
+    private var nodes: [Node] = []
+    private var first = [Int](repeating: none, count: TimeoutKind.allCases.count)
+    private var last = [Int](repeating: none, count: TimeoutKind.allCases.count)
+
+    /// The earliest deadline.
+    var nextDeadline: Instant? {
+        var earliest: Instant?
+        for index in first where index != Self.none {
+            earliest = min(earliest ?? .distantFuture, nodes[index].deadline)
+        }
+        return earliest
+    }
+
+    /// Sets the timeout of the connection with the table index `index`, in place of the one that it had.
+    ///
+    /// - Parameter deadline: not before any that was set for the same kind.
+    mutating func set(_ index: Int, _ kind: TimeoutKind, deadline: Instant) {
+        while nodes.count <= index { nodes.append(Node()) }
+        clear(index)
+        let end = last[kind.rawValue]
+        nodes[index] = Node(kind: kind, deadline: deadline, previous: end, next: Self.none)
+        if end == Self.none { first[kind.rawValue] = index } else { nodes[end].next = index }
+        last[kind.rawValue] = index
+    }
+
+    /// The connection has no timeout any more.
+    mutating func clear(_ index: Int) {
+        guard index < nodes.count, let kind = nodes[index].kind else { return }
+        let (previous, next) = (nodes[index].previous, nodes[index].next)
+        if previous == Self.none { first[kind.rawValue] = next } else { nodes[previous].next = next }
+        if next == Self.none { last[kind.rawValue] = previous } else { nodes[next].previous = previous }
+        nodes[index] = Node()
+    }
+
+    /// Takes one timeout whose deadline has come.
+    mutating func takeExpired(at now: Instant) -> (index: Int, kind: TimeoutKind)? {
+        for kind in TimeoutKind.allCases {
+            let index = first[kind.rawValue]
+            if index != Self.none, nodes[index].deadline <= now {
+                clear(index)
+                return (index, kind)
+            }
+        }
+        return nil
+    }
+}

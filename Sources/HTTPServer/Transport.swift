@@ -1,0 +1,137 @@
+import COpenSSL
+import Glibc
+
+/// Bytes in and out of a connection's socket, in the clear or through TLS. Never blocks.
+enum Transport: ~Copyable {
+    /// What became of a read or a write.
+    enum Outcome {
+        case bytes(Int)
+        /// Try again once the socket is readable.
+        case needsInput
+        /// Try again once the socket is writable.
+        case needsRoom
+        /// The client has ended its half.
+        case ended
+        /// The connection is broken.
+        case failed
+        /// The client spoke plain HTTP to a TLS port.
+        case failedAsPlainHTTP
+    }
+
+    case plain(Int32)
+    case tls(TLSSession)
+
+    /// Whether requests can be read: always in the clear, after the handshake with TLS.
+    var isEstablished: Bool {
+        switch self {
+        case .plain: true
+        case .tls(let session): session.isEstablished
+        }
+    }
+
+    /// Whether bytes wait that the socket does not report any more.
+    var hasBufferedInput: Bool {
+        switch self {
+        case .plain: false
+        case .tls(let session): session.hasBufferedInput
+        }
+    }
+
+    /// Reads into `buffer`.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+        switch self {
+        case .plain(let number):
+            return Self.outcome(unsafe recv(number, buffer.baseAddress, buffer.count, 0), isRead: true)
+        case .tls(let session):
+            return unsafe session.read(into: buffer)
+        }
+    }
+
+    /// Writes from `buffer`. After `needsRoom` or `needsInput` the same bytes must be given again, from any address.
+    func write(_ buffer: UnsafeRawBufferPointer) -> Outcome {
+        switch self {
+        case .plain(let number):
+            return Self.outcome(
+                unsafe send(number, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL)), isRead: false)
+        case .tls(let session):
+            return unsafe session.write(buffer)
+        }
+    }
+
+    /// Says that nothing more will be written, as far as the protocol has words for it.
+    func sayGoodbye() {
+        switch self {
+        case .plain: break
+        case .tls(let session): session.sayGoodbye()
+        }
+    }
+
+    private static func outcome(_ count: Int, isRead: Bool) -> Outcome {
+        if count > 0 { return .bytes(count) }
+        if count == 0 { return isRead ? .ended : .needsRoom }
+        guard errno == EAGAIN || errno == EINTR else { return .failed }
+        return isRead ? .needsInput : .needsRoom
+    }
+}
+
+/// The server's side of one TLS connection.
+@safe struct TLSSession: ~Copyable {
+    private let pointer: OpaquePointer
+
+    /// A session that will speak through the socket `number`, which it does not own. Nil if OpenSSL has no memory.
+    init?(_ context: TLSContext, socket number: Int32) {
+        guard let session = unsafe SSL_new(context.pointer) else { return nil }
+        guard unsafe SSL_set_fd(session, number) == 1 else {
+            unsafe SSL_free(session)
+            return nil
+        }
+        unsafe SSL_set_accept_state(session)
+        unsafe pointer = session
+    }
+
+    deinit {
+        unsafe SSL_free(pointer)
+    }
+
+    var isEstablished: Bool {
+        unsafe SSL_is_init_finished(pointer) == 1
+    }
+
+    var hasBufferedInput: Bool {
+        unsafe SSL_has_pending(pointer) == 1
+    }
+
+    /// Reads; does the handshake first.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Transport.Outcome {
+        ERR_clear_error()
+        let count = unsafe SSL_read(pointer, buffer.baseAddress, Int32(clamping: buffer.count))
+        return count > 0 ? .bytes(Int(count)) : outcome(count)
+    }
+
+    /// Writes.
+    func write(_ buffer: UnsafeRawBufferPointer) -> Transport.Outcome {
+        ERR_clear_error()
+        let count = unsafe SSL_write(pointer, buffer.baseAddress, Int32(clamping: buffer.count))
+        return count > 0 ? .bytes(Int(count)) : outcome(count)
+    }
+
+    /// Sends `close_notify`, if the handshake was finished and nothing has failed.
+    func sayGoodbye() {
+        guard isEstablished else { return }
+        ERR_clear_error()
+        unsafe SSL_shutdown(pointer)
+        ERR_clear_error()
+    }
+
+    private func outcome(_ result: Int32) -> Transport.Outcome {
+        switch unsafe SSL_get_error(pointer, result) {
+        case SSL_ERROR_WANT_READ: return .needsInput
+        case SSL_ERROR_WANT_WRITE: return .needsRoom
+        case SSL_ERROR_ZERO_RETURN: return .ended
+        default:
+            let isPlainHTTP = copenssl_is_plain_http(ERR_peek_error()) == 1
+            ERR_clear_error()
+            return isPlainHTTP ? .failedAsPlainHTTP : .failed
+        }
+    }
+}
