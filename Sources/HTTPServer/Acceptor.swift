@@ -36,7 +36,8 @@ struct Acceptor: ~Copyable {
             switch errno {
             case EAGAIN: return nil
             case EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM: throw SystemCallError("accept4")
-            default: continue  // The connection died before it was accepted; the next may be well (accept(2), "Error handling").
+            // The connection died before it was accepted; the next may be well (accept(2), "Error handling").
+            default: continue
             }
         }
     }
