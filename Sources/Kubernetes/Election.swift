@@ -91,6 +91,8 @@ package struct Election: Sendable {
     private var observedTime = Instant.distantPast
     private var observedAnnotations: [String: String] = [:]
     private var isKnown = false
+    /// When the Lease, known before, was found missing.
+    private var missingSince: Instant?
 
     /// The term, while it is valid.
     package private(set) var term: Term?
@@ -249,9 +251,20 @@ extension Election {
     private mutating func missing(_ moment: Moment) -> Request? {
         isKnown = true
         lease = nil
-        if term != nil { lose(.deleted) }
-        let isHeld = foreignExpiry.map { moment.now < $0 } ?? false
-        guard !isHeld, !isRetired else { return finishWaiting(moment) }
+        // Who deleted it did not ask the holder, whom we may never have seen: it has to find out first, or to run out of time.
+        // A process that never saw the Lease does not wait, for it cannot tell a deletion from a new installation.
+        let mayBeHeld: Bool
+        if term != nil {
+            mayBeHeld = false
+            lose(.deleted)
+        } else if observed != nil {
+            let since = missingSince ?? moment.now
+            missingSince = since
+            mayBeHeld = moment.now < max(since + options.leaseDuration, foreignExpiry ?? .distantPast)
+        } else {
+            mayBeHeld = false
+        }
+        guard !mayBeHeld, !isRetired else { return finishWaiting(moment) }
         let isOurs = observed?.holder == options.identity
         let new = Lease(namespace: namespace, name: name, labels: options.labels)
         return write(
@@ -326,6 +339,7 @@ extension Election {
 
     private mutating func observe(_ lease: Lease, _ now: Instant) {
         isKnown = true
+        missingSince = nil
         observedAnnotations = lease.annotations.filter { $0.key.hasPrefix(LeaderElectionOptions.annotationPrefix) }
         guard lease.spec != observed else { return }
         observed = lease.spec
