@@ -67,7 +67,7 @@ let package = Package(
             swiftSettings: settings),
         tests("PlatformTests", ["Platform"]),
         tests("HTTPServerTests", ["HTTPServer", "Platform"]),
-        tests("HTTPClientTests", ["HTTPClient", "HTTPServer", "Platform"]),
+        tests("HTTPClientTests", ["TestSupport", "HTTPClient", "HTTPServer", "Platform"]),
         tests("KubernetesTests", ["Kubernetes", "HTTPClient", "HTTPServer", "Platform"]),
         tests("CheckModelTests", ["CheckModel", "Platform"]),
         tests("AutoConfTests", ["AutoConf", "Kubernetes", "CheckModel", "Platform"]),

@@ -6,24 +6,33 @@ final class ActiveTransfer {
     let requested: RequestedTransfer
     let easy: EasyHandle
     private let url: RequestURL
+    private let clock: any Clock
     private var collector: ResponseCollector
     private var body: [UInt8] = []
+    /// When the server was last heard of.
+    private var lastProgress: Instant
+    /// Whether it waits for the reader of its stream.
+    private var isPaused = false
     /// Why one of the callbacks stopped the transfer.
     private var refusal: HTTPClientError?
 
     /// Prepares a transfer; nothing is sent before its handle is given to the multi handle.
     ///
-    /// - Throws: `invalidRequest` or `invalidURL`.
-    init(_ requested: RequestedTransfer, options: HTTPClientOptions, remaining: Duration) throws(HTTPClientError) {
+    /// - Throws: `invalidRequest`, `invalidURL`, or `timedOut` if the deadline is past.
+    init(_ requested: RequestedTransfer, options: HTTPClientOptions, clock: any Clock) throws(HTTPClientError) {
+        let now = clock.now()
+        guard requested.deadline > now else { throw .timedOut(.waiting) }
         let request = requested.request
         let url = try RequestURL(request.url, allowsPlainHTTP: options.allowsPlainHTTP)
         var easy = try EasyHandle()
         try easy.setUpConnection(options)
         try easy.setUpTrust(options.trust)
         try easy.setUpRequest(request, url: url, options: options)
-        try easy.setUpTimeouts(request, remaining: remaining, connectTimeout: options.connectTimeout)
+        try easy.setUpTimeouts(total: requested.deadline - now, connect: options.connectTimeout)
         self.requested = requested
         self.url = url
+        self.clock = clock
+        lastProgress = now
         self.easy = easy
         collector = ResponseCollector(followsRedirects: request.followsRedirects)
         try setUpCallbacks()
@@ -61,6 +70,7 @@ final class ActiveTransfer {
     }
 
     private func receiveHeader(_ line: UnsafeBufferPointer<UInt8>) -> Int {
+        lastProgress = clock.now()
         switch unsafe collector.line(line) {
         case .partial: break
         case .complete: requested.buffer?.receive(collector.head)
@@ -72,8 +82,10 @@ final class ActiveTransfer {
     }
 
     private func receiveBody(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        lastProgress = clock.now()
         if let buffer = requested.buffer {
-            return unsafe buffer.receive(bytes) ? bytes.count : Int(CURL_WRITEFUNC_PAUSE)
+            isPaused = unsafe !buffer.receive(bytes)
+            return isPaused ? Int(CURL_WRITEFUNC_PAUSE) : bytes.count
         }
         let limit = requested.request.maximumResponseBytes
         guard body.count + bytes.count <= limit else {
@@ -86,6 +98,8 @@ final class ActiveTransfer {
 
     /// Goes on after a pause. Not to be called when the transfer is not in the multi handle.
     func resume() {
+        isPaused = false
+        lastProgress = clock.now()
         unsafe _ = curl_easy_pause(easy.raw, CURLPAUSE_CONT)
     }
 
@@ -99,16 +113,23 @@ final class ActiveTransfer {
                 maximumRedirects: requested.request.maximumRedirects)
             return .failure(failure.error)
         }
-        guard collector.isComplete else { return .failure(.malformedResponse("it has no header")) }
+        guard collector.isComplete else { return .failure(.malformedResponse("its header has no end")) }
         let redirects = easy.long(CURLINFO_REDIRECT_COUNT)
         return .success(ClientResponse(head: collector.head, body: body, redirects: redirects))
+    }
+
+    /// When it is late if the server is not heard of before; only `resume` makes this earlier.
+    var due: Instant {
+        guard !isPaused, let idleTimeout = requested.request.idleTimeout else { return requested.deadline }
+        return min(requested.deadline, lastProgress + idleTimeout)
     }
 
     /// How far it has come.
     var phase: TransferPhase {
         if collector.isComplete { return .receivingBody }
         if easy.time(CURLINFO_PRETRANSFER_TIME_T) > 0 { return .awaitingHeaders }
-        if easy.time(CURLINFO_CONNECT_TIME_T) > 0 { return .handshaking }
+        // The time of the connect is noted only after the handshake; our end of the connection is known before.
+        if easy.long(CURLINFO_LOCAL_PORT) > 0 { return .handshaking }
         return easy.time(CURLINFO_NAMELOOKUP_TIME_T) > 0 ? .connecting : .waiting
     }
 }

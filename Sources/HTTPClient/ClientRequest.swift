@@ -30,8 +30,8 @@ package struct ClientRequest: Sendable {
     package var maximumRedirects: Int
     /// Where to connect in place of the URL's host and port; nil to connect there.
     package var connectTo: ConnectTarget?
-    /// Fails the transfer when nothing moves for this long (whole seconds, rounded up); nil to rely on the deadline alone. A
-    /// stream that waits for its reader is not idle.
+    /// Fails the transfer when nothing comes from the server for this long, counted from the start; nil to rely on the deadline
+    /// alone. A stream that waits for its reader is not idle.
     package var idleTimeout: Duration?
     /// Asks for a gzip body, and decodes it; worth it for large lists only.
     package var acceptsCompression: Bool

@@ -33,15 +33,9 @@ extension EasyHandle {
     }
 
     /// Sets the times after which libcurl gives up; the client's loop watches the deadline too, on its own clock.
-    func setUpTimeouts(
-        _ request: ClientRequest, remaining: Duration, connectTimeout: Duration
-    ) throws(HTTPClientError) {
-        try set(CURLOPT_TIMEOUT_MS, roundedUp(remaining, to: 1_000_000))
-        try set(CURLOPT_CONNECTTIMEOUT_MS, roundedUp(connectTimeout, to: 1_000_000))
-        if let idleTimeout = request.idleTimeout {
-            try set(CURLOPT_LOW_SPEED_LIMIT, 1)
-            try set(CURLOPT_LOW_SPEED_TIME, roundedUp(idleTimeout, to: 1_000_000_000))
-        }
+    func setUpTimeouts(total: Duration, connect: Duration) throws(HTTPClientError) {
+        try set(CURLOPT_TIMEOUT_MS, milliseconds(total))
+        try set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(connect))
     }
 
     private func setUpMethod(_ request: ClientRequest) throws(HTTPClientError) {
@@ -49,6 +43,7 @@ extension EasyHandle {
         switch (request.method, request.body) {
         case ("GET", nil): try set(CURLOPT_HTTPGET, true)
         case ("HEAD", nil): try set(CURLOPT_NOBODY, true)
+        case ("HEAD", _): throw .invalidRequest("a HEAD request has no body")
         case ("POST", let body):
             try set(CURLOPT_POST, true)
             try set(body: body ?? [])
@@ -94,11 +89,10 @@ extension EasyHandle {
         host.utf8.contains(UInt8(ascii: ":")) && !host.hasPrefix("[") ? "[\(host)]" : host
     }
 
-    /// Whole units of `nanoseconds` nanoseconds, at least one (0 means "no limit" to libcurl), at most what its 32 bits hold.
-    private func roundedUp(_ duration: Duration, to nanoseconds: Int64) -> Int {
-        let whole = duration.nanoseconds / nanoseconds
-        let units = duration.nanoseconds % nanoseconds > 0 ? whole + 1 : whole
-        return Int(min(max(units, 1), Int64(Int32.max) / 1_000))
+    /// Whole milliseconds, rounded up, at least one (0 means "no limit" to libcurl), at most what its 32 bits hold.
+    private func milliseconds(_ duration: Duration) -> Int {
+        let nanoseconds = min(max(duration.nanoseconds, 1), Int64(Int32.max) * 1_000_000)
+        return Int((nanoseconds + 999_999) / 1_000_000)
     }
 }
 

@@ -38,6 +38,7 @@ extension EasyHandle {
         if !options.reusesConnections {
             try set(CURLOPT_FRESH_CONNECT, true)
             try set(CURLOPT_FORBID_REUSE, true)
+            try set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
         }
         try set(CURLOPT_TCP_KEEPALIVE, true)
         try set(CURLOPT_TCP_KEEPIDLE, Self.keepaliveIdleSeconds)

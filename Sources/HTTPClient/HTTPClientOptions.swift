@@ -23,7 +23,7 @@ package struct HTTPClientOptions: Sendable {
     package var maximumConnectionsPerHost: Int
     /// Whether `http://` is allowed.
     package var allowsPlainHTTP: Bool
-    /// False for a new connection with each request, as a check of availability wants it.
+    /// False for a new look-up of the name and a new connection with each request, as a check of availability wants it.
     package var reusesConnections: Bool
     /// How to reach servers.
     package var proxy: ProxyPolicy

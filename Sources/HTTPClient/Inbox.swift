@@ -22,8 +22,7 @@ enum Command: Sendable {
 ///
 /// `@unchecked Sendable`: `curl_multi_wakeup` is the one function of a multi handle that any thread may call; the pointer is only
 /// used under the inbox's lock, and the thread takes it out under that lock before it frees the handle.
-@safe
-struct Waker: @unchecked Sendable {
+@safe struct Waker: @unchecked Sendable {
     private let multi: UnsafeMutableRawPointer
 
     init(multi: UnsafeMutableRawPointer) {

@@ -26,6 +26,8 @@ struct RequestURL: Equatable {
         guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
             throw invalid("it holds a space or a control character")
         }
+        // libcurl would take the path's first part for the host.
+        guard !text.contains(":///") else { throw invalid("it has no host") }
         guard let parts = URLParts() else { throw invalid("out of memory") }
         if let reason = parts.parse(text) { throw invalid(reason) }
         guard parts.part(CURLUPART_USER) == nil, parts.part(CURLUPART_PASSWORD) == nil else {

@@ -24,9 +24,8 @@ struct TransferFailure {
         case CURLE_TOO_MANY_REDIRECTS: .tooManyRedirects(maximumRedirects)
         case CURLE_URL_MALFORMAT: .invalidURL(detail)
         case CURLE_UNSUPPORTED_PROTOCOL:
-            // Also what libcurl says of an answer without a status line.
-            message.contains("HTTP/0.9")
-                ? .malformedResponse("\(detail), which is no HTTP status line") : .invalidURL(detail)
+            // A redirect to another scheme; else an answer without a status line, or of another version.
+            message.hasPrefix("Protocol ") ? .invalidURL(detail) : .malformedResponse(detail)
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING: .malformedResponse(detail)
         case CURLE_GOT_NOTHING: .connectionFailed("\(authority) closed the connection without an answer")
         case CURLE_PARTIAL_FILE: .connectionFailed("\(authority) closed the connection in the middle of the body")

@@ -15,8 +15,8 @@ final class TransferLoop {
     private let clock: any Clock
     private let inbox: Inbox
     private var active: [UInt64: ActiveTransfer] = [:]
-    /// No transfer's deadline is before it; it may be too early, never too late.
-    private var earliestDeadline = Instant.distantFuture
+    /// No transfer is late before it; it may be too early, never too late.
+    private var earliestDue = Instant.distantFuture
 
     private init(multi: consuming MultiHandle, options: HTTPClientOptions, clock: any Clock, inbox: Inbox) {
         self.multi = multi
@@ -64,21 +64,24 @@ final class TransferLoop {
         switch command {
         case .start(let requested): start(requested)
         case .cancel(let id): if let transfer = active[id] { end(transfer, .failure(.cancelled)) }
-        case .resume(let id): active[id]?.resume()
+        case .resume(let id): if let transfer = active[id] { resume(transfer) }
         }
     }
 
     private func start(_ requested: RequestedTransfer) {
-        let remaining = requested.deadline - clock.now()
-        guard remaining > .zero else { return requested.completion(.failure(.timedOut(.waiting))) }
         do throws(HTTPClientError) {
-            let transfer = try ActiveTransfer(requested, options: options, remaining: remaining)
+            let transfer = try ActiveTransfer(requested, options: options, clock: clock)
             guard multi.add(transfer.easy) else { throw .invalidRequest("libcurl does not take it: memory is short") }
             active[requested.id] = transfer
-            earliestDeadline = min(earliestDeadline, requested.deadline)
+            earliestDue = min(earliestDue, transfer.due)
         } catch {
             requested.completion(.failure(error))
         }
+    }
+
+    private func resume(_ transfer: ActiveTransfer) {
+        transfer.resume()
+        earliestDue = min(earliestDue, transfer.due)
     }
 
     private func end(_ transfer: ActiveTransfer, _ result: Result<ClientResponse, HTTPClientError>) {
@@ -89,11 +92,11 @@ final class TransferLoop {
 
     private func endLate() {
         let now = clock.now()
-        guard now >= earliestDeadline else { return }
-        for transfer in inOrder() where transfer.requested.deadline <= now {
+        guard now >= earliestDue else { return }
+        for transfer in inOrder() where transfer.due <= now {
             end(transfer, .failure(.timedOut(transfer.phase)))
         }
-        earliestDeadline = active.values.map(\.requested.deadline).min() ?? .distantFuture
+        earliestDue = active.values.map(\.due).min() ?? .distantFuture
     }
 
     private func endAll(_ error: HTTPClientError) {
@@ -107,7 +110,7 @@ final class TransferLoop {
 
     private var wait: Int32 {
         guard !active.isEmpty else { return Self.idleWait }
-        let nanoseconds = max(0, (earliestDeadline - clock.now()).nanoseconds)
+        let nanoseconds = max(0, (earliestDue - clock.now()).nanoseconds)
         return Int32(min(nanoseconds / 1_000_000 + 1, Self.longestWait))
     }
 }

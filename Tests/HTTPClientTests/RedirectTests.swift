@@ -1,0 +1,99 @@
+import HTTPClient
+import Platform
+import Testing
+
+@Suite struct RedirectTests {
+    /// A server that redirects `/N` to `/N-1` on itself, and `/0` not at all.
+    private func countdown() throws -> RawServer {
+        try RawServer { connection in
+            while let request = connection.readRequest() {
+                let number = Int(request.split(separator: " ")[1].dropFirst()) ?? 0
+                if number > 0 {
+                    connection.write("HTTP/1.1 302 Found\r\nLocation: /\(number - 1)\r\nContent-Length: 4\r\n\r\naway")
+                } else {
+                    connection.write("HTTP/1.1 200 OK\r\nX-End: 1\r\nContent-Length: 4\r\n\r\nhere")
+                }
+            }
+        }
+    }
+
+    private func redirecting(to location: String) throws -> RawServer {
+        try RawServer(answer: "HTTP/1.1 302 Found\r\nLocation: \(location)\r\nContent-Length: 0\r\n\r\n")
+    }
+
+    @Test func aRedirectIsAResponseUnlessItMayBeFollowed() async throws {
+        let server = try countdown()
+        let response = try await plainClient().send(ClientRequest(url: server.url("/1")), deadline: farDeadline)
+        #expect(response.status == 302)
+        #expect(response["Location"] == "/0")
+        #expect(response.text == "away")
+        #expect(server.seen.requests.count == 1)
+    }
+
+    @Test func redirectsAreFollowedUpToTheLimit() async throws {
+        let server = try countdown()
+        let client = try plainClient()
+        let response = try await client.send(
+            ClientRequest(url: server.url("/3"), maximumRedirects: 3), deadline: farDeadline)
+        #expect(response.status == 200)
+        #expect(response.text == "here")
+        #expect(response.redirects == 3)
+        #expect(response.headers.map(\.name) == ["X-End", "Content-Length"])
+        let error = await failure(client, ClientRequest(url: server.url("/4"), maximumRedirects: 3))
+        #expect(error == .tooManyRedirects(3))
+    }
+
+    @Test func aRedirectWithoutALocationIsTheResponse() async throws {
+        let server = try RawServer(answer: "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n")
+        let request = ClientRequest(url: server.url(), maximumRedirects: 3)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 304)
+    }
+
+    @Test func credentialsStayWithTheirHost() async throws {
+        let other = try RawServer(answer: RequestTests.ok)
+        let server = try redirecting(to: other.url("/there"))
+        let request = ClientRequest(
+            url: server.url(), headers: [("Authorization", "Bearer secret"), ("Cookie", "a=b"), ("X-Kept", "1")],
+            maximumRedirects: 1)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
+        #expect(try #require(server.seen.requests.first).contains("Authorization: Bearer secret\r\n"))
+        let forwarded = try #require(other.seen.requests.first)
+        #expect(forwarded.hasPrefix("GET /there HTTP/1.1\r\n"))
+        #expect(!forwarded.contains("secret"))
+        #expect(!forwarded.contains("a=b"))
+        #expect(forwarded.contains("X-Kept: 1\r\n"))
+    }
+
+    @Test func credentialsGoAlongOnTheSameHost() async throws {
+        let server = try countdown()
+        let request = ClientRequest(
+            url: server.url("/1"), headers: [("Authorization", "Bearer secret")], maximumRedirects: 1)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
+        #expect(server.seen.requests.count == 2)
+        #expect(server.seen.requests.allSatisfy { $0.contains("Authorization: Bearer secret\r\n") })
+    }
+
+    @Test(arguments: ["ftp://127.0.0.1/x", "file:///etc/passwd", "gopher://127.0.0.1/"])
+    func aRedirectToAnotherProtocolIsRefused(location: String) async throws {
+        let server = try redirecting(to: location)
+        let error = await failure(try plainClient(), ClientRequest(url: server.url(), maximumRedirects: 3))
+        #expect(kind(error) == "invalidURL")
+    }
+
+    @Test func aRedirectedPostBecomesAGetWithoutABody() async throws {
+        let server = try countdown()
+        let request = ClientRequest("POST", url: server.url("/1"), body: Array("abc".utf8), maximumRedirects: 1)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
+        #expect(server.seen.requests.count == 2)
+        #expect(server.seen.requests.last?.hasPrefix("GET /0 HTTP/1.1\r\n") == true)
+        #expect(server.seen.requests.last?.hasSuffix("\r\n\r\n") == true)
+    }
+
+    @Test(arguments: ["PUT", "DELETE", "PATCH"])
+    func aRequestThatChangesSomethingIsNotRepeatedElsewhere(method: String) async throws {
+        let server = try countdown()
+        let request = ClientRequest(method, url: server.url("/1"), body: Array("abc".utf8), maximumRedirects: 3)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 302)
+        #expect(server.seen.requests.count == 1)
+    }
+}

@@ -1,0 +1,44 @@
+import Testing
+
+@testable import HTTPClient
+
+@Suite struct ResponseCollectorTests {
+    private func collect(_ lines: [String], followsRedirects: Bool = false) -> (
+        ResponseCollector, [ResponseCollector.Progress]
+    ) {
+        var collector = ResponseCollector(followsRedirects: followsRedirects)
+        let progress = lines.map { collector.line(Array(($0 + "\r\n").utf8)) }
+        return (collector, progress)
+    }
+
+    @Test func aHeaderIsCompleteAtItsEmptyLine() {
+        let (collector, progress) = collect(["HTTP/1.1 200 OK", "A: b", ""])
+        #expect(progress == [.partial, .partial, .complete])
+        #expect(collector.head.status == 200)
+        #expect(collector.head["a"] == "b")
+    }
+
+    @Test func aTrailerAddsNothing() {
+        let (collector, progress) = collect(["HTTP/1.1 200 OK", "", "X: y", "HTTP/1.1 500 No", ""])
+        #expect(progress == [.partial, .complete, .partial, .partial, .partial])
+        #expect(collector.head.status == 200)
+        #expect(collector.head.headers.isEmpty)
+    }
+
+    @Test(arguments: [
+        (["HTTP/1.1 302 Found", "Location: /x", ""], true, false),
+        (["HTTP/1.1 302 Found", "Location: /x", ""], false, true),
+        (["HTTP/1.1 302 Found", "Location:", ""], true, true), (["HTTP/1.1 304 Not Modified", ""], true, true),
+        (["HTTP/1.1 100 Continue", ""], false, false), (["HTTP/1.1 101 Switching Protocols", ""], false, true),
+    ])
+    func aBlockThatIsFollowedByAnotherIsNotTheResponses(lines: [String], followsRedirects: Bool, isComplete: Bool) {
+        #expect(collect(lines, followsRedirects: followsRedirects).0.isComplete == isComplete)
+    }
+
+    @Test func theLimitIsForEachBlock() {
+        let line = "X: " + String(repeating: "y", count: 60_000)
+        #expect(!collect(["HTTP/1.1 200 OK", line, line]).1.contains(.tooLarge))
+        #expect(collect(["HTTP/1.1 200 OK", line, line, line]).1.last == .tooLarge)
+        #expect(!collect(["HTTP/1.1 100 Go", line, line, "", "HTTP/1.1 200 OK", line, line]).1.contains(.tooLarge))
+    }
+}

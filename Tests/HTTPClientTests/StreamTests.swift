@@ -1,0 +1,171 @@
+import HTTPClient
+import Platform
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct StreamTests {
+    static let head = "HTTP/1.1 200 OK\r\nX-Stream: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    private func text(_ bytes: [UInt8]?) -> String? {
+        bytes.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Reads to the end; throws what ended the stream.
+    private func readAll(_ stream: ResponseStream) async throws(HTTPClientError) -> Int {
+        var count = 0
+        while let bytes = try await stream.next() { count += bytes.count }
+        return count
+    }
+
+    @Test func headAndPiecesArriveBeforeTheEnd() async throws {
+        let first = Gate()
+        let second = Gate()
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write(Self.head)
+            first.wait()
+            connection.write("3\r\nabc\r\n")
+            second.wait()
+            connection.write("3\r\ndef\r\n0\r\n\r\n")
+            connection.waitForClose()
+        }
+        let client = try plainClient()
+        let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
+        let head = try await stream.head()
+        #expect(head.status == 200)
+        #expect(head["x-stream"] == "1")
+        first.open()
+        #expect(text(try await stream.next()) == "abc")
+        second.open()
+        #expect(text(try await stream.next()) == "def")
+        #expect(try await stream.next() == nil)
+        #expect(try await stream.next() == nil)
+        #expect(try await stream.head().status == 200)
+    }
+
+    @Test func anErrorStatusIsAHeadToo() async throws {
+        let server = try RawServer(answer: "HTTP/1.1 410 Gone\r\nContent-Length: 3\r\n\r\nold")
+        let client = try plainClient()
+        let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
+        #expect(try await stream.head().status == 410)
+        #expect(text(try await stream.next()) == "old")
+        #expect(try await stream.next() == nil)
+    }
+
+    @Test func aStreamThatCannotBeginSaysWhy() async throws {
+        let port = try TestEnvironment.freePort()
+        let client = try plainClient()
+        let stream = client.stream(ClientRequest(url: "http://127.0.0.1:\(port)/"), deadline: farDeadline)
+        await #expect(throws: HTTPClientError.connectionRefused("127.0.0.1:\(port)")) { try await stream.head() }
+        await #expect(throws: HTTPClientError.connectionRefused("127.0.0.1:\(port)")) { try await stream.next() }
+    }
+
+    @Test func whatCameBeforeAStreamBrokeIsReadBeforeTheError() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write(Self.head + "3\r\nabc\r\n")
+        }
+        let client = try plainClient()
+        let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
+        #expect(text(try await stream.next()) == "abc")
+        do throws(HTTPClientError) {
+            _ = try await stream.next()
+            Issue.record("the stream has a proper end")
+        } catch {
+            #expect(kind(error) == "connectionFailed")
+        }
+    }
+
+    @Test func aSlowReaderSlowsTheServerDownAndLosesNothing() async throws {
+        let piece = [UInt8](repeating: 7, count: 1 << 20)
+        let pieces = 64
+        let counter = Written()
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\nContent-Length: \(pieces << 20)\r\n\r\n")
+            for _ in 0..<pieces where connection.write(piece) { counter.pieces.add(1, ordering: .relaxed) }
+            connection.waitForClose()
+        }
+        let client = try plainClient()
+        // Waiting for the reader is not idleness.
+        let request = ClientRequest(url: server.url(), idleTimeout: .milliseconds(500))
+        let stream = client.stream(request, deadline: farDeadline, bufferBytes: 64 << 10)
+        _ = try await stream.head()
+        // The server goes on until the sockets' buffers are full, which are far smaller than the body.
+        var before = -1
+        try await eventually(within: .seconds(30), "the server to stand still") {
+            let now = counter.pieces.load(ordering: .relaxed)
+            defer { before = now }
+            try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(700))
+            return now == before ? true : nil
+        }
+        #expect(before < pieces / 2)
+        // Other transfers of the client go on meanwhile.
+        let other = try RawServer(answer: RequestTests.ok)
+        #expect(try await client.send(ClientRequest(url: other.url()), deadline: farDeadline).status == 200)
+        let first = try #require(try await stream.next())
+        #expect(first.count <= (64 << 10) + (16 << 10))
+        #expect(try await first.count + readAll(stream) == pieces << 20)
+    }
+
+    @Test func aStreamThatNobodyHoldsIsStopped() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write(Self.head)
+            connection.waitForClose()
+        }
+        let client = try plainClient()
+        do {
+            let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
+            _ = try await stream.head()
+        }
+        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 ? true : nil }
+    }
+
+    @Test func aReaderWhoseTaskIsCancelledReturnsAndTheServerSeesTheClose() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write(Self.head)
+            connection.waitForClose()
+        }
+        let client = try plainClient()
+        let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
+        _ = try await stream.head()
+        let reader = Task { try await stream.next() }
+        try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(50))
+        reader.cancel()
+        await #expect(throws: HTTPClientError.cancelled) { try await reader.value }
+        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 ? true : nil }
+    }
+
+    @Test func aStreamEndsAtItsDeadline() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write(Self.head + "3\r\nabc\r\n")
+            connection.waitForClose()
+        }
+        let client = try plainClient()
+        let deadline = SystemClock().now() + .milliseconds(300)
+        let stream = client.stream(ClientRequest(url: server.url()), deadline: deadline)
+        await #expect(throws: HTTPClientError.timedOut(.receivingBody)) { try await readAll(stream) }
+    }
+
+    @Test func shutdownEndsAStream() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write(Self.head)
+            connection.waitForClose()
+        }
+        let client = try plainClient()
+        let stream = client.stream(ClientRequest(url: server.url()), deadline: .distantFuture)
+        _ = try await stream.head()
+        await client.shutdown()
+        await #expect(throws: HTTPClientError.closed) { try await stream.next() }
+    }
+}
+
+/// How much a server has written.
+private final class Written: Sendable {
+    let pieces = Atomic<Int>(0)
+}
