@@ -44,7 +44,7 @@ package enum NodeAgentOptions {
     static let listenHost = Option.text("listen_host", default: "0.0.0.0", help: "Address of the two ports below.")
     static let commandPort = Option.integer(
         "cmd_port", in: 0...65_535, default: 5005,
-        help: "Port of `/api/v1/clcrunner/…`, HTTPS with the token. 0: off.")
+        help: "Port of `/api/v1/clcrunner/…`, HTTPS with the token. 0: any free one, which is logged.")
     static let metricsPort = Option.integer(
         "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
     static let logLevel = Option.choice(

@@ -16,12 +16,12 @@ package final class NodeAgentProcess: Sendable {
     private static let stopLimit: Duration = .seconds(10)
     static let tokenInterval: Duration = .seconds(5)
 
-    /// Where `/api/v1/clcrunner/…` is served; nil if it is off.
-    package let commandPort: UInt16?
-    /// Where `/metrics` is served; nil if it is off.
+    /// The port of `/api/v1/clcrunner/…`.
+    package let commandPort: UInt16
+    /// SHA-256 of the public key that it is served with, as libcurl takes a pin.
+    package let publicKeyPin: String
+    /// The port of `/metrics`; nil if it is off.
     package let metricsPort: UInt16?
-    /// SHA-256 of the public key of the former, as libcurl takes a pin; nil if it is off.
-    package let publicKeyPin: String?
 
     private let checks: CheckRunner
     private let link: ClusterAgentLink
@@ -44,35 +44,30 @@ package final class NodeAgentProcess: Sendable {
             options: Self.coreOptions(options, nodeID: nodeID), target: try Self.target(options, token, clock),
             clock: clock, log: log.named("cluster-agent")
         ) { checks.replace($0) }
+        (self.checks, self.link, self.clock, self.log) = (checks, link, clock, log)
         let registry = MetricsRegistry()
         registry.register { CheckMetrics(checks: checks, link: link).write(&$0) }
-        var servers: [(name: String, server: HTTPServer)] = []
+        let host = options[NodeAgentOptions.listenHost]
         do throws(HTTPServerError) {
-            var (commandPort, metricsPort) = (nil as UInt16?, nil as UInt16?)
-            var pin: String?
-            let host = options[NodeAgentOptions.listenHost]
-            if let port = Self.port(options[NodeAgentOptions.commandPort]) {
-                let identity = try TLSIdentity.selfSigned(hosts: Self.names(host), now: clock.wallTime())
-                pin = identity.publicKeyPin
-                let server = try HTTPServer(
-                    options: HTTPServerOptions(
-                        name: "api", host: host, port: port, tls: TLSServerOptions(identity: identity)),
-                    handler: RunnerHandler(checks: checks, token: { token.text }), clock: clock, log: log.named("api"))
-                commandPort = server.port
-                servers.append(("api", server))
-            }
+            let identity = try TLSIdentity.selfSigned(hosts: Self.names(host), now: clock.wallTime())
+            let api = try HTTPServer(
+                options: HTTPServerOptions(
+                    name: "api", host: host, port: UInt16(options[NodeAgentOptions.commandPort]),
+                    tls: TLSServerOptions(identity: identity)),
+                handler: RunnerHandler(checks: checks, token: { token.text }), clock: clock, log: log.named("api"))
+            var servers = [(name: "api", server: api)]
             if let port = Self.port(options[NodeAgentOptions.metricsPort]) {
-                let server = try HTTPServer(
+                let metrics = try HTTPServer(
                     options: HTTPServerOptions(name: "metrics", host: host, port: port),
                     handler: MetricsHandler(registry: registry), clock: clock, log: log.named("metrics"))
-                metricsPort = server.port
-                servers.append(("metrics", server))
+                servers.append(("metrics", metrics))
             }
-            (self.commandPort, self.metricsPort, publicKeyPin) = (commandPort, metricsPort, pin)
+            (commandPort, publicKeyPin) = (api.port, identity.publicKeyPin)
+            metricsPort = servers.count > 1 ? servers[1].server.port : nil
+            self.servers = servers
         } catch {
             throw StartError(description: error.description, isUsage: false)
         }
-        (self.checks, self.link, self.servers, self.clock, self.log) = (checks, link, servers, clock, log)
     }
 
     /// Runs until `stop` returns, then stops everything.

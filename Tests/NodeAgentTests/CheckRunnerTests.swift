@@ -1,0 +1,152 @@
+import Platform
+import Synchronization
+import Testing
+
+@testable import NodeAgent
+
+/// Ends each run as told, by host name of its `tcp_check`.
+private final class ScriptedExecutor: CheckExecutor {
+    let started = Mutex<[String: Int]>([:])
+    let stopped = Mutex<[String]>([])
+    private let outcome: @Sendable (_ host: String, _ run: Int) -> CheckOutcome?
+
+    init(_ outcome: @escaping @Sendable (_ host: String, _ run: Int) -> CheckOutcome?) {
+        self.outcome = outcome
+    }
+
+    func start(
+        _ check: CheckDefinition, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
+    ) -> @Sendable () -> Void {
+        guard case .tcp(let tcp) = check.work else { return {} }
+        let run = started.withLock { started in
+            started[tcp.host, default: 0] += 1
+            return started[tcp.host] ?? 0
+        }
+        if let outcome = outcome(tcp.host, run) { completion(outcome) }
+        return { self.stopped.withLock { $0.append(tcp.host) } }
+    }
+
+    func keepOnly(_ checks: [CheckDefinition]) {}
+
+    func shutdown() async {}
+}
+
+/// Keeps lines for a test.
+final class KeptLog: LogSink {
+    private let lines = Mutex<[LogLine]>([])
+
+    func write(_ line: LogLine) {
+        lines.withLock { $0.append(line) }
+    }
+
+    func fields(of message: String) -> [[String: String]] {
+        lines.withLock { lines in
+            lines.filter { $0.message == message }.map { line in
+                Dictionary(line.fields.map { ($0.name, $0.value) }) { first, _ in first }
+            }
+        }
+    }
+}
+
+@Suite struct CheckRunnerTests {
+    private static func instance(_ host: String, check: String = "tcp_check", timeout: String = "10")
+        -> AssignedInstance
+    {
+        let text = #"{"host":"\#(host)","port":1,"min_collection_interval":0.02,"timeout":\#(timeout)}"#
+        return AssignedInstance(id: "\(check):\(host)", checkName: check, instance: Array(text.utf8))
+    }
+
+    /// Runs a runner while `body` looks at it.
+    private static func run(
+        workers: Int = 4, _ executor: ScriptedExecutor, log: KeptLog = KeptLog(),
+        _ body: (CheckRunner) async throws -> Void
+    ) async throws {
+        let runner = CheckRunner(workers: workers, executor: executor, clock: SystemClock(), log: Log(sink: log))
+        let task = Task { await runner.run() }
+        defer { task.cancel() }
+        try await body(runner)
+        task.cancel()
+        await task.value
+    }
+
+    private static func record(_ runner: CheckRunner, _ id: String) -> CheckRecord? {
+        runner.snapshot.records.first { $0.id == id }
+    }
+
+    @Test func instancesRunAgainAndAgainAndTheirResultsAreKept() async throws {
+        let executor = ScriptedExecutor { host, _ in
+            host == "up" ? .success(CheckSuccess(samples: 2)) : .failure(CheckFailure(.refused, "no"))
+        }
+        try await Self.run(executor) { runner in
+            runner.replace([Self.instance("up"), Self.instance("down")])
+            try await eventually {
+                runner.snapshot.records.allSatisfy { $0.runs >= 3 } && !runner.snapshot.records.isEmpty
+            }
+            #expect(Self.record(runner, "tcp_check:up")?.isUp == true)
+            #expect(Self.record(runner, "tcp_check:down")?.lastFailure?.kind == .refused)
+        }
+    }
+
+    @Test func aCheckThatThisAgentDoesNotHaveFailsAloneAndSaysWhichThereAre() async throws {
+        let log = KeptLog()
+        try await Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }, log: log) { runner in
+            runner.replace([Self.instance("a"), Self.instance("b", check: "redisdb")])
+            try await eventually { Self.record(runner, "redisdb:b")?.isUp == false }
+            try await eventually { (Self.record(runner, "tcp_check:a")?.runs ?? 0) > 2 }
+            let failure = Self.record(runner, "redisdb:b")?.lastFailure
+            #expect(failure?.kind == .config)
+            #expect(failure?.message.contains("http_check, openmetrics, prometheus, tcp_check") == true)
+            #expect(Self.record(runner, "tcp_check:a")?.isUp == true)
+        }
+        #expect(log.fields(of: "check failing").map { $0["check"] } == ["redisdb:b"])
+    }
+
+    @Test func failingAndRecoveringAreEachLoggedOnce() async throws {
+        let log = KeptLog()
+        let executor = ScriptedExecutor { _, run in
+            (3...5).contains(run) ? .failure(CheckFailure(.dns, "no address")) : .success(CheckSuccess())
+        }
+        try await Self.run(executor, log: log) { runner in
+            runner.replace([Self.instance("a")])
+            try await eventually { (Self.record(runner, "tcp_check:a")?.runs ?? 0) > 8 }
+        }
+        #expect(log.fields(of: "check failing") == [["check": "tcp_check:a", "kind": "dns", "reason": "no address"]])
+        #expect(log.fields(of: "check recovered") == [["check": "tcp_check:a", "failed_runs": "3"]])
+    }
+
+    @Test func aRunThatNeverEndsIsGivenUpAndFreesItsWorker() async throws {
+        let executor = ScriptedExecutor { host, _ in host == "hangs" ? nil : .success(CheckSuccess()) }
+        try await Self.run(workers: 1, executor) { runner in
+            runner.replace([Self.instance("hangs", timeout: "0.01"), Self.instance("good")])
+            try await eventually { Self.record(runner, "tcp_check:hangs")?.lastFailure?.kind == .timeout }
+            let runs = Self.record(runner, "tcp_check:good")?.runs ?? 0
+            try await eventually { (Self.record(runner, "tcp_check:good")?.runs ?? 0) > runs }
+            #expect(executor.stopped.withLock { $0 }.contains("hangs"))
+        }
+    }
+
+    @Test func whatIsNoLongerWantedStopsAndIsForgotten() async throws {
+        let executor = ScriptedExecutor { host, _ in host == "slow" ? nil : .success(CheckSuccess()) }
+        try await Self.run(executor) { runner in
+            runner.replace([Self.instance("slow"), Self.instance("fast")])
+            try await eventually { executor.started.withLock { $0["slow"] == 1 && ($0["fast"] ?? 0) > 1 } }
+            runner.replace([])
+            try await eventually { executor.stopped.withLock { $0 } == ["slow"] }
+            #expect(runner.snapshot.records.isEmpty)
+            let runs = executor.started.withLock { $0["fast"] }
+            try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(100))
+            #expect(executor.started.withLock { $0["fast"] } == runs)
+        }
+    }
+
+    @Test func anEditedInstanceIsAnotherOneWithAHistoryOfItsOwn() async throws {
+        try await Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }) { runner in
+            runner.replace([Self.instance("a"), Self.instance("b")])
+            try await eventually { (Self.record(runner, "tcp_check:b")?.runs ?? 0) > 3 }
+            runner.replace([Self.instance("b"), Self.instance("c")])
+            try await eventually { (Self.record(runner, "tcp_check:c")?.runs ?? 0) > 0 }
+            #expect((Self.record(runner, "tcp_check:b")?.runs ?? 0) > 3)
+            #expect(runner.snapshot.records.map(\.id) == ["tcp_check:b", "tcp_check:c"])
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import Platform
+import Testing
+
+@testable import NodeAgent
+
+/// Checks against real sockets on loopback: each way to fail has its kind.
+@Suite struct NetworkExecutorTests {
+    private static let page = "# TYPE a counter\na{b=\"c\"} 1\na{b=\"d\"} 2\nup 1\n"
+
+    /// Runs one check and waits for its end.
+    static func outcome(_ check: String, _ instance: String) async throws -> CheckOutcome {
+        let clock = SystemClock()
+        let executor = NetworkExecutor(clock: clock)
+        let definition = try CheckDefinition(
+            AssignedInstance(id: "x", checkName: check, instance: Array(instance.utf8)))
+        let outcome = await withCheckedContinuation { continuation in
+            _ = executor.start(definition, deadline: clock.now() + definition.timeout) {
+                continuation.resume(returning: $0)
+            }
+        }
+        await executor.shutdown()
+        return outcome
+    }
+
+    static func failure(_ check: String, _ instance: String) async throws -> CheckFailure? {
+        guard case .failure(let failure) = try await outcome(check, instance) else { return nil }
+        return failure
+    }
+
+    private func answering(_ status: Int, _ body: String = "", headers: [String] = []) -> LoopbackListener {
+        LoopbackListener(.answers(LoopbackListener.response(status, body, headers: headers)))
+    }
+
+    @Test func aServiceThatAnswersIsUp() async throws {
+        let listener = answering(200, "all is well")
+        let url = "http://127.0.0.1:\(listener.port)/"
+        let http = try await Self.outcome("http_check", #"{"url":"\#(url)","content_match":"is well"}"#)
+        #expect(http == .success(CheckSuccess()))
+        let tcp = try await Self.outcome("tcp_check", #"{"host":"127.0.0.1","port":\#(listener.port)}"#)
+        #expect(tcp == .success(CheckSuccess()))
+        let named = try await Self.outcome("tcp_check", #"{"host":"localhost","port":\#(listener.port)}"#)
+        #expect(named == .success(CheckSuccess()), "IPv6 is refused, then IPv4 accepts")
+    }
+
+    @Test func aMetricsPageIsCounted() async throws {
+        let listener = answering(200, Self.page)
+        let instance = #"{"prometheus_url":"http://127.0.0.1:\#(listener.port)/metrics"}"#
+        #expect(try await Self.outcome("prometheus", instance) == .success(CheckSuccess(samples: 3)))
+    }
+
+    @Test func aClosedPortIsRefused() async throws {
+        let port = LoopbackListener.closedPort()
+        for (check, instance) in [
+            ("http_check", #"{"url":"http://127.0.0.1:\#(port)/"}"#),
+            ("prometheus", #"{"prometheus_url":"http://127.0.0.1:\#(port)/"}"#),
+            ("tcp_check", #"{"host":"127.0.0.1","port":\#(port)}"#),
+        ] {
+            #expect(try await Self.failure(check, instance)?.kind == .refused, "\(check)")
+        }
+    }
+
+    @Test func aNameWithoutAddressIsDNS() async throws {
+        for (check, instance) in [
+            ("http_check", #"{"url":"http://nothing.invalid/"}"#),
+            ("tcp_check", #"{"host":"nothing.invalid","port":1}"#),
+        ] {
+            let failure = try await Self.failure(check, instance)
+            #expect(failure?.kind == .dns, "\(check): \(failure?.description ?? "up")")
+            #expect(failure?.message.contains("nothing.invalid") == true)
+        }
+    }
+
+    @Test func aServerThatNeverAnswersTimesOut() async throws {
+        let listener = LoopbackListener(.isSilent)
+        for (check, key) in [("http_check", "url"), ("prometheus", "prometheus_url")] {
+            let instance = #"{"\#(key)":"http://127.0.0.1:\#(listener.port)/","timeout":0.3}"#
+            #expect(try await Self.failure(check, instance)?.kind == .timeout, "\(check)")
+        }
+    }
+
+    @Test func aConnectionThatIsNotMadeInTimeTimesOut() async throws {
+        let listener = LoopbackListener(.isFull)
+        let instance = #"{"host":"127.0.0.1","port":\#(listener.port),"timeout":0.3}"#
+        #expect(try await Self.failure("tcp_check", instance)?.kind == .timeout)
+    }
+
+    @Test func anUnexpectedStatusIsOfKindStatus() async throws {
+        let listener = answering(503)
+        let url = "http://127.0.0.1:\(listener.port)/"
+        let failure = try await Self.failure("http_check", #"{"url":"\#(url)"}"#)
+        #expect(failure == CheckFailure(.status, #"status 503, expected (1|2|3)\d\d"#))
+        let wanted = try await Self.outcome("http_check", #"{"url":"\#(url)","http_response_status_code":503}"#)
+        #expect(wanted == .success(CheckSuccess()))
+        #expect(try await Self.failure("prometheus", #"{"prometheus_url":"\#(url)"}"#)?.kind == .status)
+    }
+
+    @Test func aBodyWithoutTheExpectedTextIsOfKindContent() async throws {
+        let listener = answering(200, "maintenance")
+        let instance = #"{"url":"http://127.0.0.1:\#(listener.port)/","content_match":"welcome"}"#
+        #expect(try await Self.failure("http_check", instance)?.kind == .content)
+    }
+
+    @Test func redirectsAreFollowedUpToFive() async throws {
+        let target = answering(204)
+        let redirecting = answering(302, headers: ["Location: http://127.0.0.1:\(target.port)/"])
+        let url = "http://127.0.0.1:\(redirecting.port)/"
+        let strict = #","http_response_status_code":"204""#
+        #expect(try await Self.outcome("http_check", #"{"url":"\#(url)"\#(strict)}"#) == .success(CheckSuccess()))
+        let unfollowed = #"{"url":"\#(url)","allow_redirects":false\#(strict)}"#
+        #expect(try await Self.failure("http_check", unfollowed)?.message.hasPrefix("status 302") == true)
+
+        let looping = answering(302, headers: ["Location: /"])
+        let failure = try await Self.failure("http_check", #"{"url":"http://127.0.0.1:\#(looping.port)/"}"#)
+        #expect(failure?.kind == .status)
+        #expect(failure?.message.contains("5") == true)
+    }
+
+    @Test func aPageThatIsNoExpositionIsMalformedWithItsLine() async throws {
+        let listener = answering(200, "up 1\n<html>\n")
+        let instance = #"{"prometheus_url":"http://127.0.0.1:\#(listener.port)/"}"#
+        let failure = try await Self.failure("prometheus", instance)
+        #expect(failure?.kind == .malformed)
+        #expect(failure?.message.contains("line 2") == true)
+    }
+
+    @Test func anAnswerThatIsNotHTTPIsMalformed() async throws {
+        let listener = LoopbackListener(.answers(Array("-ERR unknown command\r\n".utf8)))
+        let failure = try await Self.failure("http_check", #"{"url":"http://127.0.0.1:\#(listener.port)/"}"#)
+        #expect(failure?.kind == .malformed, "\(failure?.description ?? "up")")
+    }
+
+    @Test func aConnectionThatIsClosedWithoutAnAnswerIsOfKindConnect() async throws {
+        let listener = LoopbackListener(.answers([]))
+        let failure = try await Self.failure("http_check", #"{"url":"http://127.0.0.1:\#(listener.port)/"}"#)
+        #expect(failure?.kind == .connect, "\(failure?.description ?? "up")")
+    }
+
+    @Test func plainHTTPOnATLSURLIsOfKindTLS() async throws {
+        let listener = LoopbackListener(.greets(LoopbackListener.response(400)))
+        let failure = try await Self.failure("http_check", #"{"url":"https://127.0.0.1:\#(listener.port)/"}"#)
+        #expect(failure?.kind == .tls, "\(failure?.description ?? "up")")
+    }
+
+    @Test(arguments: ["/nonexistent/ca.pem", "/proc/self/cmdline"])
+    func aCAThatCannotBeUsedIsOfKindConfig(_ path: String) async throws {
+        let failure = try await Self.failure("http_check", #"{"url":"https://127.0.0.1:1/","tls_ca_cert":"\#(path)"}"#)
+        #expect(failure?.kind == .config)
+        #expect(failure?.message.contains("tls_ca_cert") == true)
+    }
+
+    @Test func aCancelledRunEnds() async throws {
+        let (silent, full) = (LoopbackListener(.isSilent), LoopbackListener(.isFull))
+        let clock = SystemClock()
+        let executor = NetworkExecutor(clock: clock)
+        for (check, instance) in [
+            ("http_check", #"{"url":"http://127.0.0.1:\#(silent.port)/","timeout":500}"#),
+            ("tcp_check", #"{"host":"127.0.0.1","port":\#(full.port),"timeout":500}"#),
+        ] {
+            let definition = try CheckDefinition(
+                AssignedInstance(id: "x", checkName: check, instance: Array(instance.utf8)))
+            let ended = Watched(false)
+            let stop = executor.start(definition, deadline: clock.now() + definition.timeout) { _ in ended.set(true) }
+            stop()
+            try await eventually { ended.value }
+        }
+        await executor.shutdown()
+    }
+}
+
+/// Waits until `condition` holds; fails after 30 s, which no sound run comes near.
+func eventually(_ condition: () -> Bool) async throws {
+    let clock = SystemClock()
+    let end = clock.now() + .seconds(30)
+    while !condition() {
+        try #require(clock.now() < end, "it did not come to pass within 30 s")
+        try await clock.sleep(until: clock.now() + .milliseconds(5))
+    }
+}
