@@ -1,0 +1,154 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import NodeAgentAPI
+import Platform
+import Testing
+
+/// A clock that stands still until a test moves it.
+struct ManualClock: Clock {
+    private let time = Watched(Instant(nanoseconds: 1_000_000_000))
+
+    func now() -> Instant { time.value }
+    func wallTime() -> WallTime { WallTime(nanoseconds: 0) }
+    func advance(by duration: Duration) { time.update { $0 = $0 + duration } }
+
+    func sleep(until deadline: Instant) async throws {
+        try Task.checkCancellation()
+        var seen = time.current
+        while seen.value < deadline { seen = try await time.next(after: seen.version) }
+    }
+}
+
+/// Leadership as a test says.
+struct GivenLeadership: Leadership {
+    let state: Watched<LeadershipState>
+}
+
+/// What a replica is, as far as its answers differ.
+enum ReplicaRole: CaseIterable, Sendable {
+    case unknown
+    case noLeader
+    case follower
+    case warmingUp
+    case notSynced
+    case dispatching
+}
+
+/// A replica in a role: the API, and the Handler behind it, run for as long as a test's body takes.
+struct Replica {
+    static let token = "a-token-of-at-least-32-characters"
+    static let leader = LeaderEndpoint(address: "10.0.0.7:5005", publicKeyPin: "sha256//abc=")
+    static let peer = PeerAddress(host: "192.0.2.9", port: 40_000)
+
+    let clock = ManualClock()
+    let leadership: GivenLeadership
+    let desired = DesiredConfigs()
+    let handler: Handler
+    let tokens = Tokens([Self.token])
+    let api: APIMachine
+    let term = Term(token: "42.lease-uid", validUntil: Deadline(.distantFuture))
+
+    private init() {
+        leadership = GivenLeadership(state: Watched(.unknown))
+        handler = Handler(
+            source: desired, leadership: leadership, options: HandlerOptions(patch: ConfigPatch()), clock: clock,
+            log: Log(sink: NoLog()))
+        api = APIMachine(
+            handler: handler, tokens: tokens,
+            options: APIOptions(version: AgentVersion(major: 7, minor: 60, patch: 1, commit: "abc")), clock: clock)
+    }
+
+    /// A dispatching leader runs the configs `c0` and `c1` on the node `node1`; `node2` reported too when `nodes` says so.
+    static func run(
+        as role: ReplicaRole, nodes: [String] = ["node1"], _ body: (Replica) async throws -> Void
+    ) async throws {
+        let replica = Replica()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await replica.handler.run() }
+            try await replica.become(role, nodes)
+            try await body(replica)
+            group.cancelAll()
+        }
+    }
+
+    private func become(_ role: ReplicaRole, _ nodes: [String]) async throws {
+        switch role {
+        case .unknown: return
+        case .noLeader: return leadership.state.set(.following(nil))
+        case .follower: return leadership.state.set(.following(Self.leader))
+        case .warmingUp, .notSynced, .dispatching: break
+        }
+        let configs = (0..<2).map { index in
+            CheckConfig(
+                key: ConfigKey(source: "test", check: "http_check", index: index), checkName: "http_check",
+                instances: [.object(["url": .string("http://c\(index)")])])
+        }
+        desired.apply(upserts: configs, synced: role != .notSynced)
+        leadership.state.set(.leading(term))
+        try await eventually("leading") {
+            if case .leader = handler.role(at: clock.now()) { return true }
+            return false
+        }
+        for node in nodes { _ = answer(status(of: node)) }
+        guard role != .warmingUp else { return }
+        clock.advance(by: .seconds(30))
+        guard role == .dispatching else { return }
+        try await eventually("dispatching") {
+            if case .leader(_, isWarmingUp: false) = handler.role(at: clock.now()) { return true }
+            return false
+        }
+    }
+
+    /// A request with the right token, unless `headers` has an `Authorization`.
+    func request(
+        _ method: HTTPMethod = .get, _ path: String, query: String? = nil, body: String = "",
+        headers: [(name: String, value: String)] = []
+    ) -> HTTPRequest {
+        var headers = headers
+        if !headers.contains(where: { $0.name == "Authorization" }) {
+            headers.insert(("Authorization", "Bearer \(Self.token)"), at: 0)
+        }
+        return HTTPRequest(
+            method: method, path: path, query: query, headers: HTTPHeaders(headers), body: Array(body.utf8),
+            peer: Self.peer)
+    }
+
+    func status(of node: String, _ lastChange: Int64 = 0) -> HTTPRequest {
+        request(
+            .post, "/api/v1/clusterchecks/status/\(node)", body: "{\"last_change\":\(lastChange),\"node_type\":2}")
+    }
+
+    /// The answer; nil if the request is to be forwarded.
+    func answer(_ request: HTTPRequest) -> HTTPResponse? {
+        if case .respond(let response) = api.handle(request, now: clock.now()) { return response }
+        return nil
+    }
+
+    /// The ids and addresses of the nodes that a leader knows.
+    func nodes() throws -> (ids: [String], addresses: [String?]) {
+        let nodes = try handler.snapshot(now: clock.now()).nodes
+        return (nodes.map(\.id), nodes.map(\.address))
+    }
+
+    func forward(_ request: HTTPRequest) -> Forward? {
+        if case .forward(let forward) = api.handle(request, now: clock.now()) { return forward }
+        return nil
+    }
+}
+
+extension HTTPResponse {
+    var text: String { String(decoding: body.joined(), as: UTF8.self) }
+
+    func header(_ name: String) -> String? { HTTPHeaders(headers)[name] }
+}
+
+/// Waits until `condition` holds, giving other tasks their turn; a failure after a time that no healthy machine needs.
+func eventually(_ what: Comment, _ condition: () throws -> Bool) async throws {
+    for _ in 0..<10_000 {
+        if try condition() { return }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+    Issue.record(what)
+    throw CancellationError()
+}
