@@ -1,0 +1,212 @@
+import Kubernetes
+import Platform
+import Testing
+
+/// How the Lease is acquired: client-go's vectors, and ours.
+@Suite struct ElectionAcquireTests {
+    @Test func aMissingLeaseIsCreated() {
+        let bench = ElectionBench()
+        #expect(bench.election.knowledge(at: bench.now) == .unknown)
+        #expect(bench.attempt())
+        #expect(bench.calls == ["get", "create"])
+        #expect(bench.spec?.holder == "baz")
+        #expect(bench.spec?.leaseTransitions == 0)
+        #expect(bench.spec?.leaseDurationSeconds == 10)
+        #expect(bench.spec?.renewTime == "1970-01-01T00:16:40.000000Z")
+        #expect(bench.spec?.acquireTime == bench.spec?.renewTime)
+    }
+
+    @Test(arguments: [LeaseSpec(), held(by: ""), held(by: "", renewed: "long after now")])
+    func aLeaseWithoutHolderIsFreeAtOnce(spec: LeaseSpec) {
+        let bench = ElectionBench()
+        bench.shelf.put(spec)
+        #expect(bench.attempt())
+        #expect(bench.calls == ["get", "update"])
+        #expect(bench.spec?.holder == "baz")
+        #expect(bench.spec?.leaseTransitions == 1)
+    }
+
+    @Test func aFreshLeaseOfAnotherIsLeftAlone() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "bing"))
+        #expect(!bench.attempt())
+        #expect(bench.calls == ["get"])
+        #expect(bench.followed == "bing")
+        #expect(bench.takeNotices() == [.holder("bing")])
+    }
+
+    @Test func theRecordedDurationCountsAndNotOurOwn() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "bing", for: 3))
+        #expect(!bench.attempt())
+        bench.pass(.nanoseconds(2_999_999_999))
+        #expect(!bench.attempt())
+        bench.pass(.nanoseconds(1))
+        #expect(bench.attempt())
+        #expect(bench.calls == ["get", "get", "get", "update"])
+        #expect(bench.spec?.leaseTransitions == 1)
+    }
+
+    @Test(arguments: [nil, 0, -5])
+    func aRecordWithoutUsableDurationIsGivenOurOwn(seconds: Int?) {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "bing", for: seconds))
+        #expect(!bench.attempt())
+        bench.pass(.nanoseconds(9_999_999_999))
+        #expect(!bench.attempt())
+        bench.pass(.nanoseconds(1))
+        #expect(bench.attempt())
+    }
+
+    @Test func anAbsurdDurationIsCappedAtAnHourAndSaidOnce() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "bing", for: 2_147_483_647))
+        #expect(!bench.attempt())
+        bench.pass(.seconds(3599))
+        #expect(!bench.attempt())
+        let capped = ElectionNotice.durationCapped(2_147_483_647, limit: .seconds(3600))
+        #expect(bench.takeNotices() == [.holder("bing"), capped])
+        bench.pass(.seconds(1))
+        #expect(bench.attempt())
+    }
+
+    @Test func aRenewalOfTheHolderStartsTheWaitAgain() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "bing", renewed: "t1"))
+        #expect(!bench.attempt())
+        bench.pass(.seconds(9))
+        bench.shelf.put(held(by: "bing", renewed: "t2"))
+        #expect(!bench.attempt())
+        bench.pass(.seconds(9))
+        #expect(!bench.attempt())
+        bench.pass(.seconds(1))
+        #expect(bench.attempt())
+    }
+
+    @Test func anEditOfLabelsIsNoRenewal() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "bing"))
+        #expect(!bench.attempt())
+        bench.pass(.seconds(9))
+        bench.shelf.put(held(by: "bing"), annotations: ["someone": "was here"])
+        #expect(!bench.attempt())
+        bench.pass(.seconds(1))
+        #expect(bench.attempt())
+        #expect(bench.shelf.lease?.annotations["someone"] == "was here")
+    }
+
+    @Test func aLeaseThatIsOursFromTheStartIsRenewedWithoutTransition() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "baz", transitions: 7))
+        #expect(bench.attempt())
+        #expect(bench.calls == ["get", "update"])
+        #expect(bench.spec?.leaseTransitions == 7)
+        #expect(bench.spec?.acquireTime == "t0")
+        #expect(bench.election.term?.continuesOwn == false)
+    }
+
+    @Test func anotherCandidateThatIsFasterWins() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: ""))
+        let read = bench.election.begin(bench.moment())
+        let write = bench.receive(answerTo: read)
+        bench.shelf.put(held(by: "bing"))
+        guard let write else { Issue.record("no write"); return }
+        #expect(bench.receive(answerTo: write) == nil)
+        #expect(!bench.isLeading)
+        #expect(!bench.attempt())
+        #expect(bench.followed == "bing")
+    }
+
+    @Test func aCreateThatLosesTheRaceDoesNotLead() {
+        let bench = ElectionBench()
+        let read = bench.election.begin(bench.moment())
+        let write = bench.receive(answerTo: read)
+        bench.shelf.put(held(by: "bing"))
+        guard case .create? = write, let write else { Issue.record("no create"); return }
+        #expect(bench.receive(answerTo: write) == nil)
+        #expect(!bench.isLeading)
+    }
+
+    @Test func anAcquisitionWhoseAnswerWasLostIsFoundByTheNextTry() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "", transitions: 3))
+        bench.faults = [nil, .answerLost]
+        #expect(!bench.attempt())
+        bench.pass(.seconds(3))
+        #expect(bench.attempt())
+        #expect(bench.spec?.leaseTransitions == 4)
+        #expect(bench.election.term?.resourceVersion == bench.shelf.lease?.resourceVersion)
+        #expect(bench.election.term?.continuesOwn == false)
+    }
+
+    @Test func theTokenIsTheVersionOfTheWriteThatAcquired() {
+        let bench = ElectionBench()
+        #expect(bench.attempt())
+        let acquired = bench.shelf.lease?.resourceVersion
+        bench.pass(.seconds(2))
+        #expect(bench.attempt())
+        #expect(bench.election.term?.resourceVersion == acquired)
+        #expect(bench.election.term?.leaseUID == "uid-1")
+        #expect(bench.shelf.lease?.resourceVersion != acquired)
+    }
+
+    @Test func aStoredLeaseWithAnotherHolderIsNotBelieved() {
+        let bench = ElectionBench()
+        let read = bench.election.begin(bench.moment())
+        _ = bench.receive(answerTo: read)
+        bench.shelf.put(held(by: "bing"))
+        guard let odd = bench.shelf.lease else { return }
+        let next = bench.election.received(.lease(odd), bench.moment())
+        #expect(next == nil)
+        #expect(!bench.isLeading)
+    }
+
+    @Test func aDeletedLeaseIsFreeOnlyWhenItWouldHaveExpired() {
+        let bench = ElectionBench()
+        bench.shelf.put(held(by: "bing"))
+        #expect(!bench.attempt())
+        bench.shelf.delete()
+        bench.pass(.seconds(9))
+        #expect(!bench.attempt())
+        bench.pass(.seconds(1))
+        #expect(bench.attempt())
+        #expect(bench.spec?.leaseTransitions == 0)
+    }
+
+    @Test func weTakeOverTheAnnotationsOfTheAgentAndKeepOthers() {
+        let bench = ElectionBench()
+        let before = ["cluster-agent/address": "old", "cluster-agent/public-key": "old", "a.b/c": "kept"]
+        bench.shelf.put(held(by: ""), annotations: before)
+        bench.annotations = ["cluster-agent/address": "new"]
+        #expect(bench.attempt())
+        #expect(bench.shelf.lease?.annotations == ["cluster-agent/address": "new", "a.b/c": "kept"])
+    }
+
+    @Test func aFollowerSeesWhatTheLeaderPublishes() {
+        let bench = ElectionBench()
+        let published = ["cluster-agent/address": "[::1]:5005", "cluster-agent/public-key": "sha256//x", "a.b/c": "no"]
+        bench.shelf.put(held(by: "bing"), annotations: published)
+        bench.attempt()
+        guard case .following(let record?) = bench.election.knowledge(at: bench.now) else {
+            Issue.record("nobody is followed")
+            return
+        }
+        #expect(record.address == "[::1]:5005")
+        #expect(record.publicKeyPin == "sha256//x")
+        #expect(record.annotations.count == 2)
+        #expect(bench.election.knowledge(at: bench.now + .seconds(10)) == .following(nil))
+    }
+
+    @Test func aStrategyIsSaidOnceAndOverwritten() {
+        let bench = ElectionBench()
+        var spec = held(by: "bing")
+        spec.strategy = "OldestEmulationVersion"
+        bench.shelf.put(spec)
+        bench.attempt()
+        bench.pass(.seconds(10))
+        bench.attempt()
+        #expect(bench.takeNotices().contains(.strategyIgnored("OldestEmulationVersion")))
+        #expect(bench.spec?.strategy == nil)
+    }
+}

@@ -1,0 +1,160 @@
+import Kubernetes
+import Platform
+
+/// What an API server does with one Lease, without time or transport.
+struct LeaseShelf {
+    private(set) var lease: Lease?
+    private var version = 100
+    private var created = 0
+
+    /// Puts a Lease there as somebody else would, with a new version; the same object if there is one.
+    mutating func put(_ spec: LeaseSpec, annotations: [String: String] = [:]) {
+        var next = lease ?? newLease()
+        next.spec = spec
+        next.replaceAnnotations(prefix: "", with: annotations)
+        store(next)
+    }
+
+    /// Changes what is there in another way.
+    mutating func edit(_ change: (inout Lease) -> Void) {
+        guard var next = lease else { return }
+        change(&next)
+        store(next)
+    }
+
+    mutating func delete() {
+        lease = nil
+        version += 1
+    }
+
+    mutating func answer(_ request: Election.Request) -> LeaseResult {
+        switch request {
+        case .get:
+            return lease.map { .lease($0) } ?? .notFound
+        case .create(let new):
+            guard lease == nil else { return .conflict }
+            created += 1
+            var new = new
+            new.uid = "uid-\(created)"
+            return .lease(store(new))
+        case .update(let next):
+            guard let lease, next.resourceVersion == lease.resourceVersion, next.uid == lease.uid else {
+                return .conflict
+            }
+            return .lease(store(next))
+        }
+    }
+
+    @discardableResult
+    private mutating func store(_ next: Lease) -> Lease {
+        version += 1
+        var next = next
+        next.resourceVersion = String(version)
+        lease = next
+        return next
+    }
+
+    private mutating func newLease() -> Lease {
+        created += 1
+        var lease = Lease(namespace: "foo", name: "bar")
+        lease.uid = "uid-\(created)"
+        return lease
+    }
+}
+
+/// One `Election` on a `LeaseShelf`, with time moved by hand. Identity `baz`, Lease `foo/bar`, as in client-go's tests.
+final class ElectionBench {
+    /// What becomes of one request.
+    enum Fault {
+        /// The server never gets it.
+        case lost
+        /// The server does it, and the answer is lost.
+        case answerLost
+        /// The server does it at once, and the answer comes late.
+        case late(Duration)
+    }
+
+    var shelf = LeaseShelf()
+    var election: Election
+    var now = Instant(nanoseconds: 1_000_000_000_000)
+    var calls: [String] = []
+    /// What becomes of the next requests; nil for no fault.
+    var faults: [Fault?] = []
+    var annotations: [String: String] = [:]
+
+    init(
+        leaseDuration: Duration = .seconds(10), renewDeadline: Duration = .seconds(8), identity: String = "baz"
+    ) {
+        let options = LeaderElectionOptions(
+            identity: identity, leaseDuration: leaseDuration, renewDeadline: renewDeadline, retryPeriod: .seconds(2))
+        election = Election(options: options, namespace: "foo", name: "bar")
+    }
+
+    func moment(fraction: Double = 0) -> Election.Moment {
+        Election.Moment(
+            now: now, wallTime: WallTime(nanoseconds: now.nanoseconds), fraction: fraction, annotations: annotations)
+    }
+
+    /// One attempt from its first request to its end; whether it ends leading.
+    @discardableResult
+    func attempt(fraction: Double = 0) -> Bool {
+        var request: Election.Request? = election.begin(moment(fraction: fraction))
+        while let current = request {
+            request = election.received(perform(current), moment(fraction: fraction))
+        }
+        return isLeading
+    }
+
+    private func perform(_ request: Election.Request) -> LeaseResult {
+        switch request {
+        case .get: calls.append("get")
+        case .create: calls.append("create")
+        case .update: calls.append("update")
+        }
+        let fault = faults.isEmpty ? nil : faults.removeFirst()
+        if case .lost? = fault { return .failed(.transport("lost")) }
+        let answer = shelf.answer(request)
+        if case .answerLost? = fault { return .failed(.transport("lost")) }
+        if case .late(let delay)? = fault { now = now + delay }
+        return answer
+    }
+
+    func takeNotices() -> [ElectionNotice] {
+        election.takeNotices()
+    }
+
+    /// Gives the machine the shelf's answer to `request`.
+    func receive(answerTo request: Election.Request) -> Election.Request? {
+        election.received(shelf.answer(request), moment())
+    }
+
+    /// Tells the machine that a watch shows the Lease as it is on the shelf.
+    func watch() {
+        guard let lease = shelf.lease else { return election.watched(.deleted, now: now) }
+        election.watched(.changed(lease), now: now)
+    }
+
+    func pass(_ duration: Duration) {
+        now = now + duration
+    }
+
+    var isLeading: Bool {
+        if case .leading = election.knowledge(at: now) { true } else { false }
+    }
+
+    /// The identity of the leader that is followed.
+    var followed: String? {
+        if case .following(let record) = election.knowledge(at: now) { record?.identity } else { nil }
+    }
+
+    var spec: LeaseSpec? {
+        shelf.lease?.spec
+    }
+}
+
+/// A record of another holder.
+func held(by holder: String, for seconds: Int? = 10, renewed time: String = "t1", transitions: Int? = 0) -> LeaseSpec {
+    LeaseSpec(
+        holderIdentity: holder, leaseDurationSeconds: seconds, acquireTime: "t0", renewTime: time,
+        leaseTransitions: transitions)
+}

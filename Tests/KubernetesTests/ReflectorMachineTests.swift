@@ -1,0 +1,185 @@
+import Kubernetes
+import Platform
+import Testing
+
+/// What a reflector does next, after each thing that can happen.
+@Suite struct ReflectorMachineTests {
+    private static let start = Instant(nanoseconds: 1_000_000_000_000)
+    private static let firstList = ReflectorMachine.Action.list(ListRequest(limit: 500))
+
+    /// A machine that watches from version 10, and the time at which it listed.
+    private static func watching() -> ReflectorMachine {
+        var machine = ReflectorMachine()
+        _ = machine.listed(resourceVersion: "10", continuation: nil)
+        _ = machine.replaced(now: start, fraction: 0)
+        machine.opened(now: start)
+        return machine
+    }
+
+    private static func watch(from version: String, seconds: Int = 240) -> ReflectorMachine.Action {
+        .watch(WatchRequest(resourceVersion: version, timeoutSeconds: seconds))
+    }
+
+    private static func status(_ code: Int, retryAfter: Int? = nil) -> KubernetesError {
+        .status(Status(code: code, retryAfterSeconds: retryAfter))
+    }
+
+    @Test func itListsPageAfterPageThenWatchesFromTheFirstPagesVersion() {
+        var machine = ReflectorMachine()
+        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+        let second = machine.listed(resourceVersion: "10", continuation: "more")
+        #expect(second == .list(ListRequest(limit: 500, continuation: "more")))
+        let end = machine.listed(resourceVersion: "12", continuation: nil)
+        #expect(end == .replace)
+        let next = machine.replaced(now: Self.start, fraction: 0.5)
+        #expect(next == Self.watch(from: "10", seconds: 270))
+    }
+
+    @Test func aSnapshotThatExpiresBetweenPagesIsReadInOnePiece() {
+        var machine = ReflectorMachine()
+        _ = machine.listed(resourceVersion: "10", continuation: "more")
+        let next = machine.listFailed(Self.status(410), now: Self.start, fraction: 0)
+        #expect(next == .list(ListRequest(limit: nil)))
+        let end = machine.listed(resourceVersion: "14", continuation: nil)
+        #expect(end == .replace)
+        let watch = machine.replaced(now: Self.start, fraction: 0)
+        #expect(watch == Self.watch(from: "14"))
+    }
+
+    @Test(arguments: [.transport("refused"), status(403), status(500), .malformed(place: "p", reason: "r")])
+    func aListThatFailsIsRepeatedFromTheStartAfterAPause(error: KubernetesError) {
+        var machine = ReflectorMachine()
+        _ = machine.listed(resourceVersion: "10", continuation: "more")
+        let pause = machine.listFailed(error, now: Self.start, fraction: 0.25)
+        #expect(pause == .pause(.seconds(1)))
+        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+    }
+
+    @Test func aWatchThatEndsOrderlyIsReopenedWhereItStopped() {
+        var machine = Self.watching()
+        let goesOn = machine.saw(.object(resourceVersion: "11"))
+        #expect(goesOn)
+        #expect(machine.ended(nil, now: Self.start, fraction: 0) == Self.watch(from: "11"))
+    }
+
+    @Test func aBookmarkMovesTheVersion() {
+        var machine = Self.watching()
+        _ = machine.saw(.bookmark(resourceVersion: "90"))
+        #expect(machine.ended(nil, now: Self.start, fraction: 0) == Self.watch(from: "90"))
+    }
+
+    @Test func anUnknownEventMovesNothing() {
+        var machine = Self.watching()
+        let goesOn = machine.saw(.unknown)
+        #expect(goesOn)
+        #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "10"))
+    }
+
+    @Test func aWatchThatEndsAtOnceWithNothingIsAFailure() {
+        var machine = Self.watching()
+        let next = machine.ended(nil, now: Self.start + .milliseconds(999), fraction: 0)
+        #expect(next == .pause(.milliseconds(800)))
+        do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
+    }
+
+    @Test func anExpiredVersionInTheStreamIsListedAnewAtOnce() {
+        var machine = Self.watching()
+        let goesOn = machine.saw(.error(Status(code: 410, reason: "Expired")))
+        #expect(!goesOn)
+        #expect(machine.ended(nil, now: Self.start + .seconds(5), fraction: 0) == Self.firstList)
+    }
+
+    @Test func anExpiredVersionAtTheRequestIsListedAnewAtOnce() {
+        var machine = Self.watching()
+        #expect(machine.ended(Self.status(410), now: Self.start + .seconds(5), fraction: 0) == Self.firstList)
+    }
+
+    @Test func aVersionThatExpiresRightAfterTheListIsListedAnewAfterAPause() {
+        var machine = Self.watching()
+        let next = machine.ended(Self.status(410), now: Self.start + .milliseconds(10), fraction: 0)
+        #expect(next == .pause(.milliseconds(800)))
+        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+    }
+
+    @Test(arguments: [.transport("reset"), status(429), status(500), status(503), status(401), status(403)])
+    func aBrokenWatchIsReopenedWhereItStoppedAfterAPause(error: KubernetesError) {
+        var machine = Self.watching()
+        _ = machine.saw(.object(resourceVersion: "11"))
+        let next = machine.ended(error, now: Self.start + .seconds(5), fraction: 0)
+        #expect(next == .pause(.milliseconds(800)))
+        do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "11")) }
+    }
+
+    @Test func aTooManyRequestsInTheStreamIsNoReasonToListAnew() {
+        var machine = Self.watching()
+        _ = machine.saw(.error(Status(code: 429, retryAfterSeconds: 7)))
+        #expect(machine.ended(nil, now: Self.start, fraction: 0) == .pause(.seconds(7)))
+        do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
+    }
+
+    @Test func whatTheServerAsksToWaitIsWaitedUpToAMinute() {
+        var machine = Self.watching()
+        #expect(machine.ended(Self.status(503, retryAfter: 9), now: Self.start, fraction: 0) == .pause(.seconds(9)))
+        machine.opened(now: Self.start)
+        let long = machine.ended(Self.status(503, retryAfter: 99_999), now: Self.start, fraction: 0)
+        #expect(long == .pause(.seconds(60)))
+    }
+
+    @Test(arguments: [.malformed(place: "watch", reason: "bad"), status(400), status(404), status(422)])
+    func whatCannotBeUnderstoodOrWatchedIsListedAnewAfterAPause(error: KubernetesError) {
+        var machine = Self.watching()
+        let next = machine.ended(error, now: Self.start + .seconds(5), fraction: 0)
+        #expect(next == .pause(.milliseconds(800)))
+        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+    }
+
+    @Test func refusalsWithoutEndGiveTheVersionUp() {
+        var machine = Self.watching()
+        for _ in 1...4 {
+            _ = machine.ended(Self.status(500), now: Self.start, fraction: 0)
+            do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
+            machine.opened(now: Self.start)
+        }
+        _ = machine.ended(Self.status(500), now: Self.start, fraction: 0)
+        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+    }
+
+    @Test func aSilentWatchAfterABrokenConnectionIsListedAnew() {
+        var machine = Self.watching()
+        _ = machine.ended(.transport("reset"), now: Self.start, fraction: 0)
+        machine.opened(now: Self.start)
+        #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.firstList)
+        var heard = Self.watching()
+        _ = heard.ended(.transport("reset"), now: Self.start, fraction: 0)
+        heard.opened(now: Self.start)
+        _ = heard.saw(.bookmark(resourceVersion: "20"))
+        #expect(heard.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "20"))
+    }
+
+    @Test func pausesDoubleUpToTheLimitAndBeginAnewAfterTwoQuietMinutes() {
+        var backoff = Backoff()
+        var now = Self.start
+        var pauses: [Duration] = []
+        for _ in 0..<8 {
+            pauses.append(backoff.pause(now: now, fraction: 0))
+            now = now + .seconds(60)
+        }
+        #expect(
+            pauses.map(\.seconds) == [0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30])
+        #expect(backoff.pause(now: now, fraction: 0.5) == .seconds(45))
+        #expect(backoff.pause(now: now + .seconds(120), fraction: 0) == .milliseconds(800))
+    }
+
+    @Test func eachFailureIsToldOnceUntilItEnds() {
+        var machine = Self.watching()
+        for _ in 0..<3 {
+            _ = machine.ended(.transport("refused"), now: Self.start, fraction: 0)
+            machine.opened(now: Self.start)
+        }
+        #expect(machine.takeNotices() == [.failing(.transport("refused"))])
+        _ = machine.saw(.bookmark(resourceVersion: "11"))
+        #expect(machine.takeNotices() == [.recovered])
+        _ = machine.ended(.transport("refused"), now: Self.start, fraction: 0)
+        #expect(machine.takeNotices() == [.failing(.transport("refused"))])
+    }
+}

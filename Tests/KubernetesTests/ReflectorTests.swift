@@ -1,0 +1,179 @@
+import Kubernetes
+import Platform
+import Synchronization
+import Testing
+
+/// Answers a reflector's requests from a script, one after the other; at its end it waits to be cancelled.
+final class ScriptedSource: ListWatchSource {
+    typealias Object = Service
+
+    enum Answer: Sendable {
+        case page(ObjectPage<Service>)
+        case listFails(KubernetesError)
+        /// The events of one watch, how long it lasts, and how it ends.
+        case events([WatchEvent<Service>], lasting: Duration = .seconds(5), failure: KubernetesError? = nil)
+    }
+
+    private struct State {
+        var answers: [Answer]
+        var requests: [String] = []
+    }
+
+    private let clock: VirtualClock
+    private let state: Mutex<State>
+
+    init(_ clock: VirtualClock, _ answers: [Answer]) {
+        self.clock = clock
+        state = Mutex(State(answers: answers))
+    }
+
+    var requests: [String] {
+        state.withLock { $0.requests }
+    }
+
+    private func next(_ request: String) async -> Answer? {
+        let answer = state.withLock { state -> Answer? in
+            state.requests.append(request)
+            return state.answers.isEmpty ? nil : state.answers.removeFirst()
+        }
+        if answer == nil { try? await clock.sleep(until: .distantFuture) }
+        return answer
+    }
+
+    func list(_ request: ListRequest, deadline: Instant) async throws(KubernetesError) -> ObjectPage<Service> {
+        let limit = request.limit.map(String.init) ?? "all"
+        switch await next("list \(limit) \(request.continuation ?? "-")") {
+        case .page(let page): return page
+        case .listFails(let error): throw error
+        case .events, nil: throw .transport("the script says otherwise")
+        }
+    }
+
+    func watch(
+        _ request: WatchRequest, deadline: Instant, onEvent: (WatchEvent<Service>) -> Bool
+    ) async throws(KubernetesError) {
+        guard case .events(let events, let duration, let failure)? = await next("watch \(request.resourceVersion)")
+        else { throw .transport("the script says otherwise") }
+        for event in events where !onEvent(event) { return }
+        await clock.sleep(duration)
+        if let failure { throw failure }
+    }
+}
+
+/// The reflector as it runs, in virtual time.
+@Suite struct ReflectorTests {
+    private static func service(_ name: String, _ version: Int) -> Service {
+        Service(
+            metadata: .init(name: name, namespace: "n", resourceVersion: String(version)), clusterIP: "10.0.0.1")
+    }
+
+    private static func text(_ event: ReflectorEvent<Service>) -> String {
+        switch event {
+        case .replaced(let all): "all " + all.map { "\($0.name)\($0.resourceVersion)" }.joined(separator: " ")
+        case .applied(let one): "+\(one.name)\(one.resourceVersion)"
+        case .deleted(let one): "-\(one.name)\(one.resourceVersion)"
+        }
+    }
+
+    /// Runs the script to its end; returns what was asked and what the handler was told.
+    private static func run(
+        _ answers: [ScriptedSource.Answer], log: LogLines = LogLines()
+    ) throws -> (requests: [String], events: [String], synced: Bool) {
+        try virtually { clock in
+            let source = ScriptedSource(clock, answers)
+            let told = Mutex<[String]>([])
+            let reflector = Reflector<Service>(
+                source: source, clock: clock, entropy: SeededEntropy(seed: 1), log: Log(sink: log)
+            ) { event in
+                told.withLock { $0.append(Self.text(event)) }
+            }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await reflector.run() }
+                while source.requests.count <= answers.count { await clock.sleep(.milliseconds(100)) }
+                group.cancelAll()
+            }
+            return (source.requests, told.withLock { $0 }, reflector.synced.value)
+        }
+    }
+
+    @Test func objectsArriveByListThenByWatch() throws {
+        let end = try Self.run([
+            .page(ObjectPage(resourceVersion: "1", continuation: "c", items: [Self.service("a", 1)])),
+            .page(ObjectPage(resourceVersion: "1", items: [Self.service("b", 1)])),
+            .events([.applied(Self.service("c", 2)), .deleted(Self.service("a", 3)), .bookmark(resourceVersion: "9")]),
+            .events([.applied(Self.service("b", 10))]),
+        ])
+        #expect(end.requests == ["list 500 -", "list 500 c", "watch 1", "watch 9", "watch 10"])
+        #expect(end.events == ["all a1 b1", "+c2", "-a3", "+b10"])
+        #expect(end.synced)
+    }
+
+    @Test func aFailedListTellsNothingAndSyncsNothing() throws {
+        let log = LogLines()
+        let forbidden = KubernetesError.status(Status(code: 403, message: "services is forbidden"))
+        let end = try Self.run([.listFails(forbidden), .listFails(forbidden)], log: log)
+        #expect(end.requests == ["list 500 -", "list 500 -", "list 500 -"])
+        #expect(end.events == [])
+        #expect(!end.synced)
+        #expect(log.messages.count == 1)
+        #expect(log.values(of: "reason").first?.contains("403 Forbidden: services is forbidden") == true)
+    }
+
+    @Test func pagesOfAListThatFailedAreNotDelivered() throws {
+        let end = try Self.run([
+            .page(ObjectPage(resourceVersion: "1", continuation: "c", items: [Self.service("a", 1)])),
+            .listFails(.status(Status(code: 410))),
+            .page(ObjectPage(resourceVersion: "5", items: [Self.service("b", 4)])),
+        ])
+        #expect(end.requests == ["list 500 -", "list 500 c", "list all -", "watch 5"])
+        #expect(end.events == ["all b4"])
+    }
+
+    @Test func anExpiredWatchReplacesEverything() throws {
+        let end = try Self.run([
+            .page(ObjectPage(resourceVersion: "1", items: [Self.service("a", 1), Self.service("b", 1)])),
+            .events([.applied(Self.service("a", 2))], lasting: .seconds(5)),
+            .events([.error(Status(code: 410, reason: "Expired"))]),
+            .page(ObjectPage(resourceVersion: "50", items: [Self.service("b", 40)])),
+        ])
+        #expect(end.requests == ["list 500 -", "watch 1", "watch 2", "list 500 -", "watch 50"])
+        #expect(end.events == ["all a1 b1", "+a2", "all b40"])
+    }
+
+    @Test func aBrokenWatchGoesOnWhereItStopped() throws {
+        let log = LogLines()
+        let end = try Self.run(
+            [
+                .page(ObjectPage(resourceVersion: "1", items: [])),
+                .events([.applied(Self.service("a", 2))], failure: .transport("reset")),
+                .events([.applied(Self.service("b", 3))]),
+            ], log: log)
+        #expect(end.requests == ["list 500 -", "watch 1", "watch 2", "watch 3"])
+        #expect(end.events == ["all ", "+a2", "+b3"])
+        #expect(
+            log.messages == [
+                "listing or watching fails and is tried again; what is known stays", "listing and watching work again",
+            ])
+    }
+
+    @Test func anEventThatCannotBeReadReplacesEverything() throws {
+        let end = try Self.run([
+            .page(ObjectPage(resourceVersion: "1", items: [])),
+            .events([], failure: .malformed(place: "watch", reason: "bad")),
+            .page(ObjectPage(resourceVersion: "7", items: [Self.service("a", 7)])),
+        ])
+        #expect(end.requests == ["list 500 -", "watch 1", "list 500 -", "watch 7"])
+        #expect(end.events == ["all ", "all a7"])
+    }
+
+    @Test func anUnknownEventIsSkippedAndSaid() throws {
+        let log = LogLines()
+        let end = try Self.run(
+            [
+                .page(ObjectPage(resourceVersion: "1", items: [])),
+                .events([.unknown("NEW"), .applied(Self.service("a", 2))]),
+            ], log: log)
+        #expect(end.events == ["all ", "+a2"])
+        #expect(log.values(of: "type") == ["NEW"])
+    }
+}
