@@ -47,7 +47,7 @@ import Testing
         for file in try Self.sources.get() {
             for (index, line) in file.lines.enumerated()
             where line.contains("@unchecked Sendable") && !Self.isComment(line) {
-                #expect(index > 0 && Self.isComment(file.lines[index - 1]), "\(file.path):\(index + 1)")
+                #expect(Self.isComment(Self.lineAbove(index, file.lines)), "\(file.path):\(index + 1)")
             }
         }
     }
@@ -69,9 +69,12 @@ import Testing
     }
 
     static func hasDocumentation(_ lines: [String], before index: Int) -> Bool {
-        var above = index - 1
-        while above >= 0, lines[above].drop(while: { $0 == " " }).hasPrefix("@") { above -= 1 }
-        return above >= 0 && lines[above].drop { $0 == " " }.hasPrefix("///")
+        lineAbove(index, lines).drop { $0 == " " }.hasPrefix("///")
+    }
+
+    /// The line above a declaration and its attributes.
+    static func lineAbove(_ index: Int, _ lines: [String]) -> String {
+        lines[..<index].last { !$0.drop { $0 == " " }.hasPrefix("@") } ?? ""
     }
 
     /// Functions and initialisers by indentation: the formatter puts the closing brace under the first word.
