@@ -35,13 +35,15 @@ package final class NodeAgentProcess: Sendable {
     package init(
         options: Options, environment: [String: String], clock: any Clock, log: Log
     ) throws(StartError) {
+        let url = try Self.url(options)
         let token = try Self.token(options, clock)
         let nodeID = Self.nodeID(options, environment)
         let checks = CheckRunner(
             workers: options[NodeAgentOptions.workers], executor: NetworkExecutor(clock: clock), clock: clock,
             log: log.named("checks"))
         let link = ClusterAgentLink(
-            options: Self.coreOptions(options, nodeID: nodeID), target: try Self.target(options, token, clock),
+            options: Self.coreOptions(options, nodeID: nodeID),
+            target: try Self.target(options, url: url, token, clock),
             clock: clock, log: log.named("cluster-agent")
         ) { checks.replace($0) }
         (self.checks, self.link, self.clock, self.log) = (checks, link, clock, log)

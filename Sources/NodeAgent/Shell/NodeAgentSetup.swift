@@ -28,6 +28,13 @@ enum AgentToken: Sendable {
 
 /// From options to what the parts take.
 extension NodeAgentProcess {
+    static func url(_ options: Options) throws(StartError) -> String {
+        var url = options[NodeAgentOptions.url]
+        guard !url.isEmpty else { throw .usage("cluster_agent.url: where is the cluster-agent? https://HOST:PORT") }
+        while url.hasSuffix("/") { url.removeLast() }
+        return url
+    }
+
     static func token(_ options: Options, _ clock: any Clock) throws(StartError) -> AgentToken {
         let path = options[NodeAgentOptions.authTokenFile]
         let text = options[NodeAgentOptions.authToken]
@@ -72,11 +79,8 @@ extension NodeAgentProcess {
     }
 
     static func target(
-        _ options: Options, _ token: AgentToken, _ clock: any Clock
+        _ options: Options, url: String, _ token: AgentToken, _ clock: any Clock
     ) throws(StartError) -> ClusterAgentLink.Target {
-        var url = options[NodeAgentOptions.url]
-        guard !url.isEmpty else { throw .usage("cluster_agent.url: where is the cluster-agent? https://HOST:PORT") }
-        while url.hasSuffix("/") { url.removeLast() }
         let caFile = options[NodeAgentOptions.caFile]
         let pin = options[NodeAgentOptions.publicKeyPin]
         let verifies = options[NodeAgentOptions.tlsVerify]

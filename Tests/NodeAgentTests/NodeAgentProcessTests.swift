@@ -1,0 +1,232 @@
+import CheckModel
+import Glibc
+import HTTPClient
+import HTTPServer
+import Platform
+import Synchronization
+import Testing
+
+@testable import NodeAgent
+
+/// The whole node-agent against a cluster-agent over TLS, and checks against real sockets.
+@Suite struct NodeAgentProcessTests {
+    private static let token = "0123456789abcdef0123456789abcdef"
+
+    private static func config(_ check: String, _ instance: String) -> WireConfig {
+        WireConfig(checkName: check, instances: [Array(instance.utf8)], initConfig: Array("{}".utf8))
+    }
+
+    private static func agent(
+        _ cluster: RunningServer, log: KeptLog = KeptLog(), _ further: [String] = []
+    ) throws -> NodeAgentProcess {
+        let arguments = [
+            "--cluster_agent.url=\(cluster.url)/", "--cluster_agent.auth_token=\(token)", "--hostname=node-1",
+            "--cluster_agent.public_key_pin=\(cluster.identity.publicKeyPin)", "--ad_config_poll_interval=100ms",
+            "--listen_host=127.0.0.1", "--cmd_port=0", "--metrics_port=\(LoopbackListener.closedPort())",
+        ]
+        let options = try Options(table: NodeAgentOptions.table, arguments: arguments + further, environment: [:])
+        return try NodeAgentProcess(
+            options: options, environment: [:], clock: SystemClock(), log: Log(sink: log))
+    }
+
+    /// Runs an agent while `body` looks at it; it must stop in order.
+    private static func run(_ agent: NodeAgentProcess, _ body: () async throws -> Void) async throws {
+        let stopping = Watched(false)
+        let task = Task {
+            await agent.run {
+                let seen = stopping.current
+                if !seen.value { _ = try? await stopping.next(after: seen.version) }
+            }
+        }
+        defer { stopping.set(true) }
+        try await body()
+        stopping.set(true)
+        #expect(await task.value == 0)
+    }
+
+    private static func get(
+        _ url: String, pin: String? = nil, token: String? = token
+    ) async throws -> (status: Int, body: String) {
+        let clock = SystemClock()
+        let client = try HTTPClient(
+            options: HTTPClientOptions(
+                trust: TLSTrust(pinnedPublicKey: pin), bearerToken: { token }, allowsPlainHTTP: true), clock: clock)
+        let response = try await client.send(ClientRequest(url: url), deadline: clock.now() + .seconds(10))
+        await client.shutdown()
+        return (response.status, String(decoding: response.body, as: UTF8.self))
+    }
+
+    private static func checkIDs(_ agent: NodeAgentProcess) async throws -> [String] {
+        let url = "https://127.0.0.1:\(agent.commandPort)/api/v1/clcrunner/stats"
+        let stats = try JSON(parsing: try await get(url, pin: agent.publicKeyPin).body)
+        return (stats.objectValue ?? [:]).keys.sorted()
+    }
+
+    @Test func checksAreFetchedRunAndReportedWithTheIDsThatTheClusterAgentComputes() async throws {
+        let (cluster, up) = (FakeClusterAgent(), LoopbackListener(.answers(LoopbackListener.response(200))))
+        let closed = LoopbackListener.closedPort()
+        let configs = [
+            Self.config("http_check", #"{"name":"web","url":"http://127.0.0.1:\#(up.port)/"}"#),
+            Self.config("tcp_check", #"{"host":"127.0.0.1","port":\#(closed)}"#),
+            Self.config("redisdb", #"{"host":"127.0.0.1"}"#),
+        ]
+        cluster.set(configs, revision: 42)
+        let server = try RunningServer(cluster)
+        let log = KeptLog()
+        let agent = try Self.agent(server, log: log)
+        try await Self.run(agent) {
+            let ids = configs.flatMap(\.checkIDs).sorted()
+            try await eventually { log.fields(of: "check failing").count == 2 }
+            for _ in 0..<500 where try await Self.checkIDs(agent) != ids {
+                try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(20))
+            }
+            #expect(try await Self.checkIDs(agent) == ids)
+
+            let page = try await Self.get("http://127.0.0.1:\(try #require(agent.metricsPort))/metrics").body
+            #expect(page.contains("node_agent_cluster_agent_up 1\n"))
+            #expect(page.contains("node_agent_configs 3\n"))
+            #expect(
+                page.contains(#"node_agent_check_up{check_id="\#(configs[0].checkIDs[0])",check_name="http_check"} 1"#))
+            let refused = #"check_id="\#(configs[1].checkIDs[0])",check_name="tcp_check",kind="refused"} "#
+            #expect(page.contains("node_agent_check_failures_total{\(refused)"))
+            #expect(try Exposition(Array(page.utf8)).samples > 10, "its own parser reads its own page")
+        }
+        let requests = cluster.state.withLock { $0.requests }
+        #expect(requests.first?.path == "/version")
+        #expect(requests.allSatisfy { $0.authorization == "Bearer \(Self.token)" })
+        #expect(requests.allSatisfy { $0.realIP == "" }, "the header is sent, empty")
+        #expect(log.fields(of: "registered") == [["node": "node-1"]])
+        #expect(log.fields(of: "configs changed") == [["added": "3", "removed": "0", "configs": "3"]])
+        await server.server.stop(within: .seconds(1))
+    }
+
+    @Test func nothingWrongThatTheClusterAgentSaysStopsACheck() async throws {
+        let (cluster, up) = (FakeClusterAgent(), LoopbackListener(.answers(LoopbackListener.response(200))))
+        let instance = #"{"url":"http://127.0.0.1:\#(up.port)/","min_collection_interval":0.05}"#
+        cluster.set([Self.config("http_check", instance)], revision: 1)
+        let server = try RunningServer(cluster)
+        let log = KeptLog()
+        let agent = try Self.agent(server, log: log, ["--grace_time_seconds=0"])
+        try await Self.run(agent) {
+            try await eventually { log.fields(of: "configs changed").count == 1 }
+            for failure in [
+                (500, "node node-1 is unknown"), (503, ""), (200, ""), (200, "{"), (200, "[]"), (403, "no"),
+            ] {
+                cluster.fail(failure)
+                let asked = cluster.state.withLock { $0.requests.count }
+                try await eventually { cluster.state.withLock { $0.requests.count } > asked + 4 }
+                #expect(try await Self.checkIDs(agent).count == 1)
+            }
+            #expect(log.fields(of: "cluster-agent unreachable, checks keep running").count == 1)
+            cluster.fail(nil)
+            try await eventually { log.fields(of: "cluster-agent reachable again").count == 1 }
+            cluster.set([], revision: 0)
+            try await eventually { log.fields(of: "configs changed").count == 2 }
+        }
+        await server.server.stop(within: .seconds(1))
+    }
+
+    @Test func aClusterAgentWithAnotherKeyIsNotTalkedTo() async throws {
+        let (cluster, other) = (FakeClusterAgent(), try RunningServer(FakeClusterAgent()))
+        let server = try RunningServer(cluster)
+        let log = KeptLog()
+        let agent = try Self.agent(
+            server, log: log, ["--cluster_agent.public_key_pin=\(other.identity.publicKeyPin)"])
+        try await Self.run(agent) {
+            try await eventually { log.fields(of: "cluster-agent unreachable, checks keep running").count == 1 }
+        }
+        #expect(cluster.state.withLock { $0.requests.isEmpty })
+        #expect(log.fields(of: "cluster-agent unreachable, checks keep running")[0]["reason"]?.contains("TLS") == true)
+        await server.server.stop(within: .seconds(1))
+        await other.server.stop(within: .seconds(1))
+    }
+
+    @Test func theAgentsOwnAPIWantsTheToken() async throws {
+        let server = try RunningServer(FakeClusterAgent())
+        let agent = try Self.agent(server)
+        try await Self.run(agent) {
+            let base = "https://127.0.0.1:\(agent.commandPort)"
+            for (path, token, status) in [
+                ("/api/v1/clcrunner/version", Self.token, 200), ("/api/v1/clcrunner/workers", Self.token, 200),
+                ("/api/v1/clcrunner/stats", Self.token, 200), ("/api/v1/clcrunner/stats", nil, 401),
+                ("/api/v1/clcrunner/stats", "0123456789abcdef0123456789abcdeX", 403), ("/nothing", Self.token, 404),
+            ] as [(String, String?, Int)] {
+                let answer = try await Self.get(base + path, pin: agent.publicKeyPin, token: token)
+                #expect(answer.status == status, "\(path) \(token ?? "without token")")
+            }
+            let workers = try await Self.get(base + "/api/v1/clcrunner/workers", pin: agent.publicKeyPin).body
+            #expect(workers.contains(#""Count":4"#))
+        }
+        await server.server.stop(within: .seconds(1))
+    }
+
+    @Test func aCheckOverTLSVerifiesWithItsOwnCA() async throws {
+        let (server, other) = (try RunningServer(FakeClusterAgent()), try RunningServer(FakeClusterAgent()))
+        let (right, wrong) = (try server.writeCertificate("right"), try other.writeCertificate("wrong"))
+        defer {
+            unsafe unlink(right)
+            unsafe unlink(wrong)
+        }
+        func outcome(_ further: String) async throws -> CheckOutcome {
+            try await NetworkExecutorTests.outcome("http_check", #"{"url":"\#(server.url)/version"\#(further)}"#)
+        }
+        #expect(try await outcome(#","tls_ca_cert":"\#(right)""#) == .success(CheckSuccess()))
+        #expect(try await outcome(#","tls_verify":false"#) == .success(CheckSuccess()))
+        for further in [#","tls_ca_cert":"\#(wrong)""#, ""] {
+            guard case .failure(let failure) = try await outcome(further) else {
+                Issue.record("it trusted a certificate that it should not")
+                continue
+            }
+            #expect(failure.kind == .tls)
+        }
+        await server.server.stop(within: .seconds(1))
+        await other.server.stop(within: .seconds(1))
+    }
+
+    @Test(arguments: [
+        ([], "cluster_agent.url"), (["--cluster_agent.url=https://a:1"], "cluster_agent.auth_token_file"),
+        (
+            ["--cluster_agent.auth_token_file=/nonexistent/token", "--cluster_agent.url=https://a:1"],
+            "/nonexistent/token"
+        ),
+        (
+            [
+                "--cluster_agent.url=https://a:1", "--cluster_agent.auth_token=\(token)",
+                "--cluster_agent.ca_file=/nonexistent/ca",
+            ],
+            "cluster_agent.ca_file: /nonexistent/ca"
+        ),
+        (
+            [
+                "--cluster_agent.url=https://a:1", "--cluster_agent.auth_token=\(token)",
+                "--cluster_agent.public_key_pin=sha256//x",
+            ],
+            "sha256//x"
+        ),
+    ]) func whatIsMissingOrWrongStopsTheStartAndIsNamed(_ arguments: [String], _ place: String) throws {
+        let options = try Options(
+            table: NodeAgentOptions.table, arguments: arguments + ["--cmd_port=0", "--metrics_port=0"], environment: [:]
+        )
+        let error = #expect(throws: StartError.self) {
+            try NodeAgentProcess(options: options, environment: [:], clock: SystemClock(), log: Log(sink: NoLog()))
+        }
+        #expect(error?.description.contains(place) == true, "\(error?.description ?? "")")
+    }
+
+    @Test(arguments: [
+        "--cluster_agent.url=http://a:1", "--cluster_agent.url=a:1", "--cluster_agent.auth_token=short",
+        "--check_runners=0", "--ad_config_poll_interval=0",
+    ]) func anOptionOutOfRangeIsRefused(_ argument: String) {
+        #expect(throws: OptionError.self) {
+            try Options(table: NodeAgentOptions.table, arguments: [argument], environment: [:])
+        }
+    }
+
+    @Test func theNodesNameComesFromOptionEnvironmentOrHost() throws {
+        let none = try Options(table: NodeAgentOptions.table, arguments: [], environment: [:])
+        let given = try Options(table: NodeAgentOptions.table, arguments: [], environment: ["DD_HOSTNAME": "a"])
+        #expect(NodeAgentProcess.nodeID(given, ["NODE_NAME": "b"]) == "a")
+        #expect(NodeAgentProcess.nodeID(none, ["NODE_NAME": "b"]) == "b")
+        #expect(NodeAgentProcess.nodeID(none, [:]) == hostName())
+    }
+}
