@@ -56,6 +56,11 @@ package final class HTTPServer: Sendable {
         core.openConnections
     }
 
+    /// How many connections each loop has, for tests.
+    var connectionsOfLoops: [Int] {
+        core.inboxes.map(\.connectionCount)
+    }
+
     /// Starts the event loops' threads. Call once.
     package func start() {
         for index in core.inboxes.indices {

@@ -15,10 +15,8 @@ import COpenSSL
         ERR_clear_error()
         let memory = try MemoryBIO(pem)
         guard let key = unsafe copenssl_read_key(memory.pointer) else {
-            let isMissing = copenssl_is_end_of_pem(ERR_peek_last_error()) == 1
-            let reason = opensslReason()
             throw .invalidPrivateKey(
-                reason: isMissing ? "no unencrypted private key in it (PEM, -----BEGIN PRIVATE KEY-----)" : reason)
+                reason: "no unencrypted private key in it (PEM, -----BEGIN PRIVATE KEY-----): \(opensslReason())")
         }
         unsafe self.init(owning: key)
     }
