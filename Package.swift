@@ -66,7 +66,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["HTTPClient", "CheckModel", "Platform"], path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("PlatformTests", ["Platform"]),
-tests("HTTPServerTests", ["HTTPServer", "COpenSSL", "Platform"]),
+        tests("HTTPServerTests", ["HTTPServer", "COpenSSL", "Platform"]),
         tests("HTTPClientTests", ["TestSupport", "HTTPClient", "HTTPServer", "Platform"]),
         tests("KubernetesTests", ["Kubernetes", "HTTPClient", "HTTPServer", "Platform"]),
         tests("CheckModelTests", ["CheckModel", "Platform"]),
