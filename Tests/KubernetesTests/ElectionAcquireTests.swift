@@ -162,14 +162,16 @@ import Testing
         #expect(!bench.isLeading)
     }
 
-    @Test func aDeletedLeaseIsFreeOnlyWhenItWouldHaveExpired() {
+    @Test(arguments: [(10, 10), (3, 10), (25, 25)])
+    func aDeletedLeaseIsFreeOnlyAfterAWholeLeaseDuration(recorded: Int, waited: Int) {
         let bench = ElectionBench()
-        bench.shelf.put(held(by: "bing"))
+        bench.shelf.put(held(by: "bing", for: recorded))
         #expect(!bench.attempt())
         bench.shelf.delete()
-        bench.pass(.seconds(9))
         #expect(!bench.attempt())
-        bench.pass(.seconds(1))
+        bench.pass(.seconds(waited) - .nanoseconds(1))
+        #expect(!bench.attempt())
+        bench.pass(.nanoseconds(1))
         #expect(bench.attempt())
         #expect(bench.spec?.leaseTransitions == 0)
     }

@@ -1,0 +1,228 @@
+import HTTPClient
+import Platform
+import Testing
+
+@testable import Kubernetes
+
+private let clock = SystemClock()
+
+/// What `body` says about a configuration that it refuses; nil if it takes it.
+private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
+    do {
+        _ = try body()
+        return nil
+    } catch {
+        return "\(error)"
+    }
+}
+
+@Suite struct InClusterConfigurationTests {
+    private static let environment = ["KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"]
+
+    private static func serviceAccount(without missing: String = "") throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        let files = ["ca.crt": "-----BEGIN CERTIFICATE-----", "token": " secret\n", "namespace": "agents\n"]
+        for (name, text) in files where name != missing { try folder.write(name, text) }
+        return folder
+    }
+
+    @Test func aPodFindsServerTokenAndNamespace() throws {
+        let folder = try Self.serviceAccount()
+        let configuration = try KubernetesConfiguration.inCluster(
+            environment: Self.environment, directory: folder.path, clock: clock)
+        #expect(configuration.server == "https://10.96.0.1:443")
+        #expect(configuration.token?.text == "secret")
+        #expect(configuration.namespace == "agents")
+        #expect(configuration.trust.caPEM == Array("-----BEGIN CERTIFICATE-----".utf8))
+    }
+
+    @Test func anIPv6AddressIsBracketed() throws {
+        let folder = try Self.serviceAccount()
+        let environment = ["KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443"]
+        let configuration = try KubernetesConfiguration.inCluster(
+            environment: environment, directory: folder.path, clock: clock)
+        #expect(configuration.server == "https://[fd00::1]:6443")
+    }
+
+    @Test func theNamespaceIsTheEnvironmentsElseTheFilesElseDefault() throws {
+        let folder = try Self.serviceAccount(without: "namespace")
+        var environment = Self.environment
+        let byDefault = try KubernetesConfiguration.inCluster(
+            environment: environment, directory: folder.path, clock: clock)
+        #expect(byDefault.namespace == "default")
+        environment["POD_NAMESPACE"] = "given"
+        let given = try KubernetesConfiguration.inCluster(
+            environment: environment, directory: folder.path, clock: clock)
+        #expect(given.namespace == "given")
+    }
+
+    @Test(arguments: ["ca.crt", "token"])
+    func aMissingFileIsNamed(name: String) throws {
+        let folder = try Self.serviceAccount(without: name)
+        let reason = refusal {
+            try .inCluster(environment: Self.environment, directory: folder.path, clock: clock)
+        }
+        #expect(
+            reason == "unable to load in-cluster configuration: \(folder.path)/\(name): No such file or directory")
+    }
+
+    @Test(arguments: ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"])
+    func outsideAPodItSaysWhatIsMissing(name: String) {
+        var environment = Self.environment
+        environment[name] = ""
+        let reason = refusal { try .inCluster(environment: environment, clock: clock) }
+        #expect(reason?.contains("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set") == true)
+    }
+}
+
+@Suite struct KubeconfigTests {
+    /// A kubeconfig whose only cluster and user have the given fields.
+    private static func config(
+        cluster: String = #""server":"https://h:6443""#, user: String = #""token":"t""#, context: String = "c",
+        more: String = ""
+    ) -> String {
+        """
+        {"apiVersion":"v1","kind":"Config","preferences":{},"current-context":"\(context)",
+        "clusters":[{"name":"k","cluster":{\(cluster)}}],"users":[{"name":"u","user":{\(user)}}],
+        "contexts":[{"name":"c","context":{"cluster":"k","user":"u"}}\(more)]}
+        """
+    }
+
+    private static func read(_ text: String) throws -> KubernetesConfiguration {
+        let folder = try TemporaryFolder()
+        return try .kubeconfig(path: try folder.write("config", text), clock: clock)
+    }
+
+    @Test func theCurrentContextIsRead() throws {
+        let ca =
+            "\"server\":\"https://h:6443/prefix/\",\"certificate-authority-data\":\"Q0E=\",\"tls-server-name\":\"n\""
+        let user = #""client-certificate-data":"Q0VSVA==","client-key-data":"S0VZ","token":"t""#
+        let configuration = try Self.read("\n " + Self.config(cluster: ca, user: user))
+        #expect(configuration.server == "https://h:6443/prefix")
+        #expect(configuration.trust.caPEM == Array("CA".utf8))
+        #expect(configuration.trust.serverName == "n")
+        #expect(configuration.trust.clientCertificatePEM == Array("CERT".utf8))
+        #expect(configuration.trust.clientKeyPEM == Array("KEY".utf8))
+        #expect(configuration.token?.text == "t")
+        #expect(configuration.namespace == "default")
+        #expect(configuration.trust.verifies)
+    }
+
+    @Test func relativePathsAreRelativeToTheFile() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("ca.pem", "CA")
+        try folder.write("secret", "from file\n")
+        let path = try folder.write(
+            "config",
+            Self.config(
+                cluster: #""server":"https://h","certificate-authority":"ca.pem""#,
+                user: #""token":"constant","tokenFile":"secret""#))
+        let configuration = try KubernetesConfiguration.kubeconfig(path: path, clock: clock)
+        #expect(configuration.trust.caPEM == Array("CA".utf8))
+        #expect(configuration.token?.text == "from file")
+    }
+
+    @Test(arguments: [
+        (config(cluster: #""server":"http://h""#), "clusters[k].server: 'http://h' is not an https URL"),
+        (config(cluster: #""server":"https://""#), "clusters[k].server: 'https://' is not"),
+        (config(cluster: #""server":"https://h/?a=b""#), "clusters[k].server: 'https://h/?a=b' is not a URL"),
+        (config(cluster: ""), "clusters[k]: has no server"),
+        (config(cluster: #""server":"https://h","proxy-url":"http://p""#), "clusters[k]: proxy-url is not supported"),
+        (
+            config(
+                cluster: #""server":"https://h","insecure-skip-tls-verify":true,"certificate-authority-data":"Q0E=""#),
+            "contradict each other"
+        ),
+        (
+            config(cluster: #""server":"https://h","certificate-authority-data":"?""#),
+            "certificate-authority-data: is not"
+        ),
+        (
+            config(cluster: #""server":"https://h","certificate-authority-data":"QQ==","certificate-authority":"f""#),
+            "clusters[k].certificate-authority: is given both as a file and as data"
+        ),
+        (config(user: #""exec":{"command":"aws"}"#), "users[u].exec: exec plugins are not supported"),
+        (config(user: #""auth-provider":{"name":"oidc"}"#), "users[u].auth-provider: auth providers are not supported"),
+        (config(user: #""username":"a","password":"b""#), "users[u].username: basic authentication is not supported"),
+        (config(user: #""token":"t","as":"root""#), "users[u].as: impersonation is not supported"),
+        (config(user: #""client-key-data":"S0VZ""#), "a client certificate and its key must be given together"),
+        (config(user: #""tokenFile":"/nonexistent/t""#), "users[u].tokenFile: /nonexistent/t: No such file"),
+        (config(context: ""), "current-context: is not set"),
+        (config(context: "x"), "contexts: there is no 'x'"),
+        (config(more: #",{"name":"c","context":{}}"#), "contexts: there is more than one 'c'"),
+        (config(context: "d", more: #",{"name":"d","context":{"cluster":"z"}}"#), "clusters: there is no 'z'"),
+        (#"{"clusters":[{"cluster":{}}]}"#, "clusters[0].name is missing"),
+        (#"{"clusters":3}"#, "clusters is not of the type"),
+        ("{", "the document"),
+    ])
+    func aMistakeIsNamedWithItsPlace(text: String, expected: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("config", text)
+        let reason = refusal { try .kubeconfig(path: path, clock: clock) } ?? "nothing"
+        #expect(reason.hasPrefix("kubeconfig \(path): "), "\(reason)")
+        #expect(reason.contains(expected), "\(reason)")
+    }
+
+    @Test func aMissingFileIsNamed() {
+        let reason = refusal { try .kubeconfig(path: "/nonexistent/config", clock: clock) }
+        #expect(reason == "kubeconfig /nonexistent/config: No such file or directory")
+    }
+
+    @Test func anInsecureClusterIsBelievedAsAsked() throws {
+        let text = Self.config(cluster: #""server":"https://h","insecure-skip-tls-verify":true"#)
+        #expect(try !Self.read(text).trust.verifies)
+    }
+}
+
+@Suite struct KubectlTests {
+    private static func kubectl(_ folder: TemporaryFolder, _ script: String) throws -> String {
+        try folder.write("kubectl", "#!/bin/sh\n\(script)\n", mode: 0o700)
+    }
+
+    @Test func itIsAskedForTheWholeContextAsJSON() throws {
+        let folder = try TemporaryFolder()
+        let program = try Self.kubectl(folder, #"echo "$@"; echo noise >&2; cat"#)
+        let output = try Kubectl.flattenedConfig(path: "/a b/c", program: program)
+        #expect(
+            String(decoding: output, as: UTF8.self)
+                == "config view --raw --flatten --minify -o json --kubeconfig /a b/c\n")
+    }
+
+    @Test func whatItSaysWhenItFailsIsPassedOn() throws {
+        let folder = try TemporaryFolder()
+        let program = try Self.kubectl(folder, "echo error: bad yaml >&2; exit 3")
+        let expected = "kubeconfig /c: `\(program) config view` failed (status 3): error: bad yaml"
+        #expect(throws: KubernetesError.configuration(expected)) {
+            try Kubectl.flattenedConfig(path: "/c", program: program)
+        }
+    }
+
+    @Test func aSignalIsAFailure() throws {
+        let folder = try TemporaryFolder()
+        let program = try Self.kubectl(folder, "kill -KILL $$")
+        do throws(KubernetesError) {
+            _ = try Kubectl.flattenedConfig(path: "/c", program: program)
+            Issue.record("it succeeded")
+        } catch {
+            #expect(error.description.contains("failed (status 137)"))
+        }
+    }
+
+    @Test func withoutItTheWayAroundIsSaid() {
+        do throws(KubernetesError) {
+            _ = try Kubectl.flattenedConfig(path: "/c", program: "no-such-kubectl")
+            Issue.record("it succeeded")
+        } catch {
+            #expect(error.description.contains("there is no no-such-kubectl to convert it"))
+            #expect(error.description.contains("kubectl config view --raw --flatten --minify -o json"))
+        }
+    }
+
+    @Test func outputWithoutEndIsGivenUp() throws {
+        let folder = try TemporaryFolder()
+        let program = try Self.kubectl(folder, "exec yes")
+        #expect(throws: KubernetesError.configuration("kubectl printed more than 1048576 bytes")) {
+            try Kubectl.flattenedConfig(path: "/c", program: program)
+        }
+    }
+}
