@@ -192,7 +192,8 @@ extension Dispatcher {
         while let heaviest = donors.indices.max(by: { donors[$0].load < donors[$1].load }) {
             let donor = donors[heaviest]
             let own = store.nodes[slot].load
-            guard own < share, own < donor.load else { return }
+            // Less than one instance short of it is enough: to look for something smaller would mean to look at every config.
+            guard own + .oneInstance <= share, own < donor.load else { return }
             let movable = store.nodes[donor.slot].configs.last { config in
                 let load = Load(cost: config.cost)
                 return own + load <= share && own + load <= donor.load - load

@@ -8,6 +8,9 @@ package struct Load: Comparable, Hashable, Sendable {
     /// No work.
     package static let zero = Load(millionths: 0)
 
+    /// The work of one instance of a check of which nothing else is known.
+    package static let oneInstance = Load(millionths: 1_000_000)
+
     private init(millionths: Int64) {
         self.millionths = millionths
     }

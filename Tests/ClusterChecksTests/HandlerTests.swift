@@ -195,9 +195,12 @@ import Testing
     @Test func aFirstTermThatClaimsToContinueWarmsUpAllTheSame() async throws {
         let fixture = Fixture()
         try await fixture.run {
+            fixture.desired.apply(upserts: [checkConfig("c0")], synced: true)
             let term = Self.term("1", continuesPrevious: true)
             fixture.leadership.state.set(.leading(term))
             try await fixture.untilLeading(term)
+            _ = try fixture.report("a")
+            for _ in 0..<100 { await Task.yield() }
             #expect(throws: ClusterChecksError.warmingUp) { try fixture.names(of: "a") }
         }
     }
@@ -215,6 +218,8 @@ import Testing
                 for _ in 0..<20 { await Task.yield() }
             }
             #expect(throws: ClusterChecksError.notLeading(.follower(nil))) { try fixture.handler.snapshot(now: at(90)) }
+            let dispatched = fixture.log.lines.filter { $0.hasPrefix("info configs dispatched") }
+            #expect(dispatched.count == 1)
             // The renewal got through after all.
             term.validUntil.extend(to: at(1000))
             fixture.clock.set(91)

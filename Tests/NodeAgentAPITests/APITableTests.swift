@@ -51,7 +51,12 @@ import Testing
                 let missing = replica.answer(bare)
                 #expect(missing?.status == 401)
                 #expect(missing?.header("WWW-Authenticate")?.hasPrefix("Bearer ") == true)
-                for (value, status) in [("Basic eDp5", 401), ("Bearer", 401), ("Bearer wrong", 403)] {
+                let token = Replica.token
+                let values = [
+                    ("Basic eDp5", 401), ("Bearer", 401), ("Bearer wrong", 403), ("Bearer \(token)x", 403),
+                    ("Bearer \(token.dropLast())", 403), ("Bearer \(token)\(token)", 403), ("Bearer  \(token)", 403),
+                ]
+                for (value, status) in values {
                     let headers = [(name: "Authorization", value: value)]
                     let answer = replica.answer(replica.request(call.method, call.path, headers: headers))
                     #expect(answer?.status == status, "\(call.path) \(value)")
