@@ -1,0 +1,143 @@
+import Glibc
+import HTTPClient
+import HTTPServer
+import Platform
+import Synchronization
+import TestSupport
+import Testing
+
+/// What the machine's files and environment must not change. Each test gives a thread of its own other files in their place, which
+/// needs root.
+@Suite struct HostSettingsTests {
+    @Test func withACAGivenTheSystemsRootsAreNotTrusted() async throws {
+        let openssl = try OpenSSL()
+        let identity = try await openssl.makeIdentity("root")
+        let other = try await openssl.makeIdentity("other")
+        let path = openssl.directory.path
+        let (process, port) = try await openssl.serve(["-cert", "\(path)/root.pem", "-key", "\(path)/root.key"])
+        // The server's own certificate becomes one of the system's roots, by its hash as OpenSSL looks for it in CAPATH.
+        let hash = try await openssl.run(["x509", "-noout", "-hash", "-in", "\(path)/root.pem"]).prefix { $0 != "\n" }
+        let text = { (bytes: [UInt8]) in String(decoding: bytes, as: UTF8.self) }
+        try openssl.directory.write("certs/\(hash).0", text(identity.certificate), mode: 0o644)
+        try openssl.directory.write("certs/ca-certificates.crt", text(other.certificate), mode: 0o644)
+        let request = ClientRequest(url: "https://127.0.0.1:\(port)/")
+        let kinds = try await withFiles([("\(path)/certs", "/etc/ssl/certs")]) {
+            try [
+                ask(request, TLSTrust()), ask(request, TLSTrust(caPEM: other.certificate)),
+                ask(request, TLSTrust(caPEM: identity.certificate)),
+            ]
+        }
+        #expect(kinds == ["200", "tls", "200"])
+        withExtendedLifetime(process) {}
+    }
+
+    @Test func aNameServerThatIsSilentHoldsUpNothingElse() async throws {
+        let directory = try TemporaryDirectory()
+        let silent = try listenForNothing("127.0.0.53")
+        defer { close(silent) }
+        let resolver = try directory.write("resolv.conf", "nameserver 127.0.0.53\noptions timeout:30 attempts:3\n")
+        let switches = try directory.write("nsswitch.conf", "hosts: dns\n")
+        let server = try RawServer(answer: RequestTests.ok)
+        let results = try await withFiles([(resolver, "/etc/resolv.conf"), (switches, "/etc/nsswitch.conf")]) {
+            let client = try plainClient()
+            let slow = Completions()
+            let soon = SystemClock().now() + .milliseconds(300)
+            client.start(ClientRequest(url: "http://silent.example/"), deadline: soon) { slow.add($0) }
+            waitForCompletions(1, slow)
+            let other = Completions()
+            // Had the thread to wait for the resolver, which takes 90 s, this deadline would have passed.
+            let deadline = SystemClock().now() + .seconds(20)
+            client.start(ClientRequest(url: server.url()), deadline: deadline) { other.add($0) }
+            waitForCompletions(1, other)
+            return slow.kinds + other.kinds
+        }
+        #expect(results == ["timedOut(waiting)", "200"])
+    }
+
+    @Test func aProxyInTheEnvironmentIsUsedOnlyIfSoOrdered() async {
+        await #expect(processExitsWith: .success) {
+            let port = try TestEnvironment.freePort()
+            for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+                unsafe setenv(name, "http://127.0.0.1:\(port)", 1)
+            }
+            let server = try RawServer(answer: RequestTests.ok)
+            let request = ClientRequest(url: server.url())
+            let direct = try plainClient()
+            guard try await direct.send(request, deadline: farDeadline).status == 200 else { exit(1) }
+            let proxied = try plainClient { $0.proxy = .environment }
+            guard kind(await failure(proxied, request)) == "connectionRefused" else { exit(2) }
+        }
+    }
+
+    /// The status, or the kind of the error, of one request. Blocks the thread.
+    private func ask(_ request: ClientRequest, _ trust: TLSTrust) throws -> String {
+        let client = try secureClient(trust)
+        let completions = Completions()
+        client.start(request, deadline: farDeadline) { completions.add($0) }
+        waitForCompletions(1, completions)
+        return completions.kinds[0]
+    }
+
+    private func waitForCompletions(_ count: Int, _ completions: Completions) {
+        for _ in 0..<90_000 where completions.count < count { usleep(1_000) }
+    }
+
+    /// A UDP socket on port 53 that takes questions and answers none.
+    private func listenForNothing(_ host: String) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(53).bigEndian
+        unsafe inet_pton(AF_INET, host, &address.sin_addr)
+        let bound = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard bound == 0 else { throw TestFailure("port 53 of \(host): \(systemErrorText(errno))") }
+        return descriptor
+    }
+}
+
+/// Runs `body` on a thread that sees each first file or folder in place of the second, as do the threads that it starts. Nothing else
+/// on the machine does.
+private func withFiles<Answer: Sendable>(
+    _ replacements: [(file: String, place: String)], _ body: @escaping @Sendable () throws -> Answer
+) async throws -> Answer {
+    try await withCheckedThrowingContinuation { continuation in
+        let thread = NamedThread("other-files") {
+            continuation.resume(
+                with: Result {
+                    try enterOwnMountNamespace(replacements)
+                    return try body()
+                })
+        }
+        thread?.detach()
+        if thread == nil { continuation.resume(throwing: TestFailure("no thread")) }
+    }
+}
+
+private typealias Unshare = @convention(c) (Int32) -> Int32
+private typealias Mount =
+    @convention(c) (
+        UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UInt, UnsafeRawPointer?
+    ) -> Int32
+
+/// `unshare` and `mount` are not in Swift's Glibc module; they are looked up.
+private func enterOwnMountNamespace(_ replacements: [(file: String, place: String)]) throws {
+    let newMountNamespace: Int32 = 0x0002_0000
+    let (bind, recursive, isPrivate): (UInt, UInt, UInt) = (0x1000, 0x4000, 0x4_0000)
+    guard let unshareSymbol = unsafe dlsym(nil, "unshare"), let mountSymbol = unsafe dlsym(nil, "mount") else {
+        throw TestFailure("no unshare or mount in this libc")
+    }
+    let unshare = unsafe unsafeBitCast(unshareSymbol, to: Unshare.self)
+    let mount = unsafe unsafeBitCast(mountSymbol, to: Mount.self)
+    guard unshare(newMountNamespace) == 0, unsafe mount("none", "/", nil, recursive | isPrivate, nil) == 0 else {
+        throw TestFailure("no mount namespace of our own, which needs root: \(systemErrorText(errno))")
+    }
+    for (file, place) in replacements {
+        guard unsafe mount(file, place, nil, bind, nil) == 0 else {
+            throw TestFailure("\(place): \(systemErrorText(errno))")
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import HTTPClient
+import HTTPServer
+import Platform
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct TLSTests {
+    private static let otherPin = "sha256//" + String(repeating: "A", count: 43) + "="
+
+    /// Asks a new server, believing what `trust` makes of its identity and of another one; the status or the kind of the error.
+    private func ask(_ trust: (_ server: TLSIdentity, _ other: TLSIdentity) -> TLSTrust) async throws -> String {
+        let server = try TLSServer()
+        let client = try secureClient(trust(server.identity, try TLSServer.identity()))
+        let result: String
+        do throws(HTTPClientError) {
+            result = String(try await client.send(ClientRequest(url: server.url()), deadline: farDeadline).status)
+        } catch {
+            result = kind(error)
+            #expect(server.seen("Host").isEmpty)
+        }
+        await client.shutdown()
+        await server.stop()
+        return result
+    }
+
+    @Test func theGivenCAIsBelieved() async throws {
+        #expect(try await ask { server, _ in TLSTrust(caPEM: server.certificatePEM) } == "200")
+    }
+
+    @Test func anotherCAIsNotBelieved() async throws {
+        #expect(try await ask { _, other in TLSTrust(caPEM: other.certificatePEM) } == "tls")
+    }
+
+    @Test func withoutACATheSystemsRootsDecide() async throws {
+        #expect(try await ask { _, _ in TLSTrust() } == "tls")
+    }
+
+    @Test func aCAThatCannotBeReadIsAnError() async throws {
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+        #expect(try await ask { _, _ in TLSTrust(caPEM: Array(broken.utf8)) } == "tls")
+    }
+
+    @Test func thePinnedKeyAloneIsEnough() async throws {
+        #expect(try await ask { server, _ in TLSTrust(pinnedPublicKey: server.publicKeyPin) } == "200")
+    }
+
+    @Test func anotherKeyThanThePinnedIsRefused() async throws {
+        #expect(try await ask { _, other in TLSTrust(pinnedPublicKey: other.publicKeyPin) } == "tls")
+        #expect(try await ask { _, _ in TLSTrust(pinnedPublicKey: Self.otherPin) } == "tls")
+    }
+
+    @Test func withCAAndPinBothMustHold() async throws {
+        #expect(
+            try await ask { server, _ in
+                TLSTrust(caPEM: server.certificatePEM, pinnedPublicKey: server.publicKeyPin)
+            } == "200")
+        #expect(
+            try await ask { server, other in
+                TLSTrust(caPEM: server.certificatePEM, pinnedPublicKey: other.publicKeyPin)
+            } == "tls")
+        #expect(
+            try await ask { server, other in
+                TLSTrust(caPEM: other.certificatePEM, pinnedPublicKey: server.publicKeyPin)
+            } == "tls")
+    }
+
+    @Test func withoutVerificationAnyCertificateWillDoButAPinStillDecides() async throws {
+        #expect(try await ask { _, _ in TLSTrust(verifies: false) } == "200")
+        #expect(try await ask { _, other in TLSTrust(caPEM: other.certificatePEM, verifies: false) } == "200")
+        #expect(try await ask { _, other in TLSTrust(pinnedPublicKey: other.publicKeyPin, verifies: false) } == "tls")
+    }
+
+    @Test func aPinIsAskedAgainWhenTheServerIsReplaced() async throws {
+        let first = try TLSServer()
+        let client = try secureClient(TLSTrust(pinnedPublicKey: first.identity.publicKeyPin))
+        let request = ClientRequest(url: first.url())
+        #expect(try await client.send(request, deadline: farDeadline).status == 200)
+        await first.stop()
+        let second = try TLSServer(port: first.port)
+        #expect(kind(await failure(client, request)) == "tls")
+        #expect(second.seen("Host").isEmpty)
+        await second.stop()
+    }
+
+    @Test func theNameInTheCertificateMustBeTheURLs() async throws {
+        let server = try TLSServer(try TLSServer.identity(["api.example"]))
+        let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM))
+        let target = ConnectTarget(host: "127.0.0.1", port: server.port)
+        let good = ClientRequest(url: "https://api.example/", connectTo: target)
+        #expect(try await client.send(good, deadline: farDeadline).status == 200)
+        let error = await failure(client, ClientRequest(url: "https://other.example/", connectTo: target))
+        #expect(kind(error) == "tls")
+        #expect(error?.description.contains("check the CA and the names in the certificate") == true)
+        await server.stop()
+    }
+
+    @Test func theServerNameIsVerifiedInPlaceOfTheURLsHost() async throws {
+        let server = try TLSServer(try TLSServer.identity(["api.example"]))
+        let ca = server.identity.certificatePEM
+        let right = try secureClient(TLSTrust(caPEM: ca, serverName: "api.example"))
+        #expect(try await right.send(ClientRequest(url: server.url()), deadline: farDeadline).status == 200)
+        #expect(server.seen("Host") == ["127.0.0.1:\(server.port)"])
+        let wrong = try secureClient(TLSTrust(caPEM: ca, serverName: "other.example"))
+        #expect(kind(await failure(wrong, ClientRequest(url: server.url()))) == "tls")
+        await server.stop()
+    }
+
+    @Test func aPortThatSpeaksNoTLSIsATLSError() async throws {
+        let server = try RawServer { $0.write("HTTP/1.1 400 Bad Request\r\n\r\n") }
+        let client = try secureClient(TLSTrust())
+        #expect(kind(await failure(client, ClientRequest(url: server.url(scheme: "https")))) == "tls")
+    }
+
+    @Test func everyRequestCarriesTheNewestToken() async throws {
+        let server = try TLSServer()
+        let tokens = Mutex(["one", "two", nil, "", "three"].makeIterator())
+        let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM)) {
+            $0.bearerToken = { tokens.withLock { $0.next() ?? nil } }
+        }
+        for _ in 0..<5 { _ = try await client.send(ClientRequest(url: server.url()), deadline: farDeadline) }
+        #expect(server.seen("Authorization") == ["Bearer one", "Bearer two", nil, nil, "Bearer three"])
+        await server.stop()
+    }
+
+    @Test func theRequestsOwnAuthorizationWins() async throws {
+        let server = try TLSServer()
+        let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM)) { $0.bearerToken = { "token" } }
+        let request = ClientRequest(url: server.url(), headers: [("authorization", "Basic eDp5")])
+        _ = try await client.send(request, deadline: farDeadline)
+        #expect(server.seen("Authorization") == ["Basic eDp5"])
+        await server.stop()
+    }
+
+    @Test func aTokenThatWouldBreakTheHeaderIsRefused() async throws {
+        let server = try TLSServer()
+        let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM)) {
+            $0.bearerToken = { "to\nken" }
+        }
+        let error = await failure(client, ClientRequest(url: server.url()))
+        #expect(kind(error) == "invalidRequest")
+        #expect(error?.description.contains("ken\n") == false)
+        #expect(server.seen("Host").isEmpty)
+        await server.stop()
+    }
+
+    @Test func theTokenIsNotSentToWhereARedirectLeads() async throws {
+        let identity = try TLSServer.identity()
+        let other = try TLSServer(identity)
+        let target = other.url("/there")
+        let server = try TLSServer(identity) { _ in HTTPResponse(status: 307, headers: [("Location", target)]) }
+        let client = try secureClient(TLSTrust(caPEM: identity.certificatePEM)) { $0.bearerToken = { "token" } }
+        let request = ClientRequest(url: server.url(), maximumRedirects: 1)
+        #expect(try await client.send(request, deadline: farDeadline).status == 200)
+        #expect(server.seen("Authorization") == ["Bearer token"])
+        #expect(other.seen("Authorization") == [nil])
+        await server.stop()
+        await other.stop()
+    }
+
+    @Test func aServerWithoutACertificateIsRefusedAlsoWithAPinAlone() async throws {
+        let openssl = try OpenSSL()
+        let arguments = ["-nocert", "-cipher", "aNULL:@SECLEVEL=0", "-tls1_2"]
+        let (process, port) = try await openssl.serve(arguments)
+        for trust in [TLSTrust(pinnedPublicKey: Self.otherPin), TLSTrust(verifies: false)] {
+            let client = try secureClient(trust)
+            #expect(kind(await failure(client, ClientRequest(url: "https://127.0.0.1:\(port)/"))) == "tls")
+        }
+        withExtendedLifetime(process) {}
+    }
+
+    @Test func aClientCertificateIsShownToAServerThatAsks() async throws {
+        let openssl = try OpenSSL()
+        let server = try await openssl.makeIdentity("server")
+        let ours = try await openssl.makeIdentity("client")
+        let path = openssl.directory.path
+        let (process, port) = try await openssl.serve([
+            "-cert", "\(path)/server.pem", "-key", "\(path)/server.key", "-Verify", "1", "-verify_return_error",
+            "-CAfile",
+            "\(path)/client.pem",
+        ])
+        let request = ClientRequest(url: "https://127.0.0.1:\(port)/")
+        let known = try secureClient(
+            TLSTrust(caPEM: server.certificate, clientCertificatePEM: ours.certificate, clientKeyPEM: ours.key))
+        let response = try await known.send(request, deadline: farDeadline)
+        #expect(response.status == 200)
+        #expect(response.text.contains("Subject: CN=client"))
+        let unknown = try secureClient(TLSTrust(caPEM: server.certificate))
+        #expect(kind(await failure(unknown, request)) == "tls")
+        let mixed = try secureClient(
+            TLSTrust(caPEM: server.certificate, clientCertificatePEM: ours.certificate, clientKeyPEM: server.key))
+        let error = await failure(mixed, request)
+        #expect(kind(error) == "tls")
+        #expect(error?.description.contains("client certificate or key cannot be used") == true)
+        withExtendedLifetime(process) {}
+    }
+}
