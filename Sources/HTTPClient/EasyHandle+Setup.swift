@@ -28,9 +28,8 @@ extension EasyHandle {
         // resolver answers: leave the resolver's thread to clean up after itself.
         try set(CURLOPT_QUICK_EXIT, true)
         try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-        let protocols = options.allowsPlainHTTP ? "http,https" : "https"
-        try set(CURLOPT_PROTOCOLS_STR, protocols)
-        try set(CURLOPT_REDIR_PROTOCOLS_STR, protocols)
+        // Holds for redirects too.
+        try set(CURLOPT_PROTOCOLS_STR, options.allowsPlainHTTP ? "http,https" : "https")
         try set(CURLOPT_PATH_AS_IS, true)
         try set(CURLOPT_USERAGENT, options.userAgent)
         try setUpProxy(options.proxy)
@@ -52,9 +51,7 @@ extension EasyHandle {
 
     private func setUpProxy(_ proxy: ProxyPolicy) throws(HTTPClientError) {
         switch proxy {
-        case .direct:
-            try set(CURLOPT_PROXY, "")
-            try set(CURLOPT_NOPROXY, "*")
+        case .direct: try set(CURLOPT_NOPROXY, "*")
         case .environment: break
         case .url(let url):
             try set(CURLOPT_PROXY, url)

@@ -158,6 +158,16 @@ import Testing
         await other.stop()
     }
 
+    @Test func aRedirectToPlainHTTPIsRefused() async throws {
+        let plain = try RawServer(answer: RequestTests.ok)
+        let target = plain.url()
+        let server = try TLSServer { _ in HTTPResponse(status: 302, headers: [("Location", target)]) }
+        let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM))
+        #expect(kind(await failure(client, ClientRequest(url: server.url(), maximumRedirects: 1))) == "invalidURL")
+        #expect(plain.seen.connections == 0)
+        await server.stop()
+    }
+
     @Test func aServerWithoutACertificateIsRefusedAlsoWithAPinAlone() async throws {
         let openssl = try OpenSSL()
         let arguments = ["-nocert", "-cipher", "aNULL:@SECLEVEL=0", "-tls1_2"]
