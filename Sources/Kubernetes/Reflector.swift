@@ -87,7 +87,9 @@ package final class Reflector<Object: KubernetesObject>: Sendable {
         do throws(KubernetesError) {
             try await source.watch(request, deadline: deadline) { event in
                 deliver(event)
-                return machine.saw(Self.sighting(of: event))
+                let goesOn = machine.saw(Self.sighting(of: event))
+                for notice in machine.takeNotices() { write(notice) }
+                return goesOn
             }
         } catch {
             failure = error

@@ -156,6 +156,27 @@ final class ScriptedSource: ListWatchSource {
             ])
     }
 
+    @Test func theEndOfAFailureIsSaidAtTheFirstEventAndNotAtTheEndOfTheWatch() throws {
+        let log = LogLines()
+        try virtually { clock in
+            let source = ScriptedSource(
+                clock,
+                [
+                    .page(ObjectPage(resourceVersion: "1", items: [])), .events([], failure: .transport("reset")),
+                    .events([.applied(Self.service("a", 2))], lasting: .seconds(200)),
+                ])
+            let reflector = Reflector<Service>(
+                source: source, clock: clock, entropy: SeededEntropy(seed: 1), log: Log(sink: log)
+            ) { _ in }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await reflector.run() }
+                await clock.sleep(.seconds(20))
+                group.cancelAll()
+            }
+        }
+        #expect(log.messages.last == "listing and watching work again")
+    }
+
     @Test func anEventThatCannotBeReadReplacesEverything() throws {
         let end = try Self.run([
             .page(ObjectPage(resourceVersion: "1", items: [])),
