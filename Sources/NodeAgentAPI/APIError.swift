@@ -33,9 +33,9 @@ enum APIError: Error {
             response.headers.append(("WWW-Authenticate", "Bearer realm=\"cluster-agent\""))
             return response
         case .wrongToken: return .text(403, "invalid session token")
-        // 500 where 400 would be right: the protocol knows no 400, and its agents' operators know these texts.
-        case .invalidAddress(let text): return .text(500, "cannot parse CLC runner address: \(text)")
-        case .malformedStatus(let error): return .text(500, error.description)
+        // Upstream answers 500 to these and to an unknown node. Agents only look for a 200, so the caller's mistake is called by its name here.
+        case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
+        case .malformedStatus(let error): return .text(400, error.description)
         case .clusterChecks(let error): return .text(Self.status(of: error), error.description)
         case .alreadyForwarded(let peer):
             return .text(508, "Query was already forwarded from: \(peer.host):\(peer.port)")
@@ -49,7 +49,7 @@ enum APIError: Error {
     private static func status(of error: ClusterChecksError) -> Int {
         switch error {
         case .notLeading, .warmingUp, .notSynced, .tooManyNodes: 503
-        case .unknownNode: 500
+        case .unknownNode: 404
         case .invalidNodeID: 400
         }
     }

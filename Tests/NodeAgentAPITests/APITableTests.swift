@@ -17,7 +17,7 @@ import Testing
         Call(method: .get, path: "/version", statuses: [200, 200, 200, 200, 200, 200]),
         Call(method: .post, path: "/api/v1/clusterchecks/status/node1", statuses: [503, 503, 0, 200, 200, 200]),
         Call(method: .get, path: "/api/v1/clusterchecks/configs/node1", statuses: [503, 503, 0, 503, 503, 200]),
-        Call(method: .get, path: "/api/v1/clusterchecks/configs/nobody", statuses: [503, 503, 0, 503, 503, 500]),
+        Call(method: .get, path: "/api/v1/clusterchecks/configs/nobody", statuses: [503, 503, 0, 503, 503, 404]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs/node1", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs/nobody", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs", statuses: [503, 503, 503, 503, 503, 200]),

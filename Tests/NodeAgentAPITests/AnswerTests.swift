@@ -46,9 +46,10 @@ import Testing
         }
     }
 
-    @Test func anUnknownNodeIsNamedWith500() async throws {
+    @Test func anUnknownNodeIsNamedWith404() async throws {
         try await Replica.run(as: .dispatching) { replica in
             let answer = replica.answer(replica.request(.get, "/api/v1/clusterchecks/configs/nobody"))
+            #expect(answer?.status == 404)
             #expect(answer?.text == "node nobody is unknown\n")
             #expect(answer?.header("X-Content-Type-Options") == "nosniff")
         }
@@ -89,11 +90,11 @@ import Testing
     }
 
     @Test(arguments: ["", "{", "[]", "{\"last_change\":\"x\"}", "{\"last_change\":1.5}", "{} x"])
-    func aStatusThatIsNoneIsA500ThatSaysWhatIsWrong(body: String) async throws {
+    func aStatusThatIsNoneIsA400ThatSaysWhatIsWrong(body: String) async throws {
         try await Replica.run(as: .dispatching) { replica in
             let answer = replica.answer(
                 replica.request(.post, "/api/v1/clusterchecks/status/node9", body: body))
-            #expect(answer?.status == 500)
+            #expect(answer?.status == 400)
             #expect(answer?.text.hasPrefix("status: ") == true)
             let nodes = try replica.nodes()
             #expect(nodes.ids == ["node1"])
@@ -114,12 +115,12 @@ import Testing
     }
 
     @Test(arguments: ["nonsense", "10.0.0", "10.0.0.256", "fe80::1%eth0"])
-    func anAddressThatIsNoneIsA500(stated: String) async throws {
+    func anAddressThatIsNoneIsA400(stated: String) async throws {
         try await Replica.run(as: .dispatching) { replica in
             var request = replica.status(of: "node1")
             request.headers = HTTPHeaders(request.headers.fields + [("X-Real-Ip", stated)])
             let answer = replica.answer(request)
-            #expect(answer?.status == 500)
+            #expect(answer?.status == 400)
             #expect(answer?.text == "cannot parse CLC runner address: \(stated)\n")
         }
     }
