@@ -3,7 +3,7 @@ import Glibc
 import Platform
 
 /// A listener and the pause that it makes when the process has no descriptors left.
-struct Acceptor: ~Copyable {
+final class Acceptor {
     /// Else the loop would spin: the connection that cannot be accepted stays readable on the listener.
     static let pause = Duration.milliseconds(100)
 
@@ -48,7 +48,7 @@ extension EventLoop {
     private static let logInterval = Duration.seconds(10)
 
     /// Accepts what waits, and gives each connection to the loop that has the fewest.
-    func accept() {
+    mutating func accept() {
         for _ in 0..<Self.acceptsInARow {
             do {
                 guard let socket = try acceptor?.accept() else { return }
@@ -60,17 +60,17 @@ extension EventLoop {
     }
 
     /// Watches the listener again after a pause.
-    func resumeAccepting() {
+    mutating func resumeAccepting() {
         guard let number = acceptor?.listener.descriptor.number else { return }
         acceptor?.pausedUntil = nil
         do {
-            try epoll.add(number, .readable, token: Self.listenerToken)
+            try epoll.add(number, EpollEvents(readable: true), token: Self.listenerToken)
         } catch {
             acceptor?.pausedUntil = now + Acceptor.pause
         }
     }
 
-    private func place(_ socket: ClientSocket) {
+    private mutating func place(_ socket: ClientSocket) {
         guard server.openConnections < server.options.limits.connections else {
             server.counters.turnedAway.add()
             return
@@ -81,7 +81,7 @@ extension EventLoop {
         if let fewest, fewest !== inbox { fewest.post(socket) } else { adopt(socket) }
     }
 
-    private func pauseAccepting(_ error: SystemCallError) {
+    private mutating func pauseAccepting(_ error: SystemCallError) {
         guard let number = acceptor?.listener.descriptor.number else { return }
         epoll.remove(number)
         acceptor?.pausedUntil = now + Acceptor.pause

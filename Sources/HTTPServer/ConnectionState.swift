@@ -3,7 +3,7 @@
 /// Requests are numbered from 0 and answered in their order, whatever the order in which the answers are given. At most
 /// `HTTPLimits.requestsUnderWay` wait for their answers; what comes beyond is held until there is room, and nothing more is read.
 /// A request that is refused is answered after the earlier ones, and the connection ends with it.
-struct ConnectionState {
+struct ConnectionState: ~Copyable {
     /// Answers a request at once, or returns nil and answers later with `respond`.
     typealias Handle = (_ sequence: UInt64, _ request: HTTPRequest) -> HTTPResponse?
 

@@ -2,7 +2,7 @@ import Glibc
 import Platform
 
 /// One thread's share of a server: its epoll and its connections. Made and used on that thread only.
-final class EventLoop {
+struct EventLoop: ~Copyable {
     static let inboxToken = UInt64.max
     static let listenerToken = UInt64.max - 1
     /// How many times a connection is read before others get their turn.
@@ -30,17 +30,18 @@ final class EventLoop {
         self.server = server
         self.inbox = inbox
         now = server.clock.now()
-        epoll = try Epoll(capacity: 256)
-        output.reserveCapacity(20_000)
-        try epoll.add(inbox.descriptor, .readable, token: Self.inboxToken)
+        let epoll = try Epoll(capacity: 256)
+        try epoll.add(inbox.descriptor, EpollEvents(readable: true), token: Self.inboxToken)
         if accepts, let listener = server.takeListener() {
-            try epoll.add(listener.descriptor.number, .readable, token: Self.listenerToken)
+            try epoll.add(listener.descriptor.number, EpollEvents(readable: true), token: Self.listenerToken)
             acceptor = Acceptor(listener)
         }
+        self.epoll = epoll
+        output.reserveCapacity(20_000)
     }
 
     /// Works until it is stopped.
-    func run() {
+    mutating func run() {
         while true {
             let count = epoll.wait(milliseconds: waitingTime())
             now = server.clock.now()
@@ -73,7 +74,7 @@ final class EventLoop {
         return Int32(clamping: max(0, min(milliseconds, 60_000)))
     }
 
-    private func emptyInbox() {
+    private mutating func emptyInbox() {
         let contents = inbox.take()
         for socket in contents.accepted { adopt(socket) }
         for answer in contents.answers {
@@ -89,7 +90,7 @@ final class EventLoop {
     }
 
     /// Takes over an accepted connection, which was counted when it was accepted.
-    func adopt(_ socket: ClientSocket) {
+    mutating func adopt(_ socket: ClientSocket) {
         let limits = server.options.limits
         guard stopDeadline == nil, let connection = ServerConnection(socket, tls: server.tlsContext, limits: limits)
         else { return inbox.connectionEnded() }
@@ -104,15 +105,14 @@ final class EventLoop {
         settle(connection, token)
     }
 
-    private func handle(_ token: UInt64, _ readiness: Readiness) {
+    private mutating func handle(_ token: UInt64, _ readiness: EpollEvents) {
         guard let connection = connections[token] else { return }
         if connection.phase == .lingering {
             if connection.discardInput(&input) { drop(token) }
             return
         }
-        let isBroken = !readiness.isDisjoint(with: .broken)
-        if isBroken, !connection.interest.contains(.readable) { return drop(token) }
-        if readiness.contains(.writable) {
+        if readiness.isBroken, !connection.interest.isReadable { return drop(token) }
+        if readiness.isWritable {
             connection.readNeedsRoom = false
             advance(connection, token)
         }
@@ -120,7 +120,7 @@ final class EventLoop {
         settle(connection, token)
     }
 
-    private func read(_ connection: ServerConnection, _ token: UInt64) {
+    private mutating func read(_ connection: ServerConnection, _ token: UInt64) {
         for _ in 0..<Self.readsInARow {
             guard connection.phase == .handshaking || connection.state.wantsInput, connections[token] != nil else {
                 return
@@ -129,6 +129,7 @@ final class EventLoop {
             if connection.phase == .handshaking, connection.transport.isEstablished { connection.phase = .open }
             switch outcome {
             case .bytes(let count):
+                let (server, inbox) = (server, inbox)
                 let error = connection.state.receive(input.span.extracting(0..<count)) { sequence, request in
                     server.ask(request, Responder(inbox, connection: token, sequence: sequence))
                 }
@@ -153,16 +154,17 @@ final class EventLoop {
     }
 
     /// Reads on where there was more than one turn's worth.
-    private func readOn() {
+    private mutating func readOn() {
         guard !unread.isEmpty else { return }
         let tokens = unread
         unread = []
-        for token in tokens { handle(token, .readable) }
+        for token in tokens { handle(token, EpollEvents(readable: true)) }
     }
 
     /// Writes what can be written, and reads held requests as room for them comes.
-    private func advance(_ connection: ServerConnection, _ token: UInt64) {
+    private mutating func advance(_ connection: ServerConnection, _ token: UInt64) {
         while flush(connection, token), connection.state.canResume {
+            let (server, inbox) = (server, inbox)
             let error = connection.state.resume { sequence, request in
                 server.ask(request, Responder(inbox, connection: token, sequence: sequence))
             }
@@ -171,7 +173,7 @@ final class EventLoop {
     }
 
     /// - Returns: whether everything there was is written.
-    private func flush(_ connection: ServerConnection, _ token: UInt64) -> Bool {
+    private mutating func flush(_ connection: ServerConnection, _ token: UInt64) -> Bool {
         while true {
             output.removeAll(keepingCapacity: true)
             switch connection.state.nextWrite(into: &output, date: date.bytes) {
@@ -186,7 +188,7 @@ final class EventLoop {
         }
     }
 
-    private func write(_ connection: ServerConnection, _ token: UInt64) -> Bool {
+    private mutating func write(_ connection: ServerConnection, _ token: UInt64) -> Bool {
         var sent = 0
         while sent < output.count {
             let outcome = unsafe output.withUnsafeBytes { bytes in
@@ -207,7 +209,7 @@ final class EventLoop {
     }
 
     /// Brings what the loop knows of a connection in line with its state.
-    private func settle(_ connection: ServerConnection, _ token: UInt64) {
+    private mutating func settle(_ connection: ServerConnection, _ token: UInt64) {
         guard connections[token] != nil else { return }
         if connection.phase != .lingering, connection.state.isFinished {
             guard connection.state.needsLingering else {
@@ -237,14 +239,14 @@ final class EventLoop {
         }
     }
 
-    private func drop(_ token: UInt64) {
+    private mutating func drop(_ token: UInt64) {
         guard connections[token] != nil else { return }
         timeouts.clear(ConnectionTable.index(of: token))
         connections.remove(token)
         inbox.connectionEnded()
     }
 
-    private func expire() {
+    private mutating func expire() {
         while let (index, kind) = timeouts.takeExpired(at: now) {
             let token = connections.token(at: index)
             guard let connection = connections[token] else { continue }
@@ -267,7 +269,7 @@ final class EventLoop {
             ["peer": connection.socket.peer.host, "status": error.status, "reason": error.reason])
     }
 
-    private func stop(by deadline: Instant) {
+    private mutating func stop(by deadline: Instant) {
         stopDeadline = min(deadline, stopDeadline ?? .distantFuture)
         acceptor = nil
         for token in connections.tokens {
@@ -281,7 +283,7 @@ final class EventLoop {
         }
     }
 
-    private func isStopped() -> Bool {
+    private mutating func isStopped() -> Bool {
         guard let stopDeadline else { return false }
         if connections.count == 0 || now >= stopDeadline { return true }
         let onlyLinger = connections.tokens.allSatisfy { connections[$0]?.phase == .lingering }

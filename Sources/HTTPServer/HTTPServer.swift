@@ -128,7 +128,8 @@ package final class HTTPServer: Sendable {
         unsafe sigaddset(&blocked, SIGPIPE)
         unsafe pthread_sigmask(SIG_BLOCK, &blocked, nil)
         do {
-            try EventLoop(core, inbox: core.inboxes[index], accepts: index == 0).run()
+            var loop = try EventLoop(core, inbox: core.inboxes[index], accepts: index == 0)
+            loop.run()
         } catch {
             core.log.error("an event loop cannot start", ["loop": index, "error": error])
         }

@@ -2,7 +2,7 @@
 ///
 /// Every line ends in CRLF: a bare LF, which the RFC lets a recipient accept, is refused, as readers that differ in it can be played
 /// against each other. One empty line before a request is skipped (§2.2). After an error it must not be used again.
-struct RequestParser {
+struct RequestParser: ~Copyable {
     /// Where it stands, for the timeouts.
     enum Position: Equatable {
         case betweenRequests
@@ -18,7 +18,8 @@ struct RequestParser {
     }
 
     private enum Stage {
-        case header
+        case requestLine
+        case fields
         case fixedBody(count: Int)
         case chunkedBody
     }
@@ -28,7 +29,7 @@ struct RequestParser {
 
     private let limits: HTTPLimits
     private let peer: PeerAddress
-    private var stage = Stage.header
+    private var stage = Stage.requestLine
     private var head: [UInt8] = []
     /// Where in `head` the first line begins that has not been read.
     private var lineStart = 0
@@ -48,7 +49,7 @@ struct RequestParser {
 
     var position: Position {
         switch stage {
-        case .header: head.isEmpty ? .betweenRequests : .inHeader
+        case .requestLine, .fields: head.isEmpty ? .betweenRequests : .inHeader
         case .fixedBody, .chunkedBody: .inBody
         }
     }
@@ -67,9 +68,8 @@ struct RequestParser {
     mutating func parse(_ input: Span<UInt8>, at position: inout Int) throws(RequestError) -> Parsed? {
         while position < input.count {
             switch stage {
-            case .header:
+            case .requestLine, .fields:
                 position = try takeHeader(input, from: position)
-                if case .header = stage { continue }
                 if case .fixedBody(count: 0) = stage { return finish() }
             case .fixedBody(let count):
                 awaitsContinue = false
@@ -89,21 +89,31 @@ struct RequestParser {
     /// Copies the header's bytes, which the request will keep, up to its end, and reads the lines that are complete.
     private mutating func takeHeader(_ input: Span<UInt8>, from start: Int) throws(RequestError) -> Int {
         let offset = start - head.count
-        let (end, completeEnd) = headerEnd(input, from: start)
-        let taken = min(end, start + limits.headerBytes - head.count)
-        head.append(input, start..<taken)
-        if let completeEnd { try readLines(upTo: min(completeEnd - offset, head.count)) }
-        if case .header = stage {
-            if taken < end { throw requestLine == nil ? .requestLineTooLong : .headerTooLarge }
-            try checkBeginning()
+        var (end, completeEnd) = headerEnd(input, from: start)
+        let room = start + limits.headerBytes - head.count
+        let isTooLarge = end > room
+        if isTooLarge {
+            end = room
+            completeEnd = (start..<end).last { input[$0] == Byte.lineFeed }.map { $0 + 1 }
         }
-        return taken
+        head.append(input, start..<end)
+        if let completeEnd { try readLines(upTo: completeEnd - offset) }
+        switch stage {
+        case .requestLine:
+            if isTooLarge { throw .requestLineTooLong }
+            try checkBeginning()
+        case .fields:
+            if isTooLarge { throw .headerTooLarge }
+        case .fixedBody, .chunkedBody:
+            break
+        }
+        return end
     }
 
     /// Where in `input` the header ends, or the input's end; and where its last complete line ends.
     private func headerEnd(_ input: Span<UInt8>, from start: Int) -> (end: Int, completeEnd: Int?) {
         var lineBegin = start - (head.count - lineStart)
-        var mayBeSkipped = requestLine == nil && !hasSkippedEmptyLine
+        var mayBeSkipped = if case .requestLine = stage { !hasSkippedEmptyLine } else { false }
         var completeEnd: Int?
         var search = start
         while let lineFeed = input.lineFeed(from: search) {
@@ -116,35 +126,43 @@ struct RequestParser {
         return (input.count, completeEnd)
     }
 
-    /// Reads complete lines; `end` is behind a line feed, or `head` was cut there by its limit.
+    /// Reads complete lines; `end` is behind a line feed.
     private mutating func readLines(upTo end: Int) throws(RequestError) {
         let head = head
         let bytes = head.span
-        guard let lastLineFeed = head[lineStart..<end].lastIndex(of: Byte.lineFeed) else { return }
         var position = lineStart
-        while position <= lastLineFeed {
-            if bytes[position] == Byte.carriageReturn {
-                guard bytes[position + 1] == Byte.lineFeed else { throw .bareCarriageReturn }
-                position += 2
-                if requestLine != nil { return try beginBody() }
+        while position < end {
+            switch stage {
+            case .requestLine where bytes[position] == Byte.carriageReturn:
+                try skipLineEnd(bytes, at: &position)
                 guard !hasSkippedEmptyLine else { throw .malformedRequestLine }
                 hasSkippedEmptyLine = true
-            } else if requestLine == nil {
+            case .requestLine:
                 requestLine = try RequestLine(bytes, at: &position)
-            } else {
+                fields.reserveCapacity(12)
+                stage = .fields
+            case .fields where bytes[position] == Byte.carriageReturn:
+                try skipLineEnd(bytes, at: &position)
+                try beginBody()
+            case .fields:
                 let line = try FieldLine(bytes, at: &position)
                 guard fields.count < limits.headerFields else { throw .tooManyFields }
-                if fields.isEmpty { fields.reserveCapacity(12) }
                 fields.append(line)
                 try framing.take(bytes, line)
+            case .fixedBody, .chunkedBody:
+                return
             }
         }
         lineStart = position
     }
 
+    private func skipLineEnd(_ bytes: Span<UInt8>, at position: inout Int) throws(RequestError) {
+        guard bytes[position + 1] == Byte.lineFeed else { throw .bareCarriageReturn }
+        position += 2
+    }
+
     /// What cannot begin a request, such as a TLS handshake, is refused at its first byte instead of after the timeout.
     private mutating func checkBeginning() throws(RequestError) {
-        guard requestLine == nil else { return }
         if lineStart == head.count {
             head.removeAll(keepingCapacity: true)
             lineStart = 0

@@ -34,7 +34,10 @@ package final class Responder: Sendable {
     }
 
     deinit {
-        respond(.text(500, "no answer was given"))
+        let isUnused = state.withLock { state in
+            if case .waiting = state { true } else { false }
+        }
+        if isUnused { respond(.text(500, "no answer was given")) }
     }
 
     /// Answers. Only the first call does anything.

@@ -2,7 +2,7 @@
 ///
 /// A response's gate is asked right before each write that holds bytes of it. Before its first byte another response can take its
 /// place; after that the connection has to be dropped, as a truncated answer is an error for the client, and a late one is worse.
-struct ResponseQueue {
+struct ResponseQueue: ~Copyable {
     /// What to hand to the socket next.
     enum Write: Equatable {
         case nothing
@@ -23,11 +23,16 @@ struct ResponseQueue {
         var response: HTTPResponse?
     }
 
+    /// The body that is being written, and how far it is.
     private struct Writing {
-        var body: [[UInt8]]
+        var body: [[UInt8]] = []
         var gate: (any ResponseGate)?
         var piece = 0
         var offset = 0
+
+        var isFinished: Bool {
+            piece == body.count
+        }
     }
 
     /// One TLS record's worth: what one write holds at most, but for a long head.
@@ -36,7 +41,7 @@ struct ResponseQueue {
     private var slots: [Slot] = []
     /// The number of the request that the first slot belongs to.
     private var firstSequence: UInt64 = 0
-    private var writing: Writing?
+    private var writing = Writing()
     private var unsent: [UInt8] = []
     /// The gates of the responses that have bytes in the newest write.
     private var gates: [any ResponseGate] = []
@@ -59,7 +64,7 @@ struct ResponseQueue {
 
     /// Whether every answer has been written.
     var isEmpty: Bool {
-        slots.isEmpty && writing == nil && unsent.isEmpty
+        slots.isEmpty && writing.isFinished && unsent.isEmpty
     }
 
     /// Adds a request that will be answered; returns its number, which counts from 0.
@@ -84,12 +89,12 @@ struct ResponseQueue {
             return .bytes
         }
         if !gates.isEmpty { gates.removeAll(keepingCapacity: true) }
-        if let gate = writing?.gate {
+        if let gate = writing.gate {
             if gate.replacement() != nil { return .refused }
             gates.append(gate)
         }
         while buffer.count < Self.writeLimit {
-            if writing == nil, !beginNext(into: &buffer, date: date) { break }
+            if writing.isFinished, !beginNext(into: &buffer, date: date) { break }
             copyBody(into: &buffer)
         }
         return buffer.isEmpty ? .nothing : .bytes
@@ -103,12 +108,13 @@ struct ResponseQueue {
     /// Encodes the head of the next response, if it is there.
     private mutating func beginNext(into buffer: inout [UInt8], date: [UInt8]) -> Bool {
         guard !isClosing else { return false }
-        guard let slot = slots.first else {
+        guard !slots.isEmpty else {
             if owesContinue { buffer.append(contentsOf: ResponseEncoder.continueBytes) }
             owesContinue = false
             return false
         }
-        guard var response = slot.response else { return false }
+        guard var response = slots[0].response else { return false }
+        let request = slots[0].request
         slots.removeFirst()
         firstSequence += 1
         if let gate = response.gate {
@@ -119,35 +125,31 @@ struct ResponseQueue {
                 gates.append(gate)
             }
         }
-        isClosing = response.closesConnection || !slot.request.keepsAlive || closesAfterLast && slots.isEmpty
+        isClosing = response.closesConnection || !request.keepsAlive || closesAfterLast && slots.isEmpty
         ResponseEncoder.appendHead(
-            of: response, isClosing ? .close : slot.request.isHTTP10 ? .keepAliveSaid : .keepAlive, date: date,
+            of: response, isClosing ? .close : request.isHTTP10 ? .keepAliveSaid : .keepAlive, date: date,
             to: &buffer)
         if isClosing {
             firstSequence += UInt64(slots.count)
             slots = []
             owesContinue = false
         }
-        if !slot.request.isHead, ResponseEncoder.mayHaveBody(response.status) {
+        if !request.isHead, ResponseEncoder.mayHaveBody(response.status) {
             writing = Writing(body: response.body, gate: response.gate)
         }
         return true
     }
 
     private mutating func copyBody(into buffer: inout [UInt8]) {
-        guard var current = writing else { return }
-        while current.piece < current.body.count {
-            let piece = current.body[current.piece]
-            let end = min(piece.count, current.offset + max(0, Self.writeLimit - buffer.count))
-            buffer.append(piece.span, current.offset..<end)
-            current.offset = end
-            guard end == piece.count else {
-                writing = current
-                return
-            }
-            current.piece += 1
-            current.offset = 0
+        while !writing.isFinished {
+            let piece = writing.body[writing.piece]
+            let end = min(piece.count, writing.offset + max(0, Self.writeLimit - buffer.count))
+            buffer.append(piece.span, writing.offset..<end)
+            writing.offset = end
+            if end < piece.count { return }
+            writing.piece += 1
+            writing.offset = 0
         }
-        writing = nil
+        writing = Writing()
     }
 }

@@ -15,7 +15,7 @@ final class ServerConnection {
     var state: ConnectionState
     var phase: Phase
     /// What the loop watches the socket for.
-    var interest: Readiness = .readable
+    var interest = EpollEvents(readable: true)
     /// Whether TLS has to write before it can read on.
     var readNeedsRoom = false
     /// The period whose timeout is set.
@@ -36,12 +36,10 @@ final class ServerConnection {
     }
 
     /// What the socket should be watched for.
-    var wantedInterest: Readiness {
-        guard phase != .lingering else { return .readable }
-        var interest: Readiness = []
-        if phase == .handshaking || state.wantsInput { interest.insert(.readable) }
-        if state.isBlocked || readNeedsRoom { interest.insert(.writable) }
-        return interest
+    var wantedInterest: EpollEvents {
+        guard phase != .lingering else { return EpollEvents(readable: true) }
+        return EpollEvents(
+            readable: phase == .handshaking || state.wantsInput, writable: state.isBlocked || readNeedsRoom)
     }
 
     /// What runs now against the clock.

@@ -103,14 +103,14 @@ enum Transport: ~Copyable {
 
     /// Reads; does the handshake first.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Transport.Outcome {
-        ERR_clear_error()
+        clearErrors()
         let count = unsafe SSL_read(pointer, buffer.baseAddress, Int32(clamping: buffer.count))
         return count > 0 ? .bytes(Int(count)) : outcome(count)
     }
 
     /// Writes.
     func write(_ buffer: UnsafeRawBufferPointer) -> Transport.Outcome {
-        ERR_clear_error()
+        clearErrors()
         let count = unsafe SSL_write(pointer, buffer.baseAddress, Int32(clamping: buffer.count))
         return count > 0 ? .bytes(Int(count)) : outcome(count)
     }
@@ -121,6 +121,11 @@ enum Transport: ~Copyable {
         ERR_clear_error()
         unsafe SSL_shutdown(pointer)
         ERR_clear_error()
+    }
+
+    /// SSL_get_error is right only if the queue was empty before the call. Clearing costs far more than looking.
+    private func clearErrors() {
+        if ERR_peek_error() != 0 { ERR_clear_error() }
     }
 
     private func outcome(_ result: Int32) -> Transport.Outcome {

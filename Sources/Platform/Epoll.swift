@@ -2,21 +2,32 @@ import CLinux
 import Glibc
 
 /// What a descriptor is watched for, and what has happened to it.
-package struct Readiness: OptionSet, Sendable {
-    /// The kernel's bits.
-    package let rawValue: UInt32
+package struct EpollEvents: Equatable, Sendable {
+    fileprivate let bits: UInt32
 
-    /// The kernel's bits.
-    package init(rawValue: UInt32) {
-        self.rawValue = rawValue
+    fileprivate init(bits: UInt32) {
+        self.bits = bits
+    }
+
+    /// Interest in reading, in writing, in both or, to be told of broken connections only, in neither.
+    package init(readable: Bool, writable: Bool = false) {
+        bits = (readable ? EPOLLIN.rawValue : 0) | (writable ? EPOLLOUT.rawValue : 0)
     }
 
     /// There is something to read, or the other side has ended its half.
-    package static let readable = Readiness(rawValue: EPOLLIN.rawValue)
+    package var isReadable: Bool {
+        bits & EPOLLIN.rawValue != 0
+    }
+
     /// There is room to write.
-    package static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
+    package var isWritable: Bool {
+        bits & EPOLLOUT.rawValue != 0
+    }
+
     /// Both halves have ended, or the connection broke. Always reported, whatever was asked for.
-    package static let broken = Readiness(rawValue: EPOLLERR.rawValue | EPOLLHUP.rawValue)
+    package var isBroken: Bool {
+        bits & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
+    }
 }
 
 /// Waits for many descriptors at once; level-triggered, so that what was not read to its end is reported again.
@@ -40,14 +51,14 @@ package struct Readiness: OptionSet, Sendable {
     /// Watches `watched`; its events carry `token`. It is forgotten by itself once it is closed.
     ///
     /// - Throws: `SystemCallError`, as when the system's limit of watches is reached.
-    package func add(_ watched: Int32, _ interest: Readiness, token: UInt64) throws(SystemCallError) {
+    package func add(_ watched: Int32, _ interest: EpollEvents, token: UInt64) throws(SystemCallError) {
         try control(EPOLL_CTL_ADD, watched, interest, token)
     }
 
     /// Changes what `watched` is watched for.
     ///
     /// - Throws: `SystemCallError`.
-    package func change(_ watched: Int32, _ interest: Readiness, token: UInt64) throws(SystemCallError) {
+    package func change(_ watched: Int32, _ interest: EpollEvents, token: UInt64) throws(SystemCallError) {
         try control(EPOLL_CTL_MOD, watched, interest, token)
     }
 
@@ -67,15 +78,15 @@ package struct Readiness: OptionSet, Sendable {
     }
 
     /// One event of the last `wait`.
-    package func event(at index: Int) -> (token: UInt64, readiness: Readiness) {
-        unsafe (events[index].data.u64, Readiness(rawValue: events[index].events))
+    package func event(at index: Int) -> (token: UInt64, readiness: EpollEvents) {
+        unsafe (events[index].data.u64, EpollEvents(bits: events[index].events))
     }
 
     private func control(
-        _ operation: Int32, _ watched: Int32, _ interest: Readiness, _ token: UInt64
+        _ operation: Int32, _ watched: Int32, _ interest: EpollEvents, _ token: UInt64
     ) throws(SystemCallError) {
         var event = unsafe epoll_event()
-        unsafe event.events = interest.rawValue
+        unsafe event.events = interest.bits
         unsafe event.data.u64 = token
         guard unsafe epoll_ctl(descriptor.number, operation, watched, &event) == 0 else {
             throw SystemCallError("epoll_ctl")

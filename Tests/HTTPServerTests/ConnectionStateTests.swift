@@ -4,7 +4,7 @@ import Testing
 @testable import HTTPServer
 
 /// A connection's state with a client that reads all it is given.
-struct DrivenConnection {
+final class DrivenConnection {
     static let date = Array("Date: then\r\n".utf8)
 
     var state: ConnectionState
@@ -18,11 +18,11 @@ struct DrivenConnection {
         state = ConnectionState(limits: limits, peer: Feeding.peer)
     }
 
-    mutating func receive(_ text: String) {
+    func receive(_ text: String) {
         run { state, handle in state.receive(Array(text.utf8).span, handle) }
     }
 
-    mutating func respond(_ sequence: UInt64, _ response: HTTPResponse) {
+    func respond(_ sequence: UInt64, _ response: HTTPResponse) {
         state.respond(sequence, response)
         flush()
         while state.canResume {
@@ -30,7 +30,7 @@ struct DrivenConnection {
         }
     }
 
-    mutating func flush() {
+    func flush() {
         var buffer: [UInt8] = []
         while case .bytes = state.nextWrite(into: &buffer, date: Self.date) {
             output += String(decoding: buffer, as: UTF8.self)
@@ -38,12 +38,17 @@ struct DrivenConnection {
         }
     }
 
+    var isFinished: Bool { state.isFinished }
+    var needsLingering: Bool { state.needsLingering }
+    var wantsInput: Bool { state.wantsInput }
+    var timeout: ConnectionState.TimeoutPeriod? { state.timeout }
+
     /// Bodies of the responses so far, which are the paths of their requests.
     var bodies: [String] {
         output.split(separator: "HTTP/1.1 ").map { $0.split(separator: "\r\n\r\n").dropFirst().joined() }
     }
 
-    private mutating func run(_ step: (inout ConnectionState, ConnectionState.Handle) -> RequestError?) {
+    private func run(_ step: (inout ConnectionState, ConnectionState.Handle) -> RequestError?) {
         var seen: [String] = []
         let immediate = immediate
         let error = step(&state) { _, request in
@@ -67,16 +72,16 @@ struct DrivenConnection {
 
     @Test(arguments: [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] as [[UInt64]])
     func pipelinedRequestsAreAnsweredInTheirOrderWhateverTheOrderOfTheAnswers(order: [UInt64]) {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.receive(Self.get("/0") + Self.get("/1") + Self.get("/2"))
         #expect(connection.paths == ["/0", "/1", "/2"])
         for sequence in order { connection.respond(sequence, DrivenConnection.answer("/\(sequence)")) }
         #expect(connection.bodies == ["/0", "/1", "/2"])
-        #expect(!connection.state.isFinished)
+        #expect(!connection.isFinished)
     }
 
     @Test func anAnswerGivenAtOnceWaitsForAnEarlierOne() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.immediate = ["/quick"]
         connection.receive(Self.get("/slow") + Self.get("/quick"))
         #expect(connection.output.isEmpty)
@@ -87,22 +92,22 @@ struct DrivenConnection {
     @Test func onlySoManyRequestsAreUnderWayAndTheRestIsHeldUntilThereIsRoom() {
         var limits = HTTPLimits()
         limits.requestsUnderWay = 2
-        var connection = DrivenConnection(limits)
+        let connection = DrivenConnection(limits)
         connection.receive((0..<5).map { Self.get("/\($0)") }.joined())
         #expect(connection.paths == ["/0", "/1"])
-        #expect(!connection.state.wantsInput)
-        #expect(connection.state.timeout == nil)
+        #expect(!connection.wantsInput)
+        #expect(connection.timeout == nil)
         connection.respond(0, DrivenConnection.answer("/0"))
         #expect(connection.paths == ["/0", "/1", "/2"])
         for sequence in 1..<5 as Range<UInt64> {
             connection.respond(sequence, DrivenConnection.answer("/\(sequence)"))
         }
         #expect(connection.bodies == ["/0", "/1", "/2", "/3", "/4"])
-        #expect(connection.state.wantsInput)
+        #expect(connection.wantsInput)
     }
 
     @Test func aSecondAnswerAndOneForNoRequestAreDropped() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.receive(Self.get("/0") + Self.get("/1"))
         connection.respond(1, DrivenConnection.answer("/1"))
         connection.respond(1, DrivenConnection.answer("again"))
@@ -113,7 +118,7 @@ struct DrivenConnection {
     }
 
     @Test func aRefusalComesAfterTheEarlierAnswersAndEndsTheConnection() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.receive(Self.get("/0") + "GET / HTTP/1.1\r\nHost : a\r\n\r\n" + Self.get("/never"))
         #expect(connection.error == .whitespaceBeforeColon)
         #expect(connection.output.isEmpty)
@@ -122,42 +127,42 @@ struct DrivenConnection {
         #expect(connection.output.contains("HTTP/1.1 400 Bad Request\r\n"))
         #expect(connection.output.contains("Connection: close\r\n"))
         #expect(connection.paths == ["/0"])
-        #expect(connection.state.isFinished)
-        #expect(connection.state.needsLingering)
+        #expect(connection.isFinished)
+        #expect(connection.needsLingering)
     }
 
     @Test func nothingIsReadAfterARequestThatEndsTheConnection() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.immediate = ["/last", "/never"]
         connection.receive(Self.get("/last", "Connection: close\r\n") + Self.get("/never"))
         #expect(connection.paths == ["/last"])
         #expect(connection.output.contains("Connection: close\r\n"))
-        #expect(connection.state.isFinished)
+        #expect(connection.isFinished)
     }
 
     @Test func nothingIsWrittenAfterAResponseThatEndsTheConnection() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.receive(Self.get("/0") + Self.get("/1"))
         connection.respond(1, DrivenConnection.answer("/1"))
         var last = DrivenConnection.answer("/0")
         last.closesConnection = true
         connection.respond(0, last)
         #expect(connection.bodies == ["/0"])
-        #expect(connection.state.isFinished)
+        #expect(connection.isFinished)
     }
 
     @Test func anHTTP10ClientIsToldThatTheConnectionStays() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.immediate = ["/"]
         connection.receive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         #expect(connection.output.contains("Connection: keep-alive\r\n"))
         connection.receive("GET / HTTP/1.0\r\n\r\n")
         #expect(connection.output.hasSuffix("Connection: close\r\n\r\n/"))
-        #expect(connection.state.isFinished)
+        #expect(connection.isFinished)
     }
 
     @Test func continueIsSaidOnceAndAfterTheEarlierAnswers() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.receive(
             Self.get("/0") + "POST /1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         #expect(connection.output.isEmpty)
@@ -171,7 +176,7 @@ struct DrivenConnection {
     }
 
     @Test func continueIsNotSaidToAClientThatSendsTheBodyAtOnce() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.immediate = ["/"]
         connection.receive("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab")
         #expect(connection.output.components(of: "100 Continue") == 0)
@@ -179,24 +184,24 @@ struct DrivenConnection {
     }
 
     @Test func whatAClientAskedBeforeItEndedItsHalfIsAnswered() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.receive(Self.get("/0") + "GET /1 HT")
         connection.state.endInput()
-        #expect(!connection.state.isFinished)
+        #expect(!connection.isFinished)
         connection.respond(0, DrivenConnection.answer("/0"))
         #expect(connection.bodies == ["/0"])
-        #expect(connection.state.isFinished)
-        #expect(!connection.state.needsLingering)
+        #expect(connection.isFinished)
+        #expect(!connection.needsLingering)
     }
 
     @Test func stoppingEndsAnIdleConnectionAtOnceAndABusyOneAfterItsAnswers() {
-        var idle = DrivenConnection()
+        let idle = DrivenConnection()
         idle.immediate = ["/"]
         idle.receive(Self.get("/"))
         idle.state.stop()
-        #expect(idle.state.isFinished)
+        #expect(idle.isFinished)
 
-        var busy = DrivenConnection()
+        let busy = DrivenConnection()
         busy.receive(Self.get("/0") + Self.get("/1"))
         busy.state.stop()
         busy.receive(Self.get("/never"))
@@ -205,34 +210,34 @@ struct DrivenConnection {
         busy.respond(1, DrivenConnection.answer("/1"))
         #expect(busy.output.contains("Connection: close"))
         #expect(busy.bodies == ["/0", "/1"])
-        #expect(busy.state.isFinished)
+        #expect(busy.isFinished)
     }
 
     @Test func stoppingLetsARequestThatHasBegunBeFinishedAndAnswered() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.immediate = ["/a"]
         connection.receive("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
         connection.state.stop()
-        #expect(!connection.state.isFinished)
+        #expect(!connection.isFinished)
         connection.receive("y")
         #expect(connection.output.contains("Connection: close\r\n"))
-        #expect(connection.state.isFinished)
+        #expect(connection.isFinished)
     }
 
     @Test func eachPhaseOfARequestHasItsOwnTimeout() {
-        var connection = DrivenConnection()
+        let connection = DrivenConnection()
         connection.immediate = ["/a"]
-        #expect(connection.state.timeout == .init(kind: .header, number: 0))
+        #expect(connection.timeout == .init(kind: .header, number: 0))
         connection.receive("POST /a HTTP/1.1\r\n")
-        #expect(connection.state.timeout == .init(kind: .header, number: 0))
+        #expect(connection.timeout == .init(kind: .header, number: 0))
         connection.receive("Host: a\r\nContent-Length: 2\r\n\r\n")
-        #expect(connection.state.timeout == .init(kind: .body, number: 0))
+        #expect(connection.timeout == .init(kind: .body, number: 0))
         connection.receive("xyGET /b")
-        #expect(connection.state.timeout == .init(kind: .header, number: 1))
+        #expect(connection.timeout == .init(kind: .header, number: 1))
         connection.receive(" HTTP/1.1\r\nHost: a\r\n\r\n")
-        #expect(connection.state.timeout == nil)
+        #expect(connection.timeout == nil)
         connection.respond(1, DrivenConnection.answer("/b"))
-        #expect(connection.state.timeout == .init(kind: .idle, number: 2))
+        #expect(connection.timeout == .init(kind: .idle, number: 2))
     }
 
     @Test func aSlowHeaderOrBodyIsAnsweredAndAnIdleConnectionIsNot() {
@@ -240,12 +245,12 @@ struct DrivenConnection {
             ("GET / HT", TimeoutKind.header, RequestError.headerTooSlow as RequestError?),
             ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx", .body, .bodyTooSlow), ("", .header, nil),
         ] {
-            var connection = DrivenConnection()
+            let connection = DrivenConnection()
             connection.receive(text)
             #expect(connection.state.timeOut(kind) == expected)
             connection.flush()
             #expect(connection.output.hasPrefix("HTTP/1.1 408 Request Timeout\r\n") == (expected != nil))
-            #expect(connection.state.isFinished == (expected != nil))
+            #expect(connection.isFinished == (expected != nil))
         }
     }
 }

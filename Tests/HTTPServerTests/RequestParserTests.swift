@@ -122,7 +122,18 @@ import Testing
             #expect(parser.awaitsContinue == expected)
             position = 0
             #expect(try parser.parse(Array("a".utf8).span, at: &position) == nil)
-            #expect(!parser.awaitsContinue)
+            #expect(parser.awaitsContinue == false)
+        }
+    }
+
+    @Test func theSetsOfBytesAreThoseOfTheirGrammars() {
+        let alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        for (set, others) in [
+            (Byte.token, "!#$%&'*+-.^_`|~"), (Byte.target, "-._~:/?@!$&'()*+,;=%[]"),
+            (Byte.host, "-._~!$&'()*+;=:%[]"),
+        ] {
+            let members = Array((alphanumeric + others).utf8).sorted()
+            #expect((0...255).filter { set.contains($0) } == members)
         }
     }
 

@@ -66,7 +66,7 @@ final class SwitchedGate: ResponseGate {
         var buffer: [UInt8] = []
         #expect(queue.nextWrite(into: &buffer, date: Self.date) == .bytes)
         queue.keepUnsent(buffer[10...])
-        #expect(queue.isBlocked)
+        #expect(queue.isBlocked == true)
         gate.close()
         #expect(nextWrite(&queue).0 == .refused)
     }
@@ -82,7 +82,7 @@ final class SwitchedGate: ResponseGate {
         #expect(write == .bytes)
         #expect(Array(rest.utf8) == Array(buffer[10...]))
         #expect(gate.asked == 2)
-        #expect(queue.isEmpty)
+        #expect(queue.isEmpty == true)
     }
 
     @Test func aLargeBodyIsWrittenInRecordsAndItsGateIsAskedBeforeEach() {
