@@ -1,8 +1,10 @@
 extension JSONScanner {
     /// Reads a string; the next byte is its opening quote.
     mutating func string() throws(JSONError) -> String {
+        // Read before the call: Swift 6.3.1's optimizer merges this call with the loop's last one and moves it behind a read of
+        // `position` that follows it here, so that the string would begin with its quote.
+        let start = position + 1
         advance()
-        let start = position
         while let byte = peek {
             switch byte {
             case UInt8(ascii: "\""):
