@@ -58,11 +58,16 @@ package enum CheckID {
 extension WireConfig {
     /// The check ID of each instance, in order. Instances must be JSON for their name to be seen.
     package var checkIDs: [String] {
+        checkIDs(names: instances.map { (try? JSON(parsing: $0)).flatMap(CheckID.instanceName) })
+    }
+
+    /// The check IDs of instances whose names are known.
+    func checkIDs(names: [String?]) -> [String] {
         let fastDigest = fastDigest
-        return instances.map { instance in
+        return zip(instances, names).map { instance, name in
             CheckID.of(
-                checkName: checkName, instanceName: (try? JSON(parsing: instance)).flatMap(CheckID.instanceName),
-                instance: instance, initConfig: initConfig ?? [], fastDigest: fastDigest)
+                checkName: checkName, instanceName: name, instance: instance, initConfig: initConfig ?? [],
+                fastDigest: fastDigest)
         }
     }
 }

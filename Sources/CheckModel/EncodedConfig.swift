@@ -30,7 +30,7 @@ package final class EncodedConfig: Sendable {
         nodeName = config.nodeName
         wire = wireConfig.encoded()
         contentHash = Murmur3.hash(wire)
-        instanceIDs = wireConfig.checkIDs
+        instanceIDs = wireConfig.checkIDs(names: config.instances.map(CheckID.instanceName))
         cost = Double(max(1, config.instances.count))
     }
 
