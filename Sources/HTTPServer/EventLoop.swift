@@ -23,6 +23,7 @@ struct EventLoop: ~Copyable {
     /// Connections that have more to read than they were given time for.
     private var unread: [UInt64] = []
     private var stopDeadline: Instant?
+    private var trimmer = HeapTrimmer()
 
     /// - Parameter accepts: whether this loop accepts for all.
     /// - Throws: `SystemCallError`.
@@ -56,6 +57,7 @@ struct EventLoop: ~Copyable {
             }
             readOn()
             expire()
+            if trimmer.isDue(at: now) { trimmer.trim() }
             if acceptor?.mayResume(at: now) == true { resumeAccepting() }
             if isStopped() { break }
         }
@@ -68,6 +70,7 @@ struct EventLoop: ~Copyable {
         var next = timeouts.nextDeadline ?? .distantFuture
         if let pausedUntil = acceptor?.pausedUntil { next = min(next, pausedUntil) }
         if let stopDeadline { next = min(next, stopDeadline) }
+        if let deadline = trimmer.deadline { next = min(next, deadline) }
         guard next != .distantFuture else { return -1 }
         // Rounded up, so that it is past when we wake.
         let milliseconds = ((next - server.clock.now()).nanoseconds + 999_999) / 1_000_000
@@ -126,7 +129,10 @@ struct EventLoop: ~Copyable {
                 return
             }
             let outcome = unsafe input.withUnsafeMutableBytes { unsafe connection.transport.read(into: $0) }
-            if connection.phase == .handshaking, connection.transport.isEstablished { connection.phase = .open }
+            if connection.phase == .handshaking, connection.transport.isEstablished {
+                connection.phase = .open
+                trimmer.noteChange(at: now)
+            }
             switch outcome {
             case .bytes(let count):
                 let (server, inbox) = (server, inbox)
@@ -243,6 +249,7 @@ struct EventLoop: ~Copyable {
         guard connections[token] != nil else { return }
         timeouts.clear(ConnectionTable.index(of: token))
         connections.remove(token)
+        trimmer.noteChange(at: now)
         inbox.connectionEnded()
     }
 
