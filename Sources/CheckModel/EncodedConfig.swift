@@ -2,6 +2,8 @@
 package final class EncodedConfig: Sendable {
     /// Where it comes from.
     package let key: ConfigKey
+    /// A hash of `key`, by which ties between nodes are broken: the same in every process.
+    package let keyHash: UInt64
     /// The version of the config as its author wrote it.
     package let digest: UInt64
     /// The check's name.
@@ -25,6 +27,7 @@ package final class EncodedConfig: Sendable {
     init(_ config: CheckConfig, digest: UInt64) {
         let wireConfig = WireConfig(config)
         key = config.key
+        keyHash = Murmur3.hash(Array(config.key.description.utf8))
         self.digest = digest
         checkName = config.checkName
         nodeName = config.nodeName

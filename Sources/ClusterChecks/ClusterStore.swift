@@ -66,8 +66,8 @@ package struct ClusterStore: Sendable {
         case .nodeExpired(let id):
             expire(id)
         case .configScheduled(let config, let id):
-            precondition(entries[config.key] == nil, "scheduled twice")
-            entries[config.key] = entry(config, on: id)
+            let previous = entries.updateValue(entry(config, on: id), forKey: config.key)
+            precondition(previous == nil, "scheduled twice")
         case .configReplaced(let config):
             replace(config)
         case .configMoved(let key, let id, _):
@@ -113,9 +113,14 @@ extension ClusterStore {
         return dangling[entry.index].reason
     }
 
-    /// The node with the least load, for a config whose key has this hash (`Placement.hash`); nil if no node reports.
-    package func leastLoadedNode(for hash: UInt64) -> String? {
-        placement.leastLoaded(for: hash).map { nodes[$0].id }
+    /// The node with the least load, for a config that is to be placed; nil if no node reports.
+    package func leastLoadedNode(for config: EncodedConfig) -> String? {
+        placement.leastLoaded(for: config.keyHash).map { nodes[$0].id }
+    }
+
+    /// Makes room for `count` configs in all, so that a big batch is taken in without growing step by step.
+    package mutating func reserveCapacity(_ count: Int) {
+        entries.reserveCapacity(count)
     }
 }
 

@@ -106,8 +106,9 @@ package struct Dispatcher: Sendable {
         }
         let room = max(0, options.maximumConfigs - store.configCount)
         let refused = new.dropFirst(room).map(\.key)
-        for candidate in Self.inPlacementOrder(new.prefix(room)) {
-            apply(.configScheduled(candidate.config, on: store.leastLoadedNode(for: candidate.hash)), &changes)
+        store.reserveCapacity(store.configCount + min(room, new.count))
+        for config in Self.heaviestFirst(Array(new.prefix(room))) {
+            apply(.configScheduled(config, on: store.leastLoadedNode(for: config)), &changes)
         }
         isDispatching = true
         return (changes, refused)
@@ -158,27 +159,23 @@ extension Dispatcher {
 
     private func goneKeys(_ wanted: Wanted) -> [ConfigKey] {
         guard wanted.isWhole else { return wanted.removals }
+        guard store.configCount > 0 else { return [] }
         let kept = Set(wanted.upserts.map(\.key))
         return store.keys.filter { !kept.contains($0) }.sorted()
     }
 
-    /// Heaviest first, as a big one is easier placed before the small ones fill the gaps (Graham's LPT rule); the rest by hash.
-    private static func inPlacementOrder(
-        _ configs: some Collection<EncodedConfig>
-    ) -> [(config: EncodedConfig, hash: UInt64)] {
-        let candidates = configs.map { (config: $0, hash: Placement.hash(of: $0.key)) }
-        return candidates.sorted { left, right in
-            if left.config.cost != right.config.cost { return left.config.cost > right.config.cost }
-            if left.hash != right.hash { return left.hash < right.hash }
-            return left.config.key < right.config.key
-        }
+    /// Heaviest first, as a big one is easier placed before the small ones fill the gaps (Graham's LPT rule); equal ones in the order given.
+    private static func heaviestFirst(_ configs: [EncodedConfig]) -> [EncodedConfig] {
+        let loads = configs.map { Load(cost: $0.cost) }
+        if zip(loads, loads.dropFirst()).allSatisfy({ $0 >= $1 }) { return configs }
+        return configs.indices.sorted { (loads[$1], $0) < (loads[$0], $1) }.map { configs[$0] }
     }
 
     private mutating func placeDangling(_ changes: inout [StoreChange]) {
         guard store.nodeCount > 0 else { return }
-        for candidate in Self.inPlacementOrder(store.dangling.map(\.config)) {
-            guard let node = store.leastLoadedNode(for: candidate.hash) else { return }
-            apply(.configMoved(candidate.config.key, to: node, .dangled), &changes)
+        for config in Self.heaviestFirst(store.dangling.map(\.config)) {
+            guard let node = store.leastLoadedNode(for: config) else { return }
+            apply(.configMoved(config.key, to: node, .dangled), &changes)
         }
     }
 

@@ -1,4 +1,4 @@
-package import CheckModel
+import CheckModel
 
 /// Answers "which node has the least load?" in O(log n), ties broken by a stable hash of config and node.
 ///
@@ -28,11 +28,6 @@ package struct Placement: Sendable {
 
     /// A ring without nodes.
     package init() {}
-
-    /// The place of a config on the ring.
-    package static func hash(of key: ConfigKey) -> UInt64 {
-        Murmur3.hash(Array(key.description.utf8))
-    }
 
     /// Puts the node `id`, which the caller calls `slot`, on the ring with no load. Slots are small: arrays are indexed by them.
     package mutating func insert(_ id: String, slot: Int) {
@@ -65,7 +60,7 @@ package struct Placement: Sendable {
         }
     }
 
-    /// The slot of the node with the least load, for a config with this hash; nil when there is no node.
+    /// The slot of the node with the least load, for a config whose key has this hash; nil when there is no node.
     package func leastLoaded(for hash: UInt64) -> Int? {
         guard !ring.isEmpty else { return nil }
         let start = firstPosition { $0.hash < hash }

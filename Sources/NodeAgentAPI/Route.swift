@@ -9,28 +9,26 @@ enum Route: Hashable, Sendable {
     case allEndpointsChecks
     case state
 
-    /// Every path lies under the one or the other; the second is an older spelling.
-    private static let roots = ["/api/v1/", "/v1/api/"]
-
-    /// The route of a path as it came, percent-encoded.
+    /// The route of a path as it came, percent-encoded. Every path but one lies under `/api/v1/`, or its older spelling.
     ///
     /// - Throws: `notFound`, or `invalidPath` for an id that is not correctly encoded.
     init(path: String) throws(APIError) {
-        guard let root = Self.roots.first(where: { path.hasPrefix($0) }) else {
+        let bytes = path.utf8.span
+        let root = 8
+        guard Self.has(bytes, "/api/v1/", at: 0) || Self.has(bytes, "/v1/api/", at: 0) else {
             guard path == "/version" else { throw .notFound }
             self = .version
             return
         }
-        let rest = path.utf8.dropFirst(root.utf8.count)
-        if let id = Self.segment(of: rest, after: "clusterchecks/status/") {
-            self = .status(id: try Self.decoded(id))
-        } else if let id = Self.segment(of: rest, after: "clusterchecks/configs/") {
-            self = .configs(id: try Self.decoded(id))
-        } else if let nodeName = Self.segment(of: rest, after: "endpointschecks/configs/") {
-            self = .endpointsChecks(nodeName: try Self.decoded(nodeName))
-        } else if rest.elementsEqual("endpointschecks/configs".utf8) {
+        if let id = Self.segment(of: bytes, after: "clusterchecks/status/", at: root) {
+            self = .status(id: try Self.decoded(path.utf8.suffix(id)))
+        } else if let id = Self.segment(of: bytes, after: "clusterchecks/configs/", at: root) {
+            self = .configs(id: try Self.decoded(path.utf8.suffix(id)))
+        } else if let nodeName = Self.segment(of: bytes, after: "endpointschecks/configs/", at: root) {
+            self = .endpointsChecks(nodeName: try Self.decoded(path.utf8.suffix(nodeName)))
+        } else if path.utf8.dropFirst(root).elementsEqual("endpointschecks/configs".utf8) {
             self = .allEndpointsChecks
-        } else if rest.elementsEqual("clusterchecks".utf8) {
+        } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks".utf8) {
             self = .state
         } else {
             throw .notFound
@@ -43,11 +41,19 @@ enum Route: Hashable, Sendable {
         return .get
     }
 
-    /// What follows `prefix`, if that is one segment and not empty.
-    private static func segment(of path: Substring.UTF8View, after prefix: String) -> Substring.UTF8View? {
-        guard path.starts(with: prefix.utf8) else { return nil }
-        let segment = path.dropFirst(prefix.utf8.count)
-        return segment.isEmpty || segment.contains(UInt8(ascii: "/")) ? nil : segment
+    /// The length of what follows `prefix`, if that is one segment and not empty.
+    private static func segment(of path: Span<UInt8>, after prefix: String, at offset: Int) -> Int? {
+        guard has(path, prefix, at: offset) else { return nil }
+        let start = offset + prefix.utf8.count
+        for index in start..<path.count where path[index] == UInt8(ascii: "/") { return nil }
+        return start < path.count ? path.count - start : nil
+    }
+
+    private static func has(_ path: Span<UInt8>, _ text: String, at offset: Int) -> Bool {
+        let text = text.utf8.span
+        guard path.count - offset >= text.count else { return false }
+        for index in text.indices where path[offset + index] != text[index] { return false }
+        return true
     }
 
     /// The text that a segment encodes (RFC 3986 §2.1): two hexadecimal digits after each `%`, UTF-8 in the end.

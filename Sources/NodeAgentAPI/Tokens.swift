@@ -21,24 +21,22 @@ package final class Tokens: Sendable {
     func authorize(_ authorization: String?) throws(APIError) {
         guard let authorization else { throw .noToken(reason: "no session token provided") }
         let scheme = "bearer "
-        let isBearer = zip(authorization.utf8, scheme.utf8).allSatisfy { $0 == $1 || $0 | 0x20 == $1 }
-        guard isBearer, authorization.utf8.count > scheme.utf8.count else {
+        let value = authorization.utf8.span
+        let start = scheme.utf8.count
+        let isBearer = value.count > start && zip(scheme.utf8, value.indices).allSatisfy { $0 == value[$1] | 0x20 }
+        guard isBearer else {
             throw .noToken(reason: "unsupported authorization scheme: a bearer token is needed")
         }
-        let presented = authorization.utf8.dropFirst(scheme.utf8.count)
+        let presented = value.extracting(start...)
         var isAccepted = false
-        for token in tokens.withLock({ $0 }) where Self.areEqual(presented, token) { isAccepted = true }
+        for token in tokens.withLock({ $0 }) where Self.areEqual(presented, token.span) { isAccepted = true }
         guard isAccepted else { throw .wrongToken }
     }
 
     /// Takes as long for a token that differs in its first byte as for one that differs in its last.
-    private static func areEqual(_ presented: Substring.UTF8View, _ token: [UInt8]) -> Bool {
+    private static func areEqual(_ presented: Span<UInt8>, _ token: Span<UInt8>) -> Bool {
         var difference = presented.count ^ token.count
-        var index = 0
-        for byte in presented {
-            difference |= Int(byte ^ token[index])
-            index = index + 1 == token.count ? 0 : index + 1
-        }
+        for index in 0..<min(presented.count, token.count) { difference |= Int(presented[index] ^ token[index]) }
         return difference == 0
     }
 

@@ -4,6 +4,8 @@ import Platform
 import Testing
 
 @Suite struct PlacementTests {
+    private func hash(_ name: String) -> UInt64 { Murmur3.hash(Array(name.utf8)) }
+
     @Test func withoutNodesThereIsNoPlace() {
         #expect(Placement().leastLoaded(for: 7) == nil)
     }
@@ -14,7 +16,7 @@ import Testing
         var counts = Array(repeating: 0, count: nodes)
         for slot in 0..<nodes { placement.insert("node-\(slot)", slot: slot) }
         for config in 0..<(3 * nodes + 1) {
-            guard let slot = placement.leastLoaded(for: Placement.hash(of: key("c\(config)"))) else {
+            guard let slot = placement.leastLoaded(for: hash("c\(config)")) else {
                 Issue.record("no place")
                 return
             }
@@ -33,7 +35,7 @@ import Testing
         for (slot, id) in ids.reversed().enumerated() { backward.insert(id, slot: slot) }
         var chosen: Set<String> = []
         for config in 0..<100 {
-            let hash = Placement.hash(of: key("c\(config)"))
+            let hash = hash("c\(config)")
             let first = forward.leastLoaded(for: hash).map { ids[$0] }
             #expect(first == backward.leastLoaded(for: hash).map { ids[19 - $0] })
             if let first { chosen.insert(first) }
