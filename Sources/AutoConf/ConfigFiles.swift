@@ -99,20 +99,10 @@ package struct SystemConfigFiles: ConfigFiles {
 
     /// The whole of a file.
     package func contents(of path: String, atMost limit: Int) throws(FileAccessError) -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw FileAccessError(number: errno) }
-        defer { close(descriptor) }
-        var contents: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16_384)
-        while true {
-            let count = unsafe read(descriptor, &chunk, chunk.count)
-            if count == 0 { return contents }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw FileAccessError(number: errno)
-            }
-            contents += chunk[..<count]
-            guard contents.count <= limit else { throw FileAccessError(number: EFBIG) }
+        do throws(FileError) {
+            return try readFile(path, atMost: limit)
+        } catch {
+            throw FileAccessError(number: error.number)
         }
     }
 }

@@ -8,10 +8,21 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The reason.
     package let reason: String
 
-    /// An error about `path`.
+    /// The system's error number; 0 when the reason is ours.
+    package let number: Int32
+
+    /// An error about `path`, for a reason of our own.
     package init(path: String, reason: String) {
         self.path = path
         self.reason = reason
+        number = 0
+    }
+
+    /// An error about `path` that the system gave.
+    package init(path: String, number: Int32) {
+        self.path = path
+        self.number = number
+        reason = systemErrorText(number)
     }
 
     /// `path: reason`.
@@ -25,10 +36,11 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
 /// - Parameters:
 ///   - path: opened anew each time, so that a symbolic link that was swapped (as projected volumes do) is followed.
 ///   - limit: the largest size in bytes that is taken.
-/// - Throws: `FileError`.
+/// - Throws: `FileError`; its number is `EFBIG` when the file is larger than `limit`.
 package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FileError(path: path, reason: systemErrorText(errno)) }
+    // Without O_NONBLOCK the open of a FIFO would wait for a writer.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw FileError(path: path, number: errno) }
     defer { close(descriptor) }
     var contents: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16_384)
@@ -37,10 +49,10 @@ package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [U
         if count == 0 { return contents }
         if count < 0 {
             if errno == EINTR { continue }
-            throw FileError(path: path, reason: systemErrorText(errno))
+            throw FileError(path: path, number: errno)
         }
         contents += chunk[..<count]
-        guard contents.count <= limit else { throw FileError(path: path, reason: "larger than \(limit) bytes") }
+        guard contents.count <= limit else { throw FileError(path: path, number: EFBIG) }
     }
 }
 
@@ -50,7 +62,7 @@ package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [U
 package func writeFile(_ path: String, _ contents: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
     let temporary = "\(path).new"
     let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { throw FileError(path: temporary, reason: systemErrorText(errno)) }
+    guard descriptor >= 0 else { throw FileError(path: temporary, number: errno) }
     var written = 0
     var failure: Int32?
     while written < contents.count, failure == nil {
@@ -59,7 +71,7 @@ package func writeFile(_ path: String, _ contents: [UInt8], mode: UInt32 = 0o644
     }
     close(descriptor)
     if failure == nil, unsafe rename(temporary, path) != 0 { failure = errno }
-    if let failure { throw FileError(path: path, reason: systemErrorText(failure)) }
+    if let failure { throw FileError(path: path, number: failure) }
 }
 
 /// The system's words for an error number.

@@ -63,24 +63,3 @@ package func writeToStandardError(_ line: String) {
     let text = Array((line + "\n").utf8)
     _ = unsafe text.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
-
-/// Wall time as RFC 3339 in UTC with milliseconds, such as `2026-01-02T03:04:05.678Z`.
-package func timestamp(_ time: WallTime) -> String {
-    let seconds = time.nanoseconds / 1_000_000_000
-    let (year, month, day) = civilDate(day: seconds / 86_400)
-    let clock = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60].map { zeroPadded($0, width: 2) }
-    let date = "\(year)-\(zeroPadded(month, width: 2))-\(zeroPadded(day, width: 2))"
-    return "\(date)T\(clock.joined(separator: ":")).\(zeroPadded(time.nanoseconds / 1_000_000 % 1000, width: 3))Z"
-}
-
-/// The date of the `day`th day after 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
-package func civilDate(day: Int64) -> (year: Int64, month: Int64, day: Int64) {
-    let shifted = day + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
-}

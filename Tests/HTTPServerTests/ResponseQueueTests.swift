@@ -132,6 +132,6 @@ final class SwitchedGate: ResponseGate {
             (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
         ] as [(Int64, String)])
     func datesAreWrittenAsHTTPWantsThem(seconds: Int64, expected: String) {
-        #expect(imfFixdate(secondsSinceEpoch: seconds) == expected)
+        #expect(imfFixdate(WallTime(nanoseconds: seconds * 1_000_000_000)) == expected)
     }
 }
