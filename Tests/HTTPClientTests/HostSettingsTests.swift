@@ -33,9 +33,9 @@ import Testing
 
     @Test func aNameServerThatIsSilentHoldsUpNothingElse() async throws {
         let directory = try TemporaryDirectory()
-        let silent = try listenForNothing("127.77.0.53")
+        let (silent, address) = try listenForNothing()
         defer { close(silent) }
-        let resolver = try directory.write("resolv.conf", "nameserver 127.77.0.53\noptions timeout:30 attempts:3\n")
+        let resolver = try directory.write("resolv.conf", "nameserver \(address)\noptions timeout:30 attempts:3\n")
         let switches = try directory.write("nsswitch.conf", "hosts: dns\n")
         let server = try RawServer(answer: RequestTests.ok)
         let results = try await withFiles([(resolver, "/etc/resolv.conf"), (switches, "/etc/nsswitch.conf")]) {
@@ -82,20 +82,23 @@ import Testing
         for _ in 0..<90_000 where completions.count < count { usleep(1_000) }
     }
 
-    /// A UDP socket on port 53 that takes questions and answers none.
-    private func listenForNothing(_ host: String) throws -> Int32 {
+    /// A UDP socket on port 53 of an address of 127.0.0.0/8 that nobody else uses; it takes questions and answers none.
+    private func listenForNothing() throws -> (descriptor: Int32, address: String) {
         let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(53).bigEndian
-        unsafe inet_pton(AF_INET, host, &address.sin_addr)
-        let bound = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        for _ in 0..<100 {
+            let number = UInt32(truncatingIfNeeded: SystemEntropy().next()) & 0x00FF_FFFF
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(53).bigEndian
+            address.sin_addr.s_addr = (0x7F00_0000 | number).bigEndian
+            let bound = unsafe withUnsafePointer(to: &address) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
             }
+            if bound == 0 { return (descriptor, "127.\(number >> 16).\(number >> 8 & 0xFF).\(number & 0xFF)") }
         }
-        guard bound == 0 else { throw TestFailure("port 53 of \(host): \(systemErrorText(errno))") }
-        return descriptor
+        throw TestFailure("no port 53 for this test: \(systemErrorText(errno))")
     }
 }
 
