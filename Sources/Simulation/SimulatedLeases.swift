@@ -24,7 +24,8 @@ package final class SimulatedLeases: Sendable {
     private struct State {
         var lease: Lease?
         var resourceVersion = 1000
-        var acquisitions: [Acquisition] = []
+        var acquisitions = 0
+        var lastAcquisition: Acquisition?
         var watches: [UInt64: LeaseWatch] = [:]
         var nextWatch: UInt64 = 0
         var isRefusing = false
@@ -53,9 +54,14 @@ package final class SimulatedLeases: Sendable {
         SimulatedLeaseClient(leases: self, process: process)
     }
 
-    /// The writes that changed the holder, in order.
-    package var acquisitions: [Acquisition] {
+    /// How many writes changed the holder.
+    package var acquisitions: Int {
         state.withLock { $0.acquisitions }
+    }
+
+    /// The last write that changed the holder.
+    package var lastAcquisition: Acquisition? {
+        state.withLock { $0.lastAcquisition }
     }
 
     /// The Lease's holder; empty while there is none.
@@ -128,8 +134,9 @@ package final class SimulatedLeases: Sendable {
         state.resourceVersion += dice.number(in: 1...20)
         lease.resourceVersion = "\(state.resourceVersion)"
         if lease.spec.holder != state.lease?.spec.holder {
-            state.acquisitions.append(
-                Acquisition(resourceVersion: state.resourceVersion, holder: lease.spec.holder))
+            state.acquisitions += 1
+            state.lastAcquisition = Acquisition(
+                resourceVersion: state.resourceVersion, holder: lease.spec.holder)
         }
         state.lease = lease
         return (.lease(lease), state.watches.sorted { $0.key < $1.key }.map(\.value))

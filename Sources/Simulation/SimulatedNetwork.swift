@@ -278,3 +278,12 @@ package final class SimulatedExchange: Sendable {
         return true
     }
 }
+
+extension HTTPResponse {
+    /// The whole body.
+    var joinedBody: [UInt8] {
+        var bytes: [UInt8] = []
+        for piece in body { bytes.append(contentsOf: piece) }
+        return bytes
+    }
+}

@@ -51,6 +51,7 @@ package final class SimulatedProcess: Sendable {
     package let log: Log
     let lane: Int
     private let executor: SimulatedExecutor
+    private let sink: TraceSink
 
     /// Starts a process; it does nothing until something is spawned or posted.
     package init(_ name: String, in world: World) {
@@ -64,7 +65,8 @@ package final class SimulatedProcess: Sendable {
             world: world, lane: lane, offset: dice.duration(in: .seconds(1) ... .seconds(1_000_000)),
             wallError: dice.duration(in: .seconds(-3600) ... .seconds(3600)))
         entropy = SeededEntropy(seed: UInt64(dice.index(below: .max)))
-        log = Log(sink: TraceSink(world: world, process: name), minimum: .debug)
+        sink = TraceSink(world: world, process: name)
+        log = Log(sink: sink, minimum: .debug)
         world.state.withLock { $0.lanes.append(Lane(name: name, executor: executor)) }
     }
 
@@ -124,6 +126,11 @@ package final class SimulatedProcess: Sendable {
             return state.lanes[lane].jobs.count
         }
         if let held { world.record("\(name): resumes with \(held) jobs held") }
+    }
+
+    /// Has `listener` told the component of each log line, in the job that writes it.
+    func onLog(_ listener: @escaping @Sendable (String) -> Void) {
+        sink.listen(listener)
     }
 
     /// Calls `hook` on the world's thread when the process crashes, after its jobs are dropped.

@@ -29,7 +29,7 @@ package struct TermChecker: Sendable {
     /// What is wrong with an answer of the term `token` that is written now; nil if nothing is.
     package func problem(ofToken token: String) -> String? {
         guard let version = Int(token.prefix { $0 != "." }) else { return "the term \(token) has no resourceVersion" }
-        guard let last = leases.acquisitions.last, last.resourceVersion > version else { return nil }
+        guard let last = leases.lastAcquisition, last.resourceVersion > version else { return nil }
         let holder = last.holder.isEmpty ? "nobody" : last.holder
         return "the term \(token) is over since \(last.resourceVersion), when the Lease went to \(holder)"
     }

@@ -46,12 +46,24 @@ package final class Trace: Sendable {
 }
 
 /// Writes a simulated process's log lines into the trace.
-struct TraceSink: LogSink {
-    let world: World
-    let process: String
+final class TraceSink: LogSink {
+    private let world: World
+    private let process: String
+    private let listener = Mutex<(@Sendable (String) -> Void)?>(nil)
+
+    init(world: World, process: String) {
+        self.world = world
+        self.process = process
+    }
+
+    /// Has `listener` told the component of each line.
+    func listen(_ listener: @escaping @Sendable (String) -> Void) {
+        self.listener.withLock { $0 = listener }
+    }
 
     func write(_ line: LogLine) {
         let fields = line.fields.map { " \($0.name)=\($0.value)" }.joined()
         world.record("\(process): [\(line.level.name)] \(line.component): \(line.message)\(fields)")
+        listener.withLock { $0 }?(line.component)
     }
 }

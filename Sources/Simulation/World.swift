@@ -200,16 +200,20 @@ extension World {
     }
 
     private func takeJob(_ state: inout State) -> Step? {
-        let ready = state.lanes.reduce(0) { $0 + ($1.status == .running ? $1.jobs.count : 0) }
+        var ready = 0
+        for lane in state.lanes.indices where state.lanes[lane].status == .running {
+            ready += state.lanes[lane].jobs.count
+        }
         guard ready > 0 else { return nil }
         var choice = scheduler.index(below: ready)
         trace.mix(choice)
         for lane in state.lanes.indices where state.lanes[lane].status == .running {
-            guard choice >= state.lanes[lane].jobs.count else {
+            let count = state.lanes[lane].jobs.count
+            guard choice >= count else {
                 state.now = state.now + scheduler.duration(in: jobCost)
                 return .job(state.lanes[lane].jobs.remove(at: choice), state.lanes[lane].executor)
             }
-            choice -= state.lanes[lane].jobs.count
+            choice -= count
         }
         return nil
     }

@@ -1,0 +1,125 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import Platform
+import Synchronization
+
+/// What must hold in a cluster at every moment, whatever happens. Each function says what is wrong, or nil.
+///
+/// The leader's own state is checked whenever it may have changed, each of its answers when it is made, and the term when it is written.
+struct ClusterChecker: Sendable {
+    /// Where each config of a leader's state was, to see whether it moved for a reason.
+    struct Placements: Sendable {
+        let term: String
+        let nodes: Set<String>
+        let nodeOfConfig: [ConfigKey: String]
+    }
+
+    let terms: TermChecker
+    let answers = Answers()
+
+    /// A leader's state on its own: each config in one place, and what is derived as it would be computed anew.
+    func problem(in state: StateSnapshot) -> String? {
+        var places: [ConfigKey: String] = [:]
+        for node in state.nodes {
+            for config in node.configs {
+                if let other = places.updateValue(node.id, forKey: config.key) {
+                    return "\(config.key) is on \(other) and on \(node.id)"
+                }
+            }
+            let revision = Revision(of: node.configs.map(\.contentHash)).value
+            guard node.revision == revision else {
+                return "\(node.id) has the revision \(node.revision), and its configs make \(revision)"
+            }
+        }
+        for config in state.dangling {
+            if let node = places[config.config.key] { return "\(config.config.key) dangles and is on \(node)" }
+        }
+        if let config = state.dangling.first, !state.nodes.isEmpty {
+            return "\(config.config.key) dangles while \(state.nodes.count) nodes report"
+        }
+        if state.isWarmingUp, !places.isEmpty { return "configs are placed in warm-up" }
+        return nil
+    }
+
+    /// Whether configs moved without need since `former`: a node that stays keeps what it has, but for the share of one that joins.
+    func problem(from former: Placements?, to state: StateSnapshot) -> String? {
+        guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
+        let now = Set(state.nodes.map(\.id))
+        for node in state.nodes where former.nodes.contains(node.id) {
+            for config in node.configs {
+                guard let before = former.nodeOfConfig[config.key], before != node.id else { continue }
+                if now.contains(before) { return "\(config.key) moved from \(before) to \(node.id), and both stay" }
+            }
+        }
+        guard former.term != state.term.token else { return nil }
+        // Nobody led in between: what was known is known.
+        let present = Set(state.nodes.flatMap(\.configs).map(\.key) + state.dangling.map(\.config.key))
+        let lost = former.nodeOfConfig.keys.filter { !present.contains($0) }.sorted()
+        guard lost.isEmpty else { return "the term \(state.term.token) continues \(former.term) and forgot \(lost)" }
+        guard former.nodes.isSubset(of: now) else {
+            return "the term \(state.term.token) forgot nodes of \(former.term)"
+        }
+        return nil
+    }
+
+    /// A leader's 200 with configs, when it is made: it has what its state gives the node, and never a wrong "nothing".
+    ///
+    /// - Parameter running: the check IDs that the node's agent runs now.
+    func problem(
+        withConfigs response: HTTPResponse, for node: String, of state: StateSnapshot, source: DesiredConfigs,
+        running: [String]
+    ) -> String? {
+        guard !state.isWarmingUp else { return "\(node) gets configs in warm-up" }
+        guard source.isSynced else { return "\(node) gets configs before the sources are synced" }
+        guard let known = state.nodes.first(where: { $0.id == node }) else {
+            return "\(node) is unknown and gets configs"
+        }
+        let sent: Answers.List
+        do throws(CheckModelError) {
+            sent = try answers.list(in: response)
+        } catch {
+            return "\(node) gets a malformed list: \(error)"
+        }
+        guard sent.lastChange == known.revision, sent.checkIDs == Set(known.configs.flatMap(\.instanceIDs)) else {
+            return "\(node) gets \(sent.checkIDs.sorted()), which is not what the leader's state says"
+        }
+        // What its agent will stop must be wanted elsewhere, in another version, or not any more.
+        let stopped = running.filter { !sent.checkIDs.contains($0) }
+        guard !stopped.isEmpty else { return nil }
+        let placed = Set(state.nodes.flatMap(\.configs).flatMap(\.instanceIDs))
+        let wanted = Set(SimulatedReplica.checkIDs(of: source.changes(since: 0).upserts))
+        for id in stopped where wanted.contains(id) && !placed.contains(id) {
+            return "\(node) is made to stop \(id), which is wanted and on no node"
+        }
+        return nil
+    }
+
+    /// An answer that is written now: that of a term must be of the last one.
+    func problem(written response: HTTPResponse) -> String? {
+        guard response.status == 200, let token = HTTPHeaders(response.headers)[Term.headerName] else { return nil }
+        return terms.problem(ofToken: token)
+    }
+}
+
+/// The lists that were sent, each read once: most are asked for again and again.
+final class Answers: Sendable {
+    /// A list as an agent reads it.
+    struct List: Sendable {
+        let lastChange: Int64
+        let checkIDs: Set<String>
+    }
+
+    private let lists = Mutex<[[UInt8]: List]>([:])
+
+    init() {}
+
+    func list(in response: HTTPResponse) throws(CheckModelError) -> List {
+        let body = response.joinedBody
+        if let known = lists.withLock({ $0[body] }) { return known }
+        let answer = try ConfigsAnswer(parsing: body)
+        let list = List(lastChange: answer.lastChange, checkIDs: Set(answer.configs.flatMap(\.checkIDs)))
+        lists.withLock { $0[body] = list }
+        return list
+    }
+}

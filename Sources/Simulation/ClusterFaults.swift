@@ -1,0 +1,125 @@
+import CheckModel
+import ClusterChecks
+import Platform
+import Synchronization
+
+// What the plan's faults do, and how each ends by itself.
+extension SimulatedCluster {
+    func perform(_ fault: ClusterPlan.Fault) {
+        switch fault {
+        case .leaderCrash(let time):
+            withLeader(of: fault) { [self] in crash($0, downFor: time) }
+        case .leaderPause(let time):
+            withLeader(of: fault) { [self] in pause($0.process, for: time) }
+        case .leaderStop(let time):
+            withLeader(of: fault) { [self] in
+                $0.stop()
+                restart($0, after: time)
+            }
+        case .leaderCut(let time):
+            withLeader(of: fault) { [self] in cut($0.process.name, SimulatedLeases.host, for: time) }
+        case .followerCrash(let time):
+            if let follower { crash(follower, downFor: time) }
+        case .followerPause(let time):
+            if let follower { pause(follower.process, for: time) }
+        case .nodeCrash(let node, let time):
+            crashAgent(Self.agentNames[node], downFor: time)
+        case .nodePause(let node, let time):
+            if let agent = state.withLock({ $0.agents[Self.agentNames[node]] }) { pause(agent.process, for: time) }
+        case .nodeCut(let node, let time):
+            for replica in Self.replicaNames { cut(Self.agentNames[node], replica, for: time) }
+        case .outage(let time):
+            leases.setRefusing(true)
+            world.after(time) { [self] in leases.setRefusing(false) }
+        case .lostAnswers(let time):
+            leases.loseAnswers(0.4)
+            world.after(time) { [self] in leases.loseAnswers(0) }
+        case .replicasCut(let time):
+            cut(Self.replicaNames[0], Self.replicaNames[1], for: time)
+        case .badNetwork(let time):
+            var conditions = NetworkConditions()
+            (conditions.slowShare, conditions.lostShare) = (0.2, 0.05)
+            network.setConditions(conditions)
+            world.after(time) { [self] in network.setConditions(NetworkConditions()) }
+        }
+    }
+
+    /// Who leads; the fault waits until somebody does.
+    private func withLeader(of fault: ClusterPlan.Fault, _ act: (SimulatedReplica) -> Void) {
+        guard let leader = replicas.first(where: { $0.process.status == .running && $0.term != nil }) else {
+            return _ = world.after(.seconds(1)) { [self] in perform(fault) }
+        }
+        act(leader)
+    }
+
+    private var follower: SimulatedReplica? {
+        replicas.first { $0.process.status == .running && $0.term == nil }
+    }
+
+    private func crash(_ replica: SimulatedReplica, downFor time: Duration) {
+        replica.process.crash()
+        restart(replica, after: time)
+    }
+
+    /// Starts the next incarnation, unless somebody else did; what is left of this one is killed.
+    private func restart(_ replica: SimulatedReplica, after time: Duration) {
+        world.after(time) { [self] in
+            guard state.withLock({ $0.replicas[replica.process.name] === replica }) else { return }
+            replica.process.crash()
+            startReplica(replica.process.name)
+        }
+    }
+
+    private func crashAgent(_ name: String, downFor time: Duration?) {
+        guard let agent = state.withLock({ $0.agents[name] }) else { return }
+        agent.process.crash()
+        guard let time else {
+            // For good: no later fault brings it back.
+            return _ = state.withLock { $0.agents.removeValue(forKey: name) }
+        }
+        world.after(time) { [self] in
+            guard state.withLock({ $0.agents[name] === agent }) else { return }
+            startAgent(name)
+        }
+    }
+
+    private func pause(_ process: SimulatedProcess, for time: Duration) {
+        process.pause()
+        world.after(time) { process.resume() }
+    }
+
+    private func cut(_ one: String, _ other: String, for time: Duration) {
+        network.cut(one, other)
+        world.after(time) { [self] in network.mend(one, other) }
+    }
+}
+
+// What holds once nothing goes wrong any more.
+extension SimulatedCluster {
+    /// What is not yet as it should be at rest; nil when the cluster is quiet.
+    var problemOfQuiet: String? {
+        let leaders = replicas.compactMap { snapshot(of: $0) }
+        guard leaders.count == 1, let leader = leaders.first else { return "\(leaders.count) replicas lead" }
+        if leader.isWarmingUp { return "the leader warms up" }
+        let live = agents.map(\.process.name)
+        guard leader.nodes.map(\.id) == live else { return "nodes \(leader.nodes.map(\.id)) report, \(live) live" }
+        if !leader.dangling.isEmpty { return "\(leader.dangling.count) configs dangle" }
+        let desired = state.withLock { $0.desired }
+        let wanted = desired.keys.map { ClusterPlan.config($0, version: 0).key }.sorted()
+        let placed = leader.nodes.flatMap { $0.configs.map(\.key) }.sorted()
+        guard placed == wanted else { return "\(placed.count) configs are placed, \(wanted.count) are wanted" }
+        for (agent, node) in zip(agents, leader.nodes) {
+            let assigned = node.configs.flatMap(\.instanceIDs).sorted()
+            guard agent.running == assigned else { return "\(node.id) runs \(agent.running), not \(assigned)" }
+        }
+        let running = agents.flatMap(\.running).sorted()
+        let versions = desired.map { ClusterPlan.config($0.key, version: $0.value) }
+        guard running == SimulatedReplica.checkIDs(of: versions).sorted() else { return "old versions still run" }
+        return nil
+    }
+
+    /// Who runs what, by node.
+    var assignments: [String: [String]] {
+        Dictionary(uniqueKeysWithValues: agents.map { ($0.process.name, $0.running) })
+    }
+}

@@ -1,0 +1,135 @@
+import CheckModel
+import Platform
+
+/// What a seed does to a cluster: its size, its settings, its configs and their changes, and its faults, all drawn before it starts, so that the
+/// plan can be read beside the trace.
+package struct ClusterPlan: Sendable {
+    /// Something that goes wrong, or that an operator does. "Leader" is who holds the Lease at that moment.
+    package enum Fault: Sendable {
+        /// The leader is killed and started again after a while.
+        case leaderCrash(downFor: Duration)
+        /// The leader is stopped where it is and goes on after a while.
+        case leaderPause(Duration)
+        /// The leader is asked to stop, and started again after a while.
+        case leaderStop(downFor: Duration)
+        /// The other replica is killed and started again after a while.
+        case followerCrash(downFor: Duration)
+        /// The other replica is stopped where it is and goes on after a while.
+        case followerPause(Duration)
+        /// A node dies; nil: for good.
+        case nodeCrash(node: Int, downFor: Duration?)
+        /// A node's agent is stopped where it is and goes on after a while.
+        case nodePause(node: Int, Duration)
+        /// A node is cut from both replicas.
+        case nodeCut(node: Int, Duration)
+        /// The API server refuses every request and ends every watch.
+        case outage(Duration)
+        /// The API server loses many of its answers to writes that it has stored.
+        case lostAnswers(Duration)
+        /// The leader alone cannot reach the API server.
+        case leaderCut(Duration)
+        /// The replicas cannot reach each other.
+        case replicasCut(Duration)
+        /// Messages are slow, and some are lost, between all.
+        case badNetwork(Duration)
+    }
+
+    /// A change of the desired configs: the config of this number now has this version; nil: it is gone.
+    package struct Edit: Sendable {
+        let at: Duration
+        let config: Int
+        let version: Int?
+    }
+
+    /// The number of node-agents.
+    package static let nodes = 5
+    /// How long things go wrong.
+    package static let turbulence = Duration.seconds(240)
+
+    /// `cluster_checks.warmup_duration`.
+    package let warmup: Duration
+    /// `cluster_checks.node_expiration_timeout`, for the replicas and the agents.
+    package let nodeExpirationTimeout: Duration
+    /// `ad_config_poll_interval` of the agents.
+    package let pollInterval: Duration
+    /// How many configs there are at first.
+    package let configs: Int
+    /// The changes after, by time.
+    package let edits: [Edit]
+    /// The faults, by time.
+    package let faults: [(at: Duration, fault: Fault)]
+
+    /// The plan of a world.
+    package init(world: World) {
+        let dice = world.dice("plan")
+        warmup = .seconds(dice.number(in: 5...30))
+        nodeExpirationTimeout = .seconds(dice.number(in: 20...40))
+        pollInterval = .seconds(dice.number(in: 5...12))
+        configs = dice.number(in: 0...30)
+        edits = Self.drawEdits(dice, configs: configs)
+        faults = Self.drawFaults(dice).sorted { $0.at < $1.at }
+    }
+
+    /// In every plan: the leader's crash and its pause past the term, in either order, and the loss of a node.
+    private static func drawFaults(_ dice: Dice) -> [(at: Duration, fault: Fault)] {
+        let ofLeaders = dice.shuffled([
+            Fault.leaderCrash(downFor: dice.duration(in: .seconds(1) ... .seconds(60))),
+            .leaderPause(dice.duration(in: .seconds(16) ... .seconds(60))),
+        ])
+        let lostFor = dice.chance(0.5) ? nil : dice.duration(in: .seconds(1) ... .seconds(100))
+        var faults: [(at: Duration, fault: Fault)] = [
+            (dice.duration(in: .seconds(20) ... .seconds(60)), ofLeaders[0]),
+            (dice.duration(in: .seconds(130) ... .seconds(200)), ofLeaders[1]),
+            (anyTime(dice), .nodeCrash(node: dice.index(below: nodes), downFor: lostFor)),
+        ]
+        for _ in 0..<dice.number(in: 0...5) { faults.append((anyTime(dice), drawFault(dice))) }
+        return faults
+    }
+
+    private static func anyTime(_ dice: Dice) -> Duration {
+        dice.duration(in: .seconds(20) ... .seconds(200))
+    }
+
+    private static func drawEdits(_ dice: Dice, configs: Int) -> [Edit] {
+        let edits = (0..<dice.number(in: 0...8)).map { number in
+            // A new config has a number of its own, so that some come, some change and some go.
+            let config = dice.index(below: configs + 4)
+            return Edit(
+                at: dice.duration(in: .seconds(1)...turbulence), config: config,
+                version: dice.chance(0.3) ? nil : number + 1)
+        }
+        return edits.sorted { $0.at < $1.at }
+    }
+
+    private static func drawFault(_ dice: Dice) -> Fault {
+        let short = dice.duration(in: .seconds(1) ... .seconds(15))
+        let long = dice.duration(in: .seconds(5) ... .seconds(60))
+        let node = dice.index(below: nodes)
+        switch dice.index(below: 13) {
+        case 0: return .leaderCrash(downFor: long)
+        case 1: return .leaderPause(short)
+        case 2: return .leaderStop(downFor: long)
+        case 3: return .followerCrash(downFor: long)
+        case 4: return .followerPause(long)
+        case 5: return .nodeCrash(node: node, downFor: long)
+        case 6: return .nodePause(node: node, long)
+        case 7: return .nodeCut(node: node, long)
+        case 8: return .outage(dice.duration(in: .seconds(5) ... .seconds(30)))
+        case 9: return .leaderCut(long)
+        case 10: return .replicasCut(long)
+        case 11: return .lostAnswers(long)
+        default: return .badNetwork(long)
+        }
+    }
+
+    /// The config of a number, in a version: what AutoConf would make of an annotated Service.
+    static func config(_ number: Int, version: Int) -> CheckConfig {
+        let name = "service-\(number)"
+        let instance: [String: JSON] = ["url": .string("http://\(name)/"), "version": .number("\(version)")]
+        return CheckConfig(
+            key: ConfigKey(source: "kube_service://shop/\(name)", check: "http_check", index: 0),
+            checkName: "http_check",
+            instances: [.object(instance)], initConfig: .object([:]), provider: "kubernetes-services",
+            serviceID: "kube_service://shop/\(name)")
+    }
+}

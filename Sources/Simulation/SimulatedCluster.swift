@@ -1,0 +1,262 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import Kubernetes
+import Platform
+import Synchronization
+
+/// A whole cluster in a world: two replicas of the cluster-agent behind a Service, five nodes with an agent each, an API server, and a prober that
+/// asks both replicas all the time. The seed draws its plan; what must hold is checked at every step.
+package final class SimulatedCluster: Sendable {
+    struct State {
+        var replicas: [String: SimulatedReplica] = [:]
+        var agents: [String: SimulatedNodeAgent] = [:]
+        /// The version of each config that is wanted, by its number.
+        var desired: [Int: Int] = [:]
+        /// What the state of each process, by lane, was when it was last looked at.
+        var placements: [Int: ClusterChecker.Placements] = [:]
+        var answers: [Int: Int] = [:]
+        var terms: Set<String> = []
+        var lateRequests = 0
+    }
+
+    /// What happened, in numbers.
+    package struct Outcome: Sendable {
+        /// `Trace.fingerprint`.
+        package let fingerprint: String
+        /// How many terms answered.
+        package let terms: Int
+        /// How many requests came to a replica that still took itself for the leader while its term had passed.
+        package let lateRequests: Int
+        /// How many answers were written, by status.
+        package let answers: [Int: Int]
+    }
+
+    private static let prober = "prober"
+    static let replicaNames = ["replica-a", "replica-b"]
+    static let agentNames = (1...ClusterPlan.nodes).map { "node-\($0)" }
+
+    /// Where it is.
+    package let world: World
+    /// What the seed drew.
+    package let plan: ClusterPlan
+    let network: SimulatedNetwork
+    let leases: SimulatedLeases
+    let dice: Dice
+    let state = Mutex(State())
+    private let checker: ClusterChecker
+
+    /// A cluster in which nothing has started.
+    package init(seed: UInt64) {
+        world = World(seed: seed)
+        plan = ClusterPlan(world: world)
+        network = SimulatedNetwork(world: world)
+        leases = SimulatedLeases(world: world, network: network)
+        dice = world.dice("cluster")
+        checker = ClusterChecker(terms: TermChecker(leases: leases))
+    }
+
+    /// Runs the plan, then waits until the cluster is quiet, and sees that it stays so.
+    ///
+    /// - Throws: at the first thing that must not happen, and when the cluster does not become quiet.
+    package func run() throws(SimulationFailure) -> Outcome {
+        start()
+        // Every fault has ended by then.
+        try world.run(for: ClusterPlan.turbulence + .seconds(60))
+        // An agent that found nobody waits up to a minute more; then come a term, its warm-up, and two polls.
+        var problem = problemOfQuiet
+        for _ in 0..<240 where problem != nil {
+            try world.run(for: .seconds(1))
+            problem = problemOfQuiet
+        }
+        if let problem { throw SimulationFailure(world: world, reason: "the cluster does not settle: \(problem)") }
+        let settled = assignments
+        try world.run(for: .seconds(60))
+        if let problem = problemOfQuiet { throw SimulationFailure(world: world, reason: "quiet, and then: \(problem)") }
+        guard settled == assignments else {
+            throw SimulationFailure(world: world, reason: "configs moved in a quiet cluster")
+        }
+        return state.withLock { state in
+            Outcome(
+                fingerprint: world.trace.fingerprint, terms: state.terms.count, lateRequests: state.lateRequests,
+                answers: state.answers)
+        }
+    }
+
+    private func start() {
+        for number in 0..<plan.configs { state.withLock { $0.desired[number] = 0 } }
+        for name in Self.replicaNames { after(.zero ... .seconds(5)) { [self] in startReplica(name) } }
+        for name in Self.agentNames { after(.zero ... .seconds(5)) { [self] in startAgent(name) } }
+        for edit in plan.edits { world.after(edit.at) { [self] in apply(edit) } }
+        for (at, fault) in plan.faults { world.after(at) { [self] in perform(fault) } }
+        let prober = SimulatedProcess(Self.prober, in: world)
+        world.after(.seconds(1)) { [self] in probe(prober) }
+        world.check { [self] in everyStep() }
+        everySecond()
+    }
+
+    private func after(_ range: ClosedRange<Duration>, _ action: @escaping @Sendable () -> Void) {
+        world.after(dice.duration(in: range), action)
+    }
+
+    // MARK: Processes
+
+    /// The newest incarnation of each replica, by name.
+    var replicas: [SimulatedReplica] {
+        state.withLock { state in Self.replicaNames.compactMap { state.replicas[$0] } }
+    }
+
+    /// The newest incarnation of each agent, by name.
+    var agents: [SimulatedNodeAgent] {
+        state.withLock { state in Self.agentNames.compactMap { state.agents[$0] } }
+    }
+
+    func startReplica(_ name: String) {
+        let process = SimulatedProcess(name, in: world)
+        let observer = SimulatedReplica.Observer(
+            changed: { [self] in look(at: $0) },
+            asked: { [self] in noteRequest(to: $0) },
+            answered: { [self] in checkAnswer($0, $1, $2) },
+            written: { [self] in checkWritten($0, $1, $2) })
+        let replica: SimulatedReplica
+        do throws(KubernetesError) {
+            replica = try SimulatedReplica(process, plan: plan, network: network, leases: leases, observer: observer)
+        } catch {
+            return world.violated("the elector's options are refused: \(error)")
+        }
+        world.record("\(name): starts")
+        state.withLock { $0.replicas[name] = replica }
+        replica.start()
+        // Its sources are read in two parts: what half of them say is not the whole.
+        after(.zero ... .seconds(2)) { [self] in tell(replica) { $0.isMultiple(of: 2) } }
+        after(.seconds(2) ... .seconds(6)) { [self] in tell(replica, synced: true) { _ in true } }
+    }
+
+    func startAgent(_ name: String) {
+        world.record("\(name): starts")
+        let agent = SimulatedNodeAgent(
+            SimulatedProcess(name, in: world), plan: plan, network: network, replicas: Self.replicaNames)
+        state.withLock { $0.agents[name] = agent }
+        agent.start()
+    }
+
+    // MARK: Configs
+
+    private func apply(_ edit: ClusterPlan.Edit) {
+        world.record("operator: config \(edit.config) is now \(edit.version.map { "version \($0)" } ?? "gone")")
+        state.withLock { $0.desired[edit.config] = edit.version }
+        for replica in replicas {
+            after(.zero ... .seconds(2)) { [self] in tell(replica) { $0 == edit.config } }
+        }
+    }
+
+    /// Tells a replica, in a job of its process, what is wanted of the configs with these numbers.
+    private func tell(
+        _ replica: SimulatedReplica, synced: Bool? = nil, _ isMeant: @escaping @Sendable (Int) -> Bool
+    ) {
+        replica.process.post { [self] in
+            let desired = state.withLock { $0.desired }
+            // Beyond the highest number that an edit may name.
+            let numbers = (0..<plan.configs + 4).filter(isMeant)
+            replica.configs.apply(
+                upserts: numbers.compactMap { number in
+                    desired[number].map { ClusterPlan.config(number, version: $0) }
+                },
+                removals: numbers.filter { desired[$0] == nil }.map { ClusterPlan.config($0, version: 0).key },
+                synced: synced)
+        }
+    }
+
+    // MARK: Probing
+
+    /// Asks both replicas, for a node of which it knows that there is one, and again after a while.
+    private func probe(_ prober: SimulatedProcess) {
+        for name in Self.replicaNames {
+            let request = HTTPRequest(
+                method: .get, path: "/api/v1/clusterchecks/configs/\(dice.pick(Self.agentNames))",
+                headers: HTTPHeaders([
+                    ("Authorization", "Bearer \(SimulatedReplica.token)"), ("User-Agent", Self.prober),
+                ]),
+                peer: PeerAddress(host: "", port: 0))
+            network.send(
+                request, from: prober, to: network.address(of: name), deadline: prober.clock.now() + .seconds(10)
+            ) { _ in }
+        }
+        after(.milliseconds(200) ... .milliseconds(800)) { [self] in probe(prober) }
+    }
+
+    // MARK: Checks
+
+    private func everyStep() -> String? {
+        checker.terms.problem(replicas.map { ($0.process, $0.elector) })
+    }
+
+    /// What is not told of, as nothing was logged.
+    private func everySecond() {
+        world.after(.seconds(1)) { [self] in
+            for replica in replicas { look(at: replica) }
+            for agent in agents {
+                if let problem = agent.problem { world.violated(problem) }
+            }
+            everySecond()
+        }
+    }
+
+    private func look(at replica: SimulatedReplica) {
+        guard let snapshot = snapshot(of: replica) else { return }
+        let lane = replica.process.lane
+        let former = state.withLock { $0.placements[lane] }
+        if let problem = checker.problem(in: snapshot) ?? checker.problem(from: former, to: snapshot) {
+            world.violated("\(replica.process.name): \(problem)")
+        }
+        state.withLock { $0.placements[lane] = ClusterChecker.Placements(snapshot) }
+    }
+
+    private func noteRequest(to replica: SimulatedReplica) {
+        guard case .leading(let term) = replica.elector.state.value,
+            !term.validUntil.isAhead(of: replica.process.clock.now())
+        else { return }
+        state.withLock { $0.lateRequests += 1 }
+    }
+
+    private func checkAnswer(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
+        let prefix = "/api/v1/clusterchecks/configs/"
+        guard response.status == 200, request.path.hasPrefix(prefix) else { return }
+        let node = String(request.path.dropFirst(prefix.count))
+        guard let snapshot = snapshot(of: replica) else {
+            return world.violated("\(replica.process.name) makes a leader's answer and does not lead")
+        }
+        let running = state.withLock { $0.agents[node] }?.running ?? []
+        let problem = checker.problem(
+            withConfigs: response, for: node, of: snapshot, source: replica.configs, running: running)
+        if let problem { world.violated("\(replica.process.name): \(problem)") }
+    }
+
+    private func checkWritten(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
+        if request.headers["User-Agent"] != Self.prober {
+            world.record("\(replica.process.name): answers \(request.path) with \(response.status)")
+        }
+        state.withLock { state in
+            state.answers[response.status, default: 0] += 1
+            if let token = HTTPHeaders(response.headers)[Term.headerName] { state.terms.insert(token) }
+        }
+        if let problem = checker.problem(written: response) {
+            world.violated("\(replica.process.name) answers, and \(problem)")
+        }
+    }
+
+    func snapshot(of replica: SimulatedReplica) -> StateSnapshot? {
+        guard replica.process.status != .crashed else { return nil }
+        return try? replica.handler.snapshot(now: replica.process.clock.now())
+    }
+}
+
+extension ClusterChecker.Placements {
+    init(_ state: StateSnapshot) {
+        var nodeOfConfig: [ConfigKey: String] = [:]
+        for node in state.nodes {
+            for config in node.configs { nodeOfConfig[config.key] = node.id }
+        }
+        self.init(term: state.term.token, nodes: Set(state.nodes.map(\.id)), nodeOfConfig: nodeOfConfig)
+    }
+}

@@ -1,0 +1,128 @@
+import HTTPServer
+import NodeAgent
+import Platform
+import Synchronization
+
+/// One process of the node-agent: the real AgentCore, its requests over the simulated network. What it is told to run it runs, without doing any
+/// check.
+package final class SimulatedNodeAgent: Sendable {
+    private struct State {
+        var core: AgentCore
+        var exchanges: [UInt64: SimulatedExchange] = [:]
+        /// The replica to which its connection goes; nil when the next request makes a new one.
+        var replica: String?
+        var timer: ScheduledEvent?
+        var running: [AssignedInstance] = []
+        /// What the last list of configs that it took said, by check ID.
+        var told: Set<String> = []
+    }
+
+    /// The process; its name is the node's.
+    package let process: SimulatedProcess
+    private let network: SimulatedNetwork
+    private let replicas: [String]
+    private let dice: Dice
+    private let state: Mutex<State>
+
+    /// An agent that has done nothing yet.
+    ///
+    /// - Parameter replicas: the replicas behind the Service: each new connection goes to one of them, whether it lives or not.
+    init(_ process: SimulatedProcess, plan: ClusterPlan, network: SimulatedNetwork, replicas: [String]) {
+        self.process = process
+        self.network = network
+        self.replicas = replicas
+        dice = process.world.dice("agent \(process.lane)")
+        var options = AgentCoreOptions(nodeID: process.name, kubernetesNodeName: process.name)
+        options.pollInterval = plan.pollInterval
+        options.nodeExpirationTimeout = plan.nodeExpirationTimeout
+        options.reconnectPeriod = .seconds(120)
+        state = Mutex(State(core: AgentCore(options: options)))
+    }
+
+    /// Starts to report.
+    func start() {
+        process.post { [self] in take(.tick) }
+    }
+
+    /// The check IDs of what it runs, sorted.
+    package var running: [String] {
+        state.withLock { $0.running.map(\.id) }
+    }
+
+    /// What is wrong with what it runs; nil if nothing is.
+    ///
+    /// It must be what the last list said that it took: no failure, of whatever kind, starts or stops a check.
+    package var problem: String? {
+        state.withLock { state in
+            let running = state.running.map(\.id)
+            guard Set(running) != state.told || running.count != state.told.count else { return nil }
+            return "\(process.name) runs \(running), and was last told to run \(state.told.sorted())"
+        }
+    }
+
+    private func take(_ event: AgentEvent) {
+        let now = process.clock.now()
+        let actions = state.withLock { state in
+            if case .answered(let id, _) = event { state.exchanges[id] = nil }
+            return state.core.handle(event, now: now) + state.core.handle(.tick, now: now)
+        }
+        for action in actions { perform(action) }
+        let wake = state.withLock { $0.core.nextWake }
+        let timer = process.clock.schedule(at: wake) { [self] in process.post { self.take(.tick) } }
+        let former = state.withLock { state in
+            defer { state.timer = timer }
+            return state.timer
+        }
+        former?.cancel()
+    }
+
+    private func perform(_ action: AgentAction) {
+        switch action {
+        case .send(let request):
+            send(request)
+        case .cancel(let id):
+            // Whoever gives up a request closes its connection: the next one goes where the Service sends it.
+            let exchange = state.withLock { state in
+                state.replica = nil
+                return state.exchanges.removeValue(forKey: id)
+            }
+            exchange?.cancel()
+        case .rebuildClient:
+            state.withLock { $0.replica = nil }
+        case .run(let instances):
+            state.withLock { $0.running = instances }
+            process.log.info("runs", ["checks": instances.count])
+        case .report(let report):
+            process.log.info("report", ["report": "\(report)"])
+        }
+    }
+
+    private func send(_ request: AgentRequest) {
+        let known = state.withLock { $0.replica }
+        let replica = known ?? dice.pick(replicas)
+        state.withLock { $0.replica = replica }
+        let message = HTTPRequest(
+            method: request.method == "POST" ? .post : .get, path: request.path,
+            headers: HTTPHeaders([("Authorization", "Bearer \(SimulatedReplica.token)"), ("X-Real-Ip", "")]),
+            body: request.body ?? [], peer: PeerAddress(host: "", port: 0))
+        let exchange = network.send(
+            message, from: process, to: network.address(of: replica), deadline: request.deadline
+        ) { [self] result in
+            let reply: AgentReply
+            switch result {
+            case .success(let response):
+                reply = AgentReply(
+                    to: request.call, status: response.status, body: response.joinedBody)
+            case .failure(let error):
+                reply = .failed(.unreachable("\(error)"))
+                state.withLock { $0.replica = nil }
+            }
+            if case .configs(_, let configs) = reply, request.call == .configs {
+                let told = Set(configs.flatMap(\.instances).map(\.id))
+                state.withLock { $0.told = told }
+            }
+            take(.answered(request.id, reply))
+        }
+        state.withLock { $0.exchanges[request.id] = exchange }
+    }
+}
