@@ -111,7 +111,8 @@ private func withFiles<Answer: Sendable>(
         let thread = NamedThread("other-files") {
             continuation.resume(
                 with: Result {
-                    try enterOwnMountNamespace(replacements)
+                    let mounts = try OwnMounts(replacements)
+                    defer { mounts.end() }
                     return try body()
                 })
         }
@@ -126,21 +127,38 @@ private typealias Mount =
         UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UInt, UnsafeRawPointer?
     ) -> Int32
 
-/// `unshare` and `mount` are not in Swift's Glibc module; they are looked up.
-private func enterOwnMountNamespace(_ replacements: [(file: String, place: String)]) throws {
-    let newMountNamespace: Int32 = 0x0002_0000
-    let (bind, recursive, isPrivate): (UInt, UInt, UInt) = (0x1000, 0x4000, 0x4_0000)
-    guard let unshareSymbol = unsafe dlsym(nil, "unshare"), let mountSymbol = unsafe dlsym(nil, "mount") else {
-        throw TestFailure("no unshare or mount in this libc")
-    }
-    let unshare = unsafe unsafeBitCast(unshareSymbol, to: Unshare.self)
-    let mount = unsafe unsafeBitCast(mountSymbol, to: Mount.self)
-    guard unshare(newMountNamespace) == 0, unsafe mount("none", "/", nil, recursive | isPrivate, nil) == 0 else {
-        throw TestFailure("no mount namespace of our own, which needs root: \(systemErrorText(errno))")
-    }
-    for (file, place) in replacements {
-        guard unsafe mount(file, place, nil, bind, nil) == 0 else {
-            throw TestFailure("\(place): \(systemErrorText(errno))")
+/// `unshare`, `mount` and `umount2` are not in Swift's Glibc module; they are looked up.
+private struct OwnMounts {
+    private let places: [String]
+
+    init(_ replacements: [(file: String, place: String)]) throws {
+        let newMountNamespace: Int32 = 0x0002_0000
+        let (bind, recursive, isPrivate): (UInt, UInt, UInt) = (0x1000, 0x4000, 0x4_0000)
+        guard let unshareSymbol = unsafe dlsym(nil, "unshare"), let mountSymbol = unsafe dlsym(nil, "mount") else {
+            throw TestFailure("no unshare or mount in this libc")
         }
+        let unshare = unsafe unsafeBitCast(unshareSymbol, to: Unshare.self)
+        let mount = unsafe unsafeBitCast(mountSymbol, to: Mount.self)
+        guard unshare(newMountNamespace) == 0 else {
+            throw TestFailure("no mount namespace of our own, which needs root: \(systemErrorText(errno))")
+        }
+        // After chroot `/` need not be a mount, and then cannot be made private.
+        guard unsafe mount("none", "/", nil, recursive | isPrivate, nil) == 0 || errno == EINVAL else {
+            throw TestFailure("mounts cannot be made private: \(systemErrorText(errno))")
+        }
+        for (file, place) in replacements {
+            guard unsafe mount(file, place, nil, bind, nil) == 0 else {
+                throw TestFailure("\(place): \(systemErrorText(errno))")
+            }
+        }
+        places = replacements.map(\.place)
+    }
+
+    /// Takes the mounts away. They would end with the thread, but not where a mount that is not private has passed them on.
+    func end() {
+        typealias Unmount = @convention(c) (UnsafePointer<CChar>?, Int32) -> Int32
+        guard let symbol = unsafe dlsym(nil, "umount2") else { return }
+        let (unmount, detach) = unsafe (unsafeBitCast(symbol, to: Unmount.self), Int32(2))
+        for place in places.reversed() { _ = unsafe unmount(place, detach) }
     }
 }
