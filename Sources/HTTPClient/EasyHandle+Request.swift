@@ -34,7 +34,8 @@ extension EasyHandle {
 
     /// Sets the times after which libcurl gives up; the client's loop watches the deadline too, on its own clock.
     func setUpTimeouts(total: Duration, connect: Duration) throws(HTTPClientError) {
-        try set(CURLOPT_TIMEOUT_MS, milliseconds(total))
+        // A deadline further off than libcurl can count (24 days) is left to the loop.
+        if total < .seconds(86_400) { try set(CURLOPT_TIMEOUT_MS, milliseconds(total)) }
         try set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(connect))
     }
 
@@ -89,9 +90,9 @@ extension EasyHandle {
         host.utf8.contains(UInt8(ascii: ":")) && !host.hasPrefix("[") ? "[\(host)]" : host
     }
 
-    /// Whole milliseconds, rounded up, at least one (0 means "no limit" to libcurl), at most what its 32 bits hold.
+    /// Whole milliseconds, rounded up, at least one (0 means "no limit" to libcurl) and at most a day.
     private func milliseconds(_ duration: Duration) -> Int {
-        let nanoseconds = min(max(duration.nanoseconds, 1), Int64(Int32.max) * 1_000_000)
+        let nanoseconds = min(max(duration.nanoseconds, 1), 86_400_000_000_000)
         return Int((nanoseconds + 999_999) / 1_000_000)
     }
 }

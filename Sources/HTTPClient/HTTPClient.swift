@@ -71,7 +71,8 @@ package final class HTTPClient: Sendable {
         return try result.get()
     }
 
-    /// Starts a request whose body is read in pieces while it comes, and returns at once. Dropping the stream stops it.
+    /// Starts a request whose body is read in pieces while it comes, and returns at once. Dropping the stream stops it; holding it
+    /// does not keep the client, whose end ends it with `closed`.
     ///
     /// - Parameters:
     ///   - request: What to ask; its `maximumResponseBytes` does not apply.
