@@ -193,6 +193,17 @@ import Testing
         #expect(session.core.lastChange == 7)
     }
 
+    @Test func aLateAnswerIsNotTakenForThatOfTheNextRequestOfItsKind() {
+        var session = AgentSession.running(["a"])
+        session.pass(.seconds(10))
+        let late = session.pending
+        session.pass(.seconds(11))
+        #expect(session.pending?.call == late?.call)
+        #expect(session.pending?.id != late?.id)
+        session.handle(.answered(late?.id ?? 0, .status(isUpToDate: false)))
+        #expect(session.pending?.call == .status(lastChange: 7))
+    }
+
     @Test func anAnswerThatComesTwiceCountsOnce() {
         var session = AgentSession.connected()
         let status = session.pending

@@ -98,9 +98,9 @@ import Testing
 
     @Test func anyPrefixAndAnyChangedByteIsReadOrRefusedButNeverTraps() {
         let page = Array(Self.whole.utf8)
-        for end in page.indices { _ = try? Exposition(Array(page[..<end])) }
+        for end in stride(from: 0, to: page.count, by: 3) { _ = try? Exposition(Array(page[..<end])) }
         let dice = SeededEntropyBytes(seed: 1)
-        for _ in 0..<2000 {
+        for _ in 0..<500 {
             var changed = page
             for _ in 0..<3 { changed[dice.next(below: page.count)] = UInt8(dice.next(below: 256)) }
             _ = try? Exposition(changed)

@@ -17,7 +17,7 @@ import Testing
     }
 
     private static func agent(
-        _ cluster: RunningServer, log: KeptLog = KeptLog(), _ further: [String] = []
+        _ cluster: RunningServer, log: KeptLog, _ further: [String] = []
     ) throws -> NodeAgentProcess {
         let arguments = [
             "--cluster_agent.url=\(cluster.url)/", "--cluster_agent.auth_token=\(token)", "--hostname=node-1",
@@ -30,7 +30,9 @@ import Testing
     }
 
     /// Runs an agent while `body` looks at it; it must stop in order.
-    private static func run(_ agent: NodeAgentProcess, _ body: () async throws -> Void) async throws {
+    private static func run(
+        _ agent: NodeAgentProcess, _ log: KeptLog, _ body: () async throws -> Void
+    ) async throws {
         let stopping = Watched(false)
         let task = Task {
             await agent.run {
@@ -39,6 +41,7 @@ import Testing
             }
         }
         defer { stopping.set(true) }
+        try await eventually { log.fields(of: "serving").count == 2 }
         try await body()
         stopping.set(true)
         #expect(await task.value == 0)
@@ -74,7 +77,7 @@ import Testing
         let server = try RunningServer(cluster)
         let log = KeptLog()
         let agent = try Self.agent(server, log: log)
-        try await Self.run(agent) {
+        try await Self.run(agent, log) {
             let ids = configs.flatMap(\.checkIDs).sorted()
             try await eventually { log.fields(of: "check failing").count == 2 }
             for _ in 0..<500 where try await Self.checkIDs(agent) != ids {
@@ -107,7 +110,7 @@ import Testing
         let server = try RunningServer(cluster)
         let log = KeptLog()
         let agent = try Self.agent(server, log: log, ["--grace_time_seconds=0"])
-        try await Self.run(agent) {
+        try await Self.run(agent, log) {
             try await eventually { log.fields(of: "configs changed").count == 1 }
             for failure in [
                 (500, "node node-1 is unknown"), (503, ""), (200, ""), (200, "{"), (200, "[]"), (403, "no"),
@@ -132,7 +135,7 @@ import Testing
         let log = KeptLog()
         let agent = try Self.agent(
             server, log: log, ["--cluster_agent.public_key_pin=\(other.identity.publicKeyPin)"])
-        try await Self.run(agent) {
+        try await Self.run(agent, log) {
             try await eventually { log.fields(of: "cluster-agent unreachable, checks keep running").count == 1 }
         }
         #expect(cluster.state.withLock { $0.requests.isEmpty })
@@ -143,13 +146,17 @@ import Testing
 
     @Test func theAgentsOwnAPIWantsTheToken() async throws {
         let server = try RunningServer(FakeClusterAgent())
-        let agent = try Self.agent(server)
-        try await Self.run(agent) {
+        let log = KeptLog()
+        let agent = try Self.agent(server, log: log)
+        try await Self.run(agent, log) {
             let base = "https://127.0.0.1:\(agent.commandPort)"
             for (path, token, status) in [
                 ("/api/v1/clcrunner/version", Self.token, 200), ("/api/v1/clcrunner/workers", Self.token, 200),
                 ("/api/v1/clcrunner/stats", Self.token, 200), ("/api/v1/clcrunner/stats", nil, 401),
-                ("/api/v1/clcrunner/stats", "0123456789abcdef0123456789abcdeX", 403), ("/nothing", Self.token, 404),
+                ("/api/v1/clcrunner/stats", "0123456789abcdef0123456789abcdeX", 403),
+                ("/api/v1/clcrunner/stats", "0123456789abcdef", 403),
+                ("/api/v1/clcrunner/stats", Self.token + "0", 403),
+                ("/nothing", Self.token, 404),
             ] as [(String, String?, Int)] {
                 let answer = try await Self.get(base + path, pin: agent.publicKeyPin, token: token)
                 #expect(answer.status == status, "\(path) \(token ?? "without token")")
