@@ -49,7 +49,7 @@ package struct Lifecycle: Sendable {
     /// - Returns: the name of the part that ended by itself; nil after an ordinary stop.
     package func run(stopWithin limit: Duration, until stop: @escaping @Sendable () async -> Void) async -> String? {
         let ended = Watched<String?>(nil)
-        let stopping = Mutex("")
+        let stopping = Mutex<String?>("")
         await nest(0, ended: ended, stopping: { name in stopping.withLock { $0 = name } }) {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await stop() }
@@ -63,6 +63,7 @@ package struct Lifecycle: Sendable {
             log.info("stopping", ["reason": ended.value.map { "\($0) ended by itself" } ?? "asked to"])
             startWatchdog(limit) { stopping.withLock { $0 } }
         }
+        stopping.withLock { $0 = nil }
         return ended.value
     }
 
@@ -86,8 +87,9 @@ package struct Lifecycle: Sendable {
         log.debug("stopped", ["part": part.name])
     }
 
-    /// A thread, not a task: what hangs may be the pool itself.
-    private func startWatchdog(_ limit: Duration, part: @escaping @Sendable () -> String) {
+    /// A thread, not a task: what hangs may be the pool itself. It does nothing if no part is stopping any more (`part` is nil), for a
+    /// process may have more to do than run this.
+    private func startWatchdog(_ limit: Duration, part: @escaping @Sendable () -> String?) {
         let log = log
         _ = NamedThread("stop watchdog") {
             var time = timespec(tv_sec: Int(limit.nanoseconds / 1_000_000_000), tv_nsec: 0)
@@ -95,7 +97,8 @@ package struct Lifecycle: Sendable {
                 let wanted = time
                 if unsafe nanosleep([wanted], &time) == 0 { break }
             }
-            log.error("stopping took too long, ending at once", ["part": part(), "limit": durationText(limit)])
+            guard let part = part() else { return }
+            log.error("stopping took too long, ending at once", ["part": part, "limit": durationText(limit)])
             _exit(1)
         }
     }

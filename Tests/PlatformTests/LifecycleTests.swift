@@ -58,4 +58,12 @@ import Testing
             _ = await lifecycle.run(stopWithin: .seconds(1)) {}
         }
     }
+    @Test func aProcessMayLiveOnAfterAnOrdinaryStop() async {
+        await #expect(processExitsWith: .success) {
+            var lifecycle = Lifecycle(log: Log(sink: NoLog()), clock: SystemClock())
+            lifecycle.add("quick", closing: {})
+            _ = await lifecycle.run(stopWithin: .seconds(1)) {}
+            try? await SystemClock().sleep(until: SystemClock().now() + .seconds(2))
+        }
+    }
 }
