@@ -25,10 +25,29 @@ import Testing
             let rest = client.receiveToEnd()
             #expect(rest.contains("later\n"))
             #expect(rest.utf8.count > TestHandler.big.count)
+            #expect(client.hasGoodbye)
         }
     }
 
-    @Test func manyPipelinedRequestsInOneRecordAreAllAnswered() async throws {
+    @Test func requestsThatTLSHasReadAheadWhileThereWasNoRoomForThemAreAnswered() async throws {
+        try await withServer(tls: try tls()) { server, handler in
+            let client = TestClient(port: server.port)
+            #expect(client.startTLS())
+            let count = HTTPLimits().requestsUnderWay * 3
+            client.sendTogether {
+                client.send(HTTPServerTests.get("/later"))
+                for index in 0..<count {
+                    client.send(HTTPServerTests.get("/hello", index == count - 1 ? HTTPServerTests.last : ""))
+                }
+            }
+            let responder = try await handler.waiting(1)[0].responder
+            #expect(await eventually { server.counters.requests.value == UInt64(HTTPLimits().requestsUnderWay) })
+            responder.respond(.text(200, "later"))
+            #expect(client.receiveToEnd().components(of: "\r\n\r\n{}") == count)
+        }
+    }
+
+    @Test func manyPipelinedRequestsInRecordsOfTheirOwnAreAllAnswered() async throws {
         try await withServer(tls: try tls()) { server, handler in
             let client = TestClient(port: server.port)
             #expect(client.startTLS())

@@ -9,6 +9,8 @@ import Platform
     private let number: Int32
     private(set) var tls: OpaquePointer?
     private var context: OpaquePointer?
+    /// Whether the connection was found reset rather than ended.
+    private(set) var wasReset = false
 
     /// Connects to loopback. Reading gives up after 10 s, so that a test fails instead of hanging.
     init(port: UInt16) {
@@ -56,6 +58,11 @@ import Platform
         return unsafe String(decoding: UnsafeBufferPointer(start: name, count: Int(length)), as: UTF8.self)
     }
 
+    /// Whether the server has said that it ends its half of the TLS connection.
+    var hasGoodbye: Bool {
+        unsafe SSL_get_shutdown(tls) & SSL_RECEIVED_SHUTDOWN != 0
+    }
+
     /// Sends all of it.
     func send(_ text: String) {
         send(Array(text.utf8))
@@ -71,7 +78,10 @@ import Platform
                 }
                 return unsafe Glibc.send(number, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
             }
-            guard count > 0 else { return }
+            guard count > 0 else {
+                wasReset = true
+                return
+            }
             sent += count
         }
     }
@@ -90,6 +100,7 @@ import Platform
         } else {
             count = unsafe recv(number, &buffer, buffer.count, 0)
         }
+        if count < 0, errno == ECONNRESET { wasReset = true }
         return Array(buffer[..<max(0, count)])
     }
 
@@ -114,10 +125,14 @@ import Platform
         return all
     }
 
-    /// Whether the connection was reset rather than ended: `errno` of a further read.
-    var wasReset: Bool {
-        var byte: UInt8 = 0
-        return unsafe recv(number, &byte, 1, 0) < 0 && errno == ECONNRESET
+    /// Sends what `body` sends in one piece, so that the server finds all of it in its first read.
+    func sendTogether(_ body: () -> Void) {
+        var isCorked: Int32 = 1
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        unsafe setsockopt(number, Int32(IPPROTO_TCP), TCP_CORK, &isCorked, size)
+        body()
+        isCorked = 0
+        unsafe setsockopt(number, Int32(IPPROTO_TCP), TCP_CORK, &isCorked, size)
     }
 }
 
