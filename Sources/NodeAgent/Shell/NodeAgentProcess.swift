@@ -47,6 +47,10 @@ package final class NodeAgentProcess: Sendable {
             clock: clock, log: log.named("cluster-agent")
         ) { checks.replace($0) }
         (self.checks, self.link, self.clock, self.log) = (checks, link, clock, log)
+        if !options[NodeAgentOptions.tlsVerify], options[NodeAgentOptions.publicKeyPin].isEmpty {
+            log.warning(
+                "the cluster-agent's certificate is not verified: anyone in between gets the token", ["url": url])
+        }
         let registry = MetricsRegistry()
         registry.register { CheckMetrics(checks: checks, link: link).write(&$0) }
         let host = options[NodeAgentOptions.listenHost]
