@@ -147,10 +147,10 @@ package final class ClusterAgentLink: Sendable {
             log.info("configs changed", ["added": added, "removed": removed, "configs": total])
         case .unreachable(let call, let failure):
             log.warning(
-                "cluster-agent unreachable, checks keep running",
+                "no good answer from the cluster-agent, checks keep running",
                 ["url": target.url, "call": call.name, "reason": failure])
         case .reachable(let time):
-            log.info("cluster-agent reachable again", ["after": durationText(time)])
+            log.info("the cluster-agent answers again", ["after": durationText(time)])
         case .gaveUp(let configs, let time):
             log.error(
                 "degraded deadline passed, configs dropped",
