@@ -7,8 +7,10 @@ import Platform
 /// are freed when it is done, but lie between smaller blocks that stay, so that the C library keeps them: 45 kB for each connection,
 /// of which 16 kB are in use. `malloc_trim` releases the whole pages between; it takes some milliseconds for thousands of connections.
 struct HeapTrimmer {
-    private static let connections = 100
-    private static let interval = Duration.seconds(3)
+    /// Fewer changes than this leave little behind.
+    private static let connections = 8
+    private static let quiet = Duration.milliseconds(300)
+    private static let interval = Duration.seconds(1)
 
     private var changes = 0
     private var lastChange = Instant.distantPast
@@ -23,7 +25,7 @@ struct HeapTrimmer {
     /// When to trim next, if there is a reason.
     var deadline: Instant? {
         guard changes >= Self.connections else { return nil }
-        return max(lastChange + .seconds(1), lastTrim + Self.interval)
+        return max(lastChange + Self.quiet, lastTrim + Self.interval)
     }
 
     /// Whether the time has come; then the reason is gone.
