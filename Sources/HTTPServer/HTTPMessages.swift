@@ -97,9 +97,3 @@ package struct HTTPResponse: Sendable {
         HTTPResponse(status: 200, headers: [("Content-Type", "application/json")], body: body, gate: gate)
     }
 }
-
-/// Answers requests. Called on an event loop's thread: it must not block; it may answer at once or later.
-package protocol HTTPHandler: Sendable {
-    /// Takes one request; answers through `responder`, exactly once, from any thread.
-    func handle(_ request: HTTPRequest, _ responder: Responder)
-}

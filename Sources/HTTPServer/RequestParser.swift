@@ -100,8 +100,8 @@ struct RequestParser: ~Copyable {
         if let completeEnd { try readLines(upTo: completeEnd - offset) }
         switch stage {
         case .requestLine:
-            if isTooLarge { throw .requestLineTooLong }
             try checkBeginning()
+            if isTooLarge { throw .requestLineTooLong }
         case .fields:
             if isTooLarge { throw .headerTooLarge }
         case .fixedBody, .chunkedBody:

@@ -1,5 +1,11 @@
 import Synchronization
 
+/// Answers requests. Called on an event loop's thread: it must not block; it may answer at once or later.
+package protocol HTTPHandler: Sendable {
+    /// Takes one request; answers through `responder`, exactly once, from any thread.
+    func handle(_ request: HTTPRequest, _ responder: Responder)
+}
+
 /// The right to answer one request, once, from any thread.
 ///
 /// If it is dropped unused the request is answered with 500, so that no client waits for ever.

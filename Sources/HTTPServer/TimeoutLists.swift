@@ -1,29 +1,5 @@
 import Platform
 
-/// Why a connection may be ended by time.
-enum TimeoutKind: Int, CaseIterable, Sendable {
-    case handshake
-    case header
-    case body
-    case idle
-    case write
-    case linger
-}
-
-extension HTTPLimits {
-    /// How long a period of `kind` lasts.
-    func duration(_ kind: TimeoutKind) -> Duration {
-        switch kind {
-        case .handshake: handshakeTimeout
-        case .header: headerTimeout
-        case .body: bodyTimeout
-        case .idle: idleTimeout
-        case .write: writeTimeout
-        case .linger: lingerTimeout
-        }
-    }
-}
-
 /// The timeouts of many connections, one each, set and cleared in constant time.
 ///
 /// All timeouts of a kind last equally long, so a list for each kind, to whose end new ones are added, is in the order of time.

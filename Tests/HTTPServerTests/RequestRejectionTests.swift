@@ -104,7 +104,8 @@ import Testing
         let long = String(repeating: "x", count: 400)
         for (text, expected) in [
             ("GET /\(long) HTTP/1.1\r\nHost: a\r\n\r\n", RequestError.requestLineTooLong),
-            ("GET /\(long)", .requestLineTooLong), (Self.fields("X: \(long)"), .headerTooLarge),
+            ("GET /\(long)", .requestLineTooLong), ("{\(long)\r\n", .malformedRequestLine),
+            (Self.fields("X: \(long)"), .headerTooLarge),
             (Self.fields("A: 1\r\nB: 2\r\nC: 3"), .tooManyFields),
             (Self.chunks("0\r\nX: \(long)"), .trailerTooLarge),
             (Self.chunks("0\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n"), .tooManyFields),

@@ -1,0 +1,76 @@
+// A libFuzzer entry for the HTTP server's parser and connection state; the tables in HTTPServerTests run with every `swift test`, this for
+// as long as one likes. From the root of the repository:
+//
+//   cd Sources/HTTPServer && swiftc -O -wmo -package-name cluster-agent -parse-as-library -sanitize=fuzzer,address \
+//       Bytes.swift HTTPHeaders.swift HTTPMessages.swift HTTPLimits.swift HTTPServerError.swift Request*.swift ChunkedBody.swift \
+//       ConnectionState.swift Response{Queue,Encoder}.swift ../../Tests/Fuzz/FuzzHTTPServer.swift -o /tmp/fuzz-http \
+//       && /tmp/fuzz-http -max_total_time=60
+
+/// What a connection made of some bytes.
+private struct Result: Equatable {
+    var requests: [String] = []
+    var error: RequestError?
+    var output: [UInt8] = []
+}
+
+/// Feeds the input whole and in pieces, whose length the first byte gives: both must read the same requests, refuse for the same
+/// reason, and answer alike. Odd requests are answered late.
+@c(LLVMFuzzerTestOneInput)
+public func fuzzHTTPServer(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let input = unsafe Array(UnsafeBufferPointer(start: start, count: count))
+    guard let first = input.first else { return 0 }
+    let bytes = Array(input.dropFirst())
+    let whole = result(bytes, pieces: bytes.count)
+    precondition(whole == result(bytes, pieces: Int(first % 16) + 1), "read otherwise in pieces")
+    return 0
+}
+
+private func result(_ bytes: [UInt8], pieces length: Int) -> Result {
+    var limits = HTTPLimits()
+    limits.headerBytes = 300
+    limits.headerFields = 5
+    limits.bodyBytes = 100
+    limits.requestsUnderWay = 3
+    var state = ConnectionState(limits: limits, peer: PeerAddress(host: "192.0.2.1", port: 1))
+    var result = Result()
+    var late: [UInt64] = []
+    var start = 0
+    while start < bytes.count, state.wantsInput {
+        let end = min(bytes.count, start + max(1, length))
+        let piece = Array(bytes[start..<end])
+        start = end
+        var error = state.receive(piece.span) { answer($0, $1, &result, &late) }
+        flush(&state, &result)
+        while !late.isEmpty {
+            state.respond(late.removeFirst(), .text(200, "late"))
+            flush(&state, &result)
+            while state.canResume {
+                error = error ?? state.resume { answer($0, $1, &result, &late) }
+                flush(&state, &result)
+            }
+        }
+        result.error = result.error ?? error
+    }
+    return result
+}
+
+private func answer(
+    _ sequence: UInt64, _ request: HTTPRequest, _ result: inout Result, _ late: inout [UInt64]
+) -> HTTPResponse? {
+    precondition(request.body.count <= 100 && request.headers.fields.count <= 5, "beyond the limits")
+    result.requests.append(
+        "\(request.method) \(request.path) \(request.query ?? "-") \(request.headers.fields) \(request.body)")
+    guard sequence % 2 == 1 else { return .json([request.body]) }
+    late.append(sequence)
+    return nil
+}
+
+private func flush(_ state: inout ConnectionState, _ result: inout Result) {
+    var buffer: [UInt8] = []
+    while state.nextWrite(into: &buffer, date: []) == .bytes {
+        // Whether a 100 is said depends on how much of the body is there.
+        let interim = ResponseEncoder.continueBytes
+        result.output += buffer.suffix(interim.count) == interim[...] ? buffer.dropLast(interim.count) : buffer[...]
+        buffer = []
+    }
+}
