@@ -40,13 +40,13 @@ func main() {
 	const prefix = "/api/v1/clusterchecks/status/"
 	mux := http.NewServeMux()
 	mux.HandleFunc(prefix, func(w http.ResponseWriter, r *http.Request) {
-		given, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !found {
+		given := r.Header.Get("Authorization")
+		if !strings.HasPrefix(given, "Bearer ") {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="cluster-agent"`)
 			http.Error(w, "no session token provided", http.StatusUnauthorized)
 			return
 		}
-		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+		if subtle.ConstantTimeCompare([]byte(given[len("Bearer "):]), []byte(token)) != 1 {
 			http.Error(w, "invalid session token", http.StatusForbidden)
 			return
 		}
