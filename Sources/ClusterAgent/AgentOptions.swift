@@ -9,10 +9,8 @@ package enum AgentOptions {
     static let commandPort = Option.integer(
         "cluster_agent.cmd_port", in: 0...65_535, default: 5005,
         help: "Port on which node-agents are served over HTTPS. 0: any free one, which is logged.")
-    static let authToken = Option.text(
-        "cluster_agent.auth_token", allowed: "32 characters or more",
-        help: "Token that node-agents present. Better given by a file.", isSecret: true,
-        accepts: { tokenProblem($0) == nil })
+    static let authToken = SharedToken.option(
+        "cluster_agent.auth_token", help: "Token that node-agents present. Better given by a file.")
     static let authTokenFile = Option.text(
         "cluster_agent.auth_token_file",
         help: "File with that token, of 32 characters or more; read again when it changes.")
@@ -66,9 +64,6 @@ package enum AgentOptions {
         "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
     static let healthPort = Option.integer(
         "health_port", in: 0...65_535, default: 5555, help: "Port of `/livez` and `/readyz`, plain HTTP. 0: off.")
-    static let logLevel = Option.choice(
-        "log_level", of: ["debug", "info", "warn", "error"], default: "info", help: "The least level that is logged.")
-    static let logJSON = Option.flag("log_format_json", default: false, help: "Log one JSON object a line.")
 
     /// All rows, in the order of the help.
     package static var table: OptionTable {
@@ -100,22 +95,13 @@ package enum AgentOptions {
         table.add(shutdownDelay)
         table.add(metricsPort)
         table.add(healthPort)
-        table.add(logLevel)
-        table.add(logJSON)
+        table.add(Program.logLevel)
+        table.add(Program.logJSON)
         return table
     }
 
     private static func hours(_ count: Int) -> Duration {
         .seconds(count * 3600)
-    }
-
-    /// What is wrong with a token; nil if it can be used. Tokens shorter than 32 characters can be guessed.
-    static func tokenProblem(_ token: String) -> String? {
-        guard token.utf8.count >= 32 else {
-            return "a token has 32 characters or more; `openssl rand -hex 32` makes one"
-        }
-        let isPlain = token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-        return isPlain ? nil : "a token has no spaces, control or non-ASCII characters"
     }
 
     private static func isHostAndPort(_ text: String) -> Bool {

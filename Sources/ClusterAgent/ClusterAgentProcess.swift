@@ -19,7 +19,7 @@ package struct ClusterAgentProcess: Sendable {
     private let cluster: KubernetesPart?
     private let handler: Handler
     private let forwarder: LeaderForwarder
-    private let token: AgentToken
+    private let token: SharedToken
     private let tokens: Tokens
     private let api: APIMachine
     private let server: HTTPServer
@@ -35,7 +35,8 @@ package struct ClusterAgentProcess: Sendable {
         self.options = options
         self.clock = clock
         self.log = log
-        token = try AgentToken(options, clock: clock)
+        token = try SharedToken(
+            options, value: AgentOptions.authToken, file: AgentOptions.authTokenFile, every: .seconds(1), clock: clock)
         tokens = Tokens([token.text])
         let hosts = PublishedAddress.hosts(options, environment)
         let identity = try ServingIdentity.make(options, hosts: hosts, clock: clock)

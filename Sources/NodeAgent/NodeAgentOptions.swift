@@ -5,10 +5,8 @@ package enum NodeAgentOptions {
     static let url = Option.text(
         "cluster_agent.url", allowed: "https://HOST:PORT", help: "Where the cluster-agent is. Must be given.",
         accepts: { $0.isEmpty || isSecureURL($0) })
-    static let authToken = Option.text(
-        "cluster_agent.auth_token", allowed: "32 characters or more",
-        help: "Token shared with the cluster-agent. Better given by a file.", isSecret: true,
-        accepts: { $0.isEmpty || tokenProblem($0) == nil })
+    static let authToken = SharedToken.option(
+        "cluster_agent.auth_token", help: "Token shared with the cluster-agent. Better given by a file.")
     static let authTokenFile = Option.text(
         "cluster_agent.auth_token_file",
         help: "File with that token, of 32 characters or more; read again when it changes.")
@@ -47,9 +45,6 @@ package enum NodeAgentOptions {
         help: "Port of `/api/v1/clcrunner/…`, HTTPS with the token. 0: any free one, which is logged.")
     static let metricsPort = Option.integer(
         "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
-    static let logLevel = Option.choice(
-        "log_level", of: ["debug", "info", "warn", "error"], default: "info", help: "The least level that is logged.")
-    static let logJSON = Option.flag("log_format_json", default: false, help: "Log one JSON object a line.")
 
     /// All rows, in the order of the help.
     package static var table: OptionTable {
@@ -71,18 +66,9 @@ package enum NodeAgentOptions {
         table.add(listenHost)
         table.add(commandPort)
         table.add(metricsPort)
-        table.add(logLevel)
-        table.add(logJSON)
+        table.add(Program.logLevel)
+        table.add(Program.logJSON)
         return table
-    }
-
-    /// What is wrong with a token; nil if it can be used. Tokens shorter than 32 characters can be guessed.
-    static func tokenProblem(_ token: String) -> String? {
-        guard token.utf8.count >= 32 else {
-            return "a token has 32 characters or more; `openssl rand -hex 32` makes one"
-        }
-        let isPlain = token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-        return isPlain ? nil : "a token has no spaces, control or non-ASCII characters"
     }
 
     private static func hours(_ count: Int) -> Duration {

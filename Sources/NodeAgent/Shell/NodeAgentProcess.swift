@@ -2,19 +2,10 @@ import HTTPClient
 import HTTPServer
 package import Platform
 
-/// Why the node-agent cannot start: the place and what to do about it.
-package struct StartError: Error, Sendable, CustomStringConvertible {
-    /// One line for the operator.
-    package let description: String
-    /// Whether an option is wrong (exit code 2) and not the world around (exit code 1).
-    package let isUsage: Bool
-}
-
 /// The whole node-agent: made of options, started in order, stopped in the reverse order.
 package final class NodeAgentProcess: Sendable {
     /// How long stopping may take before the process ends at once.
     private static let stopLimit: Duration = .seconds(10)
-    static let tokenInterval: Duration = .seconds(5)
 
     /// The port of `/api/v1/clcrunner/…`.
     package let commandPort: UInt16
@@ -36,7 +27,9 @@ package final class NodeAgentProcess: Sendable {
         options: Options, environment: [String: String], clock: any Clock, log: Log
     ) throws(StartError) {
         let url = try Self.url(options)
-        let token = try Self.token(options, clock)
+        let token = try SharedToken(
+            options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),
+            clock: clock)
         let nodeID = Self.nodeID(options, environment)
         let checks = CheckRunner(
             workers: options[NodeAgentOptions.workers], executor: NetworkExecutor(clock: clock), clock: clock,
@@ -72,7 +65,7 @@ package final class NodeAgentProcess: Sendable {
             metricsPort = servers.count > 1 ? servers[1].server.port : nil
             self.servers = servers
         } catch {
-            throw StartError(description: error.description, isUsage: false)
+            throw StartError(error.description)
         }
     }
 

@@ -1,31 +1,6 @@
 import HTTPClient
 import Platform
 
-extension StartError {
-    /// An error in the options, taken together.
-    static func usage(_ text: String) -> StartError {
-        StartError(description: text, isUsage: true)
-    }
-}
-
-/// A token that is fixed, or a file's that may change.
-enum AgentToken: Sendable {
-    case fixed(String)
-    case file(RereadFile)
-
-    var text: String {
-        switch self {
-        case .fixed(let text): text
-        case .file(let file): file.text
-        }
-    }
-
-    /// Reads a file again now: the token was refused.
-    func refused() {
-        if case .file(let file) = self { file.reread() }
-    }
-}
-
 /// From options to what the parts take.
 extension NodeAgentProcess {
     static func url(_ options: Options) throws(StartError) -> String {
@@ -33,24 +8,6 @@ extension NodeAgentProcess {
         guard !url.isEmpty else { throw .usage("cluster_agent.url: where is the cluster-agent? https://HOST:PORT") }
         while url.hasSuffix("/") { url.removeLast() }
         return url
-    }
-
-    static func token(_ options: Options, _ clock: any Clock) throws(StartError) -> AgentToken {
-        let path = options[NodeAgentOptions.authTokenFile]
-        let text = options[NodeAgentOptions.authToken]
-        if !text.isEmpty, !path.isEmpty {
-            throw .usage("cluster_agent.auth_token and cluster_agent.auth_token_file: give one of the two")
-        }
-        if !text.isEmpty { return .fixed(text) }
-        guard !path.isEmpty else {
-            throw .usage("cluster_agent.auth_token_file: the cluster-agent's token is needed; give it, or auth_token")
-        }
-        do {
-            return .file(
-                try RereadFile(path, every: tokenInterval, clock: clock, accepts: NodeAgentOptions.tokenProblem))
-        } catch {
-            throw StartError(description: "cluster_agent.auth_token_file: \(error)", isUsage: false)
-        }
     }
 
     static func nodeID(_ options: Options, _ environment: [String: String]) -> String {
@@ -79,7 +36,7 @@ extension NodeAgentProcess {
     }
 
     static func target(
-        _ options: Options, url: String, _ token: AgentToken, _ clock: any Clock
+        _ options: Options, url: String, _ token: SharedToken, _ clock: any Clock
     ) throws(StartError) -> ClusterAgentLink.Target {
         let caFile = options[NodeAgentOptions.caFile]
         let pin = options[NodeAgentOptions.publicKeyPin]
@@ -95,13 +52,16 @@ extension NodeAgentProcess {
                         connectTimeout: .seconds(6), maximumConnectionsPerHost: 2),
                     clock: clock)
             } catch let error as FileError {
-                throw StartError(description: "cluster_agent.ca_file: \(error)", isUsage: false)
+                throw StartError("cluster_agent.ca_file: \(error)")
             } catch {
-                throw StartError(description: "connection to the cluster-agent: \(error)", isUsage: false)
+                throw StartError("connection to the cluster-agent: \(error)")
             }
         }
         return ClusterAgentLink.Target(
             url: url, runnerHost: options[NodeAgentOptions.runnerHost], first: try makeClient(),
-            makeClient: makeClient, tokenRefused: { token.refused() })
+            makeClient: makeClient,
+            tokenRefused: {
+                if case .file(let file) = token { file.reread() }
+            })
     }
 }

@@ -32,22 +32,6 @@ struct RunnerHandler: HTTPHandler {
     }
 }
 
-/// Serves `/metrics`, plain HTTP, no token.
-struct MetricsHandler: HTTPHandler {
-    let registry: MetricsRegistry
-
-    func handle(_ request: HTTPRequest, _ responder: Responder) {
-        guard request.method == .get || request.method == .head else {
-            return responder.respond(.text(405, "/metrics takes GET"))
-        }
-        guard request.path == "/metrics" else { return responder.respond(.text(404, "this port serves /metrics")) }
-        responder.respond(
-            HTTPResponse(
-                status: 200, headers: [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")],
-                body: [Array(registry.page().utf8)]))
-    }
-}
-
 /// Compares without telling by its time where two texts of the same length differ.
 func areEqualInConstantTime(_ left: String, _ right: String) -> Bool {
     let (left, right) = (Array(left.utf8), Array(right.utf8))

@@ -23,19 +23,3 @@ struct ProbeHandler: HTTPHandler {
         responder.respond(problems.isEmpty ? .text(200, "ok") : .text(503, problems.joined(separator: "\n")))
     }
 }
-
-/// Serves `/metrics`, plain HTTP, no token.
-struct MetricsHandler: HTTPHandler {
-    let registry: MetricsRegistry
-
-    func handle(_ request: HTTPRequest, _ responder: Responder) {
-        guard request.method == .get || request.method == .head else {
-            return responder.respond(.text(405, "/metrics takes GET"))
-        }
-        guard request.path == "/metrics" else { return responder.respond(.text(404, "this port serves /metrics")) }
-        responder.respond(
-            HTTPResponse(
-                status: 200, headers: [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")],
-                body: [Array(registry.page().utf8)]))
-    }
-}
