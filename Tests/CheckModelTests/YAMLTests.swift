@@ -26,10 +26,10 @@ import Testing
         try directory.write("cases", lines)
         try directory.write("compare.py", Array(Self.script.utf8))
 
-        let output = try run("python3 '\(directory.path)/compare.py' '\(directory.path)/cases' 2>&1")
+        let output = try run("/usr/bin/python3 '\(directory.path)/compare.py' '\(directory.path)/cases' 2>&1")
         #expect(
             output == "compared \(count)\n",
-            "This test needs python3 with PyYAML and libyaml (Debian: python3-yaml); Tests/setup/packages installs them."
+            "This test needs /usr/bin/python3 with PyYAML and libyaml (Debian: python3-yaml); Tests/setup/packages installs them."
         )
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// A real etcd and kube-apiserver on loopback ports of their own: `Tests/setup/control-plane`.
 package final class ControlPlane: Sendable {
@@ -22,6 +23,7 @@ package final class ControlPlane: Sendable {
         directory = try TemporaryDirectory()
         process = try ChildProcess(
             "\(TestEnvironment.root)/Tests/setup/control-plane", ["\(directory.path)/plane"],
+            environment: processEnvironment(),
             outputPath: "\(directory.path)/control-plane.log")
     }
 
