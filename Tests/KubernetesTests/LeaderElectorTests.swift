@@ -116,6 +116,27 @@ struct Replica: Sendable {
         }
     }
 
+    @Test func aReleaseWaitsForAWriteThatMayYetTakeTheLease() throws {
+        try virtually { clock in
+            let server = LeaseServer(clock: clock)
+            let replica = try Replica("a", server)
+            var slow = LeaseServer.Conditions()
+            slow.latency = .seconds(2)
+            server.set("a", slow)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await replica.elector.run() }
+                // The reading took 4 s; the creation is under way and arrives at 6 s.
+                await clock.sleep(.milliseconds(4500))
+                server.set("a", .init())
+                await replica.elector.release()
+                await clock.sleep(.seconds(10))
+                group.cancelAll()
+            }
+            #expect(server.calls(of: "a").prefix(4) == ["get", "create", "get", "update"])
+            #expect(server.lease?.spec.holder == "")
+        }
+    }
+
     @Test func aReleaseThatMeetsAnEditTriesAgain() throws {
         try Self.with(1) { server, replicas, group in
             group.addTask {
