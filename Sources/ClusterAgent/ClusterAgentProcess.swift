@@ -22,6 +22,8 @@ package struct ClusterAgentProcess: Sendable {
     private let token: SharedToken
     private let tokens: Tokens
     private let api: APIMachine
+    private let serving: ServingIdentity
+    private let published: PublishedAddress
     private let server: HTTPServer
     private let probes: [HTTPServer]
     private let readiness: Readiness
@@ -38,12 +40,11 @@ package struct ClusterAgentProcess: Sendable {
         token = try SharedToken(
             options, value: AgentOptions.authToken, file: AgentOptions.authTokenFile, every: .seconds(1), clock: clock)
         tokens = Tokens([token.text])
-        let hosts = PublishedAddress.hosts(options, environment)
-        let identity = try ServingIdentity.make(options, hosts: hosts, clock: clock)
+        serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         desired = DesiredConfigs()
         forwarder = LeaderForwarder(clock: clock, log: log)
 
-        let published = PublishedAddress(options, environment, publicKeyPin: identity.publicKeyPin)
+        published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)
         cluster = try KubernetesPart(
             options, environment, published: published, clock: clock, entropy: entropy, log: log)
         autoConf = Self.makeAutoConf(options, environment, desired, hasServices: cluster != nil, clock, log)
@@ -57,26 +58,16 @@ package struct ClusterAgentProcess: Sendable {
         handler = Handler(source: desired, leadership: leadership, options: handling, clock: clock, log: log)
         api = APIMachine(handler: handler, tokens: tokens, options: APIOptions(version: Self.apiVersion), clock: clock)
         let gateway = NodeAgentGateway(api: api, forwarder: forwarder, clock: clock)
-        server = try Self.makeServer(options, identity, gateway, clock, log)
+        server = try Self.makeServer(options, serving.identity, gateway, clock, log)
         published.bound(to: server.port)
 
-        let desired = desired
-        let leading = leadership.state
-        readiness = Readiness(clock: clock) {
-            var problems: [String] = []
-            if !desired.isSynced { problems.append("the sources of configs have not all been read yet") }
-            switch leading.value {
-            case .unknown: problems.append("no election result yet")
-            case .following(nil): problems.append("no leader is known")
-            case .following, .leading: break
-            }
-            return problems
-        }
+        readiness = Self.makeReadiness(desired, leadership, clock)
         let registry = MetricsRegistry()
-        let (handler, autoConf, cluster) = (handler, autoConf, cluster)
+        let (handler, autoConf, cluster, server) = (handler, autoConf, cluster, server)
         registry.register { handler.collect(into: &$0) }
         registry.register { autoConf.collect(into: &$0) }
         registry.register { cluster?.election?.elector.collect(into: &$0) }
+        registry.register { HTTPServer.collect([("node-agents", server)], into: &$0) }
         probes = try Self.makeProbes(options, readiness, registry, clock, log)
     }
 
@@ -95,6 +86,7 @@ package struct ClusterAgentProcess: Sendable {
         if let cluster { cluster.addSources(to: &lifecycle, feeding: autoConf) }
         lifecycle.add("forwarder", run: { await forwarder.run() }, afterwards: { await forwarder.close() })
         lifecycle.add("server", closing: { await server.stop(within: .seconds(3)) })
+        lifecycle.add("certificate", run: { await serving.follow(server, published, clock: clock, log: log) })
         let election = cluster?.election
         if let election {
             lifecycle.add("election", run: { await election.elector.run() })
@@ -142,6 +134,22 @@ extension ClusterAgentProcess {
         sources.allowedEnvironment = options[AgentOptions.allowedVariables]
         sources.refusesEnvironment = options[AgentOptions.disableVariables]
         return AutoConf(options: sources, desired: desired, environment: environment, clock: clock, log: log)
+    }
+
+    private static func makeReadiness(
+        _ desired: DesiredConfigs, _ leadership: any Leadership, _ clock: any Clock
+    ) -> Readiness {
+        let state = leadership.state
+        return Readiness(clock: clock) {
+            var problems: [String] = []
+            if !desired.isSynced { problems.append("the sources of configs have not all been read yet") }
+            switch state.value {
+            case .unknown: problems.append("no election result yet")
+            case .following(nil): problems.append("no leader is known")
+            case .following, .leading: break
+            }
+            return problems
+        }
     }
 
     private static func makeServer(

@@ -6,18 +6,23 @@ import Synchronization
 final class PublishedAddress: Sendable {
     private let given: String
     private let podAddress: String
-    private let publicKeyPin: String
+    private let publicKeyPin: Mutex<String>
     private let port = Mutex<UInt16?>(nil)
 
     init(_ options: Options, _ environment: [String: String], publicKeyPin: String) {
         given = options[AgentOptions.advertiseAddress]
         podAddress = environment["POD_IP"] ?? ""
-        self.publicKeyPin = publicKeyPin
+        self.publicKeyPin = Mutex(publicKeyPin)
     }
 
     /// Tells the port, which is not known before it is bound.
     func bound(to port: UInt16) {
         self.port.withLock { $0 = port }
+    }
+
+    /// Another key is in use from now on.
+    func replace(publicKeyPin: String) {
+        self.publicKeyPin.withLock { $0 = publicKeyPin }
     }
 
     /// Host and port; nil when neither the option nor `POD_IP` says.
@@ -30,7 +35,7 @@ final class PublishedAddress: Sendable {
     /// What goes into the Lease's annotations.
     var annotations: [String: String] {
         let prefix = LeaderElectionOptions.annotationPrefix
-        var fields = [prefix + "public-key": publicKeyPin]
+        var fields = [prefix + "public-key": publicKeyPin.withLock { $0 }]
         fields[prefix + "address"] = address
         return fields
     }

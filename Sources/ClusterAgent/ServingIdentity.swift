@@ -1,37 +1,71 @@
 import HTTPServer
 import Platform
 
-/// The certificate that node-agents and followers see: from files, or self-signed at start.
-enum ServingIdentity {
+/// The certificate that node-agents and followers see: from files, which are read again when they change, or self-signed at start.
+struct ServingIdentity: Sendable {
+    /// The identity at start.
+    let identity: TLSIdentity
+    private let files: (certificate: RereadFile, key: RereadFile)?
+
     /// - Parameter hosts: names and addresses that a self-signed certificate is made for.
     /// - Throws: `StartError` naming the option.
-    static func make(_ options: Options, hosts: [String], clock: any Clock) throws(StartError) -> TLSIdentity {
-        let identity = try load(options, hosts: hosts, clock: clock)
-        let out = options[AgentOptions.certificateOut]
-        if !out.isEmpty {
-            do throws(FileError) {
-                try writeFile(out, identity.certificatePEM)
-            } catch {
-                throw StartError("--cluster_agent.tls_certificate_out: \(error)")
-            }
-        }
-        return identity
-    }
-
-    private static func load(
-        _ options: Options, hosts: [String], clock: any Clock
-    ) throws(StartError) -> TLSIdentity {
-        let certificate = options[AgentOptions.certificateFile]
-        let key = options[AgentOptions.keyFile]
+    init(_ options: Options, hosts: [String], clock: any Clock) throws(StartError) {
+        let (certificate, key) = (options[AgentOptions.certificateFile], options[AgentOptions.keyFile])
         guard certificate.isEmpty == key.isEmpty else {
             throw .usage("--cluster_agent.tls_certificate_file and --cluster_agent.tls_key_file: give both or neither")
         }
         do {
-            guard !certificate.isEmpty else { return try TLSIdentity.selfSigned(hosts: hosts, now: clock.wallTime()) }
-            return try TLSIdentity(
-                certificatePEM: try readFile(certificate, atMost: 1 << 20), keyPEM: try readFile(key, atMost: 1 << 20))
+            if certificate.isEmpty {
+                files = nil
+                identity = try TLSIdentity.selfSigned(hosts: hosts, now: clock.wallTime())
+            } else {
+                let interval = Duration.seconds(10)
+                let read = (
+                    certificate: try RereadFile(certificate, every: interval, clock: clock),
+                    key: try RereadFile(key, every: interval, clock: clock)
+                )
+                files = read
+                identity = try Self.identity(read)
+            }
         } catch {
             throw StartError("--cluster_agent.tls_certificate_file, --cluster_agent.tls_key_file: \(error)")
         }
+        let out = options[AgentOptions.certificateOut]
+        guard !out.isEmpty else { return }
+        do throws(FileError) {
+            try writeFile(out, identity.certificatePEM)
+        } catch {
+            throw StartError("--cluster_agent.tls_certificate_out: \(error)")
+        }
+    }
+
+    /// Has `server` use what the files hold, and publishes its key, until cancelled. A pair that does not fit (one file was replaced and
+    /// the other not yet) is tried again; the last good one stays.
+    func follow(_ server: HTTPServer, _ published: PublishedAddress, clock: any Clock, log: Log) async {
+        guard let files else { return _ = try? await clock.sleep(until: .distantFuture) }
+        var current = (files.certificate.text, files.key.text)
+        var problem: String?
+        while (try? await clock.sleep(until: clock.now() + .seconds(10))) != nil {
+            let newest = (files.certificate.text, files.key.text)
+            guard newest != current else { continue }
+            do {
+                let identity = try Self.identity(files)
+                try server.replaceIdentity(identity)
+                published.replace(publicKeyPin: identity.publicKeyPin)
+                (current, problem) = (newest, nil)
+                log.info("the certificate changed", ["file": files.certificate.path])
+            } catch {
+                if problem != "\(error)" {
+                    log.warning("the new certificate cannot be used; the old one stays", ["problem": error])
+                }
+                problem = "\(error)"
+            }
+        }
+    }
+
+    private static func identity(
+        _ files: (certificate: RereadFile, key: RereadFile)
+    ) throws(HTTPServerError) -> TLSIdentity {
+        try TLSIdentity(certificatePEM: Array(files.certificate.text.utf8), keyPEM: Array(files.key.text.utf8))
     }
 }
