@@ -9,14 +9,18 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct FailoverTests {
     private static let configs = 6
 
-    /// client-go's defaults, but shorter so that the test is: 6 s, 4 s, 0.5 s.
+    /// Lease duration, renew deadline and retry period in the proportions of client-go's defaults (15, 10 and 2 s), but shorter, so that
+    /// the test is too; `TEST_LEASE_SECONDS=15` makes them the defaults.
+    private static let lease = processEnvironment()["TEST_LEASE_SECONDS"].flatMap { Int($0) } ?? 6
+
     private static func start(_ name: String, _ plane: ControlPlane, port: Int) throws -> RunningClusterAgent {
         try RunningClusterAgent(
             name, in: plane.directory, port: port,
             [
                 "--kubeconfig=\(plane.agentKubeconfig)", "--leader_election=true",
-                "--kube_resources_namespace=cluster-agent", "--leader_lease_duration=6", "--leader_renew_deadline=4",
-                "--leader_retry_period=500ms", "--cluster_agent.advertise_address=127.0.0.1:\(port)",
+                "--kube_resources_namespace=cluster-agent", "--leader_lease_duration=\(lease)s",
+                "--leader_renew_deadline=\(lease * 2 / 3)s", "--leader_retry_period=\(lease * 2000 / 15)ms",
+                "--cluster_agent.advertise_address=127.0.0.1:\(port)",
                 "--cluster_checks.warmup_duration=2", "--cluster_checks.node_expiration_timeout=10",
                 "--confd_path=\(plane.directory.path)/conf.d",
             ], environment: ["POD_NAME": name])
