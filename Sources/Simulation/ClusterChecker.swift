@@ -63,6 +63,20 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
+    /// Whether a node was forgotten that had not been silent for long enough while the leader listened.
+    ///
+    /// - Parameter silences: for how long the leader has listened since it heard each node, give or take a second.
+    func problem(
+        from former: Placements?, to state: StateSnapshot, silences: [String: Duration], timeout: Duration
+    ) -> String? {
+        guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
+        for node in former.nodes.subtracting(state.nodes.map(\.id)).sorted() {
+            let silence = silences[node] ?? .zero
+            if silence < timeout - .seconds(3) { return "\(node) is forgotten after \(silence.seconds) s of silence" }
+        }
+        return nil
+    }
+
     /// A leader's 200 with configs, when it is made: it has what its state gives the node, and never a wrong "nothing".
     ///
     /// - Parameter running: the check IDs that the node's agent runs now.
@@ -70,8 +84,7 @@ struct ClusterChecker: Sendable {
         withConfigs response: HTTPResponse, for node: String, of state: StateSnapshot, source: DesiredConfigs,
         running: [String]
     ) -> String? {
-        guard !state.isWarmingUp else { return "\(node) gets configs in warm-up" }
-        guard source.isSynced else { return "\(node) gets configs before the sources are synced" }
+        if let problem = problem(withListFor: node, of: state, source: source) { return problem }
         guard let known = state.nodes.first(where: { $0.id == node }) else {
             return "\(node) is unknown and gets configs"
         }
@@ -93,6 +106,30 @@ struct ClusterChecker: Sendable {
             return "\(node) is made to stop \(id), which is wanted and on no node"
         }
         return nil
+    }
+
+    /// Any list, of cluster checks or endpoints checks: none is given out before it is known.
+    func problem(withListFor node: String, of state: StateSnapshot, source: DesiredConfigs) -> String? {
+        guard !state.isWarmingUp else { return "\(node) gets configs in warm-up" }
+        guard source.isSynced else { return "\(node) gets configs before the sources are synced" }
+        return nil
+    }
+
+    /// A leader's answer to a report, when it is made: "up to date" exactly when it is so, and for whoever only says that it lives or cannot be
+    /// told yet.
+    func problem(
+        withStatus response: HTTPResponse, to request: HTTPRequest, of node: String, in state: StateSnapshot
+    ) -> String? {
+        guard let known = state.nodes.first(where: { $0.id == node }) else { return "\(node) reported and is unknown" }
+        do throws(CheckModelError) {
+            let reported = try NodeStatusRequest(parsing: request.body).lastChange
+            let isSame = reported == NodeStatusRequest.heartbeatOnly || reported == known.revision
+            let said = try NodeStatusAnswer.isUpToDate(parsing: response.joinedBody)
+            guard said != (isSame || state.isWarmingUp) else { return nil }
+            return "\(node) runs \(reported), should run \(known.revision), and is told isuptodate=\(said)"
+        } catch {
+            return "\(node): \(error)"
+        }
     }
 
     /// An answer that is written now: that of a term must be of the last one.

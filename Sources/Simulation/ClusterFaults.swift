@@ -3,27 +3,43 @@ import ClusterChecks
 import Platform
 import Synchronization
 
+/// A pause, or a stop, that begins in the middle of something.
+struct Stall: Sendable {
+    enum Place: Sendable {
+        /// A leader has made an answer and not yet written it.
+        case answer
+        /// The same, and the other replica will pass it on.
+        case answerToOther
+        /// A follower has got a leader's answer and not yet passed it on.
+        case relay
+    }
+
+    let place: Place
+    let time: Duration
+}
+
 // What the plan's faults do, and how each ends by itself.
 extension SimulatedCluster {
     func perform(_ fault: ClusterPlan.Fault) {
         switch fault {
         case .leaderCrash(let time):
             withLeader(of: fault) { [self] in crash($0, downFor: time) }
-        case .leaderPause(let time):
-            withLeader(of: fault) { [self] in pause($0.process, for: time) }
-        case .leaderStop(let time):
-            withLeader(of: fault) { [self] in
-                $0.stop()
-                restart($0, after: time)
+        case .leaderPause(let time, let inAnswer):
+            withLeader(of: fault) { [self] leader in
+                inAnswer ? arm(Stall(place: .answer, time: time), leader) : pause(leader.process, for: time)
             }
+        case .leaderStop(let time, let slowly):
+            withLeader(of: fault) { [self] in stop($0, downFor: time, slowly: slowly) }
         case .leaderCut(let time):
             withLeader(of: fault) { [self] in cut($0.process.name, SimulatedLeases.host, for: time) }
         case .followerCrash(let time):
             if let follower { crash(follower, downFor: time) }
         case .followerPause(let time):
             if let follower { pause(follower.process, for: time) }
-        case .nodeCrash(let node, let time):
-            crashAgent(Self.agentNames[node], downFor: time)
+        case .relayStall(let time):
+            withLeader(of: fault) { [self] _ in if let follower { arm(Stall(place: .relay, time: time), follower) } }
+        case .nodeCrash(let nodes, let time):
+            for node in nodes { crashAgent(Self.agentNames[node], downFor: time) }
         case .nodePause(let node, let time):
             if let agent = state.withLock({ $0.agents[Self.agentNames[node]] }) { pause(agent.process, for: time) }
         case .nodeCut(let node, let time):
@@ -56,6 +72,48 @@ extension SimulatedCluster {
         replicas.first { $0.process.status == .running && $0.term == nil }
     }
 
+    /// Stops a replica; perhaps just when it has answered a call that the other sent on, and while messages between the two are slow.
+    private func stop(_ replica: SimulatedReplica, downFor time: Duration, slowly: Bool) {
+        guard slowly else {
+            replica.stop()
+            return restart(replica, after: time)
+        }
+        var conditions = NetworkConditions()
+        conditions.latency = .milliseconds(20) ... .milliseconds(300)
+        setReplicaLink(conditions)
+        arm(Stall(place: .answerToOther, time: time), replica)
+    }
+
+    private func setReplicaLink(_ conditions: NetworkConditions?) {
+        network.setConditions(conditions, between: Self.replicaNames[0], and: Self.replicaNames[1])
+    }
+
+    private func arm(_ stall: Stall, _ replica: SimulatedReplica) {
+        state.withLock { $0.stalls[replica.process.lane] = stall }
+    }
+
+    /// Pauses or stops a replica in the middle of what it does, if a fault waits for that.
+    func stall(_ replica: SimulatedReplica, at place: Stall.Place) {
+        guard place == .relay || replica.term != nil else { return }
+        let stall: Stall? = state.withLock { state in
+            guard state.stalls[replica.process.lane]?.place == place else { return nil }
+            return state.stalls.removeValue(forKey: replica.process.lane)
+        }
+        guard let stall else { return }
+        switch place {
+        case .answer:
+            pause(replica.process, for: stall.time)
+        case .answerToOther:
+            replica.stop()
+            restart(replica, after: stall.time)
+            world.after(.seconds(3)) { [self] in setReplicaLink(nil) }
+        case .relay:
+            pause(replica.process, for: stall.time)
+            let leader = replicas.first { $0.process.status == .running && $0.term != nil }
+            if let leader { world.after(.zero) { [self] in crash(leader, downFor: .seconds(1)) } }
+        }
+    }
+
     private func crash(_ replica: SimulatedReplica, downFor time: Duration) {
         replica.process.crash()
         restart(replica, after: time)
@@ -85,7 +143,12 @@ extension SimulatedCluster {
 
     private func pause(_ process: SimulatedProcess, for time: Duration) {
         process.pause()
-        world.after(time) { process.resume() }
+        // Of two pauses that overlap the longer one counts.
+        let end = max(world.now + time, state.withLock { $0.pausedUntil[process.lane] } ?? .distantPast)
+        state.withLock { $0.pausedUntil[process.lane] = end }
+        world.after(time) { [self] in
+            if world.now >= state.withLock({ $0.pausedUntil[process.lane] }) ?? .distantPast { process.resume() }
+        }
     }
 
     private func cut(_ one: String, _ other: String, for time: Duration) {

@@ -8,16 +8,19 @@ package struct ClusterPlan: Sendable {
     package enum Fault: Sendable {
         /// The leader is killed and started again after a while.
         case leaderCrash(downFor: Duration)
-        /// The leader is stopped where it is and goes on after a while.
-        case leaderPause(Duration)
-        /// The leader is asked to stop, and started again after a while.
-        case leaderStop(downFor: Duration)
+        /// The leader is stopped where it is and goes on after a while; where it is may be between making an answer and writing it.
+        case leaderPause(Duration, inAnswer: Bool)
+        /// The leader is asked to stop, and started again after a while; calls that are sent on to it may take long then.
+        case leaderStop(downFor: Duration, slowly: Bool)
         /// The other replica is killed and started again after a while.
         case followerCrash(downFor: Duration)
         /// The other replica is stopped where it is and goes on after a while.
         case followerPause(Duration)
-        /// A node dies; nil: for good.
-        case nodeCrash(node: Int, downFor: Duration?)
+        /// The other replica is stopped between getting the leader's answer to a call and passing it on; the leader is killed then, and starts
+        /// again before the other goes on.
+        case relayStall(Duration)
+        /// Nodes die together, as when a zone fails; nil: for good.
+        case nodeCrash(nodes: [Int], downFor: Duration?)
         /// A node's agent is stopped where it is and goes on after a while.
         case nodePause(node: Int, Duration)
         /// A node is cut from both replicas.
@@ -45,6 +48,11 @@ package struct ClusterPlan: Sendable {
     package static let nodes = 5
     /// How long things go wrong.
     package static let turbulence = Duration.seconds(240)
+
+    /// How long after its start each incarnation of a replica has read all of its sources. Drawn anew for each.
+    static func syncTime(_ dice: Dice) -> Duration {
+        dice.duration(in: .seconds(2) ... .seconds(dice.chance(0.3) ? 60 : 6))
+    }
 
     /// `cluster_checks.warmup_duration`.
     package let warmup: Duration
@@ -74,16 +82,21 @@ package struct ClusterPlan: Sendable {
     private static func drawFaults(_ dice: Dice) -> [(at: Duration, fault: Fault)] {
         let ofLeaders = dice.shuffled([
             Fault.leaderCrash(downFor: dice.duration(in: .seconds(1) ... .seconds(60))),
-            .leaderPause(dice.duration(in: .seconds(16) ... .seconds(60))),
+            .leaderPause(dice.duration(in: .seconds(16) ... .seconds(60)), inAnswer: dice.chance(0.5)),
         ])
         let lostFor = dice.chance(0.5) ? nil : dice.duration(in: .seconds(1) ... .seconds(100))
         var faults: [(at: Duration, fault: Fault)] = [
             (dice.duration(in: .seconds(20) ... .seconds(60)), ofLeaders[0]),
             (dice.duration(in: .seconds(130) ... .seconds(200)), ofLeaders[1]),
-            (anyTime(dice), .nodeCrash(node: dice.index(below: nodes), downFor: lostFor)),
+            (anyTime(dice), .nodeCrash(nodes: drawNodes(dice), downFor: lostFor)),
         ]
         for _ in 0..<dice.number(in: 0...5) { faults.append((anyTime(dice), drawFault(dice))) }
         return faults
+    }
+
+    /// One to three nodes.
+    private static func drawNodes(_ dice: Dice) -> [Int] {
+        Array(dice.shuffled(Array(0..<nodes)).prefix(dice.number(in: 1...3)))
     }
 
     private static func anyTime(_ dice: Dice) -> Duration {
@@ -105,19 +118,20 @@ package struct ClusterPlan: Sendable {
         let short = dice.duration(in: .seconds(1) ... .seconds(15))
         let long = dice.duration(in: .seconds(5) ... .seconds(60))
         let node = dice.index(below: nodes)
-        switch dice.index(below: 13) {
+        switch dice.index(below: 14) {
         case 0: return .leaderCrash(downFor: long)
-        case 1: return .leaderPause(short)
-        case 2: return .leaderStop(downFor: long)
+        case 1: return .leaderPause(short, inAnswer: dice.chance(0.5))
+        case 2: return .leaderStop(downFor: long, slowly: dice.chance(0.5))
         case 3: return .followerCrash(downFor: long)
         case 4: return .followerPause(long)
-        case 5: return .nodeCrash(node: node, downFor: long)
+        case 5: return .nodeCrash(nodes: drawNodes(dice), downFor: long)
         case 6: return .nodePause(node: node, long)
         case 7: return .nodeCut(node: node, long)
-        case 8: return .outage(dice.duration(in: .seconds(5) ... .seconds(30)))
+        case 8: return .outage(dice.duration(in: .seconds(5) ... .seconds(70)))
         case 9: return .leaderCut(long)
         case 10: return .replicasCut(long)
         case 11: return .lostAnswers(long)
+        case 12: return .relayStall(dice.duration(in: .seconds(25) ... .seconds(60)))
         default: return .badNetwork(long)
         }
     }

@@ -15,6 +15,14 @@ package final class SimulatedCluster: Sendable {
         var desired: [Int: Int] = [:]
         /// What the state of each process, by lane, was when it was last looked at.
         var placements: [Int: ClusterChecker.Placements] = [:]
+        /// What each process waits for to be paused, by lane.
+        var stalls: [Int: Stall] = [:]
+        /// How long each replica has listened as the leader, by lane.
+        var listened: [Int: Duration] = [:]
+        /// By lane and node: how long the replica had listened when the node last reported.
+        var heard: [Int: [String: Duration]] = [:]
+        /// When each process that is paused goes on, by lane.
+        var pausedUntil: [Int: Instant] = [:]
         var answers: [Int: Int] = [:]
         var terms: Set<String> = []
         var lateRequests = 0
@@ -26,7 +34,7 @@ package final class SimulatedCluster: Sendable {
         package let fingerprint: String
         /// How many terms answered.
         package let terms: Int
-        /// How many requests came to a replica that still took itself for the leader while its term had passed.
+        /// How many requests came to a replica that had led and just woken from a pause, with its term passed.
         package let lateRequests: Int
         /// How many answers were written, by status.
         package let answers: [Int: Int]
@@ -116,7 +124,11 @@ package final class SimulatedCluster: Sendable {
         let observer = SimulatedReplica.Observer(
             changed: { [self] in look(at: $0) },
             asked: { [self] in noteRequest(to: $0) },
-            answered: { [self] in checkAnswer($0, $1, $2) },
+            answered: { [self] in
+                checkAnswer($0, $1, $2)
+                stall($0, at: .answer)
+                if $1.headers["X-DCA-Follower-Forwarded"] != nil { stall($0, at: .answerToOther) }
+            }, relayed: { [self] in stall($0, at: .relay) },
             written: { [self] in checkWritten($0, $1, $2) })
         let replica: SimulatedReplica
         do throws(KubernetesError) {
@@ -129,7 +141,7 @@ package final class SimulatedCluster: Sendable {
         replica.start()
         // Its sources are read in two parts: what half of them say is not the whole.
         after(.zero ... .seconds(2)) { [self] in tell(replica) { $0.isMultiple(of: 2) } }
-        after(.seconds(2) ... .seconds(6)) { [self] in tell(replica, synced: true) { _ in true } }
+        world.after(ClusterPlan.syncTime(dice)) { [self] in tell(replica, synced: true) { _ in true } }
     }
 
     func startAgent(_ name: String) {
@@ -194,7 +206,12 @@ package final class SimulatedCluster: Sendable {
     /// What is not told of, as nothing was logged.
     private func everySecond() {
         world.after(.seconds(1)) { [self] in
-            for replica in replicas { look(at: replica) }
+            for replica in replicas {
+                look(at: replica)
+                if replica.process.status == .running, replica.term != nil {
+                    state.withLock { $0.listened[replica.process.lane, default: .zero] += .seconds(1) }
+                }
+            }
             for agent in agents {
                 if let problem = agent.problem { world.violated(problem) }
             }
@@ -205,30 +222,46 @@ package final class SimulatedCluster: Sendable {
     private func look(at replica: SimulatedReplica) {
         guard let snapshot = snapshot(of: replica) else { return }
         let lane = replica.process.lane
-        let former = state.withLock { $0.placements[lane] }
-        if let problem = checker.problem(in: snapshot) ?? checker.problem(from: former, to: snapshot) {
-            world.violated("\(replica.process.name): \(problem)")
+        let (former, listened, heard) = state.withLock {
+            ($0.placements[lane], $0.listened[lane] ?? .zero, $0.heard[lane] ?? [:])
         }
+        let silences = heard.mapValues { listened - $0 }
+        let problem =
+            checker.problem(in: snapshot) ?? checker.problem(from: former, to: snapshot)
+            ?? checker.problem(from: former, to: snapshot, silences: silences, timeout: plan.nodeExpirationTimeout)
+        if let problem { world.violated("\(replica.process.name): \(problem)") }
         state.withLock { $0.placements[lane] = ClusterChecker.Placements(snapshot) }
     }
 
+    /// Counts what waited in a leader's socket until its term had passed.
     private func noteRequest(to replica: SimulatedReplica) {
-        guard case .leading(let term) = replica.elector.state.value,
-            !term.validUntil.isAhead(of: replica.process.clock.now())
-        else { return }
+        let lane = replica.process.lane
+        let (end, led) = state.withLock { ($0.pausedUntil[lane], $0.placements[lane] != nil) }
+        guard led, let end, world.now >= end, world.now < end + .milliseconds(5), replica.term == nil else { return }
         state.withLock { $0.lateRequests += 1 }
     }
 
     private func checkAnswer(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
-        let prefix = "/api/v1/clusterchecks/configs/"
-        guard response.status == 200, request.path.hasPrefix(prefix) else { return }
-        let node = String(request.path.dropFirst(prefix.count))
+        let parts = request.path.split(separator: "/").suffix(3).map(String.init)
+        guard response.status == 200, parts.count == 3 else { return }
+        let (lane, node) = (replica.process.lane, parts[2])
         guard let snapshot = snapshot(of: replica) else {
             return world.violated("\(replica.process.name) makes a leader's answer and does not lead")
         }
-        let running = state.withLock { $0.agents[node] }?.running ?? []
-        let problem = checker.problem(
-            withConfigs: response, for: node, of: snapshot, source: replica.configs, running: running)
+        let problem: String?
+        switch (parts[0], parts[1]) {
+        case ("clusterchecks", "status"):
+            state.withLock { $0.heard[lane, default: [:]][node] = $0.listened[lane] ?? .zero }
+            problem = checker.problem(withStatus: response, to: request, of: node, in: snapshot)
+        case ("clusterchecks", "configs"):
+            let running = state.withLock { $0.agents[node] }?.running ?? []
+            problem = checker.problem(
+                withConfigs: response, for: node, of: snapshot, source: replica.configs, running: running)
+        case ("endpointschecks", "configs"):
+            problem = checker.problem(withListFor: node, of: snapshot, source: replica.configs)
+        default:
+            problem = "answers \(request.path) with 200"
+        }
         if let problem { world.violated("\(replica.process.name): \(problem)") }
     }
 

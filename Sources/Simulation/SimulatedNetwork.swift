@@ -49,6 +49,7 @@ package final class SimulatedNetwork: Sendable {
 
     private struct State {
         var conditions = NetworkConditions()
+        var linkConditions: [Link: NetworkConditions] = [:]
         var cuts: Set<Link> = []
         var hosts: [String] = []
         var listeners: [String: Listener] = [:]
@@ -76,6 +77,11 @@ package final class SimulatedNetwork: Sendable {
         state.withLock { $0.conditions = conditions }
     }
 
+    /// Changes how messages travel between two hosts from here on; nil: as between all others.
+    package func setConditions(_ conditions: NetworkConditions?, between one: String, and other: String) {
+        state.withLock { $0.linkConditions[Link(one, other)] = conditions }
+    }
+
     /// Cuts the link between two hosts: what is on its way or sent from here on vanishes.
     package func cut(_ one: String, _ other: String) {
         world.record("network: cuts \(one) from \(other)")
@@ -93,6 +99,7 @@ package final class SimulatedNetwork: Sendable {
         world.record("network: mends everything")
         state.withLock { state in
             state.cuts.removeAll()
+            state.linkConditions.removeAll()
             state.conditions = NetworkConditions()
         }
     }
@@ -100,7 +107,9 @@ package final class SimulatedNetwork: Sendable {
     /// Has `arrive` called on the world's thread when a message from one host has come to another; never if it is lost.
     func carry(from sender: String, to receiver: String, _ arrive: @escaping @Sendable () -> Void) {
         let link = Link(sender, receiver)
-        let conditions = state.withLock { $0.cuts.contains(link) ? nil : $0.conditions }
+        let conditions = state.withLock { state in
+            state.cuts.contains(link) ? nil : state.linkConditions[link] ?? state.conditions
+        }
         guard let conditions, !dice.chance(conditions.lostShare) else {
             return world.record("network: a message from \(sender) to \(receiver) is lost")
         }

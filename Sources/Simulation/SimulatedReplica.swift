@@ -16,6 +16,8 @@ package final class SimulatedReplica: Sendable {
         let asked: @Sendable (SimulatedReplica) -> Void
         /// An answer was made, and is not written yet.
         let answered: @Sendable (SimulatedReplica, HTTPRequest, HTTPResponse) -> Void
+        /// The leader's answer to a call that this replica sent on came back, and is not passed on yet.
+        let relayed: @Sendable (SimulatedReplica) -> Void
         /// An answer was written, after its gate was asked.
         let written: @Sendable (SimulatedReplica, HTTPRequest, HTTPResponse) -> Void
     }
@@ -144,6 +146,7 @@ package final class SimulatedReplica: Sendable {
             case .failure(let error):
                 came = .failed("\(error)")
             }
+            observer.relayed(self)
             responder.respond(api.finish(forward, came, now: process.clock.now()))
         }
     }
