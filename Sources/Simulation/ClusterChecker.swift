@@ -72,7 +72,8 @@ struct ClusterChecker: Sendable {
         guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
         for node in former.nodes.subtracting(state.nodes.map(\.id)).sorted() {
             let silence = silences[node] ?? .zero
-            if silence < timeout - .seconds(3) { return "\(node) is forgotten after \(silence.seconds) s of silence" }
+            // Of each of a few pauses the leader may count two seconds.
+            if silence < timeout - .seconds(8) { return "\(node) is forgotten after \(silence.seconds) s of silence" }
         }
         return nil
     }

@@ -66,9 +66,14 @@ import Testing
     }
 }
 
-/// What a process said on its standard output after `label`.
+/// What a process said last on its standard output after `label`.
 func said(_ result: ExitTest.Result?, _ label: String) -> String? {
-    guard let result else { return nil }
+    everythingSaid(result, label).last
+}
+
+/// All lines of a process's standard output that begin with `label`, without it.
+func everythingSaid(_ result: ExitTest.Result?, _ label: String) -> [String] {
+    guard let result else { return [] }
     let output = String(decoding: result.standardOutputContent, as: UTF8.self)
-    return output.split(separator: "\n").last { $0.hasPrefix(label) }.map { String($0.dropFirst(label.count)) }
+    return output.split(separator: "\n").filter { $0.hasPrefix(label) }.map { String($0.dropFirst(label.count)) }
 }
