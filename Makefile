@@ -18,7 +18,7 @@ test: ## All tests, on a real API server too (root; the first time it builds kub
 	@Tests/setup/packages cluster
 	@Tests/setup/etcd >/dev/null
 	@Tests/setup/kube-apiserver >/dev/null
-	@Tests/run unit simulation repository acceptance integration
+	@Tests/run unit simulation repository acceptance integration optimised
 
 check: ## The fast tier: format, build, unit and simulation tests
 	@Tests/setup/packages
@@ -28,4 +28,4 @@ format: ## Format the sources
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
 clean: ## Remove what was built (not the cache of kube-apiserver)
-	rm -rf .build .demo
+	rm -rf .build .build-release .demo
