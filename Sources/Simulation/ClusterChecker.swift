@@ -53,6 +53,9 @@ struct ClusterChecker: Sendable {
             }
         }
         guard former.term != state.term.token else { return nil }
+        if let problem = terms.problem(ofToken: former.term) {
+            return "the term \(state.term.token) continues another one, and \(problem)"
+        }
         // Nobody led in between: what was known is known.
         let present = Set(state.nodes.flatMap(\.configs).map(\.key) + state.dangling.map(\.config.key))
         let lost = former.nodeOfConfig.keys.filter { !present.contains($0) }.sorted()
