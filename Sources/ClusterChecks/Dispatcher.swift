@@ -51,7 +51,7 @@ package struct Dispatcher: Sendable {
     /// A dispatcher with an empty store.
     package init(options: HandlerOptions) {
         self.options = options
-        listened = ListenedTime(longestGap: options.expiryInterval + options.expiryInterval)
+        listened = ListenedTime(longestGap: options.longestListenedGap)
     }
 
     /// Takes a node's report in: its heartbeat, and its registration if it is new. A new node gets the configs that have no node, and its share.
