@@ -135,6 +135,13 @@ package struct Dispatcher: Sendable {
     package var silences: [Duration?] {
         heard.map { heard in heard.map { listened.total - $0 } }
     }
+
+    /// When, if nothing more is heard and this process keeps listening, the next node will have been silent for too long; to be asked right
+    /// after `expire(now:)`. Nil without nodes.
+    package func nextExpiry(now: Instant) -> Instant? {
+        let oldest = store.occupiedSlots.compactMap { heard.indices.contains($0) ? heard[$0] : nil }.min()
+        return oldest.map { now + (options.nodeExpirationTimeout - (listened.total - $0)) + .milliseconds(1) }
+    }
 }
 
 // Steps of the decisions above.

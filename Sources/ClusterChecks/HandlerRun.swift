@@ -127,14 +127,18 @@ extension Handler {
     private static let overLimit = "over the limit of configs"
 
     private func expireNodes(in term: Term) async throws {
+        var next = clock.now() + options.expiryInterval
         while true {
-            try await clock.sleep(until: clock.now() + options.expiryInterval)
+            try await clock.sleep(until: next)
             let now = clock.now()
+            next = now + options.expiryInterval
             // Past its term this replica does not listen, and that time does not count.
             guard term.isValid(at: now) else { continue }
-            let (changes, nodes) = state.withLock { state in
-                (state.dispatcher.expire(now: now), state.dispatcher.store.nodeCount)
+            let (changes, nodes, expiry) = state.withLock { state in
+                let changes = state.dispatcher.expire(now: now)
+                return (changes, state.dispatcher.store.nodeCount, state.dispatcher.nextExpiry(now: now))
             }
+            if let expiry { next = min(next, expiry) }
             if !changes.isEmpty { logChanges(changes, nodes: nodes) }
         }
     }

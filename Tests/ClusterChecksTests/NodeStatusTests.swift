@@ -100,6 +100,18 @@ import Testing
         #expect(dispatcher.store.nodeCount == 1 + nodes)
     }
 
+    @Test func theNextExpiryIsThatOfTheNodeThatHasBeenSilentLongest() throws {
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<2))
+        for second in 1...10 { _ = try dispatcher.report("a", at: Double(second)) }
+        _ = dispatcher.expire(now: at(10))
+        let next = try #require(dispatcher.nextExpiry(now: at(10)))
+        #expect(next == at(30) + .milliseconds(1))
+        for second in 11...29 { _ = dispatcher.expire(now: at(Double(second))) }
+        #expect(dispatcher.expire(now: at(30)).isEmpty)
+        #expect(!dispatcher.expire(now: next).isEmpty)
+        #expect(dispatcher.nextExpiry(now: next) == at(40) + .milliseconds(1))
+    }
+
     @Test func configsOfTheLastNodeDangleWithTheReason() throws {
         var dispatcher = try Dispatcher(nodes: ["nodeB"], configs: try encodedConfigs(0..<2))
         for second in 0...31 { _ = dispatcher.expire(now: at(Double(second))) }
