@@ -17,4 +17,15 @@ import Testing
             #expect(allowed.contains(name), "\(name) does not belong in the root")
         }
     }
+
+    @Test(arguments: [
+        ("manifests/base/cluster-agent.yaml", AgentOptions.table),
+        ("manifests/base/node-agent.yaml", NodeAgentOptions.table),
+    ])
+    func everyArgumentInTheManifestsIsAnOptionWithAnAllowedValue(path: String, table: OptionTable) throws {
+        let arguments = try Repository.text(of: path).split(separator: "\n").map { $0.drop { $0 == " " } }
+            .filter { $0.hasPrefix("- --") }.map { String($0.dropFirst(2)) }
+        #expect(arguments.count > 5)
+        _ = try Options(table: table, arguments: arguments, environment: [:])
+    }
 }
