@@ -26,7 +26,12 @@ extension SimulatedCluster {
             withLeader(of: fault) { [self] in crash($0, downFor: time) }
         case .leaderPause(let time, let inAnswer):
             withLeader(of: fault) { [self] leader in
-                inAnswer ? arm(Stall(place: .answer, time: time), leader) : pause(leader.process, for: time)
+                guard inAnswer else { return pause(leader.process, for: time) }
+                arm(Stall(place: .answer, time: time), leader)
+                // It may crash or stop first: then the next leader pauses.
+                world.after(.seconds(2)) { [self] in
+                    if disarm(leader, .answer) != nil { perform(fault) }
+                }
             }
         case .leaderStop(let time, let slowly):
             withLeader(of: fault) { [self] in stop($0, downFor: time, slowly: slowly) }
@@ -92,14 +97,17 @@ extension SimulatedCluster {
         state.withLock { $0.stalls[replica.process.lane] = stall }
     }
 
-    /// Pauses or stops a replica in the middle of what it does, if a fault waits for that.
-    func stall(_ replica: SimulatedReplica, at place: Stall.Place) {
-        guard place == .relay || replica.term != nil else { return }
-        let stall: Stall? = state.withLock { state in
+    private func disarm(_ replica: SimulatedReplica, _ place: Stall.Place) -> Stall? {
+        state.withLock { state in
             guard state.stalls[replica.process.lane]?.place == place else { return nil }
             return state.stalls.removeValue(forKey: replica.process.lane)
         }
-        guard let stall else { return }
+    }
+
+    /// Pauses or stops a replica in the middle of what it does, if a fault waits for that.
+    func stall(_ replica: SimulatedReplica, at place: Stall.Place) {
+        guard place == .relay || replica.term != nil else { return }
+        guard let stall = disarm(replica, place) else { return }
         switch place {
         case .answer:
             pause(replica.process, for: stall.time)

@@ -119,7 +119,10 @@ package final class SimulatedNodeAgent: Sendable {
             }
             if case .configs(_, let configs) = reply, request.call == .configs {
                 let told = Set(configs.flatMap(\.instances).map(\.id))
-                state.withLock { $0.told = told }
+                state.withLock { state in
+                    // An answer that came while the agent was paused, past the request's deadline, is not taken.
+                    if state.exchanges[request.id] != nil { state.told = told }
+                }
             }
             take(.answered(request.id, reply))
         }
