@@ -176,7 +176,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
 
 @Suite struct KubectlTests {
     private static func kubectl(_ folder: TemporaryFolder, _ script: String) throws -> String {
-        try folder.write("kubectl", "#!/bin/sh\n\(script)\n", mode: 0o700)
+        try folder.writeProgram("kubectl", "#!/bin/sh\n\(script)\n")
     }
 
     @Test func itIsAskedForTheWholeContextAsJSON() throws {

@@ -30,4 +30,16 @@ final class TemporaryFolder {
     func write(_ name: String, _ text: String, mode: UInt32 = 0o600) throws -> String {
         try write(name, Array(text.utf8), mode: mode)
     }
+
+    /// Writes a program and returns its path.
+    ///
+    /// It is copied by another process: a descriptor of ours, open for writing, could be inherited by a process that another test starts at
+    /// that moment, and the program could not be run while that lives ("Text file busy").
+    func writeProgram(_ name: String, _ text: String) throws -> String {
+        let source = try write("\(name).text", text, mode: 0o700)
+        let file = "\(path)/\(name)"
+        guard unsafe system("cp -p \(source) \(file)") == 0 else { throw SystemCallError("cp") }
+        files.append(file)
+        return file
+    }
 }
