@@ -72,8 +72,10 @@ let package = Package(
         tests("CheckModelTests", ["CheckModel", "Platform"]),
         tests("AutoConfTests", ["AutoConf", "Kubernetes", "CheckModel", "Platform"]),
         tests("ClusterChecksTests", ["ClusterChecks", "CheckModel", "Platform"]),
-        tests("NodeAgentAPITests", ["NodeAgentAPI", "ClusterChecks", "CheckModel", "HTTPServer", "Platform"]),
-        tests("NodeAgentTests", ["NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
+        tests(
+            "NodeAgentAPITests",
+            ["TestSupport", "NodeAgentAPI", "ClusterChecks", "CheckModel", "HTTPServer", "Platform"]),
+        tests("NodeAgentTests", ["TestSupport", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
         tests(
             "SimulationTests",
             [

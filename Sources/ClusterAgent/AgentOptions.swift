@@ -14,6 +14,9 @@ package enum AgentOptions {
     static let authTokenFile = Option.text(
         "cluster_agent.auth_token_file",
         help: "File with that token, of 32 characters or more; read again when it changes.")
+    static let authTokenGrace = Option.duration(
+        "cluster_agent.auth_token_grace", in: .zero...hours(24), default: .seconds(300),
+        help: "How long a token is still accepted after the file has another.")
     static let advertiseAddress = Option.text(
         "cluster_agent.advertise_address", allowed: "HOST:PORT",
         help: "Where other replicas reach this one. Empty: `POD_IP` and the port.", accepts: isHostAndPort)
@@ -44,6 +47,11 @@ package enum AgentOptions {
         help: "File with the Kubernetes API's address and credentials. Empty: as a pod's, where there is one.")
     static let namespace = Option.text(
         "kube_resources_namespace", help: "Namespace of the Lease. Empty: the pod's own, else `default`.")
+    static let agentNamespace = Option.text(
+        "node_agents.namespace", help: "Namespace of the node-agents' pods. Empty: that of the Lease.")
+    static let agentSelector = Option.text(
+        "node_agents.selector", default: "app.kubernetes.io/name=node-agent",
+        help: "Label selector of the node-agents' pods. Empty: they are not watched; heartbeats alone count.")
     static let leaderElection = Option.flag(
         "leader_election", default: false, help: "Compete for a Lease, and dispatch only while holding it.")
     static let leaseName = Option.text(
@@ -73,6 +81,7 @@ package enum AgentOptions {
         table.add(commandPort)
         table.add(authToken)
         table.add(authTokenFile)
+        table.add(authTokenGrace)
         table.add(advertiseAddress)
         table.add(allowLegacyTLS)
         table.add(certificateFile)
@@ -87,6 +96,8 @@ package enum AgentOptions {
         table.add(disableVariables)
         table.add(kubeconfig)
         table.add(namespace)
+        table.add(agentNamespace)
+        table.add(agentSelector)
         table.add(leaderElection)
         table.add(leaseName)
         table.add(leaseDuration)

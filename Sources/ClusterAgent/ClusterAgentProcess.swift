@@ -20,7 +20,7 @@ package struct ClusterAgentProcess: Sendable {
     private let handler: Handler
     private let forwarder: LeaderForwarder
     private let token: SharedToken
-    private let tokens: Tokens
+    private let tokens: BearerTokens
     private let api: APIMachine
     private let serving: ServingIdentity
     private let published: PublishedAddress
@@ -39,7 +39,7 @@ package struct ClusterAgentProcess: Sendable {
         self.log = log
         token = try SharedToken(
             options, value: AgentOptions.authToken, file: AgentOptions.authTokenFile, every: .seconds(1), clock: clock)
-        tokens = Tokens([token.text])
+        tokens = BearerTokens(token.text, grace: options[AgentOptions.authTokenGrace])
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         desired = DesiredConfigs()
         forwarder = LeaderForwarder(clock: clock, log: log)

@@ -1,15 +1,15 @@
-import NodeAgentAPI
+import HTTPServer
 import Platform
 
 extension SharedToken {
     /// Keeps `tokens` what the file says, until cancelled.
-    func follow(into tokens: Tokens, clock: any Clock, log: Log) async {
+    func follow(into tokens: BearerTokens, clock: any Clock, log: Log) async {
         var (current, problem) = (text, FileError?.none)
         while (try? await clock.sleep(until: clock.now() + .seconds(2))) != nil {
             guard case .file(let file) = self else { continue }
             if file.text != current {
                 current = file.text
-                tokens.replace(with: [current])
+                tokens.replace(with: current, now: clock.now())
                 log.info("the token changed", ["file": file.path])
             }
             if let found = file.problem, found != problem {

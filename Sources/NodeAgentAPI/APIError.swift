@@ -9,8 +9,6 @@ enum APIError: Error {
     case notFound
     case methodNotAllowed(allowed: HTTPMethod)
     case invalidPath(reason: String)
-    case noToken(reason: String)
-    case wrongToken
     case invalidAddress(String)
     case malformedStatus(CheckModelError)
     case clusterChecks(ClusterChecksError)
@@ -28,11 +26,6 @@ enum APIError: Error {
             response.headers.append(("Allow", allowed == .post ? "POST" : "GET"))
             return response
         case .invalidPath(let reason): return .text(400, "invalid path: \(reason)")
-        case .noToken(let reason):
-            var response = HTTPResponse.text(401, reason)
-            response.headers.append(("WWW-Authenticate", "Bearer realm=\"cluster-agent\""))
-            return response
-        case .wrongToken: return .text(403, "invalid session token")
         // Upstream answers 500 to these and to an unknown node. Agents only look for a 200, so the caller's mistake is called by its name here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
         case .malformedStatus(let error): return .text(400, error.description)

@@ -37,7 +37,7 @@ package struct APIMachine: Sendable {
     package let forwardedUntil = Deadline(Instant(nanoseconds: 0))
 
     private let handler: Handler
-    private let tokens: Tokens
+    private let tokens: BearerTokens
     private let options: APIOptions
     private let clock: GateClock
     private let versionBody: [[UInt8]]
@@ -46,7 +46,7 @@ package struct APIMachine: Sendable {
     private static let outOfDate = [NodeStatusAnswer.bytes(upToDate: false)]
 
     /// An API in front of `handler`, for callers that have one of `tokens`.
-    package init(handler: Handler, tokens: Tokens, options: APIOptions, clock: any Clock) {
+    package init(handler: Handler, tokens: BearerTokens, options: APIOptions, clock: any Clock) {
         self.handler = handler
         self.tokens = tokens
         self.options = options
@@ -58,7 +58,7 @@ package struct APIMachine: Sendable {
     package func handle(_ request: HTTPRequest, now: Instant) -> Action {
         do throws(APIError) {
             let route = try Route(path: request.path)
-            try tokens.authorize(request.headers["Authorization"])
+            if let refusal = tokens.refusal(of: request, realm: "cluster-agent", now: now) { return .respond(refusal) }
             guard request.method == route.method else { throw .methodNotAllowed(allowed: route.method) }
             return try answer(route, request, now)
         } catch {

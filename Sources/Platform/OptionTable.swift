@@ -65,11 +65,6 @@ package struct Options: Sendable {
         (values[option.key] as? Value) ?? option.defaultValue
     }
 
-    /// Whether a value was given for `option`.
-    package func isGiven(_ option: Option<some Any>) -> Bool {
-        values[option.key] != nil
-    }
-
     /// Reads flags, environment and file against the table.
     ///
     /// - Parameters:

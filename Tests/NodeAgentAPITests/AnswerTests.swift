@@ -3,6 +3,7 @@ import ClusterChecks
 import HTTPServer
 import NodeAgentAPI
 import Platform
+import TestSupport
 import Testing
 
 /// The bodies and headers that node-agents see.
@@ -148,18 +149,34 @@ import Testing
         }
     }
 
-    @Test func tokensAreReplacedWhileCallsGoOn() async throws {
+    @Test func aReplacedTokenIsAcceptedForItsGraceAndNoLonger() async throws {
         try await Replica.run(as: .dispatching) { replica in
-            replica.tokens.replace(with: ["another-token", Replica.token])
-            for token in ["another-token", Replica.token] {
-                let headers = [(name: "Authorization", value: "bearer \(token)")]
-                #expect(replica.answer(replica.request(.get, "/version", headers: headers))?.status == 200)
-            }
-            replica.tokens.replace(with: [""])
-            for value in ["Bearer ", "Bearer \(Replica.token)", "Bearer a"] {
+            func status(_ value: String) -> Int? {
                 let headers = [(name: "Authorization", value: value)]
-                #expect(replica.answer(replica.request(.get, "/version", headers: headers))?.status != 200)
+                return replica.answer(replica.request(.get, "/version", headers: headers))?.status
             }
+            replica.tokens.replace(with: "another-token", now: replica.clock.now())
+            for token in ["another-token", Replica.token] { #expect(status("bearer \(token)") == 200) }
+            replica.clock.advance(by: .seconds(299))
+            #expect(status("Bearer \(Replica.token)") == 200)
+            // A second replacement does not prolong the first one's grace.
+            replica.tokens.replace(with: "third-token", now: replica.clock.now())
+            replica.clock.advance(by: .seconds(1))
+            #expect(status("Bearer \(Replica.token)") == 403)
+            #expect(status("Bearer another-token") == 200)
+            #expect(status("Bearer third-token") == 200)
+            replica.tokens.replace(with: "", now: replica.clock.now())
+            replica.clock.advance(by: .seconds(300))
+            for value in ["Bearer ", "Bearer third-token", "Bearer a"] { #expect(status(value) != 200) }
+        }
+    }
+
+    @Test func aTokenThatComesBackIsGoodForGood() async throws {
+        try await Replica.run(as: .dispatching) { replica in
+            replica.tokens.replace(with: "another-token", now: replica.clock.now())
+            replica.tokens.replace(with: Replica.token, now: replica.clock.now())
+            replica.clock.advance(by: .seconds(301))
+            #expect(replica.answer(replica.request(.get, "/version"))?.status == 200)
         }
     }
 }

@@ -3,6 +3,7 @@ import ClusterChecks
 import HTTPServer
 import NodeAgentAPI
 import Platform
+import TestSupport
 import Testing
 
 /// Leader-only calls at a follower: one hop, and no answer of a term that may have passed.

@@ -3,22 +3,8 @@ import ClusterChecks
 import HTTPServer
 import NodeAgentAPI
 import Platform
+import TestSupport
 import Testing
-
-/// A clock that stands still until a test moves it.
-struct ManualClock: Clock {
-    private let time = Watched(Instant(nanoseconds: 1_000_000_000))
-
-    func now() -> Instant { time.value }
-    func wallTime() -> WallTime { WallTime(nanoseconds: 0) }
-    func advance(by duration: Duration) { time.update { $0 = $0 + duration } }
-
-    func sleep(until deadline: Instant) async throws {
-        try Task.checkCancellation()
-        var seen = time.current
-        while seen.value < deadline { seen = try await time.next(after: seen.version) }
-    }
-}
 
 /// Leadership as a test says.
 struct GivenLeadership: Leadership {
@@ -45,7 +31,7 @@ struct Replica {
     let leadership: GivenLeadership
     let desired = DesiredConfigs()
     let handler: Handler
-    let tokens = Tokens([Self.token])
+    let tokens = BearerTokens(Self.token, grace: .seconds(300))
     let api: APIMachine
     let term = Term(token: "42.lease-uid", validUntil: Deadline(.distantFuture))
 

@@ -28,19 +28,22 @@ package final class ClusterAgentLink: Sendable {
         package var first: HTTPClient
         /// Makes another: called whenever connections are made anew, so that changed files are read again.
         package var makeClient: @Sendable () throws(StartError) -> HTTPClient
-        /// Called when the token was refused, so that a changed one is read at once.
-        package var tokenRefused: @Sendable () -> Void
+        /// The token that requests carry now.
+        package var token: @Sendable () -> String
+        /// Called with the token that was refused, so that a changed one is read at once.
+        package var tokenRefused: @Sendable (String) -> Void
 
         /// A target.
         package init(
             url: String, runnerHost: String, first: HTTPClient,
             makeClient: @escaping @Sendable () throws(StartError) -> HTTPClient,
-            tokenRefused: @escaping @Sendable () -> Void
+            token: @escaping @Sendable () -> String, tokenRefused: @escaping @Sendable (String) -> Void
         ) {
             self.url = url
             self.runnerHost = runnerHost
             self.first = first
             self.makeClient = makeClient
+            self.token = token
             self.tokenRefused = tokenRefused
         }
     }
@@ -113,11 +116,12 @@ package final class ClusterAgentLink: Sendable {
         let message = ClientRequest(
             request.method, url: target.url + request.path, headers: headers, body: request.body,
             maximumResponseBytes: Self.largestAnswer)
+        let token = target.token()
         return client.start(message, deadline: request.deadline) { [inbox, target] result in
             let reply: AgentReply
             switch result {
             case .success(let response):
-                if response.status == 401 || response.status == 403 { target.tokenRefused() }
+                if response.status == 401 || response.status == 403 { target.tokenRefused(token) }
                 reply = AgentReply(to: request.call, status: response.status, body: response.body)
             case .failure(let error): reply = .failed(.unreachable(error.description))
             }

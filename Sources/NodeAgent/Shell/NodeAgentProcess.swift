@@ -27,8 +27,10 @@ package final class NodeAgentProcess: Sendable {
         options: Options, environment: [String: String], clock: any Clock, log: Log
     ) throws(StartError) {
         let url = try Self.url(options)
-        let token = try SharedToken(
-            options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),
+        let token = AgentToken(
+            try SharedToken(
+                options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),
+                clock: clock),
             clock: clock)
         let nodeID = Self.nodeID(options, environment)
         let checks = CheckRunner(
@@ -53,7 +55,7 @@ package final class NodeAgentProcess: Sendable {
                 options: HTTPServerOptions(
                     name: "api", host: host, port: UInt16(options[NodeAgentOptions.commandPort]),
                     tls: TLSServerOptions(identity: identity)),
-                handler: RunnerHandler(checks: checks, token: { token.text }), clock: clock, log: log.named("api"))
+                handler: RunnerHandler(checks: checks, token: token), clock: clock, log: log.named("api"))
             var servers = [(name: "api", server: api)]
             if let port = Self.port(options[NodeAgentOptions.metricsPort]) {
                 let metrics = try HTTPServer(

@@ -36,7 +36,7 @@ extension NodeAgentProcess {
     }
 
     static func target(
-        _ options: Options, url: String, _ token: SharedToken, _ clock: any Clock
+        _ options: Options, url: String, _ token: AgentToken, _ clock: any Clock
     ) throws(StartError) -> ClusterAgentLink.Target {
         let caFile = options[NodeAgentOptions.caFile]
         let pin = options[NodeAgentOptions.publicKeyPin]
@@ -48,7 +48,7 @@ extension NodeAgentProcess {
                     pinnedPublicKey: pin.isEmpty ? nil : pin, verifies: verifies)
                 return try HTTPClient(
                     options: HTTPClientOptions(
-                        trust: trust, bearerToken: { token.text }, userAgent: "node-agent/\(Command.version)",
+                        trust: trust, bearerToken: { token.presented }, userAgent: "node-agent/\(Command.version)",
                         connectTimeout: .seconds(6), maximumConnectionsPerHost: 2),
                     clock: clock)
             } catch let error as FileError {
@@ -59,9 +59,6 @@ extension NodeAgentProcess {
         }
         return ClusterAgentLink.Target(
             url: url, runnerHost: options[NodeAgentOptions.runnerHost], first: try makeClient(),
-            makeClient: makeClient,
-            tokenRefused: {
-                if case .file(let file) = token { file.reread() }
-            })
+            makeClient: makeClient, token: { token.presented }, tokenRefused: { token.refused($0) })
     }
 }

@@ -1,0 +1,81 @@
+import Glibc
+import HTTPServer
+import Platform
+import TestSupport
+import Testing
+
+@testable import NodeAgent
+
+/// A token that is changed while some see it earlier than others.
+@Suite struct AgentTokenTests {
+    private static let (old, new) = ("old-token-of-32-characters-or-more", "new-token-of-32-characters-or-more")
+
+    private let path = "/tmp/node-agent-test-token-\(SystemEntropy().uuid())"
+    private let clock = ManualClock()
+
+    private func token() throws -> AgentToken {
+        try writeFile(path, Array(Self.old.utf8))
+        var table = OptionTable()
+        table.add(NodeAgentOptions.authToken)
+        table.add(NodeAgentOptions.authTokenFile)
+        let options = try Options(
+            table: table, arguments: ["--cluster_agent.auth_token_file=\(path)"], environment: [:])
+        return AgentToken(
+            try SharedToken(
+                options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),
+                clock: clock), clock: clock)
+    }
+
+    private func write(_ text: String) throws {
+        try writeFile(path, Array(text.utf8))
+        clock.advance(by: .seconds(5))
+    }
+
+    private func isAccepted(_ text: String, by token: AgentToken) -> Bool {
+        let request = HTTPRequest(
+            method: .get, path: "/", headers: HTTPHeaders([("Authorization", "Bearer \(text)")]), body: [],
+            peer: PeerAddress(host: "127.0.0.1", port: 1))
+        return token.refusal(of: request) == nil
+    }
+
+    @Test func aClusterAgentThatDoesNotKnowTheNewTokenYetIsGivenTheFormerOne() throws {
+        defer { unsafe unlink(path) }
+        let token = try token()
+        #expect(token.presented == Self.old)
+        try write(Self.new)
+        #expect(token.presented == Self.new)
+        token.refused(Self.new)
+        #expect(token.presented == Self.old, "refused: the one before")
+        token.refused(Self.new)
+        #expect(token.presented == Self.old, "a late refusal of the new one changes nothing")
+        token.refused(Self.old)
+        #expect(token.presented == Self.new, "the cluster-agent has the new one by now")
+    }
+
+    @Test func withoutAFormerTokenTheOneThereIsIsPresentedWhateverIsSaidOfIt() throws {
+        defer { unsafe unlink(path) }
+        let token = try token()
+        token.refused(Self.old)
+        #expect(token.presented == Self.old)
+    }
+
+    @Test func aRefusalReadsTheFileAtOnce() throws {
+        defer { unsafe unlink(path) }
+        let token = try token()
+        try writeFile(path, Array(Self.new.utf8))
+        #expect(token.presented == Self.old, "it is not looked at more often than every 5 s")
+        token.refused(Self.old)
+        #expect(token.presented == Self.new)
+    }
+
+    @Test func callersMayHaveEitherTokenForAWhile() throws {
+        defer { unsafe unlink(path) }
+        let token = try token()
+        try write(Self.new)
+        #expect(isAccepted(Self.new, by: token))
+        #expect(isAccepted(Self.old, by: token))
+        clock.advance(by: .seconds(300))
+        #expect(isAccepted(Self.new, by: token))
+        #expect(!isAccepted(Self.old, by: token))
+    }
+}
