@@ -67,6 +67,7 @@ package final class KubernetesClient: Sendable {
         var (stream, head) = try await open(request, deadline)
         if head.status == 401, hasNewToken(used) { (stream, head) = try await open(request, deadline) }
         guard head.status == 200 else { throw .status(status(of: head, try await beginning(of: stream))) }
+        guard onEvent(.opened) else { return }
         var lines = LineSplitter()
         while let chunk = try await next(of: stream) {
             for line in try lines.append(chunk) {

@@ -63,7 +63,7 @@ package struct KubernetesLeaseClient: LeaseClient {
                 switch event {
                 case .applied(let lease): onEvent(.changed(lease))
                 case .deleted: onEvent(.deleted)
-                case .bookmark, .unknown: break
+                case .opened, .bookmark, .unknown: break
                 case .error(let status):
                     refusal = .status(status)
                     return false

@@ -61,6 +61,12 @@ extension ObjectPage: Decodable where Object: Decodable {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let metadata = try container.nestedContainer(keyedBy: MetadataKeys.self, forKey: .metadata)
         resourceVersion = try metadata.decode(String.self, forKey: .resourceVersion)
+        guard !resourceVersion.isEmpty, resourceVersion != "0" else {
+            // A watch from there would begin with every object anew, in versions of no order.
+            throw DecodingError.dataCorruptedError(
+                forKey: .resourceVersion, in: metadata,
+                debugDescription: "'\(resourceVersion)' is no version to watch from")
+        }
         let next = try metadata.decodeIfPresent(String.self, forKey: .continuation) ?? ""
         continuation = next.isEmpty ? nil : next
         guard container.contains(.items) else {
@@ -80,7 +86,7 @@ package protocol ListWatchSource<Object>: Sendable {
     func list(_ request: ListRequest, deadline: Instant) async throws(KubernetesError) -> ObjectPage<Object>
 
     /// Reads events until the server ends the watch (returns), `onEvent` returns false (returns), the deadline, or the task
-    /// is cancelled. `onEvent` is called from the calling task.
+    /// is cancelled. `onEvent` is called from the calling task, first with `.opened`.
     func watch(
         _ request: WatchRequest, deadline: Instant, onEvent: (WatchEvent<Object>) -> Bool
     ) async throws(KubernetesError)

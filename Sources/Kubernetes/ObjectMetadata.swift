@@ -1,4 +1,5 @@
-/// The metadata that we use of an object. Lists and dictionaries that are missing or null are empty.
+/// The metadata that we use of an object, and nothing else of it (`managedFields` are never kept). Lists and dictionaries that are
+/// missing or null are empty.
 package struct ObjectMetadata: Hashable, Sendable, Decodable {
     /// The name.
     package var name: String
@@ -12,15 +13,17 @@ package struct ObjectMetadata: Hashable, Sendable, Decodable {
     package var labels: [String: String]
     /// Annotations.
     package var annotations: [String: String]
+    /// When the object was asked to be deleted (RFC 3339); nil: it was not. A Pod lives on for its grace period.
+    package var deletionTimestamp: String?
 
     private enum CodingKeys: String, CodingKey {
-        case name, namespace, uid, resourceVersion, labels, annotations
+        case name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp
     }
 
     /// Metadata.
     package init(
         name: String, namespace: String, uid: String = "", resourceVersion: String = "",
-        labels: [String: String] = [:], annotations: [String: String] = [:]
+        labels: [String: String] = [:], annotations: [String: String] = [:], deletionTimestamp: String? = nil
     ) {
         self.name = name
         self.namespace = namespace
@@ -28,6 +31,7 @@ package struct ObjectMetadata: Hashable, Sendable, Decodable {
         self.resourceVersion = resourceVersion
         self.labels = labels
         self.annotations = annotations
+        self.deletionTimestamp = deletionTimestamp
     }
 
     /// Reads metadata, of which only the name and the resourceVersion must be there.
@@ -39,6 +43,14 @@ package struct ObjectMetadata: Hashable, Sendable, Decodable {
         uid = try container.decodeIfPresent(String.self, forKey: .uid) ?? ""
         labels = try container.decodeIfPresent([String: String].self, forKey: .labels) ?? [:]
         annotations = try container.decodeIfPresent([String: String].self, forKey: .annotations) ?? [:]
+        deletionTimestamp = try container.decodeIfPresent(String.self, forKey: .deletionTimestamp)
+    }
+
+    /// Only who the object is, its version and its end: for types of whose labels and annotations nothing is used.
+    func withoutLabelsAndAnnotations() -> ObjectMetadata {
+        ObjectMetadata(
+            name: name, namespace: namespace, uid: uid, resourceVersion: resourceVersion,
+            deletionTimestamp: deletionTimestamp)
     }
 }
 

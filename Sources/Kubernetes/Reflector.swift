@@ -1,9 +1,10 @@
 package import Platform
+import Synchronization
 
 /// What a reflector tells its handler.
 package enum ReflectorEvent<Object: Sendable>: Sendable {
-    /// All objects there are: those that are not among them are gone. An object of the same name may be another one: compare
-    /// the uid.
+    /// All objects there are: those that are not among them are gone. An object of the same name may be another one than before, which
+    /// was deleted and created anew while nobody watched: whoever keeps something about an object compares the uid.
     case replaced([Object])
     /// The object is new or changed.
     case applied(Object)
@@ -14,12 +15,15 @@ package enum ReflectorEvent<Object: Sendable>: Sendable {
 /// Keeps a handler informed of all objects of one type, by list and watch, for as long as `run` runs.
 ///
 /// While the API server cannot be reached the handler hears nothing: what it knows stays the newest that is known.
-package final class Reflector<Object: KubernetesObject>: Sendable {
+///
+/// It keeps no objects itself: `replaced` is the whole, and what is missing in it is gone.
+package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     private static var listTimeout: Duration { .seconds(60) }
     /// How much longer than the server's own limit a watch may take before it is given up as dead.
     private static var watchGrace: Duration { .seconds(30) }
 
     private let source: any ListWatchSource<Object>
+    private let isOptional: Bool
     private let clock: any Clock
     private let entropy: any Entropy
     private let log: Log
@@ -28,26 +32,43 @@ package final class Reflector<Object: KubernetesObject>: Sendable {
     /// Whether the handler was given all objects once. Never goes back to false.
     package let synced = Watched<Bool>(false)
 
+    private let state: Mutex<ResourceReport>
+
     /// A reflector that does nothing until `run`.
     ///
-    /// - Parameter handler: called from the task of `run`, one event after the other; it must not block for long.
+    /// - Parameters:
+    ///   - isOptional: whether the process can do without this resource: then it is no failure that it may not be read; that is said once
+    ///     and tried again every minute.
+    ///   - handler: called from the task of `run`, one event after the other; it must not block for long.
     package init(
-        source: any ListWatchSource<Object>, clock: any Clock, entropy: any Entropy, log: Log,
+        source: any ListWatchSource<Object>, isOptional: Bool = false, clock: any Clock, entropy: any Entropy, log: Log,
         handler: @escaping @Sendable (ReflectorEvent<Object>) -> Void
     ) {
         self.source = source
+        self.isOptional = isOptional
         self.clock = clock
         self.entropy = entropy
         self.log = log.named("reflector")
         self.handler = handler
+        state = Mutex(
+            ResourceReport(
+                resource: Object.plural, isSynced: false, isOptional: isOptional, lastAttempt: clock.now(),
+                longestAttempt: ReflectorMachine.longestWatch + Self.watchGrace))
+    }
+
+    /// How it fares.
+    package var report: ResourceReport {
+        state.withLock { $0 }
     }
 
     /// Lists and watches until the task is cancelled. Call it once.
     package func run() async {
-        var machine = ReflectorMachine()
+        var machine = ReflectorMachine(isOptional: isOptional)
         var collected: [Object] = []
         var action = machine.resumed()
         while !Task.isCancelled {
+            let now = clock.now()
+            state.withLock { $0.lastAttempt = now }
             switch action {
             case .pause(let duration):
                 try? await clock.sleep(until: clock.now() + duration)
@@ -58,12 +79,13 @@ package final class Reflector<Object: KubernetesObject>: Sendable {
             case .replace:
                 handler(.replaced(collected))
                 collected = []
+                state.withLock { $0.isSynced = true }
                 if !synced.value { synced.set(true) }
                 action = machine.replaced(now: clock.now(), fraction: entropy.fraction())
             case .watch(let request):
                 action = await watch(request, &machine)
             }
-            for notice in machine.takeNotices() where !Task.isCancelled { write(notice) }
+            if !Task.isCancelled { report(on: &machine) }
         }
     }
 
@@ -72,6 +94,7 @@ package final class Reflector<Object: KubernetesObject>: Sendable {
     ) async -> ReflectorMachine.Action {
         do throws(KubernetesError) {
             let page = try await source.list(request, deadline: clock.now() + Self.listTimeout)
+            heard()
             collected += page.items
             return machine.listed(resourceVersion: page.resourceVersion, continuation: page.continuation)
         } catch {
@@ -87,10 +110,12 @@ package final class Reflector<Object: KubernetesObject>: Sendable {
         do throws(KubernetesError) {
             try await source.watch(request, deadline: deadline) { event in
                 deliver(event)
+                heard(Self.type(of: event))
                 let goesOn = machine.saw(Self.sighting(of: event))
-                for notice in machine.takeNotices() { write(notice) }
+                report(on: &machine)
                 return goesOn
             }
+            heard()
         } catch {
             failure = error
         }
@@ -101,7 +126,7 @@ package final class Reflector<Object: KubernetesObject>: Sendable {
         switch event {
         case .applied(let object): handler(.applied(object))
         case .deleted(let object): handler(.deleted(object))
-        case .bookmark, .error: break
+        case .opened, .bookmark, .error: break
         case .unknown(let type):
             log.warning("a watch event of unknown type is skipped", ["resource": Object.plural, "type": type])
         }
@@ -109,6 +134,7 @@ package final class Reflector<Object: KubernetesObject>: Sendable {
 
     private static func sighting(of event: WatchEvent<Object>) -> ReflectorMachine.Sighting {
         switch event {
+        case .opened: .opened
         case .applied(let object), .deleted(let object): .object(resourceVersion: object.metadata.resourceVersion)
         case .bookmark(let version): .bookmark(resourceVersion: version)
         case .error(let status): .error(status)
@@ -116,8 +142,40 @@ package final class Reflector<Object: KubernetesObject>: Sendable {
         }
     }
 
+    private static func type(of event: WatchEvent<Object>) -> String? {
+        switch event {
+        case .opened: nil
+        case .applied: "applied"
+        case .deleted: "deleted"
+        case .bookmark: "bookmark"
+        case .error: "error"
+        case .unknown: "unknown"
+        }
+    }
+
+    /// The API server told something: an event of this type, if any.
+    private func heard(_ type: String? = nil) {
+        let now = clock.now()
+        state.withLock { state in
+            state.lastContact = now
+            if let type { state.events[type, default: 0] += 1 }
+        }
+    }
+
+    private func report(on machine: inout ReflectorMachine) {
+        state.withLock { state in
+            state.problem = machine.problem
+            if state.restarts != machine.restarts { state.restarts = machine.restarts }
+        }
+        for notice in machine.takeNotices() { write(notice) }
+    }
+
     private func write(_ notice: ReflectorNotice) {
         switch notice {
+        case .failing(.status(let status)) where isOptional && status.code == 403:
+            log.warning(
+                "no permission to list or watch: going on without it; tried again every minute",
+                ["resource": Object.plural, "reason": status])
         case .failing(let error):
             log.warning(
                 "listing or watching fails and is tried again; what is known stays",

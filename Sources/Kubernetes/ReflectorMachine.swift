@@ -4,7 +4,8 @@ package import Platform
 /// where it stopped instead of listing again.
 ///
 /// Lists again only when the version is too old (410), an event cannot be understood, the server refuses the watch for
-/// good, or the version may belong to a past that the server no longer knows (a restored etcd).
+/// good, or the version may belong to a past that the server no longer knows (a restored etcd). It never watches from no version, so
+/// that the server never sends all objects as if they were new.
 package struct ReflectorMachine: Sendable {
     /// What the shell must do now.
     package indirect enum Action: Hashable, Sendable {
@@ -20,6 +21,8 @@ package struct ReflectorMachine: Sendable {
 
     /// What an event says about where the stream is.
     package enum Sighting: Hashable, Sendable {
+        /// The server has accepted the watch.
+        case opened
         /// An object of this version, changed or deleted.
         case object(resourceVersion: String)
         /// A bookmark.
@@ -32,6 +35,7 @@ package struct ReflectorMachine: Sendable {
 
     private struct Watch {
         let start: Instant
+        var isOpen = false
         var events = 0
         var error: Status?
     }
@@ -43,6 +47,13 @@ package struct ReflectorMachine: Sendable {
     /// So many refusals in a row, with no event between, and the version is given up.
     private static let refusalsBeforeRelisting = 5
 
+    /// How long a resource that we can do without, and may not read, is left alone.
+    private static let forbiddenPause = Duration.seconds(60)
+
+    /// The longest watch that is asked for.
+    package static let longestWatch = Duration.seconds(300)
+
+    private let isOptional: Bool
     private var version = ""
     private var isContinuing = false
     private var listed = Instant.distantPast
@@ -52,11 +63,20 @@ package struct ReflectorMachine: Sendable {
     private var refusals = 0
     /// Set when the connection broke: the server that answers next may have lost this version, and would then be silent.
     private var isVersionInDoubt = false
-    private var problem: KubernetesError?
+    /// Why it fails now; nil when all is well.
+    package private(set) var problem: KubernetesError?
+    /// Whether the problem came after the server had accepted the watch: then that alone is no recovery.
+    private var isProblemOfOpenWatch = false
     private var notices: [ReflectorNotice] = []
+    /// How often listing or watching ended, by reason.
+    package private(set) var restarts: [String: UInt64] = [:]
 
     /// A machine that has read nothing.
-    package init() {}
+    ///
+    /// - Parameter isOptional: a resource that the process can do without is tried once a minute while it is forbidden.
+    package init(isOptional: Bool = false) {
+        self.isOptional = isOptional
+    }
 
     /// The first action, and the one after a pause.
     package mutating func resumed() -> Action {
@@ -79,6 +99,7 @@ package struct ReflectorMachine: Sendable {
 
     /// A page could not be read.
     package mutating func listFailed(_ error: KubernetesError, now: Instant, fraction: Double) -> Action {
+        count(error)
         let wasContinuing = isContinuing
         isContinuing = false
         if wasContinuing, case .status(let status) = error, status.isExpired {
@@ -105,14 +126,20 @@ package struct ReflectorMachine: Sendable {
     /// An event came; returns whether the watch goes on.
     package mutating func saw(_ sighting: Sighting) -> Bool {
         switch sighting {
+        case .opened:
+            current?.isOpen = true
+            if !isProblemOfOpenWatch { recovered() }
+            return true
         case .object(let resourceVersion), .bookmark(let resourceVersion):
-            version = resourceVersion
+            if !resourceVersion.isEmpty { version = resourceVersion }
+            current?.isOpen = true
             current?.events += 1
             refusals = 0
             isVersionInDoubt = false
             recovered()
             return true
         case .error(let status):
+            current?.isOpen = true
             current?.error = status
             return false
         case .unknown:
@@ -124,13 +151,19 @@ package struct ReflectorMachine: Sendable {
     package mutating func ended(_ error: KubernetesError?, now: Instant, fraction: Double) -> Action {
         let watch = current ?? Watch(start: now)
         current = nil
-        switch watch.error.map({ .status($0) }) ?? error {
+        isProblemOfOpenWatch = watch.isOpen
+        let error = watch.error.map { .status($0) } ?? error
+        count(error)
+        switch error {
         case nil:
             return endedOrderly(watch, now: now, fraction: fraction)
         case .status(let status)? where status.isExpired:
             // Ordinary, but not in a loop: a list that is too old at once is a failure of the server.
             guard now - listed < Self.shortestWatch else { return list }
             return pause(after: .status(status), then: list, now: now, fraction: fraction)
+        case .status(let status)? where status.code == 429:
+            // To list again would be more work for a server that has too much.
+            return pause(after: .status(status), then: self.watch(fraction), now: now, fraction: fraction)
         case .status(let status)? where status.isTransient || status.code == 401 || status.code == 403:
             refusals += 1
             isVersionInDoubt = true
@@ -138,6 +171,9 @@ package struct ReflectorMachine: Sendable {
             return pause(after: .status(status), then: next, now: now, fraction: fraction)
         case .transport(let reason)?:
             isVersionInDoubt = true
+            // What lies between may end a connection at any time; it is news only if the watch cannot be opened again.
+            let isOrdinary = watch.isOpen && now - watch.start >= Self.shortestWatch
+            if isOrdinary { return pause(then: self.watch(fraction), now: now, fraction: fraction) }
             return pause(after: .transport(reason), then: self.watch(fraction), now: now, fraction: fraction)
         case let error?:
             return pause(after: error, then: list, now: now, fraction: fraction)
@@ -145,11 +181,13 @@ package struct ReflectorMachine: Sendable {
     }
 
     private mutating func endedOrderly(_ watch: Watch, now: Instant, fraction: Double) -> Action {
-        if watch.events == 0, now - watch.start < Self.shortestWatch {
+        let isShort = now - watch.start < Self.shortestWatch
+        if isShort, watch.events == 0 {
             let error = KubernetesError.transport("a watch ended at once and brought nothing")
             return pause(after: error, then: self.watch(fraction), now: now, fraction: fraction)
         }
         recovered()
+        if isShort { return pause(then: self.watch(fraction), now: now, fraction: fraction) }
         return isVersionInDoubt ? list : self.watch(fraction)
     }
 
@@ -169,12 +207,29 @@ package struct ReflectorMachine: Sendable {
             problem = error
             notices.append(.failing(error))
         }
-        afterPause = next
-        var pause = backoff.pause(now: now, fraction: fraction)
-        if case .status(let status) = error, let seconds = status.retryAfterSeconds {
-            pause = max(pause, min(.seconds(seconds), .seconds(60)))
+        guard case .status(let status) = error else { return pause(then: next, now: now, fraction: fraction) }
+        if isOptional, status.code == 403 {
+            afterPause = list
+            return .pause(Self.forbiddenPause)
         }
-        return .pause(pause)
+        return pause(then: next, atLeast: status.retryAfterSeconds ?? 0, now: now, fraction: fraction)
+    }
+
+    private mutating func pause(then next: Action, atLeast seconds: Int = 0, now: Instant, fraction: Double) -> Action {
+        afterPause = next
+        return .pause(max(backoff.pause(now: now, fraction: fraction), .seconds(min(seconds, 60))))
+    }
+
+    private mutating func count(_ error: KubernetesError?) {
+        let reason =
+            switch error {
+            case nil: "ended"
+            case .status(let status) where status.isExpired: "expired"
+            case .status, .configuration: "refused"
+            case .transport: "transport"
+            case .malformed: "malformed"
+            }
+        restarts[reason, default: 0] += 1
     }
 
     private mutating func recovered() {

@@ -17,7 +17,7 @@ package struct Service: Hashable, Sendable {
         }
     }
 
-    /// Name, namespace, uid, resourceVersion, labels and annotations.
+    /// Name, namespace, uid, resourceVersion, all labels, and those annotations that concern autodiscovery.
     package var metadata: ObjectMetadata
     /// The address: `None` for a headless Service, empty for one without (type ExternalName).
     package var clusterIP: String
@@ -64,10 +64,17 @@ extension Service: KubernetesObject {
         let ports: [Port]?
     }
 
+    /// The prefixes of the annotations that are kept: autodiscovery's, and its older spelling. Others, such as what `kubectl apply` last
+    /// applied, can be as large as the object.
+    private static let annotationPrefixes = ["ad.datadoghq.com/", "service-discovery.datadoghq.com/"]
+
     /// Reads a Service; lists and dictionaries that are missing or null are empty.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         metadata = try container.decode(ObjectMetadata.self, forKey: .metadata)
+        metadata.annotations = metadata.annotations.filter { annotation in
+            Self.annotationPrefixes.contains { annotation.key.hasPrefix($0) }
+        }
         let spec = try container.decodeIfPresent(Spec.self, forKey: .spec)
         clusterIP = spec?.clusterIP ?? ""
         type = spec?.type ?? "ClusterIP"

@@ -1,5 +1,7 @@
 /// One event of a watch.
 package enum WatchEvent<Object: Sendable>: Sendable {
+    /// The server has accepted the watch; always the first.
+    case opened
     /// The object is new or changed.
     case applied(Object)
     /// The object is gone; its last state.
