@@ -19,8 +19,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("manifests/base/cluster-agent.yaml", AgentOptions.table),
-        ("manifests/base/node-agent.yaml", NodeAgentOptions.table),
+        ("manifests/base/cluster-agent/deployment.yaml", AgentOptions.table),
+        ("manifests/base/node-agent/daemonset.yaml", NodeAgentOptions.table),
+        ("manifests/overlays/runners/deployment.yaml", NodeAgentOptions.table),
     ])
     func everyArgumentInTheManifestsIsAnOptionWithAnAllowedValue(path: String, table: OptionTable) throws {
         let arguments = try Repository.text(of: path).split(separator: "\n").map { $0.drop { $0 == " " } }
