@@ -1,0 +1,67 @@
+/// A pod of a node-agent, reduced to what tells whose reports are whose and whether it is about to leave.
+package struct AgentPod: Hashable, Sendable {
+    /// Its namespace.
+    package let namespace: String
+    /// Its name.
+    package let name: String
+    /// Its identity: a pod that is made anew under an old name has another one.
+    package let uid: String
+    /// Its IP addresses; empty until it has one.
+    package let addresses: [String]
+    /// The Kubernetes node that it runs on; empty until it is scheduled.
+    package let nodeName: String
+    /// Whether it is being deleted.
+    package let isTerminating: Bool
+
+    /// A pod.
+    package init(
+        namespace: String, name: String, uid: String, addresses: [String], nodeName: String, isTerminating: Bool
+    ) {
+        self.namespace = namespace
+        self.name = name
+        self.uid = uid
+        self.addresses = addresses
+        self.nodeName = nodeName
+        self.isTerminating = isTerminating
+    }
+
+    /// `namespace/name`.
+    package var fullName: String { "\(namespace)/\(name)" }
+}
+
+/// What became of the node-agents' pods.
+package enum AgentPodChange: Sendable {
+    /// These are all of them: one that is not among them is gone.
+    case replaced([AgentPod])
+    /// One is new, or changed.
+    case applied(AgentPod)
+    /// One is gone.
+    case deleted(AgentPod)
+}
+
+/// A Kubernetes node that node-agents run on, reduced to what tells whether it may get work.
+package struct WorkerNode: Hashable, Sendable {
+    /// Its name.
+    package let name: String
+    /// Whether new work may come to it: false once it is cordoned.
+    package let isSchedulable: Bool
+    /// Whether its kubelet says that it is well; nil if it does not say. Heartbeats decide, not this.
+    package let isReady: Bool?
+
+    /// A Kubernetes node.
+    package init(name: String, isSchedulable: Bool, isReady: Bool?) {
+        self.name = name
+        self.isSchedulable = isSchedulable
+        self.isReady = isReady
+    }
+}
+
+/// What became of the Kubernetes nodes.
+package enum WorkerNodeChange: Sendable {
+    /// These are all of them: one that is not among them is gone.
+    case replaced([WorkerNode])
+    /// One is new, or changed.
+    case applied(WorkerNode)
+    /// The one of this name is gone.
+    case deleted(String)
+}
