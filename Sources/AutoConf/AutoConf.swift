@@ -25,6 +25,7 @@ package final class AutoConf: Sendable {
     private let files: any ConfigFiles
     private let clock: any Clock
     private let log: Log
+    private let onProblems: @Sendable (ProblemChange) -> Void
     private let enabled: [Source]
     private let state: Mutex<State>
 
@@ -37,9 +38,12 @@ package final class AutoConf: Sendable {
     ///   - files: where config files are read from.
     ///   - clock: the time.
     ///   - log: where problems are told, once for each change.
+    ///   - onProblems: called for each change of what is wrong with an object, in any role of this replica; it must not block. For what is
+    ///     wrong already when a replica begins to lead, see `serviceProblems`.
     package init(
         options: AutoConfOptions, desired: DesiredConfigs, environment: [String: String],
-        files: any ConfigFiles = SystemConfigFiles(), clock: any Clock, log: Log
+        files: any ConfigFiles = SystemConfigFiles(), clock: any Clock, log: Log,
+        onProblems: @escaping @Sendable (ProblemChange) -> Void = { _ in }
     ) {
         self.options = options
         self.desired = desired
@@ -47,6 +51,7 @@ package final class AutoConf: Sendable {
         self.files = files
         self.clock = clock
         self.log = log
+        self.onProblems = onProblems
         let readsFiles = !(options.confdPath ?? "").isEmpty
         enabled = Source.allCases.filter { $0 == .file ? readsFiles : options.watchesServices }
         state = Mutex(State(unread: Set(enabled)))
@@ -68,17 +73,21 @@ package final class AutoConf: Sendable {
     package func feed(_ event: ReflectorEvent<Service>) {
         switch event {
         case .replaced(let services):
-            let annotated = services.filter { ServiceAnnotations.isAnnotated($0.annotations) }
+            // One that lost its annotations was mended, one that is not there is gone.
+            let annotated = services.filter { ServiceAnnotations.isAnnotated($0.annotations) || knows($0) }
             let readings = annotated.map { ($0.entity, reading(of: $0)) }
+            let references = annotated.map { ($0.entity, $0.reference) }
             update(.services, isWholeRead: true) { objects in
-                objects.replace(with: Dictionary(readings) { _, last in last })
+                objects.replace(
+                    with: Dictionary(readings) { _, last in last },
+                    references: Dictionary(references) { _, last in last })
             }
         case .applied(let service):
             // Most changes of a cluster's Services concern none that is annotated.
             let isAnnotated = ServiceAnnotations.isAnnotated(service.annotations)
             guard isAnnotated || knows(service) else { return }
             let reading = reading(of: service)
-            update(.services) { $0.apply(reading, to: service.entity) }
+            update(.services) { $0.apply(reading, to: service.entity, service.reference) }
         case .deleted(let service):
             update(.services) { $0.remove(service.entity) }
         }
@@ -87,6 +96,11 @@ package final class AutoConf: Sendable {
     /// What is wrong now, sorted by object.
     package var problems: [ConfigProblem] {
         state.withLock { state in enabled.flatMap { state.objects[$0]?.problems ?? [] } }
+    }
+
+    /// The Services with something wrong and what it is, sorted by Service: for a replica that begins to lead, which tells of it anew.
+    package var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
+        state.withLock { $0.objects[.services]?.referencedProblems ?? [] }
     }
 
     /// Writes the metrics of AutoConf.
@@ -138,10 +152,10 @@ package final class AutoConf: Sendable {
     }
 
     private func tell(_ change: SourceObjects.Change) {
-        for problem in change.solved {
+        for problem in change.gone + change.problems.flatMap(\.solved) {
             log.info("config problem is gone", ["object": problem.object, "reason": problem.reason])
         }
-        for problem in change.appeared {
+        for problem in change.problems.flatMap(\.appeared) {
             switch problem.severity {
             case .warning: log.warning("config problem", ["object": problem.object, "reason": problem.reason])
             case .error: log.error("config problem", ["object": problem.object, "reason": problem.reason])
@@ -150,5 +164,6 @@ package final class AutoConf: Sendable {
         if !change.upserts.isEmpty || !change.removals.isEmpty {
             log.debug("configs read", ["configs": change.upserts.count, "removed": change.removals.count])
         }
+        for problem in change.problems { onProblems(problem) }
     }
 }

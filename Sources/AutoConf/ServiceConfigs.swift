@@ -7,6 +7,12 @@ extension Service {
         "kube_service://\(namespace)/\(name)"
     }
 
+    /// How Events name it.
+    var reference: ObjectReference {
+        ObjectReference(
+            kind: "Service", namespace: namespace, name: name, uid: uid, resourceVersion: resourceVersion)
+    }
+
     /// Tags that its checks get: what it is, and what its standard labels say.
     var tags: [String] {
         var tags = ["kube_service:\(name)", "kube_namespace:\(namespace)"]

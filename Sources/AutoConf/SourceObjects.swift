@@ -1,4 +1,5 @@
 import CheckModel
+import Kubernetes
 
 /// What is known of the objects of one source: which configs each gave, and what is wrong with it. It decides what a reading changes.
 struct SourceObjects {
@@ -6,13 +7,15 @@ struct SourceObjects {
     struct Change {
         var upserts: [CheckConfig] = []
         var removals: [ConfigKey] = []
-        /// Problems that were not there before.
-        var appeared: [ConfigProblem] = []
-        /// Problems that are no more.
-        var solved: [ConfigProblem] = []
+        /// What is wrong now and was not before, or the reverse, one for each object.
+        var problems: [ProblemChange] = []
+        /// What was wrong with objects that are gone.
+        var gone: [ConfigProblem] = []
     }
 
     private struct Known {
+        /// The object in Kubernetes; nil for a file.
+        var reference: ObjectReference?
         var keys: [ConfigKey] = []
         var problems: [ConfigProblem] = []
     }
@@ -29,25 +32,36 @@ struct SourceObjects {
         objects.sorted { $0.key < $1.key }.flatMap(\.value.problems)
     }
 
+    /// What is wrong with objects in Kubernetes, sorted by object.
+    var referencedProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
+        objects.sorted { $0.key < $1.key }.compactMap { _, known in
+            known.problems.isEmpty ? nil : known.reference.map { ($0, known.problems) }
+        }
+    }
+
     /// Whether anything is known of the object.
     func contains(_ object: String) -> Bool {
         objects[object] != nil
     }
 
     /// Takes the readings of all objects there are: what is not among them is gone, unless its name begins with one of `unlisted`.
-    mutating func replace(with readings: [String: ConfigReading], unlisted: [String] = []) -> Change {
+    mutating func replace(
+        with readings: [String: ConfigReading], references: [String: ObjectReference] = [:], unlisted: [String] = []
+    ) -> Change {
         var change = Change()
         for object in objects.keys.sorted() where readings[object] == nil {
             if !unlisted.contains(where: object.hasPrefix) { remove(object, &change) }
         }
-        for (object, reading) in readings.sorted(by: { $0.key < $1.key }) { apply(reading, to: object, &change) }
+        for (object, reading) in readings.sorted(by: { $0.key < $1.key }) {
+            apply(reading, to: object, references[object], &change)
+        }
         return change
     }
 
     /// Takes the reading of one object.
-    mutating func apply(_ reading: ConfigReading, to object: String) -> Change {
+    mutating func apply(_ reading: ConfigReading, to object: String, _ reference: ObjectReference? = nil) -> Change {
         var change = Change()
-        apply(reading, to: object, &change)
+        apply(reading, to: object, reference, &change)
         return change
     }
 
@@ -58,33 +72,50 @@ struct SourceObjects {
         return change
     }
 
-    private mutating func apply(_ reading: ConfigReading, to object: String, _ change: inout Change) {
+    private mutating func apply(
+        _ reading: ConfigReading, to object: String, _ reference: ObjectReference?, _ change: inout Change
+    ) {
         var known = objects[object] ?? Known()
+        if known.reference?.uid != reference?.uid {
+            // Another object of the same name: what was wrong with the one before was not mended in this one.
+            change.gone += known.problems
+            known.problems = []
+        }
+        known.reference = reference
+        let problems: [ConfigProblem]
         switch reading {
         case .unchanged:
             return
-        case .configs(let configs, let problems):
+        case .configs(let configs, let found):
             let keys = configs.map(\.key)
             change.upserts += configs
             change.removals += known.keys.filter { !keys.contains($0) }
             known.keys = keys
-            Self.compare(known.problems, problems, &change)
-            known.problems = problems
+            problems = found
         case .keepsLast(let problem):
-            Self.compare(known.problems, [problem], &change)
-            known.problems = [problem]
+            problems = [problem]
         }
+        if let difference = Self.difference(known.problems, problems, object, reference) {
+            change.problems.append(difference)
+        }
+        known.problems = problems
         objects[object] = known.keys.isEmpty && known.problems.isEmpty ? nil : known
     }
 
     private mutating func remove(_ object: String, _ change: inout Change) {
         guard let known = objects.removeValue(forKey: object) else { return }
         change.removals += known.keys
-        change.solved += known.problems
+        change.gone += known.problems
     }
 
-    private static func compare(_ before: [ConfigProblem], _ after: [ConfigProblem], _ change: inout Change) {
-        change.appeared += after.filter { !before.contains($0) }
-        change.solved += before.filter { !after.contains($0) }
+    private static func difference(
+        _ before: [ConfigProblem], _ after: [ConfigProblem], _ object: String, _ reference: ObjectReference?
+    ) -> ProblemChange? {
+        let appeared = after.filter { !before.contains($0) }
+        let solved = before.filter { !after.contains($0) }
+        guard !appeared.isEmpty || !solved.isEmpty else { return nil }
+        return ProblemChange(
+            object: reference, entity: object, appeared: appeared, solved: solved,
+            remaining: after.count { $0.severity == .error })
     }
 }

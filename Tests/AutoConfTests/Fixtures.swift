@@ -160,18 +160,35 @@ final class FailingFiles: ConfigFiles {
     }
 }
 
+/// Remembers what was told of problems.
+final class ProblemRecorder: Sendable {
+    private let recorded = Mutex<[ProblemChange]>([])
+
+    func record(_ change: ProblemChange) {
+        recorded.withLock { $0.append(change) }
+    }
+
+    func take() -> [ProblemChange] {
+        recorded.withLock { recorded in
+            defer { recorded = [] }
+            return recorded
+        }
+    }
+}
+
 /// An AutoConf with what it writes.
 struct Fixture {
     let clock = ManualClock()
     let files = FailingFiles()
     let recorder = LogRecorder()
     let desired = DesiredConfigs()
+    let changes = ProblemRecorder()
     let autoConf: AutoConf
 
     init(_ options: AutoConfOptions, environment: [String: String] = [:]) {
         autoConf = AutoConf(
             options: options, desired: desired, environment: environment, files: files, clock: clock,
-            log: Log(sink: recorder, minimum: .info))
+            log: Log(sink: recorder, minimum: .info), onProblems: { [changes] in changes.record($0) })
     }
 
     var configs: [CheckConfig] {
@@ -194,13 +211,13 @@ struct Fixture {
 /// A Service `shop/web` with two ports.
 func service(
     _ annotations: [String: String] = [:], name: String = "web", clusterIP: String = "10.96.0.20",
-    labels: [String: String] = [:],
+    labels: [String: String] = [:], uid: String = "u1",
     ports: [Service.Port] = [.init(name: "metrics", port: 9102), .init(name: "http", port: 80)]
 ) -> Service {
     let prefixed = annotations.map { ("ad.datadoghq.com/service.\($0.key)", $0.value) }
     return Service(
         metadata: ObjectMetadata(
-            name: name, namespace: "shop", labels: labels,
+            name: name, namespace: "shop", uid: uid, labels: labels,
             annotations: Dictionary(uniqueKeysWithValues: prefixed)),
         clusterIP: clusterIP, ports: ports)
 }

@@ -1,0 +1,94 @@
+import AutoConf
+import Kubernetes
+import Testing
+
+/// What the composition root hears of problems, to write Events about the Services that have them.
+@Suite struct ProblemChangeTests {
+    private static let bad = ["checks": "{"]
+    private static let good = ["checks": #"{"a":{"instances":[{}]}}"#]
+    private static let odd = ["checks": #"{"a":{"instances":[{}],"instance":1}}"#]
+
+    private let fixture = Fixture(AutoConfOptions(watchesServices: true))
+
+    private func changes(_ event: ReflectorEvent<Service>) -> [ProblemChange] {
+        fixture.autoConf.feed(event)
+        return fixture.changes.take()
+    }
+
+    @Test func aBadAnnotationNamesTheServiceAndIsToldOnce() throws {
+        let change = try #require(changes(.applied(service(Self.bad))).first)
+        #expect(change.object == ObjectReference(kind: "Service", namespace: "shop", name: "web", uid: "u1"))
+        #expect(change.entity == "kube_service://shop/web")
+        #expect(change.appeared.map(\.severity) == [.error])
+        #expect(change.solved.isEmpty)
+        #expect(change.remaining == 1)
+        #expect(!change.isMended)
+        #expect(changes(.applied(service(Self.bad))).isEmpty)
+        #expect(changes(.replaced([service(Self.bad)])).isEmpty)
+    }
+
+    @Test(arguments: [good, odd, [:]], [false, true])
+    func aServiceThatCanBeUsedAgainOrIsNoLongerAnnotatedIsMended(annotations: [String: String], isListed: Bool) throws {
+        _ = changes(.replaced([service(Self.bad)]))
+        let mended = service(annotations)
+        let told = changes(isListed ? .replaced([mended]) : .applied(mended))
+        #expect(told.count == 1)
+        let change = try #require(told.first)
+        #expect(change.solved.count == 1)
+        #expect(change.remaining == 0)
+        #expect(change.isMended)
+        #expect(change.object?.name == "web")
+    }
+
+    @Test(arguments: [false, true])
+    func aServiceThatIsDeletedIsNotMended(isListed: Bool) {
+        _ = changes(.replaced([service(Self.bad)]))
+        #expect(changes(isListed ? .replaced([]) : .deleted(service(Self.bad))).isEmpty)
+        #expect(fixture.autoConf.serviceProblems.isEmpty)
+    }
+
+    @Test(arguments: [false, true])
+    func anotherServiceOfTheSameNameDoesNotMendTheFirst(isListed: Bool) {
+        _ = changes(.replaced([service(Self.bad)]))
+        let second = service(Self.good, uid: "u2")
+        #expect(changes(isListed ? .replaced([second]) : .applied(second)).isEmpty)
+        #expect(fixture.configs.count == 1)
+        let third = service(Self.bad, uid: "u3")
+        #expect(changes(isListed ? .replaced([third]) : .applied(third)).map(\.object?.uid) == ["u3"])
+    }
+
+    @Test func whatIsLeftIsCounted() {
+        let two = ["checks": "{", "logs": "{}"]
+        #expect(changes(.applied(service(two))).map(\.remaining) == [2])
+        let changes = changes(.applied(service(Self.bad)))
+        #expect(changes.map(\.remaining) == [1])
+        #expect(changes.map(\.isMended) == [false])
+    }
+
+    @Test func anOddityIsToldAndMendsNothing() {
+        #expect(changes(.applied(service(Self.odd))).map(\.remaining) == [0])
+        let changes = changes(.applied(service(Self.good)))
+        #expect(changes.map(\.solved.count) == [1])
+        #expect(changes.map(\.isMended) == [false])
+    }
+
+    @Test func aNewLeaderFindsTheServicesThatHaveProblems() {
+        fixture.autoConf.feed(
+            .replaced([
+                service(Self.bad, name: "b"), service(Self.good, name: "c"), service(Self.bad, name: "a"),
+            ]))
+        let problems = fixture.autoConf.serviceProblems
+        #expect(problems.map(\.object.name) == ["a", "b"])
+        #expect(problems.map(\.problems.count) == [1, 1])
+    }
+
+    @Test func aFileHasNoObject() async throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("a.json", "{")
+        let fixture = Fixture(AutoConfOptions(confdPath: directory.path))
+        try await whileRunning(fixture) {}
+        let changes = fixture.changes.take()
+        #expect(changes.map(\.entity) == ["file:\(directory.path)/a.json"])
+        #expect(changes.map(\.object) == [nil])
+    }
+}
