@@ -82,7 +82,11 @@ package final class KubernetesClient: Sendable {
     ) -> ClientRequest {
         let text = query.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
         var headers = [(name: "Accept", value: "application/json")]
-        if body != nil { headers.append((name: "Content-Type", value: "application/json")) }
+        if body != nil {
+            // Of the kinds of PATCH only the JSON merge patch (RFC 7396) is used.
+            let type = method == "PATCH" ? "application/merge-patch+json" : "application/json"
+            headers.append((name: "Content-Type", value: type))
+        }
         return ClientRequest(
             method, url: configuration.server + path + (text.isEmpty ? "" : "?\(text)"), headers: headers, body: body)
     }

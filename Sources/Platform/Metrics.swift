@@ -25,14 +25,30 @@ package struct MetricsWriter: Sendable {
     package mutating func family(_ name: String, _ kind: Kind, help: String, _ samples: [Sample]) {
         guard !samples.isEmpty else { return }
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
-        for sample in samples {
-            text += name
-            if !sample.labels.isEmpty {
-                let labels = sample.labels.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }
-                text += "{" + labels.joined(separator: ",") + "}"
+        for sample in samples { line(name, sample.labels.map { ($0.key, $0.value) }, sample.value) }
+    }
+
+    /// Writes one family of histograms; nothing when there is no sample.
+    package mutating func histogram(
+        _ name: String, help: String, _ samples: [(labels: KeyValuePairs<String, String>, histogram: Histogram)]
+    ) {
+        guard !samples.isEmpty else { return }
+        text += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
+        for (labels, histogram) in samples {
+            for sample in histogram.samples {
+                let bound = sample.bound.map { [("le", Self.number($0))] } ?? []
+                line(name + sample.suffix, labels.map { ($0.key, $0.value) } + bound, sample.value)
             }
-            text += " \(Self.number(sample.value))\n"
         }
+    }
+
+    private mutating func line(_ name: String, _ labels: [(String, String)], _ value: Double) {
+        text += name
+        if !labels.isEmpty {
+            let labels = labels.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }
+            text += "{" + labels.joined(separator: ",") + "}"
+        }
+        text += " \(Self.number(value))\n"
     }
 
     private static func escaped(_ value: String) -> String {

@@ -1,0 +1,134 @@
+import Platform
+
+/// How much an Event matters to those who read it.
+package enum EventType: String, Hashable, Sendable, Codable {
+    /// Things go as they should.
+    case normal = "Normal"
+    /// Somebody should look.
+    case warning = "Warning"
+}
+
+/// What there is to tell about an object.
+struct EventNote: Hashable, Sendable {
+    /// The longest message that the API takes (bytes).
+    static let messageBytes = 1024
+
+    let type: EventType
+    /// Why, in one word for machines: `InvalidCheckConfig`.
+    let reason: String
+    /// At most `messageBytes` bytes.
+    let message: String
+    let about: ObjectReference
+    /// Whether this stands for many notes that differ in their messages only.
+    let isCombined: Bool
+
+    /// A note; a longer message is cut between two characters.
+    init(_ type: EventType, reason: String, message: String, about: ObjectReference, isCombined: Bool = false) {
+        self.type = type
+        self.reason = reason
+        self.message = cut(message, to: Self.messageBytes)
+        self.about = about
+        self.isCombined = isCombined
+    }
+
+    /// The note that stands for this one and those like it (client-go's text).
+    var combined: EventNote {
+        EventNote(
+            type, reason: reason, message: "(combined from similar events): \(message)", about: about, isCombined: true)
+    }
+
+    /// The namespace of the Event: the object's, or `default` for an object of the cluster.
+    var namespace: String {
+        about.namespace.isEmpty ? "default" : about.namespace
+    }
+
+    /// The name of the Event: the same for the same note, whoever tells it and when, so that it is counted in one object.
+    var name: String {
+        let content = isCombined ? "" : message
+        let fields = [
+            about.apiVersion, about.kind, about.namespace, about.name, about.uid, type.rawValue, reason, content,
+        ]
+        let hash = fields.reduce(into: FowlerNollVo()) { $0.add($1) }.text
+        let name = "\(about.name).\(hash)"
+        return isDNSSubdomain(name) ? name : hash
+    }
+}
+
+/// An Event (core/v1) to be created.
+struct Event: Hashable, Sendable {
+    let note: EventNote
+    let component: String
+    let instance: String
+    let first: WallTime
+    let last: WallTime
+    let count: Int
+}
+
+/// What we need of an Event that exists.
+struct StoredEvent: Hashable, Sendable {
+    let resourceVersion: String
+    let count: Int
+    let last: String
+    let instance: String
+}
+
+/// The change by which an Event that exists is told again; a conflict if it is no longer the one that was read.
+struct EventPatch: Hashable, Sendable {
+    let resourceVersion: String
+    let message: String
+    let instance: String
+    let last: WallTime
+    let count: Int
+}
+
+/// A time as Events have it: RFC 3339 in whole seconds.
+func eventTime(_ time: WallTime) -> String {
+    "\(CivilTime(time).text)Z"
+}
+
+/// The longest beginning of `text` that ends between two characters and has at most `limit` bytes.
+func cut(_ text: String, to limit: Int) -> String {
+    guard text.utf8.count > limit else { return text }
+    var size = 0
+    return String(
+        text.prefix { character in
+            size += character.utf8.count
+            return size <= limit
+        })
+}
+
+/// Whether `name` is a DNS subdomain (RFC 1123), as the API wants names: labels of lower-case letters, digits and inner
+/// hyphens, joined by dots; at most 253 bytes.
+func isDNSSubdomain(_ name: String) -> Bool {
+    let labels = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    let hyphen = UInt8(ascii: "-")
+    return name.utf8.count <= 253
+        && labels.allSatisfy { label in
+            guard let first = label.first, let last = label.last, first != hyphen, last != hyphen else { return false }
+            return label.allSatisfy { byte in
+                UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+                    || byte == hyphen
+            }
+        }
+}
+
+/// The 64-bit FNV-1a hash of a list of texts (http://www.isthe.com/chongo/tech/comp/fnv).
+struct FowlerNollVo {
+    private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    /// Adds a text and its end.
+    mutating func add(_ text: String) {
+        for byte in text.utf8 { add(byte) }
+        add(0)
+    }
+
+    private mutating func add(_ byte: UInt8) {
+        hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+    }
+
+    /// The hash as 16 hexadecimal digits.
+    var text: String {
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+}
