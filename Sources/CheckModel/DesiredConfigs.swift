@@ -7,12 +7,14 @@ package struct DesiredChanges: Sendable {
     package let version: UInt64
     /// Whether every source has been read once. Until then the set may lack configs, and nothing may be concluded from a lack.
     package let synced: Bool
-    /// Whether this is the whole set (asked from version 0): keys that are not in `upserts` are gone.
+    /// Whether this is the whole set (asked from version 0, or from one too old): keys that are not in `upserts` are gone.
     package let isWhole: Bool
     /// New or edited configs, sorted by key.
     package let upserts: [CheckConfig]
     /// Keys that are gone, sorted. Empty when `isWhole`.
     package let removals: [ConfigKey]
+    /// How many entries were looked at to find these: what the answer cost.
+    package let examined: Int
 }
 
 /// The desired set of configs, versioned, with "synced" as a value of it.
@@ -22,14 +24,12 @@ package final class DesiredConfigs: Sendable {
     private struct State {
         var version: UInt64 = 1
         var synced = false
-        var configs: [ConfigKey: (config: CheckConfig, version: UInt64)] = [:]
-        var removed: [ConfigKey: UInt64] = [:]
-        /// Changes before this version are no longer known one by one: who asks from before it gets the whole set.
-        var forgottenBefore: UInt64 = 0
+        var configs: [ConfigKey: CheckConfig] = [:]
+        var history = ChangeHistory<ConfigKey>()
     }
 
-    /// Removed keys remembered, so that readers get changes and not the whole set; beyond it the older half is forgotten.
-    private static let rememberedRemovals = 100_000
+    /// Changes remembered at least, however small the set is.
+    private static let rememberedChanges = 1_024
 
     private let state = Mutex(State())
     private let newest = Watched<UInt64>(1)
@@ -50,12 +50,12 @@ package final class DesiredConfigs: Sendable {
             let next = state.version + 1
             var changed = false
             for key in removals where state.configs.removeValue(forKey: key) != nil {
-                state.removed[key] = next
+                state.history.append(key, version: next)
                 changed = true
             }
-            for config in upserts where state.configs[config.key]?.config != config {
-                state.configs[config.key] = (config, next)
-                state.removed[config.key] = nil
+            for config in upserts where state.configs[config.key] != config {
+                state.configs[config.key] = config
+                state.history.append(config.key, version: next)
                 changed = true
             }
             if let synced, synced != state.synced {
@@ -64,21 +64,29 @@ package final class DesiredConfigs: Sendable {
             }
             guard changed else { return nil }
             state.version = next
-            Self.forgetOldRemovals(&state)
+            state.history.trim(to: max(Self.rememberedChanges, state.configs.count))
             return next
         }
         if let version { newest.update { $0 = max($0, version) } }
     }
 
-    /// The changes after `version`; from 0, or from a version too old, the whole set.
+    /// The changes after `version`, at a cost that follows from how many there are; from 0, or from a version too old, the whole set.
     package func changes(since version: UInt64) -> DesiredChanges {
         state.withLock { state in
-            let isWhole = version == 0 || version < state.forgottenBefore
-            let upserts = state.configs.values.filter { isWhole || $0.version > version }.map(\.config)
-            let removals = isWhole ? [] : state.removed.filter { $0.value > version }.map(\.key)
+            guard version > 0, let changes = state.history.changes(after: version) else {
+                return DesiredChanges(
+                    version: state.version, synced: state.synced, isWhole: true,
+                    upserts: state.configs.values.sorted { $0.key < $1.key }, removals: [],
+                    examined: state.configs.count)
+            }
+            var upserts: [CheckConfig] = []
+            var removals: [ConfigKey] = []
+            for key in Set(changes.map(\.key)) {
+                if let config = state.configs[key] { upserts.append(config) } else { removals.append(key) }
+            }
             return DesiredChanges(
-                version: state.version, synced: state.synced, isWhole: isWhole,
-                upserts: upserts.sorted { $0.key < $1.key }, removals: removals.sorted())
+                version: state.version, synced: state.synced, isWhole: false,
+                upserts: upserts.sorted { $0.key < $1.key }, removals: removals.sorted(), examined: changes.count)
         }
     }
 
@@ -90,13 +98,5 @@ package final class DesiredConfigs: Sendable {
         while seen.value == version {
             seen = try await newest.next(after: seen.version)
         }
-    }
-
-    private static func forgetOldRemovals(_ state: inout State) {
-        guard state.removed.count > rememberedRemovals else { return }
-        let versions = state.removed.values.sorted()
-        let middle = versions[versions.count / 2]
-        state.removed = state.removed.filter { $0.value > middle }
-        state.forgottenBefore = middle
     }
 }

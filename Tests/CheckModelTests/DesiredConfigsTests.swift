@@ -50,4 +50,77 @@ import Testing
         try await waiting
         #expect(desired.changes(since: version).synced)
     }
+
+    @Test func anAnswerCostsWhatChangedAndNotWhatThereIs() {
+        let desired = DesiredConfigs()
+        desired.apply(upserts: (0..<10_000).map { Self.config("\($0)") })
+        var version = desired.changes(since: 0).version
+        var examined = 0
+        for round in 0..<100 {
+            desired.apply(upserts: [Self.config("\(round)", "y")], removals: [Self.config("\(9_000 + round)").key])
+            let changes = desired.changes(since: version)
+            #expect(!changes.isWhole && changes.upserts.count == 1 && changes.removals.count == 1)
+            examined += changes.examined
+            version = changes.version
+        }
+        #expect(examined == 200)
+        #expect(desired.changes(since: version).examined == 0)
+        #expect(desired.changes(since: 0).examined == 9_900)
+    }
+
+    @Test func whoWasAwayForMoreChangesThanAreRememberedGetsTheWholeSet() {
+        let desired = DesiredConfigs()
+        desired.apply(upserts: [Self.config("a"), Self.config("b")])
+        let old = desired.changes(since: 0).version
+        for round in 0..<1_000 { desired.apply(upserts: [Self.config("a", "\(round)")]) }
+        let recent = desired.changes(since: 0).version
+        #expect(!desired.changes(since: old).isWhole)
+        desired.apply(removals: [Self.config("b").key])
+        for round in 1_000..<2_500 { desired.apply(upserts: [Self.config("a", "\(round)")]) }
+        let whole = desired.changes(since: old)
+        #expect(whole.isWhole)
+        #expect(whole.upserts == [Self.config("a", "2499")])
+        #expect(whole.removals.isEmpty)
+        // As long as the removal is remembered it is told; a reader never misses it.
+        let late = desired.changes(since: recent)
+        #expect(late.isWhole || late.removals == [Self.config("b").key])
+        #expect(!desired.changes(since: whole.version - 1_000).isWhole)
+    }
+
+    @Test func aReaderAtAnyVersionEndsWithTheWholeSet() {
+        var random = Seeded(state: 7)
+        let desired = DesiredConfigs()
+        var readers: [(version: UInt64, configs: [ConfigKey: CheckConfig])] = Array(repeating: (0, [:]), count: 6)
+        for step in 0..<3_000 {
+            let name = "\(random.next(below: 40))"
+            if random.next(below: 2) == 0 {
+                desired.apply(upserts: [Self.config(name, "\(step)")])
+            } else {
+                desired.apply(upserts: [Self.config("x\(step % 3)")], removals: [Self.config(name).key])
+            }
+            // One reader asks always, the others more and more rarely.
+            for index in readers.indices where random.next(below: 1 << (2 * index)) == 0 {
+                let changes = desired.changes(since: readers[index].version)
+                if changes.isWhole { readers[index].configs = [:] }
+                for key in changes.removals { readers[index].configs[key] = nil }
+                for config in changes.upserts { readers[index].configs[config.key] = config }
+                readers[index].version = changes.version
+                let isWhole =
+                    readers[index].configs.values.sorted { $0.key < $1.key } == desired.changes(since: 0).upserts
+                if !isWhole { Issue.record("reader \(index) at step \(step)") }
+            }
+        }
+    }
+}
+
+/// Numbers that look random and are the same each time (xorshift64*).
+private struct Seeded {
+    var state: UInt64
+
+    mutating func next(below limit: Int) -> Int {
+        state ^= state >> 12
+        state ^= state << 25
+        state ^= state >> 27
+        return Int((state &* 0x2545_F491_4F6C_DD1D) >> 33) % limit
+    }
 }
