@@ -68,7 +68,8 @@ let package = Package(
         tests("PlatformTests", ["Platform"]),
         tests("HTTPServerTests", ["HTTPServer", "COpenSSL", "Platform"]),
         tests("HTTPClientTests", ["TestSupport", "HTTPClient", "HTTPServer", "Platform"]),
-        tests("KubernetesTests", ["Kubernetes", "HTTPClient", "HTTPServer", "Platform"]),
+        tests(
+            "KubernetesTests", ["Kubernetes", "HTTPClient", "HTTPServer", "Platform"], excluding: ["golden"]),
         tests("CheckModelTests", ["CheckModel", "Platform"]),
         tests("AutoConfTests", ["AutoConf", "Kubernetes", "CheckModel", "Platform"]),
         tests("ClusterChecksTests", ["ClusterChecks", "CheckModel", "Platform"]),

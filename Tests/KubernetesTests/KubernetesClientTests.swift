@@ -100,11 +100,17 @@ private struct StoppedClock: Clock {
             let all = ResourceSource<Service>(client: client)
             let page = try await all.list(ListRequest(limit: 500, continuation: "a+b/c=&"), deadline: soon())
             #expect(page.resourceVersion == "7")
-            let one = ResourceSource<Service>(client: client, namespace: "shop")
+            let one = ResourceSource<Service>(client: client, namespace: "shop", labelSelector: "a=b,c in (d,e)")
             _ = try await one.list(ListRequest(limit: nil), deadline: soon())
+            let watch = WatchRequest(resourceVersion: "7", timeoutSeconds: 300)
+            await #expect(throws: KubernetesError.self) { try await one.watch(watch, deadline: soon()) { _ in true } }
+            let selector = "labelSelector=a%3Db%2Cc%20in%20%28d%2Ce%29"
             #expect(
                 server.lines == [
-                    "get /api/v1/services?limit=500&continue=a%2Bb%2Fc%3D%26", "get /api/v1/namespaces/shop/services",
+                    "get /api/v1/services?limit=500&continue=a%2Bb%2Fc%3D%26",
+                    "get /api/v1/namespaces/shop/services?\(selector)",
+                    "get /api/v1/namespaces/shop/services?\(selector)&resourceVersion=7&allowWatchBookmarks=true"
+                        + "&timeoutSeconds=300&watch=true",
                 ])
             let headers = try #require(server.requests.first).headers
             #expect(headers["Authorization"] == "Bearer first")
@@ -123,13 +129,14 @@ private struct StoppedClock: Clock {
                 WatchRequest(resourceVersion: "7", timeoutSeconds: 300), deadline: soon()
             ) { event in
                 switch event {
+                case .opened: seen.append("open")
                 case .applied(let service): seen.append(service.name)
                 case .bookmark(let version): seen.append(version)
                 default: seen.append("?")
                 }
                 return true
             }
-            #expect(seen == ["é", "9"])
+            #expect(seen == ["open", "é", "9"])
             let query = "resourceVersion=7&allowWatchBookmarks=true&timeoutSeconds=300&watch=true"
             #expect(server.lines == ["get /api/v1/services?\(query)"])
         }

@@ -30,6 +30,7 @@ import Testing
         "{}", #"{"metadata":{}}"#, #"{"metadata":{"resourceVersion":"1"}}"#, #"{"items":[]}"#,
         #"{"metadata":{"resourceVersion":"1"},"items":[{}]}"#,
         #"{"kind":"Status","metadata":{"resourceVersion":"1"}}"#,
+        #"{"metadata":{"resourceVersion":""},"items":[]}"#, #"{"metadata":{"resourceVersion":"0"},"items":[]}"#,
     ])
     func whatIsNoListIsNeverAnEmptyOne(text: String) {
         #expect(throws: KubernetesError.self) { try Self.page(text) }

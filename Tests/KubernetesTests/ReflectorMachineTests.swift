@@ -59,13 +59,13 @@ import Testing
         var machine = Self.watching()
         let goesOn = machine.saw(.object(resourceVersion: "11"))
         #expect(goesOn)
-        #expect(machine.ended(nil, now: Self.start, fraction: 0) == Self.watch(from: "11"))
+        #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "11"))
     }
 
     @Test func aBookmarkMovesTheVersion() {
         var machine = Self.watching()
         _ = machine.saw(.bookmark(resourceVersion: "90"))
-        #expect(machine.ended(nil, now: Self.start, fraction: 0) == Self.watch(from: "90"))
+        #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "90"))
     }
 
     @Test func anUnknownEventMovesNothing() {
@@ -80,6 +80,22 @@ import Testing
         let next = machine.ended(nil, now: Self.start + .milliseconds(999), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
         do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
+    }
+
+    @Test func aWatchThatEndsAtOnceIsReopenedAfterAPauseAlsoWhenItBroughtSomething() {
+        var machine = Self.watching()
+        _ = machine.saw(.opened)
+        _ = machine.saw(.bookmark(resourceVersion: "11"))
+        #expect(machine.ended(nil, now: Self.start + .milliseconds(999), fraction: 0) == .pause(.milliseconds(800)))
+        do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "11")) }
+        #expect(machine.takeNotices() == [])
+    }
+
+    @Test func anObjectWithoutAVersionMovesNothing() {
+        var machine = Self.watching()
+        let goesOn = machine.saw(.object(resourceVersion: ""))
+        #expect(goesOn)
+        #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "10"))
     }
 
     @Test func anExpiredVersionInTheStreamIsListedAnewAtOnce() {
@@ -154,6 +170,80 @@ import Testing
         heard.opened(now: Self.start)
         _ = heard.saw(.bookmark(resourceVersion: "20"))
         #expect(heard.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "20"))
+    }
+
+    @Test func anOpenWatchThatBreaksIsNewsOnlyIfItCannotBeReopened() {
+        var machine = Self.watching()
+        _ = machine.saw(.opened)
+        _ = machine.ended(.transport("reset"), now: Self.start + .seconds(60), fraction: 0)
+        #expect(machine.takeNotices() == [])
+        #expect(machine.problem == nil)
+        machine.opened(now: Self.start + .seconds(61))
+        _ = machine.ended(.transport("refused"), now: Self.start + .seconds(61), fraction: 0)
+        #expect(machine.takeNotices() == [.failing(.transport("refused"))])
+        #expect(machine.problem == .transport("refused"))
+        machine.opened(now: Self.start + .seconds(63))
+        _ = machine.saw(.opened)
+        #expect(machine.takeNotices() == [.recovered])
+        #expect(machine.problem == nil)
+    }
+
+    @Test func aWatchThatIsAcceptedAndBrokenAtOnceAgainAndAgainIsToldOnce() {
+        var machine = Self.watching()
+        var notices: [ReflectorNotice] = []
+        for second in 1...5 {
+            let now = Self.start + .seconds(second)
+            machine.opened(now: now)
+            _ = machine.saw(.opened)
+            _ = machine.ended(.transport("reset"), now: now + .milliseconds(20), fraction: 0)
+            notices += machine.takeNotices()
+        }
+        #expect(notices == [.failing(.transport("reset"))])
+        _ = machine.saw(.bookmark(resourceVersion: "11"))
+        #expect(machine.takeNotices() == [.recovered])
+    }
+
+    @Test func tooManyRequestsNeverLeadToAList() {
+        var machine = Self.watching()
+        for _ in 1...20 {
+            _ = machine.ended(Self.status(429), now: Self.start, fraction: 0)
+            do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
+            machine.opened(now: Self.start)
+        }
+    }
+
+    @Test func whatWeCanDoWithoutAndMayNotReadIsAskedForOnceAMinute() {
+        var machine = ReflectorMachine(isOptional: true)
+        for _ in 1...3 {
+            let list = machine.listFailed(Self.status(403), now: Self.start, fraction: 0.5)
+            #expect(list == .pause(.seconds(60)))
+            do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+        }
+        #expect(machine.takeNotices() == [.failing(Self.status(403))])
+        let other = machine.listFailed(Self.status(500), now: Self.start, fraction: 0)
+        #expect(other == .pause(.milliseconds(800)))
+        _ = machine.listed(resourceVersion: "10", continuation: nil)
+        _ = machine.replaced(now: Self.start, fraction: 0)
+        machine.opened(now: Self.start)
+        // The permission is taken away later.
+        #expect(machine.ended(Self.status(403), now: Self.start, fraction: 0) == .pause(.seconds(60)))
+        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+    }
+
+    @Test func everyEndIsCountedByItsReason() {
+        var machine = Self.watching()
+        let errors: [KubernetesError?] = [
+            nil, .transport("x"), .transport("y"), Self.status(410), Self.status(403),
+            .malformed(place: "p", reason: "r"),
+        ]
+        for error in errors {
+            machine.opened(now: Self.start)
+            _ = machine.ended(error, now: Self.start, fraction: 0)
+        }
+        _ = machine.saw(.error(Status(code: 410)))
+        _ = machine.listFailed(Self.status(410), now: Self.start, fraction: 0)
+        #expect(
+            machine.restarts == ["ended": 1, "transport": 2, "expired": 2, "refused": 1, "malformed": 1])
     }
 
     @Test func pausesDoubleUpToTheLimitAndBeginAnewAfterTwoQuietMinutes() {

@@ -10,6 +10,7 @@ final class ScriptedSource: ListWatchSource {
     enum Answer: Sendable {
         case page(ObjectPage<Service>)
         case listFails(KubernetesError)
+        case watchFails(KubernetesError)
         /// The events of one watch, how long it lasts, and how it ends.
         case events([WatchEvent<Service>], lasting: Duration = .seconds(5), failure: KubernetesError? = nil)
     }
@@ -45,15 +46,19 @@ final class ScriptedSource: ListWatchSource {
         switch await next("list \(limit) \(request.continuation ?? "-")") {
         case .page(let page): return page
         case .listFails(let error): throw error
-        case .events, nil: throw .transport("the script says otherwise")
+        case .events, .watchFails, nil: throw .transport("the script says otherwise")
         }
     }
 
     func watch(
         _ request: WatchRequest, deadline: Instant, onEvent: (WatchEvent<Service>) -> Bool
     ) async throws(KubernetesError) {
-        guard case .events(let events, let duration, let failure)? = await next("watch \(request.resourceVersion)")
-        else { throw .transport("the script says otherwise") }
+        let answer = await next("watch \(request.resourceVersion)")
+        if case .watchFails(let error)? = answer { throw error }
+        guard case .events(let events, let duration, let failure)? = answer else {
+            throw .transport("the script says otherwise")
+        }
+        guard onEvent(.opened) else { return }
         for event in events where !onEvent(event) { return }
         await clock.sleep(duration)
         if let failure { throw failure }
@@ -146,9 +151,9 @@ final class ScriptedSource: ListWatchSource {
             [
                 .page(ObjectPage(resourceVersion: "1", items: [])),
                 .events([.applied(Self.service("a", 2))], failure: .transport("reset")),
-                .events([.applied(Self.service("b", 3))]),
+                .watchFails(.transport("refused")), .events([.applied(Self.service("b", 3))]),
             ], log: log)
-        #expect(end.requests == ["list 500 -", "watch 1", "watch 2", "watch 3"])
+        #expect(end.requests == ["list 500 -", "watch 1", "watch 2", "watch 2", "watch 3"])
         #expect(end.events == ["all ", "+a2", "+b3"])
         #expect(
             log.messages == [
@@ -156,14 +161,14 @@ final class ScriptedSource: ListWatchSource {
             ])
     }
 
-    @Test func theEndOfAFailureIsSaidAtTheFirstEventAndNotAtTheEndOfTheWatch() throws {
+    @Test func theEndOfAFailureIsSaidWhenTheWatchOpensAndNotAtItsEnd() throws {
         let log = LogLines()
         try virtually { clock in
             let source = ScriptedSource(
                 clock,
                 [
-                    .page(ObjectPage(resourceVersion: "1", items: [])), .events([], failure: .transport("reset")),
-                    .events([.applied(Self.service("a", 2))], lasting: .seconds(200)),
+                    .page(ObjectPage(resourceVersion: "1", items: [])), .watchFails(.transport("refused")),
+                    .events([], lasting: .seconds(200)),
                 ])
             let reflector = Reflector<Service>(
                 source: source, clock: clock, entropy: SeededEntropy(seed: 1), log: Log(sink: log)

@@ -118,14 +118,16 @@ import Testing
         let service = try Self.service(
             """
             {"metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"7","labels":{"app":"web"},
-            "annotations":{"ad.datadoghq.com/service.checks":"{}"},"managedFields":[{}]},
+            "annotations":{"ad.datadoghq.com/service.checks":"{}","service-discovery.datadoghq.com/service.instances":"[]",
+            "kubectl.kubernetes.io/last-applied-configuration":"{}"},"managedFields":[{}]},
             "spec":{"ports":[{"name":"http","protocol":"TCP","port":80,"targetPort":"web"},{"port":53,"protocol":"UDP"}],
             "clusterIP":"10.0.0.7","clusterIPs":["10.0.0.7"],"type":"NodePort"},"status":{"loadBalancer":{}}}
             """)
         #expect(service.name == "web" && service.namespace == "shop" && service.uid == "u")
         #expect(service.resourceVersion == "7" && service.clusterIP == "10.0.0.7" && service.type == "NodePort")
         #expect(service.labels == ["app": "web"])
-        #expect(service.annotations == ["ad.datadoghq.com/service.checks": "{}"])
+        let older = "service-discovery.datadoghq.com/service.instances"
+        #expect(service.annotations == ["ad.datadoghq.com/service.checks": "{}", older: "[]"])
         #expect(service.ports == [.init(name: "http", port: 80), .init(port: 53, protocol: "UDP")])
     }
 
