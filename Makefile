@@ -17,7 +17,7 @@ test: ## All tests, on a real API server too (root; the first time it builds kub
 	@echo 'make test needs root when something is missing: it installs Debian packages, and builds kube-apiserver once.'
 	@Tests/setup/packages cluster
 	@Tests/setup/etcd >/dev/null
-	@Tests/setup/kube-apiserver >/dev/null
+	@Tests/setup/kubernetes kube-apiserver kube-controller-manager kube-scheduler >/dev/null
 	@Tests/run unit simulation repository acceptance integration optimised
 
 check: ## The fast tier: format, build, unit and simulation tests
