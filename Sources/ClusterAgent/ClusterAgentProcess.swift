@@ -17,6 +17,8 @@ package struct ClusterAgentProcess: Sendable {
     private let desired: DesiredConfigs
     private let autoConf: AutoConf
     private let cluster: KubernetesPart?
+    private let sources: KubernetesSources?
+    private let events: CheckConfigEvents?
     private let handler: Handler
     private let forwarder: LeaderForwarder
     private let token: SharedToken
@@ -47,8 +49,10 @@ package struct ClusterAgentProcess: Sendable {
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)
         cluster = try KubernetesPart(
             options, environment, published: published, clock: clock, entropy: entropy, log: log)
-        autoConf = Self.makeAutoConf(options, environment, desired, hasServices: cluster != nil, clock, log)
         let leadership: any Leadership = cluster?.election.map(\.leadership) ?? SoleLeadership(token: entropy.uuid())
+        let events = cluster.map { CheckConfigEvents(recorder: $0.recorder, leadership: leadership, clock: clock) }
+        self.events = events
+        autoConf = Self.makeAutoConf(options, environment, desired, events, clock, log)
         let patch = ConfigPatch(
             extraTags: options[AgentOptions.extraTags], clusterName: options[AgentOptions.clusterName],
             clusterTagName: options[AgentOptions.clusterTagName])
@@ -56,17 +60,20 @@ package struct ClusterAgentProcess: Sendable {
         handling.warmup = options[AgentOptions.warmup]
         handling.nodeExpirationTimeout = options[AgentOptions.nodeExpiration]
         handler = Handler(source: desired, leadership: leadership, options: handling, clock: clock, log: log)
+        sources = cluster?.makeSources(options, autoConf, handler)
+        published.summarize { [handler] in handler.summary(now: clock.now()) }
         api = APIMachine(handler: handler, tokens: tokens, options: APIOptions(version: Self.apiVersion), clock: clock)
         let gateway = NodeAgentGateway(api: api, forwarder: forwarder, clock: clock)
         server = try Self.makeServer(options, serving.identity, gateway, clock, log)
         published.bound(to: server.port)
 
-        readiness = Self.makeReadiness(desired, leadership, clock)
+        readiness = Self.makeReadiness(desired, leadership, sources, clock)
         let registry = MetricsRegistry()
-        let (handler, autoConf, cluster, server) = (handler, autoConf, cluster, server)
+        let (handler, autoConf, cluster, sources, server) = (handler, autoConf, cluster, sources, server)
         registry.register { handler.collect(into: &$0) }
         registry.register { autoConf.collect(into: &$0) }
         registry.register { cluster?.election?.elector.collect(into: &$0) }
+        registry.register { sources?.collect(into: &$0) }
         registry.register { HTTPServer.collect([("node-agents", server)], into: &$0) }
         probes = try Self.makeProbes(options, readiness, registry, clock, log)
     }
@@ -83,7 +90,9 @@ package struct ClusterAgentProcess: Sendable {
         lifecycle.add("pulse", run: { await readiness.run() })
         lifecycle.add("token", run: { await token.follow(into: tokens, clock: clock, log: log) })
         lifecycle.add("sources", run: { await autoConf.run() })
-        if let cluster { cluster.addSources(to: &lifecycle, feeding: autoConf) }
+        cluster?.addParts(to: &lifecycle, options)
+        sources?.add(to: &lifecycle)
+        if let events { lifecycle.add("check events", run: { await events.run(autoConf) }) }
         lifecycle.add("forwarder", run: { await forwarder.run() }, afterwards: { await forwarder.close() })
         lifecycle.add("server", closing: { await server.stop(within: .seconds(3)) })
         lifecycle.add("certificate", run: { await serving.follow(server, published, clock: clock, log: log) })
@@ -121,35 +130,44 @@ extension ClusterAgentProcess {
     private static let apiVersion = AgentVersion(major: 7, minor: 70, patch: 0)
 
     private static func makeAutoConf(
-        _ options: Options, _ environment: [String: String], _ desired: DesiredConfigs, hasServices: Bool,
+        _ options: Options, _ environment: [String: String], _ desired: DesiredConfigs, _ events: CheckConfigEvents?,
         _ clock: any Clock, _ log: Log
     ) -> AutoConf {
         let path = options[AgentOptions.confdPath]
-        if path.isEmpty, !hasServices {
+        if path.isEmpty, events == nil {
             log.warning("no source of configs: neither confd_path nor Kubernetes is given")
         }
         var sources = AutoConfOptions()
         sources.confdPath = path.isEmpty ? nil : path
-        sources.watchesServices = hasServices
+        sources.watchesServices = events != nil
         sources.allowedEnvironment = options[AgentOptions.allowedVariables]
         sources.refusesEnvironment = options[AgentOptions.disableVariables]
-        return AutoConf(options: sources, desired: desired, environment: environment, clock: clock, log: log)
+        return AutoConf(
+            options: sources, desired: desired, environment: environment, clock: clock, log: log,
+            onProblems: { events?.tell($0) })
     }
 
     private static func makeReadiness(
-        _ desired: DesiredConfigs, _ leadership: any Leadership, _ clock: any Clock
+        _ desired: DesiredConfigs, _ leadership: any Leadership, _ sources: KubernetesSources?,
+        _ clock: any Clock
     ) -> Readiness {
         let state = leadership.state
-        return Readiness(clock: clock) {
-            var problems: [String] = []
-            if !desired.isSynced { problems.append("the sources of configs have not all been read yet") }
-            switch state.value {
-            case .unknown: problems.append("no election result yet")
-            case .following(nil): problems.append("no leader is known")
-            case .following, .leading: break
-            }
-            return problems
-        }
+        return Readiness(
+            clock: clock,
+            problems: {
+                var problems = sources?.unsettled ?? []
+                if !desired.isSynced { problems.append("the sources of configs have not all been read yet") }
+                switch state.value {
+                case .unknown: problems.append("no election result yet")
+                case .following(nil): problems.append("no leader is known")
+                case .following, .leading: break
+                }
+                return problems
+            },
+            stalls: {
+                sources?.stalled ?? []
+            },
+            conditions: { sources?.conditions ?? [] })
     }
 
     private static func makeServer(

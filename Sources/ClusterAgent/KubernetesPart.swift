@@ -1,4 +1,5 @@
 import AutoConf
+import ClusterChecks
 import Kubernetes
 import Platform
 
@@ -12,6 +13,9 @@ struct KubernetesPart: Sendable {
 
     /// Nil when this replica runs without leader election.
     let election: Election?
+    /// Writes Events.
+    let recorder: EventRecorder
+    private let namespace: String
     private let client: KubernetesClient
     private let electing: KubernetesClient?
     private let clock: any Clock
@@ -34,9 +38,13 @@ struct KubernetesPart: Sendable {
             return nil
         }
         (self.clock, self.entropy, self.log) = (clock, entropy, log)
+        namespace = Self.namespace(options, environment, configuration)
         let agent = "cluster-agent/\(Command.version)"
         do throws(KubernetesError) {
             client = try KubernetesClient(configuration, userAgent: agent, clock: clock)
+            recorder = EventRecorder(
+                client: client, component: "cluster-agent", instance: Self.ownName(environment), clock: clock,
+                entropy: entropy, log: log)
             guard isElecting else {
                 (election, electing) = (nil, nil)
                 return
@@ -51,8 +59,8 @@ struct KubernetesPart: Sendable {
             let elector = try LeaderElector(
                 options: Self.electionOptions(options, environment, published, entropy),
                 leases: KubernetesLeaseClient(
-                    client: electing, namespace: Self.namespace(options, environment, configuration),
-                    name: options[AgentOptions.leaseName], clock: clock), clock: clock, entropy: entropy, log: log)
+                    client: electing, namespace: namespace, name: options[AgentOptions.leaseName], clock: clock),
+                clock: clock, entropy: entropy, log: log)
             election = Election(elector: elector, leadership: ElectedLeadership())
             self.electing = electing
         } catch {
@@ -60,30 +68,44 @@ struct KubernetesPart: Sendable {
         }
     }
 
-    /// Adds the watches, and the closing of the connections, to the process's parts.
-    func addSources(to lifecycle: inout Lifecycle, feeding autoConf: AutoConf) {
-        let (client, electing) = (client, electing)
+    /// The watches, which feed these.
+    func makeSources(_ options: Options, _ autoConf: AutoConf, _ handler: Handler) -> KubernetesSources {
+        KubernetesSources(
+            options, client: client, namespace: namespace, autoConf: autoConf, handler: handler, clock: clock,
+            entropy: entropy, log: log)
+    }
+
+    /// Adds what runs beside the watches, and the closing of the connections, to the process's parts.
+    func addParts(to lifecycle: inout Lifecycle, _ options: Options) {
+        let (client, electing, recorder, clock, log) = (client, electing, recorder, clock, log)
         lifecycle.add(
             "kubernetes",
             closing: {
                 await client.shutdown()
                 await electing?.shutdown()
             })
-        let services = Reflector<Service>(
-            source: ResourceSource(client: client), clock: clock, entropy: entropy, log: log
-        ) { event in autoConf.feed(event) }
-        lifecycle.add("services", run: { await services.run() })
+        lifecycle.add("events", run: { await recorder.run() }, afterwards: { await recorder.finish() })
+        let needed = NeededPermissions(options, namespace: namespace, isElecting: election != nil)
+        lifecycle.add(
+            "permissions",
+            run: {
+                await needed.check(client, clock: clock, log: log)
+                try? await clock.sleep(until: .distantFuture)
+            })
     }
 
     private static func electionOptions(
         _ options: Options, _ environment: [String: String], _ published: PublishedAddress, _ entropy: any Entropy
     ) -> LeaderElectionOptions {
-        let name = environment["POD_NAME"].flatMap { $0.isEmpty ? nil : $0 } ?? hostName()
-        return LeaderElectionOptions(
-            identity: "\(name)_\(entropy.uuid())", leaseDuration: options[AgentOptions.leaseDuration],
+        LeaderElectionOptions(
+            identity: "\(ownName(environment))_\(entropy.uuid())", leaseDuration: options[AgentOptions.leaseDuration],
             renewDeadline: options[AgentOptions.renewDeadline], retryPeriod: options[AgentOptions.retryPeriod],
             labels: ["app.kubernetes.io/name": "cluster-agent", "app.kubernetes.io/managed-by": "cluster-agent"],
             annotations: { published.annotations })
+    }
+
+    private static func ownName(_ environment: [String: String]) -> String {
+        environment["POD_NAME"].flatMap { $0.isEmpty ? nil : $0 } ?? hostName()
     }
 
     private static func configuration(

@@ -4,7 +4,8 @@ import Platform
 /// Answers the kubelet's probes: `/livez` and `/readyz`, plain HTTP, no token.
 ///
 /// Live means that this process still makes progress: never that the API server is there, for restarting every replica in an outage would
-/// destroy what they hold. Ready means that it can answer node-agents or forward them; it never means leading.
+/// destroy what they hold. Ready means that it can answer node-agents or forward them; it never means leading. `/readyz?verbose` adds a line for
+/// each watch.
 struct ProbeHandler: HTTPHandler {
     let readiness: Readiness
 
@@ -13,13 +14,14 @@ struct ProbeHandler: HTTPHandler {
             return responder.respond(.text(405, "probes take GET"))
         }
         switch request.path {
-        case "/livez": answer(responder, readiness.liveProblems)
-        case "/readyz": answer(responder, readiness.readyProblems)
+        case "/livez": answer(responder, readiness.liveProblems, [])
+        case "/readyz": answer(responder, readiness.readyProblems, request.query == nil ? [] : readiness.conditions())
         default: responder.respond(.text(404, "this port serves /livez and /readyz"))
         }
     }
 
-    private func answer(_ responder: Responder, _ problems: [String]) {
-        responder.respond(problems.isEmpty ? .text(200, "ok") : .text(503, problems.joined(separator: "\n")))
+    private func answer(_ responder: Responder, _ problems: [String], _ conditions: [String]) {
+        let lines = (problems.isEmpty ? ["ok"] : problems) + conditions
+        responder.respond(.text(problems.isEmpty ? 200 : 503, lines.joined(separator: "\n")))
     }
 }

@@ -1,13 +1,15 @@
+import ClusterChecks
 import Kubernetes
 import Platform
 import Synchronization
 
-/// Where this replica tells others to find it, once its port is known, and the key to trust it by.
+/// What this replica publishes in the Lease: where others find it, once its port is known, the key to trust it by, and what it holds.
 final class PublishedAddress: Sendable {
     private let given: String
     private let podAddress: String
     private let publicKeyPin: Mutex<String>
     private let port = Mutex<UInt16?>(nil)
+    private let summary = Mutex<@Sendable () -> ClusterSummary?>({ nil })
 
     init(_ options: Options, _ environment: [String: String], publicKeyPin: String) {
         given = options[AgentOptions.advertiseAddress]
@@ -32,11 +34,24 @@ final class PublishedAddress: Sendable {
         return podAddress.contains(":") ? "[\(podAddress)]:\(port)" : "\(podAddress):\(port)"
     }
 
-    /// What goes into the Lease's annotations.
+    /// Tells where to ask what this replica holds, which is not made yet when the election is.
+    func summarize(by summary: @escaping @Sendable () -> ClusterSummary?) {
+        self.summary.withLock { $0 = summary }
+    }
+
+    /// What goes into the Lease's annotations: how to reach the leader, and its story for `kubectl describe lease`.
     var annotations: [String: String] {
         let prefix = LeaderElectionOptions.annotationPrefix
         var fields = [prefix + "public-key": publicKeyPin.withLock { $0 }]
         fields[prefix + "address"] = address
+        // Asked outside the lock: the Handler has one of its own.
+        let summarize = summary.withLock { $0 }
+        if let summary = summarize() {
+            fields[prefix + "nodes"] = String(summary.nodes)
+            fields[prefix + "configs"] = String(summary.configs)
+            fields[prefix + "dangling"] = String(summary.dangling)
+            fields[prefix + "warm-up"] = String(summary.isWarmingUp)
+        }
         return fields
     }
 

@@ -11,11 +11,22 @@ final class Readiness: Sendable {
     private let pulse: Atomic<Int64>
     private let stopping = Atomic<Bool>(false)
     private let problems: @Sendable () -> [String]
+    private let stalls: @Sendable () -> [String]
+    /// How each thing fares that readiness depends on, a line each.
+    let conditions: @Sendable () -> [String]
 
-    /// - Parameter problems: why node-agents cannot be answered or forwarded now; empty when they can.
-    init(clock: any Clock, problems: @escaping @Sendable () -> [String]) {
+    /// - Parameters:
+    ///   - problems: why node-agents cannot be answered or forwarded now; empty when they can.
+    ///   - stalls: which of our own loops have stopped making attempts; empty while all go on, whatever comes of their attempts.
+    ///   - conditions: how each thing fares, for people.
+    init(
+        clock: any Clock, problems: @escaping @Sendable () -> [String], stalls: @escaping @Sendable () -> [String],
+        conditions: @escaping @Sendable () -> [String]
+    ) {
         self.clock = clock
         self.problems = problems
+        self.stalls = stalls
+        self.conditions = conditions
         pulse = Atomic(clock.now().nanoseconds)
     }
 
@@ -34,7 +45,8 @@ final class Readiness: Sendable {
     /// Why the process should be restarted.
     var liveProblems: [String] {
         let pause = clock.now() - Instant(nanoseconds: pulse.load(ordering: .relaxed))
-        return pause > Self.longestPause ? ["no task has run for \(pause.seconds) s"] : []
+        // After a pause of the whole process every loop is late, and the pulse tells that alone.
+        return pause > Self.longestPause ? ["no task has run for \(pause.seconds) s"] : stalls()
     }
 
     /// Why no node-agent should be sent here.

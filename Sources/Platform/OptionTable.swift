@@ -24,6 +24,13 @@ package struct OptionTable: Sendable {
                 isFlag: Value.self == Bool.self, isSecret: option.isSecret, parse: { option.parse($0) }))
     }
 
+    /// The rows of one table, then those of another.
+    package static func + (first: OptionTable, second: OptionTable) -> OptionTable {
+        var table = first
+        table.rows += second.rows
+        return table
+    }
+
     /// The environment variable of a key: `DD_`, upper case, `.` → `_`. No bare `KEY`, which Kubernetes' service links would set.
     package static func environmentName(of key: String) -> String {
         "DD_" + key.uppercased().map { $0 == "." ? "_" : String($0) }.joined()

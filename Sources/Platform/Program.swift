@@ -1,4 +1,4 @@
-/// The command line that our programs have in common: `run`, `version`, `--help`, and the exit codes.
+/// The command line that our programs have in common: `run`, further commands, `version`, `--help`, and the exit codes.
 ///
 /// 0: done, or stopped as asked. 1: it could not start or go on. 2: the command line, environment or option file is wrong.
 package struct Program: Sendable {
@@ -14,6 +14,38 @@ package struct Program: Sendable {
         package let log: Log
         /// Returns when the process is asked to stop.
         package let stop: @Sendable () async -> Void
+        /// What stood on the command line beside the options.
+        package let operands: [String]
+    }
+
+    /// What a command is, besides its options.
+    package struct Command: Sendable {
+        /// Its words, such as `clusterchecks rebalance`.
+        package let words: [String]
+        /// One line for the help.
+        package let help: String
+        /// Options of its own, beside those of `run`.
+        package let table: OptionTable
+        /// What its operands are called in the help, such as `FILE…`; nil if it takes none.
+        package let operands: String?
+        /// Short spellings of its own flags, such as `-f` for `--force`.
+        package let aliases: [String: String]
+        /// Does it, and returns the exit code.
+        package let body: @Sendable (Context) async throws(StartError) -> Int32
+
+        /// A command.
+        package init(
+            _ words: String, help: String, table: OptionTable = OptionTable(), operands: String? = nil,
+            aliases: [String: String] = [:],
+            body: @escaping @Sendable (Context) async throws(StartError) -> Int32
+        ) {
+            self.words = words.split(separator: " ").map(String.init)
+            self.help = help
+            self.table = table
+            self.operands = operands
+            self.aliases = aliases
+            self.body = body
+        }
     }
 
     /// The least level that is logged.
@@ -27,6 +59,7 @@ package struct Program: Sendable {
     private let version: String
     private let summary: String
     private let table: OptionTable
+    private let commands: [Command]
     private let readFile: @Sendable (String) throws(OptionError) -> [(key: String, text: String)]
 
     /// A program.
@@ -35,16 +68,18 @@ package struct Program: Sendable {
     ///   - name: as it is called.
     ///   - version: what `version` prints.
     ///   - summary: one line for the help.
-    ///   - table: the options of `run`; the two for the log are added.
+    ///   - table: the options of `run`, which every command takes.
+    ///   - commands: what it does beside `run`.
     ///   - readFile: reads the file given by `--config`.
     package init(
-        name: String, version: String, summary: String, table: OptionTable,
+        name: String, version: String, summary: String, table: OptionTable, commands: [Command] = [],
         readFile: @escaping @Sendable (String) throws(OptionError) -> [(key: String, text: String)]
     ) {
         self.name = name
         self.version = version
         self.summary = summary
         self.table = table
+        self.commands = commands
         self.readFile = readFile
     }
 
@@ -52,14 +87,12 @@ package struct Program: Sendable {
     ///
     /// - Returns: the exit code.
     package func main(
-        _ arguments: [String], run: @Sendable (Context) async throws(StartError) -> Int32
+        _ arguments: [String], run: @escaping @Sendable (Context) async throws(StartError) -> Int32
     ) async -> Int32 {
         switch arguments.first {
-        case "run" where arguments.contains("--help") || arguments.contains("-h"):
-            print(optionHelp)
-            return 0
         case "run":
-            return await start(Array(arguments.dropFirst()), run)
+            let itself = Command("run", help: "runs until SIGTERM or SIGINT", body: run)
+            return await perform(itself, Array(arguments.dropFirst()))
         case "version", "--version":
             print("\(name) \(version)")
             return 0
@@ -67,18 +100,28 @@ package struct Program: Sendable {
             print(usage)
             return 0
         case let other:
+            // The longest that fits: `clusterchecks rebalance` before `clusterchecks`.
+            let fitting = commands.filter { arguments.starts(with: $0.words) }
+            if let command = fitting.max(by: { $0.words.count < $1.words.count }) {
+                return await perform(command, Array(arguments.dropFirst(command.words.count)))
+            }
             complain([other.map { "\($0): unknown command" } ?? "a command is missing", usage])
             return 2
         }
     }
 
-    private func start(
-        _ arguments: [String], _ run: @Sendable (Context) async throws(StartError) -> Int32
-    ) async -> Int32 {
-        let environment = processEnvironment()
+    private func perform(_ command: Command, _ arguments: [String]) async -> Int32 {
+        guard !arguments.contains("--help"), !arguments.contains("-h") else {
+            print(help(of: command))
+            return 0
+        }
         let options: Options
+        let operands: [String]
+        let environment = processEnvironment()
         do {
-            options = try readOptions(arguments, environment)
+            let (flags, rest) = try command.split(arguments)
+            operands = rest
+            options = try readOptions(command.table + table, flags, environment)
         } catch {
             complain(error.problems)
             return 2
@@ -90,17 +133,19 @@ package struct Program: Sendable {
         for warning in options.warnings { log.warning("odd environment", ["problem": warning]) }
         let signals = Signals()
         do throws(StartError) {
-            return try await run(
-                Context(options: options, environment: environment, clock: clock, log: log) {
-                    _ = try? await signals.termination()
-                })
+            return try await command.body(
+                Context(
+                    options: options, environment: environment, clock: clock, log: log,
+                    stop: { _ = try? await signals.termination() }, operands: operands))
         } catch {
             log.error("cannot start", ["reason": error])
             return error.isUsage ? 2 : 1
         }
     }
 
-    private func readOptions(_ arguments: [String], _ environment: [String: String]) throws(OptionError) -> Options {
+    private func readOptions(
+        _ table: OptionTable, _ arguments: [String], _ environment: [String: String]
+    ) throws(OptionError) -> Options {
         let prefix = "--config="
         let path = arguments.last { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.utf8.count)) }
         return try Options(
@@ -109,23 +154,46 @@ package struct Program: Sendable {
     }
 
     private var usage: String {
-        """
-        \(summary)
-
-          \(name) run [--key=value …]   runs until SIGTERM or SIGINT
-          \(name) version               prints the version
-          \(name) run --help            lists the options
-
-        """
+        let run = Command("run", help: "runs until SIGTERM or SIGINT") { _ in 0 }
+        let lines = ([run] + commands).map { ("\(name) \($0.words.joined(separator: " "))", $0.help) }
+        let all = lines + [("\(name) version", "prints the version"), ("\(name) COMMAND --help", "lists its options")]
+        let width = all.map(\.0.count).max() ?? 0
+        return "\(summary)\n\n"
+            + all.map { "  \($0)\(String(repeating: " ", count: width - $0.count + 2))\($1)\n" }.joined()
     }
 
-    private var optionHelp: String {
-        "\(name) run [--config=FILE] [--key=value …]\n\n"
+    private func help(of command: Command) -> String {
+        let words = ([name] + command.words + [command.operands].compactMap(\.self)).joined(separator: " ")
+        return "\(words) [--config=FILE] [--key=value …]\n\n"
             + "Each option may also be an environment variable (DD_, upper case, . as _) or stand in the JSON file.\n\n"
-            + table.helpText
+            + (command.table + table).helpText
     }
 
     private func complain(_ lines: [String]) {
         for line in lines { writeToStandardError("\(name): \(line)") }
+    }
+}
+
+extension Program.Command {
+    /// Sorts arguments into options and operands. A flag of the command's own may be followed by its value, as in `--check NAME`.
+    ///
+    /// - Throws: `OptionError` for an operand where none is taken.
+    fileprivate func split(_ arguments: [String]) throws(OptionError) -> (flags: [String], operands: [String]) {
+        var (flags, operands): ([String], [String]) = ([], [])
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            if let flag = aliases[argument] {
+                flags.append(flag)
+            } else if argument.hasPrefix("--") {
+                let takesValue = table.rows.contains { "--\($0.key)" == argument && !$0.isFlag }
+                flags.append(takesValue ? "\(argument)=\(rest.popFirst() ?? "")" : argument)
+            } else {
+                operands.append(argument)
+            }
+        }
+        guard self.operands != nil || operands.isEmpty else {
+            throw OptionError(problems: operands.map { "\($0): options are written --key=value" })
+        }
+        return (flags, operands)
     }
 }

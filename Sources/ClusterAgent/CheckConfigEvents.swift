@@ -1,0 +1,52 @@
+import AutoConf
+import CheckModel
+import ClusterChecks
+import Kubernetes
+import Platform
+
+/// Tells the owner of a Service, by an Event on it, that its annotations cannot be used, and when they can again.
+///
+/// Every replica reads all annotations; only the one that leads speaks. A new leader says again what is still wrong: the Event has the same name
+/// whoever writes it, so that its count goes up and no second one appears.
+struct CheckConfigEvents: Sendable {
+    /// The reason of the Events, for `kubectl get events --field-selector reason=InvalidCheckConfig`.
+    private static let reason = "InvalidCheckConfig"
+
+    let recorder: EventRecorder
+    let leadership: any Leadership
+    let clock: any Clock
+
+    /// Says what changed about one object.
+    func tell(_ change: ProblemChange) {
+        guard leads, let service = change.object else { return }
+        for problem in change.appeared { write(problem, about: service) }
+        if change.remaining == 0, !change.solved.isEmpty {
+            recorder.record(
+                .normal, reason: Self.reason, message: "the check annotations can be used again", about: service)
+        }
+    }
+
+    /// Says all that is wrong each time that this replica becomes the leader, until cancelled.
+    func run(_ autoConf: AutoConf) async {
+        var seen = leadership.state.current
+        var told: Term?
+        while true {
+            if case .leading(let term) = seen.value, term !== told {
+                told = term
+                for (service, problems) in autoConf.serviceProblems {
+                    for problem in problems { write(problem, about: service) }
+                }
+            }
+            guard let next = try? await leadership.state.next(after: seen.version) else { return }
+            seen = next
+        }
+    }
+
+    private var leads: Bool {
+        if case .leading(let term) = leadership.state.value { term.isValid(at: clock.now()) } else { false }
+    }
+
+    private func write(_ problem: ConfigProblem, about service: ObjectReference) {
+        recorder.record(.warning, reason: Self.reason, message: problem.reason, about: service)
+    }
+}
