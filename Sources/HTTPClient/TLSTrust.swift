@@ -2,7 +2,7 @@
 ///
 /// With `caPEM` only certificates under it are believed; the system's roots are not trusted besides. With a pin and no
 /// `caPEM` neither chain nor name is looked at: the key decides alone. With both, both must hold.
-package struct TLSTrust: Sendable {
+package struct TLSTrust: Sendable, Hashable {
     /// CA certificates in PEM; nil for the system's roots.
     package var caPEM: [UInt8]?
     /// `sha256//` and the Base64 of the SHA-256 of the server's public key (its SubjectPublicKeyInfo); nil for no pin.

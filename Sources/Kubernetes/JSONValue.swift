@@ -10,6 +10,11 @@ enum JSONValue: Hashable, Sendable {
     case array([JSONValue])
     case object([String: JSONValue])
 
+    /// The value of a field, if it is an object that has one.
+    subscript(_ field: String) -> JSONValue? {
+        if case .object(let fields) = self { fields[field] } else { nil }
+    }
+
     /// The text, if it is one.
     var text: String? {
         if case .string(let text) = self { text } else { nil }

@@ -134,8 +134,8 @@ struct Kubeconfig {
         let userPlace = "users[\(userName)]"
         try check(user, userPlace)
         return try KubernetesConfiguration(
-            server: server, trust: try trust(cluster, clusterPlace, user, userPlace),
-            token: try token(user, userPlace, clock), namespace: context.namespace ?? "default",
+            server: server, credentials: try credentials(cluster, clusterPlace, user, userPlace, clock),
+            namespace: context.namespace ?? "default",
             place: "kubeconfig \(path): \(clusterPlace).server")
     }
 
@@ -149,37 +149,57 @@ struct Kubeconfig {
     }
 
     private func check(_ user: User, _ place: String) throws(KubernetesError) {
-        if user.exec != nil {
-            throw wrong(
-                "\(place).exec", "exec plugins are not supported; use a token, a token file or a client certificate")
+        let advice =
+            "give this user a token, a tokenFile (which is read again when it changes) or a client certificate"
+        if let exec = user.exec {
+            let program = exec["command"]?.text ?? ""
+            throw wrong("\(place).exec", "exec plugins are not run, so '\(program)' is not either; \(advice)")
         }
-        if user.authProvider != nil {
-            throw wrong(
-                "\(place).auth-provider",
-                "auth providers are not supported; use a token, a token file or a client certificate")
+        if let provider = user.authProvider {
+            let name = provider["name"]?.text ?? ""
+            throw wrong("\(place).auth-provider", "auth providers such as '\(name)' are not supported; \(advice)")
         }
-        if user.username != nil { throw wrong("\(place).username", "basic authentication is not supported") }
-        if user.impersonate != nil { throw wrong("\(place).as", "impersonation is not supported") }
+        if user.username != nil {
+            throw wrong("\(place).username", "basic authentication is not supported; \(advice)")
+        }
+        if user.impersonate != nil {
+            throw wrong("\(place).as", "impersonation is not supported; give the permissions to this user itself")
+        }
     }
 
-    private func trust(
-        _ cluster: Cluster, _ clusterPlace: String, _ user: User, _ userPlace: String
-    ) throws(KubernetesError) -> TLSTrust {
-        let authority = try bytes(
-            cluster.authorityData, file: cluster.authority, "\(clusterPlace).certificate-authority")
+    private func credentials(
+        _ cluster: Cluster, _ clusterPlace: String, _ user: User, _ userPlace: String, _ clock: any Clock
+    ) throws(KubernetesError) -> Credentials {
         let isInsecure = cluster.insecure ?? false
-        if isInsecure, authority != nil {
+        let serverName = cluster.serverName.flatMap { $0.isEmpty ? nil : $0 }
+        var constant = TLSTrust(serverName: serverName, verifies: !isInsecure)
+        var parts: [Credentials.Part] = []
+        let place = "\(clusterPlace).certificate-authority"
+        constant.caPEM = try bytes(cluster.authorityData, file: cluster.authority, place)
+        try add(cluster.authority, .authority, place, to: &parts, clock)
+        if isInsecure, constant.caPEM != nil || !parts.isEmpty {
             throw wrong(clusterPlace, "a certificate authority and insecure-skip-tls-verify contradict each other")
         }
-        let certificate = try bytes(user.certificateData, file: user.certificate, "\(userPlace).client-certificate")
-        let key = try bytes(user.keyData, file: user.key, "\(userPlace).client-key")
-        if (certificate == nil) != (key == nil) {
+        let (certificatePlace, keyPlace) = ("\(userPlace).client-certificate", "\(userPlace).client-key")
+        constant.clientCertificatePEM = try bytes(user.certificateData, file: user.certificate, certificatePlace)
+        constant.clientKeyPEM = try bytes(user.keyData, file: user.key, keyPlace)
+        try add(user.certificate, .certificate, certificatePlace, to: &parts, clock)
+        try add(user.key, .key, keyPlace, to: &parts, clock)
+        let credentials = Credentials(constant, parts, token: try token(user, userPlace, clock), clock: clock)
+        if (credentials.trust.clientCertificatePEM == nil) != (credentials.trust.clientKeyPEM == nil) {
             throw wrong(userPlace, "a client certificate and its key must be given together")
         }
-        let serverName = cluster.serverName.flatMap { $0.isEmpty ? nil : $0 }
-        return TLSTrust(
-            caPEM: authority, clientCertificatePEM: certificate, clientKeyPEM: key, serverName: serverName,
-            verifies: !isInsecure)
+        return credentials
+    }
+
+    private func add(
+        _ file: String?, _ kind: Credentials.Part.Kind, _ place: String, to parts: inout [Credentials.Part],
+        _ clock: any Clock
+    ) throws(KubernetesError) {
+        guard let file, !file.isEmpty else { return }
+        do { parts.append(try Credentials.Part(kind, resolved(file), clock: clock)) } catch {
+            throw wrong(place, "\(error)")
+        }
     }
 
     /// The file wins over the constant, as upstream: it can be replaced.
@@ -194,18 +214,12 @@ struct Kubeconfig {
         return user.token.flatMap { $0.isEmpty ? nil : .constant($0) }
     }
 
+    /// What is given in the kubeconfig itself; nil if it is not.
     private func bytes(_ data: String?, file: String?, _ place: String) throws(KubernetesError) -> [UInt8]? {
-        let data = data ?? ""
-        let file = file ?? ""
-        switch (data.isEmpty, file.isEmpty) {
-        case (true, true): return nil
-        case (false, false): throw wrong(place, "is given both as a file and as data")
-        case (false, true):
-            guard let decoded = Data(base64Encoded: data) else { throw wrong("\(place)-data", "is not Base64") }
-            return [UInt8](decoded)
-        case (true, false):
-            do { return try readFile(resolved(file), atMost: 1 << 20) } catch { throw wrong(place, "\(error)") }
-        }
+        guard let data, !data.isEmpty else { return nil }
+        guard (file ?? "").isEmpty else { throw wrong(place, "is given both as a file and as data") }
+        guard let decoded = Data(base64Encoded: data) else { throw wrong("\(place)-data", "is not Base64") }
+        return [UInt8](decoded)
     }
 
     /// Relative paths are relative to the kubeconfig's folder.

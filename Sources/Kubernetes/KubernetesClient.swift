@@ -10,22 +10,21 @@ package final class KubernetesClient: Sendable {
     private static let responseLimit = 64 << 20
 
     private let configuration: KubernetesConfiguration
-    private let http: HTTPClient
-    private let clock: any Clock
+    private let connections: Connections
 
     /// A client; nothing is sent yet.
     ///
-    /// - Parameter userAgent: `program/version`; by convention a client for elections adds `/leader-election`.
+    /// - Parameters:
+    ///   - userAgent: `program/version`; by convention a client for elections adds `/leader-election`.
+    ///   - log: is told when credentials change or cannot be read again.
     /// - Throws: `KubernetesError.configuration`.
     package init(
-        _ configuration: KubernetesConfiguration, userAgent: String, clock: any Clock
+        _ configuration: KubernetesConfiguration, userAgent: String, clock: any Clock, log: Log = Log(sink: NoLog())
     ) throws(KubernetesError) {
         self.configuration = configuration
-        self.clock = clock
-        var options = HTTPClientOptions(trust: configuration.trust, userAgent: userAgent)
-        if let token = configuration.token { options.bearerToken = { token.text } }
         do {
-            http = try HTTPClient(options: options, clock: clock)
+            connections = try Connections(
+                configuration.credentials, userAgent: userAgent, clock: clock, log: log.named("kubernetes"))
         } catch {
             throw .configuration("\(configuration.server): \(error)")
         }
@@ -33,7 +32,7 @@ package final class KubernetesClient: Sendable {
 
     /// Ends all requests and closes all connections.
     package func shutdown() async {
-        await http.shutdown()
+        await connections.shutdown()
     }
 
     /// Sends a request and reads its JSON answer. After a 401 it is sent once more if the token file holds another token.
@@ -64,8 +63,11 @@ package final class KubernetesClient: Sendable {
     ) async throws(KubernetesError) {
         let request = self.request("GET", path, query + [("watch", "true")], nil)
         let used = configuration.token?.text
-        var (stream, head) = try await open(request, deadline)
-        if head.status == 401, hasNewToken(used) { (stream, head) = try await open(request, deadline) }
+        let http = connections.current
+        // A stream does not keep its client: without this, new credentials would cut the watch off.
+        defer { withExtendedLifetime(http) {} }
+        var (stream, head) = try await open(request, http, deadline)
+        if head.status == 401, hasNewToken(used) { (stream, head) = try await open(request, http, deadline) }
         guard head.status == 200 else { throw .status(status(of: head, try await beginning(of: stream))) }
         guard onEvent(.opened) else { return }
         var lines = LineSplitter()
@@ -92,18 +94,23 @@ package final class KubernetesClient: Sendable {
     }
 
     private func send(_ request: ClientRequest, _ deadline: Instant) async throws(KubernetesError) -> ClientResponse {
-        do { return try await http.send(request, deadline: deadline) } catch { throw .transport("\(error)") }
+        do { return try await connections.current.send(request, deadline: deadline) } catch { throw failure(error) }
     }
 
     private func open(
-        _ request: ClientRequest, _ deadline: Instant
+        _ request: ClientRequest, _ http: HTTPClient, _ deadline: Instant
     ) async throws(KubernetesError) -> (ResponseStream, ResponseHead) {
         let stream = http.stream(request, deadline: deadline)
-        do { return (stream, try await stream.head()) } catch { throw .transport("\(error)") }
+        do { return (stream, try await stream.head()) } catch { throw failure(error) }
     }
 
     private func next(of stream: ResponseStream) async throws(KubernetesError) -> [UInt8]? {
-        do { return try await stream.next() } catch { throw .transport("\(error)") }
+        do { return try await stream.next() } catch { throw failure(error) }
+    }
+
+    private func failure(_ error: HTTPClientError) -> KubernetesError {
+        if case .tls = error { connections.handshakeFailed() }
+        return .transport("\(error)")
     }
 
     /// Whether the token that was used has been replaced.

@@ -8,28 +8,30 @@ package struct KubernetesConfiguration: Sendable {
 
     /// The API server's URL: `https`, without a slash at the end; a path is a prefix of every request's.
     package let server: String
-    /// Its CA, and our certificate if we have one.
-    package let trust: TLSTrust
+    /// Its CA, and our certificate if we have one; what comes from files is read again when it is older than 60 s.
+    package var trust: TLSTrust { credentials.trust }
     /// Our token, if we have one.
-    package let token: BearerToken?
+    package var token: BearerToken? { credentials.token }
+    /// What `trust` and `token` are read from.
+    let credentials: Credentials
     /// The namespace that is meant where none is named.
     package let namespace: String
 
     /// A configuration.
     ///
     /// - Throws: `KubernetesError.configuration` if the URL cannot be used; `place` says where it came from.
-    package init(
-        server: String, trust: TLSTrust, token: BearerToken?, namespace: String, place: String
+    init(
+        server: String, credentials: Credentials, namespace: String, place: String
     ) throws(KubernetesError) {
         self.server = try Self.checked(server, place)
-        self.trust = trust
-        self.token = token
+        self.credentials = credentials
         self.namespace = namespace
     }
 
     /// The configuration of a pod: its environment and its service account.
     ///
-    /// The token is read again when it is older than 60 s (the kubelet replaces it), and on a 401.
+    /// Token and CA are read again when they are older than 60 s (the kubelet replaces them); the token also on a 401, the CA also when a
+    /// connection could not be secured.
     ///
     /// - Parameter directory: another place of the service account, for tests.
     /// - Throws: `KubernetesError.configuration`, also when the CA cannot be read: another one is never trusted instead.
@@ -43,18 +45,19 @@ package struct KubernetesConfiguration: Sendable {
                 "unable to load in-cluster configuration: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; "
                     + "outside a pod give a kubeconfig")
         }
-        let authority: [UInt8]
+        let authority: Credentials.Part
         let token: RereadFile
         do throws(FileError) {
-            authority = try readFile("\(directory)/ca.crt", atMost: 1 << 20)
+            authority = try Credentials.Part(.authority, "\(directory)/ca.crt", clock: clock)
             token = try RereadFile("\(directory)/token", every: BearerToken.fileInterval, clock: clock)
         } catch {
             throw .configuration("unable to load in-cluster configuration: \(error)")
         }
         let isBare = host.utf8.contains(UInt8(ascii: ":")) && !host.hasPrefix("[")
         return try KubernetesConfiguration(
-            server: "https://\(isBare ? "[\(host)]" : host):\(port)", trust: TLSTrust(caPEM: authority),
-            token: .file(token), namespace: ownNamespace(environment, directory),
+            server: "https://\(isBare ? "[\(host)]" : host):\(port)",
+            credentials: Credentials(TLSTrust(), [authority], token: .file(token), clock: clock),
+            namespace: ownNamespace(environment, directory),
             place: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT")
     }
 
@@ -97,6 +100,11 @@ package enum BearerToken: Sendable {
         case .constant(let text): text
         case .file(let file): file.text
         }
+    }
+
+    /// Why the newest reading of the file failed.
+    var problem: FileError? {
+        if case .file(let file) = self { file.problem } else { nil }
     }
 
     /// Reads the token again, after a 401; whether it differs from `refused`.

@@ -5,6 +5,8 @@ import Testing
 @testable import Kubernetes
 
 private let clock = SystemClock()
+/// The least that is taken for a whole certificate.
+private let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----"
 
 /// What `body` says about a configuration that it refuses; nil if it takes it.
 private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
@@ -21,7 +23,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
 
     private static func serviceAccount(without missing: String = "") throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
-        let files = ["ca.crt": "-----BEGIN CERTIFICATE-----", "token": " secret\n", "namespace": "agents\n"]
+        let files = ["ca.crt": certificate, "token": " secret\n", "namespace": "agents\n"]
         for (name, text) in files where name != missing { try folder.write(name, text) }
         return folder
     }
@@ -33,7 +35,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         #expect(configuration.server == "https://10.96.0.1:443")
         #expect(configuration.token?.text == "secret")
         #expect(configuration.namespace == "agents")
-        #expect(configuration.trust.caPEM == Array("-----BEGIN CERTIFICATE-----".utf8))
+        #expect(configuration.trust.caPEM == Array(certificate.utf8))
     }
 
     @Test func anIPv6AddressIsBracketed() throws {
@@ -110,7 +112,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
 
     @Test func relativePathsAreRelativeToTheFile() throws {
         let folder = try TemporaryFolder()
-        try folder.write("ca.pem", "CA")
+        try folder.write("ca.pem", certificate)
         try folder.write("secret", "from file\n")
         let path = try folder.write(
             "config",
@@ -118,7 +120,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
                 cluster: #""server":"https://h","certificate-authority":"ca.pem""#,
                 user: #""token":"constant","tokenFile":"secret""#))
         let configuration = try KubernetesConfiguration.kubeconfig(path: path, clock: clock)
-        #expect(configuration.trust.caPEM == Array("CA".utf8))
+        #expect(configuration.trust.caPEM == Array(certificate.utf8))
         #expect(configuration.token?.text == "from file")
     }
 
@@ -141,8 +143,14 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
             config(cluster: #""server":"https://h","certificate-authority-data":"QQ==","certificate-authority":"f""#),
             "clusters[k].certificate-authority: is given both as a file and as data"
         ),
-        (config(user: #""exec":{"command":"aws"}"#), "users[u].exec: exec plugins are not supported"),
-        (config(user: #""auth-provider":{"name":"oidc"}"#), "users[u].auth-provider: auth providers are not supported"),
+        (
+            config(user: #""exec":{"command":"aws"}"#),
+            "users[u].exec: exec plugins are not run, so 'aws' is not either; give this user a token"
+        ),
+        (
+            config(user: #""auth-provider":{"name":"oidc"}"#),
+            "users[u].auth-provider: auth providers such as 'oidc' are not supported"
+        ),
         (config(user: #""username":"a","password":"b""#), "users[u].username: basic authentication is not supported"),
         (config(user: #""token":"t","as":"root""#), "users[u].as: impersonation is not supported"),
         (config(user: #""client-key-data":"S0VZ""#), "a client certificate and its key must be given together"),

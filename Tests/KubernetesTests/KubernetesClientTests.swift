@@ -205,6 +205,17 @@ private struct StoppedClock: Clock {
         }
     }
 
+    @Test func aRefusalIsNeverRetriedMoreThanOnce() async throws {
+        try await ScriptedAPIServer.with({ _, _ in Self.json(401, "{}") }) { client, server, folder in
+            try folder.write("token", "second")
+            let source = ResourceSource<Service>(client: client)
+            await #expect(throws: KubernetesError.self) {
+                try await source.list(ListRequest(limit: 1), deadline: soon())
+            }
+            #expect(server.requests.map { $0.headers["Authorization"] } == ["Bearer first", "Bearer second"])
+        }
+    }
+
     @Test func aWatchTriesAReplacedTokenToo() async throws {
         let answer: ScriptedAPIServer.Answer = { request, _ in
             request.headers["Authorization"] == "Bearer second" ? Self.json(200, "") : Self.json(401, "{}")
@@ -240,10 +251,9 @@ private struct StoppedClock: Clock {
         try folder.write("token", "t")
         let clock = SystemClock()
         let environment = ["KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"]
-        let configuration = try KubernetesConfiguration.inCluster(
-            environment: environment, directory: folder.path, clock: clock)
-        #expect(throws: KubernetesError.self) {
-            try KubernetesClient(configuration, userAgent: "test/1", clock: clock)
+        let reason = "\(folder.path)/ca.crt: holds no PEM block CERTIFICATE"
+        #expect(throws: KubernetesError.configuration("unable to load in-cluster configuration: \(reason)")) {
+            try KubernetesConfiguration.inCluster(environment: environment, directory: folder.path, clock: clock)
         }
     }
 }
