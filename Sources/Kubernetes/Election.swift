@@ -100,6 +100,9 @@ package struct Election: Sendable {
     /// Set for good by `retire`: from then on this process only observes.
     package private(set) var isRetired = false
 
+    /// Whether a write that makes us the holder was ever given.
+    private(set) var hasClaimed = false
+
     private var attempt: Attempt?
     private var lastStart = Instant.distantPast
     private var nextAttempt = Instant.distantPast
@@ -107,7 +110,7 @@ package struct Election: Sendable {
 
     /// How often a leader had to read the Lease because its update without reading failed.
     package private(set) var slowRenewals: UInt64 = 0
-    private var diary = ElectionDiary()
+    var diary = ElectionDiary()
 
     /// A machine that knows nothing yet. The options must be valid.
     package init(options: LeaderElectionOptions, namespace: String, name: String) {
@@ -137,6 +140,11 @@ package struct Election: Sendable {
         guard isKnown else { return .unknown }
         guard let observed, let expiry = foreignExpiry, now < expiry else { return .following(nil) }
         return .following(LeaderRecord(identity: observed.holder, annotations: observedAnnotations))
+    }
+
+    /// The record in the Lease as last seen; nil before it was seen.
+    package var observedRecord: LeaseSpec? {
+        observed
     }
 
     /// What happened since the last call and is worth a log line.
@@ -208,25 +216,6 @@ package struct Election: Sendable {
         isRetired = true
         lose(.stopped)
     }
-
-    /// The update that gives `lease`, as just read, back; nil if it is not ours.
-    package func release(of lease: Lease, _ moment: Moment) -> Lease? {
-        guard lease.spec.holder == options.identity else { return nil }
-        var released = lease
-        let time = MicroTime.text(moment.wallTime)
-        // The API demands a positive duration; nobody waits for it, since the holder is empty.
-        released.spec = LeaseSpec(
-            holderIdentity: "", leaseDurationSeconds: 1, acquireTime: time, renewTime: time,
-            leaseTransitions: lease.spec.leaseTransitions)
-        released.replaceAnnotations(prefix: LeaderElectionOptions.annotationPrefix, with: [:])
-        return released
-    }
-
-    /// Takes the Lease as it was stored by the release.
-    package mutating func released(_ lease: Lease, now: Instant) {
-        observe(lease, now)
-        diary.released()
-    }
 }
 
 extension Election {
@@ -266,7 +255,7 @@ extension Election {
         }
         guard !mayBeHeld, !isRetired else { return finishWaiting(moment) }
         let isOurs = observed?.holder == options.identity
-        let new = Lease(namespace: namespace, name: name, labels: options.labels)
+        let new = Lease(namespace: namespace, name: name)
         return write(
             .create(claim(new, from: isOurs ? observed : nil, isOurs: isOurs, moment)), wasOurs: false, moment.now)
     }
@@ -337,7 +326,7 @@ extension Election {
         diary.lost(term, reason)
     }
 
-    private mutating func observe(_ lease: Lease, _ now: Instant) {
+    mutating func observe(_ lease: Lease, _ now: Instant) {
         isKnown = true
         missingSince = nil
         observedAnnotations = lease.annotations.filter { $0.key.hasPrefix(LeaderElectionOptions.annotationPrefix) }
@@ -348,14 +337,18 @@ extension Election {
     }
 
     /// `lease` with us as its holder.
-    private func claim(_ lease: Lease, from spec: LeaseSpec?, isOurs: Bool, _ moment: Moment) -> Lease {
+    private mutating func claim(_ lease: Lease, from spec: LeaseSpec?, isOurs: Bool, _ moment: Moment) -> Lease {
         let time = MicroTime.text(moment.wallTime)
         let transitions = spec?.leaseTransitions ?? 0
+        // The API takes 32 bits: a count that cannot grow begins anew, so that nobody can make the Lease unobtainable.
+        let next = transitions < Int32.max ? transitions + 1 : 0
+        hasClaimed = true
         var claimed = lease
         claimed.spec = LeaseSpec(
             holderIdentity: options.identity, leaseDurationSeconds: options.recordedDuration,
             acquireTime: isOurs ? spec?.acquireTime ?? time : time, renewTime: time,
-            leaseTransitions: isOurs || spec == nil ? transitions : transitions + 1)
+            leaseTransitions: isOurs || spec == nil ? transitions : next)
+        claimed.merge(labels: options.labels)
         claimed.replaceAnnotations(prefix: LeaderElectionOptions.annotationPrefix, with: moment.annotations)
         return claimed
     }

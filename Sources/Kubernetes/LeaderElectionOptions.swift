@@ -13,7 +13,7 @@ package struct LeaderElectionOptions: Sendable {
     package var renewDeadline: Duration
     /// The pause between two tries.
     package var retryPeriod: Duration
-    /// Labels of the Lease, if we create it.
+    /// Labels that each of our writes sets on the Lease; those of others stay.
     package var labels: [String: String]
     /// What the leader publishes in the Lease, read before each write. Keys begin with `annotationPrefix`.
     package var annotations: @Sendable () -> [String: String]
@@ -36,6 +36,11 @@ package struct LeaderElectionOptions: Sendable {
     /// least a second (client-go's choice).
     package var requestTimeout: Duration {
         max(.seconds(1), renewDeadline / 2)
+    }
+
+    /// How much time may pass at most from the beginning of an attempt to that of the next: three requests and the longest pause.
+    var longestAttempt: Duration {
+        requestTimeout * 3 + retryPeriod * (1 + Self.jitterFactor)
     }
 
     /// The lease duration as it is recorded in the Lease (seconds): rounded up, so that others never wait shorter than we think.

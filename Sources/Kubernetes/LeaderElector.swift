@@ -15,10 +15,16 @@ package final class LeaderElector: Sendable {
         /// What was published last, and the term that went with it.
         var published: Election.Knowledge = .unknown
         var term: LeaderTerm?
+        var lastAttempt: Instant
+        /// How long renewals took (seconds).
+        var renewals = Histogram(bounds: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8])
     }
+
+    private static let releasePause = Duration.milliseconds(250)
 
     private let options: LeaderElectionOptions
     private let leases: any LeaseClient
+    private let recorder: EventRecorder?
     private let clock: any Clock
     private let entropy: any Entropy
     private let log: Log
@@ -33,19 +39,34 @@ package final class LeaderElector: Sendable {
 
     /// An elector that does nothing until `run`.
     ///
+    /// - Parameter recorder: tells about the Lease who became leader and who stopped leading.
     /// - Throws: `KubernetesError.configuration` if the options are unusable.
     package init(
-        options: LeaderElectionOptions, leases: any LeaseClient, clock: any Clock, entropy: any Entropy, log: Log
+        options: LeaderElectionOptions, leases: any LeaseClient, recorder: EventRecorder? = nil, clock: any Clock,
+        entropy: any Entropy, log: Log
     ) throws(KubernetesError) {
         try options.validate()
         if leases.namespace.isEmpty { throw .configuration("the Lease's namespace is empty") }
         if leases.name.isEmpty { throw .configuration("the Lease's name is empty") }
         self.options = options
         self.leases = leases
+        self.recorder = recorder
         self.clock = clock
         self.entropy = entropy
         self.log = log.named("leader-elector")
-        shared = Mutex(State(election: Election(options: options, namespace: leases.namespace, name: leases.name)))
+        let election = Election(options: options, namespace: leases.namespace, name: leases.name)
+        shared = Mutex(State(election: election, lastAttempt: clock.now()))
+    }
+
+    /// When the last attempt to read, acquire or renew the Lease began, whatever became of it; at first, when this was made.
+    package var lastAttempt: Instant {
+        shared.withLock { $0.lastAttempt }
+    }
+
+    /// How much time may pass between the beginnings of two attempts. If `lastAttempt` is longer ago, the loop of `run` hangs:
+    /// an API server that does not answer cannot cause that.
+    package var longestAttempt: Duration {
+        options.longestAttempt
     }
 
     /// Competes until the task is cancelled; after `release` it only observes. On return the term, if there was one, has
@@ -65,43 +86,37 @@ package final class LeaderElector: Sendable {
     /// itself.
     package func release() async {
         let deadline = clock.now() + options.requestTimeout
-        change { $0.retire() }
+        guard var request = change({ $0.beginRelease() }) else { return }
         // A write under way could take the Lease after we gave it back.
         while !isIdle.value, clock.now() < deadline, !Task.isCancelled {
             let seen = isIdle.current
             if !seen.value { await wait(until: deadline, orChangeOf: isIdle, after: seen.version) }
         }
-        // A conflict means that a renewal was committed late, or that somebody edited the Lease.
+        var problem: KubernetesError?
         while clock.now() < deadline, !Task.isCancelled {
-            guard case .lease(let lease) = await leases.get(deadline: deadline) else { return }
+            let asked = request
+            let result = await perform(asked, deadline: deadline)
             let moment = moment()
-            guard let update = shared.withLock({ $0.election.release(of: lease, moment) }) else { return }
-            switch await leases.update(update, deadline: deadline) {
-            case .lease(let stored):
-                let now = clock.now()
-                return change { $0.released(stored, now: now) }
-            case .conflict:
-                continue
-            case .notFound, .failed:
-                return log.warning("the Lease could not be released; it will expire", ["lease": leaseName])
+            switch change({ $0.receivedDuringRelease(result, to: asked, moment) }) {
+            case .ask(let next):
+                request = next
+            case .askLater(let next, let error):
+                (request, problem) = (next, error)
+                try? await clock.sleep(until: min(clock.now() + Self.releasePause, deadline))
+            case .over:
+                return
+            case .failed(let error):
+                return warnOfExpiry(error)
             }
         }
+        warnOfExpiry(problem)
     }
 
-    /// Writes the metrics `leader_election_master_status` and `leader_election_slowpath_total` (client-go's names).
+    /// Writes the metrics of this election (`ElectionReading`).
     package func collect(into page: inout MetricsWriter) {
         let now = clock.now()
-        let (leads, slowRenewals) = shared.withLock { state in
-            if case .leading = state.election.knowledge(at: now) { return (1.0, state.election.slowRenewals) }
-            return (0.0, state.election.slowRenewals)
-        }
-        page.family(
-            "leader_election_master_status", .gauge, help: "Whether this replica leads by the named Lease (0 or 1).",
-            [(["name": leases.name], leads)])
-        page.family(
-            "leader_election_slowpath_total", .counter,
-            help: "Renewals that had to read the Lease because updating it without reading failed.",
-            [(["name": leases.name], Double(slowRenewals))])
+        let reading = shared.withLock { ElectionReading($0.election, renewals: $0.renewals, now: now) }
+        reading.write(name: leases.name, into: &page)
     }
 }
 
@@ -126,18 +141,31 @@ extension LeaderElector {
 
     private func attempt() async {
         var moment = moment()
+        let start = moment.now
         var request: Election.Request? = change { $0.begin(moment) }
+        let before = shared.withLock { state in
+            state.lastAttempt = start
+            return state.election.term?.validUntil
+        }
         while let current = request {
             let sent = moment.now
             let deadline = shared.withLock { $0.election.deadline(now: sent) }
-            let result =
-                switch current {
-                case .get: await leases.get(deadline: deadline)
-                case .create(let lease): await leases.create(lease, deadline: deadline)
-                case .update(let lease): await leases.update(lease, deadline: deadline)
-                }
+            let result = await perform(current, deadline: deadline)
             moment = self.moment()
             request = change { $0.received(result, moment) }
+        }
+        let end = moment.now
+        shared.withLock { state in
+            guard let before, let term = state.election.term, before < term.validUntil else { return }
+            state.renewals.observe((end - start).seconds)
+        }
+    }
+
+    private func perform(_ request: Election.Request, deadline: Instant) async -> LeaseResult {
+        switch request {
+        case .get: await leases.get(deadline: deadline)
+        case .create(let lease): await leases.create(lease, deadline: deadline)
+        case .update(let lease): await leases.update(lease, deadline: deadline)
         }
     }
 
@@ -194,7 +222,7 @@ extension LeaderElector {
             return (result, state.election.takeNotices())
         }
         nudges.set(())
-        for notice in notices { write(notice) }
+        for notice in notices { tell(notice) }
         return result
     }
 
@@ -223,48 +251,19 @@ extension LeaderElector {
         }
     }
 
-    private func write(_ notice: ElectionNotice) {
-        switch notice {
-        case .acquired(let term):
-            log.info(
-                "became leader",
-                [
-                    "lease": leaseName, "identity": options.identity, "resource_version": term.resourceVersion,
-                    "continues_own": term.continuesOwn,
-                ])
-        case .lost(_, let reason):
-            write(reason)
-        case .released:
-            log.info("released the Lease", ["lease": leaseName])
-        case .holder(let holder):
-            log.info("the Lease's holder changed", ["lease": leaseName, "holder": holder])
-        case .failing(let error, leading: true):
-            log.warning("cannot renew the Lease", ["lease": leaseName, "reason": error])
-        case .failing(let error, leading: false):
-            log.warning("cannot read or acquire the Lease", ["lease": leaseName, "reason": error])
-        case .recovered:
-            log.info("the Lease can be read and written again", ["lease": leaseName])
-        case .durationCapped(let seconds, let limit):
-            log.warning(
-                "the recorded lease duration is not believed; a limit is used instead",
-                ["lease": leaseName, "recorded_seconds": seconds, "limit_seconds": limit.seconds])
-        case .strategyIgnored(let strategy):
-            log.warning(
-                "the Lease asks for coordinated election, which is not supported and is ignored",
-                ["lease": leaseName, "strategy": strategy])
-        }
+    private func warnOfExpiry(_ error: KubernetesError?) {
+        log.warning(
+            "the Lease could not be released; it will expire",
+            ["lease": leaseName, "reason": error?.description ?? "no time left"])
     }
 
-    private func write(_ loss: ElectionNotice.Loss) {
-        switch loss {
-        case .notRenewed:
-            log.error("stopped leading: the Lease was not renewed in time", ["lease": leaseName])
-        case .taken(let holder):
-            log.error("stopped leading: the Lease changed hands", ["lease": leaseName, "holder": holder])
-        case .deleted:
-            log.error("stopped leading: the Lease was deleted", ["lease": leaseName])
-        case .stopped:
-            log.info("stopped leading", ["lease": leaseName])
-        }
+    private func tell(_ notice: ElectionNotice) {
+        notice.write(to: log, lease: leaseName, identity: options.identity)
+        guard let (term, what) = notice.change else { return }
+        recorder?.record(
+            .normal, reason: "LeaderElection", message: "\(options.identity) \(what)",
+            about: ObjectReference(
+                apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace: leases.namespace, name: leases.name,
+                uid: term.leaseUID))
     }
 }

@@ -8,8 +8,8 @@ package struct Lease: Hashable, Sendable {
     /// A Lease that was not stored yet.
     package init(namespace: String, name: String, labels: [String: String] = [:], spec: LeaseSpec = LeaseSpec()) {
         metadata = ["namespace": .string(namespace), "name": .string(name)]
-        if !labels.isEmpty { metadata["labels"] = .object(labels.mapValues { .string($0) }) }
         self.spec = spec
+        merge(labels: labels)
     }
 
     /// The name; empty if the object has none.
@@ -38,6 +38,20 @@ package struct Lease: Hashable, Sendable {
     package var annotations: [String: String] {
         guard case .object(let fields)? = metadata["annotations"] else { return [:] }
         return fields.compactMapValues(\.text)
+    }
+
+    /// All labels that are text, ours and others'.
+    package var labels: [String: String] {
+        guard case .object(let fields)? = metadata["labels"] else { return [:] }
+        return fields.compactMapValues(\.text)
+    }
+
+    /// Sets `labels`; every other one stays.
+    package mutating func merge(labels: [String: String]) {
+        guard !labels.isEmpty else { return }
+        var fields: [String: JSONValue] = [:]
+        if case .object(let present)? = metadata["labels"] { fields = present }
+        metadata["labels"] = .object(fields.merging(labels.mapValues { .string($0) }) { $1 })
     }
 
     /// Sets `annotations`, and removes every other one whose key begins with `prefix`; the rest stays.

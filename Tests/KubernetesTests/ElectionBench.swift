@@ -83,10 +83,12 @@ final class ElectionBench {
     var annotations: [String: String] = [:]
 
     init(
-        leaseDuration: Duration = .seconds(10), renewDeadline: Duration = .seconds(8), identity: String = "baz"
+        leaseDuration: Duration = .seconds(10), renewDeadline: Duration = .seconds(8), identity: String = "baz",
+        labels: [String: String] = [:]
     ) {
         let options = LeaderElectionOptions(
-            identity: identity, leaseDuration: leaseDuration, renewDeadline: renewDeadline, retryPeriod: .seconds(2))
+            identity: identity, leaseDuration: leaseDuration, renewDeadline: renewDeadline, retryPeriod: .seconds(2),
+            labels: labels)
         election = Election(options: options, namespace: "foo", name: "bar")
     }
 
@@ -103,6 +105,24 @@ final class ElectionBench {
             request = election.received(perform(current), moment(fraction: fraction))
         }
         return isLeading
+    }
+
+    /// A release from its first request to its end; whether it ended with nothing of ours left. `between` happens after each
+    /// request.
+    @discardableResult
+    func release(between: (ElectionBench) -> Void = { _ in }) -> Bool {
+        guard var request = election.beginRelease() else { return true }
+        for _ in 0..<20 {
+            let asked = request
+            let answer = perform(asked)
+            between(self)
+            switch election.receivedDuringRelease(answer, to: asked, moment()) {
+            case .ask(let next), .askLater(let next, _): request = next
+            case .over: return true
+            case .failed: return false
+            }
+        }
+        return false
     }
 
     private func perform(_ request: Election.Request) -> LeaseResult {

@@ -202,27 +202,59 @@ import Testing
 
     @Test func theReleaseEmptiesTheHolderAndOurAnnotationsOnly() throws {
         let bench = ElectionBench()
-        bench.annotations = ["cluster-agent/address": "h:1"]
+        bench.annotations = ["cluster-agent/address": "h:1", "cluster-agent/nodes": "3"]
         bench.shelf.put(held(by: "", transitions: 6), annotations: ["a.b/c": "kept"])
         bench.attempt()
-        bench.election.retire()
+        #expect(bench.shelf.lease?.annotations["cluster-agent/address"] == "h:1")
         bench.pass(.seconds(1))
-        let read = try #require(bench.shelf.lease)
-        let release = try #require(bench.election.release(of: read, bench.moment()))
-        #expect(release.spec.holderIdentity == "")
-        #expect(release.spec.leaseDurationSeconds == 1)
-        #expect(release.spec.renewTime == "1970-01-01T00:16:41.000000Z")
-        #expect(release.spec.acquireTime == release.spec.renewTime)
-        #expect(release.spec.leaseTransitions == 7)
-        #expect(release.annotations == ["a.b/c": "kept"])
-        #expect(release.resourceVersion == read.resourceVersion)
+        #expect(bench.release())
+        let released = try #require(bench.shelf.lease)
+        #expect(released.spec.holderIdentity == "")
+        #expect(released.spec.leaseDurationSeconds == 1)
+        #expect(released.spec.renewTime == "1970-01-01T00:16:41.000000Z")
+        #expect(released.spec.acquireTime == released.spec.renewTime)
+        #expect(released.spec.leaseTransitions == 7)
+        #expect(released.annotations == ["a.b/c": "kept"])
+        #expect(bench.takeNotices().last == .released)
+        #expect(bench.election.knowledge(at: bench.now) == .following(nil))
     }
 
-    @Test func whatIsNotOursIsNotReleased() throws {
+    @Test func whatIsNotOursIsNotReleased() {
+        let bench = Self.leading()
+        bench.shelf.put(held(by: "bing", transitions: 1))
+        #expect(bench.release())
+        #expect(bench.calls == ["get"])
+        #expect(bench.spec?.holder == "bing")
+        #expect(bench.followed == "bing")
+    }
+
+    @Test func whoNeverClaimedTheLeaseReleasesWithoutAsking() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing"))
-        let read = try #require(bench.shelf.lease)
-        #expect(bench.election.release(of: read, bench.moment()) == nil)
+        bench.attempt()
+        #expect(bench.release())
+        #expect(bench.calls == ["get"])
+        #expect(bench.election.isRetired)
+    }
+
+    @Test func aReleaseIsRepeatedWhereNoAnswerCame() {
+        let bench = Self.leading()
+        bench.faults = [.lost, nil, .answerLost]
+        #expect(bench.release())
+        #expect(bench.calls == ["get", "get", "update", "get"])
+        #expect(bench.spec?.holder == "")
+    }
+
+    @Test(arguments: [(403, false), (500, true), (429, true)])
+    func aRefusedReleaseIsRepeatedOnlyIfItMaySucceedLater(code: Int, isRepeated: Bool) {
+        let bench = Self.leading()
+        guard let get = bench.election.beginRelease() else { Issue.record("nothing to release"); return }
+        let error = KubernetesError.status(Status(code: code))
+        switch bench.election.receivedDuringRelease(.failed(error), to: get, bench.moment()) {
+        case .askLater(.get, error): #expect(isRepeated)
+        case .failed(error): #expect(!isRepeated)
+        default: Issue.record("neither repeated nor failed")
+        }
     }
 
     @Test func aFailureIsToldOnceAndSoIsItsEnd() {

@@ -1,0 +1,60 @@
+import Platform
+
+extension ElectionNotice {
+    /// The term that began or ended, and how an Event says so (client-go's words); nil if none did.
+    var change: (term: Election.Term, what: String)? {
+        switch self {
+        case .acquired(let term): (term, "became leader")
+        case .lost(let term, _): (term, "stopped leading")
+        default: nil
+        }
+    }
+
+    /// Writes it as one line.
+    func write(to log: Log, lease: String, identity: String) {
+        switch self {
+        case .acquired(let term):
+            log.info(
+                "became leader",
+                [
+                    "lease": lease, "identity": identity, "resource_version": term.resourceVersion,
+                    "continues_own": term.continuesOwn,
+                ])
+        case .lost(_, let reason):
+            reason.write(to: log, lease: lease)
+        case .released:
+            log.info("released the Lease", ["lease": lease])
+        case .holder(let holder):
+            log.info("the Lease's holder changed", ["lease": lease, "holder": holder])
+        case .failing(let error, leading: true):
+            log.warning("cannot renew the Lease", ["lease": lease, "reason": error])
+        case .failing(let error, leading: false):
+            log.warning("cannot read or acquire the Lease", ["lease": lease, "reason": error])
+        case .recovered:
+            log.info("the Lease can be read and written again", ["lease": lease])
+        case .durationCapped(let seconds, let limit):
+            log.warning(
+                "the recorded lease duration is not believed; a limit is used instead",
+                ["lease": lease, "recorded_seconds": seconds, "limit_seconds": limit.seconds])
+        case .strategyIgnored(let strategy):
+            log.warning(
+                "the Lease asks for coordinated election, which is not supported and is ignored",
+                ["lease": lease, "strategy": strategy])
+        }
+    }
+}
+
+extension ElectionNotice.Loss {
+    fileprivate func write(to log: Log, lease: String) {
+        switch self {
+        case .notRenewed:
+            log.error("stopped leading: the Lease was not renewed in time", ["lease": lease])
+        case .taken(let holder):
+            log.error("stopped leading: the Lease changed hands", ["lease": lease, "holder": holder])
+        case .deleted:
+            log.error("stopped leading: the Lease was deleted", ["lease": lease])
+        case .stopped:
+            log.info("stopped leading", ["lease": lease])
+        }
+    }
+}
