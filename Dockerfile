@@ -1,27 +1,34 @@
-# One image with both binaries; which one runs is the pod's `command`.
+# One image with both programs; which one runs is the pod's `command`. Nothing else is in it: no shell, no package manager.
 
 FROM swift:6.3.1-bookworm AS build
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libcurl4-openssl-dev libssl-dev pkg-config \
+    && apt-get install --yes --no-install-recommends binutils ca-certificates libcurl4-openssl-dev libssl-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.swift ./
 COPY Sources Sources
+# Package.swift names the tests, so that nothing can be built without them; nothing of them is in the programs.
 COPY Tests Tests
 RUN swift build --configuration release --static-swift-stdlib --product cluster-agent \
-    && swift build --configuration release --static-swift-stdlib --product node-agent \
-    && mkdir /out \
-    && cp "$(swift build --configuration release --show-bin-path)"/cluster-agent \
-        "$(swift build --configuration release --show-bin-path)"/node-agent /out/ \
-    && strip /out/cluster-agent /out/node-agent
+    && swift build --configuration release --static-swift-stdlib --product node-agent
+# The root of the image: the programs, the libraries that they load with their loader, CA certificates and one user.
+RUN mkdir --parents /image/usr/local/bin /image/etc/ssl/certs \
+    && cd "$(swift build --configuration release --show-bin-path)" \
+    && install --strip cluster-agent node-agent /image/usr/local/bin \
+    && ! ldd cluster-agent node-agent | grep 'not found' \
+    && ldd cluster-agent node-agent | awk '$2 == "=>" { print $3 } $1 ~ /^\// && NF == 2 { print $1 }' | sort --unique \
+        | grep '^/' | xargs cp --parents --dereference --target-directory=/image \
+    && cp --dereference /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
+    && echo 'cluster-agent:x:10001:10001::/nonexistent:/nonexistent' >/image/etc/passwd \
+    && echo 'cluster-agent:x:10001:' >/image/etc/group \
+    && echo 'hosts: files dns' >/image/etc/nsswitch.conf
 
-FROM debian:bookworm-slim
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libcurl4 libssl3 libstdc++6 \
-    && rm -rf /var/lib/apt/lists/* \
-    && groupadd --gid 10001 cluster-agent \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin cluster-agent
-COPY --from=build /out/cluster-agent /out/node-agent /usr/local/bin/
+FROM scratch
+LABEL org.opencontainers.image.title="cluster-agent" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /image /
 USER 10001:10001
 EXPOSE 5000 5005 5555
-CMD ["/usr/local/bin/cluster-agent", "run"]
+ENTRYPOINT ["/usr/local/bin/cluster-agent"]
+CMD ["run"]

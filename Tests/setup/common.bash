@@ -133,7 +133,40 @@ unpack_package() {
     dpkg-deb --extract "$directory/$name"_*.deb "$directory"
 }
 
-# Runs a function that makes a file in the cache, once: `make_once FILE FUNCTION`. The function gets a scratch
+# Sets `toolchain` to the directory that holds bin/swift.
+find_toolchain() {
+    local swift
+    swift=$(command -v swift) || die "there is no swift in PATH: install the Swift toolchain first"
+    toolchain=$(dirname "$(dirname "$(readlink --canonicalize "$swift")")")
+    [[ $toolchain != /usr ]] ||
+        die "the Swift toolchain is spread over /usr; this needs one in a directory of its own, such as /opt/swift/usr"
+}
+
+# Prints the machine's sources of Debian packages as `deb` lines.
+package_sources() {
+    apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
+        sort --unique
+}
+
+# make_debian_root DIR PACKAGE...: a bare Debian 12 with these packages, which reaches packages as this machine does.
+make_debian_root() {
+    local root=$1 release=bookworm mirror include
+    shift
+    mirror=$(package_sources | awk -v release="$release" '$3 == release { print $2; exit }')
+    [[ -n $mirror ]] || die "apt has no source for Debian 12 ($release) on this machine"
+    include=$(IFS=,; printf %s "$*")
+    quietly "debootstrap failed" debootstrap --variant=minbase --include="$include" "$release" "$root" "$mirror"
+    package_sources >"$root/etc/apt/sources.list"
+    # How this machine reaches its mirror: proxy, certificates, time-outs.
+    apt-config dump | grep '^Acquire::' | grep --invert-match '^Acquire::IndexTargets' \
+        >"$root/etc/apt/apt.conf.d/90machine" || true
+    cp --dereference /etc/resolv.conf /etc/hosts "$root/etc/"
+    if [[ -d /usr/local/share/ca-certificates ]]; then
+        cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
+    fi
+}
+
+# Runs a function that makes a file or a folder in the cache, once: `make_once FILE FUNCTION`. The function gets a scratch
 # directory and must leave the result in it as `result`. Others who need the same file wait for the first.
 make_once() {
     local file=$1 make=$2 scratch
