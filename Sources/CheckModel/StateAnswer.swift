@@ -6,11 +6,40 @@ package struct StateAnswer: Sendable {
         package let name: String
         /// What it runs, in the order to show.
         package let configs: [EncodedConfig]
+        /// Its pod, as `namespace/name`; nil if none is known.
+        package let pod: String?
+        /// Its IP address, if it is known.
+        package let address: String?
+        /// `node_type` as it last reported.
+        package let nodeType: Int
+        /// What is not as it usually is, for people.
+        package let conditions: [String]
 
         /// A node.
-        package init(name: String, configs: [EncodedConfig]) {
+        package init(
+            name: String, configs: [EncodedConfig], pod: String? = nil, address: String? = nil, nodeType: Int = 0,
+            conditions: [String] = []
+        ) {
             self.name = name
             self.configs = configs
+            self.pod = pod
+            self.address = address
+            self.nodeType = nodeType
+            self.conditions = conditions
+        }
+    }
+
+    /// A config that has no node.
+    package struct Dangling: Sendable {
+        /// The config.
+        package let config: EncodedConfig
+        /// Why, for people.
+        package let reason: String
+
+        /// A config, and why it has no node.
+        package init(config: EncodedConfig, reason: String) {
+            self.config = config
+            self.reason = reason
         }
     }
 
@@ -21,10 +50,10 @@ package struct StateAnswer: Sendable {
     /// The nodes, in the order to show.
     package let nodes: [Node]
     /// Configs that have no node, in the order to show.
-    package let dangling: [EncodedConfig]
+    package let dangling: [Dangling]
 
     /// The state of a leader.
-    package init(warmup: Bool, nodes: [Node], dangling: [EncodedConfig]) {
+    package init(warmup: Bool, nodes: [Node], dangling: [Dangling]) {
         notRunning = ""
         self.warmup = warmup
         self.nodes = nodes
@@ -39,7 +68,8 @@ package struct StateAnswer: Sendable {
         dangling = []
     }
 
-    /// The body. Empty lists are null when nothing is dispatched here, as agents' command lines know it.
+    /// The body. Empty lists are null when nothing is dispatched here, as agents' command lines know it; those ignore what upstream does not have:
+    /// `pod`, `address`, `node_type` and `conditions` of a node, and `dangling_reasons`, one for each config in `dangling`.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
         output.append("{\"not_running\":")
@@ -52,6 +82,12 @@ package struct StateAnswer: Sendable {
         Self.encode(nodes, into: &output) { node, output in
             output.append("{\"name\":")
             JSON.encode(node.name, into: &output)
+            output.append(",\"pod\":")
+            Self.encode(node.pod, into: &output)
+            output.append(",\"address\":")
+            Self.encode(node.address, into: &output)
+            output.append(",\"node_type\":\(node.nodeType),\"conditions\":")
+            Self.encode(node.conditions, into: &output, JSON.encode)
             output.append(",\"configs\":")
             Self.encode(node.configs, into: &output) { config, output in
                 output.append("{\"instance_ids\":")
@@ -63,9 +99,16 @@ package struct StateAnswer: Sendable {
             output.append("}")
         }
         output.append(",\"dangling\":")
-        Self.encode(dangling, into: &output) { $1.append(contentsOf: $0.wire) }
+        Self.encode(dangling, into: &output) { $1.append(contentsOf: $0.config.wire) }
+        output.append(",\"dangling_reasons\":")
+        Self.encode(dangling.map(\.reason), into: &output, JSON.encode)
         output.append("}")
         return output
+    }
+
+    private static func encode(_ text: String?, into output: inout [UInt8]) {
+        guard let text else { return output.append("null") }
+        JSON.encode(text, into: &output)
     }
 
     private static func encode<Element>(

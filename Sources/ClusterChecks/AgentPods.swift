@@ -22,7 +22,7 @@ package struct AgentPods: Sendable {
 
     /// Takes a change in.
     ///
-    /// - Returns: the pods that are not any more what they were, and what they are now: those to which nodes may have belonged, or belong from now on.
+    /// - Returns: the pods that are not any more what they were, as they were and as they are: nodes may have been theirs, or be from now on.
     package mutating func take(_ change: AgentPodChange) -> [AgentPod] {
         switch change {
         case .replaced(let pods):

@@ -8,6 +8,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     case notSynced
     /// No such node reports.
     case unknownNode(String)
+    /// The node is about to leave, and what its agent runs was not given to it in this term: it is to run on for now.
+    case handingOver(String)
     /// The node's id is empty, too long, or has control characters.
     case invalidNodeID(length: Int)
     /// As many nodes report as may.
@@ -25,6 +27,7 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
         case .warmingUp: "warming up: configs are not dispatched yet"
         case .notSynced: "the sources of configs have not all been read yet"
         case .unknownNode(let id): "node \(id) is unknown"
+        case .handingOver(let id): "node \(id) is about to leave, and runs on while others take over"
         case .invalidNodeID(let length):
             "invalid node id of \(length) bytes: 1 to \(Self.longestNodeID) are allowed, without control characters"
         case .tooManyNodes(let limit): "too many nodes: \(limit) report already, which is the limit"

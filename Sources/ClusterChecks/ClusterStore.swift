@@ -19,6 +19,23 @@ package struct ClusterStore: Sendable {
         package fileprivate(set) var load = Load.zero
         /// The revision of its configs.
         package fileprivate(set) var revision = Revision()
+        /// What Kubernetes says of it.
+        package fileprivate(set) var conditions = NodeConditions()
+        /// The two agents that report under its id; empty while one does.
+        package fileprivate(set) var agents: [String] = []
+        /// What its agent goes on running while others take it over; nil if it is told to run its configs.
+        package fileprivate(set) var retained: Retained?
+
+        /// What its agent is told to run.
+        package var told: Retained { retained ?? Retained(configs: configs, revision: revision) }
+    }
+
+    /// A set of configs as an agent has it.
+    package struct Retained: Sendable {
+        /// The configs, in no particular order.
+        package let configs: [EncodedConfig]
+        /// Their revision.
+        package let revision: Revision
     }
 
     /// A config that no node runs, and why.
@@ -46,7 +63,10 @@ package struct ClusterStore: Sendable {
     private var freeSlots: [Int] = []
     private var slots: [String: Int] = [:]
     private var entries: [ConfigKey: Entry] = [:]
-    private var placement = Placement()
+    /// The endpoints checks.
+    package private(set) var endpointsChecks = EndpointsChecks()
+    /// One ring of nodes for each standing, so that who may not get a config is not looked at.
+    private var placements = Standing.allCases.map { _ in Placement() }
 
     /// A store without nodes and configs.
     package init() {}
@@ -63,8 +83,17 @@ package struct ClusterStore: Sendable {
             let slot = knownSlot(of: id)
             nodes[slot].type = type
             nodes[slot].address = address
-        case .nodeExpired(let id):
-            expire(id)
+        case .nodeConditionsChanged(let id, let conditions):
+            setConditions(conditions, of: knownSlot(of: id))
+        case .nodeShared(let id, let agents):
+            nodes[knownSlot(of: id)].agents = agents
+        case .nodeHandsOver(let id):
+            let slot = knownSlot(of: id)
+            nodes[slot].retained = nodes[slot].told
+        case .nodeLetGo(let id):
+            nodes[knownSlot(of: id)].retained = nil
+        case .nodeExpired(let id, let reason):
+            expire(id, reason)
         case .configScheduled(let config, let id):
             let previous = entries.updateValue(entry(config, on: id), forKey: config.key)
             precondition(previous == nil, "scheduled twice")
@@ -76,6 +105,10 @@ package struct ClusterStore: Sendable {
         case .configRemoved(let key):
             _ = takeOut(key)
             entries[key] = nil
+        case .endpointsCheckScheduled(let config):
+            endpointsChecks.set(config)
+        case .endpointsCheckRemoved(let key):
+            endpointsChecks.remove(key)
         }
     }
 }
@@ -85,8 +118,11 @@ extension ClusterStore {
     /// How many nodes report.
     package var nodeCount: Int { slots.count }
 
-    /// How many configs there are, dangling ones too.
+    /// How many configs there are, dangling ones too, without endpoints checks.
     package var configCount: Int { entries.count }
+
+    /// How many configs there are, endpoints checks too.
+    package var totalCount: Int { entries.count + endpointsChecks.count }
 
     /// The keys of all configs, in no particular order.
     package var keys: some Collection<ConfigKey> { entries.keys }
@@ -94,6 +130,16 @@ extension ClusterStore {
     /// The slots that have a node, in order.
     package var occupiedSlots: [Int] {
         nodes.indices.filter { !nodes[$0].id.isEmpty }
+    }
+
+    /// The slots of the nodes that stand like this, in order.
+    package func slots(standing: Standing) -> [Int] {
+        placements[standing.rawValue].slots.sorted()
+    }
+
+    /// How the nodes stand that stand best; nil if no node reports.
+    package var bestStanding: Standing? {
+        Standing.allCases.first { !placements[$0.rawValue].isEmpty }
     }
 
     /// The slot of the node `id`; nil if it does not report.
@@ -113,9 +159,12 @@ extension ClusterStore {
         return dangling[entry.index].reason
     }
 
-    /// The node with the least load, for a config that is to be placed; nil if no node reports.
+    /// The node with the least load of those that stand best, for a config that is to be placed; nil if no node reports.
     package func leastLoadedNode(for config: EncodedConfig) -> String? {
-        placement.leastLoaded(for: config.keyHash).map { nodes[$0].id }
+        for standing in placements.indices {
+            if let slot = placements[standing].leastLoaded(for: config.keyHash) { return nodes[slot].id }
+        }
+        return nil
     }
 
     /// Makes room for `count` configs in all, so that a big batch is taken in without growing step by step.
@@ -142,13 +191,27 @@ extension ClusterStore {
             nodes.append(node)
         }
         slots[node.id] = slot
-        placement.insert(node.id, slot: slot)
+        placements[node.conditions.standing.rawValue].insert(node.id, slot: slot)
     }
 
-    private mutating func expire(_ id: String) {
+    private mutating func setConditions(_ conditions: NodeConditions, of slot: Int) {
+        let (former, standing) = (nodes[slot].conditions.standing.rawValue, conditions.standing.rawValue)
+        nodes[slot].conditions = conditions
+        guard former != standing else { return }
+        placements[former].remove(slot: slot)
+        placements[standing].insert(nodes[slot].id, slot: slot)
+        placements[standing].update(slot: slot, load: nodes[slot].load)
+    }
+
+    private mutating func expire(_ id: String, _ reason: ExpiryReason) {
         let slot = knownSlot(of: id)
-        placement.remove(slot: slot)
-        for config in nodes[slot].configs { entries[config.key] = entry(config, dangling: .nodeExpired(id)) }
+        placements[nodes[slot].conditions.standing.rawValue].remove(slot: slot)
+        let left: DanglingReason
+        switch reason {
+        case .silence: left = .nodeExpired(id)
+        case .podDeleted(let pod): left = .podDeleted(node: id, pod: pod)
+        }
+        for config in nodes[slot].configs { entries[config.key] = entry(config, dangling: left) }
         nodes[slot] = Node(id: "", type: 0, address: nil)
         slots[id] = nil
         freeSlots.append(slot)
@@ -168,6 +231,7 @@ extension ClusterStore {
     private mutating func entry(_ config: EncodedConfig, on id: String?) -> Entry {
         guard let id else { return entry(config, dangling: .noNode) }
         let slot = knownSlot(of: id)
+        nodes[slot].retained = nil
         nodes[slot].configs.append(config)
         nodes[slot].revision.add(config.contentHash)
         changeLoad(of: slot, by: Load(cost: config.cost))
@@ -203,6 +267,6 @@ extension ClusterStore {
 
     private mutating func changeLoad(of slot: Int, by difference: Load) {
         nodes[slot].load += difference
-        placement.update(slot: slot, load: nodes[slot].load)
+        placements[nodes[slot].conditions.standing.rawValue].update(slot: slot, load: nodes[slot].load)
     }
 }

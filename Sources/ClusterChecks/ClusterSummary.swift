@@ -21,7 +21,7 @@ extension Handler {
             guard let term = state.term, term.isValid(at: now) else { return nil }
             let store = state.dispatcher.store
             return ClusterSummary(
-                nodes: store.nodeCount, configs: store.configCount, dangling: store.dangling.count,
+                nodes: store.nodeCount, configs: store.totalCount, dangling: store.dangling.count,
                 isWarmingUp: !state.dispatcher.isDispatching)
         }
     }

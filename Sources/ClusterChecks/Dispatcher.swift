@@ -9,12 +9,15 @@ package struct NodeReport: Sendable {
     package var status: NodeStatusRequest
     /// Its IP address; nil leaves what is known.
     package var address: String?
+    /// Whether it stated the address itself, and it is not merely where its call came from.
+    package var isAddressStated: Bool
 
     /// A report.
-    package init(id: String, status: NodeStatusRequest, address: String? = nil) {
+    package init(id: String, status: NodeStatusRequest, address: String? = nil, isAddressStated: Bool = false) {
         self.id = id
         self.status = status
         self.address = address
+        self.isAddressStated = isAddressStated
     }
 }
 
@@ -39,78 +42,109 @@ package struct Wanted: Sendable {
 ///
 /// Until the first `reconcile` it warms up: nodes register, and nothing is placed.
 package struct Dispatcher: Sendable {
+    /// What is kept of a node beside the store: times, which are not mirrored.
+    struct Record {
+        /// When it was last heard, in listened time. Nil if it was not since its slot was taken.
+        var heard: Duration?
+        /// From where it was heard.
+        var sightings = AddressSightings()
+        /// Until when its agent is told to run on what it had while others take that over, in listened time.
+        var letsGoAt: Duration?
+        /// Until when its agent is told to run on whatever it runs, as it was draining already when we first heard of it.
+        var runsOnUntil: Duration?
+    }
+
     /// The state. It holds every change that the calls below returned, in their order.
-    package private(set) var store = ClusterStore()
+    package internal(set) var store = ClusterStore()
     /// Whether a whole set of configs has been dispatched. Until then what a node should run is not known.
     package private(set) var isDispatching = false
-    private let options: HandlerOptions
-    private var listened: ListenedTime
-    /// By slot: when its node was last heard, in listened time. Nil if it was not since its slot was taken.
-    private var heard: [Duration?] = []
+    let options: HandlerOptions
+    var listened: ListenedTime
+    /// By slot.
+    var records: [Record] = []
+    /// The slots of nodes under whose id two agents report.
+    var shared: Set<Int> = []
+    var matching: AgentMatching
 
     /// A dispatcher with an empty store.
     package init(options: HandlerOptions) {
+        self.init(options: options, matching: AgentMatching())
+    }
+
+    /// A dispatcher with an empty store, and with what `former` was told of pods and Kubernetes nodes.
+    package init(after former: Dispatcher) {
+        self.init(options: former.options, matching: former.matching.withoutNodes)
+    }
+
+    private init(options: HandlerOptions, matching: AgentMatching) {
         self.options = options
+        self.matching = matching
         listened = ListenedTime(longestGap: options.longestListenedGap)
     }
 
     /// Takes a node's report in: its heartbeat, and its registration if it is new. A new node gets the configs that have no node, and its share.
     ///
-    /// - Returns: whether the node runs what it should, as far as is known; and the changes, none for a known node.
+    /// - Returns: whether the node runs what it should, as far as is known; and the changes, none for a known node that reports as before.
     /// - Throws: `invalidNodeID` or `tooManyNodes` for a new node that cannot be registered.
     package mutating func nodeStatus(
         _ report: NodeReport, now: Instant
     ) throws(ClusterChecksError) -> (isUpToDate: Bool, changes: [StoreChange]) {
         var changes: [StoreChange] = []
-        let type = report.status.nodeType
+        let time = listened.advance(to: now)
+        // What is known by now of pods comes first: it may be that a node of this id is forgotten, and this is another one.
+        settle(&changes)
         let slot: Int
         if let known = store.slot(of: report.id) {
             slot = known
-            let node = store.nodes[slot]
-            let address = report.address ?? node.address
-            if node.type != type || node.address != address {
-                apply(.nodeChanged(id: report.id, type: type, address: address), &changes)
-            }
+            hear(slot, report, time, &changes)
+            settle(&changes)
         } else {
             try check(newNode: report.id)
-            apply(.nodeRegistered(id: report.id, type: type, address: report.address), &changes)
-            slot = store.slot(of: report.id) ?? 0
-            if isDispatching {
-                placeDangling(&changes)
-                giveShare(to: slot, &changes)
-            }
+            slot = register(report, time, &changes)
+            settle(joined: slot, &changes)
         }
-        hear(slot, now)
         // The order of the protocol: a heartbeat, then equality, then the warm-up in which nobody is told to fetch.
         let lastChange = report.status.lastChange
+        let revision = store.nodes[slot].retained?.revision ?? store.nodes[slot].revision
         let isUpToDate =
-            lastChange == NodeStatusRequest.heartbeatOnly || lastChange == store.nodes[slot].revision.value
-            || !isDispatching
+            lastChange == NodeStatusRequest.heartbeatOnly || lastChange == revision.value || !isDispatching
+            || runsOn(slot)
         return (isUpToDate, changes)
     }
 
-    /// Makes the store hold what is wanted: gone configs leave, edited ones are replaced where they are, new ones go to the least loaded nodes.
+    /// What the agent of a node is told to run.
+    ///
+    /// - Throws: `unknownNode`; `handingOver` for an agent that runs on whatever it runs, which nobody here knows.
+    package func configs(of id: String) throws(ClusterChecksError) -> ClusterStore.Retained {
+        guard let slot = store.slot(of: id) else { throw .unknownNode(id) }
+        guard !runsOn(slot) else { throw .handingOver(id) }
+        return store.nodes[slot].told
+    }
+
+    /// Makes the store hold what is wanted: gone configs leave, edited ones are replaced where they are, new ones go to the least loaded nodes, and
+    /// endpoints checks to the nodes that they name.
     ///
     /// - Returns: the changes; and the new configs that were refused because there are as many as may be.
     package mutating func reconcile(_ wanted: Wanted) -> (changes: [StoreChange], refused: [ConfigKey]) {
         var changes: [StoreChange] = []
-        for key in goneKeys(wanted) where store.config(key) != nil { apply(.configRemoved(key), &changes) }
+        settle(&changes)
+        for key in goneKeys(wanted) { remove(key, &changes) }
         var new: [EncodedConfig] = []
-        for config in wanted.upserts {
-            if let present = store.config(config.key) {
-                let isSame = present.contentHash == config.contentHash && present.cost == config.cost
-                if !isSame { apply(.configReplaced(config), &changes) }
-            } else {
-                new.append(config)
-            }
-        }
-        let room = max(0, options.maximumConfigs - store.configCount)
+        for config in wanted.upserts where !replace(config, &changes) { new.append(config) }
+        let room = max(0, options.maximumConfigs - store.totalCount)
         let refused = new.dropFirst(room).map(\.key)
         store.reserveCapacity(store.configCount + min(room, new.count))
         for config in Self.heaviestFirst(Array(new.prefix(room))) {
+            guard config.nodeName.isEmpty else {
+                apply(.endpointsCheckScheduled(config), &changes)
+                continue
+            }
             apply(.configScheduled(config, on: store.leastLoadedNode(for: config)), &changes)
         }
-        isDispatching = true
+        if !isDispatching {
+            isDispatching = true
+            for slot in store.slots(standing: .draining) { runOn(slot) }
+        }
         return (changes, refused)
     }
 
@@ -119,41 +153,37 @@ package struct Dispatcher: Sendable {
     package mutating func expire(now: Instant) -> [StoreChange] {
         let time = listened.advance(to: now)
         let timeout = options.nodeExpirationTimeout
+        var changes: [StoreChange] = []
         let silent = store.occupiedSlots.filter { slot in
-            guard let heard = heard.indices.contains(slot) ? heard[slot] : nil else { return true }
+            guard let heard = records[slot].heard else { return true }
             return time - heard > timeout
         }
-        guard !silent.isEmpty else { return [] }
-        var changes: [StoreChange] = []
         // All of them before any of their configs is placed: none goes to another silent node.
-        for id in silent.map({ store.nodes[$0].id }).sorted() { apply(.nodeExpired(id: id), &changes) }
-        if isDispatching { placeDangling(&changes) }
+        for id in silent.map({ store.nodes[$0].id }).sorted() { forget(id, .silence, &changes) }
+        settle(hasLost: !silent.isEmpty, &changes)
+        endSharing(at: time, &changes)
+        letGo(at: time, &changes)
         return changes
     }
 
     /// How long each node has been silent up to the last event, by slot, in listened time; nil for one that was not heard.
     package var silences: [Duration?] {
-        heard.map { heard in heard.map { listened.total - $0 } }
+        records.map { record in record.heard.map { listened.total - $0 } }
     }
 
     /// When, if nothing more is heard and this process keeps listening, the next node will have been silent for too long; to be asked right
     /// after `expire(now:)`. Nil without nodes.
     package func nextExpiry(now: Instant) -> Instant? {
-        let oldest = store.occupiedSlots.compactMap { heard.indices.contains($0) ? heard[$0] : nil }.min()
+        let oldest = store.occupiedSlots.compactMap { records[$0].heard }.min()
         return oldest.map { now + (options.nodeExpirationTimeout - (listened.total - $0)) + .milliseconds(1) }
     }
 }
 
 // Steps of the decisions above.
 extension Dispatcher {
-    private mutating func apply(_ change: StoreChange, _ changes: inout [StoreChange]) {
+    mutating func apply(_ change: StoreChange, _ changes: inout [StoreChange]) {
         store.apply(change)
         changes.append(change)
-    }
-
-    private mutating func hear(_ slot: Int, _ now: Instant) {
-        while heard.count <= slot { heard.append(nil) }
-        heard[slot] = listened.advance(to: now)
     }
 
     private func check(newNode id: String) throws(ClusterChecksError) {
@@ -166,48 +196,35 @@ extension Dispatcher {
 
     private func goneKeys(_ wanted: Wanted) -> [ConfigKey] {
         guard wanted.isWhole else { return wanted.removals }
-        guard store.configCount > 0 else { return [] }
+        guard store.totalCount > 0 else { return [] }
         let kept = Set(wanted.upserts.map(\.key))
-        return store.keys.filter { !kept.contains($0) }.sorted()
+        return (store.keys.filter { !kept.contains($0) } + store.endpointsChecks.keys.filter { !kept.contains($0) })
+            .sorted()
     }
 
-    /// Heaviest first, as a big one is easier placed before the small ones fill the gaps (Graham's LPT rule); equal ones in the order given.
-    private static func heaviestFirst(_ configs: [EncodedConfig]) -> [EncodedConfig] {
-        let loads = configs.map { Load(cost: $0.cost) }
-        if zip(loads, loads.dropFirst()).allSatisfy({ $0 >= $1 }) { return configs }
-        return configs.indices.sorted { (loads[$1], $0) < (loads[$0], $1) }.map { configs[$0] }
+    private mutating func remove(_ key: ConfigKey, _ changes: inout [StoreChange]) {
+        if store.config(key) != nil { apply(.configRemoved(key), &changes) }
+        if store.endpointsChecks.config(key) != nil { apply(.endpointsCheckRemoved(key), &changes) }
     }
 
-    private mutating func placeDangling(_ changes: inout [StoreChange]) {
-        guard store.nodeCount > 0 else { return }
-        for config in Self.heaviestFirst(store.dangling.map(\.config)) {
-            guard let node = store.leastLoadedNode(for: config) else { return }
-            apply(.configMoved(config.key, to: node, .dangled), &changes)
-        }
-    }
-
-    /// Moves configs from the most loaded nodes to the joined one, until it has an equal share, rounded down. No other node gets more than it had.
-    private mutating func giveShare(to slot: Int, _ changes: inout [StoreChange]) {
-        let others = store.occupiedSlots.filter { $0 != slot }
-        var donors = others.map { (slot: $0, load: store.nodes[$0].load) }
-        let total = donors.reduce(store.nodes[slot].load) { $0 + $1.load }
-        let share = total.shared(by: store.nodeCount)
-        let id = store.nodes[slot].id
-        while let heaviest = donors.indices.max(by: { donors[$0].load < donors[$1].load }) {
-            let donor = donors[heaviest]
-            let own = store.nodes[slot].load
-            // Less than one instance short of it is enough: to look for something smaller would mean to look at every config.
-            guard own + .oneInstance <= share, own < donor.load else { return }
-            let movable = store.nodes[donor.slot].configs.last { config in
-                let load = Load(cost: config.cost)
-                return own + load <= share && own + load <= donor.load - load
+    /// Takes in a config that is there already, and says whether it is. One that becomes an endpoints check, or ceases to be one, is not.
+    private mutating func replace(_ config: EncodedConfig, _ changes: inout [StoreChange]) -> Bool {
+        if let present = store.config(config.key) {
+            guard config.nodeName.isEmpty else {
+                apply(.configRemoved(config.key), &changes)
+                return false
             }
-            if let movable {
-                apply(.configMoved(movable.key, to: id, .joined), &changes)
-                donors[heaviest].load -= Load(cost: movable.cost)
-            } else {
-                donors.remove(at: heaviest)
-            }
+            let isSame = present.contentHash == config.contentHash && present.cost == config.cost
+            if !isSame { apply(.configReplaced(config), &changes) }
+            return true
         }
+        guard let present = store.endpointsChecks.config(config.key) else { return false }
+        guard !config.nodeName.isEmpty else {
+            apply(.endpointsCheckRemoved(config.key), &changes)
+            return false
+        }
+        let isSame = present.contentHash == config.contentHash && present.nodeName == config.nodeName
+        if !isSame { apply(.endpointsCheckScheduled(config), &changes) }
+        return true
     }
 }

@@ -56,13 +56,9 @@ package final class Handler: Sendable {
 
     /// A node-agent's report. It registers the node, and is its heartbeat.
     ///
-    /// - Parameter address: the node's IP address, if it is known.
     /// - Returns: whether the node runs what it should. Always true while warming up, so that nobody drops what runs.
     /// - Throws: `notLeading`, `invalidNodeID` or `tooManyNodes`.
-    package func nodeStatus(
-        id: String, status: NodeStatusRequest, address: String?, now: Instant
-    ) throws(ClusterChecksError) -> InTerm<Bool> {
-        let report = NodeReport(id: id, status: status, address: address)
+    package func nodeStatus(_ report: NodeReport, now: Instant) throws(ClusterChecksError) -> InTerm<Bool> {
         let (decision, term, nodes) = try state.withLock { state throws(ClusterChecksError) in
             let term = try leadingTerm(state.term, now)
             let decision = try state.dispatcher.nodeStatus(report, now: now)
@@ -72,34 +68,41 @@ package final class Handler: Sendable {
         return InTerm(value: decision.isUpToDate, term: term)
     }
 
-    /// What a node should run.
+    /// What a node should run; while it is about to leave and others take over, what it had before.
     ///
-    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while it is not known, which is never an empty list; `unknownNode`.
+    /// - Throws: `notLeading`, `warmingUp`, `notSynced` or `handingOver` while it is not known, which is never an empty list; `unknownNode`.
     package func configs(of id: String, now: Instant) throws(ClusterChecksError) -> InTerm<NodeConfigs> {
-        let (node, term) = try state.withLock { state throws(ClusterChecksError) in
+        let (told, term) = try state.withLock { state throws(ClusterChecksError) in
             let term = try dispatchingTerm(&state, now)
-            guard let slot = state.dispatcher.store.slot(of: id) else { throw .unknownNode(id) }
-            return (state.dispatcher.store.nodes[slot], term)
+            return (try state.dispatcher.configs(of: id), term)
         }
-        let configs = node.configs.sorted { $0.key < $1.key }
-        return InTerm(value: NodeConfigs(revision: node.revision.value, configs: configs), term: term)
+        let configs = told.configs.sorted { $0.key < $1.key }
+        return InTerm(value: NodeConfigs(revision: told.revision.value, configs: configs), term: term)
     }
 
-    /// The endpoints checks of the agent on `nodeName`, which need not have reported. No source makes any yet, so the list is empty once that is known.
+    /// The endpoints checks for the agent on the Kubernetes node `nodeName`, which need not have reported, sorted by key. Once they are known, none
+    /// for a node that none names.
     ///
-    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while it is not known.
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while they are not known.
     package func endpointsChecks(
         of nodeName: String, now: Instant
     ) throws(ClusterChecksError) -> InTerm<[EncodedConfig]> {
-        try allEndpointsChecks(now: now)
+        let (checks, term) = try state.withLock { state throws(ClusterChecksError) in
+            let term = try dispatchingTerm(&state, now)
+            return (state.dispatcher.store.endpointsChecks.of(nodeName), term)
+        }
+        return InTerm(value: checks, term: term)
     }
 
-    /// The endpoints checks of all nodes.
+    /// The endpoints checks of all Kubernetes nodes, sorted by node and key.
     ///
     /// - Throws: `notLeading`, `warmingUp` or `notSynced` while they are not known.
     package func allEndpointsChecks(now: Instant) throws(ClusterChecksError) -> InTerm<[EncodedConfig]> {
-        let term = try state.withLock { state throws(ClusterChecksError) in try dispatchingTerm(&state, now) }
-        return InTerm(value: [], term: term)
+        let (checks, term) = try state.withLock { state throws(ClusterChecksError) in
+            let term = try dispatchingTerm(&state, now)
+            return (state.dispatcher.store.endpointsChecks, term)
+        }
+        return InTerm(value: checks.nodes.flatMap { checks.of($0) }, term: term)
     }
 
     /// Who runs what.
@@ -110,7 +113,8 @@ package final class Handler: Sendable {
             StateSnapshot.Parts(
                 term: try leadingTerm(state.term, now), isWarmingUp: !state.dispatcher.isDispatching,
                 nodes: state.dispatcher.store.nodes, silences: state.dispatcher.silences,
-                dangling: state.dispatcher.store.dangling, rejected: state.rejected)
+                dangling: state.dispatcher.store.dangling, rejected: state.rejected,
+                endpointsChecks: state.dispatcher.store.endpointsChecks)
         }
         return StateSnapshot(parts)
     }

@@ -19,6 +19,23 @@ extension Handler {
         writer.family(
             "cluster_checks_configs_dispatched", .gauge, help: "Configs of each node.",
             state.nodes.map { (["join_leader": "true", "node": $0.id], Double($0.configs.count)) })
+        let checks = state.endpointsChecks
+        writer.family(
+            "endpoint_checks_configs_dispatched", .gauge, help: "Endpoints checks of each Kubernetes node.",
+            checks.nodes.map { (["join_leader": "true", "node": $0], Double(checks.of($0).count)) })
+        let conditions: [(name: String, holds: (StateSnapshot.Node) -> Bool)] = [
+            ("cordoned", { $0.conditions.cordon != nil }), ("draining", { $0.conditions.isDraining }),
+            ("duplicate", { !$0.agents.isEmpty }), ("without_pod", { $0.conditions.lacksPod }),
+        ]
+        writer.family(
+            "cluster_checks_nodes_condition", .gauge,
+            help: "Node-agents that report and are cordoned, about to leave, two under one id, or without a known pod.",
+            conditions.map { condition in
+                (
+                    ["join_leader": "true", "condition": condition.name],
+                    Double(state.nodes.count(where: condition.holds))
+                )
+            })
         var info: [MetricsWriter.Sample] = []
         for node in state.nodes {
             for config in node.configs {

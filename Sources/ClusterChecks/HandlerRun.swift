@@ -39,7 +39,7 @@ extension Handler {
         let end = clock.now() + options.warmup
         let keeps = state.withLock { state in
             let keeps = term.continuesPrevious && state.warmUpEnd != nil
-            if !keeps { state = State(dispatcher: Dispatcher(options: options), warmUpEnd: end) }
+            if !keeps { state = State(dispatcher: Dispatcher(after: state.dispatcher), warmUpEnd: end) }
             state.term = term
             return keeps
         }
@@ -52,7 +52,7 @@ extension Handler {
         term.validUntil.end()
         let (nodes, configs) = state.withLock { state in
             state.term = nil
-            return (state.dispatcher.store.nodeCount, state.dispatcher.store.configCount)
+            return (state.dispatcher.store.nodeCount, state.dispatcher.store.totalCount)
         }
         log.info("term ended", ["term": term.token, "nodes": nodes, "configs": configs])
     }
@@ -85,8 +85,8 @@ extension Handler {
                 await Task.yield()
                 try Task.checkCancellation()
             }
-            // Endpoints checks are pinned by their source, and what is no cluster check is not ours.
-            guard config.clusterCheck, config.nodeName.isEmpty else {
+            // What is no cluster check is not ours.
+            guard config.clusterCheck else {
                 wanted.removals.append(config.key)
                 continue
             }
@@ -113,7 +113,7 @@ extension Handler {
             state.rejected.merge(rejected) { $1 }
             for key in refused { state.rejected[key] = Self.overLimit }
             // Where there is room again, those that were refused for lack of it are asked for by taking the whole set once more.
-            let hasRoom = state.dispatcher.store.configCount < limit
+            let hasRoom = state.dispatcher.store.totalCount < limit
             state.reconciledVersion = hadRefused && hasRoom && !wanted.isWhole ? 0 : version
             return (changes, refused, state.dispatcher.store.nodeCount, state.reconciledVersion)
         }
@@ -147,32 +147,5 @@ extension Handler {
     private func waitUntilValid(_ term: Term) async throws {
         try Task.checkCancellation()
         while !term.isValid(at: clock.now()) { try await clock.sleep(until: clock.now() + options.expiryInterval) }
-    }
-
-    /// One line for a batch, whatever its size, but for nodes that come and go.
-    func logChanges(_ changes: [StoreChange], nodes: Int) {
-        var scheduled = 0
-        var replaced = 0
-        var moved = 0
-        var removed = 0
-        for change in changes {
-            switch change {
-            case .nodeRegistered(let id, let type, let address):
-                log.info(
-                    "node registered", ["node": id, "type": type, "address": address ?? "", "nodes": nodes])
-            case .nodeExpired(let id):
-                log.warning("node fell silent and is forgotten", ["node": id, "nodes": nodes])
-            case .nodeChanged(let id, let type, let address):
-                log.info("node changed", ["node": id, "type": type, "address": address ?? ""])
-            case .configScheduled: scheduled += 1
-            case .configReplaced: replaced += 1
-            case .configMoved: moved += 1
-            case .configRemoved: removed += 1
-            }
-        }
-        guard scheduled + replaced + moved + removed > 0 else { return }
-        log.info(
-            "configs dispatched",
-            ["scheduled": scheduled, "replaced": replaced, "moved": moved, "removed": removed, "nodes": nodes])
     }
 }

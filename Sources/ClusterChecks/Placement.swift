@@ -29,6 +29,12 @@ package struct Placement: Sendable {
     /// A ring without nodes.
     package init() {}
 
+    /// Whether no node stands on the ring.
+    package var isEmpty: Bool { ring.isEmpty }
+
+    /// The slots of the nodes on the ring, in no particular order.
+    package var slots: some Sequence<Int> { ring.lazy.map(\.slot) }
+
     /// Puts the node `id`, which the caller calls `slot`, on the ring with no load. Slots are small: arrays are indexed by them.
     package mutating func insert(_ id: String, slot: Int) {
         while loads.count <= slot {

@@ -41,7 +41,7 @@ enum APIError: Error {
 
     private static func status(of error: ClusterChecksError) -> Int {
         switch error {
-        case .notLeading, .warmingUp, .notSynced, .tooManyNodes: 503
+        case .notLeading, .warmingUp, .notSynced, .handingOver, .tooManyNodes: 503
         case .unknownNode: 404
         case .invalidNodeID: 400
         }

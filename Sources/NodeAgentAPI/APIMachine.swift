@@ -72,8 +72,10 @@ package struct APIMachine: Sendable {
             let status: NodeStatusRequest
             do { status = try NodeStatusRequest(parsing: request.body) } catch { throw .malformedStatus(error) }
             let address = try NodeAddress.of(request)
+            let report = NodeReport(
+                id: id, status: status, address: address.text, isAddressStated: address.isStated)
             return try asLeader(request, now) { () throws(ClusterChecksError) in
-                let isUpToDate = try handler.nodeStatus(id: id, status: status, address: address, now: now)
+                let isUpToDate = try handler.nodeStatus(report, now: now)
                 return (isUpToDate.value ? Self.upToDate : Self.outOfDate, isUpToDate.term)
             }
         case .configs(let id):
@@ -137,9 +139,15 @@ extension APIMachine {
     private func state(_ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
         do throws(ClusterChecksError) {
             let state = try handler.snapshot(now: now)
-            let nodes = state.nodes.map { StateAnswer.Node(name: $0.id, configs: $0.configs) }
-            let answer = StateAnswer(
-                warmup: state.isWarmingUp, nodes: nodes, dangling: state.dangling.map(\.config))
+            let nodes = state.nodes.map {
+                StateAnswer.Node(
+                    name: $0.id, configs: $0.configs, pod: $0.conditions.pod, address: $0.address, nodeType: $0.type,
+                    conditions: $0.remarks)
+            }
+            let dangling = state.dangling.map {
+                StateAnswer.Dangling(config: $0.config, reason: $0.reason.description)
+            }
+            let answer = StateAnswer(warmup: state.isWarmingUp, nodes: nodes, dangling: dangling)
             return inTerm(state.term, [answer.encoded()], request, now)
         } catch {
             let reason = error == .notLeading(.unknown) ? "Startup in progress" : "currently follower"

@@ -2,16 +2,17 @@ import HTTPServer
 
 /// The IP address of the node that a request is from.
 enum NodeAddress {
-    /// What the node says of itself in `X-Real-Ip`, else the address that it called from, which a follower that forwarded the call passes on.
+    /// What the node says of itself in `X-Real-Ip`, else the address that it called from, which a follower that forwarded the call passes on; and
+    /// whether the node stated it.
     ///
     /// - Throws: `invalidAddress` if `X-Real-Ip` is neither empty nor an IP address.
-    static func of(_ request: HTTPRequest) throws(APIError) -> String? {
+    static func of(_ request: HTTPRequest) throws(APIError) -> (text: String?, isStated: Bool) {
         if let stated = request.headers["X-Real-Ip"], !stated.isEmpty {
             guard isAddress(stated) else { throw .invalidAddress(stated) }
-            return stated
+            return (stated, true)
         }
-        guard Forward.isForwarded(request) else { return request.peer.host }
-        return request.headers["X-Forwarded-For"].flatMap { isAddress($0) ? $0 : nil }
+        guard Forward.isForwarded(request) else { return (request.peer.host, false) }
+        return (request.headers["X-Forwarded-For"].flatMap { isAddress($0) ? $0 : nil }, false)
     }
 
     /// Whether `text` is an IPv4 or IPv6 address without a zone, as Go's `net.ParseIP` reads it.

@@ -105,8 +105,13 @@ import Testing
             CheckConfig(
                 key: ConfigKey(source: "s", check: "a", index: 0), checkName: "a", instances: [.object([:])]))
         let answer = StateAnswer(
-            warmup: true, nodes: [.init(name: "n\"1", configs: [config]), .init(name: "n2", configs: [])],
-            dangling: [config])
+            warmup: true,
+            nodes: [
+                .init(name: "n\"1", configs: [config]),
+                .init(
+                    name: "n2", configs: [], pod: "agents/a\"b", address: "10.0.0.2", nodeType: 2,
+                    conditions: ["draining", "cordoned"]),
+            ], dangling: [.init(config: config, reason: "no \"node\"")])
         let json = try JSON(parsing: answer.encoded())
         #expect(json["not_running"] == .string(""))
         #expect(json["warmup"] == .bool(true))
@@ -116,6 +121,14 @@ import Testing
         #expect(first["instance_ids"] == .array(config.instanceIDs.map { .string($0) }))
         #expect(first["config"] == (try JSON(parsing: config.wire)))
         #expect(nodes[1]["configs"] == .array([]))
+        let shown = ["pod", "address", "node_type", "conditions"]
+        #expect(shown.map { nodes[0][$0] } == [.null, .null, .number("0"), .array([])])
+        #expect(
+            shown.map { nodes[1][$0] } == [
+                .string("agents/a\"b"), .string("10.0.0.2"), .number("2"),
+                .array([.string("draining"), .string("cordoned")]),
+            ])
+        #expect(json["dangling_reasons"] == .array([.string("no \"node\"")]))
         #expect(json["dangling"] == .array([try JSON(parsing: config.wire)]))
     }
 

@@ -104,7 +104,7 @@ extension DispatcherPropertyTests.History {
             let made = dispatcher.expire(now: at(now))
             changes += made
             var orphans: Set<ConfigKey> = []
-            for case .nodeExpired(let id) in made { orphans.formUnion(before.node(id)?.configs.map(\.key) ?? []) }
+            for case .nodeExpired(let id, _) in made { orphans.formUnion(before.node(id)?.configs.map(\.key) ?? []) }
             // Exactly the leaving nodes' configs move, each once, if there is anywhere to go.
             let moved = made.compactMap(\.movedKey)
             #expect(moved.count == (dispatcher.store.nodeCount == 0 ? 0 : orphans.count))

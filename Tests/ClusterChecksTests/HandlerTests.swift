@@ -23,7 +23,7 @@ import Testing
 
         func report(_ id: String, lastChange: Int64 = 0) throws -> Bool {
             let status = NodeStatusRequest(lastChange: lastChange)
-            return try handler.nodeStatus(id: id, status: status, address: nil, now: clock.now()).value
+            return try handler.nodeStatus(NodeReport(id: id, status: status), now: clock.now()).value
         }
 
         func names(of id: String) throws -> [String] {
