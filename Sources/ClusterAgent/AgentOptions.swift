@@ -17,6 +17,9 @@ package enum AgentOptions {
     static let authTokenGrace = Option.duration(
         "cluster_agent.auth_token_grace", in: .zero...hours(24), default: .seconds(300),
         help: "How long a token is still accepted after the file has another.")
+    static let operatorTokenFile = Option.text(
+        "cluster_agent.operator_token_file",
+        help: "File with the operator's token, for state, rebalancing and the command line; made if it does not exist.")
     static let advertiseAddress = Option.text(
         "cluster_agent.advertise_address", allowed: "HOST:PORT",
         help: "Where other replicas reach this one. Empty: `POD_IP` and the port.", accepts: isHostAndPort)
@@ -82,6 +85,7 @@ package enum AgentOptions {
         table.add(authToken)
         table.add(authTokenFile)
         table.add(authTokenGrace)
+        table.add(operatorTokenFile)
         table.add(advertiseAddress)
         table.add(allowLegacyTLS)
         table.add(certificateFile)

@@ -23,6 +23,8 @@ package struct ClusterAgentProcess: Sendable {
     private let forwarder: LeaderForwarder
     private let token: SharedToken
     private let tokens: BearerTokens
+    private let operatorToken: OperatorToken?
+    private let operators: BearerTokens?
     private let api: APIMachine
     private let serving: ServingIdentity
     private let published: PublishedAddress
@@ -42,6 +44,8 @@ package struct ClusterAgentProcess: Sendable {
         token = try SharedToken(
             options, value: AgentOptions.authToken, file: AgentOptions.authTokenFile, every: .seconds(1), clock: clock)
         tokens = BearerTokens(token.text, grace: options[AgentOptions.authTokenGrace])
+        operatorToken = try OperatorToken(options, entropy: entropy, clock: clock)
+        operators = operatorToken.map { BearerTokens($0.text, grace: options[AgentOptions.authTokenGrace]) }
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         desired = DesiredConfigs()
         forwarder = LeaderForwarder(clock: clock, log: log)
@@ -62,7 +66,9 @@ package struct ClusterAgentProcess: Sendable {
         handler = Handler(source: desired, leadership: leadership, options: handling, clock: clock, log: log)
         sources = cluster?.makeSources(options, autoConf, handler)
         published.summarize { [handler] in handler.summary(now: clock.now()) }
-        api = APIMachine(handler: handler, tokens: tokens, options: APIOptions(version: Self.apiVersion), clock: clock)
+        api = APIMachine(
+            handler: handler, tokens: tokens, operators: operators, options: APIOptions(version: Self.apiVersion),
+            clock: clock)
         let gateway = NodeAgentGateway(api: api, forwarder: forwarder, clock: clock)
         server = try Self.makeServer(options, serving.identity, gateway, clock, log)
         published.bound(to: server.port)
@@ -89,6 +95,9 @@ package struct ClusterAgentProcess: Sendable {
         }
         lifecycle.add("pulse", run: { await readiness.run() })
         lifecycle.add("token", run: { await token.follow(into: tokens, clock: clock, log: log) })
+        if let operatorToken, let operators {
+            lifecycle.add("operator token", run: { await operatorToken.follow(into: operators, clock: clock) })
+        }
         lifecycle.add("sources", run: { await autoConf.run() })
         cluster?.addParts(to: &lifecycle, options)
         sources?.add(to: &lifecycle)

@@ -30,12 +30,14 @@ struct ServingIdentity: Sendable {
         } catch {
             throw StartError("--cluster_agent.tls_certificate_file, --cluster_agent.tls_key_file: \(error)")
         }
-        let out = options[AgentOptions.certificateOut]
-        guard !out.isEmpty else { return }
         do throws(FileError) {
-            try writeFile(out, identity.certificatePEM)
+            let out = options[AgentOptions.certificateOut]
+            if !out.isEmpty { try writeFile(out, identity.certificatePEM) }
+            if certificate.isEmpty, let path = OperatorToken.certificatePath(options) {
+                try writeFile(path, identity.certificatePEM)
+            }
         } catch {
-            throw StartError("--cluster_agent.tls_certificate_out: \(error)")
+            throw StartError("the certificate cannot be written: \(error)")
         }
     }
 

@@ -9,6 +9,8 @@ enum APIError: Error {
     case notFound
     case methodNotAllowed(allowed: HTTPMethod)
     case invalidPath(reason: String)
+    case operatorsOnly
+    case noOperators
     case invalidAddress(String)
     case malformedStatus(CheckModelError)
     case clusterChecks(ClusterChecksError)
@@ -26,6 +28,9 @@ enum APIError: Error {
             response.headers.append(("Allow", allowed == .post ? "POST" : "GET"))
             return response
         case .invalidPath(let reason): return .text(400, "invalid path: \(reason)")
+        case .operatorsOnly: return .text(403, "this call needs the operator's token; the agents' does not open it")
+        case .noOperators:
+            return .text(403, "this call needs an operator's token, and cluster_agent.operator_token_file is not set")
         // Upstream answers 500 to these and to an unknown node. Agents only look for a 200, so the caller's mistake is called by its name here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
         case .malformedStatus(let error): return .text(400, error.description)

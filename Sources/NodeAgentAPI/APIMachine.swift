@@ -38,6 +38,7 @@ package struct APIMachine: Sendable {
 
     private let handler: Handler
     private let tokens: BearerTokens
+    private let operators: BearerTokens?
     private let options: APIOptions
     private let clock: GateClock
     private let versionBody: [[UInt8]]
@@ -45,10 +46,17 @@ package struct APIMachine: Sendable {
     private static let upToDate = [NodeStatusAnswer.bytes(upToDate: true)]
     private static let outOfDate = [NodeStatusAnswer.bytes(upToDate: false)]
 
-    /// An API in front of `handler`, for callers that have one of `tokens`.
-    package init(handler: Handler, tokens: BearerTokens, options: APIOptions, clock: any Clock) {
+    /// An API in front of `handler`.
+    ///
+    /// - Parameters:
+    ///   - tokens: the agents'.
+    ///   - operators: the operator's; nil if there are none, and then nobody may make an operator's call.
+    package init(
+        handler: Handler, tokens: BearerTokens, operators: BearerTokens?, options: APIOptions, clock: any Clock
+    ) {
         self.handler = handler
         self.tokens = tokens
+        self.operators = operators
         self.options = options
         self.clock = GateClock(clock)
         versionBody = [options.version.body]
@@ -58,13 +66,30 @@ package struct APIMachine: Sendable {
     package func handle(_ request: HTTPRequest, now: Instant) -> Action {
         do throws(APIError) {
             let route = try Route(path: request.path)
-            if let refusal = tokens.refusal(of: request, realm: "cluster-agent", now: now) { return .respond(refusal) }
+            if let refusal = refusal(of: request, route.authority, now) { return .respond(refusal) }
             guard request.method == route.method else { throw .methodNotAllowed(allowed: route.method) }
             return try answer(route, request, now)
         } catch {
             return .respond(error.response)
         }
     }
+
+    private func refusal(of request: HTTPRequest, _ authority: Route.Authority, _ now: Instant) -> HTTPResponse? {
+        let agents = tokens.refusal(of: request, realm: Self.realm, now: now)
+        switch (authority, operators) {
+        case (.agents, nil):
+            return agents
+        case (.agents, let operators?):
+            return agents == nil ? nil : operators.refusal(of: request, realm: Self.realm, now: now)
+        case (.operators, nil):
+            return agents?.status == 401 ? agents : APIError.noOperators.response
+        case (.operators, let operators?):
+            let refusal = operators.refusal(of: request, realm: Self.realm, now: now)
+            return refusal != nil && agents == nil ? APIError.operatorsOnly.response : refusal
+        }
+    }
+
+    private static let realm = "cluster-agent"
 
     private func answer(_ route: Route, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
         switch route {

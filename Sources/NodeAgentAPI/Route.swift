@@ -35,6 +35,22 @@ enum Route: Hashable, Sendable {
         }
     }
 
+    /// Whose token it needs.
+    enum Authority {
+        /// Whoever runs checks.
+        case agents
+        /// Whoever runs the cluster-agent. Its token opens the agents' calls too.
+        case operators
+    }
+
+    /// Whose token it needs. Agents see what concerns them; who runs what, with all its configs, is the operator's.
+    var authority: Authority {
+        switch self {
+        case .version, .status, .configs, .endpointsChecks: .agents
+        case .allEndpointsChecks, .state: .operators
+        }
+    }
+
     /// The only method that it takes.
     var method: HTTPMethod {
         if case .status = self { return .post }

@@ -49,7 +49,7 @@ package enum SharedToken: Sendable {
     }
 
     /// What is wrong with a token; nil if it can be used. Tokens shorter than 32 characters can be guessed.
-    private static func problem(_ token: String) -> String? {
+    package static func problem(_ token: String) -> String? {
         guard token.utf8.count >= 32 else {
             return "a token has 32 characters or more; `openssl rand -hex 32` makes one"
         }

@@ -61,7 +61,7 @@ package final class SimulatedReplica: Sendable {
         handler = Handler(
             source: configs, leadership: leadership, options: options, clock: process.clock, log: process.log)
         api = APIMachine(
-            handler: handler, tokens: BearerTokens(Self.token),
+            handler: handler, tokens: BearerTokens(Self.token), operators: nil,
             options: APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0)), clock: process.clock)
     }
 

@@ -67,6 +67,33 @@ import Testing
         }
     }
 
+    @Test func theAgentsTokenOpensNoOperatorsCallAndTheOperatorsOpensAll() async throws {
+        try await Replica.run(as: .dispatching) { replica in
+            for call in Self.spelledCalls {
+                let body = call.method == .post ? "{\"last_change\":0}" : ""
+                for (token, opens) in [
+                    (Replica.token, !Replica.operatorPaths.contains(call.path)), (Replica.operatorToken, true),
+                ] {
+                    let headers = [(name: "Authorization", value: "Bearer \(token)")]
+                    let answer = replica.answer(replica.request(call.method, call.path, body: body, headers: headers))
+                    #expect((answer?.status == 403) == !opens, "\(call.path) with \(token)")
+                }
+            }
+        }
+    }
+
+    @Test func withoutAnOperatorsTokenTheirCallsAreRefusedWithTheReason() async throws {
+        try await Replica.run(as: .dispatching, hasOperators: false) { replica in
+            for path in Replica.operatorPaths {
+                let headers = [(name: "Authorization", value: "Bearer \(Replica.token)")]
+                let answer = replica.answer(replica.request(.get, path, headers: headers))
+                #expect(answer?.status == 403)
+                #expect(answer?.text.contains("cluster_agent.operator_token_file is not set") == true)
+            }
+            #expect(replica.answer(replica.request(.get, "/version"))?.status == 200)
+        }
+    }
+
     @Test func anotherMethodIsRefusedWithTheRightOne() async throws {
         try await Replica.run(as: .dispatching) { replica in
             for call in Self.spelledCalls {

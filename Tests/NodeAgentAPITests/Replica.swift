@@ -24,6 +24,7 @@ enum ReplicaRole: CaseIterable, Sendable {
 /// A replica in a role: the API, and the Handler behind it, run for as long as a test's body takes.
 struct Replica {
     static let token = "a-token-of-at-least-32-characters"
+    static let operatorToken = "an-operators-token-of-32-characters"
     static let leader = LeaderEndpoint(address: "10.0.0.7:5005", publicKeyPin: "sha256//abc=")
     static let peer = PeerAddress(host: "192.0.2.9", port: 40_000)
 
@@ -35,21 +36,22 @@ struct Replica {
     let api: APIMachine
     let term = Term(token: "42.lease-uid", validUntil: Deadline(.distantFuture))
 
-    private init() {
+    private init(hasOperators: Bool) {
         leadership = GivenLeadership(state: Watched(.unknown))
         handler = Handler(
             source: desired, leadership: leadership, options: HandlerOptions(patch: ConfigPatch()), clock: clock,
             log: Log(sink: NoLog()))
         api = APIMachine(
-            handler: handler, tokens: tokens,
+            handler: handler, tokens: tokens, operators: hasOperators ? BearerTokens(Self.operatorToken) : nil,
             options: APIOptions(version: AgentVersion(major: 7, minor: 60, patch: 1, commit: "abc")), clock: clock)
     }
 
     /// A dispatching leader runs the configs `c0` and `c1` on the node `node1`; `node2` reported too when `nodes` says so.
     static func run(
-        as role: ReplicaRole, nodes: [String] = ["node1"], _ body: (Replica) async throws -> Void
+        as role: ReplicaRole, nodes: [String] = ["node1"], hasOperators: Bool = true,
+        _ body: (Replica) async throws -> Void
     ) async throws {
-        let replica = Replica()
+        let replica = Replica(hasOperators: hasOperators)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await replica.handler.run() }
             try await replica.become(role, nodes)
@@ -86,18 +88,23 @@ struct Replica {
         }
     }
 
-    /// A request with the right token, unless `headers` has an `Authorization`.
+    /// A request with the token that its path needs, unless `headers` has an `Authorization`.
     func request(
         _ method: HTTPMethod = .get, _ path: String, query: String? = nil, body: String = "",
         headers: [(name: String, value: String)] = []
     ) -> HTTPRequest {
         var headers = headers
         if !headers.contains(where: { $0.name == "Authorization" }) {
-            headers.insert(("Authorization", "Bearer \(Self.token)"), at: 0)
+            let token = Self.operatorPaths.contains(path) ? Self.operatorToken : Self.token
+            headers.insert(("Authorization", "Bearer \(token)"), at: 0)
         }
         return HTTPRequest(
             method: method, path: path, query: query, headers: HTTPHeaders(headers), body: Array(body.utf8),
             peer: Self.peer)
+    }
+
+    static let operatorPaths = ["/api/v1/", "/v1/api/"].flatMap { root in
+        ["clusterchecks", "endpointschecks/configs"].map { root + $0 }
     }
 
     func status(of node: String, _ lastChange: Int64 = 0) -> HTTPRequest {

@@ -12,6 +12,8 @@ package final class RunningClusterAgent: Sendable {
     /// The port of its API.
     package let port: Int
     private let certificatePath: String
+    /// The file of the operator's token, which the process makes.
+    package let operatorTokenPath: String
     private let clock = SystemClock()
 
     /// Starts one.
@@ -28,6 +30,7 @@ package final class RunningClusterAgent: Sendable {
     ) throws {
         let port = try port ?? TestEnvironment.freePort()
         let token = try directory.write("\(name).token", Self.token)
+        operatorTokenPath = "\(directory.path)/\(name).operator"
         certificatePath = "\(directory.path)/\(name).pem"
         self.port = port
         process = try ChildProcess(
@@ -35,6 +38,7 @@ package final class RunningClusterAgent: Sendable {
             [
                 "run", "--cluster_agent.listen_host=127.0.0.1", "--cluster_agent.cmd_port=\(port)",
                 "--cluster_agent.auth_token_file=\(token)", "--cluster_agent.tls_certificate_out=\(certificatePath)",
+                "--cluster_agent.operator_token_file=\(operatorTokenPath)",
                 "--health_port=0", "--metrics_port=0",
             ] + arguments,
             environment: environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given },
@@ -71,7 +75,10 @@ package final class RunningClusterAgent: Sendable {
 
     /// The state that it shows: which node holds how many configs, and how many dangle.
     package func placements(_ client: HTTPClient) async throws -> (nodes: [String: [String]], dangling: Int) {
-        let answer = try await call(client, "GET", "/api/v1/clusterchecks")
+        let token = String(decoding: try readFile(operatorTokenPath, atMost: 4096), as: UTF8.self)
+        let request = ClientRequest(
+            url: "\(url)/api/v1/clusterchecks", headers: [("Authorization", "Bearer \(token)")])
+        let answer = try await client.send(request, deadline: clock.now() + .seconds(10))
         guard answer.status == 200 else { throw TestFailure("state: \(answer.status)") }
         let state = try JSON(parsing: answer.body)
         var nodes: [String: [String]] = [:]
