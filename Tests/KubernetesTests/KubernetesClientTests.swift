@@ -6,7 +6,7 @@ import Testing
 @testable import Kubernetes
 
 /// An API server that answers by a function, over TLS on loopback, with a service account for its clients.
-private final class ScriptedAPIServer: HTTPHandler {
+final class ScriptedAPIServer: HTTPHandler {
     typealias Answer = @Sendable (HTTPRequest, _ number: Int) -> HTTPResponse
 
     private let answer: Answer
@@ -61,7 +61,7 @@ private final class ScriptedAPIServer: HTTPHandler {
     }
 }
 
-private func soon() -> Instant {
+func soon() -> Instant {
     SystemClock().now() + .seconds(20)
 }
 
