@@ -1,0 +1,132 @@
+"""The cluster itself: the first process of its process namespace. When it ends, the kernel ends all others.
+
+    python3 -m hollow.cluster CLUSTER_JSON
+
+Starts the control plane, one runner for each node, and here, in threads, what every node of a real cluster has too:
+the rules of the Services, and the names.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from . import linux, names, network, services
+from .api import Client, Reflector
+
+
+class Cluster:
+    """The processes of one cluster. The first of them that ends is the end of all."""
+
+    def __init__(self, description: dict, path: str):
+        self._path, self._folder = path, description["folder"]
+        self._description = description
+        self._essential = {}
+        self._must_end = False
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: setattr(self, "_must_end", True))
+        self._prepare()
+        self._start("control plane", [
+            os.path.join(self._folder, "program", "setup", "control-plane"), os.path.join(self._folder, "plane"),
+            f"--service-cluster-ip-range={network.SERVICE_RANGE}", f"--controllers={network.GATEWAY}"])
+        self._wait_for("plane/ready", 180)
+        self._serve_network()
+        for number in range(1, self._description["nodes"] + 1):
+            self._start(f"node-{number}", [sys.executable, "-B", "-m", "hollow.node", self._path, str(number)])
+        self._say("ready")
+        with open(os.path.join(self._folder, "ready"), "w", encoding="ascii"):
+            pass
+        while not self._must_end:
+            self._reap()
+            time.sleep(0.2)
+        return 0
+
+    def _prepare(self):
+        """Takes the checkout out of everybody's sight, and gives the namespaces what they need."""
+        linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+        linux.mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
+        os.mkdir("/run/netns")
+        for folder in self._description["forbidden"]:
+            linux.mount("tmpfs", folder, "tmpfs", linux.MS_RDONLY, "mode=755")
+        network.prepare(self._description["nodes"])
+
+    def _say(self, text: str):
+        print(f"cluster: {text}", file=sys.stderr, flush=True)
+
+    def _start(self, name: str, command: list):
+        if self._must_end:
+            return
+        log = os.path.join(self._folder, f"{name.replace(' ', '-')}.log")
+        with open(log, "ab") as output:
+            process = subprocess.Popen(command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        self._essential[process.pid] = (name, log)
+        with open(os.path.join(self._folder, f"{name.replace(' ', '-')}.pid"), "w", encoding="ascii") as file:
+            file.write(str(process.pid))
+
+    def _reap(self):
+        """Takes note of ended processes. Those of containers belong to the runners, but orphans come here."""
+        while True:
+            try:
+                process, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if process == 0:
+                return
+            if process in self._essential:
+                name, log = self._essential[process]
+                with open(log, encoding="utf-8", errors="replace") as file:
+                    self._say("".join(file.readlines()[-15:]))
+                raise SystemExit(f"cluster: error: {name} ended with status {status}; the end of {log} is above")
+
+    def _wait_for(self, name: str, seconds: float):
+        deadline = time.monotonic() + seconds
+        while not os.path.exists(os.path.join(self._folder, name)) and not self._must_end:
+            self._reap()
+            if time.monotonic() > deadline:
+                raise SystemExit(f"cluster: error: there is no {name} after {seconds} seconds; see the logs in {self._folder}")
+            time.sleep(0.1)
+
+    def _serve_network(self):
+        if self._must_end:
+            return
+        client = Client(os.path.join(self._folder, "plane", "kubeconfig.json"))
+        changed = threading.Event()
+        known = [Reflector(client, f"/api/v1/{kind}", changed.set, self._say) for kind in ("services", "endpoints")]
+        threads = [*known, threading.Thread(target=keep_rules, args=(changed, *known, self._say), daemon=True)]
+        servers = names.servers(network.GATEWAY, lambda name: names.addresses(name, known[0].objects, known[1].objects))
+        threads += [threading.Thread(target=server.serve_forever, daemon=True) for server in servers]
+        for thread in threads:
+            thread.start()
+
+
+def keep_rules(changed: threading.Event, of_services: Reflector, of_endpoints: Reflector, say):
+    """Loads the rules after each change. Until both lists are known nothing is loaded: no Service is refused by mistake."""
+    loaded = None
+    while True:
+        changed.wait()
+        changed.clear()
+        if not (of_services.synced and of_endpoints.synced):
+            continue
+        rules = services.ruleset(of_services.objects, of_endpoints.objects)
+        if rules == loaded:
+            continue
+        try:
+            services.load(rules)
+            loaded = rules
+        except subprocess.CalledProcessError as error:
+            say(f"nft refused the rules of the Services: {error.stderr}")
+
+
+def main(path: str) -> int:
+    linux.signal_at_end_of_parent(signal.SIGKILL)
+    with open(path, encoding="utf-8") as file:
+        return Cluster(json.load(file), path).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
