@@ -89,7 +89,8 @@ let package = Package(
             excluding: ["clients"]),
         tests(
             "IntegrationTests",
-            ["cluster-agent", "node-agent", "TestSupport", "Kubernetes", "HTTPClient", "CheckModel", "Platform"]),
+            ["cluster-agent", "node-agent", "TestSupport", "Kubernetes", "HTTPClient", "CheckModel", "Platform"],
+            excluding: ["clients"]),
         tests("RepositoryTests", ["ClusterAgent", "NodeAgent", "Platform"]),
     ]
 )

@@ -11,6 +11,8 @@ package final class RunningClusterAgent: Sendable {
     package let process: ChildProcess
     /// The port of its API.
     package let port: Int
+    /// The port of its probes; 0 when they are off.
+    package let healthPort: Int
     private let certificatePath: String
     /// The file of the operator's token, which the process makes.
     package let operatorTokenPath: String
@@ -24,25 +26,49 @@ package final class RunningClusterAgent: Sendable {
     ///   - port: the port of its API; nil for a free one.
     ///   - arguments: further options.
     ///   - environment: variables beside `PATH`.
+    ///   - hasProbes: whether it answers probes.
+    ///   - serviceAccount: a folder that it finds where a pod finds its service account, in a mount namespace of its own (root).
     package init(
         _ name: String, in directory: TemporaryDirectory, port: Int? = nil, _ arguments: [String],
-        environment: [String: String] = [:]
+        environment: [String: String] = [:], hasProbes: Bool = false, serviceAccount: String? = nil
     ) throws {
         let port = try port ?? TestEnvironment.freePort()
         let token = try directory.write("\(name).token", Self.token)
         operatorTokenPath = "\(directory.path)/\(name).operator"
         certificatePath = "\(directory.path)/\(name).pem"
         self.port = port
+        healthPort = hasProbes ? try TestEnvironment.freePort() : 0
+        var words = [try TestEnvironment.program("cluster-agent")]
+        if let serviceAccount { words = Self.asPod(serviceAccount) + words }
         process = try ChildProcess(
-            try TestEnvironment.program("cluster-agent"),
-            [
+            words[0],
+            words.dropFirst() + [
                 "run", "--cluster_agent.listen_host=127.0.0.1", "--cluster_agent.cmd_port=\(port)",
                 "--cluster_agent.auth_token_file=\(token)", "--cluster_agent.tls_certificate_out=\(certificatePath)",
                 "--cluster_agent.operator_token_file=\(operatorTokenPath)",
-                "--health_port=0", "--metrics_port=0",
+                "--health_port=\(healthPort)", "--metrics_port=0",
             ] + arguments,
             environment: environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given },
             outputPath: "\(directory.path)/\(name).log")
+    }
+
+    /// What starts a program with `directory` in the place of a service account. The program takes over the process, so that its id is the one
+    /// that was started; `/run` is its own, so that nothing is made on this machine.
+    private static func asPod(_ directory: String) -> [String] {
+        let script = """
+            set -e; place=/run/secrets/kubernetes.io/serviceaccount; mount -t tmpfs none /run; mkdir -p "$place"
+            mount --bind "$1" "$place"; shift; exec "$@"
+            """
+        return ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh", directory]
+    }
+
+    /// What the probe `path` (such as `/readyz`) says: its status and its text. Status 0 when it does not answer within 2 s.
+    package func probe(_ path: String) async throws -> (status: Int, text: String) {
+        let client = try HTTPClient(options: HTTPClientOptions(allowsPlainHTTP: true), clock: clock)
+        let answer = try? await client.send(
+            ClientRequest(url: "http://127.0.0.1:\(healthPort)\(path)"), deadline: clock.now() + .seconds(2))
+        await client.shutdown()
+        return (answer?.status ?? 0, String(decoding: answer?.body ?? [], as: UTF8.self))
     }
 
     /// Its address, such as `https://127.0.0.1:5005`.

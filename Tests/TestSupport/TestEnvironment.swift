@@ -17,10 +17,12 @@ package enum TestEnvironment {
     /// The checkout's root.
     package static let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
-    /// The path of a program that this package builds: it lies beside the running test program.
+    /// The path of a program that this package builds: it lies beside the running test program, or in the folder that `TEST_PROGRAMS` names, so
+    /// that a release build can be measured by tests of a debug build.
     ///
     /// - Throws: `TestFailure` if it is not there.
     package static func program(_ name: String) throws -> String {
+        if let folder = processEnvironment()["TEST_PROGRAMS"] { return "\(folder)/\(name)" }
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
         guard count > 0 else { throw TestFailure("/proc/self/exe: \(systemErrorText(errno))") }
