@@ -32,6 +32,7 @@ struct ElectionDuel {
     }
 
     private let entropy: SeededEntropy
+    private let renewDeadline: Duration
     private var shelf = LeaseShelf()
     private var candidates: [Candidate]
     private var arrivals: [Arrival] = []
@@ -40,9 +41,10 @@ struct ElectionDuel {
     /// All terms that are over: whose, and `[acquired, validUntil)`.
     private var terms: [(holder: String, began: Instant, end: Instant)] = []
 
-    init(seed: UInt64) {
+    init(seed: UInt64, renewDeadline: Duration = .seconds(8)) {
         entropy = SeededEntropy(seed: seed)
-        candidates = (0..<2).map { Candidate(election: Self.election($0, 0)) }
+        self.renewDeadline = renewDeadline
+        candidates = (0..<2).map { Candidate(election: Self.election($0, 0, renewDeadline)) }
     }
 
     /// How often another incarnation led than before.
@@ -66,9 +68,9 @@ struct ElectionDuel {
         for index in candidates.indices { endTerm(of: index) }
     }
 
-    private static func election(_ index: Int, _ incarnation: Int) -> Election {
+    private static func election(_ index: Int, _ incarnation: Int, _ renewDeadline: Duration) -> Election {
         let options = LeaderElectionOptions(
-            identity: "c\(index)-\(incarnation)", leaseDuration: .seconds(10), renewDeadline: .seconds(8),
+            identity: "c\(index)-\(incarnation)", leaseDuration: .seconds(10), renewDeadline: renewDeadline,
             retryPeriod: .seconds(2))
         return Election(options: options, namespace: "foo", name: "bar")
     }
@@ -168,7 +170,8 @@ struct ElectionDuel {
 
     private mutating func replace(_ index: Int) {
         let incarnation = candidates[index].incarnation + 1
-        candidates[index] = Candidate(election: Self.election(index, incarnation), incarnation: incarnation)
+        candidates[index] = Candidate(
+            election: Self.election(index, incarnation, renewDeadline), incarnation: incarnation)
     }
 
     /// Keeps the books on the term of one candidate.

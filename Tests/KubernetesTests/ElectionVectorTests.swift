@@ -31,7 +31,13 @@ import Testing
         try vector.run(ElectionBench(labels: ["app": "ours"]))
     }
 
-    @Test func eachVectorHasAName() {
+    @Test func theDuelWouldSeeAnOverlap() {
+        var duel = ElectionDuel(seed: 4355, renewDeadline: .seconds(11))
+        duel.run(handOvers: 100)
+        #expect(duel.overlaps != [])
+    }
+
+    @Test func eachVectorHasANameOfItsOwn() {
         let names = (Self.clientGo + Self.releases + Self.additions).map(\.name)
         #expect(Set(names).count == names.count)
     }

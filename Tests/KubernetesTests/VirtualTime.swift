@@ -144,6 +144,10 @@ final class LogLines: LogSink {
         lines.withLock { $0.map(\.message) }
     }
 
+    var levels: [LogLevel] {
+        lines.withLock { $0.map(\.level) }
+    }
+
     /// The values of one field in all lines.
     func values(of field: String) -> [String] {
         lines.withLock { $0.flatMap(\.fields).filter { $0.name == field }.map(\.value) }

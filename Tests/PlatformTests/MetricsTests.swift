@@ -63,3 +63,27 @@ import Testing
         #expect(counter.value == 8000)
     }
 }
+
+@Suite struct HistogramTests {
+    @Test func aHistogramIsWrittenInBucketsThatEachHoldTheSmallerOnes() {
+        var histogram = Histogram(bounds: [0.5, 2])
+        for value in [0.1, 0.5, 1, 7] { histogram.observe(value) }
+        var page = MetricsWriter()
+        page.histogram("a_seconds", help: "An a.", [(["n": "x"], histogram), ([:], Histogram(bounds: [1]))])
+        #expect(
+            page.text == """
+                # HELP a_seconds An a.
+                # TYPE a_seconds histogram
+                a_seconds_bucket{n="x",le="0.5"} 2
+                a_seconds_bucket{n="x",le="2"} 3
+                a_seconds_bucket{n="x",le="+Inf"} 4
+                a_seconds_sum{n="x"} 8.6
+                a_seconds_count{n="x"} 4
+                a_seconds_bucket{le="1"} 0
+                a_seconds_bucket{le="+Inf"} 0
+                a_seconds_sum 0
+                a_seconds_count 0
+
+                """)
+    }
+}
