@@ -53,13 +53,14 @@ def copy_image(folder: str, number: int, text: str) -> tuple:
     name, _, source = text.partition("=")
     try:
         with open(os.path.join(source, "config.json"), encoding="utf-8") as file:
-            config = json.load(file)["config"]
-    except (OSError, KeyError, ValueError) as error:
+            config = json.load(file)
+    except (OSError, ValueError) as error:
         sys.exit(f"cluster: error: --image={text}: no image there, with rootfs/ and config.json: {error}")
     root = os.path.join(folder, "images", str(number))
     os.makedirs(os.path.dirname(root), exist_ok=True)
     subprocess.run(["cp", "--archive", "--reflink=auto", os.path.join(source, "rootfs"), root], check=True)
-    return name, {"root": root, "config": config}
+    # Alone, or as part of an OCI image configuration.
+    return name, {"root": root, "config": config.get("config", config)}
 
 
 def write_wrappers(folder: str):

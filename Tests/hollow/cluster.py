@@ -33,7 +33,9 @@ class Cluster:
         self._prepare()
         self._start("control plane", [
             os.path.join(self._folder, "program", "setup", "control-plane"), os.path.join(self._folder, "plane"),
-            f"--service-cluster-ip-range={network.SERVICE_RANGE}", f"--controllers={network.GATEWAY}"])
+            f"--service-cluster-ip-range={network.SERVICE_RANGE}", f"--controllers={network.GATEWAY}",
+            # Where NetworkPolicies expect it.
+            "--port=6443"])
         self._wait_for("plane/ready", 180)
         self._serve_network()
         for number in range(1, self._description["nodes"] + 1):

@@ -33,10 +33,9 @@ class ContainerRecord:
         self.state = {"terminated": ended}
         self.take(False, False)
 
-    def try_again(self):
-        """It is to be started again: what was its state is its last one."""
+    def remember(self):
+        """It is to be started again: what is its state will be its last one."""
         self.last_state = {"terminated": self.state["terminated"]}
-        self.restarts += 1
 
     def status(self) -> dict:
         status = {
@@ -53,7 +52,7 @@ def timestamp() -> str:
 def pod_status(records: list, before: dict, host_address: str, pod_address: str, started: str) -> dict:
     """The fields of `status` that a kubelet owns. `before` is the status that the API server has: a condition that has
     not changed keeps its time."""
-    has_begun = all(record.restarts or "waiting" not in record.state for record in records)
+    has_begun = all(record.last_state or "waiting" not in record.state for record in records)
     ready = all(record.is_ready for record in records)
     unready = [record.name for record in records if not record.is_ready]
     why = {} if ready else {"reason": "ContainersNotReady", "message": f"containers with unready status: [{' '.join(unready)}]"}

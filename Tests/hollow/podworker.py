@@ -34,10 +34,12 @@ class RunningContainer:
         self.start_at = 0.0
         self.kill_at = None
         self.starts = 0
+        self.ends = 0
 
     def back_off(self, now: float):
         """The first start after an end is at once, the others wait 10, 20, 40, … 300 seconds."""
-        delay = 0 if self.record.restarts <= 1 else min(10 * 2 ** (self.record.restarts - 2), 300)
+        self.ends += 1
+        delay = 0 if self.ends == 1 else min(10 * 2 ** (self.ends - 2), 300)
         self.start_at = now + delay
         return delay
 
@@ -176,7 +178,6 @@ class PodWorker(threading.Thread):
         except Refusal as refusal:
             container.record.wait("RunContainerError", str(refusal))
             self._tell("Warning", "Failed", f"Error: {refusal}")
-            container.record.restarts += 1
             container.back_off(time.monotonic())
             return
         except NotYet as missing:
@@ -184,6 +185,8 @@ class PodWorker(threading.Thread):
             self._tell("Warning", "Failed", f"Error: {missing}")
             container.start_at = time.monotonic() + _RETRY
             return
+        if container.ends:
+            container.record.restarts += 1
         container.record.run(f"hollow://{self._pod['metadata']['uid']}/{container.spec['name']}/{container.starts}")
         container.probes = probes.ContainerProbes(container.spec, time.monotonic())
         container.record.take(container.probes.is_started, container.probes.is_ready)
@@ -219,8 +222,8 @@ class PodWorker(threading.Thread):
         container.record.end(code)
         self._report()
         self._node.log(f"{self.name}: container {container.spec['name']} ended with {code}")
-        container.record.try_again()
         delay = container.back_off(now)
+        container.record.remember()
         if delay:
             message = f"back-off {delay}s restarting failed container"
             container.record.wait("CrashLoopBackOff", message)
