@@ -39,10 +39,24 @@ extension Dispatcher {
 
     /// Has a node report.
     mutating func report(
-        _ id: String, lastChange: Int64 = 0, type: Int = 0, address: String? = nil, at seconds: Double
+        _ id: String, lastChange: Int64 = 0, type: Int = 0, address: String? = nil, isStated: Bool = false,
+        at seconds: Double
     ) throws -> (isUpToDate: Bool, changes: [StoreChange]) {
         let status = NodeStatusRequest(lastChange: lastChange, nodeType: type)
-        return try nodeStatus(NodeReport(id: id, status: status, address: address), now: at(seconds))
+        let report = NodeReport(id: id, status: status, address: address, isAddressStated: isStated)
+        return try nodeStatus(report, now: at(seconds))
+    }
+
+    /// Tells of pods, and has done what follows.
+    mutating func take(_ change: AgentPodChange, at seconds: Double) -> [StoreChange] {
+        note(change)
+        return catchUp(now: at(seconds))
+    }
+
+    /// Tells of Kubernetes nodes, and has done what follows.
+    mutating func take(_ change: WorkerNodeChange, at seconds: Double) -> [StoreChange] {
+        note(change)
+        return catchUp(now: at(seconds))
     }
 
     /// Lets time pass with a tick each second, in which `nodes` report; nothing is expected to expire.
@@ -52,6 +66,19 @@ extension Dispatcher {
             #expect(expire(now: at(Double(second))).isEmpty)
         }
     }
+}
+
+/// A pod on the Kubernetes node `node`.
+func agentPod(
+    _ name: String, on node: String = "", uid: String? = nil, addresses: [String] = [], isTerminating: Bool = false
+) -> AgentPod {
+    AgentPod(
+        namespace: "agents", name: name, uid: uid ?? "uid-\(name)", addresses: addresses, nodeName: node,
+        isTerminating: isTerminating)
+}
+
+func worker(_ name: String, isSchedulable: Bool = true) -> WorkerNode {
+    WorkerNode(name: name, isSchedulable: isSchedulable, isReady: true)
 }
 
 extension ClusterStore {
@@ -70,11 +97,14 @@ extension ClusterStore {
     var description: [String] {
         let nodes = occupiedSlots.map { self.nodes[$0] }.sorted { $0.id < $1.id }.map { node in
             let configs = node.configs.map { "\($0.key)=\($0.contentHash)" }.sorted()
+            let told = "\(node.told.revision.value) \(node.told.configs.map(\.key).sorted())"
             return
                 "\(node.id) \(node.type) \(node.address ?? "-") \(node.load.millionths) \(node.revision.value) \(configs)"
+                + " \(node.conditions) \(node.agents) \(told)"
         }
         let dangling = dangling.map { "dangling \($0.config.key)=\($0.config.contentHash): \($0.reason)" }
-        return nodes + dangling.sorted() + ["version \(version)"]
+        let checks = endpointsChecks.nodes.map { "\($0): \(endpointsChecks.of($0).map(\.contentHash))" }
+        return nodes + dangling.sorted() + checks + ["version \(version)"]
     }
 }
 

@@ -1,0 +1,76 @@
+import CheckModel
+import ClusterChecks
+import Platform
+import Testing
+
+/// Endpoints checks are kept for the Kubernetes nodes that they name.
+@Suite struct EndpointsChecksTests {
+    func check(_ name: String, on nodeName: String, edition: Int = 0) throws -> EncodedConfig {
+        var config = checkConfig(name, edition: edition)
+        config.nodeName = nodeName
+        config.adIdentifiers = ["kube_endpoint_uid://shop/web/10.0.0.1"]
+        return try ConfigPatch(extraTags: ["team:a"]).encode(config)
+    }
+
+    func keys(_ nodeName: String, _ dispatcher: Dispatcher) -> [String] {
+        dispatcher.store.endpointsChecks.of(nodeName).map(\.key.source)
+    }
+
+    @Test func theyAreListedByNodeAndKeyAndTouchNoNodesLoad() throws {
+        var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<2))
+        let checks = [try check("b", on: "w1"), try check("a", on: "w1"), try check("c", on: "w2")]
+        let changes = dispatcher.reconcile(Wanted(upserts: checks)).changes
+        #expect(changes.count == 3)
+        #expect(keys("w1", dispatcher) == ["test:a", "test:b"])
+        #expect(keys("w2", dispatcher) == ["test:c"])
+        #expect(keys("w3", dispatcher).isEmpty)
+        #expect(dispatcher.store.endpointsChecks.nodes == ["w1", "w2"])
+        #expect(dispatcher.store.counts == ["w1": 2])
+        #expect(dispatcher.reconcile(Wanted(upserts: checks)).changes.isEmpty)
+    }
+
+    @Test func theyKeepWhatTheirAgentNeedsToResolveThem() throws {
+        let config = try WireConfig(JSON(parsing: try check("a", on: "w1").wire), message: "", place: "")
+        #expect(!config.clusterCheck)
+        #expect(config.nodeName == "w1")
+        #expect(config.adIdentifiers == ["kube_endpoint_uid://shop/web/10.0.0.1"])
+        let instance = String(decoding: try #require(config.instances.first), as: UTF8.self)
+        #expect(instance == #"{"tags":["team:a"],"url":"http://a/0"}"#)
+    }
+
+    @Test func anEditStaysAChangeOfNodeMovesAndWhatIsGoneLeaves() throws {
+        var dispatcher = try Dispatcher(nodes: ["w1"], configs: [])
+        _ = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w1"), try check("b", on: "w1")]))
+        let edited = try check("a", on: "w1", edition: 1)
+        #expect(dispatcher.reconcile(Wanted(upserts: [edited])).changes.count == 1)
+        #expect(dispatcher.store.endpointsChecks.of("w1").map(\.contentHash).contains(edited.contentHash))
+        _ = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w2")]))
+        #expect(keys("w1", dispatcher) == ["test:b"])
+        #expect(keys("w2", dispatcher) == ["test:a"])
+        _ = dispatcher.reconcile(Wanted(upserts: [], removals: [key("a")]))
+        #expect(keys("w2", dispatcher).isEmpty)
+        _ = dispatcher.reconcile(Wanted(upserts: [], isWhole: true))
+        #expect(dispatcher.store.endpointsChecks.count == 0)
+        #expect(dispatcher.store.endpointsChecks.nodes.isEmpty)
+    }
+
+    @Test func aConfigThatBecomesAnEndpointsCheckOrCeasesToBeOneIsInOnePlace() throws {
+        var dispatcher = try Dispatcher(nodes: ["w1"], configs: [try encodedConfig("a")])
+        _ = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w2")]))
+        #expect(dispatcher.store.counts == ["w1": 0])
+        #expect(keys("w2", dispatcher) == ["test:a"])
+        _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("a")]))
+        #expect(dispatcher.store.counts == ["w1": 1])
+        #expect(dispatcher.store.endpointsChecks.count == 0)
+    }
+
+    @Test func theyCountForTheLimitOfConfigs() throws {
+        var options = HandlerOptions(patch: ConfigPatch())
+        options.maximumConfigs = 3
+        var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<2), options: options)
+        let refused = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w1"), try check("b", on: "w1")]))
+            .refused
+        #expect(refused == [key("b")])
+        #expect(dispatcher.store.totalCount == 3)
+    }
+}

@@ -1,0 +1,87 @@
+import CheckModel
+import ClusterChecks
+import Platform
+import Testing
+
+/// Two agents that report under one id are told from one that restarted.
+@Suite struct SharedIDTests {
+    /// Reports of the node `x`, one each second, from these addresses; returns what was said of sharing, by second.
+    func sharing(
+        _ addresses: [String?], isStated: Bool = false, every seconds: Double = 1,
+        _ dispatcher: inout Dispatcher
+    ) throws -> [Int: [String]] {
+        var said: [Int: [String]] = [:]
+        for (index, address) in addresses.enumerated() {
+            let time = Double(index + 1) * seconds
+            let step = try dispatcher.report("x", address: address, isStated: isStated, at: time).changes
+            for case .nodeShared("x", let agents) in step + dispatcher.expire(now: at(time)) { said[index] = agents }
+        }
+        return said
+    }
+
+    func dispatcher(_ pods: [AgentPod]? = nil) -> Dispatcher {
+        var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
+        if let pods { _ = dispatcher.take(.replaced(pods), at: 0) }
+        return dispatcher
+    }
+
+    @Test func reportsThatAlternateBetweenTwoAddressesAreOfTwoAndSaidOnce() throws {
+        var dispatcher = dispatcher()
+        let said = try sharing(["b", "a", "b", "a", "b", "a", "b"], &dispatcher)
+        #expect(said == [2: ["a", "b"]])
+        #expect(dispatcher.store.nodeCount == 1)
+        // From here on nothing changes with each report.
+        let version = dispatcher.store.version
+        _ = try sharing(["a", "b", "a", "b"], &dispatcher)
+        #expect(dispatcher.store.version == version)
+    }
+
+    @Test(arguments: [
+        ["a", "b", "b", "b"], ["a", "b", "c", "d"], ["a", "a", "a"], ["a", nil, "a", nil], ["b", "a", "a", "a", "a"],
+    ]) func anAgentThatRestartsElsewhereIsOne(addresses: [String?]) throws {
+        var dispatcher = dispatcher()
+        #expect(try sharing(addresses, &dispatcher).isEmpty)
+    }
+
+    @Test func anAddressOfLongAgoDoesNotCount() throws {
+        var dispatcher = dispatcher()
+        #expect(try sharing(["a"] + Array(repeating: "b", count: 31) + ["a", "a"], &dispatcher).isEmpty)
+        dispatcher = self.dispatcher()
+        #expect(try sharing(["a"] + Array(repeating: "b", count: 28) + ["a"], &dispatcher).count == 1)
+    }
+
+    @Test func onceOneIsSilentForTheTimeoutOneRemains() throws {
+        var dispatcher = dispatcher()
+        let said = try sharing(["a", "b", "a"] + Array(repeating: "b", count: 40), &dispatcher)
+        #expect(said == [2: ["a", "b"], 33: []])
+        #expect(dispatcher.store.node("x")?.address == "b")
+        #expect(dispatcher.store.node("x")?.agents == [])
+    }
+
+    @Test func thePodsAreNamedWhereTheyAreKnown() throws {
+        var dispatcher = dispatcher([agentPod("one", addresses: ["a"]), agentPod("two", addresses: ["b"])])
+        let said = try sharing(["a", "b", "a"], &dispatcher)
+        #expect(said == [2: ["a (pod agents/one)", "b (pod agents/two)"]])
+    }
+
+    @Test func oncePodsAreKnownOnlyTheirAddressesAndStatedOnesCount() throws {
+        let addresses = ["a", "b", "a", "b"]
+        var dispatcher = dispatcher([agentPod("one", addresses: ["a"])])
+        #expect(try sharing(addresses, &dispatcher).isEmpty)
+        dispatcher = self.dispatcher([agentPod("one", addresses: ["a"])])
+        #expect(try sharing(addresses, isStated: true, &dispatcher).count == 1)
+    }
+
+    @Test func twoAddressesOfOnePodAreOneAgent() throws {
+        var dispatcher = dispatcher([agentPod("one", addresses: ["a", "b"])])
+        #expect(try sharing(["a", "b", "a", "b"], &dispatcher).isEmpty)
+    }
+
+    @Test func theDeletionOfOnePodDoesNotForgetTheOther() throws {
+        let pods = [agentPod("one", addresses: ["a"]), agentPod("two", addresses: ["b"])]
+        var dispatcher = dispatcher(pods)
+        _ = try sharing(["a", "b", "a"], &dispatcher)
+        for pod in pods { _ = dispatcher.take(.deleted(pod), at: 4) }
+        #expect(dispatcher.store.nodeCount == 1)
+    }
+}
