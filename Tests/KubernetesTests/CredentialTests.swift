@@ -187,8 +187,9 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
     }
 
     /// Calls `body` with a client of a server with TLS, while a watch is under way that was opened under the first CA; it ends, whole,
-    /// after `body`.
+    /// after `body`, and then so many connections are left.
     private func whileWatching(
+        connectionsLeft: Int,
         _ body: (KubernetesClient, HTTPServer, ProjectedVolume) async throws -> Void
     ) async throws {
         let first = try identity()
@@ -209,6 +210,11 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         do { result = .success(try await body(client, server, volume)) } catch { result = .failure(error) }
         handler.endWatches(#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}"# + "\n")
         #expect(await events == ["open", "9"])
+        let limit = clock.now() + .seconds(20)
+        while server.openConnections > connectionsLeft, clock.now() < limit {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(server.openConnections == connectionsLeft)
         await client.shutdown()
         await server.stop(within: .seconds(1))
         try result.get()
@@ -233,7 +239,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
     }
 
     @Test func aNewCAIsTrustedWithinAMinuteAndTheWatchUnderWayGoesOn() async throws {
-        try await whileWatching { client, server, volume in
+        try await whileWatching(connectionsLeft: 1) { client, server, volume in
             let second = try identity()
             try server.replaceIdentity(second)
             #expect(await !lists(client))
@@ -256,7 +262,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
     }
 
     @Test func aFailedHandshakeHasTheFilesReadAtOnce() async throws {
-        try await whileWatching { client, server, volume in
+        try await whileWatching(connectionsLeft: 1) { client, server, volume in
             let second = try identity()
             try server.replaceIdentity(second)
             try volume.swap(["token": "t", "ca.crt": Self.text(second)])
@@ -266,7 +272,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
     }
 
     @Test func aBrokenCAChangesNothingAndIsSaidOnce() async throws {
-        try await whileWatching { client, server, volume in
+        try await whileWatching(connectionsLeft: 2) { client, server, volume in
             let ca = try readFile("\(volume.path)/ca.crt", atMost: 1 << 20)
             try volume.swap(["token": "t", "ca.crt": String(decoding: ca.prefix(200), as: UTF8.self)])
             clock.skip(.seconds(60))

@@ -5,66 +5,6 @@ import Testing
 
 @testable import Kubernetes
 
-/// An API server that answers by a function, over TLS on loopback, with a service account for its clients.
-final class ScriptedAPIServer: HTTPHandler {
-    typealias Answer = @Sendable (HTTPRequest, _ number: Int) -> HTTPResponse
-
-    private let answer: Answer
-    private let received = Mutex<[HTTPRequest]>([])
-
-    init(_ answer: @escaping Answer) {
-        self.answer = answer
-    }
-
-    func handle(_ request: HTTPRequest, _ responder: Responder) {
-        let number = received.withLock { received in
-            received.append(request)
-            return received.count
-        }
-        responder.respond(answer(request, number))
-    }
-
-    /// Method, path and query of each request.
-    var lines: [String] {
-        received.withLock { $0.map { "\($0.method) \($0.path)\($0.query.map { "?\($0)" } ?? "")" } }
-    }
-
-    var requests: [HTTPRequest] {
-        received.withLock { $0 }
-    }
-
-    /// Serves while `body` runs.
-    static func with(
-        _ answer: @escaping Answer,
-        _ body: (KubernetesClient, ScriptedAPIServer, TemporaryFolder) async throws -> Void
-    ) async throws {
-        let clock = SystemClock()
-        let identity = try TLSIdentity.selfSigned(hosts: ["127.0.0.1"], now: clock.wallTime())
-        let handler = ScriptedAPIServer(answer)
-        let server = try HTTPServer(
-            options: HTTPServerOptions(
-                name: "api", host: "127.0.0.1", port: 0, tls: TLSServerOptions(identity: identity)),
-            handler: handler, clock: clock, log: Log(sink: NoLog()))
-        server.start()
-        let folder = try TemporaryFolder()
-        try folder.write("ca.crt", identity.certificatePEM)
-        try folder.write("token", "first")
-        let environment = ["KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": String(server.port)]
-        let configuration = try KubernetesConfiguration.inCluster(
-            environment: environment, directory: folder.path, clock: clock)
-        let client = try KubernetesClient(configuration, userAgent: "test/1", clock: clock)
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(client, handler, folder)) } catch { result = .failure(error) }
-        await client.shutdown()
-        await server.stop(within: .seconds(1))
-        try result.get()
-    }
-}
-
-func soon() -> Instant {
-    SystemClock().now() + .seconds(20)
-}
-
 /// Stands at one instant, so that what is computed from the time left does not depend on the machine's speed.
 private struct StoppedClock: Clock {
     let instant: Instant
