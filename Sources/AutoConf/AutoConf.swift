@@ -3,20 +3,18 @@ package import Kubernetes
 package import Platform
 import Synchronization
 
-/// Finds cluster checks, in config files and in the annotations of Services, and keeps the desired set of configs.
+/// Finds cluster checks, in config files, in the annotations of Services, and among their endpoints, and keeps the desired set of configs.
 ///
-/// The set is synced once each enabled source was read whole for the first time: the first list of Services, the first complete pass over the
-/// directory. Until then nothing may be concluded from what it lacks. A bad annotation or file is reported with its object and reason, and
-/// hurts nothing else: a Service's bad annotation gives no configs; a bad file keeps those it had.
+/// The set is synced once each enabled source was read whole for the first time: the first list of Services, the first list of endpoints, the
+/// first complete pass over the directory. Until then nothing may be concluded from what it lacks. A bad annotation or file is reported with
+/// its object and reason, and hurts nothing else: a Service's bad annotation gives no configs; a bad file keeps those it had.
 package final class AutoConf: Sendable {
-    private enum Source: String, CaseIterable {
-        case file
-        case services
-    }
-
     private struct State {
-        var objects: [Source: SourceObjects] = [:]
-        var unread: Set<Source>
+        var known: AutoConfState
+        /// Decided and not yet told, in the order of the decisions.
+        var changes: [AutoConfState.Change] = []
+        /// Whether somebody is telling them, who takes along what is added.
+        var isTelling = false
     }
 
     private let options: AutoConfOptions
@@ -26,7 +24,6 @@ package final class AutoConf: Sendable {
     private let clock: any Clock
     private let log: Log
     private let onProblems: @Sendable (ProblemChange) -> Void
-    private let enabled: [Source]
     private let state: Mutex<State>
 
     /// An AutoConf that writes into `desired`, whose only writer it must be.
@@ -52,10 +49,9 @@ package final class AutoConf: Sendable {
         self.clock = clock
         self.log = log
         self.onProblems = onProblems
-        let readsFiles = !(options.confdPath ?? "").isEmpty
-        enabled = Source.allCases.filter { $0 == .file ? readsFiles : options.watchesServices }
-        state = Mutex(State(unread: Set(enabled)))
-        if enabled.isEmpty { desired.apply(synced: true) }
+        let known = AutoConfState(options, environment: self.environment)
+        state = Mutex(State(known: known))
+        if known.enabled.isEmpty { desired.apply(synced: true) }
     }
 
     /// Reads the config files now and whenever they change, until the task is cancelled; without a directory it only waits for that.
@@ -71,99 +67,90 @@ package final class AutoConf: Sendable {
 
     /// Takes an event of the Services' reflector. Events come one after the other, in their order.
     package func feed(_ event: ReflectorEvent<Service>) {
-        switch event {
-        case .replaced(let services):
-            // One that lost its annotations was mended, one that is not there is gone.
-            let annotated = services.filter { ServiceAnnotations.isAnnotated($0.annotations) || knows($0) }
-            let readings = annotated.map { ($0.entity, reading(of: $0)) }
-            let references = annotated.map { ($0.entity, $0.reference) }
-            update(.services, isWholeRead: true) { objects in
-                objects.replace(
-                    with: Dictionary(readings) { _, last in last },
-                    references: Dictionary(references) { _, last in last })
-            }
-        case .applied(let service):
-            // Most changes of a cluster's Services concern none that is annotated.
-            let isAnnotated = ServiceAnnotations.isAnnotated(service.annotations)
-            guard isAnnotated || knows(service) else { return }
-            let reading = reading(of: service)
-            update(.services) { $0.apply(reading, to: service.entity, service.reference) }
-        case .deleted(let service):
-            update(.services) { $0.remove(service.entity) }
-        }
+        update { $0.take(event) }
+    }
+
+    /// Takes an event of the endpoints' reflector, when they are a source. Events come one after the other, in their order; those of Services
+    /// may come at the same time.
+    package func feed(_ event: ReflectorEvent<ServiceEndpoints>) {
+        update { $0.take(event) }
     }
 
     /// What is wrong now, sorted by object.
     package var problems: [ConfigProblem] {
-        state.withLock { state in enabled.flatMap { state.objects[$0]?.problems ?? [] } }
+        state.withLock { $0.known.problems }
     }
 
     /// The Services with something wrong and what it is, sorted by Service: for a replica that begins to lead, which tells of it anew.
     package var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
-        state.withLock { $0.objects[.services]?.referencedProblems ?? [] }
+        state.withLock { $0.known.serviceProblems }
     }
 
     /// Writes the metrics of AutoConf.
     package func collect(into writer: inout MetricsWriter) {
-        let (objects, unread) = state.withLock { ($0.objects, $0.unread) }
-        func samples(_ value: (Source) -> Int) -> [MetricsWriter.Sample] {
-            enabled.map { (["source": $0.rawValue], Double(value($0))) }
+        typealias Row = (source: AutoConfState.Source, configs: Int, problems: Int, isRead: Bool)
+        let rows: [Row] = state.withLock { state in
+            let known = state.known
+            return known.enabled.map { ($0, known.configCount(of: $0), known.problemCount(of: $0), known.isRead($0)) }
         }
-        writer.family(
-            "autoconf_configs", .gauge, help: "Configs in the desired set.", samples { objects[$0]?.configCount ?? 0 })
+        func samples(_ value: (Row) -> Int) -> [MetricsWriter.Sample] {
+            rows.map { (["source": $0.source.rawValue], Double(value($0))) }
+        }
+        writer.family("autoconf_configs", .gauge, help: "Configs in the desired set.", samples(\.configs))
         writer.family(
             "autoconf_problems", .gauge, help: "Things wrong with annotations, files and directories.",
-            samples { objects[$0]?.problems.count ?? 0 })
+            samples(\.problems))
         writer.family(
             "autoconf_source_synced", .gauge, help: "Whether the source was read whole once.",
-            samples { unread.contains($0) ? 0 : 1 })
-    }
-
-    private func knows(_ service: Service) -> Bool {
-        state.withLock { $0.objects[.services]?.contains(service.entity) ?? false }
-    }
-
-    private func reading(of service: Service) -> ConfigReading {
-        let (configs, problems) = service.configs(environment: environment)
-        return .configs(configs, problems: problems)
+            samples { $0.isRead ? 1 : 0 })
     }
 
     private func read(_ directory: inout ConfigDirectory?) {
         guard let pass = directory?.pass(files) else { return }
-        update(.file, isWholeRead: pass.isComplete) { objects in
-            objects.replace(with: pass.readings, unlisted: pass.unlisted)
+        update { $0.take(pass) }
+    }
+
+    /// Decides under the lock what changes, and tells it outside. Sources feed at the same time, and what one of them changes may depend on
+    /// another, so changes are told one by one in the order in which they were decided.
+    private func update(_ decide: (inout AutoConfState) -> AutoConfState.Change) {
+        let tells = state.withLock { state in
+            let change = decide(&state.known)
+            guard !change.isEmpty else { return false }
+            state.changes.append(change)
+            defer { state.isTelling = true }
+            return !state.isTelling
+        }
+        guard tells else { return }
+        while let change = nextChange() { tell(change) }
+    }
+
+    private func nextChange() -> AutoConfState.Change? {
+        state.withLock { state in
+            guard !state.changes.isEmpty else {
+                state.isTelling = false
+                return nil
+            }
+            return state.changes.removeFirst()
         }
     }
 
-    /// Decides under the lock what changes, writes it, and only then counts the source as read: "synced" never runs ahead of the configs.
-    private func update(
-        _ source: Source, isWholeRead: Bool = false, _ decide: (inout SourceObjects) -> SourceObjects.Change
-    ) {
-        let change = state.withLock { decide(&$0.objects[source, default: SourceObjects()]) }
-        desired.apply(upserts: change.upserts, removals: change.removals)
-        tell(change)
-        guard isWholeRead else { return }
-        let isFirst: (source: Bool, all: Bool) = state.withLock { state in
-            let isFirst = state.unread.remove(source) != nil
-            return (isFirst, isFirst && state.unread.isEmpty)
-        }
-        if isFirst.source { log.info("source read for the first time", ["source": source.rawValue]) }
-        if isFirst.all { desired.apply(synced: true) }
-    }
-
-    private func tell(_ change: SourceObjects.Change) {
-        for problem in change.gone + change.problems.flatMap(\.solved) {
+    private func tell(_ change: AutoConfState.Change) {
+        let objects = change.objects
+        // "Synced" comes with the configs that made it so.
+        desired.apply(upserts: objects.upserts, removals: objects.removals, synced: change.isSynced ? true : nil)
+        for problem in objects.gone + objects.problems.flatMap(\.solved) {
             log.info("config problem is gone", ["object": problem.object, "reason": problem.reason])
         }
-        for problem in change.problems.flatMap(\.appeared) {
+        for problem in objects.problems.flatMap(\.appeared) {
             switch problem.severity {
             case .warning: log.warning("config problem", ["object": problem.object, "reason": problem.reason])
             case .error: log.error("config problem", ["object": problem.object, "reason": problem.reason])
             }
         }
-        if !change.upserts.isEmpty || !change.removals.isEmpty {
-            log.debug("configs read", ["configs": change.upserts.count, "removed": change.removals.count])
+        if !objects.upserts.isEmpty || !objects.removals.isEmpty {
+            log.debug("configs read", ["configs": objects.upserts.count, "removed": objects.removals.count])
         }
-        for problem in change.problems { onProblems(problem) }
+        if let source = change.firstRead { log.info("source read for the first time", ["source": source.rawValue]) }
+        for problem in objects.problems { onProblems(problem) }
     }
 }

@@ -6,6 +6,8 @@ package struct AutoConfOptions: Sendable {
     package var confdInterval: Duration
     /// Whether annotated Services are a source, and `feed` is called with their events. Default: false.
     package var watchesServices: Bool
+    /// Whether the endpoints of Services are a source too, for `endpoints.…` annotations; they need the Services. Default: false.
+    package var watchesEndpoints: Bool
     /// `ad_allowed_env_vars`: what `%%env_X%%` may name, in any case; empty for all but the agent's own secrets. Default: empty.
     package var allowedEnvironment: [String]
     /// `ad_disable_env_var_resolution`: refuses `%%env_X%%` altogether. Default: false.
@@ -18,12 +20,13 @@ package struct AutoConfOptions: Sendable {
     /// The options; everything not given has its default.
     package init(
         confdPath: String? = nil, confdInterval: Duration = .seconds(5), watchesServices: Bool = false,
-        allowedEnvironment: [String] = [], refusesEnvironment: Bool = false, maximumFileBytes: Int = 1_048_576,
-        maximumFiles: Int = 10_000
+        watchesEndpoints: Bool = false, allowedEnvironment: [String] = [], refusesEnvironment: Bool = false,
+        maximumFileBytes: Int = 1_048_576, maximumFiles: Int = 10_000
     ) {
         self.confdPath = confdPath
         self.confdInterval = confdInterval
         self.watchesServices = watchesServices
+        self.watchesEndpoints = watchesEndpoints
         self.allowedEnvironment = allowedEnvironment
         self.refusesEnvironment = refusesEnvironment
         self.maximumFileBytes = maximumFileBytes

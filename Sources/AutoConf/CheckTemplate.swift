@@ -4,17 +4,17 @@ import CheckModel
 struct CheckTemplate: Hashable {
     var checkName: String
     var instances: [JSON] = []
-    var initConfig: JSON = .object([:])
+    var initConfig: JSON? = .object([:])
     var metricConfig: JSON?
     var logs: JSON?
     var ignoreAutodiscoveryTags = false
     var checkTagCardinality = ""
 
-    /// The config, with variables resolved; what is bound to a Service is not filled in.
+    /// The config, with variables resolved; what is bound to an object is not filled in.
     func resolved(key: ConfigKey, _ variables: some TemplateVariables) throws(AutoConfError) -> CheckConfig {
         var config = CheckConfig(key: key, checkName: checkName)
         for instance in instances { config.instances.append(try instance.resolved(variables)) }
-        config.initConfig = try initConfig.resolved(variables)
+        if let initConfig { config.initConfig = try initConfig.resolved(variables) }
         config.metricConfig = metricConfig
         if let logs { config.logs = try logs.resolved(variables) }
         config.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags

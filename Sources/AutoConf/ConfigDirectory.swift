@@ -12,7 +12,7 @@ struct ConfigDirectory {
     /// What one pass over the directory found.
     struct Pass {
         /// By object; an object that is neither among them nor below `unlisted` is gone.
-        var readings: [String: ConfigReading] = [:]
+        var readings: [String: FileReading] = [:]
         /// What the objects below directories that could not be listed begin with.
         var unlisted: [String] = []
         /// Whether all was read; else something failed that may be over in a moment, and nothing may be concluded from what lacks.
@@ -118,11 +118,9 @@ struct ConfigDirectory {
         }
     }
 
-    private func reading(of file: ConfigFile, _ contents: [UInt8]) -> ConfigReading {
+    private func reading(of file: ConfigFile, _ contents: [UInt8]) -> FileReading {
         do {
-            let (configs, problems) = try file.configs(
-                of: contents, limit: options.maximumFileBytes, environment: environment)
-            return .configs(configs, problems: problems)
+            return try file.reading(of: contents, limit: options.maximumFileBytes, environment: environment)
         } catch {
             return .keepsLast(ConfigProblem(file.object, error.description))
         }

@@ -27,6 +27,13 @@ struct ConfigFields {
         return text
     }
 
+    /// A string that must be there and not be empty.
+    mutating func name(_ key: String) throws(AutoConfError) -> String {
+        let text = try string(key) ?? ""
+        guard !text.isEmpty else { throw AutoConfError("\(place)\(key) is missing") }
+        return text
+    }
+
     /// A boolean.
     mutating func bool(_ key: String) throws(AutoConfError) -> Bool? {
         guard let value = value(key) else { return nil }

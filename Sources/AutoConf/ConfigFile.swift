@@ -21,12 +21,12 @@ struct ConfigFile {
             """
     }
 
-    /// The config in the file's contents, and what is odd about it; no config if it is not for the cluster.
+    /// What the file's contents describe.
     ///
     /// - Throws: `AutoConfError` if the file cannot be used.
-    func configs(
+    func reading(
         of contents: [UInt8], limit: Int, environment: Environment
-    ) throws(AutoConfError) -> (configs: [CheckConfig], problems: [ConfigProblem]) {
+    ) throws(AutoConfError) -> FileReading {
         guard !contents.isEmpty else { throw AutoConfError("the file is empty") }
         let json: JSON
         do {
@@ -35,7 +35,34 @@ struct ConfigFile {
             throw AutoConfError(error.description)
         }
         var fields = try ConfigFields(json, place: "")
-        try refuseTemplates(&fields)
+        if let identifiers = try fields.list("ad_identifiers"), !identifiers.isEmpty {
+            throw AutoConfError(
+                "ad_identifiers is not supported: annotate the Service, or name it in advanced_ad_identifiers")
+        }
+        let (bindings, oddities) = try fields.bindings("advanced_ad_identifiers")
+        let template = try template(&fields)
+        let isClusterCheck = try fields.bool("cluster_check") ?? false
+        var problems = (oddities + fields.unread.map { "unknown key \($0)" }).map {
+            ConfigProblem(object, $0, .warning)
+        }
+        guard bindings.isEmpty else {
+            return .template(
+                FileTemplate(object: object, template: template, bindings: bindings, problems: problems))
+        }
+        guard isClusterCheck else {
+            problems.append(
+                ConfigProblem(
+                    object, "not a cluster check, so it is not dispatched: cluster_check is not true", .warning))
+            return .configs([], problems: problems)
+        }
+        let key = ConfigKey(source: object, check: checkName, index: 0)
+        var config = try template.resolved(key: key, FileVariables(environment: environment))
+        config.provider = "file"
+        config.source = object
+        return .configs([config], problems: problems)
+    }
+
+    private func template(_ fields: inout ConfigFields) throws(AutoConfError) -> CheckTemplate {
         var template = CheckTemplate(checkName: checkName)
         template.instances = try fields.instances("instances")
         if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
@@ -44,31 +71,21 @@ struct ConfigFile {
         template.logs = try fields.list("logs").map { .object(["logs": .array($0)]) }
         template.ignoreAutodiscoveryTags = try fields.bool("ignore_autodiscovery_tags") ?? false
         template.checkTagCardinality = try fields.cardinality("check_tag_cardinality")
-        let isClusterCheck = try fields.bool("cluster_check") ?? false
         guard !template.instances.isEmpty || template.logs != nil || template.metricConfig != nil else {
             throw AutoConfError("Configuration file contains no valid instances")
         }
-        var problems = fields.unread.map { ConfigProblem(object, "unknown key \($0)", .warning) }
-        guard isClusterCheck else {
-            problems.append(
-                ConfigProblem(
-                    object, "not a cluster check, so it is not dispatched: cluster_check is not true", .warning))
-            return ([], problems)
-        }
-        let key = ConfigKey(source: object, check: checkName, index: 0)
-        var config = try template.resolved(key: key, FileVariables(environment: environment))
-        config.provider = "file"
-        config.source = object
-        return ([config], problems)
+        return template
     }
+}
 
-    /// Files that are bound to other objects are templates, which are not supported.
-    private func refuseTemplates(_ fields: inout ConfigFields) throws(AutoConfError) {
-        for key in ["ad_identifiers", "advanced_ad_identifiers"] {
-            if let identifiers = try fields.list(key), !identifiers.isEmpty {
-                throw AutoConfError(
-                    "\(key) is not supported: annotate the Service, or remove the key and name the host")
-            }
-        }
-    }
+/// What reading one file gave.
+enum FileReading: Hashable {
+    /// It is as it was.
+    case unchanged
+    /// Its configs, which replace those it had, and what is odd about it.
+    case configs([CheckConfig], problems: [ConfigProblem])
+    /// What it describes for objects that it names.
+    case template(FileTemplate)
+    /// It cannot be used now: what it gave before stays, and this is why.
+    case keepsLast(ConfigProblem)
 }

@@ -1,35 +1,60 @@
 import CheckModel
 
-/// What a Service's `ad.datadoghq.com/service.…` annotations say.
+/// What the `ad.datadoghq.com/…` annotations of a Service say of the Service itself (`service.…`) or of its endpoints (`endpoints.…`).
 ///
 /// Version 2 is one annotation, `checks`; where it is there, version 1 (`check_names`, `init_configs`, `instances`, lists of equal length) is
-/// ignored. `logs` adds one config of its own. An annotation is taken whole or not at all.
+/// ignored. Where neither is there, version 1 is also read under its former prefix. `logs` adds one config of its own. An annotation is taken
+/// whole or not at all.
 struct ServiceAnnotations {
-    private static let prefix = "ad.datadoghq.com/service."
-    private static let known: Set<String> = [
-        "checks", "check_names", "init_configs", "instances", "logs", "ignore_autodiscovery_tags",
-        "check_tag_cardinality",
-    ]
+    /// What annotations are about.
+    enum Subject: String {
+        case service, endpoints
+    }
 
-    /// The annotations without their prefix.
+    /// What is wrong with them.
+    typealias Problem = (reason: String, severity: ConfigProblem.Severity)
+
+    private static let prefix = "ad.datadoghq.com/"
+    private static let formerPrefix = "service-discovery.datadoghq.com/"
+    private static let versionOneKeys = ["check_names", "init_configs", "instances"]
+    private static let otherKeys = ["logs", "ignore_autodiscovery_tags", "check_tag_cardinality"]
+
+    /// The annotations that count, without their prefix.
     private let values: [String: String]
     /// What they describe, in a stable order.
     private(set) var templates: [CheckTemplate] = []
+    /// How endpoints become checks.
+    let resolution: EndpointResolution
     /// What is wrong with them.
-    private(set) var problems: [(reason: String, severity: ConfigProblem.Severity)] = []
+    private(set) var problems: [Problem] = []
 
     /// Whether `annotations` concern AutoConf at all.
     static func isAnnotated(_ annotations: [String: String]) -> Bool {
-        annotations.keys.contains { $0.hasPrefix(prefix) }
+        isAnnotated(annotations, .service) || isAnnotated(annotations, .endpoints)
     }
 
-    init(_ annotations: [String: String]) {
-        values = Dictionary(
-            uniqueKeysWithValues: annotations.filter { $0.key.hasPrefix(Self.prefix) }
-                .map { (String($0.key.dropFirst(Self.prefix.count)), $0.value) })
-        for key in values.keys.sorted() where !Self.known.contains(key) {
-            problems.append(("unknown annotation \(Self.prefix)\(key)", .warning))
+    /// Whether `annotations` say anything about `subject`.
+    static func isAnnotated(_ annotations: [String: String], _ subject: Subject) -> Bool {
+        let prefixes = [prefix, formerPrefix].map { "\($0)\(subject.rawValue)." }
+        return annotations.keys.contains { key in prefixes.contains { key.hasPrefix($0) } }
+    }
+
+    /// Reads what `annotations` say about `subject`.
+    init(_ annotations: [String: String], _ subject: Subject) {
+        let current = Self.values(annotations, "\(Self.prefix)\(subject.rawValue).")
+        let former = Self.values(annotations, "\(Self.formerPrefix)\(subject.rawValue).")
+        let isFormer =
+            !(["checks"] + Self.versionOneKeys).contains { current[$0] != nil }
+            && Self.versionOneKeys.contains { former[$0] != nil }
+        values = isFormer ? former : current
+        let resolve = EndpointResolution.parse(subject == .endpoints ? current["resolve"] : nil)
+        resolution = resolve.resolution
+        if !resolve.isKnown {
+            problems.append(("resolve is '\(current["resolve"] ?? "")', not auto or ip; auto is taken", .warning))
         }
+        warnOfUnknown(
+            current, "\(Self.prefix)\(subject.rawValue).", subject == .endpoints ? ["checks", "resolve"] : ["checks"])
+        warnOfUnknown(former, "\(Self.formerPrefix)\(subject.rawValue).", [])
         do {
             templates = try checks()
         } catch {
@@ -39,6 +64,19 @@ struct ServiceAnnotations {
             if let logs = try logs() { templates.append(logs) }
         } catch {
             problems.append(("could not extract logs config: \(error)", .error))
+        }
+    }
+
+    private static func values(_ annotations: [String: String], _ prefix: String) -> [String: String] {
+        Dictionary(
+            uniqueKeysWithValues: annotations.filter { $0.key.hasPrefix(prefix) }
+                .map { (String($0.key.dropFirst(prefix.count)), $0.value) })
+    }
+
+    private mutating func warnOfUnknown(_ values: [String: String], _ prefix: String, _ more: [String]) {
+        let known = Self.versionOneKeys + Self.otherKeys + more
+        for key in values.keys.sorted() where !known.contains(key) {
+            problems.append(("unknown annotation \(prefix)\(key)", .warning))
         }
     }
 
@@ -97,6 +135,7 @@ struct ServiceAnnotations {
             guard initConfigs[index].count == 1 else {
                 throw AutoConfError("in init_configs: [\(index)] is not exactly one object")
             }
+            guard !instances[index].isEmpty else { throw AutoConfError("in instances: [\(index)] is empty") }
             // One config for each instance, as upstream makes them.
             for instance in instances[index] {
                 templates.append(
@@ -148,16 +187,15 @@ struct ServiceAnnotations {
         }
         // Alone it makes no target of a Service, because nothing names it.
         guard let first = templates.first else { return nil }
-        return CheckTemplate(checkName: first.checkName, logs: json)
+        return CheckTemplate(checkName: first.checkName, initConfig: nil, logs: json)
     }
 
-    /// A boolean as Go's `strconv.ParseBool` reads it.
     private func flag(_ key: String) throws(AutoConfError) -> Bool {
-        switch values[key] {
-        case nil, "0", "f", "F", "false", "FALSE", "False": return false
-        case "1", "t", "T", "true", "TRUE", "True": return true
-        case .some(let text): throw AutoConfError("in \(key): '\(text)' is not true or false")
+        guard let text = values[key] else { return false }
+        guard let flag = GoLiteral.boolean(text) else {
+            throw AutoConfError("in \(key): '\(text)' is not true or false")
         }
+        return flag
     }
 
     private static func json(_ text: String, _ place: String) throws(AutoConfError) -> JSON {

@@ -1,68 +1,52 @@
-import CheckModel
 import Kubernetes
 
 extension Service {
-    /// How AutoConf names it: `kube_service://<namespace>/<name>`.
-    var entity: String {
-        "kube_service://\(namespace)/\(name)"
-    }
-
-    /// How Events name it.
-    var reference: ObjectReference {
-        ObjectReference(
-            kind: "Service", namespace: namespace, name: name, uid: uid, resourceVersion: resourceVersion)
-    }
-
-    /// Tags that its checks get: what it is, and what its standard labels say.
-    var tags: [String] {
-        var tags = ["kube_service:\(name)", "kube_namespace:\(namespace)"]
-        for tag in ["env", "service", "version"] {
-            if let value = labels["tags.datadoghq.com/\(tag)"], !value.isEmpty { tags.append("\(tag):\(value)") }
-        }
-        return tags
-    }
-
     /// The configs that its annotations describe, resolved, and what is wrong with the others.
-    func configs(environment: Environment) -> (configs: [CheckConfig], problems: [ConfigProblem]) {
-        let annotated = ServiceAnnotations(annotations)
-        var problems = annotated.problems.map { ConfigProblem(entity, $0.reason, $0.severity) }
-        let variables = ServiceVariables(self, environment: environment)
-        var configs: [CheckConfig] = []
-        var indices: [String: Int] = [:]
-        for template in annotated.templates {
-            // A config that cannot be resolved keeps its index, so that the others of its check keep their keys.
-            let index = indices[template.checkName, default: 0]
-            indices[template.checkName] = index + 1
-            let key = ConfigKey(source: entity, check: template.checkName, index: index)
-            do {
-                var config = try template.resolved(key: key, variables)
-                config.provider = "kubernetes-services"
-                config.serviceID = entity
-                config.source = "kube_services:\(entity)"
-                if !config.ignoreAutodiscoveryTags {
-                    let reasons = addTags(to: &config)
-                    problems += reasons.map { ConfigProblem(entity, $0, .warning) }
-                }
-                configs.append(config)
-            } catch {
-                problems.append(ConfigProblem(entity, "\(template.checkName)[\(index)] is not scheduled: \(error)"))
-            }
+    ///
+    /// - Parameter endpoints: those of the Service; nil when endpoints are not watched.
+    func configs(endpoints: EndpointIndex?, environment: Environment) -> BoundConfigs {
+        var bound = BoundConfigs()
+        let annotations = ServiceAnnotations(annotations, .service)
+        bound.report(annotations.problems, of: objectName, "")
+        let origin = TemplateOrigin(
+            object: objectName.serviceEntity, place: "", provider: "kubernetes-services",
+            source: "kube_services:\(objectName.serviceEntity)")
+        annotations.templates.bind(to: CheckTarget(self, environment: environment), from: origin, into: &bound)
+        if ServiceAnnotations.isAnnotated(self.annotations, .endpoints) {
+            bindEndpoints(endpoints, environment, &bound)
         }
-        return (configs, problems)
+        return bound
     }
 
-    /// Puts the Service's tags into each instance, and tells of `tags` that were replaced because they are no list.
-    private func addTags(to config: inout CheckConfig) -> [String] {
-        var reasons: [String] = []
-        for (index, instance) in config.instances.enumerated() {
-            guard case .object(var members) = instance else { continue }
-            if let tags = members["tags"], tags != .null, tags.arrayValue == nil {
-                reasons.append(
-                    "\(config.checkName): tags of instance \(index) is \(tags.kind), not a list; it is replaced")
-            }
-            Tags.union(tags, into: &members)
-            config.instances[index] = .object(members)
+    private func bindEndpoints(
+        _ endpoints: EndpointIndex?, _ environment: Environment, _ bound: inout BoundConfigs
+    ) {
+        let annotations = ServiceAnnotations(annotations, .endpoints)
+        let place = "endpoints: "
+        bound.report(annotations.problems, of: objectName, place)
+        guard let endpoints else {
+            bound.report(
+                [("endpoints are not watched, so its endpoints checks are not used", .warning)], of: objectName, "")
+            return
         }
-        return reasons
+        let origin = TemplateOrigin(
+            object: objectName.serviceEntity, place: place,
+            provider: endpoints.hasSlices(objectName) ? "kubernetes-endpointslices" : "kubernetes-endpoints",
+            source: "kube_endpoints:\(objectName.endpointEntity())")
+        for address in endpoints.addresses(of: objectName) {
+            let target = CheckTarget(
+                address, of: objectName, standardTags: standardTags, annotations.resolution, environment: environment)
+            annotations.templates.bind(to: target, from: origin, into: &bound)
+        }
+    }
+}
+
+extension BoundConfigs {
+    fileprivate mutating func report(
+        _ problems: [ServiceAnnotations.Problem], of service: NamespacedName, _ place: String
+    ) {
+        for problem in problems {
+            report(ConfigProblem(service.serviceEntity, place + problem.reason, problem.severity))
+        }
     }
 }

@@ -11,6 +11,19 @@ struct SourceObjects {
         var problems: [ProblemChange] = []
         /// What was wrong with objects that are gone.
         var gone: [ConfigProblem] = []
+
+        /// Whether nothing changes.
+        var isEmpty: Bool {
+            upserts.isEmpty && removals.isEmpty && problems.isEmpty && gone.isEmpty
+        }
+
+        /// Adds what changes with other objects: no key is in both.
+        static func += (first: inout Change, second: Change) {
+            first.upserts += second.upserts
+            first.removals += second.removals
+            first.problems += second.problems
+            first.gone += second.gone
+        }
     }
 
     private struct Known {
@@ -22,9 +35,9 @@ struct SourceObjects {
 
     private var objects: [String: Known] = [:]
 
-    /// Configs now.
-    var configCount: Int {
-        objects.values.reduce(0) { $0 + $1.keys.count }
+    /// Configs now, of those keys that are to be counted.
+    func configCount(where isCounted: (ConfigKey) -> Bool) -> Int {
+        objects.values.reduce(0) { $0 + $1.keys.count(where: isCounted) }
     }
 
     /// What is wrong now, sorted by object.

@@ -55,7 +55,7 @@ struct Template {
     /// The text with its variables resolved.
     ///
     /// A text that is one variable and nothing else becomes a number or a boolean if that is what it reads as: a port always, an environment
-    /// variable if it is a plain decimal integer (no sign but a minus, no leading zero), `true` or `false`.
+    /// variable if it is an integer of 64 bits or a boolean as Go writes them, since that is how agents read it.
     func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSON {
         var text = ""
         for (index, piece) in pieces.enumerated() {
@@ -103,11 +103,8 @@ struct Template {
     }
 
     private static func typed(_ value: String) -> JSON {
-        switch value {
-        case "true": .bool(true)
-        case "false": .bool(false)
-        default: Int64(value).map { String($0) == value } == true ? .number(value) : .string(value)
-        }
+        if let integer = GoLiteral.integer(value) { return .integer(integer) }
+        return GoLiteral.boolean(value).map { .bool($0) } ?? .string(value)
     }
 }
 

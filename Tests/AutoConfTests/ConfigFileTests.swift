@@ -61,11 +61,45 @@ import Testing
         ("a wrong flag", #"{"cluster_check":"true","instances":[{}]}"#, "cluster_check is a string, not a boolean"),
         (
             "a template", #"{"ad_identifiers":["redis"],"cluster_check":true,"instances":[{}]}"#,
-            "ad_identifiers is not supported: annotate the Service, or remove the key and name the host"
+            "ad_identifiers is not supported: annotate the Service, or name it in advanced_ad_identifiers"
         ),
         (
-            "an advanced template", #"{"advanced_ad_identifiers":[{}],"cluster_check":true,"instances":[{}]}"#,
-            "advanced_ad_identifiers is not supported: annotate the Service, or remove the key and name the host"
+            "an advanced identifier of nothing", #"{"advanced_ad_identifiers":[{}],"instances":[{}]}"#,
+            "advanced_ad_identifiers[0] names neither a kube_service nor kube_endpoints"
+        ),
+        (
+            "an advanced identifier that is no object", #"{"advanced_ad_identifiers":["web"],"instances":[{}]}"#,
+            "advanced_ad_identifiers[0]: a string, not an object"
+        ),
+        (
+            "an advanced identifier without a namespace",
+            #"{"advanced_ad_identifiers":[{"kube_service":{"name":"web"}}],"instances":[{}]}"#,
+            "advanced_ad_identifiers[0].kube_service: namespace is missing"
+        ),
+        (
+            "an advanced identifier without a name",
+            #"{"advanced_ad_identifiers":[{"kube_endpoints":{"name":"","namespace":"shop"}}],"instances":[{}]}"#,
+            "advanced_ad_identifiers[0].kube_endpoints: name is missing"
+        ),
+        (
+            "two advanced identifiers of one object",
+            #"{"advanced_ad_identifiers":[{"kube_endpoints":{"name":"a","namespace":"s"}},{"kube_endpoints":{"name":"a","namespace":"s","resolve":"ip"}}],"instances":[{}]}"#,
+            "advanced_ad_identifiers names an object twice"
+        ),
+        (
+            "advanced identifiers and no instances",
+            #"{"advanced_ad_identifiers":[{"kube_service":{"name":"web","namespace":"s"}}]}"#,
+            "Configuration file contains no valid instances"
+        ),
+        (
+            "advanced identifiers where Services are not watched",
+            #"{"advanced_ad_identifiers":[{"kube_service":{"name":"web","namespace":"s"}}],"instances":[{}]}"#,
+            "kube_service s/web: Services are not watched"
+        ),
+        (
+            "advanced identifiers where endpoints are not watched",
+            #"{"advanced_ad_identifiers":[{"kube_endpoints":{"name":"web","namespace":"s"}}],"instances":[{}]}"#,
+            "kube_endpoints s/web: endpoints are not watched"
         ),
         (
             "a variable of objects", #"{"cluster_check":true,"instances":[{"h":"%%host%%"}]}"#,

@@ -209,17 +209,46 @@ struct Fixture {
 }
 
 /// A Service `shop/web` with two ports.
+///
+/// - Parameter annotations: those that begin with `ad.datadoghq.com/service.`, without that, unless they contain a slash.
 func service(
     _ annotations: [String: String] = [:], name: String = "web", clusterIP: String = "10.96.0.20",
     labels: [String: String] = [:], uid: String = "u1",
     ports: [Service.Port] = [.init(name: "metrics", port: 9102), .init(name: "http", port: 80)]
 ) -> Service {
-    let prefixed = annotations.map { ("ad.datadoghq.com/service.\($0.key)", $0.value) }
+    let prefixed = annotations.map {
+        ($0.key.contains("/") ? $0.key : "ad.datadoghq.com/service.\($0.key)", $0.value)
+    }
     return Service(
         metadata: ObjectMetadata(
             name: name, namespace: "shop", uid: uid, labels: labels,
             annotations: Dictionary(uniqueKeysWithValues: prefixed)),
         clusterIP: clusterIP, ports: ports)
+}
+
+/// Annotations with a prefix.
+func annotations(_ prefix: String, _ values: [String: String]) -> [String: String] {
+    Dictionary(uniqueKeysWithValues: values.map { ("\(prefix)\($0.key)", $0.value) })
+}
+
+/// A slice of the endpoints of `shop/web`, with two ports.
+func slice(
+    _ endpoints: [ServiceEndpoints.Endpoint], name: String = "web-abcde", of service: String = "web",
+    ports: [ServiceEndpoints.Port] = [.init(name: "metrics", port: 9102), .init(name: "http", port: 8080)]
+) -> ServiceEndpoints {
+    ServiceEndpoints(
+        metadata: ObjectMetadata(name: name, namespace: "shop"), serviceName: service,
+        subsets: [.init(endpoints: endpoints, ports: ports)])
+}
+
+/// An endpoint with a Pod behind it, unless `pod` is nil.
+func endpoint(
+    _ address: String, pod: String? = "p1", node: String = "node-1", isReady: Bool = true, isServing: Bool = true,
+    isTerminating: Bool = false
+) -> ServiceEndpoints.Endpoint {
+    ServiceEndpoints.Endpoint(
+        addresses: [address], isReady: isReady, isServing: isServing, isTerminating: isTerminating, nodeName: node,
+        target: pod.map { ObjectReference(kind: "Pod", namespace: "shop", name: "web-\($0)", uid: $0) })
 }
 
 /// What instances look like as they are encoded.

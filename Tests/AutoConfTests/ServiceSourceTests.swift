@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func anEmptyListIsSyncedAndEmpty() {
-        fixture.autoConf.feed(.replaced([]))
+        fixture.autoConf.feed(ReflectorEvent<Service>.replaced([]))
         #expect(fixture.isSynced)
         #expect(fixture.configs.isEmpty)
     }

@@ -1,0 +1,267 @@
+import CheckModel
+import Kubernetes
+
+/// All that AutoConf knows, and what each news changes. It is a value: events go in, changes come out.
+struct AutoConfState {
+    /// Where configs come from.
+    enum Source: String, CaseIterable {
+        case endpoints, file, services
+    }
+
+    /// What news changes.
+    struct Change {
+        /// Of configs and problems.
+        var objects = SourceObjects.Change()
+        /// The source that was read whole for the first time by it.
+        var firstRead: Source?
+        /// Whether by it every source has been read.
+        var isSynced = false
+
+        /// Whether there is nothing to tell.
+        var isEmpty: Bool {
+            objects.isEmpty && firstRead == nil
+        }
+    }
+
+    /// The sources that are read.
+    let enabled: [Source]
+    private let environment: Environment
+    private var unread: Set<Source>
+    /// The annotated Services; all of them where there are files, which may name any.
+    private var services: [NamespacedName: Service] = [:]
+    private var endpoints = EndpointIndex()
+    private var files = FileTemplates()
+    private var fileObjects = SourceObjects()
+    private var serviceObjects = SourceObjects()
+
+    init(_ options: AutoConfOptions, environment: Environment) {
+        enabled = Source.allCases.filter { source in
+            switch source {
+            case .file: !(options.confdPath ?? "").isEmpty
+            case .services: options.watchesServices
+            case .endpoints: options.watchesServices && options.watchesEndpoints
+            }
+        }
+        unread = Set(enabled)
+        self.environment = environment
+    }
+
+    /// Takes an event of the Services.
+    mutating func take(_ event: ReflectorEvent<Service>) -> Change {
+        var change = Change()
+        switch event {
+        case .replaced(let all):
+            services = [:]
+            for service in all where isKept(service) { services[service.objectName] = service.reduced }
+            let found = all.filter { isAnnotated($0) || serviceObjects.contains($0.objectName.serviceEntity) }
+            change.objects = serviceObjects.replace(
+                with: Dictionary(found.map { ($0.objectName.serviceEntity, reading(of: $0)) }) { _, last in last },
+                references: Dictionary(found.map { ($0.objectName.serviceEntity, $0.reference) }) { _, last in last })
+            // From here on a Service that a file names and that is not there is told of.
+            finish(.services, &change)
+            for file in files.all { update(file, &change) }
+        case .applied(let service):
+            let name = service.objectName
+            let isUnchanged = services[name].map { $0.isBound(alikeTo: service) } ?? !isKept(service)
+            services[name] = isKept(service) ? service.reduced : nil
+            // Most changes of a cluster's Services concern none that is annotated, or nothing that checks are made of.
+            if isUnchanged { return change }
+            update(service, &change)
+        case .deleted(let service):
+            services[service.objectName] = nil
+            change.objects = serviceObjects.remove(service.objectName.serviceEntity)
+            for file in files.naming(service.objectName) { update(file, &change) }
+        }
+        return change
+    }
+
+    /// Takes an event of the Services' endpoints; without that source, nothing.
+    mutating func take(_ event: ReflectorEvent<ServiceEndpoints>) -> Change {
+        var change = Change()
+        guard enabled.contains(.endpoints) else { return change }
+        switch event {
+        case .replaced(let all):
+            endpoints.replace(with: all)
+            for service in services.values.sorted(by: { $0.objectName < $1.objectName })
+            where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
+                apply(service, &change)
+            }
+            for file in files.all { update(file, &change) }
+            finish(.endpoints, &change)
+        case .applied(let slice): updateEndpoints(of: endpoints.apply(slice), &change)
+        case .deleted(let slice): updateEndpoints(of: endpoints.remove(slice), &change)
+        }
+        return change
+    }
+
+    /// Takes what a pass over the directory of files found.
+    mutating func take(_ pass: ConfigDirectory.Pass) -> Change {
+        var change = Change()
+        files.keep { object in
+            pass.readings[object] != nil || pass.unlisted.contains(where: object.hasPrefix)
+        }
+        for (object, reading) in pass.readings { files.take(reading, of: object) }
+        var readings: [String: ConfigReading] = [:]
+        for (object, reading) in pass.readings { readings[object] = self.reading(of: reading, object) }
+        change.objects = fileObjects.replace(with: readings, unlisted: pass.unlisted)
+        if pass.isComplete { finish(.file, &change) }
+        return change
+    }
+
+    /// What is wrong now, sorted by object.
+    var problems: [ConfigProblem] {
+        fileObjects.problems + serviceObjects.problems
+    }
+
+    /// The Services with something wrong, sorted.
+    var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
+        serviceObjects.referencedProblems
+    }
+
+    /// Configs that come from a source.
+    func configCount(of source: Source) -> Int {
+        switch source {
+        case .file: fileObjects.configCount { _ in true }
+        case .services: serviceObjects.configCount { !$0.isOfEndpoint }
+        case .endpoints: serviceObjects.configCount(where: \.isOfEndpoint)
+        }
+    }
+
+    /// Things wrong with what is written in a source; in the Services', what is written of their endpoints too.
+    func problemCount(of source: Source) -> Int {
+        switch source {
+        case .file: fileObjects.problems.count
+        case .services: serviceObjects.problems.count
+        case .endpoints: 0
+        }
+    }
+
+    /// Whether a source was read whole once.
+    func isRead(_ source: Source) -> Bool {
+        !unread.contains(source)
+    }
+}
+
+// What follows from what.
+extension AutoConfState {
+    private func isAnnotated(_ service: Service) -> Bool {
+        ServiceAnnotations.isAnnotated(service.annotations)
+    }
+
+    private func isKept(_ service: Service) -> Bool {
+        enabled.contains(.file) || isAnnotated(service)
+    }
+
+    private mutating func finish(_ source: Source, _ change: inout Change) {
+        guard unread.remove(source) != nil else { return }
+        change.firstRead = source
+        change.isSynced = unread.isEmpty
+    }
+
+    /// A Service changed: its own configs do, and those of the files that name it.
+    private mutating func update(_ service: Service, _ change: inout Change) {
+        if isAnnotated(service) || serviceObjects.contains(service.objectName.serviceEntity) { apply(service, &change) }
+        for file in files.naming(service.objectName) { update(file, &change) }
+    }
+
+    /// The endpoints of some Services changed.
+    private mutating func updateEndpoints(of names: [NamespacedName], _ change: inout Change) {
+        for service in names.compactMap({ services[$0] })
+        where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
+            apply(service, &change)
+        }
+        for file in Set(names.flatMap(files.naming)).sorted() { update(file, &change) }
+    }
+
+    private mutating func apply(_ service: Service, _ change: inout Change) {
+        change.objects += serviceObjects.apply(
+            reading(of: service), to: service.objectName.serviceEntity, service.reference)
+    }
+
+    private mutating func update(_ file: String, _ change: inout Change) {
+        change.objects += fileObjects.apply(boundReading(of: file), to: file)
+    }
+
+    private func reading(of service: Service) -> ConfigReading {
+        let bound = service.configs(
+            endpoints: enabled.contains(.endpoints) ? endpoints : nil, environment: environment)
+        return .configs(bound.configs, problems: bound.problems)
+    }
+
+    private func reading(of reading: FileReading, _ object: String) -> ConfigReading {
+        switch reading {
+        case .unchanged: .unchanged
+        case .configs(let configs, let problems): .configs(configs, problems: problems)
+        case .template: boundReading(of: object)
+        case .keepsLast(let problem): .keepsLast(problem)
+        }
+    }
+
+    /// The configs of a file for the objects that it names.
+    private func boundReading(of object: String) -> ConfigReading {
+        guard let (file, problems) = files[object] else { return .unchanged }
+        var bound = BoundConfigs()
+        for problem in problems { bound.report(problem) }
+        for binding in file.bindings { bind(binding, of: file, &bound) }
+        return .configs(bound.configs, problems: bound.problems)
+    }
+
+    private func bind(_ binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs) {
+        let name = binding.service
+        func origin(_ provider: String, _ place: String) -> TemplateOrigin {
+            TemplateOrigin(
+                object: file.object, place: place, provider: provider, source: file.object,
+                keyPrefix: "\(file.object):")
+        }
+        switch binding.part {
+        case .service:
+            let place = "kube_service \(name): "
+            guard enabled.contains(.services) else {
+                return bound.report(ConfigProblem(file.object, "\(place)Services are not watched"))
+            }
+            guard let service = services[name] else {
+                if isRead(.services) {
+                    bound.report(ConfigProblem(file.object, "\(place)there is no such Service", .warning))
+                }
+                return
+            }
+            [file.template].bind(
+                to: CheckTarget(service, environment: environment), from: origin("kubernetes-services-file", place),
+                into: &bound)
+        case .endpoints(let resolution):
+            let place = "kube_endpoints \(name): "
+            guard enabled.contains(.endpoints) else {
+                return bound.report(ConfigProblem(file.object, "\(place)endpoints are not watched"))
+            }
+            for address in endpoints.addresses(of: name) {
+                let target = CheckTarget(
+                    address, of: name, standardTags: services[name]?.standardTags ?? [], resolution,
+                    environment: environment)
+                [file.template].bind(to: target, from: origin("kubernetes-endpoints-file", place), into: &bound)
+            }
+        }
+    }
+}
+
+extension ConfigKey {
+    /// Whether the config is about an endpoint of an annotated Service.
+    fileprivate var isOfEndpoint: Bool {
+        source.hasPrefix("kube_endpoint_uid://")
+    }
+}
+
+extension Service {
+    /// The Service with no more than checks are made of.
+    fileprivate var reduced: Service {
+        var reduced = self
+        reduced.metadata.labels = labels.filter { $0.key.hasPrefix("tags.datadoghq.com/") }
+        return reduced
+    }
+
+    /// Whether checks that are bound to either are the same. Only the object's version may differ, and labels that are no tags.
+    fileprivate func isBound(alikeTo other: Service) -> Bool {
+        var other = other.reduced
+        other.metadata.resourceVersion = resourceVersion
+        return self == other
+    }
+}

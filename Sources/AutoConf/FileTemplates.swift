@@ -1,0 +1,52 @@
+/// The files with `advanced_ad_identifiers`, and which Services they concern.
+struct FileTemplates {
+    private struct Known {
+        var template: FileTemplate
+        /// Why the file cannot be used as it is now; what it said before counts on.
+        var unusable: ConfigProblem?
+    }
+
+    private var files: [String: Known] = [:]
+    private var objects: [NamespacedName: Set<String>] = [:]
+
+    /// All files, sorted.
+    var all: [String] {
+        files.keys.sorted()
+    }
+
+    /// The files that name a Service, sorted.
+    func naming(_ service: NamespacedName) -> [String] {
+        (objects[service] ?? []).sorted()
+    }
+
+    /// What a file describes, and what is to be said of it, whatever becomes of its objects.
+    subscript(object: String) -> (template: FileTemplate, problems: [ConfigProblem])? {
+        files[object].map { known in
+            (known.template, known.unusable.map { [$0] } ?? known.template.problems)
+        }
+    }
+
+    /// Takes the reading of a file.
+    mutating func take(_ reading: FileReading, of object: String) {
+        switch reading {
+        case .unchanged: break
+        case .keepsLast(let problem): files[object]?.unusable = problem
+        case .configs: put(nil, at: object)
+        case .template(let template): put(template, at: object)
+        }
+    }
+
+    /// Forgets the files that are gone.
+    mutating func keep(where isThere: (String) -> Bool) {
+        for object in files.keys where !isThere(object) { put(nil, at: object) }
+    }
+
+    private mutating func put(_ template: FileTemplate?, at object: String) {
+        for binding in files[object]?.template.bindings ?? [] {
+            objects[binding.service]?.remove(object)
+            if objects[binding.service]?.isEmpty == true { objects[binding.service] = nil }
+        }
+        files[object] = template.map { Known(template: $0) }
+        for binding in template?.bindings ?? [] { objects[binding.service, default: []].insert(object) }
+    }
+}
