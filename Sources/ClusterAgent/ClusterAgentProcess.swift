@@ -73,7 +73,7 @@ package struct ClusterAgentProcess: Sendable {
         server = try Self.makeServer(options, serving.identity, gateway, clock, log)
         published.bound(to: server.port)
 
-        readiness = Self.makeReadiness(desired, leadership, sources, clock)
+        readiness = Self.makeReadiness(desired, leadership, sources, cluster?.election?.elector, clock)
         let registry = MetricsRegistry()
         let (handler, autoConf, cluster, sources, server) = (handler, autoConf, cluster, sources, server)
         registry.register { handler.collect(into: &$0) }
@@ -158,7 +158,7 @@ extension ClusterAgentProcess {
 
     private static func makeReadiness(
         _ desired: DesiredConfigs, _ leadership: any Leadership, _ sources: KubernetesSources?,
-        _ clock: any Clock
+        _ elector: LeaderElector?, _ clock: any Clock
     ) -> Readiness {
         let state = leadership.state
         return Readiness(
@@ -174,7 +174,11 @@ extension ClusterAgentProcess {
                 return problems
             },
             stalls: {
-                sources?.stalled ?? []
+                var stalls = sources?.stalled ?? []
+                if let elector, clock.now() - elector.lastAttempt > elector.longestAttempt {
+                    stalls.append("the election has not tried anything for \(durationText(elector.longestAttempt))")
+                }
+                return stalls
             },
             conditions: { sources?.conditions ?? [] })
     }

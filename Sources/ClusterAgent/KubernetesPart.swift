@@ -60,7 +60,7 @@ struct KubernetesPart: Sendable {
                 options: Self.electionOptions(options, environment, published, entropy),
                 leases: KubernetesLeaseClient(
                     client: electing, namespace: namespace, name: options[AgentOptions.leaseName], clock: clock),
-                clock: clock, entropy: entropy, log: log)
+                recorder: recorder, clock: clock, entropy: entropy, log: log)
             election = Election(elector: elector, leadership: ElectedLeadership())
             self.electing = electing
         } catch {

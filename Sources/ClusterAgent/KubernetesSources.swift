@@ -52,7 +52,7 @@ struct KubernetesSources: Sendable {
     var stalled: [String] {
         let now = clock.now()
         return watches.map(\.report).filter { now - $0.lastAttempt > $0.longestAttempt }.map { report in
-            "the watch of \(report.resource) has not tried anything for \((now - report.lastAttempt).seconds) s"
+            "the watch of \(report.resource) has not tried anything for \(durationText(now - report.lastAttempt))"
         }
     }
 
@@ -65,7 +65,7 @@ struct KubernetesSources: Sendable {
                 case let problem?: "failing: \(problem)"
                 case nil: report.isSynced ? "synced" : "not read yet"
                 }
-            let contact = report.lastContact.map { "; heard \((now - $0).seconds) s ago" } ?? "; never heard"
+            let contact = report.lastContact.map { "; heard \(durationText(now - $0)) ago" } ?? "; never heard"
             return "\(report.resource): \(state)\(contact)"
         }
     }
