@@ -12,13 +12,15 @@ package struct ConfigsAnswer: Sendable {
     package static let limits = JSONLimits(bytes: 67_108_864)
 
     /// The body in pieces: the configs' bytes as they were encoded once, and the commas between.
-    package static func pieces(lastChange: Int64, configs: [EncodedConfig]) -> [[UInt8]] {
+    ///
+    /// - Parameter isShown: whether it is for people, who see no secrets.
+    package static func pieces(lastChange: Int64, configs: [EncodedConfig], isShown: Bool = false) -> [[UInt8]] {
         var pieces: [[UInt8]] = []
         pieces.reserveCapacity(2 * configs.count + 2)
         pieces.append(Array("{\"last_change\":\(lastChange),\"configs\":[".utf8))
         for (index, config) in configs.enumerated() {
             if index > 0 { pieces.append(comma) }
-            pieces.append(config.wire)
+            pieces.append(isShown ? config.shownWire : config.wire)
         }
         pieces.append(end)
         return pieces

@@ -37,6 +37,15 @@ package final class EncodedConfig: Sendable {
         cost = Double(max(1, config.instances.count))
     }
 
+    /// `wire` as people may see it, without secrets; made anew each time.
+    package var shownWire: [UInt8] {
+        // It is our own encoding; should it ever not be readable, nothing of it is shown.
+        guard let json = try? JSON(parsing: wire), let config = try? WireConfig(json, message: "", place: "") else {
+            return WireConfig(checkName: checkName).encoded()
+        }
+        return Scrubbing.scrubbed(config).encoded()
+    }
+
     /// The digest as people and APIs see it: lower-case hexadecimal without leading zeros.
     package var digestText: String {
         String(digest, radix: 16)

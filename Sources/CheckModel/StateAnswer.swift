@@ -1,4 +1,4 @@
-/// The answer to "who runs what" (`GET /api/v1/clusterchecks`), for people and for the command line.
+/// The answer to "who runs what" (`GET /api/v1/clusterchecks`), for people and for the command line: without the secrets of its configs.
 package struct StateAnswer: Sendable {
     /// One node and its configs.
     package struct Node: Sendable {
@@ -93,13 +93,13 @@ package struct StateAnswer: Sendable {
                 output.append("{\"instance_ids\":")
                 Self.encode(config.instanceIDs, into: &output, JSON.encode)
                 output.append(",\"config\":")
-                output.append(contentsOf: config.wire)
+                output.append(contentsOf: config.shownWire)
                 output.append("}")
             }
             output.append("}")
         }
         output.append(",\"dangling\":")
-        Self.encode(dangling, into: &output) { $1.append(contentsOf: $0.config.wire) }
+        Self.encode(dangling, into: &output) { $1.append(contentsOf: $0.config.shownWire) }
         output.append(",\"dangling_reasons\":")
         Self.encode(dangling.map(\.reason), into: &output, JSON.encode)
         output.append("}")

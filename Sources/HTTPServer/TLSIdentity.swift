@@ -25,7 +25,14 @@ package final class TLSIdentity: Sendable {
         }
         self.certificatePEM = certificatePEM
         self.privateKeyPEM = privateKeyPEM
-        publicKeyPin = "sha256//" + base64(try chain.publicKeyDigest())
+        publicKeyPin = try chain.publicKeyPin()
+    }
+
+    /// The pin of the first of some certificates, for a client that has them and no authority to check them by.
+    ///
+    /// - Throws: `HTTPServerError.invalidCertificate`.
+    package static func publicKeyPin(of certificatePEM: [UInt8]) throws(HTTPServerError) -> String {
+        try CertificateChain(pem: certificatePEM).publicKeyPin()
     }
 
     /// A new P-256 key and a certificate for it that it signed itself.
@@ -81,7 +88,7 @@ package final class TLSIdentity: Sendable {
     }
 
     /// - Throws: `HTTPServerError.invalidCertificate`.
-    func publicKeyDigest() throws(HTTPServerError) -> [UInt8] {
+    func publicKeyPin() throws(HTTPServerError) -> String {
         var der: UnsafeMutablePointer<UInt8>?
         let length = unsafe i2d_X509_PUBKEY(X509_get_X509_PUBKEY(first), &der)
         guard length > 0, let bytes = unsafe der else { throw .invalidCertificate(reason: opensslReason()) }
@@ -90,7 +97,7 @@ package final class TLSIdentity: Sendable {
         guard unsafe EVP_Digest(bytes, Int(length), &digest, nil, EVP_sha256(), nil) == 1 else {
             throw .invalidCertificate(reason: opensslReason())
         }
-        return digest
+        return "sha256//" + base64(digest)
     }
 }
 

@@ -96,3 +96,32 @@ extension Service.Port: Decodable {
             protocol: try container.decodeIfPresent(String.self, forKey: .protocol) ?? "TCP")
     }
 }
+
+extension Service {
+    /// The Services in a text: one, or a list, as `kubectl get service --output json` prints them. One that was never stored is taken too.
+    ///
+    /// - Throws: `KubernetesError.malformed`.
+    package static func list(parsing text: [UInt8]) throws(KubernetesError) -> [Service] {
+        let place = "Services"
+        let json = try decode(JSONValue.self, from: text, place: place)
+        guard case .object(let fields) = json else { throw .malformed(place: place, reason: "not an object") }
+        var items = [json]
+        if case .array(let listed)? = fields["items"] { items = listed }
+        var services: [Service] = []
+        for (index, item) in items.enumerated() {
+            let bytes = try encode(item.withResourceVersion(), place: place)
+            services.append(try decode(Service.self, from: bytes, place: "Service \(index)"))
+        }
+        return services
+    }
+}
+
+extension JSONValue {
+    /// The object with a resourceVersion, which only a stored one has.
+    fileprivate func withResourceVersion() -> JSONValue {
+        guard case .object(var fields) = self, case .object(var metadata)? = fields["metadata"] else { return self }
+        if metadata["resourceVersion"] == nil { metadata["resourceVersion"] = .string("") }
+        fields["metadata"] = .object(metadata)
+        return .object(fields)
+    }
+}

@@ -118,7 +118,7 @@ package struct APIMachine: Sendable {
         case .allEndpointsChecks:
             do throws(ClusterChecksError) {
                 let checks = try handler.allEndpointsChecks(now: now)
-                let body = ConfigsAnswer.pieces(lastChange: 0, configs: checks.value)
+                let body = ConfigsAnswer.pieces(lastChange: 0, configs: checks.value, isShown: true)
                 return .respond(inTerm(checks.term, body, request, now))
             } catch {
                 throw .clusterChecks(error)

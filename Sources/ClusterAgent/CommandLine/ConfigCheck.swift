@@ -1,0 +1,178 @@
+import AutoConf
+import CheckModel
+import Glibc
+import Kubernetes
+import Platform
+
+/// `configcheck`: says what the cluster-agent would make of config files, or of the annotations of Services, without a cluster.
+///
+/// It is the same code that reads them in the cluster-agent, with the same options.
+struct ConfigCheck {
+    private static let json = Option.flag("json", default: false, help: "Print JSON.")
+    /// The largest text that is read from standard input (bytes): the Services of a large cluster.
+    private static let inputLimit = 256 << 20
+    /// How long reading the files may take.
+    private static let patience: Duration = .seconds(10)
+
+    /// What was found.
+    private var configs: [CheckConfig] = []
+    private var problems: [ConfigProblem] = []
+
+    /// The command.
+    static var command: Program.Command {
+        var table = OptionTable()
+        table.add(json)
+        return Program.Command(
+            "configcheck",
+            help: "checks config files, or Services (kubectl get services -o json) from standard input (-)",
+            table: table, operands: "[FILE… | DIRECTORY… | -]"
+        ) { context throws(StartError) in
+            let given = context.operands.isEmpty ? [context.options[AgentOptions.confdPath]] : context.operands
+            guard given != [""] else {
+                throw .usage("what is to be checked? A file, a directory, or - for Services on standard input")
+            }
+            var check = ConfigCheck()
+            for operand in given {
+                if operand == "-" {
+                    try await check.readServices(context)
+                } else {
+                    try await check.readFiles(operand, context)
+                }
+            }
+            print(context.options[json] ? check.json : check.text)
+            return check.problems.contains { $0.severity == .error } ? 1 : 0
+        }
+    }
+
+    private mutating func readServices(_ context: Program.Context) async throws(StartError) {
+        let services: [Service]
+        do {
+            services = try Service.list(parsing: try Self.standardInput())
+        } catch {
+            throw StartError("standard input: \(error)")
+        }
+        let desired = DesiredConfigs()
+        let autoConf = autoConf(context, desired) { $0.watchesServices = true }
+        autoConf.feed(ReflectorEvent<Service>.replaced(services))
+        take(desired, autoConf)
+    }
+
+    private mutating func readFiles(_ path: String, _ context: Program.Context) async throws(StartError) {
+        let files: any ConfigFiles
+        let directory: String
+        do throws(FileAccessError) {
+            if try SystemConfigFiles().signature(of: path).kind == .directory {
+                (directory, files) = (path, SystemConfigFiles())
+            } else {
+                let one = OneConfigFile(path)
+                (directory, files) = (one.directory, one)
+            }
+        } catch {
+            throw StartError("\(path): \(systemErrorText(error.number))")
+        }
+        let desired = DesiredConfigs()
+        let autoConf = autoConf(context, desired, files) { $0.confdPath = directory }
+        let clock = context.clock
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await autoConf.run() }
+            let end = clock.now() + Self.patience
+            while !desired.isSynced, autoConf.problems.isEmpty, clock.now() < end {
+                try? await clock.sleep(until: clock.now() + .milliseconds(5))
+            }
+            group.cancelAll()
+        }
+        take(desired, autoConf)
+    }
+
+    private func autoConf(
+        _ context: Program.Context, _ desired: DesiredConfigs, _ files: any ConfigFiles = SystemConfigFiles(),
+        _ choose: (inout AutoConfOptions) -> Void
+    ) -> AutoConf {
+        var options = AutoConfOptions()
+        options.allowedEnvironment = context.options[AgentOptions.allowedVariables]
+        options.refusesEnvironment = context.options[AgentOptions.disableVariables]
+        choose(&options)
+        return AutoConf(
+            options: options, desired: desired, environment: context.environment, files: files, clock: context.clock,
+            log: Log(sink: NoLog()))
+    }
+
+    private mutating func take(_ desired: DesiredConfigs, _ autoConf: AutoConf) {
+        configs += desired.changes(since: 0).upserts.sorted { $0.key < $1.key }
+        problems += autoConf.problems
+    }
+
+    /// For people.
+    private var text: String {
+        var lines: [String] = []
+        for config in configs {
+            let wire = Scrubbing.scrubbed(WireConfig(config))
+            lines += ["=== \(config.checkName) check ===", "Configuration provider: \(config.provider)"]
+            lines.append("Configuration source: \(config.source)")
+            for instance in wire.instances { lines += [String(decoding: instance, as: UTF8.self), "~"] }
+            lines += ["Init Config:", String(decoding: wire.initConfig ?? [], as: UTF8.self), "==="]
+        }
+        for problem in problems { lines.append("\(problem.severity): \(problem)") }
+        let errors = problems.count { $0.severity == .error }
+        lines.append("\(configs.count) configs, \(errors) errors, \(problems.count - errors) warnings")
+        return lines.joined(separator: "\n")
+    }
+
+    private var json: String {
+        let found = configs.map { config in
+            (try? JSON(parsing: Scrubbing.scrubbed(WireConfig(config)).encoded())) ?? .null
+        }
+        let wrong = problems.map { problem in
+            JSON.object([
+                "object": .string(problem.object), "reason": .string(problem.reason),
+                "severity": .string(problem.severity.rawValue),
+            ])
+        }
+        return String(
+            decoding: JSON.object(["configs": .array(found), "problems": .array(wrong)]).encoded(), as: UTF8.self)
+    }
+
+    private static func standardInput() throws(FileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = unsafe read(0, &buffer, buffer.count)
+            guard count >= 0 else { throw FileError(path: "standard input", number: errno) }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+            guard bytes.count <= inputLimit else { throw FileError(path: "standard input", number: EFBIG) }
+        }
+    }
+}
+
+/// A directory in which there is just one file, and the directory `<check>.d` that it may be in.
+private struct OneConfigFile: ConfigFiles {
+    /// What stands in for `confd_path`.
+    let directory: String
+    private let path: String
+    private let folder: String
+
+    init(_ path: String) {
+        let (folder, _) = Self.split(path)
+        let (above, name) = Self.split(folder)
+        (self.path, self.folder) = (path, folder)
+        directory = name.hasSuffix(".d") ? above : folder
+    }
+
+    func names(in directory: String) -> [String] {
+        directory == folder ? [Self.split(path).name] : directory == self.directory ? [Self.split(folder).name] : []
+    }
+
+    func signature(of path: String) throws(FileAccessError) -> FileSignature {
+        try SystemConfigFiles().signature(of: path)
+    }
+
+    func contents(of path: String, atMost limit: Int) throws(FileAccessError) -> [UInt8] {
+        try SystemConfigFiles().contents(of: path, atMost: limit)
+    }
+
+    private static func split(_ path: String) -> (folder: String, name: String) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+        return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
+    }
+}

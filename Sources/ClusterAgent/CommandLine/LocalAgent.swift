@@ -1,0 +1,67 @@
+import CheckModel
+import HTTPClient
+import HTTPServer
+import Platform
+
+/// The cluster-agent on this machine, or in this pod, as the operator's commands talk to it: found by its own options.
+struct LocalAgent: Sendable {
+    private static let timeout: Duration = .seconds(30)
+
+    private let url: String
+    private let client: HTTPClient
+    private let clock: any Clock
+
+    /// - Throws: `StartError` if its options do not lead to it.
+    init(_ context: Program.Context) throws(StartError) {
+        let options = context.options
+        clock = context.clock
+        let token = try OperatorToken(of: options, clock: clock)
+        let host = options[AgentOptions.listenHost]
+        let local = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][host] ?? (host.contains(":") ? "[\(host)]" : host)
+        guard options[AgentOptions.commandPort] != 0 else {
+            throw .usage("--\(AgentOptions.commandPort.key): which port was it given? 0 does not tell")
+        }
+        url = "https://\(local):\(options[AgentOptions.commandPort])"
+        do {
+            // Its key, not its name: it was started with whatever certificate, but with this one.
+            let path = OperatorToken.certificatePath(options) ?? ""
+            let pin = try TLSIdentity.publicKeyPin(of: try readFile(path, atMost: 1 << 20))
+            client = try HTTPClient(
+                options: HTTPClientOptions(
+                    trust: TLSTrust(pinnedPublicKey: pin), bearerToken: { token.text },
+                    userAgent: "cluster-agent/\(Command.version)", connectTimeout: .seconds(2)), clock: clock)
+        } catch {
+            throw StartError("the certificate of the cluster-agent on this machine: \(error)")
+        }
+    }
+
+    /// What it answers to one call.
+    ///
+    /// - Throws: `StartError` if there is no answer, or none that helps.
+    func call(_ method: String = "GET", _ path: String, body: String? = nil) async throws(StartError) -> JSON {
+        let request = ClientRequest(
+            method, url: url + path, body: body.map { Array($0.utf8) }, maximumResponseBytes: 1 << 30)
+        let response: ClientResponse
+        do throws(HTTPClientError) {
+            response = try await client.send(request, deadline: clock.now() + Self.timeout)
+        } catch {
+            await client.shutdown()
+            throw StartError("\(url): \(error); does the cluster-agent run here, with these options?")
+        }
+        guard response.status == 200 else {
+            await client.shutdown()
+            let text = trimmed(String(decoding: response.body.prefix(1000), as: UTF8.self))
+            throw StartError("\(url)\(path): status \(response.status)\(text.isEmpty ? "" : ": \(text)")")
+        }
+        do {
+            return try JSON(parsing: response.body, limits: JSONLimits(bytes: 1 << 30))
+        } catch {
+            throw StartError("\(url)\(path): \(error)")
+        }
+    }
+
+    /// Closes the connections.
+    func close() async {
+        await client.shutdown()
+    }
+}

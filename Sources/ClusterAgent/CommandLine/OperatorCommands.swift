@@ -1,0 +1,65 @@
+import CheckModel
+import HTTPClient
+import Platform
+
+/// The commands with which an operator asks the cluster-agent on the same machine. Each prints for people, or with `--json` what it was answered.
+enum OperatorCommands {
+    private static let json = Option.flag("json", default: false, help: "Print JSON.")
+    private static let check = Option.text("check", help: "Show the configs of this check alone.")
+    private static let force = Option.flag(
+        "force", default: false, help: "Rebalance even where the gain is small (-f).")
+    private static let checkID = Option.text("checkID", help: "The check to isolate, as `clusterchecks` shows its ID.")
+
+    /// All of them.
+    static var all: [Program.Command] {
+        [
+            Program.Command(
+                "clusterchecks", help: "shows which node runs what", table: table(check, json)
+            ) { context throws(StartError) in
+                let name = context.options[check]
+                return try await ask(context, "GET", "/api/v1/clusterchecks") {
+                    ClusterChecksReport(state: $0, check: name).text
+                }
+            },
+            Program.Command(
+                "clusterchecks rebalance", help: "moves checks from busy nodes to idle ones", table: table(force, json),
+                aliases: ["-f": "--force"]
+            ) { context throws(StartError) in
+                if !context.options[json] { print("Requesting a cluster check rebalance...") }
+                let body = "{\"force\":\(context.options[force])}"
+                return try await ask(
+                    context, "POST", "/api/v1/clusterchecks/rebalance", body: body, MoveReport.rebalanced)
+            },
+            Program.Command(
+                "clusterchecks isolate", help: "leaves one check alone on its node", table: table(checkID, json)
+            ) { context throws(StartError) in
+                let id = context.options[checkID]
+                guard !id.isEmpty else { throw .usage("--checkID=ID is needed: `clusterchecks` shows the IDs") }
+                let path = "/api/v1/clusterchecks/isolate/check/" + percentEncoded(id)
+                return try await ask(context, "POST", path, body: "", MoveReport.isolated)
+            },
+            Program.Command("status", help: "shows how the cluster-agent fares", table: table(json)) {
+                context throws(StartError) in
+                try await ask(context, "GET", "/api/v1/clusterchecks") { StatusReport(state: $0).text }
+            },
+            ConfigCheck.command,
+        ]
+    }
+
+    private static func table<each Value>(_ option: repeat Option<each Value>) -> OptionTable {
+        var table = OptionTable()
+        repeat table.add(each option)
+        return table
+    }
+
+    private static func ask(
+        _ context: Program.Context, _ method: String, _ path: String, body: String? = nil,
+        _ text: (JSON) -> String
+    ) async throws(StartError) -> Int32 {
+        let agent = try LocalAgent(context)
+        let answer = try await agent.call(method, path, body: body)
+        await agent.close()
+        print(context.options[json] ? String(decoding: answer.encoded(), as: UTF8.self) : text(answer))
+        return 0
+    }
+}
