@@ -83,4 +83,5 @@ def _volume(volume: dict):
         raise Refusal(f"volume {volume['name']}: type {', '.join(kinds)}: not known here")
     if kinds == ["projected"]:
         for source in volume["projected"]["sources"]:
-            _only(f"volume {volume['name']}: projected", source, _SOURCES)
+            for name in sorted(set(source) - _SOURCES):
+                raise Refusal(f"volume {volume['name']}: projected.{name}: not known here")

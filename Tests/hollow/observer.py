@@ -1,0 +1,234 @@
+"""Looks at a hollow cluster from inside its network: what kubectl says, what the leader says, what node-agents have run."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import ssl
+import subprocess
+import time
+
+from . import linux
+
+
+
+class Failure(Exception):
+    """Something that should have come did not."""
+
+
+def within(seconds: float, what: str, test):
+    """The first true value of `test()`; a failure that names `what` and the last error if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        last = None
+        try:
+            value = test()
+            if value:
+                return value
+        except (Failure, OSError, http.client.HTTPException, ValueError, KeyError, subprocess.CalledProcessError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise Failure(f"not within {seconds:.0f} s: {what}" + (f" ({last})" if last else ""))
+        time.sleep(0.2)
+
+
+def times(seconds: float, tests: dict) -> dict:
+    """{what: seconds until its test was true for the first time}; they are asked in turn, none waits for another."""
+    begun = time.monotonic()
+    found = {}
+    while len(found) < len(tests):
+        for what, test in tests.items():
+            if what not in found:
+                try:
+                    within(0, what, test)
+                    found[what] = time.monotonic() - begun
+                except Failure as failure:
+                    if time.monotonic() - begun > seconds:
+                        raise Failure(f"not within {seconds:.0f} s: {failure}") from None
+        time.sleep(0.2)
+    return found
+
+
+class Observer:
+    """Enters the network of a cluster: this process has no other from then on."""
+
+    def __init__(self, folder: str):
+        self._folder = folder
+        self._kubectl = ["kubectl", f"--kubeconfig={folder}/plane/kubeconfig.json", f"--cache-dir={folder}/kubectl-cache"]
+        self._expected = set()
+        self._runs = {}
+        with open(os.path.join(folder, "pid"), encoding="ascii") as file:
+            self._process = file.read()
+        linux.join(f"/proc/{self._process}/ns/net", linux.CLONE_NEWNET)
+
+    # kubectl
+
+    def kubectl(self, *words: str) -> str:
+        return self.kubectl_with(None, *words)
+
+    def kubectl_with(self, text, *words: str) -> str:
+        done = subprocess.run([*self._kubectl, *words], input=text, text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise Failure(f"kubectl {' '.join(words)}: {done.stderr}")
+        return done.stdout
+
+    def shell(self, command: str, manifests: str) -> str:
+        """Runs a command line in which `kubectl` is this cluster's and `manifests/` the given folder; both outputs."""
+        script = re.sub(r"\bmanifests/", manifests + "/", command)
+        script = re.sub(r"\bkubectl\b", " ".join(self._kubectl), script)
+        done = subprocess.run(["bash", "-c", f"set -o pipefail; {script}"], text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise Failure(f"{command}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _get(self, *words: str) -> list:
+        return json.loads(self.kubectl("get", *words, "-o", "json"))["items"]
+
+    def pods(self, namespace: str) -> dict:
+        return {pod["metadata"]["name"]: pod for pod in self._get("pods", "-n", namespace)}
+
+    def ready_pods(self, part: str, namespace: str = "cluster-agent", but_not_on: str = "") -> dict:
+        """Pods of a workload that are ready and not about to go, by name."""
+        found = {}
+        for name, pod in self.pods(namespace).items():
+            conditions = {known["type"]: known["status"] for known in pod["status"].get("conditions") or []}
+            labels = pod["metadata"]["labels"]
+            component = labels.get("app.kubernetes.io/component", labels.get("app.kubernetes.io/name"))
+            is_going = "deletionTimestamp" in pod["metadata"]
+            if component == part and conditions.get("Ready") == "True" and not is_going and pod["spec"]["nodeName"] != but_not_on:
+                found[name] = pod
+        return found
+
+    def waiting(self, namespace: str, name: str) -> dict:
+        """{reason: message} of containers that wait."""
+        statuses = self.pods(namespace)[name]["status"].get("containerStatuses") or []
+        waits = [status["state"]["waiting"] for status in statuses if "waiting" in status["state"]]
+        return {wait["reason"]: wait.get("message", "") for wait in waits}
+
+    def restarts(self) -> dict:
+        """The restarts of each container of the pods that are there."""
+        return {
+            name: status["restartCount"] for name, pod in sorted(self.pods("cluster-agent").items())
+            for status in pod["status"].get("containerStatuses") or []}
+
+    def nodes(self) -> list:
+        return sorted(node["metadata"]["name"] for node in self._get("nodes"))
+
+    def ready_nodes(self) -> set:
+        return {
+            node["metadata"]["name"] for node in self._get("nodes")
+            for known in node["status"].get("conditions") or [] if known["type"] == "Ready" and known["status"] == "True"}
+
+    def leader(self) -> str:
+        """The pod that the Lease names."""
+        holder = self.kubectl("-n", "cluster-agent", "get", "lease", "cluster-agent", "-o", "jsonpath={.spec.holderIdentity}")
+        return holder.partition("_")[0]
+
+    def other_leader(self, before: str):
+        """The leader by name, if it is another one and says itself that it leads."""
+        name = self.leader()
+        return name if name and name != before and self._state_of(name, self._token()) else None
+
+    def node_of(self, pod: str) -> str:
+        return self.pods("cluster-agent")[pod]["spec"]["nodeName"]
+
+    # The node's machine
+
+    def silence(self, node: str):
+        self._node("silence", node)
+
+    def wake(self, node: str):
+        self._node("wake", node)
+
+    def _node(self, what: str, node: str):
+        subprocess.run([os.path.join(self._folder, "node"), what, node], check=True, capture_output=True)
+
+    # What the agents say
+
+    def _token(self) -> str:
+        (secret,) = [item for item in self._get("secrets", "-n", "cluster-agent") if item["metadata"]["name"] == "cluster-agent"]
+        return base64.b64decode(secret["data"]["token"]).decode().strip()
+
+    def _state_of(self, pod: str, token: str):
+        """What a replica says of nodes and configs, if it leads."""
+        address = self.pods("cluster-agent")[pod]["status"]["podIP"]
+        # pylint: disable-next=protected-access
+        connection = http.client.HTTPSConnection(address, 5005, timeout=3, context=ssl._create_unverified_context())
+        try:
+            connection.request("GET", "/api/v1/clusterchecks", headers={"Authorization": f"Bearer {token}"})
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(f"{pod} answered {response.status}")
+        state = json.loads(answer)
+        return None if state.get("not_running") else state
+
+    def state_with(self, token: str):
+        return self._state_of(self.leader(), token)
+
+    def conditions(self, node: str) -> list:
+        state = self.state_with(self._token())
+        return [text for known in state["nodes"] if known["name"] == node for text in known.get("conditions") or []]
+
+    def expect_checks_of(self, namespace: str):
+        """Each annotated Service is one check, named as the Service."""
+        self._expected = {
+            service["metadata"]["name"] for service in self._get("services", "-n", namespace)
+            if any(key.startswith("ad.datadoghq.com/") for key in service["metadata"].get("annotations") or {})}
+        if not self._expected:
+            raise Failure(f"there is no annotated Service in {namespace}")
+
+    def all_placed_on(self, nodes: list):
+        """Lines that say what is where, if each check is on one of these nodes, once, and each node has its share."""
+        state = self.state_with(self._token())
+        if not state or state.get("warmup") or state.get("dangling"):
+            return None
+        held = {known["name"]: check_names(known) for known in state["nodes"] or []}
+        everything = sorted(name for names in held.values() for name in names)
+        used = {node for node, names in held.items() if names}
+        if everything != sorted(self._expected) or not used <= set(nodes):
+            return None
+        return [f"{node}: {', '.join(names) or '–'}" for node, names in sorted(held.items())]
+
+    def all_run_on(self, nodes: list) -> bool:
+        """Each check has run with success since this was first asked after the last time that it was true, on one of these
+        nodes and no other."""
+        results = {}
+        for pod in self.ready_pods("node-agent").values():
+            if pod["spec"]["nodeName"] in nodes:
+                results[pod["metadata"]["name"]] = self._results(pod["status"]["podIP"])
+        held = sorted(check for of_pod in results.values() for check in of_pod)
+        if len(held) != len(self._expected) or len(set(held)) != len(held):
+            self._runs = {}
+            return False
+        now = {(pod, check): result for pod, of_pod in results.items() for check, result in of_pod.items()}
+        if set(now) != set(self._runs):
+            self._runs = {key: runs for key, (runs, _) in now.items()}
+            return False
+        if not all(is_up and runs > self._runs[key] for key, (runs, is_up) in now.items()):
+            return False
+        self._runs = {}
+        return True
+
+    @staticmethod
+    def _results(address: str) -> dict:
+        """{check id: (runs, whether the last one was a success)} of a node-agent."""
+        connection = http.client.HTTPConnection(address, 5000, timeout=3)
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        runs = dict(re.findall(r'^node_agent_check_runs_total\{check_id="([^"]+)".*\} (\S+)$', text, re.MULTILINE))
+        up = dict(re.findall(r'^node_agent_check_up\{check_id="([^"]+)".*\} (\S+)$', text, re.MULTILINE))
+        return {check: (float(runs.get(check, 0)), float(value) == 1) for check, value in up.items()}
+
+
+def check_names(node: dict) -> list:
+    """The names that the instances of a node's configs give themselves, sorted."""
+    configs = [known.get("config", known) for known in node.get("configs") or []]
+    instances = [json.loads(base64.b64decode(text)) for config in configs for text in config["instances"]]
+    return sorted(instance["name"] for instance in instances)

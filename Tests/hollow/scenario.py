@@ -1,0 +1,270 @@
+"""Drives a hollow cluster through what operators do and what happens to them, and says how long each took.
+
+    python3 -m hollow.scenario --image=NAME=FOLDER --manifests=FOLDER [--transcript=FILE] [--overlay=NAME]
+
+Prints one line for each step, `PASSED step: …` or `FAILED step: …`; a failed step ends it. Fails if a step did.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from .observer import Failure, Observer, times, within
+
+_NAMESPACE = ["-n", "cluster-agent"]
+_REFUSED_POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: refused, namespace: default}
+spec:
+  enableServiceLinks: false
+  initContainers: [{name: first, image: cluster-agent:0.1.0}]
+  containers: [{name: second, image: cluster-agent:0.1.0}]
+"""
+
+
+class Scenario:
+    """The steps, in order. Each asserts, and tells the transcript."""
+
+    def __init__(self, observer: Observer, manifests: str, overlay: str, transcript):
+        self._observer, self._manifests, self._overlay = observer, manifests, overlay
+        self._transcript = transcript
+
+    def run(self):
+        for step in (
+            self.refuses_by_name, self.waits_for_the_secret, self.comes_up, self.runs_the_checks, self.takes_a_new_token,
+            self.loses_the_leader, self.restarts, self.is_cordoned, self.loses_a_node, self.gets_the_node_back,
+            self.used_the_image_alone,
+        ):
+            name = step.__name__.replace("_", " ")
+            self._say(f"\n### {name.capitalize()}\n")
+            begun = time.monotonic()
+            try:
+                result = step()
+            except Failure as failure:
+                print(f"FAILED {name}: after {time.monotonic() - begun:.0f} s: {failure}", flush=True)
+                raise
+            print(f"PASSED {name}: {result} ({time.monotonic() - begun:.0f} s)", flush=True)
+            self._say(f"\n{result[0].upper()}{result[1:]}.")
+
+    # The transcript
+
+    def _say(self, text: str):
+        self._transcript.write(text + "\n")
+        self._transcript.flush()
+
+    def _show(self, command: str, most: int = 30):
+        """Runs a command line with kubectl in it, and shows both."""
+        output = self._observer.shell(command, self._manifests).strip("\n").split("\n")
+        lines = [line.rstrip() for line in output if not line.startswith("# Warning:")]
+        if len(lines) > most:
+            lines = lines[:most] + [f"… {len(lines) - most} more lines"]
+        self._say("\n".join(["```", f"$ {command}", *lines, "```"]))
+
+    def _settled(self, nodes: list, limit: float, since: float) -> str:
+        """Waits until every check is placed on these nodes and runs there; says when."""
+        placed = within(limit, "every check is placed once", lambda: self._observer.all_placed_on(nodes))
+        at = time.monotonic() - since
+        within(60, "every check runs where it was placed, with success", lambda: self._observer.all_run_on(nodes))
+        running = time.monotonic() - since
+        self._say("\n".join(["```", *placed, "```"]))
+        return f"every check was placed after {at:.1f} s and had run with success after {running:.1f} s"
+
+    def _replicas(self, limit: float) -> float:
+        begun = time.monotonic()
+        within(limit, "two replicas are ready", lambda: len(self._observer.ready_pods("cluster-agent")) == 2)
+        return time.monotonic() - begun
+
+    # The steps
+
+    def refuses_by_name(self) -> str:
+        self._observer.kubectl_with(_REFUSED_POD, "apply", "-f", "-")
+        message = within(20, "the Pod is refused", lambda: self._observer.waiting("default", "refused").get("Refused"))
+        if "initContainers" not in message:
+            raise Failure(f"the refusal does not name the field: {message}")
+        self._observer.kubectl("delete", "pod", "refused", "--wait=true", "--timeout=30s")
+        return f"a Pod with an init container waits with '{message}'"
+
+    def waits_for_the_secret(self) -> str:
+        self._show(f"kubectl apply -k manifests/{self._overlay}")
+
+        def reasons():
+            found = [self._observer.waiting("cluster-agent", name) for name in self._observer.pods("cluster-agent")]
+            return found if len(found) == 5 and all("ContainerCreating" in one for one in found) else None
+
+        messages = {message for one in within(30, "five pods wait", reasons) for message in one.values()}
+        if not all('secret "cluster-agent" not found' in message for message in messages):
+            raise Failure(f"a pod waits for something else: {messages}")
+        self._show("kubectl -n cluster-agent get pods -o wide")
+        self._show("kubectl -n cluster-agent get events --field-selector reason=FailedMount")
+        return "without the Secret all five pods wait, and say for what"
+
+    def comes_up(self) -> str:
+        begun = time.monotonic()
+        self._show("manifests/secret | kubectl create -f -")
+        self._replicas(60)
+        replicas = time.monotonic() - begun
+        within(60, "three node-agents are ready", lambda: len(self._observer.ready_pods("node-agent")) == 3)
+        everything = time.monotonic() - begun
+        self._show("kubectl -n cluster-agent get pods -o wide")
+        return f"two replicas were ready {replicas:.1f} s and three node-agents {everything:.1f} s after the Secret was there"
+
+    def runs_the_checks(self) -> str:
+        begun = time.monotonic()
+        self._show("kubectl apply -f manifests/demo/shop.yaml")
+        within(60, "the shop is ready", lambda: len(self._observer.ready_pods("shop", "shop")) == 2)
+        self._observer.expect_checks_of("shop")
+        text = self._settled(self._observer.nodes(), 90, begun)
+        self._show("kubectl -n cluster-agent describe lease cluster-agent")
+        return text
+
+    def takes_a_new_token(self) -> str:
+        restarts = self._observer.restarts()
+        token = os.urandom(32).hex()
+        begun = time.monotonic()
+        patch = f'{{"stringData": {{"token": "{token}"}}}}'
+        self._observer.kubectl(*_NAMESPACE, "patch", "secret", "cluster-agent", "--patch", patch)
+        within(120, "the leader takes the new token", lambda: self._observer.state_with(token))
+        took = time.monotonic() - begun
+        # Longer than a node-agent that could not report would be kept.
+        self._settled(self._observer.nodes(), 60, begun)
+        if self._observer.restarts() != restarts:
+            raise Failure(f"containers were restarted: {restarts} became {self._observer.restarts()}")
+        return f"the leader took the changed token after {took:.1f} s, and nothing was restarted"
+
+    def loses_the_leader(self) -> str:
+        before = self._observer.leader()
+        begun = time.monotonic()
+        self._show(f"kubectl -n cluster-agent delete pod {before} --wait=false")
+        after = within(60, "another replica leads", lambda: self._observer.other_leader(before))
+        led = time.monotonic() - begun
+        text = self._settled(self._observer.nodes(), 90, begun)
+        self._replicas(60)
+        self._show("kubectl -n cluster-agent get pods -o wide")
+        return f"{after} led {led:.1f} s after {before} was deleted; {text}"
+
+    def restarts(self) -> str:
+        begun = time.monotonic()
+        self._show("kubectl -n cluster-agent rollout restart deployment/cluster-agent daemonset/node-agent")
+        for name in ("deployment/cluster-agent", "daemonset/node-agent"):
+            self._observer.kubectl(*_NAMESPACE, "rollout", "status", name, "--timeout=180s")
+        took = time.monotonic() - begun
+        within(60, "one replica leads", lambda: self._observer.other_leader(""))
+        text = self._settled(self._observer.nodes(), 90, begun)
+        self._show("kubectl -n cluster-agent get pods -o wide")
+        return f"both workloads were new after {took:.0f} s; {text}"
+
+    def is_cordoned(self) -> str:
+        node = self._observer.nodes()[1]
+        begun = time.monotonic()
+        self._show(f"kubectl cordon {node}")
+        # Longer than anything that a cordoned node sets off.
+        time.sleep(15)
+        text = self._settled(self._observer.nodes(), 60, begun)
+        conditions = self._observer.conditions(node)
+        self._show(f"kubectl uncordon {node}")
+        self._settled(self._observer.nodes(), 60, begun)
+        return f"{text}; the leader says of {node}: {', '.join(conditions) or 'nothing'}"
+
+    def loses_a_node(self) -> str:
+        """The worst one: the node of the leader. Its Lease runs out, and so does the node's."""
+        leader = self._observer.leader()
+        self._silent = self._observer.node_of(leader)
+        others = [name for name in self._observer.nodes() if name != self._silent]
+        begun = time.monotonic()
+        self._observer.silence(self._silent)
+        self._say(f"\nEverything on {self._silent}, where the leader runs, is frozen, and its links are down.\n")
+        observer = self._observer
+        took = times(150, {
+            "another replica led": lambda: observer.other_leader(leader),
+            "every check was placed on the other nodes": lambda: observer.all_placed_on(others),
+            "every check had run there with success": lambda: observer.all_run_on(others),
+            f"{self._silent} was NotReady": lambda: self._silent not in observer.ready_nodes(),
+            "two replicas were ready on other nodes":
+                lambda: len(observer.ready_pods("cluster-agent", but_not_on=self._silent)) == 2,
+        })
+        self._settled(others, 60, begun)
+        self._show("kubectl get nodes")
+        self._show("kubectl -n cluster-agent get pods -o wide")
+        return "; ".join(f"{what} after {seconds:.1f} s" for what, seconds in took.items())
+
+    def gets_the_node_back(self) -> str:
+        begun = time.monotonic()
+        self._observer.wake(self._silent)
+        within(60, "the node is ready", lambda: self._silent in self._observer.ready_nodes())
+        text = self._settled(self._observer.nodes(), 120, begun)
+        self._replicas(60)
+        within(60, "what was evicted is gone", lambda: len(self._observer.pods("cluster-agent")) == 5)
+        self._show("kubectl -n cluster-agent get pods -o wide")
+        self._show("kubectl -n cluster-agent get events --field-selector reason=LeaderElection")
+        return text
+
+    def used_the_image_alone(self) -> str:
+        found = self._observer.kubectl("get", "events", "-A", "--field-selector", "reason=ForeignFile", "-o", "name")
+        if found.strip():
+            raise Failure(f"a container used files of the checkout: {found}")
+        restarts = self._observer.restarts()
+        if any(restarts.values()):
+            raise Failure(f"containers were restarted: {restarts}")
+        return "no container had a file of the checkout open, mapped or mounted, and none had to be restarted"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scenario", allow_abbrev=False)
+    parser.add_argument("--image", required=True, metavar="NAME=FOLDER")
+    parser.add_argument("--manifests", required=True, help="the folder `manifests` of the checkout")
+    parser.add_argument("--overlay", default="overlays/kubernetes-1.20")
+    parser.add_argument("--transcript", default="/dev/null", help="where to write what was done and seen, as Markdown")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cluster")
+    with tempfile.TemporaryDirectory(prefix="hollow-scenario.", dir="/var/tmp") as parent:
+        folder = os.path.join(parent, "cluster")
+        log = os.path.join(parent, "cluster.log")
+        with open(log, "wb") as output:
+            cluster = subprocess.Popen([program, f"--folder={folder}", f"--image={options.image}"], stdout=output, stderr=output)
+        try:
+            return drive(options, folder, log, cluster)
+        finally:
+            cluster.terminate()
+            cluster.wait()
+
+
+def drive(options: argparse.Namespace, folder: str, log: str, cluster: subprocess.Popen) -> int:
+    def is_ready() -> bool:
+        if cluster.poll() is not None:
+            with open(log, encoding="utf-8") as file:
+                raise Failure(f"the cluster ended: {file.read()}")
+        return os.path.exists(os.path.join(folder, "ready"))
+
+    try:
+        # The first time it builds the control plane.
+        within(3600, "the cluster is ready", is_ready)
+        observer = Observer(folder)
+        within(60, "three nodes are ready", lambda: len(observer.ready_nodes()) == 3)
+        with open(options.transcript, "w", encoding="utf-8") as transcript:
+            Scenario(observer, options.manifests, options.overlay, transcript).run()
+        return 0
+    except Failure as failure:
+        print(f"FAILED: {failure}")
+        show_logs(folder)
+        return 1
+
+
+def show_logs(folder: str):
+    """The ends of all logs, since the folder goes away."""
+    for parent, _, names in sorted(os.walk(folder)):
+        for name in sorted(names):
+            if name.endswith("log") and not parent.endswith("plane"):
+                with open(os.path.join(parent, name), encoding="utf-8", errors="replace") as file:
+                    print(f"== {os.path.join(parent, name)}\n{''.join(file.readlines()[-25:])}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
