@@ -149,6 +149,7 @@ extension ClusterAgentProcess {
         var sources = AutoConfOptions()
         sources.confdPath = path.isEmpty ? nil : path
         sources.watchesServices = events != nil
+        sources.watchesEndpoints = events != nil
         sources.allowedEnvironment = options[AgentOptions.allowedVariables]
         sources.refusesEnvironment = options[AgentOptions.disableVariables]
         return AutoConf(

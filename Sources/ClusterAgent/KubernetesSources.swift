@@ -17,7 +17,8 @@ struct KubernetesSources: Sendable {
         var watches: [any ResourceWatch] = [
             Reflector<Service>(source: ResourceSource(client: client), clock: clock, entropy: entropy, log: log) {
                 autoConf.feed($0)
-            }
+            },
+            ServiceEndpointsWatch(client: client, clock: clock, entropy: entropy, log: log) { autoConf.feed($0) },
         ]
         let selector = options[AgentOptions.agentSelector]
         if !selector.isEmpty {
