@@ -15,10 +15,13 @@ demo: ## Run a cluster-agent and three node-agents here, and show who runs what 
 
 test: ## All tests, on a real API server too (root; the first time it builds kube-apiserver)
 	@echo 'make test needs root when something is missing: it installs Debian packages, and builds kube-apiserver once.'
-	@Tests/setup/packages cluster
+	@Tests/setup/packages cluster image
 	@Tests/setup/etcd >/dev/null
 	@Tests/setup/kubernetes kube-apiserver kube-controller-manager kube-scheduler >/dev/null
-	@Tests/run unit simulation repository acceptance integration optimised
+	@Tests/setup/kubectl >/dev/null
+	@Tests/setup/checkov >/dev/null
+	@Tests/setup/image >/dev/null
+	@Tests/run unit simulation repository acceptance integration manifests optimised
 
 check: ## The fast tier: format, build, unit and simulation tests
 	@Tests/setup/packages

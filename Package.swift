@@ -91,6 +91,8 @@ let package = Package(
             "IntegrationTests",
             ["cluster-agent", "node-agent", "TestSupport", "Kubernetes", "HTTPClient", "CheckModel", "Platform"],
             excluding: ["clients"]),
+        tests(
+            "ManifestTests", ["TestSupport", "CheckModel", "Platform"], excluding: ["rules.py", "manifests.py"]),
         tests("RepositoryTests", ["ClusterAgent", "NodeAgent", "Platform"]),
     ]
 )

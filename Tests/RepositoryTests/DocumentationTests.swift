@@ -24,9 +24,16 @@ import Testing
         ("manifests/overlays/runners/deployment.yaml", NodeAgentOptions.table),
     ])
     func everyArgumentInTheManifestsIsAnOptionWithAnAllowedValue(path: String, table: OptionTable) throws {
-        let arguments = try Repository.text(of: path).split(separator: "\n").map { $0.drop { $0 == " " } }
-            .filter { $0.hasPrefix("- --") }.map { String($0.dropFirst(2)) }
+        let lines = try Repository.text(of: path).split(separator: "\n").map { $0.drop { $0 == " " } }
+        let arguments = lines.filter { $0.hasPrefix("- --") }.map { String($0.dropFirst(2)) }
         #expect(arguments.count > 5)
-        _ = try Options(table: table, arguments: arguments, environment: [:])
+        let keys = table.markdown.split(separator: "\n").compactMap { $0.split(separator: "`").dropFirst().first }
+        let known = Set(keys.map { OptionTable.environmentName(of: String($0)) })
+        var environment: [String: String] = [:]
+        for (line, next) in zip(lines, lines.dropFirst()) where line.hasPrefix("- name: DD_") {
+            environment[String(line.dropFirst(8))] = String(next.dropFirst("value: ".count))
+        }
+        #expect(known.isSuperset(of: environment.keys))
+        _ = try Options(table: table, arguments: arguments, environment: environment)
     }
 }
