@@ -67,7 +67,7 @@ extension AgentMatching {
         agents[slot] = Agent(id: id, addresses: [])
         slots[id] = slot
         stale.insert(slot)
-        for pod in pods.named(id) { markStale(pod.nodeName) }
+        markRivals(id)
         set(addresses: address.map { [$0] } ?? [], of: slot)
     }
 
@@ -77,7 +77,7 @@ extension AgentMatching {
         guard let agent = agents.removeValue(forKey: slot) else { return }
         slots[agent.id] = nil
         if let pod = agent.pod { Self.remove(slot, from: &slotsOfPod, at: pod.uid) }
-        for pod in pods.named(agent.id) { markStale(pod.nodeName) }
+        markRivals(agent.id)
         stale.remove(slot)
     }
 
@@ -110,6 +110,14 @@ extension AgentMatching {
             if let pod { slotsOfPod[pod.uid, default: []].insert(slot) }
         }
         return verdicts
+    }
+
+    /// Whoever was taken to be the pods' of this name otherwise may not be any more, or may be now.
+    private mutating func markRivals(_ id: String) {
+        for pod in pods.named(id) {
+            markStale(pod.nodeName)
+            for address in pod.addresses { stale.formUnion(slotsAtAddress[address] ?? []) }
+        }
     }
 
     private mutating func markStale(_ id: String) {

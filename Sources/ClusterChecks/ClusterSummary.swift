@@ -12,6 +12,14 @@ package struct ClusterSummary: Hashable, Sendable {
     package let dangling: Int
     /// Whether configs are not dispatched yet.
     package let isWarmingUp: Bool
+
+    /// A state.
+    package init(nodes: Int, configs: Int, dangling: Int, isWarmingUp: Bool) {
+        self.nodes = nodes
+        self.configs = configs
+        self.dangling = dangling
+        self.isWarmingUp = isWarmingUp
+    }
 }
 
 extension Handler {

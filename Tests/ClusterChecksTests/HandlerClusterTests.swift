@@ -1,0 +1,150 @@
+import CheckModel
+import ClusterChecks
+import Platform
+import Testing
+
+/// What the Handler makes of pods and Kubernetes nodes over terms, and what it shows of it.
+@Suite struct HandlerClusterTests {
+    typealias Fixture = HandlerTests.Fixture
+
+    static let pods = ["w1", "w2"].map { agentPod("pod-\($0)", on: $0, addresses: ["10.0.0.\($0.dropFirst())"]) }
+
+    func node(_ id: String, of fixture: Fixture) throws -> StateSnapshot.Node {
+        let nodes = try fixture.handler.snapshot(now: fixture.clock.now()).nodes
+        return try #require(nodes.first { $0.id == id })
+    }
+
+    func metrics(of fixture: Fixture) -> [String] {
+        var writer = MetricsWriter()
+        fixture.handler.collect(into: &writer)
+        return writer.text.split(separator: "\n").map { String($0) }
+    }
+
+    @Test func whatIsKnownOutlivesTermsAndNothingIsDecidedBetweenThem() async throws {
+        let fixture = Fixture()
+        fixture.handler.take(.replaced(Self.pods))
+        fixture.handler.take(.replaced([worker("w1", isSchedulable: false), worker("w2")]))
+        try await fixture.run {
+            try await fixture.dispatch(0..<4, to: ["w1", "w2"], in: HandlerTests.term("1"))
+            #expect(try node("w1", of: fixture).conditions.pod == "agents/pod-w1")
+            #expect(try fixture.names(of: "w1").isEmpty)
+            fixture.leadership.state.set(.following(nil))
+            try await eventually("following") { (try? fixture.report("w1")) == nil }
+            let lines = fixture.log.lines.count
+            fixture.handler.take(.deleted(Self.pods[1]))
+            #expect(fixture.log.lines.count == lines)
+            let again = HandlerTests.term("2", continuesPrevious: true)
+            fixture.leadership.state.set(.leading(again))
+            try await fixture.untilLeading(again)
+            // The first look at silent nodes in the term.
+            fixture.clock.set(31)
+            try await eventually("forgotten") { try fixture.names(of: "w1").count == 4 }
+            let next = HandlerTests.term("3")
+            fixture.leadership.state.set(.leading(next))
+            try await fixture.untilLeading(next)
+            for id in ["w1", "w2"] { _ = try fixture.report(id) }
+            #expect(try node("w1", of: fixture).remarks == ["cordoned"])
+            #expect(try node("w2", of: fixture).remarks == ["no pod"])
+        }
+    }
+
+    @Test func aDeletedPodIsToldOfAtOnceAndNoHeartbeatIsWaitedFor() async throws {
+        let fixture = Fixture()
+        fixture.handler.take(.replaced(Self.pods))
+        try await fixture.run {
+            try await fixture.dispatch(0..<4, to: ["w1", "w2"], in: HandlerTests.term("1"))
+            fixture.handler.take(.deleted(Self.pods[0]))
+            #expect(try fixture.names(of: "w2").count == 4)
+            #expect(
+                fixture.log.lines.suffix(2) == [
+                    "info node's pod was deleted and it is forgotten node=w1 pod=agents/pod-w1 nodes=1",
+                    "info configs dispatched scheduled=0 replaced=0 moved=2 removed=0 nodes=1",
+                ])
+        }
+    }
+
+    @Test func aDrainingAgentIsAnsweredAsBefore() async throws {
+        let fixture = Fixture()
+        fixture.handler.take(.replaced(Self.pods))
+        try await fixture.run {
+            try await fixture.dispatch(0..<4, to: ["w1", "w2"], in: HandlerTests.term("1"))
+            let before = try fixture.names(of: "w1")
+            let revision = try fixture.handler.configs(of: "w1", now: at(30)).value.revision
+            fixture.handler.take(.applied(agentPod("pod-w1", on: "w1", addresses: ["10.0.0.1"], isTerminating: true)))
+            #expect(try fixture.names(of: "w1") == before)
+            #expect(try fixture.report("w1", lastChange: revision))
+            #expect(try fixture.names(of: "w2").count == 4)
+            #expect(try node("w1", of: fixture).remarks == ["draining"])
+            #expect(try node("w1", of: fixture).toldRevision == revision)
+            #expect(try node("w1", of: fixture).revision == 0)
+        }
+    }
+
+    @Test func theSummaryIsThatOfALeader() async throws {
+        let fixture = Fixture()
+        #expect(fixture.handler.summary(now: at(0)) == nil)
+        try await fixture.run {
+            let term = HandlerTests.term("1")
+            fixture.leadership.state.set(.leading(term))
+            try await fixture.untilLeading(term)
+            #expect(
+                fixture.handler.summary(now: at(0))
+                    == ClusterSummary(nodes: 0, configs: 0, dangling: 0, isWarmingUp: true))
+            var pinned = checkConfig("pinned")
+            pinned.nodeName = "w9"
+            fixture.desired.apply(upserts: [checkConfig("c0"), pinned], synced: true)
+            fixture.clock.set(30)
+            let expected = ClusterSummary(nodes: 0, configs: 2, dangling: 1, isWarmingUp: false)
+            try await eventually("dispatched") { fixture.handler.summary(now: at(30)) == expected }
+            term.validUntil.end()
+            #expect(fixture.handler.summary(now: at(30)) == nil)
+        }
+    }
+
+    @Test func theMetricsCountNodesByConditionAndEndpointsChecksByNode() async throws {
+        let fixture = Fixture()
+        fixture.handler.take(
+            .replaced([Self.pods[0], agentPod("pod-w2", on: "w2", addresses: ["10.0.0.2"], isTerminating: true)]))
+        fixture.handler.take(.replaced([worker("w1", isSchedulable: false), worker("w2")]))
+        try await fixture.run {
+            var pinned = checkConfig("pinned")
+            pinned.nodeName = "w9"
+            fixture.desired.apply(upserts: [pinned])
+            try await fixture.dispatch(0..<0, to: ["w1", "w2", "w3"], in: HandlerTests.term("1"))
+            try await eventually("dispatched") { fixture.handler.summary(now: at(30))?.configs == 1 }
+            for address in ["10.0.0.8", "10.0.0.9", "10.0.0.8"] {
+                let status = NodeStatusRequest(lastChange: 0)
+                let report = NodeReport(id: "w3", status: status, address: address, isAddressStated: true)
+                _ = try fixture.handler.nodeStatus(report, now: at(30))
+            }
+            let lines = metrics(of: fixture)
+            for condition in ["cordoned", "draining", "duplicate", "without_pod"] {
+                let line = "cluster_checks_nodes_condition{join_leader=\"true\",condition=\"\(condition)\"} 1"
+                #expect(lines.contains(line))
+            }
+            #expect(lines.contains("endpoint_checks_configs_dispatched{join_leader=\"true\",node=\"w9\"} 1"))
+            #expect(lines.contains("cluster_checks_nodes_reporting{join_leader=\"true\"} 3"))
+            let warning = "warning two agents report under one id node=w3"
+            let said = fixture.log.lines.filter { $0.hasPrefix(warning) }
+            #expect(said == [warning + " agents=10.0.0.8, 10.0.0.9"])
+        }
+    }
+
+    @Test func endpointsChecksAreAnsweredOnceTheyAreKnown() async throws {
+        let fixture = Fixture()
+        try await fixture.run {
+            for (name, nodeName) in [("a", "w2"), ("b", "w1"), ("c", "w1")] {
+                var config = checkConfig(name)
+                config.nodeName = nodeName
+                fixture.desired.apply(upserts: [config])
+            }
+            try await fixture.dispatch(0..<1, to: ["w1"], in: HandlerTests.term("1"))
+            func names(_ checks: [EncodedConfig]) -> [String] { checks.map(\.key.source) }
+            let now = fixture.clock.now()
+            #expect(try names(fixture.handler.endpointsChecks(of: "w1", now: now).value) == ["test:b", "test:c"])
+            #expect(try names(fixture.handler.endpointsChecks(of: "w3", now: now).value) == [])
+            #expect(try names(fixture.handler.allEndpointsChecks(now: now).value) == ["test:b", "test:c", "test:a"])
+            #expect(try fixture.names(of: "w1") == ["test:c0"])
+        }
+    }
+}
