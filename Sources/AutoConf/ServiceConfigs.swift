@@ -50,3 +50,41 @@ extension BoundConfigs {
         }
     }
 }
+
+extension CheckTarget {
+    /// A Service.
+    init(_ service: Service, environment: Environment) {
+        let address: Result<String, AutoConfError> =
+            switch service.clusterIP {
+            case "None": .failure(AutoConfError("the Service is headless, it has no cluster IP"))
+            case "": .failure(AutoConfError("the Service has no cluster IP"))
+            default: .success(service.clusterIP)
+            }
+        self.init(
+            entity: service.objectName.serviceEntity, tags: service.objectName.tags + service.standardTags,
+            variables: TargetVariables(
+                .service, address: address, ports: service.ports.map { TargetPort(number: $0.port, name: $0.name) },
+                environment: environment))
+    }
+}
+
+extension Service {
+    /// The name.
+    var objectName: NamespacedName {
+        NamespacedName(namespace: namespace, name: name)
+    }
+
+    /// How Events name it.
+    var reference: ObjectReference {
+        ObjectReference(
+            kind: "Service", namespace: namespace, name: name, uid: uid, resourceVersion: resourceVersion)
+    }
+
+    /// The tags of its standard labels.
+    var standardTags: [String] {
+        ["env", "service", "version"].compactMap { tag in
+            guard let value = labels["tags.datadoghq.com/\(tag)"], !value.isEmpty else { return nil }
+            return "\(tag):\(value)"
+        }
+    }
+}

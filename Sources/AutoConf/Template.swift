@@ -20,7 +20,8 @@ protocol TemplateVariables {
 
 /// A string with `%%variables%%`: `%%name%%` or `%%name_parameter%%`, anywhere in it.
 ///
-/// Percent signs without a partner, and pairs with nothing or a line break between them, are plain text.
+/// Percent signs without a partner, and pairs with nothing or a line feed between them, are plain text. Text is taken byte by byte, because a
+/// percent sign that a combining mark follows is a percent sign.
 struct Template {
     private enum Piece {
         case text(Substring)
@@ -33,10 +34,10 @@ struct Template {
         var pieces: [Piece] = []
         var rest = text[...]
         var plain = rest.startIndex
-        while let open = rest.firstRange(ofTwoPercentSignsFrom: rest.startIndex) {
-            guard let close = rest.firstRange(ofTwoPercentSignsFrom: open.upperBound) else { break }
+        while let open = rest.twoPercentSigns(from: rest.startIndex) {
+            guard let close = rest.twoPercentSigns(from: open.upperBound) else { break }
             let content = text[open.upperBound..<close.lowerBound]
-            guard !content.isEmpty, !content.contains(where: \.isNewline) else {
+            guard !content.isEmpty, !content.utf8.contains(UInt8(ascii: "\n")) else {
                 // What closed this may open the next.
                 rest = text[close.lowerBound...]
                 continue
@@ -89,17 +90,21 @@ struct Template {
 
     /// The name ends at the first `_` that is not its first character and is followed by something.
     private static func split(_ content: Substring) -> (name: String, parameter: String?) {
-        guard let underscore = content.dropFirst().firstIndex(of: "_") else { return (String(content), nil) }
-        let parameter = content[content.index(after: underscore)...]
+        guard let underscore = content.utf8.dropFirst().firstIndex(of: UInt8(ascii: "_")) else {
+            return (String(content), nil)
+        }
+        let parameter = content[content.utf8.index(after: underscore)...]
         return parameter.isEmpty ? (String(content), nil) : (String(content[..<underscore]), String(parameter))
     }
 
     /// Whether an IPv6 address needs brackets: it stands in a URL's authority, or a colon follows.
     private func needsBrackets(_ host: String, at index: Int, after before: String) -> Bool {
-        guard host.utf8.contains(UInt8(ascii: ":")), !before.hasSuffix("[") else { return false }
-        if index + 1 < pieces.count, case .text(let next) = pieces[index + 1], next.hasPrefix(":") { return true }
-        guard let slashes = before.lastRange(of: "://") else { return false }
-        return !before[slashes...].dropFirst(3).contains { "/?#".contains($0) }
+        guard host.utf8.contains(UInt8(ascii: ":")), before.utf8.last != UInt8(ascii: "[") else { return false }
+        if index + 1 < pieces.count, case .text(let next) = pieces[index + 1], next.utf8.first == UInt8(ascii: ":") {
+            return true
+        }
+        guard let authority = before.endOfLastScheme else { return false }
+        return !before.utf8[authority...].contains { "/?#".utf8.contains($0) }
     }
 
     private static func typed(_ value: String) -> JSON {
@@ -130,21 +135,27 @@ extension JSON {
 }
 
 extension Substring {
-    fileprivate func firstRange(ofTwoPercentSignsFrom start: Index) -> Range<Index>? {
-        var search = self[start...]
-        while let percent = search.firstIndex(of: "%") {
-            let next = index(after: percent)
-            guard next < endIndex else { return nil }
-            if self[next] == "%" { return percent..<index(after: next) }
-            search = self[next...]
+    fileprivate func twoPercentSigns(from start: Index) -> Range<Index>? {
+        let percent = UInt8(ascii: "%")
+        var search = utf8[start...]
+        while let first = search.firstIndex(of: percent) {
+            let second = utf8.index(after: first)
+            guard second < endIndex else { return nil }
+            if utf8[second] == percent { return first..<utf8.index(after: second) }
+            search = utf8[second...]
         }
         return nil
     }
 }
 
 extension String {
-    /// Where `text` begins for the last time.
-    fileprivate func lastRange(of text: String) -> Index? {
-        indices.reversed().first { self[$0...].hasPrefix(text) }
+    /// What follows the last `://`.
+    fileprivate var endOfLastScheme: Index? {
+        var rest = utf8[...]
+        while let slash = rest.lastIndex(of: UInt8(ascii: "/")) {
+            rest = rest[..<slash]
+            if rest.suffix(2).elementsEqual(":/".utf8) { return utf8.index(after: slash) }
+        }
+        return nil
     }
 }

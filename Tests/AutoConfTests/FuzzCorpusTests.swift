@@ -1,0 +1,80 @@
+import AutoConf
+import CheckModel
+import Glibc
+import Kubernetes
+import Platform
+import Testing
+
+/// The corpora of the fuzz targets, through the whole of AutoConf: what was found once stays found.
+@Suite struct FuzzCorpusTests {
+    private static func corpus(_ target: String) throws -> [(name: String, text: String)] {
+        let parts = #filePath.split(separator: "/").dropLast(2)
+        let directory = "/" + parts.joined(separator: "/") + "/Fuzz/corpus/\(target)"
+        let files = SystemConfigFiles()
+        return try files.names(in: directory).filter { !$0.hasPrefix(".") }.sorted().map { name in
+            let contents = try files.contents(of: "\(directory)/\(name)", atMost: 1_000_000)
+            return (name, String(decoding: contents, as: UTF8.self))
+        }
+    }
+
+    private static func annotations(_ text: String, _ subject: String) -> [String: String] {
+        var annotations: [String: String] = [:]
+        for line in text.split(separator: "\n") {
+            let parts = line.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else { continue }
+            let isFormer = parts[0].hasPrefix("former.")
+            let key = isFormer ? parts[0].dropFirst("former.".count) : parts[0]
+            annotations["\(isFormer ? "service-discovery" : "ad").datadoghq.com/\(subject).\(key)"] = String(parts[1])
+        }
+        return annotations
+    }
+
+    @Test(arguments: ["service", "endpoints"])
+    func annotationsGiveConfigsThatCanBeSentAndHurtNoOtherService(subject: String) throws {
+        let corpus = try Self.corpus("annotations")
+        #expect(corpus.count >= 9)
+        var sent = 0
+        for (name, text) in corpus {
+            let fixture = Fixture(AutoConfOptions(watchesServices: true, watchesEndpoints: true))
+            fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1"), endpoint("fd00::1")])]))
+            let good = service(["checks": #"{"good":{"instances":[{}]}}"#], name: "good")
+            let services = [service(Self.annotations(text, subject)), good]
+            fixture.autoConf.feed(.replaced(services))
+            #expect(fixture.isSynced, "\(name)")
+            #expect(fixture.configs.contains { $0.checkName == "good" }, "\(name)")
+            #expect(
+                fixture.configs.count + fixture.problems.count > 1, "\(name): nothing came of it and nothing was said")
+            for config in fixture.configs {
+                let encoded = try ConfigPatch(extraTags: ["a:b"]).encode(config)
+                #expect(!encoded.wire.isEmpty, "\(name)")
+                sent += 1
+            }
+            let version = fixture.desired.changes(since: 0).version
+            fixture.autoConf.feed(.replaced(services))
+            #expect(fixture.desired.changes(since: 0).version == version, "\(name): the second reading differs")
+        }
+        #expect(sent > corpus.count + 5)
+    }
+
+    @Test func templatesAreResolvedOrTheServiceIsTold() throws {
+        let corpus = try Self.corpus("template")
+        #expect(corpus.count >= 10)
+        var resolved = 0
+        for (name, text) in corpus {
+            let fixture = Fixture(
+                AutoConfOptions(watchesServices: true),
+                environment: ["NAME": "value", "NUMBER": "0x1F", "FLAG": "True", "PERCENT": "%%host%%", "EMPTY": ""])
+            let checks = JSON.object([
+                "a": .object(["instances": .array([.object(["x": .string(String(text.dropFirst()))])])])
+            ])
+            let address = ["10.96.0.20", "fd00::1", "web.example"][Int(text.utf8.first ?? 0) % 3]
+            fixture.autoConf.feed(
+                .replaced([
+                    service(["checks": String(decoding: checks.encoded(), as: UTF8.self)], clusterIP: address)
+                ]))
+            #expect(fixture.configs.count + fixture.problems.count == 1, "\(name)")
+            resolved += fixture.configs.count
+        }
+        #expect(resolved >= 5)
+    }
+}

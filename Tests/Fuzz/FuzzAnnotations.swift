@@ -1,0 +1,74 @@
+// A libFuzzer entry for what is made of a Service's annotations; AutoConfTests replays the corpus with every `swift test`, this looks for more
+// for as long as one likes. From the root of the repository:
+//
+//   mkdir -p /tmp/fuzz/annotations && swiftc -O -wmo -c -package-name cluster-agent -parse-as-library -sanitize=fuzzer,address \
+//       -module-name CheckModel -emit-module -emit-module-path /tmp/fuzz/CheckModel.swiftmodule -o /tmp/fuzz/CheckModel.o \
+//       Sources/CheckModel/{JSON*,Tags,CheckConfig}.swift \
+//   && swiftc -O -wmo -package-name cluster-agent -parse-as-library -sanitize=fuzzer,address -I /tmp/fuzz \
+//       Sources/AutoConf/{AutoConfError,AutoConfOptions,CheckTarget,CheckTemplate,ConfigFields,ConfigProblem,EndpointAddress}.swift \
+//       Sources/AutoConf/{Environment,GoLiteral,NamespacedName,ServiceAnnotations,TargetVariables,Template,TemplateBinding}.swift \
+//       Tests/Fuzz/FuzzAnnotations.swift /tmp/fuzz/CheckModel.o -o /tmp/fuzz/fuzz-annotations \
+//   && /tmp/fuzz/fuzz-annotations -max_total_time=60 /tmp/fuzz/annotations Tests/Fuzz/corpus/annotations
+
+import CheckModel
+
+private let environment = Environment(["NAME": "value", "NUMBER": "0x1F"], options: AutoConfOptions())
+
+private let endpoint = EndpointAddress(
+    address: "fd00::1", ports: [TargetPort(number: 80, name: "http")], nodeName: "node-1", podUID: "p1")
+
+private let target = CheckTarget(
+    endpoint, of: NamespacedName(namespace: "shop", name: "web"), standardTags: [], .auto, environment: environment)
+
+/// Reads lines of `key=value` as annotations (`former.key=value` with the former prefix), of a Service and of its endpoints. Both must mean the
+/// same, a bad one must give no check, and each config must be what may be sent.
+@c(LLVMFuzzerTestOneInput)
+public func fuzzAnnotations(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let text = unsafe String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+    let service = read(text, .service)
+    let endpoints = read(text, .endpoints)
+    precondition(service.templates == endpoints.templates, "a Service and its endpoints are read alike")
+    for template in service.templates {
+        precondition(!template.checkName.isEmpty, "a check has a name")
+        precondition(template.instances.allSatisfy { $0.objectValue != nil }, "an instance is an object")
+        precondition((template.initConfig ?? .object([:])).objectValue != nil, "init_config is an object")
+        precondition((template.logs ?? .array([])).arrayValue != nil, "logs is a list")
+    }
+    let isBad = service.problems.contains { $0.reason.hasPrefix("could not extract checks config") }
+    precondition(!isBad || service.templates.isEmpty, "a bad annotation is not taken in part")
+    var bound = BoundConfigs()
+    let origin = TemplateOrigin(object: target.entity, place: "", provider: "p", source: "s")
+    service.templates.bind(to: target, from: origin, into: &bound)
+    precondition(Set(bound.configs.map(\.key)).count == bound.configs.count, "each config has a key of its own")
+    let failed = bound.problems.filter { $0.severity == .error }.count
+    precondition(bound.configs.count <= service.templates.count, "a template is one config at most")
+    precondition(bound.configs.count == service.templates.count || failed > 0, "no config is lost silently")
+    for config in bound.configs { check(config) }
+    return 0
+}
+
+private func read(_ text: String, _ subject: ServiceAnnotations.Subject) -> ServiceAnnotations {
+    var annotations: [String: String] = [:]
+    for line in text.split(separator: "\n") {
+        let parts = line.split(separator: "=", maxSplits: 1)
+        guard parts.count == 2 else { continue }
+        let isFormer = parts[0].hasPrefix("former.")
+        let key = isFormer ? parts[0].dropFirst("former.".count) : parts[0]
+        annotations["\(isFormer ? "service-discovery" : "ad").datadoghq.com/\(subject.rawValue).\(key)"] = String(
+            parts[1])
+    }
+    return ServiceAnnotations(annotations, subject)
+}
+
+private func check(_ config: CheckConfig) {
+    for json in config.instances + [config.initConfig, config.logs].compactMap(\.self) {
+        guard let again = try? JSON(parsing: json.encoded()) else { fatalError("what is sent is no JSON") }
+        precondition(again.encoded() == json.encoded(), "what is sent is read as something else")
+    }
+    guard !config.ignoreAutodiscoveryTags else { return }
+    for instance in config.instances {
+        let tags = instance["tags"].flatMap(Tags.texts) ?? []
+        precondition(tags == Tags.sorted(tags), "tags are sorted and each is there once")
+        precondition(target.tags.allSatisfy(tags.contains), "an instance has its target's tags")
+    }
+}
