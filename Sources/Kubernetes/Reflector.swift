@@ -53,7 +53,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
         state = Mutex(
             ResourceReport(
                 resource: Object.plural, isSynced: false, isOptional: isOptional, lastAttempt: clock.now(),
-                longestAttempt: ReflectorMachine.longestWatch + Self.watchGrace))
+                longestAttempt: (ReflectorMachine.longestWatch + Self.watchGrace) * 2))
     }
 
     /// How it fares.

@@ -24,7 +24,8 @@ package struct ResourceReport: Sendable {
     /// When the watch last began something: a page, a watch, a pause. It is alive while this is younger than `longestAttempt`,
     /// whether the API server answers or not.
     package var lastAttempt: Instant
-    /// The longest time that may lie between two attempts.
+    /// The longest time that may lie between two attempts: twice the longest deadline of one, so that a machine that is merely slow is not
+    /// taken for a loop that has stopped.
     package var longestAttempt: Duration
     /// How often listing or watching ended, by reason.
     package var restarts: [String: UInt64]

@@ -113,7 +113,7 @@ import Testing
             }
             return (oldest, reflector.report.longestAttempt)
         }
-        #expect(oldest.0 <= oldest.1 && oldest.0 > .seconds(300))
+        #expect(oldest.0 > .seconds(300) && oldest.0 <= .seconds(331) && oldest.1 == .seconds(660))
     }
 
     @Test func metricsAreSortedAndOfOneFamilyEach() {
