@@ -15,7 +15,7 @@ extension RealClusterTests {
         ///
         /// The election tries once in each retry period, at most two requests a try; every watch breaks in the same moment and comes back after
         /// 0.8 to 1.6 s, then after twice that, and so on up to a minute.
-        private static let longestSecond = 12
+        private static let longestSecond = 15
         private static let averageRate = 4.0
 
         @Test func anOutageOfTheAPIServerChangesNothingForNodeAgentsAndIsNotFilledWithRequests() async throws {
