@@ -145,10 +145,13 @@ import Testing
     }
 
     @Test func aSliceThatChangesItsServiceMovesItsEndpoints() {
-        sync(Self.annotated(), [slice([endpoint("10.1.0.1")], of: "other")])
-        #expect(fixture.configs.isEmpty)
+        let other = service(
+            annotations("ad.datadoghq.com/endpoints.", ["checks": #"{"a":{"instances":[{}]}}"#]), name: "other")
+        fixture.autoConf.feed(.replaced([Self.annotated(), other]))
+        fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")], of: "other")]))
+        #expect(fixture.configs.map(\.serviceID) == ["kube_endpoint_uid://shop/other/10.1.0.1"])
         fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1")])))
-        #expect(addresses == ["10.1.0.1"])
+        #expect(fixture.configs.map(\.serviceID) == ["kube_endpoint_uid://shop/web/10.1.0.1"])
         fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1")], of: "")))
         #expect(fixture.configs.isEmpty)
     }
