@@ -1,7 +1,7 @@
 # Everything here works on a machine that has Debian 12, the Swift toolchain and make, and nothing else.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo cluster test check format clean
 
 help: ## Print this
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -12,6 +12,10 @@ help: ## Print this
 demo: ## Run a cluster-agent and three node-agents here, and show who runs what (root)
 	@Tests/setup/packages $(if $(KUBERNETES),cluster)
 	@DEMO_SECONDS='$(DEMO_SECONDS)' KUBERNETES='$(KUBERNETES)' manifests/demo/run
+
+cluster: ## Start a hollow Kubernetes cluster that runs the image and the manifests, to play with (root)
+	@Tests/setup/packages cluster image
+	@Tests/hollow/cluster --image=cluster-agent:0.1.0="$$(Tests/setup/image)"
 
 test: ## All tests, on a real API server too (root; the first time it builds kube-apiserver)
 	@echo 'make test needs root when something is missing: it installs Debian packages, and builds kube-apiserver once.'

@@ -22,7 +22,7 @@ _USAGE = """
   {0}/kubectl apply -k manifests/base           what the manifests say, run from the built image
   {0}/node silence node-2                       the node hangs; `node wake node-2` brings it back
   {0}/enter curl -sk https://10.244.1.2:5005/   any program in the cluster's network
-  {0}/nodes/NODE/pods/UID/CONTAINER/N/log       what a container says; {0}/*.log: all others
+  {0}/kubectl -n cluster-agent logs NAME        what a container says; {0}/*.log: all others
 
 It ends, and leaves nothing behind, on Ctrl-C.
 """

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from . import linux, names, network, services
+from . import linux, names, network, policies, services
 from .api import Client, Reflector
 
 
@@ -97,31 +97,47 @@ class Cluster:
         if self._must_end:
             return
         client = Client(os.path.join(self._folder, "plane", "kubeconfig.json"))
-        changed = threading.Event()
-        known = [Reflector(client, f"/api/v1/{kind}", changed.set, self._say) for kind in ("services", "endpoints")]
-        threads = [*known, threading.Thread(target=keep_rules, args=(changed, *known, self._say), daemon=True)]
-        servers = names.servers(network.GATEWAY, lambda name: names.addresses(name, known[0].objects, known[1].objects))
-        threads += [threading.Thread(target=server.serve_forever, daemon=True) for server in servers]
-        for thread in threads:
-            thread.start()
+        known = Known(client, ["api/v1/services", "api/v1/endpoints"], services.ruleset, self._say)
+        known.start()
+        policed = ["apis/networking.k8s.io/v1/networkpolicies", "api/v1/pods", "api/v1/namespaces"]
+        Known(client, policed, policies.ruleset, self._say).start()
+
+        def resolve(name: str):
+            return names.addresses(name, *known.objects())
+
+        for server in names.servers(network.GATEWAY, resolve):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-def keep_rules(changed: threading.Event, of_services: Reflector, of_endpoints: Reflector, say):
-    """Loads the rules after each change. Until both lists are known nothing is loaded: no Service is refused by mistake."""
-    loaded = None
-    while True:
-        changed.wait()
-        changed.clear()
-        if not (of_services.synced and of_endpoints.synced):
-            continue
-        rules = services.ruleset(of_services.objects, of_endpoints.objects)
-        if rules == loaded:
-            continue
-        try:
-            services.load(rules)
-            loaded = rules
-        except subprocess.CalledProcessError as error:
-            say(f"nft refused the rules of the Services: {error.stderr}")
+class Known(threading.Thread):
+    """Watches some kinds of objects, and loads the nftables rules that follow from them after each change."""
+
+    def __init__(self, client: Client, paths: list, ruleset, say):
+        super().__init__(daemon=True, name=paths[0])
+        self._changed, self._ruleset, self._say = threading.Event(), ruleset, say
+        self._reflectors = [Reflector(client, f"/{path}", self._changed.set, say) for path in paths]
+
+    def objects(self) -> list:
+        return [reflector.objects for reflector in self._reflectors]
+
+    def run(self):
+        loaded = None
+        for reflector in self._reflectors:
+            reflector.start()
+        while True:
+            self._changed.wait()
+            self._changed.clear()
+            # Until all is known nothing is loaded: nothing is refused by mistake.
+            if not all(reflector.synced for reflector in self._reflectors):
+                continue
+            rules = self._ruleset(*self.objects())
+            if rules == loaded:
+                continue
+            try:
+                services.load(rules)
+                loaded = rules
+            except subprocess.CalledProcessError as error:
+                self._say(f"nft refused rules: {error.stderr}\n{rules}")
 
 
 def main(path: str) -> int:

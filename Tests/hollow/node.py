@@ -13,6 +13,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+from . import logs
 from .api import MERGE_PATCH, APIError, Client, Reflector
 from .network import NODE_ADDRESS, Addresses, pod_range
 from .podstatus import timestamp
@@ -95,7 +96,9 @@ def node_status(node: Node, before: dict) -> dict:
             "lastHeartbeatTime": timestamp(), "lastTransitionTime": changed})
     return {
         "capacity": _CAPACITY, "allocatable": node.allocatable, "conditions": conditions,
-        "addresses": [{"type": "InternalIP", "address": node.address}, {"type": "Hostname", "address": node.name}],
+        # No host name: nobody could look it up.
+        "addresses": [{"type": "InternalIP", "address": node.address}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": logs.PORT}},
         "nodeInfo": {
             "architecture": "amd64", "operatingSystem": "linux", "osImage": "hollow", "kernelVersion": os.uname().release,
             "containerRuntimeVersion": "hollow://1", "kubeletVersion": "v1.20.2", "kubeProxyVersion": "v1.20.2",
@@ -169,6 +172,11 @@ class Workers:
             if self._pods.synced:
                 self._reconcile(self._pods.objects)
 
+    def folder_of(self, namespace: str, pod: str, container: str):
+        """Where the starts of a container are, or None when the pod is not here."""
+        found = self._pods.objects.get(f"{namespace}/{pod}")
+        return found and os.path.join(self._node.folder, "pods", found["metadata"]["uid"], container)
+
     def _reconcile(self, pods: dict):
         bound = {pod["metadata"]["uid"]: pod for pod in pods.values()}
         for uid, pod in bound.items():
@@ -186,11 +194,15 @@ def main(path: str, number: int):
     with open(path, encoding="utf-8") as file:
         node = Node(json.load(file), number)
     os.makedirs(os.path.join(node.folder, "pods"), exist_ok=True)
+    workers = Workers(node)
+    # Its certificate is not looked at.
+    pki = os.path.join(os.path.dirname(path), "plane", "pki", "apiserver")
+    logs.serve(node.address, f"{pki}.crt", f"{pki}.key", workers.folder_of)
     heartbeat = Heartbeat(node)
     heartbeat.register()
     node.log("ready")
     heartbeat.start()
-    Workers(node).run()
+    workers.run()
 
 
 if __name__ == "__main__":

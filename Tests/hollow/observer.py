@@ -7,6 +7,7 @@ import os
 import re
 import ssl
 import subprocess
+import threading
 import time
 
 from . import linux
@@ -142,7 +143,9 @@ class Observer:
         self._node("wake", node)
 
     def _node(self, what: str, node: str):
-        subprocess.run([os.path.join(self._folder, "node"), what, node], check=True, capture_output=True)
+        done = subprocess.run([os.path.join(self._folder, "node"), what, node], check=True, capture_output=True, text=True)
+        if re.search(r"\b0 (processes|links)", done.stdout):
+            raise Failure(f"nothing was changed: {done.stdout}")
 
     # What the agents say
 
@@ -152,9 +155,12 @@ class Observer:
 
     def _state_of(self, pod: str, token: str):
         """What a replica says of nodes and configs, if it leads."""
-        address = self.pods("cluster-agent")[pod]["status"]["podIP"]
+        return self._state_at(self.pods("cluster-agent")[pod]["status"]["podIP"], token, 3)
+
+    @staticmethod
+    def _state_at(address: str, token: str, timeout: float):
         # pylint: disable-next=protected-access
-        connection = http.client.HTTPSConnection(address, 5005, timeout=3, context=ssl._create_unverified_context())
+        connection = http.client.HTTPSConnection(address, 5005, timeout=timeout, context=ssl._create_unverified_context())
         try:
             connection.request("GET", "/api/v1/clusterchecks", headers={"Authorization": f"Bearer {token}"})
             response = connection.getresponse()
@@ -162,9 +168,28 @@ class Observer:
         finally:
             connection.close()
         if response.status != 200:
-            raise ValueError(f"{pod} answered {response.status}")
+            raise ValueError(f"{address} answered {response.status}")
         state = json.loads(answer)
         return None if state.get("not_running") else state
+
+    def never_leads(self, pod: str, seconds: float) -> threading.Thread:
+        """Asks a replica all the time, from now on, whether it leads; the thread's `answers`
+        counts what it said, `seen` how often that it does."""
+        address, token = self.pods("cluster-agent")[pod]["status"]["podIP"], self._token()
+
+        def ask():
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                try:
+                    leads = self._state_at(address, token, 1) is not None
+                    thread.answers, thread.seen = thread.answers + 1, thread.seen + leads
+                except (OSError, http.client.HTTPException, ValueError):
+                    time.sleep(0.01)
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.seen, thread.answers = 0, 0
+        thread.start()
+        return thread
 
     def state_with(self, token: str):
         return self._state_of(self.leader(), token)

@@ -171,7 +171,7 @@ class Scenario:
 
     def loses_a_node(self) -> str:
         """The worst one: the node of the leader. Its Lease runs out, and so does the node's."""
-        leader = self._observer.leader()
+        leader = self._former = self._observer.leader()
         self._silent = self._observer.node_of(leader)
         others = [name for name in self._observer.nodes() if name != self._silent]
         begun = time.monotonic()
@@ -193,14 +193,18 @@ class Scenario:
 
     def gets_the_node_back(self) -> str:
         begun = time.monotonic()
+        former = self._observer.never_leads(self._former, 15)
         self._observer.wake(self._silent)
         within(60, "the node is ready", lambda: self._silent in self._observer.ready_nodes())
         text = self._settled(self._observer.nodes(), 120, begun)
         self._replicas(60)
         within(60, "what was evicted is gone", lambda: len(self._observer.pods("cluster-agent")) == 5)
         self._show("kubectl -n cluster-agent get pods -o wide")
+        former.join()
+        if former.seen:
+            raise Failure(f"{self._former}, which led before, answered as leader {former.seen} times after it woke")
         self._show("kubectl -n cluster-agent get events --field-selector reason=LeaderElection")
-        return text
+        return f"{text}; the replica that led before answered {former.answers} times, never as leader"
 
     def used_the_image_alone(self) -> str:
         found = self._observer.kubectl("get", "events", "-A", "--field-selector", "reason=ForeignFile", "-o", "name")

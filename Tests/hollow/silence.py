@@ -7,6 +7,7 @@ Nothing ends and nothing says goodbye: as when a machine hangs or loses its netw
 
 import os
 import signal
+import socket
 import sys
 
 from . import network
@@ -33,7 +34,8 @@ def main(folder: str, what: str, node: str):
     with open(os.path.join(folder, f"{node}.pid"), encoding="ascii") as file:
         processes = descendants(int(file.read()))
     is_silent = what == "silence"
-    links = [name for name in os.listdir("/sys/class/net") if name.startswith(f"p{node.removeprefix('node-')}-")]
+    # /sys shows the links of the namespace that it was mounted in.
+    links = [name for _, name in socket.if_nameindex() if name.startswith(f"p{node.removeprefix('node-')}-")]
     for process in processes if is_silent else reversed(processes):
         os.kill(process, signal.SIGSTOP if is_silent else signal.SIGCONT)
     for link in links:
