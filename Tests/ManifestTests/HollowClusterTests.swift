@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The manifests and the built image in a hollow cluster: `Tests/hollow`. The steps are in `scenario.py`.
-@Suite(.serialized, .timeLimit(.minutes(30))) struct HollowClusterTests {
+@Suite(.serialized, .timeLimit(.minutes(50))) struct HollowClusterTests {
     private static let tests = "\(TestEnvironment.root)/Tests"
     private static let variables = [
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": tests,
@@ -21,7 +21,7 @@ import Testing
     /// The folder with the built image's root file system and configuration. Building it takes minutes, when anything in it has changed.
     private static func image(_ directory: TemporaryDirectory) async throws -> String {
         let build = try start("\(tests)/setup/image", [], in: directory)
-        let end = try await build.wait(within: .seconds(1500))
+        let end = try await build.wait(within: .seconds(2400))
         guard end == .exited(0), let folder = build.output.split(separator: "\n").last else {
             throw TestFailure("the image was not built: \(end): \(build.output)")
         }
