@@ -34,6 +34,12 @@ final class Credentials: Sendable {
         }
     }
 
+    /// What one request is sent with.
+    struct Reading: Equatable {
+        let token: String?
+        let trust: TLSTrust
+    }
+
     private struct State {
         var trust: TLSTrust
         var texts: [String]
@@ -69,7 +75,18 @@ final class Credentials: Sendable {
         return state.withLock { $0.trust }
     }
 
-    /// Reads the files now, whatever their age: after a failed handshake.
+    /// What a request that is sent now is sent with.
+    var reading: Reading {
+        Reading(token: token?.text, trust: trust)
+    }
+
+    /// Reads everything again, after a 401; whether it is not what was refused.
+    func differ(from refused: Reading) -> Bool {
+        reread()
+        return Reading(token: token?.reread(), trust: trust) != refused
+    }
+
+    /// Reads the files of the trust now, whatever their age: after a failed handshake.
     func reread() {
         let texts = parts.map { $0.file.reread() }
         let now = clock.now()

@@ -81,11 +81,13 @@ package typealias ServiceEndpointsWatch = Reflector<ServiceEndpoints>
 extension Reflector where Object == ServiceEndpoints {
     /// A reflector over the best form that the server has.
     package convenience init(
-        client: KubernetesClient, namespace: String? = nil, clock: any Clock, entropy: any Entropy, log: Log,
+        client: KubernetesClient, namespace: String? = nil, isOptional: Bool = false, clock: any Clock,
+        entropy: any Entropy, log: Log,
         handler: @escaping @Sendable (ReflectorEvent<ServiceEndpoints>) -> Void
     ) {
         self.init(
-            source: EndpointsSource(client: client, namespace: namespace, log: log), clock: clock, entropy: entropy,
+            source: EndpointsSource(client: client, namespace: namespace, log: log), isOptional: isOptional,
+            clock: clock, entropy: entropy,
             log: log, handler: handler)
     }
 }

@@ -35,7 +35,7 @@ package final class KubernetesClient: Sendable {
         await connections.shutdown()
     }
 
-    /// Sends a request and reads its JSON answer. After a 401 it is sent once more if the token file holds another token.
+    /// Sends a request and reads its JSON answer. After a 401 it is sent once more if the files of our credentials have changed.
     ///
     /// - Parameters:
     ///   - path: from the root, such as `/api/v1/services`; its parts must need no escaping.
@@ -47,9 +47,11 @@ package final class KubernetesClient: Sendable {
     ) async throws(KubernetesError) -> Answer {
         var request = self.request(method, path, query, body)
         request.maximumResponseBytes = Self.responseLimit
-        let used = configuration.token?.text
+        let used = configuration.credentials.reading
         var response = try await send(request, deadline)
-        if response.status == 401, hasNewToken(used) { response = try await send(request, deadline) }
+        if response.status == 401, configuration.credentials.differ(from: used) {
+            response = try await send(request, deadline)
+        }
         guard 200..<300 ~= response.status else { throw .status(status(of: response.head, response.body)) }
         return try decode(type, from: response.body, place: "\(method) \(path)")
     }
@@ -62,12 +64,15 @@ package final class KubernetesClient: Sendable {
         onEvent: (WatchEvent<Object>) -> Bool
     ) async throws(KubernetesError) {
         let request = self.request("GET", path, query + [("watch", "true")], nil)
-        let used = configuration.token?.text
-        let http = connections.current
+        let used = configuration.credentials.reading
+        var http = connections.current
         // A stream does not keep its client: without this, new credentials would cut the watch off.
         defer { withExtendedLifetime(http) {} }
         var (stream, head) = try await open(request, http, deadline)
-        if head.status == 401, hasNewToken(used) { (stream, head) = try await open(request, http, deadline) }
+        if head.status == 401, configuration.credentials.differ(from: used) {
+            http = connections.current
+            (stream, head) = try await open(request, http, deadline)
+        }
         guard head.status == 200 else { throw .status(status(of: head, try await beginning(of: stream))) }
         guard onEvent(.opened) else { return }
         var lines = LineSplitter()
@@ -111,12 +116,6 @@ package final class KubernetesClient: Sendable {
     private func failure(_ error: HTTPClientError) -> KubernetesError {
         if case .tls = error { connections.handshakeFailed() }
         return .transport("\(error)")
-    }
-
-    /// Whether the token that was used has been replaced.
-    private func hasNewToken(_ used: String?) -> Bool {
-        guard let used, let token = configuration.token else { return false }
-        return token.differs(from: used)
     }
 
     /// As much of an error answer as a `Status` may need.

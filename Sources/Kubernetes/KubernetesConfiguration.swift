@@ -30,7 +30,7 @@ package struct KubernetesConfiguration: Sendable {
 
     /// The configuration of a pod: its environment and its service account.
     ///
-    /// Token and CA are read again when they are older than 60 s (the kubelet replaces them); the token also on a 401, the CA also when a
+    /// Token and CA are read again when they are older than 60 s (the kubelet replaces them); both also after a 401, the CA also when a
     /// connection could not be secured.
     ///
     /// - Parameter directory: another place of the service account, for tests.
@@ -107,11 +107,11 @@ package enum BearerToken: Sendable {
         if case .file(let file) = self { file.problem } else { nil }
     }
 
-    /// Reads the token again, after a 401; whether it differs from `refused`.
-    func differs(from refused: String) -> Bool {
+    /// The newest token, read again now.
+    func reread() -> String {
         switch self {
-        case .constant: false
-        case .file(let file): file.reread() != refused
+        case .constant(let text): text
+        case .file(let file): file.reread()
         }
     }
 }

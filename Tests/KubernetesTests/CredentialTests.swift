@@ -178,7 +178,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
     private func lists(_ client: KubernetesClient) async -> Bool {
         do throws(KubernetesError) {
             let source = ResourceSource<Service>(client: client)
-            return try await source.list(ListRequest(limit: 1), deadline: clock.now() + .seconds(20))
+            return try await source.list(ListRequest(limit: 1), deadline: clock.now() + .seconds(120))
                 .resourceVersion == "7"
         } catch {
             #expect(error.description.contains("certificate"), "\(error)")
@@ -210,7 +210,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         do { result = .success(try await body(client, server, volume)) } catch { result = .failure(error) }
         handler.endWatches(#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}"# + "\n")
         #expect(await events == ["open", "9"])
-        let limit = clock.now() + .seconds(20)
+        let limit = clock.now() + .seconds(120)
         while server.openConnections > connectionsLeft, clock.now() < limit {
             try await Task.sleep(for: .milliseconds(5))
         }
@@ -251,7 +251,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
             try volume.swap(["token": "t", "ca.crt": Self.text(third)])
             clock.skip(.seconds(60))
             let leases = KubernetesLeaseClient(client: client, namespace: "n", name: "l", clock: clock)
-            guard case .lease = await leases.get(deadline: clock.now() + .seconds(20)) else {
+            guard case .lease = await leases.get(deadline: clock.now() + .seconds(120)) else {
                 Issue.record("the election's request did not reach the server")
                 return
             }

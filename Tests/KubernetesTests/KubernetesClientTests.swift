@@ -156,6 +156,25 @@ private struct StoppedClock: Clock {
         }
     }
 
+    @Test func aRefusalIsRetriedOnceOverNewConnectionsWhenAnotherFileHasChanged() async throws {
+        try await ScriptedAPIServer.with({ _, _ in Self.json(401, "{}") }) { client, server, folder in
+            let authority = try readFile("\(folder.path)/ca.crt", atMost: 1 << 20)
+            try folder.write("ca.crt", Array("renewed\n".utf8) + authority)
+            for requests in [2, 3] {
+                await #expect(throws: KubernetesError.self) {
+                    try await ResourceSource<Service>(client: client).list(ListRequest(limit: 1), deadline: soon())
+                }
+                #expect(server.lines.count == requests)
+            }
+            try folder.write("ca.crt", authority)
+            await #expect(throws: KubernetesError.self) {
+                let request = WatchRequest(resourceVersion: "7", timeoutSeconds: 300)
+                try await ResourceSource<Service>(client: client).watch(request, deadline: soon()) { _ in true }
+            }
+            #expect(server.lines.count == 5)
+        }
+    }
+
     @Test func aWatchTriesAReplacedTokenToo() async throws {
         let answer: ScriptedAPIServer.Answer = { request, _ in
             request.headers["Authorization"] == "Bearer second" ? Self.json(200, "") : Self.json(401, "{}")
@@ -220,7 +239,7 @@ private struct StoppedClock: Clock {
 
     @Test func requestsNameTheLeaseAndTheirTimeLimit() async throws {
         try await Self.with(Self.answer(200, Self.stored)) { leases, server, clock in
-            let deadline = clock.instant + .milliseconds(20_500)
+            let deadline = clock.instant + .milliseconds(120_500)
             guard case .lease(var lease) = await leases.get(deadline: deadline) else {
                 Issue.record("no Lease")
                 return
@@ -230,7 +249,7 @@ private struct StoppedClock: Clock {
             _ = await leases.create(Lease(namespace: "n", name: "l"), deadline: deadline)
             let path = "/apis/coordination.k8s.io/v1/namespaces/n/leases"
             #expect(
-                server.lines == ["get \(path)/l?timeout=21s", "put \(path)/l?timeout=21s", "post \(path)?timeout=21s"])
+                server.lines == ["get \(path)/l?timeout=121s", "put \(path)/l?timeout=121s", "post \(path)?timeout=121s"])
             let put = try #require(server.requests.dropFirst().first)
             #expect(put.headers["Content-Type"] == "application/json")
             #expect(
