@@ -249,7 +249,9 @@ private struct StoppedClock: Clock {
             _ = await leases.create(Lease(namespace: "n", name: "l"), deadline: deadline)
             let path = "/apis/coordination.k8s.io/v1/namespaces/n/leases"
             #expect(
-                server.lines == ["get \(path)/l?timeout=121s", "put \(path)/l?timeout=121s", "post \(path)?timeout=121s"])
+                server.lines == [
+                    "get \(path)/l?timeout=121s", "put \(path)/l?timeout=121s", "post \(path)?timeout=121s",
+                ])
             let put = try #require(server.requests.dropFirst().first)
             #expect(put.headers["Content-Type"] == "application/json")
             #expect(
