@@ -41,7 +41,7 @@ struct KubernetesPart: Sendable {
         namespace = Self.namespace(options, environment, configuration)
         let agent = "cluster-agent/\(Command.version)"
         do throws(KubernetesError) {
-            client = try KubernetesClient(configuration, userAgent: agent, clock: clock)
+            client = try KubernetesClient(configuration, userAgent: agent, clock: clock, log: log)
             recorder = EventRecorder(
                 client: client, component: "cluster-agent", instance: Self.ownName(environment), clock: clock,
                 entropy: entropy, log: log)
@@ -55,7 +55,8 @@ struct KubernetesPart: Sendable {
                         + "other replicas must find this one")
             }
             // Connections of its own: a long list must never stand in a renewal's way.
-            let electing = try KubernetesClient(configuration, userAgent: "\(agent)/leader-election", clock: clock)
+            let electing = try KubernetesClient(
+                configuration, userAgent: "\(agent)/leader-election", clock: clock, log: log)
             let elector = try LeaderElector(
                 options: Self.electionOptions(options, environment, published, entropy),
                 leases: KubernetesLeaseClient(
