@@ -40,7 +40,8 @@ struct NeededPermissions: Sendable {
                     permissions, client: client, deadline: clock.now() + .seconds(20))
                 guard !missing.isEmpty else { return log.info("all permissions are there") }
                 let text = missing.map(\.description).joined(separator: "; ")
-                return log.warning("permissions are missing: see manifests/base/cluster-agent/rbac.yaml", ["missing": text])
+                let advice: StaticString = "permissions are missing: see manifests/base/cluster-agent/rbac.yaml"
+                return log.warning(advice, ["missing": text])
             } catch {
                 if problem == nil { log.warning("the own permissions cannot be asked for yet", ["reason": error]) }
                 problem = error
