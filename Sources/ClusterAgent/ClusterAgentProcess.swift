@@ -26,6 +26,7 @@ package struct ClusterAgentProcess: Sendable {
     private let operatorToken: OperatorToken?
     private let operators: BearerTokens?
     private let api: APIMachine
+    private let push: ChangePush
     private let serving: ServingIdentity
     private let published: PublishedAddress
     private let server: HTTPServer
@@ -67,19 +68,21 @@ package struct ClusterAgentProcess: Sendable {
         sources = cluster?.makeSources(options, autoConf, handler)
         published.summarize { [handler] in handler.summary(now: clock.now()) }
         api = APIMachine(
-            handler: handler, tokens: tokens, operators: operators, options: APIOptions(version: Self.apiVersion),
-            clock: clock)
-        let gateway = NodeAgentGateway(api: api, forwarder: forwarder, clock: clock)
-        server = try Self.makeServer(options, serving.identity, gateway, clock, log)
+            handler: handler, tokens: tokens, operators: operators, options: Self.apiOptions(options), clock: clock)
+        push = ChangePush(
+            api: api, clock: clock, token: { [token] in token.text },
+            send: { [forwarder] in forwarder.perform($0, completion: $1) })
+        server = try Self.makeServer(options, serving.identity, push, clock, log)
         published.bound(to: server.port)
 
         readiness = Self.makeReadiness(desired, leadership, sources, cluster?.election?.elector, clock)
         let registry = MetricsRegistry()
-        let (handler, autoConf, cluster, sources, server) = (handler, autoConf, cluster, sources, server)
+        let (handler, autoConf, cluster, sources, push, server) = (handler, autoConf, cluster, sources, push, server)
         registry.register { handler.collect(into: &$0) }
         registry.register { autoConf.collect(into: &$0) }
         registry.register { cluster?.election?.elector.collect(into: &$0) }
         registry.register { sources?.collect(into: &$0) }
+        registry.register { push.collect(into: &$0) }
         registry.register { HTTPServer.collect([("node-agents", server)], into: &$0) }
         probes = try Self.makeProbes(options, readiness, registry, clock, log)
     }
@@ -104,6 +107,7 @@ package struct ClusterAgentProcess: Sendable {
         if let events { lifecycle.add("check events", run: { await events.run(autoConf) }) }
         lifecycle.add("forwarder", run: { await forwarder.run() }, afterwards: { await forwarder.close() })
         lifecycle.add("server", closing: { await server.stop(within: .seconds(3)) })
+        lifecycle.add("push", run: { await push.run() }, afterwards: { push.close() })
         lifecycle.add("certificate", run: { await serving.follow(server, published, clock: clock, log: log) })
         let election = cluster?.election
         if let election {
@@ -157,6 +161,12 @@ extension ClusterAgentProcess {
             onProblems: { events?.tell($0) })
     }
 
+    private static func apiOptions(_ options: Options) -> APIOptions {
+        var api = APIOptions(version: apiVersion)
+        api.longestWait = options[AgentOptions.nodeExpiration] / 3
+        return api
+    }
+
     private static func makeReadiness(
         _ desired: DesiredConfigs, _ leadership: any Leadership, _ sources: KubernetesSources?,
         _ elector: LeaderElector?, _ clock: any Clock
@@ -185,7 +195,7 @@ extension ClusterAgentProcess {
     }
 
     private static func makeServer(
-        _ options: Options, _ identity: TLSIdentity, _ gateway: NodeAgentGateway, _ clock: any Clock, _ log: Log
+        _ options: Options, _ identity: TLSIdentity, _ handler: any HTTPHandler, _ clock: any Clock, _ log: Log
     ) throws(StartError) -> HTTPServer {
         let minimum: TLSServerOptions.MinimumVersion = options[AgentOptions.allowLegacyTLS] ? .tls12 : .tls13
         return try listen(
@@ -193,7 +203,7 @@ extension ClusterAgentProcess {
                 name: "node-agents", host: options[AgentOptions.listenHost],
                 port: UInt16(options[AgentOptions.commandPort]), loops: min(4, availableProcessors()),
                 tls: TLSServerOptions(identity: identity, minimumVersion: minimum)),
-            gateway, clock, log, option: "cluster_agent.cmd_port")
+            handler, clock, log, option: "cluster_agent.cmd_port")
     }
 
     private static func makeProbes(

@@ -25,6 +25,8 @@ package struct ClusterStore: Sendable {
         package fileprivate(set) var agents: [String] = []
         /// What its agent goes on running while others take it over; nil if it is told to run its configs.
         package fileprivate(set) var retained: Retained?
+        /// Whether it is among the changed nodes.
+        fileprivate var isNoted = false
 
         /// What its agent is told to run.
         package var told: Retained { retained ?? Retained(configs: configs, revision: revision) }
@@ -67,6 +69,7 @@ package struct ClusterStore: Sendable {
     package private(set) var endpointsChecks = EndpointsChecks()
     /// One ring of nodes for each standing, so that who may not get a config is not looked at.
     private var placements = Standing.allCases.map { _ in Placement() }
+    private var changedNodes: Set<String> = []
 
     /// A store without nodes and configs.
     package init() {}
@@ -91,7 +94,9 @@ package struct ClusterStore: Sendable {
             let slot = knownSlot(of: id)
             nodes[slot].retained = nodes[slot].told
         case .nodeLetGo(let id):
-            nodes[knownSlot(of: id)].retained = nil
+            let slot = knownSlot(of: id)
+            nodes[slot].retained = nil
+            noteChange(of: slot)
         case .nodeExpired(let id, let reason):
             expire(id, reason)
         case .configScheduled(let config, let id):
@@ -171,6 +176,15 @@ extension ClusterStore {
     package mutating func reserveCapacity(_ count: Int) {
         entries.reserveCapacity(count)
     }
+
+    /// The nodes that came, went, or whose configs changed since this was last called, in no particular order.
+    package mutating func takeChangedNodes() -> Set<String> {
+        defer { changedNodes = [] }
+        for id in changedNodes {
+            if let slot = slots[id] { nodes[slot].isNoted = false }
+        }
+        return changedNodes
+    }
 }
 
 // Changing.
@@ -192,6 +206,7 @@ extension ClusterStore {
         }
         slots[node.id] = slot
         placements[node.conditions.standing.rawValue].insert(node.id, slot: slot)
+        noteChange(of: slot)
     }
 
     private mutating func setConditions(_ conditions: NodeConditions, of slot: Int) {
@@ -205,6 +220,7 @@ extension ClusterStore {
 
     private mutating func expire(_ id: String, _ reason: ExpiryReason) {
         let slot = knownSlot(of: id)
+        noteChange(of: slot)
         placements[nodes[slot].conditions.standing.rawValue].remove(slot: slot)
         let left: DanglingReason
         switch reason {
@@ -265,7 +281,14 @@ extension ClusterStore {
         return last
     }
 
+    private mutating func noteChange(of slot: Int) {
+        guard !nodes[slot].isNoted else { return }
+        nodes[slot].isNoted = true
+        changedNodes.insert(nodes[slot].id)
+    }
+
     private mutating func changeLoad(of slot: Int, by difference: Load) {
+        noteChange(of: slot)
         nodes[slot].load += difference
         placements[nodes[slot].conditions.standing.rawValue].update(slot: slot, load: nodes[slot].load)
     }

@@ -166,6 +166,11 @@ package struct Dispatcher: Sendable {
         return changes
     }
 
+    /// The nodes that came, went, or whose configs changed since this was last called, in no particular order.
+    package mutating func takeChangedNodes() -> Set<String> {
+        store.takeChangedNodes()
+    }
+
     /// How long each node has been silent up to the last event, by slot, in listened time; nil for one that was not heard.
     package var silences: [Duration?] {
         records.map { record in record.heard.map { listened.total - $0 } }

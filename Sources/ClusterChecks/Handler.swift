@@ -35,6 +35,9 @@ package final class Handler: Sendable {
         var rejected: [ConfigKey: String] = [:]
     }
 
+    /// Set after a term began or ended and after nodes came, went or got other configs: `takeChangedNodes` says which.
+    package let changes = Watched<Void>(())
+
     let source: any ConfigSource
     let leadership: any Leadership
     let options: HandlerOptions
@@ -133,7 +136,7 @@ package final class Handler: Sendable {
     }
 
     /// The term, if this replica leads at `now`.
-    private func leadingTerm(_ term: Term?, _ now: Instant) throws(ClusterChecksError) -> Term {
+    func leadingTerm(_ term: Term?, _ now: Instant) throws(ClusterChecksError) -> Term {
         if let term, term.isValid(at: now) { return term }
         switch leadership.state.value {
         case .unknown: throw .notLeading(.unknown)
@@ -144,7 +147,7 @@ package final class Handler: Sendable {
     }
 
     /// The term, if this replica leads at `now` and what nodes should run is known.
-    private func dispatchingTerm(_ state: inout State, _ now: Instant) throws(ClusterChecksError) -> Term {
+    func dispatchingTerm(_ state: inout State, _ now: Instant) throws(ClusterChecksError) -> Term {
         let term = try leadingTerm(state.term, now)
         if state.dispatcher.isDispatching { return term }
         if let end = state.warmUpEnd, now >= end { throw .notSynced }

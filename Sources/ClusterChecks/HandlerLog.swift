@@ -1,8 +1,10 @@
 import Platform
 
 extension Handler {
-    /// One line for a batch, whatever its size, but for nodes that come, change and go.
+    /// One line for a batch, whatever its size, but for nodes that come, change and go. Every batch passes here, after the lock: who waits for
+    /// changes is told too.
     func logChanges(_ changes: [StoreChange], nodes: Int) {
+        self.changes.set(())
         var scheduled = 0
         var replaced = 0
         var moved = 0

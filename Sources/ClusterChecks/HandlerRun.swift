@@ -43,6 +43,7 @@ extension Handler {
             state.term = term
             return keeps
         }
+        self.changes.set(())
         log.info(
             "term began", ["term": term.token, "keeps_placements": keeps, "warmup_seconds": options.warmup.seconds])
     }
@@ -54,6 +55,7 @@ extension Handler {
             state.term = nil
             return (state.dispatcher.store.nodeCount, state.dispatcher.store.totalCount)
         }
+        self.changes.set(())
         log.info("term ended", ["term": term.token, "nodes": nodes, "configs": configs])
     }
 

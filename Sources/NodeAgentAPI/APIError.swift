@@ -12,12 +12,15 @@ enum APIError: Error {
     case operatorsOnly
     case noOperators
     case invalidAddress(String)
+    case invalidQuery(reason: String)
     case malformedStatus(CheckModelError)
     case clusterChecks(ClusterChecksError)
     case alreadyForwarded(from: PeerAddress)
     case forwardFailed(leader: LeaderEndpoint, reason: String)
     case forwardedTooLate
     case termEnded
+    case tooManyWait(limit: Int)
+    case stopping
 
     /// What to answer.
     var response: HTTPResponse {
@@ -33,6 +36,7 @@ enum APIError: Error {
             return .text(403, "this call needs an operator's token, and cluster_agent.operator_token_file is not set")
         // Upstream answers 500 to these and to an unknown node. Agents only look for a 200, so the caller's mistake is called by its name here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
+        case .invalidQuery(let reason): return .text(400, "invalid query: \(reason)")
         case .malformedStatus(let error): return .text(400, error.description)
         case .clusterChecks(let error): return .text(Self.status(of: error), error.description)
         case .alreadyForwarded(let peer):
@@ -41,6 +45,8 @@ enum APIError: Error {
             return .text(502, "the leader at \(leader.address) gave no answer: \(reason)")
         case .forwardedTooLate: return .text(503, "the leader's answer came too late to be passed on")
         case .termEnded: return .text(503, "the term ended before the answer was written")
+        case .tooManyWait(let limit): return .text(503, "too many calls wait: \(limit) do already, which is the limit")
+        case .stopping: return .text(503, "stopping")
         }
     }
 

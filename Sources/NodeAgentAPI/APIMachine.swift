@@ -12,6 +12,10 @@ package struct APIOptions: Sendable {
     /// For how long after a follower has sent a call on may it pass the leader's answer on. It also delays a release of the Lease: see
     /// `APIMachine.forwardedUntil`.
     package var forwardedAnswerLifetime: Duration = .milliseconds(400)
+    /// How long a call may wait for a change: a third of the time after which a silent node is taken for lost, as its arrival is a heartbeat.
+    package var longestWait: Duration = .seconds(10)
+    /// How many calls may wait; further ones are refused. As many connections as a server takes.
+    package var maximumWaiting = 10_000
 
     /// The defaults, with a version.
     package init(version: AgentVersion) {
@@ -30,17 +34,19 @@ package struct APIMachine: Sendable {
         case respond(HTTPResponse)
         /// Send it on to the leader, and give what comes back to `finish`.
         case forward(Forward)
+        /// Answer it once the configs that it asks for change, or its time is over.
+        case wait(ConfigsPoll)
     }
 
     /// Until when followers may pass on answers that this replica gave as the leader. After a term was ended early, and before the Lease is
     /// released, wait until then: so no answer of this term leaves a follower after another term has begun.
     package let forwardedUntil = Deadline(Instant(nanoseconds: 0))
 
-    private let handler: Handler
+    let handler: Handler
     private let tokens: BearerTokens
     private let operators: BearerTokens?
-    private let options: APIOptions
-    private let clock: GateClock
+    let options: APIOptions
+    let clock: GateClock
     private let versionBody: [[UInt8]]
 
     private static let upToDate = [NodeStatusAnswer.bytes(upToDate: true)]
@@ -104,6 +110,8 @@ package struct APIMachine: Sendable {
                 return (isUpToDate.value ? Self.upToDate : Self.outOfDate, isUpToDate.term)
             }
         case .configs(let id):
+            // What another replica sends on is never parked here: whoever was asked first does that.
+            if !Forward.isForwarded(request), let poll = try ConfigsPoll(request, node: id) { return .wait(poll) }
             return try asLeader(request, now) { () throws(ClusterChecksError) in
                 let node = try handler.configs(of: id, now: now)
                 return (
@@ -119,7 +127,7 @@ package struct APIMachine: Sendable {
             do throws(ClusterChecksError) {
                 let checks = try handler.allEndpointsChecks(now: now)
                 let body = ConfigsAnswer.pieces(lastChange: 0, configs: checks.value, isShown: true)
-                return .respond(inTerm(checks.term, body, request, now))
+                return .respond(inTerm(checks.term, body, for: request, now))
             } catch {
                 throw .clusterChecks(error)
             }
@@ -140,7 +148,7 @@ extension APIMachine {
     ) throws(APIError) -> Action {
         do throws(ClusterChecksError) {
             let (body, term) = try answer()
-            return .respond(inTerm(term, body, request, now))
+            return .respond(inTerm(term, body, for: request, now))
         } catch .notLeading(.follower(let leader?)) {
             // One hop and no more: two replicas that each believe the other to lead must not send a call around.
             guard !Forward.isForwarded(request) else { throw .alreadyForwarded(from: request.peer) }
@@ -150,14 +158,28 @@ extension APIMachine {
         }
     }
 
-    private func inTerm(_ term: Term, _ body: [[UInt8]], _ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
-        var headers = term.answerHeaders
-        if Forward.isForwarded(request) {
-            let lifetime = min(options.forwardedAnswerLifetime, term.validUntil.instant - now)
-            forwardedUntil.extend(to: now + lifetime)
-            headers.append((Forward.validForHeader, String(max(0, lifetime.nanoseconds / 1_000_000))))
-        }
-        return HTTPResponse(status: 200, headers: headers, body: body, gate: TermGate(term: term, clock: clock))
+    private func inTerm(
+        _ term: Term, _ body: [[UInt8]], for request: HTTPRequest, _ now: Instant
+    ) -> HTTPResponse {
+        var response = inTerm(term, body)
+        if Forward.isForwarded(request) { promise(&response, in: term, cameAt: now, now) }
+        return response
+    }
+
+    /// A leader's 200.
+    func inTerm(_ term: Term, _ body: [[UInt8]]) -> HTTPResponse {
+        HTTPResponse(
+            status: 200, headers: term.answerHeaders, body: body, gate: TermGate(term: term, clock: clock))
+    }
+
+    /// Has an answer say for how long a follower may pass it on, counted from when it sent the call, which was before the call came here.
+    func promise(_ response: inout HTTPResponse, in term: Term, cameAt arrival: Instant, _ now: Instant) {
+        let lifetime = max(.zero, min(options.forwardedAnswerLifetime, term.validUntil.instant - now))
+        forwardedUntil.extend(to: now + lifetime)
+        // A hundredth less of the time that it waited here, for clocks that do not run alike.
+        let sinceSent = lifetime + (now - arrival) * 99 / 100
+        let total = lifetime == .zero ? .zero : sinceSent
+        response.headers.append((Forward.validForHeader, String(total.nanoseconds / 1_000_000)))
     }
 
     /// Who runs what, as this replica knows it: any replica answers, and one that does not lead says so.
@@ -173,7 +195,7 @@ extension APIMachine {
                 StateAnswer.Dangling(config: $0.config, reason: $0.reason.description)
             }
             let answer = StateAnswer(warmup: state.isWarmingUp, nodes: nodes, dangling: dangling)
-            return inTerm(state.term, [answer.encoded()], request, now)
+            return inTerm(state.term, [answer.encoded()], for: request, now)
         } catch {
             let reason = error == .notLeading(.unknown) ? "Startup in progress" : "currently follower"
             return .json([StateAnswer(notRunning: reason).encoded()])

@@ -31,6 +31,20 @@ package struct Forward: Sendable {
         "content-type", "x-cluster-agent-term", "x-content-type-options", "allow", "www-authenticate",
     ]
 
+    /// The call of a replica itself: nobody's headers go along.
+    init(
+        to leader: LeaderEndpoint, _ method: String, _ target: String, token: String, body: [UInt8]? = nil,
+        now: Instant, timeout: Duration
+    ) {
+        self.leader = leader
+        self.method = method
+        self.target = target
+        headers = [("Authorization", "Bearer \(token)"), (Self.forwardedHeader, "true")]
+        self.body = body
+        sentAt = now
+        deadline = now + timeout
+    }
+
     init(_ request: HTTPRequest, to leader: LeaderEndpoint, now: Instant, timeout: Duration) {
         self.leader = leader
         method = request.method == .post ? "POST" : "GET"

@@ -36,6 +36,7 @@ package final class SimulatedNodeAgent: Sendable {
         options.pollInterval = plan.pollInterval
         options.nodeExpirationTimeout = plan.nodeExpirationTimeout
         options.reconnectPeriod = .seconds(120)
+        options.waitsForChanges = false
         state = Mutex(State(core: AgentCore(options: options)))
     }
 
@@ -101,8 +102,10 @@ package final class SimulatedNodeAgent: Sendable {
         let known = state.withLock { $0.replica }
         let replica = known ?? dice.pick(replicas)
         state.withLock { $0.replica = replica }
+        let target = request.path.split(separator: "?", maxSplits: 1).map(String.init)
         let message = HTTPRequest(
-            method: request.method == "POST" ? .post : .get, path: request.path,
+            method: request.method == "POST" ? .post : .get, path: target[0],
+            query: target.count > 1 ? target[1] : nil,
             headers: HTTPHeaders([("Authorization", "Bearer \(SimulatedReplica.token)"), ("X-Real-Ip", "")]),
             body: request.body ?? [], peer: PeerAddress(host: "", port: 0))
         let exchange = network.send(
@@ -117,7 +120,7 @@ package final class SimulatedNodeAgent: Sendable {
                 reply = .failed(.unreachable("\(error)"))
                 state.withLock { $0.replica = nil }
             }
-            if case .configs(_, let configs) = reply, request.call == .configs {
+            if case .configs(_, let configs) = reply, request.call != .endpointsConfigs {
                 let told = Set(configs.flatMap(\.instances).map(\.id))
                 state.withLock { state in
                     // An answer that came while the agent was paused, past the request's deadline, is not taken.

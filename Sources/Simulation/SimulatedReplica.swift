@@ -70,10 +70,12 @@ package final class SimulatedReplica: Sendable {
         process.onLog { [self] component in
             if component == "cluster-checks" { observer.changed(self) }
         }
-        network.listen(process, handler: Gateway(replica: self)) { [self] request, response in
+        let push = ChangePush(
+            api: api, clock: process.clock, token: { Self.token }, send: { [self] in perform($0, $1) })
+        network.listen(process, handler: Gateway(replica: self, push: push)) { [self] request, response in
             observer.written(self, request, response)
         }
-        process.spawn { [self] in await run() }
+        process.spawn { [self] in await run(push) }
     }
 
     /// Asks it to stop, as SIGTERM does.
@@ -96,10 +98,11 @@ package final class SimulatedReplica: Sendable {
     }
 
     /// The order of the composition root: the term ends, the Lease is released, it serves on as a follower, the port closes.
-    private func run() async {
+    private func run(_ push: ChangePush) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [self] in await elector.run() }
             group.addTask { [self] in await leadership.follow(elector.state) }
+            group.addTask { await push.run() }
             await withTaskGroup(of: Void.self) { dispatching in
                 dispatching.addTask { [self] in await handler.run() }
                 _ = try? await isStopping.next(after: 1)
@@ -109,6 +112,7 @@ package final class SimulatedReplica: Sendable {
             try? await clock.sleep(until: api.forwardedUntil.instant)
             await elector.release()
             try? await clock.sleep(until: clock.now() + Self.shutdownDelay)
+            push.close()
             network.close(process)
             group.cancelAll()
         }
@@ -118,20 +122,22 @@ package final class SimulatedReplica: Sendable {
     /// Performs what the API decides.
     private struct Gateway: HTTPHandler {
         let replica: SimulatedReplica
+        let push: ChangePush
 
         func handle(_ request: HTTPRequest, _ responder: Responder) {
             replica.observer.asked(replica)
-            switch replica.api.handle(request, now: replica.process.clock.now()) {
-            case .respond(let response):
-                replica.observer.answered(replica, request, response)
-                responder.respond(response)
-            case .forward(let forward):
-                replica.perform(forward, responder)
-            }
+            push.handle(
+                request,
+                Responder { [replica] response in
+                    // What the leader answered was looked at there.
+                    let isOwn = HTTPHeaders(response.headers)["X-DCA-Forwarded"] == nil
+                    if isOwn { replica.observer.answered(replica, request, response) }
+                    responder.respond(response)
+                })
         }
     }
 
-    private func perform(_ forward: Forward, _ responder: Responder) {
+    private func perform(_ forward: Forward, _ completion: @escaping @Sendable (ForwardResult) -> Void) {
         let parts = forward.target.split(separator: "?", maxSplits: 1).map(String.init)
         let request = HTTPRequest(
             method: forward.method == "POST" ? .post : .get, path: parts[0],
@@ -147,7 +153,7 @@ package final class SimulatedReplica: Sendable {
                 came = .failed("\(error)")
             }
             observer.relayed(self)
-            responder.respond(api.finish(forward, came, now: process.clock.now()))
+            completion(came)
         }
     }
 }

@@ -36,22 +36,24 @@ struct Replica {
     let api: APIMachine
     let term = Term(token: "42.lease-uid", validUntil: Deadline(.distantFuture))
 
-    private init(hasOperators: Bool) {
+    private init(hasOperators: Bool, _ options: (inout APIOptions) -> Void) {
         leadership = GivenLeadership(state: Watched(.unknown))
         handler = Handler(
             source: desired, leadership: leadership, options: HandlerOptions(patch: ConfigPatch()), clock: clock,
             log: Log(sink: NoLog()))
+        var given = APIOptions(version: AgentVersion(major: 7, minor: 60, patch: 1, commit: "abc"))
+        options(&given)
         api = APIMachine(
             handler: handler, tokens: tokens, operators: hasOperators ? BearerTokens(Self.operatorToken) : nil,
-            options: APIOptions(version: AgentVersion(major: 7, minor: 60, patch: 1, commit: "abc")), clock: clock)
+            options: given, clock: clock)
     }
 
     /// A dispatching leader runs the configs `c0` and `c1` on the node `node1`; `node2` reported too when `nodes` says so.
     static func run(
         as role: ReplicaRole, nodes: [String] = ["node1"], hasOperators: Bool = true,
-        _ body: (Replica) async throws -> Void
+        options: (inout APIOptions) -> Void = { _ in }, _ body: (Replica) async throws -> Void
     ) async throws {
-        let replica = Replica(hasOperators: hasOperators)
+        let replica = Replica(hasOperators: hasOperators, options)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await replica.handler.run() }
             try await replica.become(role, nodes)

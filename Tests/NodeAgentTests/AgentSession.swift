@@ -18,6 +18,7 @@ struct AgentSession {
 
     init(_ change: (inout AgentCoreOptions) -> Void = { _ in }) {
         var options = AgentCoreOptions(nodeID: "node-1")
+        options.waitsForChanges = false
         change(&options)
         core = AgentCore(options: options)
         handle(.tick)

@@ -2,12 +2,15 @@ package import Platform
 
 /// The node-agent's side of the protocol as a pure state machine: (state, event, now) → actions.
 ///
-/// It asks for the version first, then polls: status, configs when they are not up to date, endpoints checks. One request of
-/// the poll is under way at a time; extra heartbeats go beside it. What runs changes only when a complete answer says so
+/// It asks for the version first, then polls: status, configs when they are not up to date, endpoints checks. After a poll without a failure it
+/// does not rest: it asks for its configs so that the answer comes when they change, and again after each answer, with endpoints checks between
+/// as often as a poll would ask for them. Where that fails, or is not known, it polls. One of these requests is under way at a time; extra
+/// heartbeats go beside it. What runs changes only when a complete answer says so
 /// (or the degraded deadline, if there is one, has passed): an error, of whatever kind, never stops a check. In this it is
 /// stricter than Datadog's agents, which drop all their cluster checks on a malformed 200.
 package struct AgentCore: Sendable {
-    /// What the poll is at. disconnected → waiting(version) → disconnected | resting; resting → waiting(…)… → resting.
+    /// What the poll is at. disconnected → waiting(version) → disconnected | resting; resting → waiting(…)… → resting | pausing; pausing →
+    /// waiting(wait) → pausing | resting | waiting(endpoints).
     private enum Stage: Sendable {
         /// The version is not known; asks for it at `until`, after `failures` failures.
         case disconnected(until: Instant, failures: Int)
@@ -15,6 +18,8 @@ package struct AgentCore: Sendable {
         case waiting(AgentRequest, failures: Int)
         /// The poll is done; the next begins at `until`.
         case resting(until: Instant)
+        /// Changes are waited for; the next call that waits is sent at `until`.
+        case pausing(until: Instant)
     }
 
     /// A set of configs and the last time that the cluster-agent answered about it.
@@ -47,10 +52,13 @@ package struct AgentCore: Sendable {
     private var pollHasFailed = false
     private var failingSince = Instant.distantPast
     private var requests: UInt64 = 0
+    private var changeWait: ChangeWait
+    private var endpointsAsked = Instant.distantPast
 
     /// An agent that has done nothing yet; the first `tick` starts it.
     package init(options: AgentCoreOptions) {
         self.options = options
+        changeWait = ChangeWait(name: options.nodeID)
         stage = .disconnected(until: .distantPast, failures: 0)
     }
 
@@ -70,7 +78,7 @@ package struct AgentCore: Sendable {
         switch stage {
         case .disconnected(let until, _): until
         case .waiting(let request, _): min(request.deadline + Self.slack, extraWake)
-        case .resting(let until): min(until, extraWake)
+        case .resting(let until), .pausing(let until): min(until, extraWake)
         }
     }
 
@@ -104,7 +112,7 @@ package struct AgentCore: Sendable {
         }
         if case .waiting(let late, let failures) = stage, late.deadline + Self.slack <= now {
             actions.append(.cancel(late.id))
-            take(.failed(.timedOut(after: options.requestTimeout)), of: late, failures: failures, now, &actions)
+            take(.failed(.timedOut(after: late.deadline - late.sentAt)), of: late, failures: failures, now, &actions)
         }
     }
 
@@ -118,7 +126,9 @@ package struct AgentCore: Sendable {
             pollStarted = now
             pollHasFailed = false
             send(.status(lastChange: lastChange), now, &actions)
-        case .disconnected, .waiting, .resting: break
+        case .pausing(let until) where until <= now:
+            waitForChange(now, &actions)
+        case .disconnected, .waiting, .resting, .pausing: break
         }
         if extraHeartbeat == nil, extraWake <= now {
             let request = makeRequest(.extraHeartbeat, now)
@@ -133,6 +143,7 @@ package struct AgentCore: Sendable {
         let isOld = clientBuilt != .distantPast && now - clientBuilt >= options.reconnectPeriod
         guard isOld || hasLostConnection else { return }
         hasLostConnection = false
+        changeWait.reset()
         if clientBuilt != .distantPast { clientBuilt = now }
         actions.append(.rebuildClient)
     }
@@ -189,12 +200,23 @@ package struct AgentCore: Sendable {
             note(reply, of: request, now, &actions)
             dropIfDegraded(\.endpointsChecks, now, &actions)
             endPoll(now, &actions)
+        case (.wait, .configs(let lastChange, let configs)):
+            let isRepeat = lastChange == self.lastChange
+            self.lastChange = lastChange
+            replace(\.clusterChecks, configs, now, &actions)
+            endWait(isRepeat: isRepeat, now, &actions)
+        case (.wait, .unchanged):
+            clusterChecks.lastSuccess = now
+            endWait(isRepeat: false, now, &actions)
+        case (.wait, _):
+            failWait(reply, now, &actions)
         case (.extraHeartbeat, _): break
         }
     }
 
     private mutating func askForEndpoints(_ now: Instant, _ actions: inout [AgentAction]) {
         guard options.kubernetesNodeName != nil else { return endPoll(now, &actions) }
+        endpointsAsked = now
         send(.endpointsConfigs, now, &actions)
     }
 
@@ -203,7 +225,65 @@ package struct AgentCore: Sendable {
             if isReachable == false { actions.append(.report(.reachable(after: now - failingSince))) }
             isReachable = true
         }
-        stage = .resting(until: max(now, pollStarted + options.pollInterval))
+        if !pollHasFailed, options.waitsForChanges, changeWait.isSupported {
+            waitForChange(now, &actions)
+        } else {
+            stage = .resting(until: nextPoll(now))
+        }
+    }
+
+    /// A poll begins an interval after the one before; after a wait, within an interval, so that not all agents come at the same moment.
+    private mutating func nextPoll(_ now: Instant) -> Instant {
+        let regular = pollStarted + options.pollInterval
+        guard regular <= now, changeWait.began >= pollStarted else { return max(now, regular) }
+        return now + .nanoseconds(Int64(Double(options.pollInterval.nanoseconds) * changeWait.fraction()))
+    }
+
+    // MARK: Waiting for changes
+
+    private mutating func waitForChange(_ now: Instant, _ actions: inout [AgentAction]) {
+        rebuildClientIfDue(now, &actions)
+        changeWait.begin(now)
+        var longest = options.wait
+        if options.kubernetesNodeName != nil {
+            longest = min(longest, max(.seconds(1), endpointsAsked + options.pollInterval - now))
+        }
+        let wait = Double(longest.nanoseconds) * (1 - changeWait.fraction() / 4)
+        send(.wait(lastChange: lastChange, wait: .nanoseconds(Int64(wait))), now, &actions)
+    }
+
+    private mutating func endWait(isRepeat: Bool, _ now: Instant, _ actions: inout [AgentAction]) {
+        lastHeartbeat = max(lastHeartbeat, changeWait.began)
+        switch changeWait.end(now, isRepeat: isRepeat) {
+        case .unsupported:
+            reportWaiting(false, nil, &actions)
+            stage = .resting(until: nextPoll(now))
+        case .ask(let next):
+            if !isRepeat { reportWaiting(true, nil, &actions) }
+            if options.kubernetesNodeName != nil, now >= endpointsAsked + options.pollInterval * 3 / 4 {
+                pollHasFailed = false
+                askForEndpoints(now, &actions)
+            } else if next > now {
+                stage = .pausing(until: next)
+            } else {
+                waitForChange(now, &actions)
+            }
+        }
+    }
+
+    /// Nothing is said of what failed beyond that: the poll that follows finds out, and keeps the rules of grace and degradation.
+    private mutating func failWait(_ reply: AgentReply, _ now: Instant, _ actions: inout [AgentAction]) {
+        let failure =
+            if case .failed(let failure) = reply { failure } else { AgentFailure.malformed("of another call") }
+        if failure.isOfConnection { hasLostConnection = true }
+        if changeWait.isReported == true { reportWaiting(false, failure, &actions) }
+        stage = .resting(until: nextPoll(now))
+    }
+
+    private mutating func reportWaiting(_ isWaiting: Bool, _ failure: AgentFailure?, _ actions: inout [AgentAction]) {
+        guard changeWait.isReported != isWaiting else { return }
+        changeWait.isReported = isWaiting
+        actions.append(.report(isWaiting ? .waiting : .polling(failure)))
     }
 
     /// Says the first failure after a success, and no other.

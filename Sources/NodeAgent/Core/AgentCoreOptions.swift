@@ -15,6 +15,8 @@ package struct AgentCoreOptions: Sendable, Equatable {
     /// After how long connections are made anew, so that agents spread over the replicas again
     /// (`cluster_agent.client_reconnect_period_seconds`).
     package var reconnectPeriod: Duration = .seconds(1200)
+    /// Whether to wait for changes where the cluster-agent can tell them, in place of polling for them.
+    package var waitsForChanges = true
     /// Time for one request in all.
     package var requestTimeout: Duration = .seconds(10)
     /// Time for one extra heartbeat in all.
@@ -24,6 +26,11 @@ package struct AgentCoreOptions: Sendable, Equatable {
     package init(nodeID: String, kubernetesNodeName: String? = nil) {
         self.nodeID = nodeID
         self.kubernetesNodeName = kubernetesNodeName
+    }
+
+    /// For how long to wait for a change: a third of the time to the next heartbeat at the latest, since the arrival of the call is one.
+    var wait: Duration {
+        nodeExpirationTimeout / 3
     }
 
     /// Silence after which an extra heartbeat is due: 5 s before this node would be taken for lost, at least 1 s.

@@ -8,6 +8,8 @@ package enum AgentReply: Sendable, Equatable {
     case status(isUpToDate: Bool)
     /// The whole list of what the agent should run, and its revision.
     case configs(lastChange: Int64, configs: [AssignedConfig])
+    /// What the agent has is what it should run: the time of a call that waits was over.
+    case unchanged
     /// No usable answer. Nothing may be concluded from it about what should run.
     case failed(AgentFailure)
 }
@@ -74,6 +76,10 @@ package enum AgentReport: Sendable, Equatable {
     case registered
     /// The set of configs is another one.
     case configsChanged(added: Int, removed: Int, total: Int)
+    /// Changes are waited for from here on, and not polled for.
+    case waiting
+    /// Changes are polled for again: a call that should wait had no good answer, or was answered as if it should not.
+    case polling(AgentFailure?)
     /// A poll failed after one that did not.
     case unreachable(call: AgentCall, AgentFailure)
     /// A poll succeeded again.

@@ -3,6 +3,10 @@ import CheckModel
 extension AgentReply {
     /// What an HTTP answer to `call` means. A 200 that is not what was asked for is a failure, never an empty list.
     package init(to call: AgentCall, status: Int, body: [UInt8]) {
+        if status == 304, case .wait = call {
+            self = .unchanged
+            return
+        }
         guard status == 200 else {
             self = .failed(.status(status, text: Self.firstLine(body)))
             return
@@ -12,7 +16,7 @@ extension AgentReply {
             case .version: self = Self.version(body)
             case .status, .extraHeartbeat:
                 self = .status(isUpToDate: try NodeStatusAnswer.isUpToDate(parsing: body))
-            case .configs, .endpointsConfigs: self = try Self.configs(body)
+            case .configs, .wait, .endpointsConfigs: self = try Self.configs(body)
             }
         } catch {
             self = .failed(.malformed(error.description))

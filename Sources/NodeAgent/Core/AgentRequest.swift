@@ -8,6 +8,8 @@ package enum AgentCall: Sendable, Hashable {
     case status(lastChange: Int64)
     /// `GET …/configs/{id}`.
     case configs
+    /// `GET …/configs/{id}?last_change=N&wait=SECONDS`: answered once the configs are others than those of `lastChange`, or after `wait`.
+    case wait(lastChange: Int64, wait: Duration)
     /// `GET …/endpointschecks/configs/{node name}`.
     case endpointsConfigs
     /// `POST …/status/{id}` with `last_change` −1: only says that this node lives; its answer is ignored.
@@ -22,10 +24,12 @@ package struct AgentRequest: Sendable, Hashable {
     package let call: AgentCall
     /// `GET` or `POST`.
     package let method: String
-    /// The percent-encoded path.
+    /// The percent-encoded path, and the query if there is one.
     package let path: String
     /// The body; nil for a GET.
     package let body: [UInt8]?
+    /// When it was made.
+    package let sentAt: Instant
     /// When the transport must have ended it; a second later the core takes it for lost.
     package let deadline: Instant
 
@@ -41,6 +45,10 @@ package struct AgentRequest: Sendable, Hashable {
             body = Self.statusBody(lastChange)
         case .configs:
             (method, path, body) = ("GET", "/api/v1/clusterchecks/configs/\(node)", nil)
+        case .wait(let lastChange, let wait):
+            method = "GET"
+            path = "/api/v1/clusterchecks/configs/\(node)?last_change=\(lastChange)&wait=\(Self.seconds(wait))"
+            body = nil
         case .endpointsConfigs:
             let name = percentEncoded(options.kubernetesNodeName ?? "")
             (method, path, body) = ("GET", "/api/v1/endpointschecks/configs/\(name)", nil)
@@ -48,7 +56,23 @@ package struct AgentRequest: Sendable, Hashable {
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
             body = Self.statusBody(-1)
         }
-        deadline = now + (call == .extraHeartbeat ? options.extraHeartbeatTimeout : options.requestTimeout)
+        sentAt = now
+        deadline = now + Self.timeLimit(of: call, options)
+    }
+
+    private static func timeLimit(of call: AgentCall, _ options: AgentCoreOptions) -> Duration {
+        switch call {
+        case .extraHeartbeat: options.extraHeartbeatTimeout
+        // Beyond what it waits it takes no longer than a heartbeat.
+        case .wait(_, let wait): wait + options.extraHeartbeatTimeout
+        case .version, .status, .configs, .endpointsConfigs: options.requestTimeout
+        }
+    }
+
+    /// Seconds with three decimals.
+    private static func seconds(_ duration: Duration) -> String {
+        let milliseconds = duration.nanoseconds / 1_000_000
+        return "\(milliseconds / 1000).\(zeroPadded(milliseconds % 1000, width: 3))"
     }
 
     /// `node_type` 2 is a node agent (1 is a cluster check runner).

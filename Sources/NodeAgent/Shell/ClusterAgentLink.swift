@@ -149,6 +149,12 @@ package final class ClusterAgentLink: Sendable {
             log.info("registered", ["node": options.nodeID])
         case .configsChanged(let added, let removed, let total):
             log.info("configs changed", ["added": added, "removed": removed, "configs": total])
+        case .waiting:
+            log.info("waiting for changes, polling no more", ["longest": durationText(options.wait)])
+        case .polling(let failure):
+            log.info(
+                "polling for changes",
+                ["reason": failure?.description ?? "the cluster-agent does not let calls wait for a change"])
         case .unreachable(let call, let failure):
             log.warning(
                 "no good answer from the cluster-agent, checks keep running",
@@ -170,6 +176,7 @@ extension AgentCall {
         case .version: "version"
         case .status: "status"
         case .configs: "configs"
+        case .wait: "changes"
         case .endpointsConfigs: "endpoints checks"
         case .extraHeartbeat: "heartbeat"
         }
