@@ -127,6 +127,9 @@ extension Dispatcher {
         records[slot].runsOnUntil = listened.total + options.nodeExpirationTimeout
     }
 
+    /// By slot: whether its agent runs on whatever it runs.
+    package var runningOn: [Bool] { store.nodes.indices.map { runsOn($0) } }
+
     func runsOn(_ slot: Int) -> Bool {
         guard let end = records[slot].runsOnUntil, store.nodes[slot].configs.isEmpty else { return false }
         return store.nodes[slot].conditions.isDraining && listened.total < end

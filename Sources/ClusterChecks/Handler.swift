@@ -116,6 +116,7 @@ package final class Handler: Sendable {
             StateSnapshot.Parts(
                 term: try leadingTerm(state.term, now), isWarmingUp: !state.dispatcher.isDispatching,
                 nodes: state.dispatcher.store.nodes, silences: state.dispatcher.silences,
+                runsOn: state.dispatcher.runningOn,
                 dangling: state.dispatcher.store.dangling, rejected: state.rejected,
                 endpointsChecks: state.dispatcher.store.endpointsChecks)
         }

@@ -20,8 +20,10 @@ package struct StateSnapshot: Sendable {
         package let conditions: NodeConditions
         /// The two agents that report under its id; empty while one does.
         package let agents: [String]
-        /// The revision that its agent is told to run; another one than `revision` while it hands its configs over.
-        package let toldRevision: Int64
+        /// What its agent is told to run while others take its configs over; nil if it is told to run its configs.
+        package let retained: ClusterStore.Retained?
+        /// Whether its agent is told to run on whatever it runs, as it was about to leave already when it first reported.
+        package let runsOn: Bool
 
         /// What is not as it usually is, for people.
         package var remarks: [String] {
@@ -59,6 +61,7 @@ extension StateSnapshot {
         let isWarmingUp: Bool
         let nodes: [ClusterStore.Node]
         let silences: [Duration?]
+        let runsOn: [Bool]
         let dangling: [ClusterStore.Dangling]
         let rejected: [ConfigKey: String]
         let endpointsChecks: EndpointsChecks
@@ -68,14 +71,19 @@ extension StateSnapshot {
     init(_ parts: Parts) {
         term = parts.term
         isWarmingUp = parts.isWarmingUp
-        nodes = zip(parts.nodes, parts.silences).filter { !$0.0.id.isEmpty }.sorted { $0.0.id < $1.0.id }.map {
-            Node(
-                id: $0.id, type: $0.type, address: $0.address, revision: $0.revision.value, silence: $1,
-                configs: $0.configs.sorted { $0.key < $1.key }, conditions: $0.conditions, agents: $0.agents,
-                toldRevision: $0.told.revision.value)
-        }
+        let slots = parts.nodes.indices.filter { !parts.nodes[$0].id.isEmpty }
+        nodes = slots.map { Node(parts.nodes[$0], parts.silences[$0], parts.runsOn[$0]) }.sorted { $0.id < $1.id }
         dangling = parts.dangling.sorted { $0.config.key < $1.config.key }
         endpointsChecks = parts.endpointsChecks
         rejected = parts.rejected.sorted { $0.key < $1.key }.map { (key: $0.key, reason: $0.value) }
+    }
+}
+
+extension StateSnapshot.Node {
+    fileprivate init(_ node: ClusterStore.Node, _ silence: Duration?, _ runsOn: Bool) {
+        self.init(
+            id: node.id, type: node.type, address: node.address, revision: node.revision.value, silence: silence,
+            configs: node.configs.sorted { $0.key < $1.key }, conditions: node.conditions, agents: node.agents,
+            retained: node.retained, runsOn: runsOn)
     }
 }

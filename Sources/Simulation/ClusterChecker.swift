@@ -11,7 +11,7 @@ struct ClusterChecker: Sendable {
     /// Where each config of a leader's state was, to see whether it moved for a reason.
     struct Placements: Sendable {
         let term: String
-        let nodes: Set<String>
+        let nodes: [String: NodeConditions]
         let nodeOfConfig: [ConfigKey: String]
     }
 
@@ -31,6 +31,11 @@ struct ClusterChecker: Sendable {
             guard node.revision == revision else {
                 return "\(node.id) has the revision \(node.revision), and its configs make \(revision)"
             }
+            if node.conditions.isDraining, !node.configs.isEmpty,
+                state.nodes.contains(where: { !$0.conditions.isDraining })
+            {
+                return "\(node.id) is about to leave and keeps configs, and others stay"
+            }
         }
         for config in state.dangling {
             if let node = places[config.config.key] { return "\(config.config.key) dangles and is on \(node)" }
@@ -45,13 +50,7 @@ struct ClusterChecker: Sendable {
     /// Whether configs moved without need since `former`: a node that stays keeps what it has, but for the share of one that joins.
     func problem(from former: Placements?, to state: StateSnapshot) -> String? {
         guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
-        let now = Set(state.nodes.map(\.id))
-        for node in state.nodes where former.nodes.contains(node.id) {
-            for config in node.configs {
-                guard let before = former.nodeOfConfig[config.key], before != node.id else { continue }
-                if now.contains(before) { return "\(config.key) moved from \(before) to \(node.id), and both stay" }
-            }
-        }
+        if let problem = problemOfMoves(from: former, to: state) { return problem }
         guard former.term != state.term.token else { return nil }
         if let problem = terms.problem(ofToken: former.term) {
             return "the term \(state.term.token) continues another one, and \(problem)"
@@ -60,20 +59,43 @@ struct ClusterChecker: Sendable {
         let present = Set(state.nodes.flatMap(\.configs).map(\.key) + state.dangling.map(\.config.key))
         let lost = former.nodeOfConfig.keys.filter { !present.contains($0) }.sorted()
         guard lost.isEmpty else { return "the term \(state.term.token) continues \(former.term) and forgot \(lost)" }
-        guard former.nodes.isSubset(of: now) else {
+        guard Set(former.nodes.keys).isSubset(of: state.nodes.map(\.id)) else {
             return "the term \(state.term.token) forgot nodes of \(former.term)"
+        }
+        return nil
+    }
+
+    /// A config moves only from a node that leaves, and only to one that is free, or joins or may get work again.
+    private func problemOfMoves(from former: Placements, to state: StateSnapshot) -> String? {
+        let now = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0.conditions) })
+        let hasFree = now.contains { $0.value.standing == .free && former.nodes[$0.key]?.standing == .free }
+        for node in state.nodes {
+            guard let was = former.nodes[node.id] else { continue }
+            let isCordoned = was.standing == .cordoned && node.conditions.standing == .cordoned
+            let hasJoined = node.conditions.standing < was.standing || node.conditions.pod != was.pod
+            for config in node.configs where former.nodeOfConfig[config.key] != node.id {
+                if isCordoned, hasFree { return "\(node.id) is cordoned and gets \(config.key)" }
+                guard let before = former.nodeOfConfig[config.key], let stays = now[before] else { continue }
+                let isLeft = stays.isDraining || stays.pod != former.nodes[before]?.pod
+                guard !hasJoined, !isLeft else { continue }
+                return "\(config.key) moved from \(before) to \(node.id), and both stay"
+            }
         }
         return nil
     }
 
     /// Whether a node was forgotten that had not been silent for long enough while the leader listened.
     ///
-    /// - Parameter silences: for how long the leader has listened since it heard each node, give or take a second.
+    /// - Parameters:
+    ///   - silences: for how long the leader has listened since it heard each node, give or take a second.
+    ///   - deletedPods: the pods that were really deleted: a node whose pod is one of them may be forgotten at once.
     func problem(
-        from former: Placements?, to state: StateSnapshot, silences: [String: Duration], timeout: Duration
+        from former: Placements?, to state: StateSnapshot, silences: [String: Duration], deletedPods: Set<String>,
+        timeout: Duration
     ) -> String? {
         guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
-        for node in former.nodes.subtracting(state.nodes.map(\.id)).sorted() {
+        for node in Set(former.nodes.keys).subtracting(state.nodes.map(\.id)).sorted() {
+            if let pod = former.nodes[node]?.pod, deletedPods.contains(pod) { continue }
             let silence = silences[node] ?? .zero
             // Of each of a few pauses the leader may count two seconds.
             if silence < timeout - .seconds(8) { return "\(node) is forgotten after \(silence.seconds) s of silence" }
@@ -98,7 +120,9 @@ struct ClusterChecker: Sendable {
         } catch {
             return "\(node) gets a malformed list: \(error)"
         }
-        guard sent.lastChange == known.revision, sent.checkIDs == Set(known.configs.flatMap(\.instanceIDs)) else {
+        let told = known.retained?.configs ?? known.configs
+        let revision = known.retained?.revision.value ?? known.revision
+        guard sent.lastChange == revision, sent.checkIDs == Set(told.flatMap(\.instanceIDs)) else {
             return "\(node) gets \(sent.checkIDs.sorted()), which is not what the leader's state says"
         }
         // What its agent will stop must be wanted elsewhere, in another version, or not any more.
@@ -127,10 +151,11 @@ struct ClusterChecker: Sendable {
         guard let known = state.nodes.first(where: { $0.id == node }) else { return "\(node) reported and is unknown" }
         do throws(CheckModelError) {
             let reported = try NodeStatusRequest(parsing: request.body).lastChange
-            let isSame = reported == NodeStatusRequest.heartbeatOnly || reported == known.revision
+            let revision = known.retained?.revision.value ?? known.revision
+            let isSame = reported == NodeStatusRequest.heartbeatOnly || reported == revision || known.runsOn
             let said = try NodeStatusAnswer.isUpToDate(parsing: response.joinedBody)
             guard said != (isSame || state.isWarmingUp) else { return nil }
-            return "\(node) runs \(reported), should run \(known.revision), and is told isuptodate=\(said)"
+            return "\(node) runs \(reported), should run \(revision), and is told isuptodate=\(said)"
         } catch {
             return "\(node): \(error)"
         }

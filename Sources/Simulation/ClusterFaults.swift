@@ -144,7 +144,8 @@ extension SimulatedCluster {
             return _ = state.withLock { $0.agents.removeValue(forKey: name) }
         }
         world.after(time) { [self] in
-            guard state.withLock({ $0.agents[name] === agent }) else { return }
+            // In a pod that is on its way out nothing is started any more; the next one brings its own agent.
+            guard state.withLock({ $0.agents[name] === agent && $0.pods.canRun(on: name) }) else { return }
             startAgent(name)
         }
     }

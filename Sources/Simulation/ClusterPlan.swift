@@ -37,6 +37,16 @@ package struct ClusterPlan: Sendable {
         case badNetwork(Duration)
     }
 
+    /// What becomes of a node-agent's pod, or of the Kubernetes node that it is on. Replicas are told of it within two seconds.
+    package enum PodEvent: Sendable {
+        /// It is being deleted: its agent runs on for the grace, then the pod is gone, and after a while another takes its place.
+        case terminated(node: Int, grace: Duration, replacedAfter: Duration)
+        /// It is deleted by force: its agent is killed a while after.
+        case deleted(node: Int, killedAfter: Duration, replacedAfter: Duration)
+        /// Its Kubernetes node is cordoned for a while.
+        case cordoned(node: Int, Duration)
+    }
+
     /// A change of the desired configs: the config of this number now has this version; nil: it is gone.
     package struct Edit: Sendable {
         let at: Duration
@@ -66,6 +76,8 @@ package struct ClusterPlan: Sendable {
     package let edits: [Edit]
     /// The faults, by time.
     package let faults: [(at: Duration, fault: Fault)]
+    /// What becomes of pods, by time; nil if the replicas may not watch them.
+    package let pods: [(at: Duration, event: PodEvent)]?
 
     /// The plan of a world.
     package init(world: World) {
@@ -76,6 +88,42 @@ package struct ClusterPlan: Sendable {
         configs = dice.number(in: 0...30)
         edits = Self.drawEdits(dice, configs: configs)
         faults = Self.drawFaults(dice).sorted { $0.at < $1.at }
+        pods = Self.drawPods(world.dice("pods"))
+    }
+
+    /// Nothing goes wrong, and each node-agent's pod is replaced by another, one after the other, as in a rollout.
+    package init(rolloutIn world: World) {
+        let dice = world.dice("plan")
+        warmup = .seconds(dice.number(in: 5...30))
+        nodeExpirationTimeout = .seconds(dice.number(in: 20...40))
+        pollInterval = .seconds(dice.number(in: 5...12))
+        configs = dice.number(in: 5...30)
+        (edits, faults) = ([], [])
+        pods = (0..<Self.nodes).map { node in
+            let grace = dice.duration(in: .seconds(15) ... .seconds(30))
+            return (.seconds(60 + 35 * node), .terminated(node: node, grace: grace, replacedAfter: .seconds(2)))
+        }
+    }
+
+    private static func drawPods(_ dice: Dice) -> [(at: Duration, event: PodEvent)]? {
+        guard dice.chance(0.6) else { return nil }
+        let events = (0..<dice.number(in: 1...6)).map { _ in (at: anyTime(dice), event: drawPodEvent(dice)) }
+        return events.sorted { $0.at < $1.at }
+    }
+
+    private static func drawPodEvent(_ dice: Dice) -> PodEvent {
+        let node = dice.index(below: nodes)
+        let replacedAfter = dice.duration(in: .zero ... .seconds(20))
+        switch dice.index(below: 5) {
+        case 0, 1:
+            let grace = dice.duration(in: .seconds(1) ... .seconds(60))
+            return .terminated(node: node, grace: grace, replacedAfter: replacedAfter)
+        case 2:
+            let killedAfter = dice.duration(in: .zero ... .seconds(3))
+            return .deleted(node: node, killedAfter: killedAfter, replacedAfter: replacedAfter)
+        default:
+            return .cordoned(node: node, dice.duration(in: .seconds(1) ... .seconds(60)))
+        }
     }
 
     /// In every plan: the leader's crash and its pause past the term, in either order, and the loss of a node.

@@ -26,6 +26,11 @@ package final class SimulatedCluster: Sendable {
         var answers: [Int: Int] = [:]
         var terms: Set<String> = []
         var lateRequests = 0
+        var pods = SimulatedPods()
+        /// By lane and node: how long the replica had listened when the node's agent was first told something else than the truth.
+        var retained: [Int: [String: Duration]] = [:]
+        /// Checks that are wanted and that nobody ran when it was last looked at.
+        var unrun: Set<String> = []
     }
 
     /// What happened, in numbers.
@@ -55,9 +60,15 @@ package final class SimulatedCluster: Sendable {
     private let checker: ClusterChecker
 
     /// A cluster in which nothing has started.
-    package init(seed: UInt64) {
-        world = World(seed: seed)
-        plan = ClusterPlan(world: world)
+    package convenience init(seed: UInt64) {
+        let world = World(seed: seed)
+        self.init(world, ClusterPlan(world: world))
+    }
+
+    /// A cluster in which nothing has started, with a plan drawn in its world.
+    package init(_ world: World, _ plan: ClusterPlan) {
+        self.world = world
+        self.plan = plan
         network = SimulatedNetwork(world: world)
         leases = SimulatedLeases(world: world, network: network)
         dice = world.dice("cluster")
@@ -93,6 +104,7 @@ package final class SimulatedCluster: Sendable {
 
     private func start() {
         for number in 0..<plan.configs { state.withLock { $0.desired[number] = 0 } }
+        startPods()
         for name in Self.replicaNames { after(.zero ... .seconds(5)) { [self] in startReplica(name) } }
         for name in Self.agentNames { after(.zero ... .seconds(5)) { [self] in startAgent(name) } }
         for edit in plan.edits { world.after(edit.at) { [self] in apply(edit) } }
@@ -103,7 +115,7 @@ package final class SimulatedCluster: Sendable {
         everySecond()
     }
 
-    private func after(_ range: ClosedRange<Duration>, _ action: @escaping @Sendable () -> Void) {
+    func after(_ range: ClosedRange<Duration>, _ action: @escaping @Sendable () -> Void) {
         world.after(dice.duration(in: range), action)
     }
 
@@ -142,6 +154,7 @@ package final class SimulatedCluster: Sendable {
         // Its sources are read in two parts: what half of them say is not the whole.
         after(.zero ... .seconds(2)) { [self] in tell(replica) { $0.isMultiple(of: 2) } }
         world.after(ClusterPlan.syncTime(dice)) { [self] in tell(replica, synced: true) { _ in true } }
+        listPods(replica)
     }
 
     func startAgent(_ name: String) {
@@ -222,15 +235,36 @@ package final class SimulatedCluster: Sendable {
     private func look(at replica: SimulatedReplica) {
         guard let snapshot = snapshot(of: replica) else { return }
         let lane = replica.process.lane
-        let (former, listened, heard) = state.withLock {
-            ($0.placements[lane], $0.listened[lane] ?? .zero, $0.heard[lane] ?? [:])
+        let (former, listened, heard, deleted) = state.withLock {
+            ($0.placements[lane], $0.listened[lane] ?? .zero, $0.heard[lane] ?? [:], $0.pods.deleted)
         }
         let silences = heard.mapValues { listened - $0 }
         let problem =
             checker.problem(in: snapshot) ?? checker.problem(from: former, to: snapshot)
-            ?? checker.problem(from: former, to: snapshot, silences: silences, timeout: plan.nodeExpirationTimeout)
+            ?? checker.problem(
+                from: former, to: snapshot, silences: silences, deletedPods: deleted,
+                timeout: plan.nodeExpirationTimeout)
+            ?? problemOfHandOver(in: snapshot, listened: listened, lane: lane)
         if let problem { world.violated("\(replica.process.name): \(problem)") }
         state.withLock { $0.placements[lane] = ClusterChecker.Placements(snapshot) }
+    }
+
+    /// Whether an agent is told for too long to run what others run by now.
+    private func problemOfHandOver(in snapshot: StateSnapshot, listened: Duration, lane: Int) -> String? {
+        let retaining = Set(snapshot.nodes.filter { $0.retained != nil }.map(\.id))
+        let since = state.withLock { state in
+            var since = (state.retained[lane] ?? [:]).filter { retaining.contains($0.key) }
+            for node in retaining where since[node] == nil { since[node] = listened }
+            state.retained[lane] = since
+            return since
+        }
+        for (node, began) in since.sorted(by: { $0.key < $1.key }) {
+            // Of a pause the leader may count less than the cluster does here, but never a whole timeout less.
+            let time = listened - began
+            guard time > plan.nodeExpirationTimeout + .seconds(8) else { continue }
+            return "\(node) is told for \(time.seconds) s to run what others run"
+        }
+        return nil
     }
 
     /// Counts what waited in a leader's socket until its term had passed.
@@ -290,6 +324,8 @@ extension ClusterChecker.Placements {
         for node in state.nodes {
             for config in node.configs { nodeOfConfig[config.key] = node.id }
         }
-        self.init(term: state.term.token, nodes: Set(state.nodes.map(\.id)), nodeOfConfig: nodeOfConfig)
+        self.init(
+            term: state.term.token, nodes: Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0.conditions) }),
+            nodeOfConfig: nodeOfConfig)
     }
 }

@@ -75,7 +75,7 @@ import Testing
             #expect(try fixture.report("w1", lastChange: revision))
             #expect(try fixture.names(of: "w2").count == 4)
             #expect(try node("w1", of: fixture).remarks == ["draining"])
-            #expect(try node("w1", of: fixture).toldRevision == revision)
+            #expect(try node("w1", of: fixture).retained?.revision.value == revision)
             #expect(try node("w1", of: fixture).revision == 0)
         }
     }

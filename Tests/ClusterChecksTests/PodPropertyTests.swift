@@ -34,7 +34,7 @@ import Testing
         func roll(_ sides: Int) -> Int { Int(entropy.next() % UInt64(sides)) }
     }
 
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: 0..<30 as Range<UInt64>)
     func nodesStandAsKubernetesSaysAndConfigsAreWhereTheyMayBe(seed: UInt64) throws {
         var history = History(seed: seed)
         for _ in 0..<150 {

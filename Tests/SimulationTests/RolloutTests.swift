@@ -1,0 +1,17 @@
+import Simulation
+import Testing
+
+/// The node-agents' pods are replaced one after the other, and nothing else happens: no check is left alone meanwhile.
+@Suite struct RolloutTests {
+    @Test(arguments: seeds(8)) func inARolloutEveryCheckIsRunAllTheTime(seed: UInt64) throws {
+        let world = World(seed: seed)
+        let cluster = SimulatedCluster(world, ClusterPlan(rolloutIn: world))
+        defer { Attachment.record(world.trace.lines.joined(separator: "\n"), named: "rollout-\(seed).trace") }
+        cluster.expectNoGap(from: .seconds(55), to: .seconds(270))
+        _ = try cluster.run()
+        let said = world.trace.lines
+        // In each of the five pods' turns.
+        #expect(said.count { $0.contains("hands its configs over") } == 5)
+        #expect(said.count { $0.contains("pod was deleted and it is forgotten") } == 5)
+    }
+}
