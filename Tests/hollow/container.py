@@ -55,11 +55,9 @@ def _become_container(description: dict, report: int):
         os.umask(0o022)
         os.chdir(description["directory"])
         null = os.open("/dev/null", os.O_RDONLY)
+        # All other descriptors are closed by the exec, as Python opens them.
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
-        os.set_inheritable(report, False)
-        os.closerange(3, report)
-        os.closerange(report + 1, 4096)
         _execute(description["command"], description["environment"])
     except BaseException as error:  # pylint: disable=broad-except
         os.write(report, f"{error}".encode())
@@ -132,4 +130,5 @@ def _execute(command: list, environment: dict):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    # At once: while Python ends, a signal that comes late would be this process's end, and the exit code lost.
+    os._exit(main(sys.argv[1]))

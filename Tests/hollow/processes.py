@@ -25,11 +25,14 @@ class ContainerProcess:
         os.chmod(path, 0o600)
         self._process = subprocess.Popen(
             [sys.executable, "-B", "-m", "hollow.container", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-        report = json.loads(self._process.stdout.readline() or '{"error": "the starting program died; see the runner\'s log"}')
+        with self._process.stdout as stream:
+            line = stream.readline()
+        report = json.loads(line or '{"error": "the starting program died; see the runner\'s log"}')
         if "error" in report:
             self._process.wait()
             raise Refusal(report["error"])
         self.id = report["pid"]
+        self._is_killed = False
 
     def poll(self):
         """The exit code, 128 and the signal's number for one that a signal ended; None while it runs."""
@@ -40,7 +43,10 @@ class ContainerProcess:
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self):
-        self._process.send_signal(signal.SIGUSR1)
+        """Once is enough, however often it is called."""
+        if not self._is_killed:
+            self._is_killed = True
+            self._process.send_signal(signal.SIGUSR1)
 
 
 def foreign_paths(process: int, forbidden: list) -> list:
