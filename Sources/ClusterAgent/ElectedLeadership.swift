@@ -16,7 +16,10 @@ final class ElectedLeadership: Leadership {
             case .unknown:
                 state.set(.unknown)
             case .following(let leader):
-                state.set(.following(leader.flatMap(Self.endpoint)))
+                let endpoint = leader.flatMap(Self.endpoint)
+                // The Lease's summary changes all the time; who leads does not.
+                if case .following(endpoint) = state.value { break }
+                state.set(.following(endpoint))
             case .leading(let won):
                 // A renewal that is told again must not look like a new term.
                 let current = term.flatMap { $0.token == won.token ? $0 : nil } ?? Self.term(of: won)
