@@ -15,16 +15,20 @@ _SETUP = os.path.join(os.path.dirname(_HERE), "setup")
 _WRAPPERS = {
     "kubectl": 'exec nsenter --target "$(cat {0}/pid)" --net -- kubectl --kubeconfig={0}/plane/kubeconfig.json --cache-dir={0}/kubectl-cache "$@"',
     "enter": 'exec nsenter --target "$(cat {0}/pid)" --net --mount --pid -- "$@"',
+    "exec": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.execute {0} \"$@\"",
     "node": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.silence {0} \"$@\"",
 }
 _USAGE = """
-  {0}/kubectl get nodes,pods -A -o wide         kubectl in the cluster's network
-  {0}/kubectl apply -k manifests/base           what the manifests say, run from the built image
-  {0}/node silence node-2                       the node hangs; `node wake node-2` brings it back
-  {0}/enter curl -sk https://10.244.1.2:5005/   any program in the cluster's network
-  {0}/kubectl -n cluster-agent logs NAME        what a container says; {0}/*.log: all others
+  export CLUSTER={0}
+  $CLUSTER/kubectl apply -k manifests/overlays/kubernetes-1.20
+  manifests/secret | $CLUSTER/kubectl create -f -
+  $CLUSTER/kubectl apply -f manifests/demo/shop.yaml       Services with checks
+  $CLUSTER/kubectl -n cluster-agent get pods -o wide       kubectl in the cluster's network; `logs` too
+  $CLUSTER/exec POD cluster-agent clusterchecks            a program in a pod, as `kubectl exec` would run it
+  $CLUSTER/node silence node-2                             the node hangs; `wake` brings it back
+  $CLUSTER/enter curl -sk https://10.244.1.2:5005/         any program of this machine in the cluster's network
 
-It ends, and leaves nothing behind, on Ctrl-C.
+Logs: $CLUSTER/*.log, $CLUSTER/nodes/*/pods/*/*/*/log. Ctrl-C ends all of it and leaves nothing behind.
 """
 
 

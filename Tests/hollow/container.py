@@ -51,14 +51,14 @@ def _become_container(description: dict, report: int):
         log = os.open(description["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         _make_root(description)
         linux.set_host_name(description["hostname"])
-        _become_user(description)
+        become_user(description)
         os.umask(0o022)
         os.chdir(description["directory"])
         null = os.open("/dev/null", os.O_RDONLY)
         # All other descriptors are closed by the exec, as Python opens them.
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
-        _execute(description["command"], description["environment"])
+        execute(description["command"], description["environment"])
     except BaseException as error:  # pylint: disable=broad-except
         os.write(report, f"{error}".encode())
     os._exit(_EXIT_NOT_STARTED)
@@ -110,7 +110,8 @@ def _mount_volume(root: str, given: dict):
     linux.bind(given["source"], target, flags | (linux.MS_RDONLY if given["readOnly"] else 0))
 
 
-def _become_user(description: dict):
+def become_user(description: dict):
+    """Gives up everything but the user and groups of a description."""
     linux.drop_capabilities()
     os.setgroups(description["groups"])
     os.setresgid(*[description["gid"]] * 3)
@@ -119,7 +120,8 @@ def _become_user(description: dict):
     linux.signal_at_end_of_parent(signal.SIGKILL)
 
 
-def _execute(command: list, environment: dict):
+def execute(command: list, environment: dict):
+    """Runs a program in the place of this one; a name without a slash is looked for in the environment's PATH."""
     name = command[0]
     if "/" in name:
         os.execve(name, command, environment)

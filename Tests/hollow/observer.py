@@ -147,6 +147,12 @@ class Observer:
         if re.search(r"\b0 (processes|links)", done.stdout):
             raise Failure(f"nothing was changed: {done.stdout}")
 
+    def run_in_pod(self, pod: str, *command: str) -> str:
+        done = subprocess.run([os.path.join(self._folder, "exec"), pod, *command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Failure(f"{pod}: {' '.join(command)}: exit code {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
     # What the agents say
 
     def _token(self) -> str:

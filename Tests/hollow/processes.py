@@ -32,6 +32,8 @@ class ContainerProcess:
             self._process.wait()
             raise Refusal(report["error"])
         self.id = report["pid"]
+        with open(os.path.join(folder, "pid"), "w", encoding="ascii") as file:
+            file.write(str(self.id))
         self._is_killed = False
 
     def poll(self):

@@ -64,6 +64,12 @@ class Scenario:
             lines = lines[:most] + [f"… {len(lines) - most} more lines"]
         self._say("\n".join(["```", f"$ {command}", *lines, "```"]))
 
+    def _show_in_pod(self, *command: str):
+        """Runs a program of the image in the leader's pod, and shows both."""
+        pod = self._observer.leader()
+        output = self._observer.run_in_pod(pod, *command)
+        self._say("\n".join(["```", f"$ exec {pod} {' '.join(command)}", output.rstrip(), "```"]))
+
     def _settled(self, nodes: list, limit: float, since: float) -> str:
         """Waits until every check is placed on these nodes and runs there; says when."""
         placed = within(limit, "every check is placed once", lambda: self._observer.all_placed_on(nodes))
@@ -119,6 +125,7 @@ class Scenario:
         self._observer.expect_checks_of("shop")
         text = self._settled(self._observer.nodes(), 90, begun)
         self._show("kubectl -n cluster-agent describe lease cluster-agent")
+        self._show_in_pod("cluster-agent", "clusterchecks")
         return text
 
     def takes_a_new_token(self) -> str:
