@@ -2,7 +2,8 @@ import CheckModel
 
 /// Reads `confd_path` again and again, and says what changed.
 ///
-/// Files are `<check>.json` and `<check>.d/*.json`; names that begin with a dot, and all others but YAML, are passed over. A file is read when its
+/// Files are `<check>.json` and `<check>.d/*.json`, and the same with `.default` behind, which count only where their check has no others; names
+/// that begin with a dot, and all others but YAML, are passed over. A file is read when its
 /// signature (size, device, inode, times) changed, and once more in the pass after that, because a second change within the granularity of
 /// the file system's time leaves the signature as it is.
 ///
@@ -40,33 +41,47 @@ struct ConfigDirectory {
     mutating func pass(_ files: some ConfigFiles) -> Pass {
         var pass = Pass()
         var seen: Set<String> = []
-        for (path, checkName) in candidates(in: path, files, &pass) {
-            seen.insert(path)
-            read(ConfigFile(path: path, checkName: checkName), files, &pass)
+        for candidate in candidates(in: path, files, &pass) {
+            seen.insert(candidate.path)
+            read(ConfigFile(path: candidate.path, checkName: candidate.checkName), files, &pass)
         }
         known = known.filter { seen.contains($0.key) }
         return pass
     }
 
+    private struct Candidate {
+        let path: String
+        let checkName: String
+        /// Whether it counts only where its check has no other file.
+        let isDefault: Bool
+
+        /// Nil if the file's name is none of a config file; `check` is its directory's, in the top one the file's own.
+        init?(_ directory: String, _ name: String, check: String? = nil) {
+            guard let stem = name.withoutSuffix(".json") ?? name.withoutSuffix(".json.default") else { return nil }
+            path = "\(directory)/\(name)"
+            checkName = check ?? stem
+            isDefault = !name.hasSuffix(".json")
+        }
+    }
+
     /// The JSON files in the directory and its `.d` directories, sorted by path; what else is to be said goes into the pass.
-    private func candidates(
-        in path: String, _ files: some ConfigFiles, _ pass: inout Pass
-    ) -> [(path: String, checkName: String)] {
-        var candidates: [(path: String, checkName: String)] = []
+    private func candidates(in path: String, _ files: some ConfigFiles, _ pass: inout Pass) -> [Candidate] {
+        var candidates: [Candidate] = []
         for name in names(in: path, files, &pass) {
             let inner = "\(path)/\(name)"
             if let check = name.withoutSuffix(".d") {
                 let kind = try? files.signature(of: inner).kind
                 guard kind != .file, kind != .other else { continue }
                 for name in names(in: inner, files, &pass) {
-                    if name.withoutSuffix(".json") != nil { candidates.append(("\(inner)/\(name)", check)) }
+                    if let candidate = Candidate(inner, name, check: check) { candidates.append(candidate) }
                     refuseYAML("\(inner)/\(name)", &pass)
                 }
-            } else if let check = name.withoutSuffix(".json") {
-                candidates.append((inner, check))
+            } else if let candidate = Candidate(path, name) {
+                candidates.append(candidate)
             }
             refuseYAML(inner, &pass)
         }
+        candidates = withoutNeedlessDefaults(candidates, &pass)
         let limit = options.maximumFiles
         if candidates.count > limit {
             let reason = "\(candidates.count) files, more than the \(limit) that are read"
@@ -74,6 +89,17 @@ struct ConfigDirectory {
             for candidate in candidates[limit...] { pass.readings["file:\(candidate.path)"] = .unchanged }
         }
         return Array(candidates.prefix(limit))
+    }
+
+    /// Leaves out the defaults of checks that have other files. Where those could not be listed, the defaults stay what they were.
+    private func withoutNeedlessDefaults(_ candidates: [Candidate], _ pass: inout Pass) -> [Candidate] {
+        let configured = Set(candidates.filter { !$0.isDefault }.map(\.checkName))
+        return candidates.filter { candidate in
+            guard candidate.isDefault else { return true }
+            let isUnknown = pass.unlisted.contains("file:\(path)/\(candidate.checkName).d/")
+            if isUnknown { pass.readings["file:\(candidate.path)"] = .unchanged }
+            return !isUnknown && !configured.contains(candidate.checkName)
+        }
     }
 
     /// The names in a directory that are not hidden, sorted. If it cannot be listed, the files known below it stay what they are.

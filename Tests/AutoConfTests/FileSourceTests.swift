@@ -67,6 +67,27 @@ import Testing
         }
     }
 
+    @Test(arguments: ["a.json", "a.d/x.json"])
+    func aDefaultCountsOnlyWhereItsCheckHasNoOtherFile(other: String) async throws {
+        try directory.write("a.json.default", Self.check("default"))
+        try directory.write("b.d/conf.json.default", Self.check("b"))
+        try await whileRunning(fixture) {
+            #expect(urls == ["default", "b"])
+            #expect(fixture.configs.map(\.checkName) == ["a", "b"])
+            try directory.write(other, Self.check("own"))
+            try await pass()
+            #expect(urls == ["own", "b"])
+            // What cannot be listed is not taken for empty: the default does not come back.
+            fixture.files.fail("\(directory.path)/a.d", with: EIO)
+            try await pass()
+            #expect(urls == ["own", "b"])
+            fixture.files.fail("\(directory.path)/a.d", with: nil)
+            directory.remove(other)
+            try await pass()
+            #expect(urls == ["default", "b"])
+        }
+    }
+
     @Test func aFileCaughtWhileItIsWrittenKeepsItsLastGoodConfigs() async throws {
         try directory.write("a.json", Self.check("1"))
         try directory.write("b.json", Self.check("2"))

@@ -8,7 +8,7 @@
 //       Sources/AutoConf/{AutoConfError,AutoConfOptions,CheckTarget,CheckTemplate,ConfigFields,ConfigProblem,EndpointAddress}.swift \
 //       Sources/AutoConf/{Environment,GoLiteral,NamespacedName,ServiceAnnotations,TargetVariables,Template,TemplateBinding}.swift \
 //       Tests/Fuzz/FuzzAnnotations.swift /tmp/fuzz/CheckModel.o -o /tmp/fuzz/fuzz-annotations \
-//   && /tmp/fuzz/fuzz-annotations -max_total_time=60 /tmp/fuzz/annotations Tests/Fuzz/corpus/annotations
+//   && /tmp/fuzz/fuzz-annotations -dict=Tests/Fuzz/json.dict -max_total_time=60 /tmp/fuzz/annotations Tests/Fuzz/corpus/annotations
 
 import CheckModel
 
@@ -21,10 +21,12 @@ private let target = CheckTarget(
     endpoint, of: NamespacedName(namespace: "shop", name: "web"), standardTags: [], .auto, environment: environment)
 
 /// Reads lines of `key=value` as annotations (`former.key=value` with the former prefix), of a Service and of its endpoints. Both must mean the
-/// same, a bad one must give no check, and each config must be what may be sent.
+/// same, a bad one must give no check, and each config must be what may be sent. Where the first byte is no text, the bytes choose the lines.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzAnnotations(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    let text = unsafe String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+    let input = unsafe Array(UnsafeBufferPointer(start: start, count: count))
+    var choices = Choices(bytes: input.dropFirst())
+    let text = (input.first ?? 0x20) < 0x20 ? choices.lines() : String(decoding: input, as: UTF8.self)
     let service = read(text, .service)
     let endpoints = read(text, .endpoints)
     precondition(service.templates == endpoints.templates, "a Service and its endpoints are read alike")
@@ -70,5 +72,56 @@ private func check(_ config: CheckConfig) {
         let tags = instance["tags"].flatMap(Tags.texts) ?? []
         precondition(tags == Tags.sorted(tags), "tags are sorted and each is there once")
         precondition(target.tags.allSatisfy(tags.contains), "an instance has its target's tags")
+    }
+}
+
+/// Annotations whose parts fit together more often than those of random text do.
+private struct Choices {
+    var bytes: ArraySlice<UInt8>
+
+    private static let texts = ["a", "", "low", "%%host%%", "%%port_9%%", "x%%env_NUMBER%%"]
+    private static let keys = ["a", "tags", "name", "init_config", "instances", "logs", "check_tag_cardinality", "é"]
+
+    mutating func lines() -> String {
+        let former = next(8) == 0 ? "former." : ""
+        var lines: [String] = []
+        if next(2) == 0 { lines.append("checks={\"a\":\(object()),\"b\":\(object())}") }
+        for key in ["check_names", "init_configs", "instances", "logs"] where next(8) > 0 {
+            lines.append("\(former)\(key)=\(list(key == "check_names" ? #""a""# : nil))")
+        }
+        if next(4) == 0 { lines.append("ignore_autodiscovery_tags=\(["T", "false", "yes"][next(3)])") }
+        if next(4) == 0 { lines.append("check_tag_cardinality=\(Self.texts[next(3)])") }
+        if next(4) == 0 { lines.append("resolve=\(["ip", "auto", "x"][next(3)])") }
+        return lines.joined(separator: "\n")
+    }
+
+    private mutating func list(_ usual: String?) -> String {
+        var elements: [String] = []
+        for _ in 0..<next(4) { elements.append(usual != nil && next(4) > 0 ? usual ?? "" : value()) }
+        return "[\(elements.joined(separator: ","))]"
+    }
+
+    private mutating func object() -> String {
+        var members: [String] = []
+        for key in Self.keys where next(3) == 0 { members.append("\"\(key)\":\(value())") }
+        return "{\(members.joined(separator: ","))}"
+    }
+
+    private mutating func value() -> String {
+        // What has run out of bytes is a leaf.
+        switch next(8) {
+        case 1: "[]"
+        case 2: list(nil)
+        case 3: object()
+        case 4: "\"\(Self.texts[next(Self.texts.count)])\""
+        case 5: "true"
+        case 6: "1.50"
+        case 7: "null"
+        default: "{}"
+        }
+    }
+
+    private mutating func next(_ count: Int) -> Int {
+        bytes.popFirst().map { Int($0) % count } ?? 0
     }
 }
