@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from . import linux
+from . import linux, seccomp
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _EXIT_NOT_STARTED = 128
@@ -118,6 +118,8 @@ def become_user(description: dict):
     os.setresuid(*[description["uid"]] * 3)
     # A change of the user clears it; the parent is this namespace's outside, so its id is 0 while it lives.
     linux.signal_at_end_of_parent(signal.SIGKILL)
+    if description["seccomp"]:
+        seccomp.apply()
 
 
 def execute(command: list, environment: dict):

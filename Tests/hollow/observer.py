@@ -224,6 +224,11 @@ class Observer:
             return None
         return [f"{node}: {', '.join(names) or '–'}" for node, names in sorted(held.items())]
 
+    def placements(self) -> dict:
+        """{check: node}"""
+        nodes = self.state_with(self._token())["nodes"] or []
+        return {check: known["name"] for known in nodes for check in check_names(known)}
+
     def all_run_on(self, nodes: list) -> bool:
         """Each check has run with success since this was first asked after the last time that it was true, on one of these
         nodes and no other."""

@@ -200,7 +200,8 @@ class PodWorker(threading.Thread):
         service = environment.api_service(API_SERVICE, 443)
         variables = environment.environment(self._pod, spec, image["config"], service, around)
         uid, gid, groups = environment.user(self._pod, spec, image["config"])
-        is_read_only = bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem"))
+        security = (self._pod["spec"].get("securityContext") or {}) | (spec.get("securityContext") or {})
+        is_read_only = bool(security.get("readOnlyRootFilesystem"))
         mounts = [
             {"source": os.path.join(self._folder, name), "target": f"/etc/{name}", "readOnly": is_read_only}
             for name in ("hosts", "hostname", "resolv.conf")
@@ -214,7 +215,8 @@ class PodWorker(threading.Thread):
             "command": environment.command(spec, image["config"], variables), "environment": variables,
             "directory": spec.get("workingDir") or image["config"].get("WorkingDir") or "/",
             "uid": uid, "gid": gid, "groups": groups, "readOnly": is_read_only, "mounts": mounts,
-            "log": os.path.join(folder, "log"),
+            # Only RuntimeDefault gets so far.
+            "seccomp": "seccompProfile" in security, "log": os.path.join(folder, "log"),
         }
 
     def _take_end(self, container: RunningContainer, code: int, now: float):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 from .observer import Failure, Observer, times, within
 
@@ -24,6 +25,19 @@ spec:
   initContainers: [{name: first, image: cluster-agent:0.1.0}]
   containers: [{name: second, image: cluster-agent:0.1.0}]
 """
+_SERVICE = """
+apiVersion: v1
+kind: Service
+metadata:
+  name: mail
+  namespace: shop
+  annotations:
+    ad.datadoghq.com/service.checks: |
+      {"tcp_check": {"instances": [{"name": "mail", "host": "%%host%%", "port": "%%port%%", "min_collection_interval": 5}]}}
+spec:
+  selector: {app.kubernetes.io/name: shop}
+  ports: [{port: 25, targetPort: https}]
+"""
 
 
 class Scenario:
@@ -36,7 +50,7 @@ class Scenario:
     def run(self):
         for step in (
             self.refuses_by_name, self.waits_for_the_secret, self.comes_up, self.runs_the_checks, self.takes_a_new_token,
-            self.loses_the_leader, self.restarts, self.is_cordoned, self.loses_a_node, self.gets_the_node_back,
+            self.loses_the_leader, self.restarts, self.is_cordoned, self.is_drained, self.loses_a_node, self.gets_the_node_back,
             self.used_the_image_alone,
         ):
             name = step.__name__.replace("_", " ")
@@ -44,9 +58,9 @@ class Scenario:
             begun = time.monotonic()
             try:
                 result = step()
-            except Failure as failure:
-                print(f"FAILED {name}: after {time.monotonic() - begun:.0f} s: {failure}", flush=True)
-                raise
+            except Exception as error:
+                print(f"FAILED {name}: after {time.monotonic() - begun:.0f} s: {error}", flush=True)
+                raise Failure(name) from error
             print(f"PASSED {name}: {result} ({time.monotonic() - begun:.0f} s)", flush=True)
             self._say(f"\n{result[0].upper()}{result[1:]}.")
 
@@ -165,16 +179,36 @@ class Scenario:
         return f"both workloads were new after {took:.0f} s; {text}"
 
     def is_cordoned(self) -> str:
-        node = self._observer.nodes()[1]
-        begun = time.monotonic()
+        """The leader's node gets nothing new and keeps what it has."""
+        observer = self._observer
+        node = observer.node_of(observer.leader())
+        before = observer.placements()
         self._show(f"kubectl cordon {node}")
-        # Longer than anything that a cordoned node sets off.
-        time.sleep(15)
-        text = self._settled(self._observer.nodes(), 60, begun)
-        conditions = self._observer.conditions(node)
+        conditions = within(30, "the leader knows of it", lambda: observer.conditions(node))
+        begun = time.monotonic()
+        observer.kubectl_with(_SERVICE, "apply", "-f", "-")
+        observer.expect_checks_of("shop")
+        text = self._settled(observer.nodes(), 60, begun)
+        after = observer.placements()
+        if after.pop("mail") == node or after != before:
+            raise Failure(f"{node} is cordoned; the checks were on {before}, and with a new one on {observer.placements()}")
+        return f"the leader says of {node}: {', '.join(conditions)}; a new check went elsewhere and the others stayed; {text}"
+
+    def is_drained(self) -> str:
+        """The leader has to go from its node; the node-agent stays, as pods of a DaemonSet do."""
+        before = self._observer.leader()
+        node = self._observer.node_of(before)
+        begun = time.monotonic()
+        self._show(f"kubectl drain {node} --ignore-daemonsets --timeout=120s")
+        within(60, "another replica leads", lambda: self._observer.other_leader(before))
+        led = time.monotonic() - begun
+        within(60, "two replicas are ready on other nodes", lambda: len(self._observer.ready_pods("cluster-agent", but_not_on=node)) == 2)
+        text = self._settled(self._observer.nodes(), 90, begun)
         self._show(f"kubectl uncordon {node}")
+        self._observer.kubectl("-n", "shop", "delete", "service", "mail")
+        self._observer.expect_checks_of("shop")
         self._settled(self._observer.nodes(), 60, begun)
-        return f"{text}; the leader says of {node}: {', '.join(conditions) or 'nothing'}"
+        return f"another replica led after {led:.1f} s; {text}"
 
     def loses_a_node(self) -> str:
         """The worst one: the node of the leader. Its Lease runs out, and so does the node's."""
@@ -262,8 +296,8 @@ def drive(options: argparse.Namespace, folder: str, log: str, cluster: subproces
         with open(options.transcript, "w", encoding="utf-8") as transcript:
             Scenario(observer, options.manifests, options.overlay, transcript).run()
         return 0
-    except Failure as failure:
-        print(f"FAILED: {failure}")
+    except Failure:
+        traceback.print_exc()
         show_logs(folder)
         return 1
 

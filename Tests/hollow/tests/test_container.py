@@ -17,7 +17,7 @@ from hollow.refusal import Refusal
 
 _PYTHON = "/usr/bin/python3"
 _SHOW = """
-import json, os, socket
+import ctypes, json, os, socket
 status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().split("\\n") if ":\\t" in line)
 def writable(path):
     try:
@@ -28,6 +28,7 @@ def writable(path):
 print(json.dumps({
     "pid": os.getpid(), "uid": os.getresuid(), "gid": os.getresgid(), "groups": os.getgroups(), "environment": dict(os.environ),
     "capabilities": [status[name] for name in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb")], "privileges": status["NoNewPrivs"],
+    "seccomp": status["Seccomp"], "namespace": [ctypes.CDLL(None, use_errno=True).unshare(0x10000000), ctypes.get_errno()],
     "host": socket.gethostname(), "directory": os.getcwd(), "root": writable("/tmp/x"), "volume": writable("/mnt/v/x"),
     "given": open("/mnt/f").read(), "processes": [name for name in os.listdir("/proc") if name.isdigit()], "open": os.listdir("/proc/self/fd")}))
 raise SystemExit(7)
@@ -37,7 +38,7 @@ raise SystemExit(7)
 def _description(folder: str, *command: str) -> dict:
     return {
         "image": "/", "network": "/proc/self/ns/net", "hostname": "web-1", "command": list(command), "environment": {"A": "1"},
-        "directory": "/", "uid": 10001, "gid": 10002, "groups": [10003], "readOnly": True, "mounts": [], "log": f"{folder}/log"}
+        "directory": "/", "uid": 10001, "gid": 10002, "groups": [10003], "readOnly": True, "mounts": [], "seccomp": True, "log": f"{folder}/log"}
 
 
 class _WithFolder(unittest.TestCase):
@@ -78,6 +79,8 @@ class ContainerTests(_WithFolder):
         self.assertEqual((shown["pid"], shown["uid"], shown["gid"], shown["groups"]), (1, [10001] * 3, [10002] * 3, [10003]))
         self.assertEqual((shown["capabilities"], shown["privileges"]), (["0" * 16] * 5, "1"))
         self.assertEqual({"A": "1"}, {key: value for key, value in shown["environment"].items() if key != "LC_CTYPE"})
+        # A user namespace would need no capability.
+        self.assertEqual((shown["seccomp"], shown["namespace"]), ("2", [-1, 1]))
         self.assertEqual((shown["host"], shown["directory"], shown["given"]), ("web-1", "/", "content"))
         self.assertEqual((shown["root"], shown["volume"], shown["processes"]), (False, True, ["1"]))
         # Standard input, output and error, and the listing's own.
