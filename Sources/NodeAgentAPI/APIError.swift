@@ -19,6 +19,8 @@ enum APIError: Error {
     case forwardFailed(leader: LeaderEndpoint, reason: String)
     case forwardedTooLate
     case termEnded
+    case malformedFollow(String)
+    case leaderNotFollowed(String)
     case tooManyWait(limit: Int)
     case stopping
 
@@ -45,6 +47,8 @@ enum APIError: Error {
             return .text(502, "the leader at \(leader.address) gave no answer: \(reason)")
         case .forwardedTooLate: return .text(503, "the leader's answer came too late to be passed on")
         case .termEnded: return .text(503, "the term ended before the answer was written")
+        case .malformedFollow(let reason): return .text(400, "follow: \(reason)")
+        case .leaderNotFollowed(let reason): return .text(503, "no changes can be waited for: the leader: \(reason)")
         case .tooManyWait(let limit): return .text(503, "too many calls wait: \(limit) do already, which is the limit")
         case .stopping: return .text(503, "stopping")
         }

@@ -15,13 +15,13 @@ extension APIMachine {
         case askLeader(LeaderEndpoint)
     }
 
-    /// The arrival of a poll is its node's heartbeat.
-    func arrived(_ poll: ConfigsPoll, now: Instant) {
-        // Who does not lead hears nobody; the look that follows says so.
-        try? handler.heard([poll.node], now: now)
+    /// The arrival of a call that may wait is its node's heartbeat.
+    func heard(_ nodes: [String], now: Instant) {
+        // Who does not lead hears nobody; what is answered says so.
+        try? handler.heard(nodes, now: now)
     }
 
-    /// Until when a poll may wait.
+    /// Until when a call may wait.
     func end(of poll: ConfigsPoll, now: Instant) -> Instant {
         now + min(poll.wait, options.longestWait)
     }
@@ -44,5 +44,58 @@ extension APIMachine {
     func unchanged(in term: Term) -> HTTPResponse {
         HTTPResponse(
             status: 304, headers: [(Term.headerName, term.token)], gate: TermGate(term: term, clock: clock))
+    }
+}
+
+// The stream of changes between a leader and its followers.
+extension APIMachine {
+    /// What a leader told a follower.
+    struct LeaderChanges: Sendable {
+        let answer: FollowAnswer
+        /// The leader's term.
+        let term: String
+        /// Until when it may be passed on.
+        let until: Instant
+    }
+
+    /// A leader's answer to a follower that called at `arrival`: the revisions of these nodes, or of all.
+    func changes(of nodes: Set<String>?, version: UInt64, cameAt arrival: Instant, now: Instant) -> HTTPResponse {
+        do throws(ClusterChecksError) {
+            let found = try handler.revisions(of: nodes, now: now)
+            var revisions: [String: Int64?] = [:]
+            for node in nodes ?? [] { revisions.updateValue(nil, forKey: node) }
+            for (node, revision) in found.value { revisions.updateValue(revision, forKey: node) }
+            let answer = FollowAnswer(version: version, isWhole: nodes == nil, revisions: revisions)
+            var response = inTerm(found.term, [answer.encoded()])
+            promise(&response, in: found.term, cameAt: arrival, now)
+            return response
+        } catch {
+            return APIError.clusterChecks(error).response
+        }
+    }
+
+    /// What a follower makes of a leader's answer, with the rules of `finish`.
+    func changes(_ forward: Forward, _ result: ForwardResult, now: Instant) -> Result<LeaderChanges, APIError> {
+        switch result {
+        case .failed(let reason):
+            return .failure(.leaderNotFollowed(reason))
+        case .answered(let status, let headers, let body):
+            guard status == 200 else { return .failure(.leaderNotFollowed("it answered \(status)")) }
+            let term = HTTPHeaders(headers)[Term.headerName]
+            guard let lifetime = Forward.lifetime(headers), let term, let answer = FollowAnswer(parsing: body) else {
+                return .failure(.leaderNotFollowed("its answer is none of a leader"))
+            }
+            guard case .notLeading(.follower(forward.leader)) = handler.role(at: now) else {
+                return .failure(.forwardedTooLate)
+            }
+            return .success(LeaderChanges(answer: answer, term: term, until: forward.sentAt + lifetime))
+        }
+    }
+
+    /// The answer of a follower to somebody whose time is over: nothing has changed, as the leader said.
+    func unchanged(as changes: LeaderChanges) -> HTTPResponse {
+        HTTPResponse(
+            status: 304, headers: [(Term.headerName, changes.term), (Forward.answeredHeader, "true")],
+            gate: ForwardGate(until: changes.until, clock: clock))
     }
 }

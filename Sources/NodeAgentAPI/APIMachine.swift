@@ -14,6 +14,8 @@ package struct APIOptions: Sendable {
     package var forwardedAnswerLifetime: Duration = .milliseconds(400)
     /// How long a call may wait for a change: a third of the time after which a silent node is taken for lost, as its arrival is a heartbeat.
     package var longestWait: Duration = .seconds(10)
+    /// How long a follower's call may wait: half of that, as it brings the heartbeats of those who wait at the follower.
+    var longestFollow: Duration { longestWait / 2 }
     /// How many calls may wait; further ones are refused. As many connections as a server takes.
     package var maximumWaiting = 10_000
 
@@ -36,6 +38,8 @@ package struct APIMachine: Sendable {
         case forward(Forward)
         /// Answer it once the configs that it asks for change, or its time is over.
         case wait(ConfigsPoll)
+        /// Answer it, another replica's, once any node should run something else, or its time is over.
+        case follow(FollowRequest)
     }
 
     /// Until when followers may pass on answers that this replica gave as the leader. After a term was ended early, and before the Lease is
@@ -131,6 +135,8 @@ package struct APIMachine: Sendable {
             } catch {
                 throw .clusterChecks(error)
             }
+        case .follow:
+            return .follow(try FollowRequest(parsing: request.body))
         case .state:
             return .respond(state(request, now))
         case .version:

@@ -1,3 +1,4 @@
+import CheckModel
 import ClusterChecks
 package import HTTPServer
 package import Platform
@@ -7,35 +8,51 @@ import Synchronization
 ///
 /// One task for everybody who waits, and no thread: a waiter is an entry in the `WaitingRoom`. Whoever is answered is taken out of it first, under
 /// the lock, so that nobody is answered twice, and no answer is made or given under it. A waiter enters before its node is looked at, so
-/// that no change between the two is missed.
+/// that no change between the two is missed. A leader knows of changes from its Handler; a follower asks the leader, by one call for all who wait.
 package final class ChangePush: HTTPHandler {
     /// Sends a call on to the leader, and gives what came of it to the completion, on any thread.
     package typealias Sender = @Sendable (Forward, @escaping @Sendable (ForwardResult) -> Void) -> Void
 
     /// Who waits, and the path that it asked for.
-    private struct Guest: Sendable {
+    struct Guest: Sendable {
         let responder: Responder
         let path: String
     }
 
-    private typealias Waiter = WaitingRoom<Guest>.Waiter
+    typealias Waiter = WaitingRoom<Guest>.Waiter
 
-    private struct State {
+    /// A follower's call, which waits for a change of any node.
+    struct Follower: Sendable {
+        let request: FollowRequest
+        let cameAt: Instant
+        let until: Instant
+        let responder: Responder
+    }
+
+    struct State {
         var room = WaitingRoom<Guest>(resolution: ChangePush.tick)
         var role = ReplicaRole.none
         var isClosed = false
+        /// A leader's.
+        var log: ChangeLog
+        var followers: [UInt64: Follower] = [:]
+        var nextFollower: UInt64 = 0
+        /// A follower's.
+        var mirror = LeaderMirror()
+
+        var isIdle: Bool { room.count == 0 && followers.isEmpty }
     }
 
     /// How often it looks whose time is over, and whether this replica is still what it was.
     static let tick = Duration.milliseconds(100)
 
-    private let api: APIMachine
-    private let send: Sender
-    private let token: @Sendable () -> String
-    private let clock: any Clock
-    private let state = Mutex(State())
-    private let arrivals = Watched<Void>(())
-    private let counters = PushCounters()
+    let api: APIMachine
+    let clock: any Clock
+    let token: @Sendable () -> String
+    let send: Sender
+    let state: Mutex<State>
+    let arrivals = Watched<Void>(())
+    let counters = PushCounters()
 
     /// Answers as `api` decides, and sends on by `send`.
     ///
@@ -47,6 +64,7 @@ package final class ChangePush: HTTPHandler {
         self.token = token
         self.clock = clock
         self.send = send
+        state = Mutex(State(log: ChangeLog(limit: api.options.maximumWaiting)))
     }
 
     /// Takes a request.
@@ -56,134 +74,108 @@ package final class ChangePush: HTTPHandler {
         case .respond(let response):
             responder.respond(response)
         case .forward(let forward):
-            pass(on: forward, responder)
+            send(forward) { [api, clock] result in
+                responder.respond(api.finish(forward, result, now: clock.now()))
+            }
         case .wait(let poll):
-            api.arrived(poll, now: now)
+            api.heard([poll.node], now: now)
             enter(poll, responder, now)
+        case .follow(let call):
+            api.heard(call.heard, now: now)
+            enter(call, responder, now)
         }
     }
 
     /// Answers those who wait, as their nodes change and their time ends, until cancelled.
     package func run() async {
         async let _ = tickUntilCancelled()
-        var seen = api.handler.changes.current
+        let changes = api.handler.changes
+        var seen = changes.current
         while true {
             takeNews()
-            guard let next = try? await api.handler.changes.next(after: seen.version) else { return }
+            guard let next = try? await changes.next(after: seen.version) else { return }
             seen = next
         }
     }
 
     /// Nobody may wait any more: this replica is about to stop serving.
     package func close() {
-        let waiters = state.withLock { state in
+        let (waiters, followers) = state.withLock { state in
             state.isClosed = true
-            return state.room.empty()
+            return state.takeAll()
         }
-        for waiter in waiters { waiter.guest.responder.respond(APIError.stopping.response) }
-        counters.ended(.term, waiters.count)
+        turnOut(waiters, followers, by: .stopping)
     }
 
     /// Writes how many wait, and why others wait no more.
     package func collect(into writer: inout MetricsWriter) {
-        counters.collect(waiting: state.withLock { $0.room.count }, into: &writer)
+        let (waiting, followers) = state.withLock { ($0.room.count, $0.followers.count) }
+        counters.collect(waiting: waiting, followers: followers, into: &writer)
     }
 
-    // MARK: Entering
-
-    private func enter(_ poll: ConfigsPoll, _ responder: Responder, _ now: Instant) {
-        let until = api.end(of: poll, now: now)
-        let limit = api.options.maximumWaiting
-        // What it was before anybody waited, nobody waits through.
-        let isEmpty = state.withLock { $0.room.count == 0 }
-        let role = isEmpty ? ReplicaRole(api.handler.role(at: now)) : nil
-        let guest = Guest(responder: responder, path: poll.path)
-        let entered: Result<UInt64, APIError> = state.withLock { state in
-            guard !state.isClosed else { return .failure(.stopping) }
-            guard state.room.count < limit else { return .failure(.tooManyWait(limit: limit)) }
-            if let role, state.room.count == 0 { state.role = role }
-            return .success(
-                state.room.enter(guest, node: poll.node, lastChange: poll.lastChange, until: until))
-        }
-        switch entered {
-        case .failure(let error):
-            responder.respond(error.response)
-        case .success(let number):
-            if isEmpty { arrivals.set(()) }
-            let waiter = Waiter(
-                number: number, guest: guest, node: poll.node, lastChange: poll.lastChange, until: until)
-            look(after: waiter, now, isArriving: true)
-        }
-    }
-
-    /// Answers a waiter if there is something to say.
-    private func look(after waiter: Waiter, _ now: Instant, isArriving: Bool = false) {
-        switch api.look(for: waiter.node, lastChange: waiter.lastChange, now: now) {
-        case .answer(let response):
-            settle(waiter, response, isArriving ? nil : response.status == 200 ? .change : .term)
-        case .unchanged(let term):
-            guard waiter.until <= now else { return }
-            settle(waiter, api.unchanged(in: term), .time)
-        case .askLeader(let leader):
-            guard leave(waiter) else { return }
-            let forward = Forward(
-                to: leader, "GET", waiter.guest.path, token: token(), now: now, timeout: api.options.forwardTimeout)
-            pass(on: forward, waiter.guest.responder)
-        }
-    }
-
-    private func leave(_ waiter: Waiter) -> Bool {
-        state.withLock { $0.room.leave(waiter.number) } != nil
-    }
-
-    private func settle(
-        _ waiter: Waiter, _ response: HTTPResponse, _ reason: PushCounters.Reason?
-    ) {
-        guard leave(waiter) else { return }
-        waiter.guest.responder.respond(response)
-        if let reason { counters.ended(reason) }
-    }
-
-    private func pass(on forward: Forward, _ responder: Responder) {
-        send(forward) { [api, clock] result in
-            responder.respond(api.finish(forward, result, now: clock.now()))
-        }
-    }
-
-    // MARK: News
+    // MARK: Time and news
 
     /// Looks what this replica is, and after those whose nodes changed.
     private func takeNews() {
         let now = clock.now()
         checkRole(now)
-        for node in api.handler.takeChangedNodes().sorted() {
-            for waiter in state.withLock({ $0.room.waiters(of: node) }) { look(after: waiter, now) }
+        let changed = api.handler.takeChangedNodes().sorted()
+        let waiters = state.withLock { state in
+            state.log.append(changed)
+            return changed.flatMap { state.room.waiters(of: $0) }
         }
+        for waiter in waiters { look(after: waiter, now) }
+        lookAfterFollowers(now)
     }
 
     /// Whoever waits for the word of one term, or of one leader, does not wait on for that of another.
     private func checkRole(_ now: Instant) {
         let role = ReplicaRole(api.handler.role(at: now))
-        let waiters = state.withLock { state in
-            guard state.role != role else { return [] as [Waiter] }
-            state.role = role
-            return state.room.empty()
-        }
-        for waiter in waiters { waiter.guest.responder.respond(APIError.termEnded.response) }
-        counters.ended(.term, waiters.count)
+        let (waiters, followers) = state.withLock { $0.become(role) }
+        turnOut(waiters, followers, by: .termEnded)
     }
 
     private func tickUntilCancelled() async {
         while !Task.isCancelled {
             let seen = arrivals.current.version
-            if state.withLock({ $0.room.count == 0 }) {
+            if state.withLock({ $0.isIdle }) {
                 guard (try? await arrivals.next(after: seen)) != nil else { return }
             }
             let next = clock.now() + Self.tick
             guard (try? await clock.sleep(until: next)) != nil else { return }
             let now = clock.now()
             checkRole(now)
-            for waiter in state.withLock({ $0.room.takeDue(at: now) }) { look(after: waiter, now) }
+            let (role, due) = state.withLock { state in
+                // What a follower may say, and when, the leader decides: see `take(_:to:)`.
+                if case .following = state.role { return (state.role, [] as [Waiter]) }
+                return (state.role, state.room.takeDue(at: now))
+            }
+            for waiter in due { look(after: waiter, now) }
+            if case .following(let leader) = role { follow(leader, now) } else { lookAfterFollowers(now) }
         }
+    }
+
+    /// Answers who has left the room by an error.
+    func turnOut(_ waiters: [Waiter], _ followers: [Follower] = [], by error: APIError) {
+        for waiter in waiters { waiter.guest.responder.respond(error.response) }
+        for follower in followers { follower.responder.respond(error.response) }
+        counters.ended(.term, waiters.count)
+    }
+}
+
+extension ChangePush.State {
+    /// Empties the room.
+    mutating func takeAll() -> (waiters: [ChangePush.Waiter], followers: [ChangePush.Follower]) {
+        defer { followers = [:] }
+        return (room.empty(), followers.sorted { $0.key < $1.key }.map(\.value))
+    }
+
+    /// What it is now; returns those who waited while it was something else.
+    mutating func become(_ role: ReplicaRole) -> (waiters: [ChangePush.Waiter], followers: [ChangePush.Follower]) {
+        guard self.role != role else { return ([], []) }
+        self.role = role
+        log.restart()
+        mirror.reset(to: nil)
+        return takeAll()
     }
 }

@@ -22,10 +22,13 @@ struct PushCounters: Sendable {
         counter(reason).add(UInt64(count))
     }
 
-    func collect(waiting: Int, into writer: inout MetricsWriter) {
+    func collect(waiting: Int, followers: Int, into writer: inout MetricsWriter) {
         writer.family(
             "cluster_checks_waiting", .gauge, help: "Calls for configs that wait for a change.",
             [([:], Double(waiting))])
+        writer.family(
+            "cluster_checks_followers", .gauge, help: "Replicas that wait here for changes of any node.",
+            [([:], Double(followers))])
         writer.family(
             "cluster_checks_waits_ended_total", .counter,
             help: "Calls for configs that waited, and why they wait no more.",

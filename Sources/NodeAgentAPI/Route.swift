@@ -8,6 +8,8 @@ enum Route: Hashable, Sendable {
     case endpointsChecks(nodeName: String)
     case allEndpointsChecks
     case state
+    /// Other replicas ask it of the leader.
+    case follow
 
     /// The route of a path as it came, percent-encoded. Every path but one lies under `/api/v1/`, or its older spelling.
     ///
@@ -30,10 +32,15 @@ enum Route: Hashable, Sendable {
             self = .allEndpointsChecks
         } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks".utf8) {
             self = .state
+        } else if path == Self.followPath {
+            self = .follow
         } else {
             throw .notFound
         }
     }
+
+    /// Where a follower asks for changes. It is spoken between replicas only, and has no older spelling.
+    static let followPath = "/api/v1/clusterchecks/follow"
 
     /// Whose token it needs.
     enum Authority {
@@ -46,15 +53,17 @@ enum Route: Hashable, Sendable {
     /// Whose token it needs. Agents see what concerns them; who runs what, with all its configs, is the operator's.
     var authority: Authority {
         switch self {
-        case .version, .status, .configs, .endpointsChecks: .agents
+        case .version, .status, .configs, .endpointsChecks, .follow: .agents
         case .allEndpointsChecks, .state: .operators
         }
     }
 
     /// The only method that it takes.
     var method: HTTPMethod {
-        if case .status = self { return .post }
-        return .get
+        switch self {
+        case .status, .follow: .post
+        case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state: .get
+        }
     }
 
     /// The length of what follows `prefix`, if that is one segment and not empty.

@@ -75,6 +75,12 @@ package struct WaitingRoom<Guest: Sendable>: Sendable {
         return due.sorted().compactMap { waiters[$0] }
     }
 
+    /// When the first of those who wait, or of those who would still wait, is told of by `takeDue`; nil in an empty room.
+    package var nextDue: Instant? {
+        guard !waiters.isEmpty else { return nil }
+        return slices.keys.min().map { Instant(nanoseconds: ($0 + 1) * resolution.nanoseconds) }
+    }
+
     /// Lets everybody out, in the order in which they came.
     package mutating func empty() -> [Waiter] {
         defer {

@@ -277,7 +277,7 @@ package final class SimulatedCluster: Sendable {
 
     private func checkAnswer(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
         let parts = request.path.split(separator: "/").suffix(3).map(String.init)
-        guard response.status == 200, parts.count == 3 else { return }
+        guard response.status == 200, parts.count == 3, parts[2] != "follow" else { return }
         let (lane, node) = (replica.process.lane, parts[2])
         guard let snapshot = snapshot(of: replica) else {
             return world.violated("\(replica.process.name) makes a leader's answer and does not lead")

@@ -10,11 +10,15 @@ import TestSupport
 final class Polls: Sendable {
     struct State {
         var answers: [String: HTTPResponse] = [:]
-        var sent: [(forward: Forward, completion: @Sendable (ForwardResult) -> Void)] = []
+        /// Every call that was sent on.
+        var sent: [Forward] = []
+        /// What becomes of calls that are sent on: the leader, or why there is none.
+        var leader: Polls?
+        var failure = "no leader"
     }
 
     let push: ChangePush
-    private let replica: Replica
+    let replica: Replica
     private let state: SharedState
 
     /// What the closures below share with it.
@@ -29,8 +33,38 @@ final class Polls: Sendable {
         push = ChangePush(
             api: replica.api, clock: replica.clock, token: { Replica.token },
             send: { forward, completion in
-                state.value.withLock { $0.sent.append((forward, completion)) }
+                let (leader, failure) = state.value.withLock { state in
+                    state.sent.append(forward)
+                    return (state.leader, state.failure)
+                }
+                guard let leader else { return completion(.failed(failure)) }
+                leader.push.handle(
+                    HTTPRequest(forward),
+                    Responder { response in
+                        let answer = response.gate?.replacement() ?? response
+                        completion(
+                            .answered(
+                                status: answer.status, headers: answer.headers, body: Array(answer.body.joined())))
+                    })
             })
+    }
+
+    /// A leader, and a follower of it whose calls reach it at once.
+    static func run(
+        nodes: [String] = ["node1"], _ body: (_ leader: Polls, _ follower: Polls) async throws -> Void
+    ) async throws {
+        try await run(as: .dispatching, nodes: nodes) { _, leader in
+            try await run(as: .follower) { _, follower in
+                follower.set(leader: leader)
+                try await body(leader, follower)
+                follower.set(leader: nil)
+            }
+        }
+    }
+
+    /// Whom calls reach that are sent on; nil for nobody.
+    func set(leader: Polls?) {
+        state.value.withLock { $0.leader = leader }
     }
 
     /// A replica in a role, and its push, run for as long as the body takes.
@@ -72,12 +106,9 @@ final class Polls: Sendable {
         state.value.withLock { $0.answers }
     }
 
-    /// The calls that were sent on, each once.
-    func takeSent() -> [(forward: Forward, completion: @Sendable (ForwardResult) -> Void)] {
-        state.value.withLock { state in
-            defer { state.sent = [] }
-            return state.sent
-        }
+    /// The targets of the calls that were sent on, in order.
+    var sent: [String] {
+        state.value.withLock { $0.sent.map(\.target) }
     }
 
     func revision(of node: String) throws -> Int64 {
@@ -88,7 +119,7 @@ final class Polls: Sendable {
     func pass(_ duration: Duration) async throws {
         for _ in 0..<(duration.nanoseconds / 50_000_000) {
             replica.clock.advance(by: .milliseconds(50))
-            for _ in 0..<5 { await Task.yield() }
+            try await Task.sleep(for: .microseconds(200))
         }
     }
 
@@ -102,6 +133,16 @@ final class Polls: Sendable {
             counts[String(parts[1])] = Int(parts[2].dropFirst(2))
         }
         return counts
+    }
+}
+
+extension HTTPRequest {
+    /// The call that a leader gets.
+    init(_ forward: Forward) {
+        let parts = forward.target.split(separator: "?", maxSplits: 1).map(String.init)
+        self.init(
+            method: forward.method == "POST" ? .post : .get, path: parts[0], query: parts.count > 1 ? parts[1] : nil,
+            headers: HTTPHeaders(forward.headers), body: forward.body ?? [], peer: Replica.peer)
     }
 }
 
