@@ -129,7 +129,7 @@ class Observer:
     def other_leader(self, before: str):
         """The leader by name, if it is another one and says itself that it leads."""
         name = self.leader()
-        return name if name and name != before and self._state_of(name, self._token()) else None
+        return name if name and name != before and self._state_of(name, self.token()) else None
 
     def node_of(self, pod: str) -> str:
         return self.pods("cluster-agent")[pod]["spec"]["nodeName"]
@@ -155,9 +155,14 @@ class Observer:
 
     # What the agents say
 
-    def _token(self) -> str:
-        (secret,) = [item for item in self._get("secrets", "-n", "cluster-agent") if item["metadata"]["name"] == "cluster-agent"]
-        return base64.b64decode(secret["data"]["token"]).decode().strip()
+    def token(self, key: str = "operator-token") -> str:
+        """A token of the Secret: the operator's sees the state, `token` is what node-agents present."""
+        text = self.kubectl("-n", "cluster-agent", "get", "secret", "cluster-agent", "-o", f"jsonpath={{.data.{key}}}")
+        return base64.b64decode(text).decode().strip()
+
+    def accepts(self, token: str) -> bool:
+        """Whether every replica that is ready takes a node-agent with this token."""
+        return all(_ask(pod["status"]["podIP"], "/version", token, 3)[0] == 200 for pod in self.ready_pods("cluster-agent").values())
 
     def _state_of(self, pod: str, token: str):
         """What a replica says of nodes and configs, if it leads."""
@@ -165,23 +170,16 @@ class Observer:
 
     @staticmethod
     def _state_at(address: str, token: str, timeout: float):
-        # pylint: disable-next=protected-access
-        connection = http.client.HTTPSConnection(address, 5005, timeout=timeout, context=ssl._create_unverified_context())
-        try:
-            connection.request("GET", "/api/v1/clusterchecks", headers={"Authorization": f"Bearer {token}"})
-            response = connection.getresponse()
-            answer = response.read()
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise ValueError(f"{address} answered {response.status}")
+        status, answer = _ask(address, "/api/v1/clusterchecks", token, timeout)
+        if status != 200:
+            raise ValueError(f"{address} answered {status}")
         state = json.loads(answer)
         return None if state.get("not_running") else state
 
     def never_leads(self, pod: str, seconds: float) -> threading.Thread:
         """Asks a replica all the time, from now on, whether it leads; the thread's `answers`
         counts what it said, `seen` how often that it does."""
-        address, token = self.pods("cluster-agent")[pod]["status"]["podIP"], self._token()
+        address, token = self.pods("cluster-agent")[pod]["status"]["podIP"], self.token()
 
         def ask():
             end = time.monotonic() + seconds
@@ -197,11 +195,11 @@ class Observer:
         thread.start()
         return thread
 
-    def state_with(self, token: str):
-        return self._state_of(self.leader(), token)
+    def _state(self):
+        return self._state_of(self.leader(), self.token())
 
     def conditions(self, node: str) -> list:
-        state = self.state_with(self._token())
+        state = self._state()
         return [text for known in state["nodes"] if known["name"] == node for text in known.get("conditions") or []]
 
     def expect_checks_of(self, namespace: str):
@@ -214,7 +212,7 @@ class Observer:
 
     def all_placed_on(self, nodes: list):
         """Lines that say what is where, if each check is on one of these nodes, once, and each node has its share."""
-        state = self.state_with(self._token())
+        state = self._state()
         if not state or state.get("warmup") or state.get("dangling"):
             return None
         held = {known["name"]: check_names(known) for known in state["nodes"] or []}
@@ -226,7 +224,7 @@ class Observer:
 
     def placements(self) -> dict:
         """{check: node}"""
-        nodes = self.state_with(self._token())["nodes"] or []
+        nodes = self._state()["nodes"] or []
         return {check: known["name"] for known in nodes for check in check_names(known)}
 
     def all_run_on(self, nodes: list) -> bool:
@@ -261,6 +259,18 @@ class Observer:
         runs = dict(re.findall(r'^node_agent_check_runs_total\{check_id="([^"]+)".*\} (\S+)$', text, re.MULTILINE))
         up = dict(re.findall(r'^node_agent_check_up\{check_id="([^"]+)".*\} (\S+)$', text, re.MULTILINE))
         return {check: (float(runs.get(check, 0)), float(value) == 1) for check, value in up.items()}
+
+
+def _ask(address: str, path: str, token: str, timeout: float) -> tuple:
+    """(status, body) of a cluster-agent's answer."""
+    # pylint: disable-next=protected-access
+    connection = http.client.HTTPSConnection(address, 5005, timeout=timeout, context=ssl._create_unverified_context())
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
 
 
 def check_names(node: dict) -> list:

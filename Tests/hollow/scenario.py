@@ -144,17 +144,16 @@ class Scenario:
 
     def takes_a_new_token(self) -> str:
         restarts = self._observer.restarts()
-        token = os.urandom(32).hex()
         begun = time.monotonic()
-        patch = f'{{"stringData": {{"token": "{token}"}}}}'
-        self._observer.kubectl(*_NAMESPACE, "patch", "secret", "cluster-agent", "--patch", patch)
-        within(120, "the leader takes the new token", lambda: self._observer.state_with(token))
+        self._show("manifests/secret --token | kubectl -n cluster-agent patch secret cluster-agent --patch-file /dev/stdin")
+        token = self._observer.token("token")
+        within(120, "the replicas take the new token", lambda: self._observer.accepts(token))
         took = time.monotonic() - begun
         # Longer than a node-agent that could not report would be kept.
         self._settled(self._observer.nodes(), 60, begun)
         if self._observer.restarts() != restarts:
             raise Failure(f"containers were restarted: {restarts} became {self._observer.restarts()}")
-        return f"the leader took the changed token after {took:.1f} s, and nothing was restarted"
+        return f"both replicas took the changed token after {took:.1f} s, and nothing was restarted"
 
     def loses_the_leader(self) -> str:
         before = self._observer.leader()
