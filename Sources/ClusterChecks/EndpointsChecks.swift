@@ -23,7 +23,8 @@ package struct EndpointsChecks: Sendable {
 
     /// The one of a key; nil if there is none.
     package func config(_ key: ConfigKey) -> EncodedConfig? {
-        guard let nodeName = nodeNames[key], let list = lists[nodeName] else { return nil }
+        // Where there are none, as in most clusters, not even a key is hashed.
+        guard !nodeNames.isEmpty, let nodeName = nodeNames[key], let list = lists[nodeName] else { return nil }
         let position = Self.position(of: key, in: list)
         return position < list.count && list[position].key == key ? list[position] : nil
     }
