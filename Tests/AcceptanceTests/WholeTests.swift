@@ -75,13 +75,18 @@ import Testing
 
     @Test func aReplacedTokenFileIsTakenUpWithoutARestart() async throws {
         let directory = try TemporaryDirectory()
-        let agent = try RunningClusterAgent("one", in: directory, ["--shutdown_delay=0"])
+        let agent = try RunningClusterAgent(
+            "one", in: directory, ["--shutdown_delay=0", "--cluster_agent.auth_token_grace=4s"])
         let client = try await agent.client()
         try directory.write("one.token", "too short")
         try await clock.sleep(until: clock.now() + .seconds(4))
         #expect(
             try await agent.call(client, "GET", "/version").status == 200, "a bad token must not replace a good one")
         try directory.write("one.token", String(repeating: "n", count: 32))
+        try await eventually(within: .seconds(20), "the new token to be read; the old one is still good") {
+            agent.process.output.contains("the token changed") ? true : nil
+        }
+        #expect(try await agent.call(client, "GET", "/version").status == 200, "the grace has only begun")
         try await eventually(within: .seconds(20), "the old token to be refused") {
             try await agent.call(client, "GET", "/version").status == 403 ? true : nil
         }
