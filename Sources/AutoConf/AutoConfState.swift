@@ -1,5 +1,6 @@
 import CheckModel
 import Kubernetes
+import Platform
 
 /// All that AutoConf knows, and what each news changes. It is a value: events go in, changes come out.
 struct AutoConfState {
@@ -64,11 +65,13 @@ struct AutoConfState {
             let name = service.objectName
             let isUnchanged = services[name].map { $0.isBound(alikeTo: service) } ?? !isKept(service)
             services[name] = isKept(service) ? service.reduced : nil
+            services.shrinkIfSparse()
             // Most changes of a cluster's Services concern none that is annotated, or nothing that checks are made of.
             if isUnchanged { return change }
             update(service, &change)
         case .deleted(let service):
             services[service.objectName] = nil
+            services.shrinkIfSparse()
             change.objects = serviceObjects.remove(service.objectName.serviceEntity)
             for file in files.naming(service.objectName) { update(file, &change) }
         }

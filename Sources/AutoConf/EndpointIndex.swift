@@ -1,4 +1,5 @@
 import Kubernetes
+import Platform
 
 /// The addresses of Services' endpoints that can be checked, from slices or from Endpoints objects.
 ///
@@ -65,6 +66,8 @@ struct EndpointIndex {
             if names[before.service]?.isEmpty == true { names[before.service] = nil }
         }
         if let slice { names[slice.service, default: []].insert(name) }
+        slices.shrinkIfSparse()
+        names.shrinkIfSparse()
         return Set([before?.service, slice?.service].compactMap(\.self)).sorted()
     }
 }

@@ -1,5 +1,6 @@
 import CheckModel
 import Kubernetes
+import Platform
 
 /// What is known of the objects of one source: which configs each gave, and what is wrong with it. It decides what a reading changes.
 struct SourceObjects {
@@ -117,6 +118,7 @@ struct SourceObjects {
 
     private mutating func remove(_ object: String, _ change: inout Change) {
         guard let known = objects.removeValue(forKey: object) else { return }
+        objects.shrinkIfSparse()
         change.removals += known.keys
         change.gone += known.problems
     }

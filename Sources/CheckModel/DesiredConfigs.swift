@@ -28,8 +28,9 @@ package final class DesiredConfigs: Sendable {
         var history = ChangeHistory<ConfigKey>()
     }
 
-    /// Changes remembered at least, however small the set is.
-    private static let rememberedChanges = 1_024
+    /// Changes remembered at least, however small the set is: of a set that is not larger, all of it is as short an answer. Each holds a key
+    /// whose memory lies among what was freed around it, and keeps a page of it from the system.
+    private static let rememberedChanges = 64
 
     private let state = Mutex(State())
     private let newest = Watched<UInt64>(1)
@@ -63,6 +64,7 @@ package final class DesiredConfigs: Sendable {
                 changed = true
             }
             guard changed else { return nil }
+            state.configs.shrinkIfSparse()
             state.version = next
             state.history.trim(to: max(Self.rememberedChanges, state.configs.count))
             return next

@@ -97,6 +97,7 @@ package struct ClusterAgentProcess: Sendable {
             lifecycle.add("probes", closing: { await probe.stop(within: .seconds(1)) })
         }
         lifecycle.add("pulse", run: { await readiness.run() })
+        lifecycle.add("memory", run: { await FreedMemory.giveBack(every: .seconds(10), clock: clock) })
         lifecycle.add("token", run: { await token.follow(into: tokens, clock: clock, log: log) })
         if let operatorToken, let operators {
             lifecycle.add("operator token", run: { await operatorToken.follow(into: operators, clock: clock) })

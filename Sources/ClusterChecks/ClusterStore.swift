@@ -1,4 +1,5 @@
 package import CheckModel
+import Platform
 
 /// Which nodes report and which configs they run: the state, and nothing else. It changes by `apply` alone.
 ///
@@ -110,6 +111,7 @@ package struct ClusterStore: Sendable {
         case .configRemoved(let key):
             _ = takeOut(key)
             entries[key] = nil
+            entries.shrinkIfSparse()
         case .endpointsCheckScheduled(let config):
             endpointsChecks.set(config)
         case .endpointsCheckRemoved(let key):
