@@ -163,7 +163,9 @@ struct ClusterChecker: Sendable {
 
     /// An answer that is written now: that of a term must be of the last one.
     func problem(written response: HTTPResponse) -> String? {
-        guard response.status == 200, let token = HTTPHeaders(response.headers)[Term.headerName] else { return nil }
+        guard [200, 304].contains(response.status), let token = HTTPHeaders(response.headers)[Term.headerName] else {
+            return nil
+        }
         return terms.problem(ofToken: token)
     }
 }

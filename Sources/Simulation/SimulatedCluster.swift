@@ -135,7 +135,7 @@ package final class SimulatedCluster: Sendable {
         let process = SimulatedProcess(name, in: world)
         let observer = SimulatedReplica.Observer(
             changed: { [self] in look(at: $0) },
-            asked: { [self] in noteRequest(to: $0) },
+            asked: { [self] in noteRequest($1, to: $0) },
             answered: { [self] in
                 checkAnswer($0, $1, $2)
                 stall($0, at: .answer)
@@ -267,16 +267,44 @@ package final class SimulatedCluster: Sendable {
         return nil
     }
 
-    /// Counts what waited in a leader's socket until its term had passed.
-    private func noteRequest(to replica: SimulatedReplica) {
+    /// Counts what waited in a leader's socket until its term had passed, and notes whose heartbeats a call that waits is.
+    private func noteRequest(_ request: HTTPRequest, to replica: SimulatedReplica) {
         let lane = replica.process.lane
+        if replica.term != nil {
+            let nodes = heartbeats(in: request)
+            state.withLock { state in
+                for node in nodes { state.heard[lane, default: [:]][node] = state.listened[lane] ?? .zero }
+            }
+        }
         let (end, led) = state.withLock { ($0.pausedUntil[lane], $0.placements[lane] != nil) }
         guard led, let end, world.now >= end, world.now < end + .milliseconds(5), replica.term == nil else { return }
         state.withLock { $0.lateRequests += 1 }
     }
 
+    private func heartbeats(in request: HTTPRequest) -> [String] {
+        if request.path.hasSuffix("/follow") {
+            let call = try? JSON(parsing: request.body)
+            return (call?["heard"]?.arrayValue ?? []).compactMap(\.stringValue)
+        }
+        let isForwarded = request.headers["X-DCA-Follower-Forwarded"] != nil
+        guard request.query?.contains("wait=") == true, !isForwarded else { return [] }
+        return request.path.split(separator: "/").suffix(1).map(String.init)
+    }
+
+    /// That nothing has changed, as a leader says to somebody who waited: it must be so.
+    private func checkUnchanged(_ replica: SimulatedReplica, _ request: HTTPRequest) {
+        let node = request.path.split(separator: "/").last.map(String.init) ?? ""
+        guard let told = try? replica.handler.configs(of: node, now: replica.process.clock.now()).value else {
+            return world.violated("\(replica.process.name) says that nothing has changed, and does not know")
+        }
+        guard request.query?.contains("last_change=\(told.revision)&") == true else {
+            return world.violated("\(node) should run \(told.revision), and is told that nothing has changed")
+        }
+    }
+
     private func checkAnswer(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
         let parts = request.path.split(separator: "/").suffix(3).map(String.init)
+        if response.status == 304 { return checkUnchanged(replica, request) }
         guard response.status == 200, parts.count == 3, parts[2] != "follow" else { return }
         let (lane, node) = (replica.process.lane, parts[2])
         guard let snapshot = snapshot(of: replica) else {

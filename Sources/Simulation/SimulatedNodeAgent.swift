@@ -36,7 +36,7 @@ package final class SimulatedNodeAgent: Sendable {
         options.pollInterval = plan.pollInterval
         options.nodeExpirationTimeout = plan.nodeExpirationTimeout
         options.reconnectPeriod = .seconds(120)
-        options.waitsForChanges = false
+        options.waitsForChanges = dice.chance(0.7)
         state = Mutex(State(core: AgentCore(options: options)))
     }
 

@@ -13,7 +13,7 @@ package final class SimulatedReplica: Sendable {
         /// The store may have changed.
         let changed: @Sendable (SimulatedReplica) -> Void
         /// A request has come.
-        let asked: @Sendable (SimulatedReplica) -> Void
+        let asked: @Sendable (SimulatedReplica, HTTPRequest) -> Void
         /// An answer was made, and is not written yet.
         let answered: @Sendable (SimulatedReplica, HTTPRequest, HTTPResponse) -> Void
         /// The leader's answer to a call that this replica sent on came back, and is not passed on yet.
@@ -60,9 +60,11 @@ package final class SimulatedReplica: Sendable {
         options.nodeExpirationTimeout = plan.nodeExpirationTimeout
         handler = Handler(
             source: configs, leadership: leadership, options: options, clock: process.clock, log: process.log)
+        var answering = APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))
+        answering.longestWait = plan.nodeExpirationTimeout / 3
         api = APIMachine(
-            handler: handler, tokens: BearerTokens(Self.token), operators: nil,
-            options: APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0)), clock: process.clock)
+            handler: handler, tokens: BearerTokens(Self.token), operators: nil, options: answering,
+            clock: process.clock)
     }
 
     /// Starts to serve and to compete.
@@ -125,7 +127,7 @@ package final class SimulatedReplica: Sendable {
         let push: ChangePush
 
         func handle(_ request: HTTPRequest, _ responder: Responder) {
-            replica.observer.asked(replica)
+            replica.observer.asked(replica, request)
             push.handle(
                 request,
                 Responder { [replica] response in
