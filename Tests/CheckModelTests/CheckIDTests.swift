@@ -13,6 +13,8 @@ import Testing
         (yaml("redisdb", ["host: 10.0.0.1\nport: 6379\n"]), nil, "redisdb:ba4e8ea36172404a"),
         (yaml("redisdb", ["host: 10.0.0.1\nname: main\nport: 6379\n"]), "main", "redisdb:main:6cadd48c655fb2e4"),
         (yaml("multi", ["host: a\n", "host: b\n"]), nil, "multi:4ee88b06adc19aed"),
+        (WireTests.example, "web", "http_check:web:98d27a1a16e8cb1b"),
+        (WireTests.swapped, "web", "http_check:web:96c3ab0f145ba8eb"),
     ]
 
     @Test(arguments: vectors)

@@ -12,7 +12,13 @@ import Testing
     static let upstream: [(name: String, config: CheckConfig, digest: String)] = [
         ("all empty", config(""), "c4bf6d05e5b795e4"),
         ("a name", config("foo"), "6eba821f0cd8c6d0"),
-        ("not a cluster check", config("foo") { $0.clusterCheck = false }, "6eba821f0cd8c6d0"),
+        ("a name, not a cluster check", config("foo") { $0.clusterCheck = false }, "6eba821f0cd8c6d0"),
+        (
+            "logs",
+            config("foo") {
+                $0.logs = .array([.object(["service": .string("any_service"), "source": .string("any_source")])])
+            }, "68db1fd44ee9e556"
+        ),
         (
             "a service id",
             config("foo") {
@@ -45,6 +51,8 @@ import Testing
                 checkName: "redisdb", instances: [Array("host: 10.0.0.1\nport: 6379\n".utf8)],
                 initConfig: Array("{}".utf8)), "134f822e509b14e4"
         ),
+        ("the worked example", WireTests.example, "14029c95e295d499"),
+        ("the worked example with its last two tags swapped", WireTests.swapped, "22851b0d9a95bc91"),
     ]
 
     @Test(arguments: raw)

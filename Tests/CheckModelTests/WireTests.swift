@@ -23,6 +23,15 @@ import Testing
         initConfig: Array("{}".utf8), provider: "kubernetes-services", serviceID: "kube_service://shop/web",
         source: "kube_services:kube_service://shop/web")
 
+    /// The same with its last two tags swapped: as one that sends tags in the order of a hash map may send it the next time.
+    static let swapped: WireConfig = {
+        var config = example
+        let text = String(decoding: config.instances[0], as: UTF8.self)
+        let (first, second) = ("- kube_namespace:shop\n", "- kube_service:web\n")
+        config.instances = [Array(text.replacing(first + second, with: second + first).utf8)]
+        return config
+    }()
+
     static let exampleText =
         #"{"check_name":"http_check","instances":["ZW1wdHlfZGVmYXVsdF9ob3N0bmFtZTogdHJ1ZQpuYW1lOiB3ZWIKdGFnczoKLSBjbHVzdGVyX25hbWU6cHJvZAotIGt1YmVfY2x1c3Rlcl9uYW1lOnByb2QKLSBrdWJlX25hbWVzcGFjZTpzaG9wCi0ga3ViZV9zZXJ2aWNlOndlYgp0aW1lb3V0OiAxCnVybDogaHR0cDovLzEwLjk2LjAuMjA6ODAvaGVhbHRoCg=="],"init_config":"e30=","metric_config":null,"logs":null,"ad_identifiers":null,"advanced_ad_identifiers":null,"provider":"kubernetes-services","service_id":"kube_service://shop/web","cluster_check":false,"node_name":"","source":"kube_services:kube_service://shop/web","ignore_autodiscovery_tags":false,"check_tag_cardinality":"","metrics_excluded":false,"logs_excluded":false}"#
 

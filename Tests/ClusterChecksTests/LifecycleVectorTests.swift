@@ -1,0 +1,119 @@
+import CheckModel
+import ClusterChecks
+import Platform
+import Testing
+
+/// The rows of the protocol's lifecycle table that are no status report (those are in `NodeStatusTests`), each under its name.
+///
+/// Two are other than upstream's, on purpose: orphans are placed in the step in which their node expires, where upstream leaves them dangling until
+/// the next; and a node that never reported does not exist, where upstream makes one by placing a config on it.
+@Suite struct LifecycleVectorTests {
+    struct Choice: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let counts: [Int]
+        let chosen: String?
+    }
+
+    static let choices = [
+        Choice(testDescription: "counts node1=1, node2=2", counts: [1, 2], chosen: "node1"),
+        Choice(testDescription: "counts node1=3, node2=2", counts: [3, 2], chosen: "node2"),
+        Choice(testDescription: "counts node1=3, node2=2, and an empty node3", counts: [3, 2, 0], chosen: "node3"),
+        Choice(testDescription: "no node", counts: [], chosen: nil),
+    ]
+
+    @Test(arguments: choices)
+    func aNewConfigGoesToTheNodeWithTheFewest(_ row: Choice) {
+        var placement = Placement()
+        for (slot, count) in row.counts.enumerated() {
+            placement.insert("node\(slot + 1)", slot: slot)
+            placement.update(slot: slot, load: count == 0 ? .zero : Load(cost: Double(count)))
+        }
+        for config in 0..<50 as Range<UInt64> {
+            #expect(placement.leastLoaded(for: config &* 0x9E37_79B9_7F4A_7C15).map { "node\($0 + 1)" } == row.chosen)
+        }
+    }
+
+    @Test("4 configs, 2 nodes, non-advanced: 2 + 2") func fourConfigsOnTwoNodes() throws {
+        let dispatcher = try Dispatcher(nodes: ["node1", "node2"], configs: try encodedConfigs(0..<4))
+        #expect(dispatcher.store.counts == ["node1": 2, "node2": 2])
+    }
+
+    struct Silence: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        /// When nodeA is heard for the last time, in seconds before the end; nil: it does not exist.
+        let nodeA: Int?
+        let nodes: [String]
+        let dangling: Int
+    }
+
+    static let silences = [
+        Silence(
+            testDescription: "heartbeats 25 s / 35 s old, timeout 30 (nodeA 1 config, nodeB 2)", nodeA: 25,
+            nodes: ["nodeA"], dangling: 0),
+        Silence(testDescription: "heartbeat 35 s old, timeout 30, nodeB alone", nodeA: nil, nodes: [], dangling: 2),
+        Silence(testDescription: "heartbeats 35 s / 35 s old, timeout 30", nodeA: 35, nodes: [], dangling: 3),
+    ]
+
+    @Test(arguments: silences)
+    func aSilentNodeExpires(_ row: Silence) throws {
+        // Which of two nodes gets the third config is decided by hashes: the one with two is nodeB.
+        let names = row.nodeA == nil ? ["nodeB"] : ["nodeA", "nodeB"]
+        let configs = try (0..<100).lazy.map { start in
+            try encodedConfigs((start * 3)..<(start * 3 + (row.nodeA == nil ? 2 : 3)))
+        }.first { try Dispatcher(nodes: names, configs: $0).store.counts["nodeB"] == 2 }
+        var dispatcher = try Dispatcher(nodes: names, configs: try #require(configs))
+        for second in 1...35 {
+            if let nodeA = row.nodeA, second == 35 - nodeA { _ = try dispatcher.report("nodeA", at: Double(second)) }
+            _ = dispatcher.expire(now: at(Double(second)))
+        }
+        #expect(dispatcher.store.counts.keys.sorted() == row.nodes)
+        #expect(dispatcher.store.dangling.count == row.dangling)
+        if row.nodes == ["nodeA"] { #expect(dispatcher.store.counts == ["nodeA": 3]) }
+    }
+
+    @Test("reset, GET configs node1: error `node node1 is unknown`") func aResetForgetsNodes() async throws {
+        let fixture = HandlerTests.Fixture()
+        try await fixture.run {
+            try await fixture.dispatch(0..<2, to: ["node1"], in: HandlerTests.term("1"))
+            fixture.leadership.state.set(.following(nil))
+            try await eventually("following") { (try? fixture.report("node1")) == nil }
+            let next = HandlerTests.term("2")
+            fixture.leadership.state.set(.leading(next))
+            try await fixture.untilLeading(next)
+            _ = try fixture.report("node2")
+            fixture.clock.set(60)
+            try await eventually("dispatched") { fixture.configCount() == 2 }
+            let error = #expect(throws: ClusterChecksError.self) { try fixture.names(of: "node1") }
+            #expect(error.map { "\($0)" } == "node node1 is unknown")
+        }
+    }
+
+    @Test("leader-IP sequence \"\", \"\", error, 1.2.3.4, 1.2.3.40, \"\"") func theHandlerFollowsItsLeadership()
+        async throws
+    {
+        let fixture = HandlerTests.Fixture()
+        func began() -> Int { fixture.log.lines.count { $0.contains("term began") } }
+        try await fixture.run {
+            let first = HandlerTests.term("1")
+            fixture.leadership.state.set(.leading(first))
+            try await fixture.untilLeading(first)
+            // The same again, and an election that knows nothing new: no second term.
+            fixture.leadership.state.set(.leading(first))
+            for _ in 0..<100 { await Task.yield() }
+            #expect(try fixture.handlerTerm() === first)
+            try await eventually("begun") { began() == 1 }
+            for address in ["1.2.3.4:5005", "1.2.3.40:5005"] {
+                let leader = LeaderEndpoint(address: address, publicKeyPin: nil)
+                fixture.leadership.state.set(.following(leader))
+                try await eventually("following") {
+                    if case .notLeading(.follower(leader)) = fixture.handler.role(at: at(0)) { return true }
+                    return false
+                }
+            }
+            let second = HandlerTests.term("2")
+            fixture.leadership.state.set(.leading(second))
+            try await fixture.untilLeading(second)
+            try await eventually("begun again") { began() == 2 }
+        }
+    }
+}
