@@ -37,7 +37,7 @@ import Testing
         let output = python.output
         let ran = try #require(output.split(separator: "\n").first { $0.hasPrefix("Ran ") }, "\(output)")
         let count = try #require(ran.split(separator: " ").dropFirst().first.flatMap { Int($0) })
-        #expect(end == .exited(0) && count >= 54, "\(output)")
+        #expect(end == .exited(0) && count >= 57, "\(output)")
     }
 
     @Test func theManifestsAloneBringUpAClusterThatSurvivesWhatOperatorsDoAndWhatHappensToThem() async throws {

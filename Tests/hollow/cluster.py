@@ -34,6 +34,7 @@ class Cluster:
         self._start("control plane", [
             os.path.join(self._folder, "program", "setup", "control-plane"), os.path.join(self._folder, "plane"),
             f"--service-cluster-ip-range={network.SERVICE_RANGE}", f"--controllers={network.GATEWAY}",
+            "--etcd-data=/run/etcd/data",
             # Where NetworkPolicies expect it.
             "--port=6443"])
         self._wait_for("plane/ready", 180)
@@ -53,6 +54,8 @@ class Cluster:
         linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
         linux.mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
         os.mkdir("/run/netns")
+        # In memory: a disk that others keep busy would stop the whole cluster with each write.
+        os.mkdir("/run/etcd")
         for folder in self._description["forbidden"]:
             linux.mount("tmpfs", folder, "tmpfs", linux.MS_RDONLY, "mode=755")
         network.prepare(self._description["nodes"])

@@ -11,6 +11,8 @@ import threading
 import time
 
 from . import linux
+from .api import Client
+from .pauses import PauseWatch
 
 
 
@@ -62,6 +64,8 @@ class Observer:
         with open(os.path.join(folder, "pid"), encoding="ascii") as file:
             self._process = file.read()
         linux.join(f"/proc/{self._process}/ns/net", linux.CLONE_NEWNET)
+        self._pauses = PauseWatch(Client(f"{folder}/plane/kubeconfig.json"), self._runs_at)
+        self._pauses.start()
 
     # kubectl
 
@@ -222,6 +226,22 @@ class Observer:
             return None
         return [f"{node}: {', '.join(names) or '–'}" for node, names in sorted(held.items())]
 
+    def begin_pauses(self):
+        self._pauses.begin()
+
+    def longest_pause(self) -> tuple:
+        """(seconds, check) of the longest time in which a check did not run, since `begin_pauses`."""
+        return self._pauses.longest(self._expected)
+
+    def lost_checks(self) -> list:
+        """Checks that every node-agent was without at some time since `begin_pauses`, and that one had before."""
+        return self._pauses.lost(self._expected)
+
+    @classmethod
+    def _runs_at(cls, address: str) -> dict:
+        # http_check:front:8691be3776af3ced, where the name is the Service's.
+        return {check.split(":")[1]: runs for check, (runs, _) in cls._results(address, 1).items()}
+
     def placements(self) -> dict:
         """{check: node}"""
         nodes = self._state()["nodes"] or []
@@ -248,9 +268,9 @@ class Observer:
         return True
 
     @staticmethod
-    def _results(address: str) -> dict:
+    def _results(address: str, timeout: float = 3) -> dict:
         """{check id: (runs, whether the last one was a success)} of a node-agent."""
-        connection = http.client.HTTPConnection(address, 5000, timeout=3)
+        connection = http.client.HTTPConnection(address, 5000, timeout=timeout)
         try:
             connection.request("GET", "/metrics")
             text = connection.getresponse().read().decode()

@@ -56,13 +56,22 @@ class Scenario:
             name = step.__name__.replace("_", " ")
             self._say(f"\n### {name.capitalize()}\n")
             begun = time.monotonic()
+            self._observer.begin_pauses()
             try:
-                result = step()
+                result = step() + self._pause_of(step)
             except Exception as error:
                 print(f"FAILED {name}: after {time.monotonic() - begun:.0f} s: {error}", flush=True)
                 raise Failure(name) from error
             print(f"PASSED {name}: {result} ({time.monotonic() - begun:.0f} s)", flush=True)
             self._say(f"\n{result[0].upper()}{result[1:]}.")
+
+    def _pause_of(self, step) -> str:
+        """What the step meant for the checks, each of which runs every 5 seconds."""
+        seconds, check = self._observer.longest_pause()
+        lost = self._observer.lost_checks()
+        if lost and step in (self.takes_a_new_token, self.loses_the_leader, self.is_cordoned):
+            raise Failure(f"no node-agent was touched, and for a time none had the checks {', '.join(lost)}")
+        return f"; the longest time between two runs of a check was {seconds:.1f} s" if check else ""
 
     # The transcript
 

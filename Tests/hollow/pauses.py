@@ -1,0 +1,94 @@
+"""How long checks pause: what users of a cluster see of all that happens to it."""
+
+import http.client
+import threading
+import time
+
+from .api import APIError
+
+
+class Pauses:
+    """The longest time between two runs of each check, wherever it ran, and checks that nobody held for a time. Pure."""
+
+    def __init__(self):
+        self._counts = {}
+        self._last, self._longest = {}, {}
+        self._held, self._watched, self._lost = set(), set(), set()
+
+    def take(self, place: str, counts: dict, now: float):
+        """What one node-agent says: {check: runs}. A count that is not the one before means a run; a new place counts from 0."""
+        for check, runs in counts.items():
+            if runs and self._counts.get((place, check)) != runs:
+                self._counts[place, check] = runs
+                self._end_pause(check, now)
+
+    def _end_pause(self, check: str, now: float):
+        if check in self._last:
+            self._longest[check] = max(self._longest.get(check, 0), now - self._last[check])
+        self._last[check] = now
+
+    def hold(self, checks: set):
+        """What all node-agents together hold, when all of them have answered."""
+        self._held = checks
+        self._lost |= self._watched - checks
+
+    def begin(self):
+        """Forgets pauses that are over and checks that were lost; pauses that last began when they began."""
+        self._longest = {}
+        self._watched, self._lost = self._held, set()
+
+    def lost(self, checks: set) -> list:
+        """Those of these checks that were held when it began, and were seen not to be."""
+        return sorted(self._lost & checks)
+
+    def longest(self, checks: set, now: float) -> tuple:
+        """(seconds, check) of the longest pause of these checks, one that lasts included; (0, "") if none has run."""
+        found = [
+            (max(self._longest.get(check, 0), now - self._last[check]), check) for check in sorted(checks) if check in self._last]
+        return max(found, default=(0.0, ""))
+
+
+class PauseWatch(threading.Thread):
+    """Asks all node-agents all the time."""
+
+    def __init__(self, client, runs_at):
+        """`runs_at(address)` returns {check: runs} of a node-agent."""
+        super().__init__(daemon=True, name="pauses")
+        self._client, self._runs_at = client, runs_at
+        self._pauses, self._lock = Pauses(), threading.Lock()
+
+    def begin(self):
+        with self._lock:
+            self._pauses.begin()
+
+    def longest(self, checks: set) -> tuple:
+        with self._lock:
+            return self._pauses.longest(checks, time.monotonic())
+
+    def lost(self, checks: set) -> list:
+        with self._lock:
+            return self._pauses.lost(checks)
+
+    def run(self):
+        while True:
+            try:
+                pods = self._client.get("/api/v1/namespaces/cluster-agent/pods")["items"]
+            except (OSError, APIError):
+                pods = []
+            agents = [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/component") == "node-agent"]
+            answers = [self._ask(pod["metadata"]["uid"], (pod.get("status") or {}).get("podIP")) for pod in agents]
+            if answers and None not in answers:
+                with self._lock:
+                    self._pauses.hold({check for runs in answers for check in runs})
+            time.sleep(0.5)
+
+    def _ask(self, place: str, address):
+        """What a node-agent says, or None when it does not answer."""
+        try:
+            runs = self._runs_at(address) if address else None
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+        if runs is not None:
+            with self._lock:
+                self._pauses.take(place, runs, time.monotonic())
+        return runs
