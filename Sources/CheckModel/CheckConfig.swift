@@ -6,22 +6,34 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     package let check: String
     /// The position among the configs of this check in this source, from 0.
     package let index: Int
+    /// Which part of the config it is, if that was taken apart for dispatching; empty for a whole one.
+    package let shard: String
 
     /// The key of the `index`th config of `check` in `source`.
     package init(source: String, check: String, index: Int) {
+        self.init(source: source, check: check, index: index, shard: "")
+    }
+
+    private init(source: String, check: String, index: Int, shard: String) {
         self.source = source
         self.check = check
         self.index = index
+        self.shard = shard
     }
 
-    /// Orders by source, check, index.
+    /// The key of a part of this config.
+    package func shard(_ name: String) -> ConfigKey {
+        ConfigKey(source: source, check: check, index: index, shard: name)
+    }
+
+    /// Orders by source, check, index, shard.
     package static func < (left: ConfigKey, right: ConfigKey) -> Bool {
-        (left.source, left.check, left.index) < (right.source, right.check, right.index)
+        (left.source, left.check, left.index, left.shard) < (right.source, right.check, right.index, right.shard)
     }
 
-    /// `source#check#index`.
+    /// `source#check#index`, and `#shard` if it is one.
     package var description: String {
-        "\(source)#\(check)#\(index)"
+        "\(source)#\(check)#\(index)" + (shard.isEmpty ? "" : "#\(shard)")
     }
 }
 

@@ -18,6 +18,8 @@ package final class EncodedConfig: Sendable {
     package let instanceIDs: [String]
     /// What running it costs until something better is known: one for each instance, and never nothing.
     package let cost: Double
+    /// How often its instances run, as its first one says (`min_collection_interval`), else every 15 s.
+    package let collectionInterval: Duration
 
     /// The encoded form of `config`, which is patched already.
     ///
@@ -35,6 +37,15 @@ package final class EncodedConfig: Sendable {
         contentHash = Murmur3.hash(wire)
         instanceIDs = wireConfig.checkIDs(names: config.instances.map(CheckID.instanceName))
         cost = Double(max(1, config.instances.count))
+        collectionInterval = Self.interval(of: config.instances.first)
+    }
+
+    private static func interval(of instance: JSON?) -> Duration {
+        // Upstream reads it as a whole number; a fraction, which its runners do not take, is as good as none.
+        guard let seconds = instance?["min_collection_interval"]?.integerValue, (1...86_400).contains(seconds) else {
+            return .seconds(15)
+        }
+        return .seconds(seconds)
     }
 
     /// `wire` as people may see it, without secrets; made anew each time.

@@ -12,6 +12,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     case handingOver(String)
     /// The node's id is empty, too long, or has control characters.
     case invalidNodeID(length: Int)
+    /// Rebalancing is turned off.
+    case advancedDispatchingOff
     /// As many nodes report as may.
     case tooManyNodes(limit: Int)
 
@@ -30,6 +32,7 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
         case .handingOver(let id): "node \(id) is about to leave, and runs on while others take over"
         case .invalidNodeID(let length):
             "invalid node id of \(length) bytes: 1 to \(Self.longestNodeID) are allowed, without control characters"
+        case .advancedDispatchingOff: "no checks to rebalance: advanced dispatching is not enabled"
         case .tooManyNodes(let limit): "too many nodes: \(limit) report already, which is the limit"
         }
     }

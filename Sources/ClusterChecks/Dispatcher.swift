@@ -52,6 +52,8 @@ package struct Dispatcher: Sendable {
         var letsGoAt: Duration?
         /// Until when its agent is told to run on whatever it runs, as it was draining already when we first heard of it.
         var runsOnUntil: Duration?
+        /// What it answered about what it runs; nil if it never did.
+        var statistics: NodeStatistics?
     }
 
     /// The state. It holds every change that the calls below returned, in their order.
@@ -65,6 +67,7 @@ package struct Dispatcher: Sendable {
     /// The slots of nodes under whose id two agents report.
     var shared: Set<Int> = []
     var matching: AgentMatching
+    var unscheduled = UnscheduledConfigs()
 
     /// A dispatcher with an empty store.
     package init(options: HandlerOptions) {

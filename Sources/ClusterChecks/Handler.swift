@@ -33,6 +33,10 @@ package final class Handler: Sendable {
         var reconciledVersion: UInt64 = 0
         /// Configs that cannot be dispatched, and why.
         var rejected: [ConfigKey: String] = [:]
+        /// The configs that were taken apart, and the keys of their parts.
+        var shards: [ConfigKey: [ConfigKey]] = [:]
+        /// What became of rebalancings, in all terms.
+        var rebalancing = RebalancingReport()
     }
 
     /// Set after a term began or ended and after nodes came, went or got other configs: `takeChangedNodes` says which.
@@ -118,7 +122,8 @@ package final class Handler: Sendable {
                 nodes: state.dispatcher.store.nodes, silences: state.dispatcher.silences,
                 runsOn: state.dispatcher.runningOn,
                 dangling: state.dispatcher.store.dangling, rejected: state.rejected,
-                endpointsChecks: state.dispatcher.store.endpointsChecks)
+                endpointsChecks: state.dispatcher.store.endpointsChecks, statistics: state.dispatcher.statistics,
+                unscheduled: state.dispatcher.unscheduledConfigs)
         }
         return StateSnapshot(parts)
     }

@@ -48,5 +48,20 @@ extension Handler {
             }
         }
         writer.family("cluster_checks_configs_info", .gauge, help: "Which node runs which instance.", info)
+        writer.family(
+            "cluster_checks_unscheduled_check", .gauge, help: "Configs that have had no node for too long.",
+            Self.unscheduled(state.unscheduled))
+        collectRebalancing(state, into: &writer)
+    }
+
+    /// One sample for each check and source, however many of its configs there are.
+    private static func unscheduled(_ configs: [EncodedConfig]) -> [MetricsWriter.Sample] {
+        var counts: [ConfigKey: Int] = [:]
+        for config in configs {
+            counts[ConfigKey(source: config.key.source, check: config.checkName, index: 0), default: 0] += 1
+        }
+        return counts.sorted { $0.key < $1.key }.map { key, count in
+            (["join_leader": "true", "config_name": key.check, "config_source": key.source], Double(count))
+        }
     }
 }

@@ -11,6 +11,14 @@ package struct HandlerOptions: Sendable {
     package var maximumNodes = 10_000
     /// How many configs may be dispatched; further ones are refused, and logged.
     package var maximumConfigs = 200_000
+    /// A config that has had no node for so long is told of; at least `nodeExpirationTimeout`.
+    package var unscheduledCheckThreshold: Duration = .seconds(60)
+    /// How work is rebalanced.
+    package var rebalancing = RebalancingOptions()
+    /// Which configs are taken apart.
+    package var sharding = ShardingOptions()
+    /// Checks whose configs are not dispatched.
+    package var excludedChecks: Set<String> = []
     /// What is patched into each config before it is sent.
     package var patch: ConfigPatch
 

@@ -39,7 +39,11 @@ extension Handler {
         let end = clock.now() + options.warmup
         let keeps = state.withLock { state in
             let keeps = term.continuesPrevious && state.warmUpEnd != nil
-            if !keeps { state = State(dispatcher: Dispatcher(after: state.dispatcher), warmUpEnd: end) }
+            if !keeps {
+                let report = state.rebalancing
+                state = State(dispatcher: Dispatcher(after: state.dispatcher), warmUpEnd: end)
+                state.rebalancing = report
+            }
             state.term = term
             return keeps
         }
@@ -68,19 +72,27 @@ extension Handler {
             let changes = source.changes(since: reconciled)
             // From a set that is not whole nothing is concluded, not even an addition: a half set is a wrong answer for whoever fetches it.
             if changes.synced {
-                let (wanted, rejected) = try await encode(changes)
+                let batch = try await encode(changes)
                 try await waitUntilValid(term)
-                reconciled = reconcile(wanted, rejected, version: changes.version)
+                reconciled = reconcile(batch, version: changes.version)
             }
             if changes.synced, reconciled == 0 { continue }
             try await source.waitForChange(after: changes.version)
         }
     }
 
-    /// Patches and encodes what is to be dispatched, outside every lock. What cannot be dispatched is gone, and logged.
-    private func encode(_ changes: DesiredChanges) async throws -> (Wanted, rejected: [ConfigKey: String]) {
-        var wanted = Wanted(upserts: [], removals: changes.removals, isWhole: changes.isWhole)
+    /// What is to be dispatched, what cannot be, and which configs were taken apart.
+    struct Batch {
+        var wanted: Wanted
         var rejected: [ConfigKey: String] = [:]
+        var shards: [ConfigKey: [ConfigKey]]
+    }
+
+    /// Takes apart, patches and encodes what is to be dispatched, outside every lock. What cannot be dispatched is gone, and logged.
+    private func encode(_ changes: DesiredChanges) async throws -> Batch {
+        let shards = changes.isWhole ? [:] : state.withLock { $0.shards }
+        var batch = Batch(wanted: Wanted(upserts: [], removals: [], isWhole: changes.isWhole), shards: shards)
+        for key in changes.removals { batch.remove(key) }
         for (index, config) in changes.upserts.enumerated() {
             // A hundred thousand of them take seconds, and the elector may share this thread.
             if index % 256 == 255 {
@@ -88,26 +100,34 @@ extension Handler {
                 try Task.checkCancellation()
             }
             // What is no cluster check is not ours.
-            guard config.clusterCheck else {
-                wanted.removals.append(config.key)
+            guard config.clusterCheck, !options.excludedChecks.contains(config.checkName) else {
+                batch.remove(config.key)
                 continue
             }
-            do throws(CheckModelError) {
-                wanted.upserts.append(try options.patch.encode(config))
-            } catch {
-                wanted.removals.append(config.key)
-                rejected[config.key] = error.description
-                log.warning("config cannot be dispatched", ["config": config.key, "reason": error])
+            for part in batch.parts(of: config, Sharding(options.sharding).shards(of: config), log) {
+                encode(part, into: &batch)
             }
         }
-        return (wanted, rejected)
+        return batch
+    }
+
+    private func encode(_ config: CheckConfig, into batch: inout Batch) {
+        do throws(CheckModelError) {
+            batch.wanted.upserts.append(try options.patch.encode(config))
+        } catch {
+            batch.wanted.removals.append(config.key)
+            batch.rejected[config.key] = error.description
+            log.warning("config cannot be dispatched", ["config": config.key, "reason": error])
+        }
     }
 
     /// - Returns: the version from which to ask for changes next.
-    private func reconcile(_ wanted: Wanted, _ rejected: [ConfigKey: String], version: UInt64) -> UInt64 {
+    private func reconcile(_ batch: Batch, version: UInt64) -> UInt64 {
+        let (wanted, rejected) = (batch.wanted, batch.rejected)
         let limit = options.maximumConfigs
         let (changes, refused, nodes, next) = state.withLock { state in
             let (changes, refused) = state.dispatcher.reconcile(wanted)
+            state.shards = batch.shards
             let hadRefused = state.rejected.values.contains(Self.overLimit)
             if wanted.isWhole { state.rejected = [:] }
             for key in wanted.removals { state.rejected[key] = nil }
@@ -136,12 +156,17 @@ extension Handler {
             next = now + options.expiryInterval
             // Past its term this replica does not listen, and that time does not count.
             guard term.isValid(at: now) else { continue }
-            let (changes, nodes, expiry) = state.withLock { state in
+            let (changes, unscheduled, nodes, expiry) = state.withLock { state in
                 let changes = state.dispatcher.expire(now: now)
-                return (changes, state.dispatcher.store.nodeCount, state.dispatcher.nextExpiry(now: now))
+                let unscheduled = state.dispatcher.newlyUnscheduled()
+                return (changes, unscheduled, state.dispatcher.store.nodeCount, state.dispatcher.nextExpiry(now: now))
             }
             if let expiry { next = min(next, expiry) }
             if !changes.isEmpty { logChanges(changes, nodes: nodes) }
+            if let first = unscheduled.first {
+                log.warning(
+                    "configs have had no node for too long", ["configs": unscheduled.count, "first": first])
+            }
         }
     }
 

@@ -24,6 +24,8 @@ package struct StateSnapshot: Sendable {
         package let retained: ClusterStore.Retained?
         /// Whether its agent is told to run on whatever it runs, as it was about to leave already when it first reported.
         package let runsOn: Bool
+        /// What it answered about what it runs; nil if it never did.
+        package let statistics: NodeStatistics?
 
         /// What is not as it usually is, for people.
         package var remarks: [String] {
@@ -52,6 +54,8 @@ package struct StateSnapshot: Sendable {
     package let rejected: [(key: ConfigKey, reason: String)]
     /// The endpoints checks.
     package let endpointsChecks: EndpointsChecks
+    /// The configs that have had no node for too long, sorted by key.
+    package let unscheduled: [EncodedConfig]
 }
 
 extension StateSnapshot {
@@ -65,6 +69,8 @@ extension StateSnapshot {
         let dangling: [ClusterStore.Dangling]
         let rejected: [ConfigKey: String]
         let endpointsChecks: EndpointsChecks
+        let statistics: [NodeStatistics?]
+        let unscheduled: [EncodedConfig]
     }
 
     /// Sorts the parts, outside the lock.
@@ -72,7 +78,10 @@ extension StateSnapshot {
         term = parts.term
         isWarmingUp = parts.isWarmingUp
         let slots = parts.nodes.indices.filter { !parts.nodes[$0].id.isEmpty }
-        nodes = slots.map { Node(parts.nodes[$0], parts.silences[$0], parts.runsOn[$0]) }.sorted { $0.id < $1.id }
+        nodes = slots.map {
+            Node(parts.nodes[$0], parts.silences[$0], parts.runsOn[$0], parts.statistics[$0])
+        }.sorted { $0.id < $1.id }
+        unscheduled = parts.unscheduled
         dangling = parts.dangling.sorted { $0.config.key < $1.config.key }
         endpointsChecks = parts.endpointsChecks
         rejected = parts.rejected.sorted { $0.key < $1.key }.map { (key: $0.key, reason: $0.value) }
@@ -80,10 +89,12 @@ extension StateSnapshot {
 }
 
 extension StateSnapshot.Node {
-    fileprivate init(_ node: ClusterStore.Node, _ silence: Duration?, _ runsOn: Bool) {
+    fileprivate init(
+        _ node: ClusterStore.Node, _ silence: Duration?, _ runsOn: Bool, _ statistics: NodeStatistics?
+    ) {
         self.init(
             id: node.id, type: node.type, address: node.address, revision: node.revision.value, silence: silence,
             configs: node.configs.sorted { $0.key < $1.key }, conditions: node.conditions, agents: node.agents,
-            retained: node.retained, runsOn: runsOn)
+            retained: node.retained, runsOn: runsOn, statistics: statistics)
     }
 }

@@ -50,6 +50,10 @@ package enum MoveReason: Hashable, Sendable {
     case joined
     /// Its node is about to leave.
     case drained
+    /// Its node had too much to do, by what runners measured.
+    case rebalanced
+    /// Another config is to be alone on its node.
+    case isolated
 }
 
 /// Why a config has no node.

@@ -185,6 +185,7 @@ extension PodPropertyTests.History {
             seen.insert("\(reason)")
             switch reason {
             case .dangled: #expect(from == nil)
+            case .rebalanced, .isolated: Issue.record("nobody asked for it")
             case .drained: #expect(from?.conditions.isDraining == true && from?.retained != nil)
             // Who is cordoned is not asked to give while any other is not.
             case .joined: #expect(from?.conditions.standing == best)

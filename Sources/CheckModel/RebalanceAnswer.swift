@@ -1,0 +1,103 @@
+/// What an operator asks with `POST /api/v1/clusterchecks/rebalance`.
+package struct RebalanceRequest: Hashable, Sendable {
+    /// `force`: whether to move even where the gain is small.
+    package let force: Bool
+
+    /// Reads a body. A missing `force` is false, and unknown keys are ignored.
+    ///
+    /// - Throws: `CheckModelError`: not an object, or `force` is no boolean.
+    package init(parsing body: [UInt8]) throws(CheckModelError) {
+        let message = "rebalance request"
+        let request: JSON
+        do { request = try JSON(parsing: body) } catch { throw .invalidJSON(message: message, error) }
+        guard case .object(let members) = request else {
+            throw .malformed(message: message, place: "the body", reason: "is \(request.kind), not an object")
+        }
+        switch members["force"] {
+        case nil, .null?: force = false
+        case .bool(let flag)?: force = flag
+        case let value?: throw .malformed(message: message, place: "force", reason: "is \(value.kind), not a boolean")
+        }
+    }
+}
+
+/// The answer to a rebalancing: the moves, in the order in which they were made.
+package enum RebalanceAnswer {
+    /// One config that went to another node.
+    package struct Move: Hashable, Sendable {
+        /// The config's digest.
+        package let digest: String
+        /// Its check.
+        package let checkName: String
+        /// Its weight; 0 where utilization decides.
+        package let weight: Int
+        /// The node that had it.
+        package let source: String
+        /// How much busier than the average that was before; 0 where utilization decides.
+        package let sourceDifference: Int
+        /// The node that has it now.
+        package let destination: String
+        /// How much busier than the average that was before; 0 where utilization decides.
+        package let destinationDifference: Int
+
+        /// A move.
+        package init(
+            digest: String, checkName: String, weight: Int, source: String, sourceDifference: Int, destination: String,
+            destinationDifference: Int
+        ) {
+            self.digest = digest
+            self.checkName = checkName
+            self.weight = weight
+            self.source = source
+            self.sourceDifference = sourceDifference
+            self.destination = destination
+            self.destinationDifference = destinationDifference
+        }
+    }
+
+    /// The body: `[]` if nothing was moved.
+    package static func encoded(_ moves: [Move]) -> [UInt8] {
+        JSON.array(
+            moves.map { move in
+                .object([
+                    "digest": .string(move.digest), "check_name": .string(move.checkName),
+                    "check_weight": .integer(Int64(move.weight)), "source_node_name": .string(move.source),
+                    "source_diff": .integer(Int64(move.sourceDifference)), "dest_node_name": .string(move.destination),
+                    "dest_diff": .integer(Int64(move.destinationDifference)),
+                ])
+            }
+        ).encoded()
+    }
+}
+
+/// The answer to the isolation of a check.
+package struct IsolateAnswer: Hashable, Sendable {
+    /// The check.
+    package let checkID: String
+    /// Its node; empty if it was not isolated.
+    package let node: String
+    /// Why it was not isolated; empty if it was.
+    package let reason: String
+
+    /// It is alone on `node` now.
+    package init(isolated checkID: String, on node: String) {
+        self.checkID = checkID
+        self.node = node
+        reason = ""
+    }
+
+    /// It is not: why.
+    package init(refused checkID: String, reason: String) {
+        self.checkID = checkID
+        node = ""
+        self.reason = reason
+    }
+
+    /// The body.
+    package func encoded() -> [UInt8] {
+        JSON.object([
+            "check_id": .string(checkID), "check_node": .string(node), "is_isolated": .bool(reason.isEmpty),
+            "reason": .string(reason),
+        ]).encoded()
+    }
+}

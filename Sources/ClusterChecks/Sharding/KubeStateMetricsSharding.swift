@@ -1,0 +1,97 @@
+import CheckModel
+
+/// Takes a check of kube-state-metrics apart: by `shard_criteria` and `shard_count` where its instance has them, else by resources: pods, nodes, and
+/// the others.
+enum KubeStateMetricsSharding {
+    static let checkName = "kubernetes_state_core"
+
+    /// What kube-state-metrics collects if it is not told (its default resources).
+    private static let defaultCollectors = [
+        "certificatesigningrequests", "configmaps", "cronjobs", "daemonsets", "deployments", "endpoints",
+        "horizontalpodautoscalers", "ingresses", "jobs", "leases", "limitranges", "mutatingwebhookconfigurations",
+        "namespaces", "networkpolicies", "nodes", "persistentvolumeclaims", "persistentvolumes", "poddisruptionbudgets",
+        "pods", "replicasets", "replicationcontrollers", "resourcequotas", "secrets", "services", "statefulsets",
+        "storageclasses", "validatingwebhookconfigurations", "volumeattachments",
+    ]
+    private static let criteria = ["namespace", "resource"]
+    /// More shards than any cluster has runners.
+    private static let mostShards: Int64 = 1_000
+
+    static func shards(of config: CheckConfig) -> Sharding.Outcome {
+        let aggregates = config.instances.filter(isAggregate)
+        let others = config.instances.filter { !isAggregate($0) }
+        guard others.count == 1, case .object(let members) = others[0] else {
+            let problem = "has \(others.count) instances to take apart, not one object: it is dispatched whole"
+            return Sharding.Outcome(problem: problem)
+        }
+        var outcome =
+            members["shard_criteria"].map(hasCriteria) == true
+            ? byHash(config, members) : byResource(config, members)
+        guard !outcome.shards.isEmpty, let aggregate = aggregates.first else { return outcome }
+        outcome.shards.append(config.shard("aggregates", runsAnywhere(aggregate.objectValue ?? [:])))
+        if aggregates.count > 1 {
+            outcome.problem = "has \(aggregates.count) instances that count aggregates alone: the first one is kept"
+        }
+        return outcome
+    }
+
+    /// Counts what no single node can: it must run once, whatever the others collect.
+    private static func isAggregate(_ instance: JSON) -> Bool {
+        instance["pod_collection_mode"] == .string("cluster_aggregates_only")
+    }
+
+    private static func hasCriteria(_ value: JSON) -> Bool {
+        value != .null && value != .array([])
+    }
+
+    private static func byResource(_ config: CheckConfig, _ members: [String: JSON]) -> Sharding.Outcome {
+        guard let collectors = collectors(members["collectors"]) else {
+            return Sharding.Outcome(problem: "collectors is not a list of strings: it is dispatched whole")
+        }
+        let groups = [
+            ("pods", collectors.filter { $0 == "pods" }), ("nodes", collectors.filter { $0 == "nodes" }),
+            ("others", collectors.filter { $0 != "pods" && $0 != "nodes" }),
+        ].filter { !$0.1.isEmpty }
+        guard groups.count > 1 else { return Sharding.Outcome() }
+        return Sharding.Outcome(
+            shards: groups.map { name, collectors in
+                var shard = members
+                shard["collectors"] = .array(collectors.sorted().map(JSON.string))
+                return config.shard(name, runsAnywhere(shard))
+            })
+    }
+
+    private static func collectors(_ value: JSON?) -> [String]? {
+        guard let value, value != .null, value != .array([]) else { return defaultCollectors }
+        let names = value.arrayValue?.map(\.stringValue)
+        guard let names, names.allSatisfy({ $0 != nil }) else { return nil }
+        return names.compactMap { $0 }
+    }
+
+    private static func byHash(_ config: CheckConfig, _ members: [String: JSON]) -> Sharding.Outcome {
+        let wanted = (members["shard_criteria"]?.arrayValue ?? []).compactMap(\.stringValue)
+        let isFine =
+            !wanted.isEmpty && wanted.count == members["shard_criteria"]?.arrayValue?.count
+            && wanted.allSatisfy(criteria.contains) && Set(wanted).count == wanted.count
+        guard isFine else {
+            let problem = "shard_criteria is no list of namespace and resource, each once: it is dispatched whole"
+            return Sharding.Outcome(problem: problem)
+        }
+        guard let count = members["shard_count"]?.integerValue, (2...mostShards).contains(count) else {
+            return Sharding.Outcome(
+                problem: "shard_count is not a number from 2 to \(mostShards): it is dispatched whole")
+        }
+        return Sharding.Outcome(
+            shards: (0..<count).map { index in
+                var shard = members
+                shard["shard_criteria"] = .array(wanted.sorted().map(JSON.string))
+                shard["shard_id"] = .integer(index)
+                return config.shard("hash-\(index)", runsAnywhere(shard))
+            })
+    }
+
+    /// A runner is no candidate of any election, and must not wait for one.
+    private static func runsAnywhere(_ members: [String: JSON]) -> JSON {
+        .object(members.merging(["skip_leader_election": .bool(true)]) { $1 })
+    }
+}
