@@ -14,11 +14,13 @@ package struct StateAnswer: Sendable {
         package let nodeType: Int
         /// What is not as it usually is, for people.
         package let conditions: [String]
+        /// What it answered about what it runs, by check ID; empty if it never did.
+        package let stats: [String: RunnerStats]
 
         /// A node.
         package init(
             name: String, configs: [EncodedConfig], pod: String? = nil, address: String? = nil, nodeType: Int = 0,
-            conditions: [String] = []
+            conditions: [String] = [], stats: [String: RunnerStats] = [:]
         ) {
             self.name = name
             self.configs = configs
@@ -26,6 +28,7 @@ package struct StateAnswer: Sendable {
             self.address = address
             self.nodeType = nodeType
             self.conditions = conditions
+            self.stats = stats
         }
     }
 
@@ -51,32 +54,46 @@ package struct StateAnswer: Sendable {
     package let nodes: [Node]
     /// Configs that have no node, in the order to show.
     package let dangling: [Dangling]
+    /// How many endpoints checks there are.
+    package let endpointsChecks: Int
+    /// Where the leader is, if this replica is none and knows.
+    package let leader: String?
 
     /// The state of a leader.
-    package init(warmup: Bool, nodes: [Node], dangling: [Dangling]) {
+    package init(warmup: Bool, nodes: [Node], dangling: [Dangling], endpointsChecks: Int = 0) {
         notRunning = ""
+        leader = nil
+        self.endpointsChecks = endpointsChecks
         self.warmup = warmup
         self.nodes = nodes
         self.dangling = dangling
     }
 
     /// The answer of a replica that does not lead, and why.
-    package init(notRunning: String) {
+    package init(notRunning: String, leader: String? = nil) {
         self.notRunning = notRunning
+        self.leader = leader
+        endpointsChecks = 0
         warmup = false
         nodes = []
         dangling = []
     }
 
     /// The body. Empty lists are null when nothing is dispatched here, as agents' command lines know it; those ignore what upstream does not have:
-    /// `pod`, `address`, `node_type` and `conditions` of a node, and `dangling_reasons`, one for each config in `dangling`.
+    /// `pod`, `address`, `node_type` and `conditions` of a node, `dangling_reasons`, one for each config in `dangling`, `endpoints_checks`, and a
+    /// follower's `leader`. A node that gave no statistics has no `stats`.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
         output.append("{\"not_running\":")
         JSON.encode(notRunning, into: &output)
         output.append(",\"warmup\":\(warmup),\"nodes\":")
         guard notRunning.isEmpty else {
-            output.append("null,\"dangling\":null}")
+            output.append("null,\"dangling\":null")
+            if let leader {
+                output.append(",\"leader\":")
+                JSON.encode(leader, into: &output)
+            }
+            output.append("}")
             return output
         }
         Self.encode(nodes, into: &output) { node, output in
@@ -96,13 +113,17 @@ package struct StateAnswer: Sendable {
                 output.append(contentsOf: config.shownWire)
                 output.append("}")
             }
+            if !node.stats.isEmpty {
+                output.append(",\"stats\":")
+                output.append(contentsOf: JSON.object(node.stats.mapValues(\.shown)).encoded())
+            }
             output.append("}")
         }
         output.append(",\"dangling\":")
         Self.encode(dangling, into: &output) { $1.append(contentsOf: $0.config.shownWire) }
         output.append(",\"dangling_reasons\":")
         Self.encode(dangling.map(\.reason), into: &output, JSON.encode)
-        output.append("}")
+        output.append(",\"endpoints_checks\":\(endpointsChecks)}")
         return output
     }
 

@@ -96,6 +96,7 @@ package enum AgentOptions {
         table.add(clusterName)
         table.add(clusterTagName)
         table.add(extraTags)
+        addDispatching(to: &table)
         table.add(allowedVariables)
         table.add(disableVariables)
         table.add(kubeconfig)

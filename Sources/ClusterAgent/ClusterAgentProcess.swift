@@ -27,6 +27,7 @@ package struct ClusterAgentProcess: Sendable {
     private let operators: BearerTokens?
     private let api: APIMachine
     private let push: ChangePush
+    private let rebalancer: Rebalancer
     private let serving: ServingIdentity
     private let published: PublishedAddress
     private let server: HTTPServer
@@ -58,20 +59,19 @@ package struct ClusterAgentProcess: Sendable {
         let events = cluster.map { CheckConfigEvents(recorder: $0.recorder, leadership: leadership, clock: clock) }
         self.events = events
         autoConf = Self.makeAutoConf(options, environment, desired, events, clock, log)
-        let patch = ConfigPatch(
-            extraTags: options[AgentOptions.extraTags], clusterName: options[AgentOptions.clusterName],
-            clusterTagName: options[AgentOptions.clusterTagName])
-        var handling = HandlerOptions(patch: patch)
-        handling.warmup = options[AgentOptions.warmup]
-        handling.nodeExpirationTimeout = options[AgentOptions.nodeExpiration]
-        handler = Handler(source: desired, leadership: leadership, options: handling, clock: clock, log: log)
+        handler = Handler(
+            source: desired, leadership: leadership, options: HandlerOptions(options), clock: clock, log: log)
+        rebalancer = Rebalancer(
+            handler: handler, reader: try StatisticsReader(options, token: token, clock: clock),
+            period: options[AgentOptions.rebalancePeriod], clock: clock, log: log)
         sources = cluster?.makeSources(options, autoConf, handler)
         published.summarize { [handler] in handler.summary(now: clock.now()) }
         api = APIMachine(
             handler: handler, tokens: tokens, operators: operators, options: Self.apiOptions(options), clock: clock)
         push = ChangePush(
             api: api, clock: clock, token: { [token] in token.text },
-            send: { [forwarder] in forwarder.perform($0, completion: $1) })
+            send: { [forwarder] in forwarder.perform($0, completion: $1) },
+            refresh: { [rebalancer] in rebalancer.refresh($0) })
         server = try Self.makeServer(options, serving.identity, push, clock, log)
         published.bound(to: server.port)
 
@@ -109,6 +109,9 @@ package struct ClusterAgentProcess: Sendable {
         lifecycle.add("forwarder", run: { await forwarder.run() }, afterwards: { await forwarder.close() })
         lifecycle.add("server", closing: { await server.stop(within: .seconds(3)) })
         lifecycle.add("push", run: { await push.run() }, afterwards: { push.close() })
+        if options[AgentOptions.advancedDispatching] {
+            lifecycle.add("rebalancer", run: { await rebalancer.run() }, afterwards: { await rebalancer.close() })
+        }
         lifecycle.add("certificate", run: { await serving.follow(server, published, clock: clock, log: log) })
         let election = cluster?.election
         if let election {

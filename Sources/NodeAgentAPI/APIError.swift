@@ -13,7 +13,8 @@ enum APIError: Error {
     case noOperators
     case invalidAddress(String)
     case invalidQuery(reason: String)
-    case malformedStatus(CheckModelError)
+    case malformedBody(CheckModelError)
+    case operatorUnknown(leader: LeaderEndpoint)
     case clusterChecks(ClusterChecksError)
     case alreadyForwarded(from: PeerAddress)
     case forwardFailed(leader: LeaderEndpoint, reason: String)
@@ -39,7 +40,12 @@ enum APIError: Error {
         // Upstream answers 500 to these and to an unknown node. Agents only look for a 200, so the caller's mistake is called by its name here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
         case .invalidQuery(let reason): return .text(400, "invalid query: \(reason)")
-        case .malformedStatus(let error): return .text(400, error.description)
+        case .malformedBody(let error): return .text(400, error.description)
+        case .operatorUnknown(let leader):
+            let text =
+                "the leader at \(leader.address) does not know this operator's token: give all replicas the same "
+                + "operator token file, or ask the leader itself"
+            return .text(403, text)
         case .clusterChecks(let error): return .text(Self.status(of: error), error.description)
         case .alreadyForwarded(let peer):
             return .text(508, "Query was already forwarded from: \(peer.host):\(peer.port)")
@@ -59,6 +65,7 @@ enum APIError: Error {
         case .notLeading, .warmingUp, .notSynced, .handingOver, .tooManyNodes: 503
         case .unknownNode: 404
         case .invalidNodeID: 400
+        case .advancedDispatchingOff: 409
         }
     }
 }

@@ -9,6 +9,8 @@ package struct APIOptions: Sendable {
     package var version: AgentVersion
     /// How long a forwarded call may take before it fails.
     package var forwardTimeout: Duration = .seconds(5)
+    /// How long an operator's forwarded call may take, for which the leader asks all runners first.
+    package var operationTimeout: Duration = .seconds(25)
     /// For how long after a follower has sent a call on may it pass the leader's answer on. It also delays a release of the Lease: see
     /// `APIMachine.forwardedUntil`.
     package var forwardedAnswerLifetime: Duration = .milliseconds(400)
@@ -40,6 +42,8 @@ package struct APIMachine: Sendable {
         case wait(ConfigsPoll)
         /// Answer it, another replica's, once any node should run something else, or its time is over.
         case follow(FollowRequest)
+        /// Have the runners asked for their statistics, and then give it to `finish`.
+        case operate(Operation)
     }
 
     /// Until when followers may pass on answers that this replica gave as the leader. After a term was ended early, and before the Lease is
@@ -105,7 +109,7 @@ package struct APIMachine: Sendable {
         switch route {
         case .status(let id):
             let status: NodeStatusRequest
-            do { status = try NodeStatusRequest(parsing: request.body) } catch { throw .malformedStatus(error) }
+            do { status = try NodeStatusRequest(parsing: request.body) } catch { throw .malformedBody(error) }
             let address = try NodeAddress.of(request)
             let report = NodeReport(
                 id: id, status: status, address: address.text, isAddressStated: address.isStated)
@@ -135,6 +139,12 @@ package struct APIMachine: Sendable {
             } catch {
                 throw .clusterChecks(error)
             }
+        case .rebalance:
+            let asked: RebalanceRequest
+            do { asked = try RebalanceRequest(parsing: request.body) } catch { throw .malformedBody(error) }
+            return try operate(.rebalance(isForced: asked.force), request, now)
+        case .isolate(let checkID):
+            return try operate(.isolate(checkID: checkID), request, now)
         case .follow:
             return .follow(try FollowRequest(parsing: request.body))
         case .state:
@@ -156,15 +166,22 @@ extension APIMachine {
             let (body, term) = try answer()
             return .respond(inTerm(term, body, for: request, now))
         } catch .notLeading(.follower(let leader?)) {
-            // One hop and no more: two replicas that each believe the other to lead must not send a call around.
-            guard !Forward.isForwarded(request) else { throw .alreadyForwarded(from: request.peer) }
-            return .forward(Forward(request, to: leader, now: now, timeout: options.forwardTimeout))
+            return .forward(try forward(request, to: leader, now, within: options.forwardTimeout))
         } catch {
             throw .clusterChecks(error)
         }
     }
 
-    private func inTerm(
+    func forward(
+        _ request: HTTPRequest, to leader: LeaderEndpoint, _ now: Instant, within timeout: Duration,
+        isOperation: Bool = false
+    ) throws(APIError) -> Forward {
+        // One hop and no more: two replicas that each believe the other to lead must not send a call around.
+        guard !Forward.isForwarded(request) else { throw .alreadyForwarded(from: request.peer) }
+        return Forward(request, to: leader, now: now, timeout: timeout, isOperation: isOperation)
+    }
+
+    func inTerm(
         _ term: Term, _ body: [[UInt8]], for request: HTTPRequest, _ now: Instant
     ) -> HTTPResponse {
         var response = inTerm(term, body)
@@ -195,16 +212,21 @@ extension APIMachine {
             let nodes = state.nodes.map {
                 StateAnswer.Node(
                     name: $0.id, configs: $0.configs, pod: $0.conditions.pod, address: $0.address, nodeType: $0.type,
-                    conditions: $0.remarks)
+                    conditions: $0.remarks, stats: $0.statistics?.checks ?? [:])
             }
             let dangling = state.dangling.map {
                 StateAnswer.Dangling(config: $0.config, reason: $0.reason.description)
             }
-            let answer = StateAnswer(warmup: state.isWarmingUp, nodes: nodes, dangling: dangling)
+            let answer = StateAnswer(
+                warmup: state.isWarmingUp, nodes: nodes, dangling: dangling,
+                endpointsChecks: state.endpointsChecks.count)
             return inTerm(state.term, [answer.encoded()], for: request, now)
+        } catch .notLeading(.unknown) {
+            return .json([StateAnswer(notRunning: "Startup in progress").encoded()])
         } catch {
-            let reason = error == .notLeading(.unknown) ? "Startup in progress" : "currently follower"
-            return .json([StateAnswer(notRunning: reason).encoded()])
+            var leader: String?
+            if case .notLeading(.follower(let endpoint)) = error { leader = endpoint?.address }
+            return .json([StateAnswer(notRunning: "currently follower", leader: leader).encoded()])
         }
     }
 
@@ -218,6 +240,11 @@ extension APIMachine {
             return APIError.forwardFailed(leader: forward.leader, reason: reason).response
         case .answered(let status, let headers, let body):
             let passed = Forward.passedOn(headers)
+            if forward.isOperation {
+                if status == 403 { return APIError.operatorUnknown(leader: forward.leader).response }
+                // It tells what was done, and that stays true whoever leads.
+                return HTTPResponse(status: status, headers: passed, body: [body])
+            }
             guard status == 200 else { return HTTPResponse(status: status, headers: passed, body: [body]) }
             guard let lifetime = Forward.lifetime(headers) else {
                 return APIError.forwardFailed(leader: forward.leader, reason: "its answer names no term").response

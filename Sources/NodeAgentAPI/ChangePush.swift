@@ -13,6 +13,9 @@ package final class ChangePush: HTTPHandler {
     /// Sends a call on to the leader, and gives what came of it to the completion, on any thread.
     package typealias Sender = @Sendable (Forward, @escaping @Sendable (ForwardResult) -> Void) -> Void
 
+    /// Has the runners asked for their statistics, and then calls the completion, on any thread.
+    package typealias Refresher = @Sendable (@escaping @Sendable () -> Void) -> Void
+
     /// Who waits, and the path that it asked for.
     struct Guest: Sendable {
         let responder: Responder
@@ -50,17 +53,22 @@ package final class ChangePush: HTTPHandler {
     let clock: any Clock
     let token: @Sendable () -> String
     let send: Sender
+    private let refresh: Refresher
     let state: Mutex<State>
     let arrivals = Watched<Void>(())
     let counters = PushCounters()
 
     /// Answers as `api` decides, and sends on by `send`.
     ///
-    /// - Parameter token: what this replica presents to the leader now.
+    /// - Parameters:
+    ///   - token: what this replica presents to the leader now.
+    ///   - refresh: has statistics read before an operator's call is decided; without it, it is decided upon what there is.
     package init(
-        api: APIMachine, clock: any Clock, token: @escaping @Sendable () -> String, send: @escaping Sender
+        api: APIMachine, clock: any Clock, token: @escaping @Sendable () -> String, send: @escaping Sender,
+        refresh: @escaping Refresher = { $0() }
     ) {
         self.api = api
+        self.refresh = refresh
         self.token = token
         self.clock = clock
         self.send = send
@@ -83,6 +91,10 @@ package final class ChangePush: HTTPHandler {
         case .follow(let call):
             api.heard(call.heard, now: now)
             enter(call, responder, now)
+        case .operate(let operation):
+            refresh { [api, clock] in
+                responder.respond(api.finish(operation, now: clock.now()))
+            }
         }
     }
 

@@ -14,6 +14,8 @@ package struct Forward: Sendable {
     package let headers: [(name: String, value: String)]
     /// The body; nil for a GET.
     package let body: [UInt8]?
+    /// Whether it is an operator's call that does something, and not a question.
+    let isOperation: Bool
     /// When this was decided. The leader's word on how long its answer is good counts from here.
     let sentAt: Instant
     /// When it fails.
@@ -41,11 +43,14 @@ package struct Forward: Sendable {
         self.target = target
         headers = [("Authorization", "Bearer \(token)"), (Self.forwardedHeader, "true")]
         self.body = body
+        isOperation = false
         sentAt = now
         deadline = now + timeout
     }
 
-    init(_ request: HTTPRequest, to leader: LeaderEndpoint, now: Instant, timeout: Duration) {
+    init(
+        _ request: HTTPRequest, to leader: LeaderEndpoint, now: Instant, timeout: Duration, isOperation: Bool = false
+    ) {
         self.leader = leader
         method = request.method == .post ? "POST" : "GET"
         target = request.path + (request.query.map { "?\($0)" } ?? "")
@@ -57,6 +62,7 @@ package struct Forward: Sendable {
         headers.append(("X-Forwarded-For", request.peer.host))
         self.headers = headers
         body = request.method == .post ? request.body : nil
+        self.isOperation = isOperation
         sentAt = now
         deadline = now + timeout
     }

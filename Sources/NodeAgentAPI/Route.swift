@@ -8,6 +8,8 @@ enum Route: Hashable, Sendable {
     case endpointsChecks(nodeName: String)
     case allEndpointsChecks
     case state
+    case rebalance
+    case isolate(checkID: String)
     /// Other replicas ask it of the leader.
     case follow
 
@@ -32,6 +34,10 @@ enum Route: Hashable, Sendable {
             self = .allEndpointsChecks
         } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks".utf8) {
             self = .state
+        } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks/rebalance".utf8) {
+            self = .rebalance
+        } else if let checkID = Self.segment(of: bytes, after: "clusterchecks/isolate/check/", at: root) {
+            self = .isolate(checkID: try Self.decoded(path.utf8.suffix(checkID)))
         } else if path == Self.followPath {
             self = .follow
         } else {
@@ -54,14 +60,14 @@ enum Route: Hashable, Sendable {
     var authority: Authority {
         switch self {
         case .version, .status, .configs, .endpointsChecks, .follow: .agents
-        case .allEndpointsChecks, .state: .operators
+        case .allEndpointsChecks, .state, .rebalance, .isolate: .operators
         }
     }
 
     /// The only method that it takes.
     var method: HTTPMethod {
         switch self {
-        case .status, .follow: .post
+        case .status, .follow, .rebalance, .isolate: .post
         case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state: .get
         }
     }

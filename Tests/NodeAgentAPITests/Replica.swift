@@ -97,7 +97,9 @@ struct Replica {
     ) -> HTTPRequest {
         var headers = headers
         if !headers.contains(where: { $0.name == "Authorization" }) {
-            let token = Self.operatorPaths.contains(path) ? Self.operatorToken : Self.token
+            let isOperators =
+                Self.operatorPaths.contains(path) || path.contains("/rebalance") || path.contains("/isolate/")
+            let token = isOperators ? Self.operatorToken : Self.token
             headers.insert(("Authorization", "Bearer \(token)"), at: 0)
         }
         return HTTPRequest(

@@ -1,0 +1,107 @@
+import CheckModel
+import ClusterChecks
+import Platform
+
+// How configs are dispatched, rebalanced and taken apart.
+extension AgentOptions {
+    static let excludedChecks = Option.list("cluster_checks.exclude_checks", help: "Checks that are not dispatched.")
+    static let unscheduledThreshold = Option.duration(
+        "cluster_checks.unscheduled_check_threshold", in: .seconds(1)...Duration.seconds(86_400), default: .seconds(60),
+        help: "A config without a node for so long is warned of and counted; at least the timeout of node-agents.")
+    static let advancedDispatching = Option.flag(
+        "cluster_checks.advanced_dispatching_enabled", default: true,
+        help: "Rebalance by what runners and node-agents measure; who gives no statistics is left alone.")
+    static let rebalancePeriod = Option.duration(
+        "cluster_checks.rebalance_period", in: .seconds(1)...Duration.seconds(86_400), default: .seconds(600),
+        help: "Time between two rebalancings.")
+    static let usesUtilization = Option.flag(
+        "cluster_checks.rebalance_with_utilization", default: true,
+        help: "Rebalance by the use of workers. With false by the older measure of busyness.")
+    static let minimumImprovement = Option.integer(
+        "cluster_checks.rebalance_min_percentage_improvement", in: 0...100, default: 10,
+        help: "By how many percent the deviation of utilizations must fall for checks to be moved.")
+    static let pinnedChecks = Option.list(
+        "cluster_checks.exclude_checks_from_dispatching", help: "Checks that rebalancing leaves where they are.")
+    static let isSticky = Option.flag(
+        "cluster_checks.stickiness_enabled", default: true, help: "Let checks hold on to their node in rebalancing.")
+    static let stickinessFactor = decimal(
+        "cluster_checks.stickiness_factor", default: "4",
+        help: "By how many times its need of workers its own node counts as less utilized for a check.")
+    static let stickinessUpperLimit = decimal(
+        "cluster_checks.stickiness_upper_limit", default: "1", help: "At most by so much.")
+    static let stickinessLowerLimit = decimal(
+        "cluster_checks.stickiness_lower_limit", default: "0.05", help: "At least by so much.")
+    static let runnersPort = Option.integer(
+        "cluster_checks.clc_runners_port", in: 1...65_535, default: 5005,
+        help: "Port on which runners and node-agents are asked for their statistics.")
+    static let runnerCAFile = Option.text(
+        "cluster_checks.runner_ca_file",
+        help: "CA certificates in PEM to verify them with. Empty: unverified, and the token goes to known pods only.")
+    static let shardsKubeStateMetrics = Option.flag(
+        "cluster_checks.ksm_sharding_enabled", default: false,
+        help: "Dispatch kubernetes_state_core in parts, by resources or by its shard_criteria.")
+    static let shardsInstances = Option.flag(
+        "cluster_checks.instance_sharding_enabled", default: false,
+        help: "Dispatch each instance of a config by itself.")
+    static let unshardedChecks = Option.list(
+        "cluster_checks.instance_sharding_exclude_checks", help: "Checks whose instances stay together.")
+
+    static func addDispatching(to table: inout OptionTable) {
+        table.add(excludedChecks)
+        table.add(unscheduledThreshold)
+        table.add(advancedDispatching)
+        table.add(rebalancePeriod)
+        table.add(usesUtilization)
+        table.add(minimumImprovement)
+        table.add(pinnedChecks)
+        table.add(isSticky)
+        table.add(stickinessFactor)
+        table.add(stickinessUpperLimit)
+        table.add(stickinessLowerLimit)
+        table.add(runnersPort)
+        table.add(runnerCAFile)
+        table.add(shardsKubeStateMetrics)
+        table.add(shardsInstances)
+        table.add(unshardedChecks)
+    }
+
+    private static func decimal(_ key: String, default value: String, help: String) -> Option<String> {
+        Option.text(key, default: value, allowed: "number from 0 to 1000", help: help) { number($0) != nil }
+    }
+
+    private static func number(_ text: String) -> Double? {
+        Double(text).flatMap { (0...1000).contains($0) ? $0 : nil }
+    }
+}
+
+extension HandlerOptions {
+    /// What the options say.
+    init(_ options: Options) {
+        self.init(
+            patch: ConfigPatch(
+                extraTags: options[AgentOptions.extraTags], clusterName: options[AgentOptions.clusterName],
+                clusterTagName: options[AgentOptions.clusterTagName]))
+        warmup = options[AgentOptions.warmup]
+        nodeExpirationTimeout = options[AgentOptions.nodeExpiration]
+        unscheduledCheckThreshold = options[AgentOptions.unscheduledThreshold]
+        excludedChecks = Set(options[AgentOptions.excludedChecks])
+        rebalancing.isEnabled = options[AgentOptions.advancedDispatching]
+        rebalancing.usesUtilization = options[AgentOptions.usesUtilization]
+        rebalancing.minimumImprovement = options[AgentOptions.minimumImprovement]
+        rebalancing.pinnedChecks = Set(options[AgentOptions.pinnedChecks])
+        rebalancing.stickiness = options[AgentOptions.isSticky] ? AgentOptions.stickiness(options) : nil
+        sharding.shardsKubeStateMetrics = options[AgentOptions.shardsKubeStateMetrics]
+        sharding.shardsInstances = options[AgentOptions.shardsInstances]
+        sharding.unshardedChecks = Set(options[AgentOptions.unshardedChecks])
+    }
+}
+
+extension AgentOptions {
+    fileprivate static func stickiness(_ options: Options) -> Stickiness {
+        var stickiness = Stickiness()
+        if let factor = number(options[stickinessFactor]) { stickiness.factor = factor }
+        if let limit = number(options[stickinessUpperLimit]) { stickiness.upperLimit = limit }
+        if let limit = number(options[stickinessLowerLimit]) { stickiness.lowerLimit = limit }
+        return stickiness
+    }
+}
