@@ -7,6 +7,7 @@ Prints one line for each step, `PASSED step: …` or `FAILED step: …`; a faile
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -81,17 +82,14 @@ class Scenario:
 
     def _show(self, command: str, most: int = 30):
         """Runs a command line with kubectl in it, and shows both."""
-        output = self._observer.shell(command, self._manifests).strip("\n").split("\n")
-        lines = [line.rstrip() for line in output if not line.startswith("# Warning:")]
-        if len(lines) > most:
-            lines = lines[:most] + [f"… {len(lines) - most} more lines"]
-        self._say("\n".join(["```", f"$ {command}", *lines, "```"]))
+        output = self._observer.shell(command, self._manifests)
+        self._say("\n".join(["```", f"$ {command}", *_shortened(output, most), "```"]))
 
     def _show_in_pod(self, *command: str):
         """Runs a program of the image in the leader's pod, and shows both."""
         pod = self._observer.leader()
         output = self._observer.run_in_pod(pod, *command)
-        self._say("\n".join(["```", f"$ exec {pod} {' '.join(command)}", output.rstrip(), "```"]))
+        self._say("\n".join(["```", f"$ exec {pod} {' '.join(command)}", *_shortened(output, 18), "```"]))
 
     def _settled(self, nodes: list, limit: float, since: float) -> str:
         """Waits until every check is placed on these nodes and runs there; says when."""
@@ -263,6 +261,13 @@ class Scenario:
         if any(restarts.values()):
             raise Failure(f"containers were restarted: {restarts}")
         return "no container had a file of the checkout open, mapped or mounted, and none had to be restarted"
+
+
+def _shortened(output: str, most: int) -> list:
+    """Lines for people: no warnings, not the two columns of `-o wide` that are always empty, not too many."""
+    lines = [line for line in output.strip("\n").split("\n") if not line.startswith("# Warning:")]
+    lines = [re.sub(r" +(NOMINATED NODE +READINESS GATES|<none> +<none>)$", "", line).rstrip() for line in lines]
+    return lines[:most] + ([f"… {len(lines) - most} more lines"] if len(lines) > most else [])
 
 
 def arguments() -> argparse.Namespace:
