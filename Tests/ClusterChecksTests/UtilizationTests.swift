@@ -111,6 +111,15 @@ import Testing
         #expect(UtilizationRebalancing.isWorthIt(before, after, minimumImprovement: nil))
     }
 
+    /// No longer empty, but much smaller than the other: what was 0.1 and 0 becomes 0.05 and 0.2.
+    @Test(arguments: [10, nil])
+    func aProposalThatWouldMakeItWorseIsNeverWorthIt(minimumImprovement: Int?) {
+        let before = distribution([[(0.2, 1), (0.2, 1)], []], workers: [4, 1])
+        let after = distribution([[(0.2, 1)], [(0.2, 1)]], workers: [4, 1])
+        #expect(after.emptyCount < before.emptyCount)
+        #expect(!UtilizationRebalancing.isWorthIt(before, after, minimumImprovement: minimumImprovement))
+    }
+
     @Test func rowU8TheLeastUtilizedIsTaken() {
         let four = [4, 4, 4]
         let plain = distribution([[(3, 1)], [(1, 1)], [(2, 1)]], workers: four)

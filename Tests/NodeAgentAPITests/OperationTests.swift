@@ -21,48 +21,19 @@ import Testing
     }
 
     /// Has every node that reports answer that each of its instances takes `milliseconds`.
-    private func measure(_ replica: Replica, milliseconds: Int64) throws {
+    private func measure(_ replica: Replica, milliseconds: Int64, workers: Int = 4) throws {
         let nodes = try replica.handler.snapshot(now: replica.clock.now()).nodes
         let readings = nodes.map { node in
             var stats = RunnerStats()
             (stats.averageExecutionTime, stats.lastError) = (milliseconds, "http://u:secret@h failed")
             let checks = node.configs.flatMap(\.instanceIDs).map { ($0, stats) }
             return StatisticsReading(
-                id: node.id, .success(NodeStatistics(workers: 4, checks: Dictionary(checks) { $1 })))
+                id: node.id, .success(NodeStatistics(workers: workers, checks: Dictionary(checks) { $1 })))
         }
         replica.handler.take(readings, duration: .zero)
     }
 
-    /// One of two nodes has all configs: the other one came when the first was known to be cordoned and had them already.
-    private func withUnequalNodes(_ body: (Replica) throws -> Void) async throws {
-        try await Replica.run(as: .dispatching) { replica in
-            // It joins while it is cordoned, so that it takes no share.
-            replica.handler.take(
-                .replaced([
-                    WorkerNode(name: "node1", isSchedulable: true, isReady: nil),
-                    WorkerNode(name: "node2", isSchedulable: false, isReady: nil),
-                ]))
-            _ = replica.answer(replica.status(of: "node2"))
-            try measure(replica, milliseconds: 6000)
-            try body(replica)
-        }
-    }
-
-    @Test func aRebalancingMovesWhatIsMeasuredAndSaysSo() async throws {
-        try await withUnequalNodes { replica in
-            #expect(answer(replica, Self.rebalance, body: #"{"force":true}"#)?.text == "[]", "node2 is cordoned")
-            replica.handler.take(WorkerNodeChange.applied(WorkerNode(name: "node2", isSchedulable: true, isReady: nil)))
-            // Once it may, it took its share; all goes back to one node by isolating nothing: measure again, and there is nothing to do.
-            try measure(replica, milliseconds: 6000)
-            let response = try #require(answer(replica, Self.rebalance, body: #"{"force":true}"#))
-            #expect(response.status == 200)
-            #expect(response.text == "[]")
-            let snapshot = try replica.handler.snapshot(now: replica.clock.now())
-            #expect(snapshot.nodes.map(\.configs.count) == [1, 1])
-        }
-    }
-
-    @Test func anIsolatedCheckIsAloneAndTheNextRebalancingUndoesIt() async throws {
+    @Test func anIsolatedCheckIsAloneUntilARebalancingMovesOthersToIt() async throws {
         try await Replica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
             let more = (2..<6).map { index in
                 CheckConfig(
@@ -76,7 +47,12 @@ import Testing
             let isolated = try #require(try nodes()[0].configs.first { $0.instanceIDs[0].contains("a b/") })
             let checkID = isolated.instanceIDs[0]
             let encoded = checkID.replacing("%", with: "%25").replacing(" ", with: "%20").replacing("/", with: "%2F")
+            _ = replica.handler.takeChangedNodes()
+            let seen = replica.handler.changes.current.version
             let response = try #require(answer(replica, Self.isolate + encoded, body: ""))
+            // Who waits for a change is told, and need not poll.
+            #expect(replica.handler.changes.current.version != seen)
+            #expect(replica.handler.takeChangedNodes() == ["node1", "node2"])
             #expect(response.status == 200)
             let text = try JSON(parsing: Array(response.text.utf8))
             #expect(text["is_isolated"] == .bool(true))
@@ -86,9 +62,12 @@ import Testing
             #expect(try nodes().map(\.configs.count) == [1, 5])
             #expect(try nodes()[0].configs[0].key == isolated.key)
 
-            // Six of 0.2 workers, five of them on one node: σ falls by more than a tenth, and an operator's force is not needed for the rest.
-            let moves = try JSON(
-                parsing: Array(try #require(answer(replica, Self.rebalance, body: #"{"force":true}"#)).text.utf8))
+            // Each keeps the one worker of its node busy all the time, and five of six are on one node.
+            try measure(replica, milliseconds: 15_000, workers: 1)
+            let rebalanced = try #require(answer(replica, Self.rebalance)?.text)
+            let moves = try JSON(parsing: Array(rebalanced.utf8))
+            #expect(moves.arrayValue?.isEmpty == false)
+            #expect(try nodes()[0].configs.count == 1 + (moves.arrayValue?.count ?? 0))
             for move in moves.arrayValue ?? [] {
                 #expect(move["source_node_name"] == .string("node2"))
                 #expect(move["dest_node_name"] == .string("node1"))
