@@ -6,11 +6,14 @@ import Testing
 extension RealClusterTests {
     /// Three node agents, written from the protocol's description alone, behind a Service of three replicas.
     @Suite(.timeLimit(.minutes(10))) struct DatadogAgentTests {
+        /// A node that is heard of now and then is not lost.
+        private static let longerThanAnyFault = 25
         private let clock = SystemClock()
 
         @Test func agentsOfTheProtocolKeepEveryCheckThroughWhateverHappensToTheReplicas() async throws {
             let plane = try await ControlPlane.start()
-            let cluster = try await FrontedCluster(plane, replicas: 3, agents: ["a", "b", "c"])
+            let cluster = try await FrontedCluster(
+                plane, replicas: 3, agents: ["a", "b", "c"], expirationSeconds: Self.longerThanAnyFault)
             for number in 0..<9 { try await cluster.want(number) }
             try cluster.start()
             for number in 0..<3 { try await cluster.awaitReady(number) }
@@ -32,13 +35,53 @@ extension RealClusterTests {
             }
             try await cluster.settle("the clients that were built again")
 
-            let violations = cluster.violations()
+            let violations = cluster.violations(mayMove: false)
             #expect(violations.isEmpty, "\(violations)")
             report(cluster, try await cluster.service.counts())
             try await cluster.stop()
         }
 
+        /// What moves checks, one after the other: a removal before a change of the leader, as a new leader places anew by what there is then; an agent
+        /// that joins; and a Service that is down for so long that every agent counts as lost.
+        @Test func checksThatMoveAreRunByNobodyOrByTwoForAMomentAlone() async throws {
+            let plane = try await ControlPlane.start()
+            let expirationSeconds = 6
+            let cluster = try await FrontedCluster(
+                plane, replicas: 2, agents: ["a", "b", "c"], expirationSeconds: expirationSeconds)
+            for number in 0..<9 { try await cluster.want(number) }
+            try cluster.start()
+            for number in 0..<2 { try await cluster.awaitReady(number) }
+            try await cluster.settle("the warm-up")
+            try await cluster.dismiss(0)
+            try await cluster.settle("a removal")
+            #expect(cluster.moves == 0)
+            try await cluster.restart(try await cluster.leader(), by: SIGTERM)
+            try await cluster.settle("a leader that was asked to go after a removal")
+            let byLeader = cluster.moves
+
+            try cluster.join("d")
+            try await eventually(within: .seconds(60), "the share of an agent that joined") {
+                cluster.agents[3].running.isEmpty ? nil : true
+            }
+            try await cluster.settle("an agent that joined")
+            let byJoining = cluster.moves
+            #expect(byJoining - byLeader <= 2, "more than its share of eight")
+
+            try await cluster.service.set(.down)
+            try await clock.sleep(until: clock.now() + .seconds(expirationSeconds + 3))
+            try await cluster.service.set(.none)
+            try await cluster.settle("an outage longer than the expiration timeout")
+            print(
+                "moves by a leader change \(byLeader), by joining \(byJoining - byLeader), by an outage \(cluster.moves - byJoining)"
+            )
+            let violations = cluster.violations(mayMove: true)
+            #expect(violations.isEmpty, "\(violations)")
+            try await cluster.stop()
+        }
+
         /// Every call goes through a follower; an edit and a removal reach the agents that have the checks.
+        ///
+        /// What is removed here is what is placed last, so that a new leader, which places anew, comes to the same.
         private func followerAlone(_ cluster: FrontedCluster) async throws {
             let leader = try await cluster.leader()
             try await cluster.serve(only: (leader + 1) % 3)

@@ -11,12 +11,10 @@ final class FrontedCluster: Sendable {
     private static let leaseSeconds = 6
     /// A poll every 200 ms, a client that is built anew every 24 s, and 1.2 s of grace.
     private static let scale = 0.02
-    /// Longer than any fault here lasts: a node that is heard of now and then is not lost.
-    private static let expirationSeconds = 25
-
     let plane: ControlPlane
     let service: FaultyService
-    let agents: [DatadogAgent]
+    private let expirationSeconds: Int
+    private let agentsByStart: Mutex<[DatadogAgent]>
     private let ports: [Int]
     private let replicas: Mutex<[RunningClusterAgent]>
     private let starts = Mutex(0)
@@ -24,18 +22,33 @@ final class FrontedCluster: Sendable {
     private let clock = SystemClock()
 
     /// A Service without a replica, and agents that ask it in vain.
-    init(_ plane: ControlPlane, replicas count: Int, agents ids: [String]) async throws {
+    ///
+    /// - Parameter expirationSeconds: how long an agent may be silent before others get its checks.
+    init(
+        _ plane: ControlPlane, replicas count: Int, agents ids: [String], expirationSeconds: Int
+    ) async throws {
         self.plane = plane
+        self.expirationSeconds = expirationSeconds
         let ports = try (0..<count).map { _ in try TestEnvironment.freePort() }
         self.ports = ports
         replicas = Mutex([])
         let service = try await FaultyService.start(before: ports, seed: 1, in: plane.directory)
         self.service = service
-        agents = try ids.map { id in
-            try DatadogAgent(
-                id, in: plane.directory, url: service.url,
-                ["--scale=\(Self.scale)", "--node=node-\(id)", "--expiration=\(Self.expirationSeconds)"])
-        }
+        agentsByStart = Mutex([])
+        for id in ids { try join(id) }
+    }
+
+    /// All agents, in the order in which they were started.
+    var agents: [DatadogAgent] {
+        agentsByStart.withLock { $0 }
+    }
+
+    /// Starts an agent.
+    func join(_ id: String) throws {
+        let agent = try DatadogAgent(
+            id, in: plane.directory, url: service.url,
+            ["--scale=\(Self.scale)", "--node=node-\(id)", "--expiration=\(expirationSeconds)"])
+        agentsByStart.withLock { $0.append(agent) }
     }
 
     /// Starts all replicas.
@@ -60,7 +73,7 @@ final class FrontedCluster: Sendable {
                 "--leader_renew_deadline=\(Self.leaseSeconds * 2 / 3)s", "--leader_retry_period=800ms",
                 "--cluster_agent.advertise_address=127.0.0.1:\(ports[number])",
                 "--cluster_checks.warmup_duration=\(warmUpSeconds)",
-                "--cluster_checks.node_expiration_timeout=\(Self.expirationSeconds)", "--shutdown_delay=1",
+                "--cluster_checks.node_expiration_timeout=\(expirationSeconds)", "--shutdown_delay=1",
             ], environment: ["POD_NAME": "replica-\(number)"], hasProbes: true)
     }
 
@@ -144,8 +157,13 @@ final class FrontedCluster: Sendable {
     }
 
     /// What the agents did against what was wanted, in words; empty when all is well.
-    func violations() -> [String] {
-        wanted.withLock { $0.violations(agents) }
+    func violations(mayMove: Bool) -> [String] {
+        wanted.withLock { $0.violations(agents, mayMove: mayMove) }
+    }
+
+    /// How often a check went from one agent to another.
+    var moves: Int {
+        wanted.withLock { $0.moves(agents) }
     }
 
     /// Ends everything.

@@ -3,8 +3,16 @@ import TestSupport
 
 /// Which checks are wanted, and since when others are not, to judge what node agents did.
 struct WantedChecks {
-    /// How long a check may run on two agents, once it has moved: a poll of the agent that lets go, and one answer that came too late for it.
-    private static let longestDouble = Duration.seconds(5)
+    /// How long a check that moves may run on two agents or on none: each agent learns of it at its own poll, every 200 ms here, or at the next one
+    /// if that gets no answer in the 3 s that it may take.
+    private static let longestMove = Duration.seconds(5)
+
+    /// One time for which an agent ran a check.
+    private struct Run {
+        let agent: String
+        let start: Instant
+        let end: Instant
+    }
 
     private var editions: [Int: Int] = [:]
     private var dismissed: [String: Instant] = [:]
@@ -25,50 +33,73 @@ struct WantedChecks {
         if let old = editions.removeValue(forKey: number) { dismissed[Self.name(number, old)] = start }
     }
 
-    /// What the agents did wrong: a check stopped that was wanted, one that ran twice for too long, an edited one that changed its agent, and
-    /// whatever they were told that nobody may tell them.
-    func violations(_ agents: [DatadogAgent]) -> [String] {
-        var violations: [String] = []
+    /// How often an agent stopped a check that was wanted, as another one was to run it.
+    func moves(_ agents: [DatadogAgent]) -> Int {
+        stops(agents).count
+    }
+
+    /// What the agents did wrong: whatever they were told that nobody may tell them, and a check that nobody ran, or two, for too long. If no check may
+    /// move: one stopped that was wanted, and an edited one that changed its agent.
+    func violations(_ agents: [DatadogAgent], mayMove: Bool) -> [String] {
+        let told = agents.flatMap { agent in
+            agent.events.filter { ["flush", "violation"].contains($0.kind) }.map { "\(agent.id): \($0.fields)" }
+        }
+        let runs = Self.runs(agents)
+        let found = told + doubles(runs) + gaps(runs)
+        return mayMove ? found : found + stops(agents) + strays(runs)
+    }
+
+    private func stops(_ agents: [DatadogAgent]) -> [String] {
+        agents.flatMap { agent in
+            agent.events.compactMap { event in
+                guard event.kind == "unschedule", let check = event.check else { return nil }
+                if let end = dismissed[check], event.time >= end { return nil }
+                return "\(agent.id) stopped \(check), which was wanted"
+            }
+        }
+    }
+
+    private static func runs(_ agents: [DatadogAgent]) -> [String: [Run]] {
         var runs: [String: [Run]] = [:]
         for agent in agents {
             var begun: [String: Instant] = [:]
             for event in agent.events {
-                switch event.kind {
-                case "flush", "violation": violations.append("\(agent.id): \(event.fields)")
-                case "schedule": if let check = event.check { begun[check] = event.time }
-                case "unschedule":
-                    guard let check = event.check, let start = begun.removeValue(forKey: check) else { continue }
-                    runs[check, default: []].append(Run(agent: agent.id, start: start, end: event.time))
-                    if dismissed[check].map({ event.time >= $0 }) != true {
-                        violations.append("\(agent.id) stopped \(check), which was wanted")
-                    }
-                default: break
-                }
+                guard let check = event.check else { continue }
+                if event.kind == "schedule" { begun[check] = event.time }
+                guard event.kind == "unschedule", let start = begun.removeValue(forKey: check) else { continue }
+                runs[check, default: []].append(Run(agent: agent.id, start: start, end: event.time))
             }
             for (check, start) in begun {
                 runs[check, default: []].append(Run(agent: agent.id, start: start, end: .distantFuture))
             }
         }
-        return violations + Self.doubles(runs) + moves(runs)
+        return runs.mapValues { $0.sorted { $0.start < $1.start } }
     }
 
-    /// One time for which an agent ran a check.
-    private struct Run {
-        let agent: String
-        let start: Instant
-        let end: Instant
-    }
-
-    private static func doubles(_ runs: [String: [Run]]) -> [String] {
+    private func doubles(_ runs: [String: [Run]]) -> [String] {
         runs.sorted { $0.key < $1.key }.flatMap { check, runs in
-            let sorted = runs.sorted { $0.start < $1.start }
-            return zip(sorted, sorted.dropFirst()).filter { min($0.end, $1.end) - $1.start > longestDouble }.map {
-                "\(check) ran on \($0.agent) and on \($1.agent) for \(min($0.end, $1.end) - $1.start)"
+            runs.indices.flatMap { index in
+                runs[..<index].compactMap { other in
+                    let time = min(other.end, runs[index].end) - runs[index].start
+                    return time > Self.longestMove
+                        ? "\(check) ran on \(other.agent) and on \(runs[index].agent) for \(time)" : nil
+                }
             }
         }
     }
 
-    private func moves(_ runs: [String: [Run]]) -> [String] {
+    private func gaps(_ runs: [String: [Run]]) -> [String] {
+        runs.sorted { $0.key < $1.key }.compactMap { check, runs in
+            var end = runs[0].end
+            for run in runs.dropFirst() {
+                if run.start - end > Self.longestMove { return "nobody ran \(check) for \(run.start - end)" }
+                end = max(end, run.end)
+            }
+            return names.contains(check) && end != .distantFuture ? "nobody runs \(check)" : nil
+        }
+    }
+
+    private func strays(_ runs: [String: [Run]]) -> [String] {
         editions.sorted { $0.key < $1.key }.compactMap { number, edition in
             let agents = (0...edition).map { Set(runs[Self.name(number, $0), default: []].map(\.agent)) }
             let all = agents.reduce(into: Set<String>()) { $0.formUnion($1) }
