@@ -12,12 +12,7 @@ extension ChangePush {
 
     /// Decides what becomes of somebody who has just entered.
     func consult(_ leader: LeaderEndpoint, for waiter: Waiter, _ now: Instant) {
-        let knowledge = state.withLock { state in
-            let knowledge = state.mirror.knowledge(of: waiter.node, by: leader, now: now)
-            state.mirror.hear(waiter.node)
-            return knowledge
-        }
-        switch knowledge {
+        switch state.withLock({ $0.mirror.knowledge(of: waiter.node, by: leader, now: now) }) {
         case .revision(waiter.lastChange), .pending:
             break
         case .revision, .unknown:

@@ -10,19 +10,20 @@ extension ChangePush {
     func enter(_ request: FollowRequest, _ responder: Responder, _ now: Instant) {
         let until = now + min(request.wait, api.options.longestFollow)
         let follower = Follower(request: request, cameAt: now, until: until, responder: responder)
-        let wasIdle = prepare(now)
-        let entered: Result<UInt64, APIError> = state.withLock { state in
+        prepare(now)
+        let entered: Result<(number: UInt64, wasIdle: Bool), APIError> = state.withLock { state in
             guard !state.isClosed else { return .failure(.stopping) }
             guard state.followers.count < Self.maximumFollowers else {
                 return .failure(.tooManyWait(limit: Self.maximumFollowers))
             }
+            let wasIdle = state.isIdle
             state.nextFollower += 1
             state.followers[state.nextFollower] = follower
-            return .success(state.nextFollower)
+            return .success((state.nextFollower, wasIdle))
         }
         switch entered {
         case .failure(let error): responder.respond(error.response)
-        case .success(let number):
+        case .success(let (number, wasIdle)):
             if wasIdle { arrivals.set(()) }
             look(after: follower, number, now)
         }

@@ -9,17 +9,19 @@ extension ChangePush {
         let until = api.end(of: poll, now: now)
         let limit = api.options.maximumWaiting
         let guest = Guest(responder: responder, path: poll.path)
-        let wasIdle = prepare(now)
-        let entered: Result<UInt64, APIError> = state.withLock { state in
+        prepare(now)
+        let entered: Result<(number: UInt64, wasIdle: Bool), APIError> = state.withLock { state in
             guard !state.isClosed else { return .failure(.stopping) }
             guard state.room.count < limit else { return .failure(.tooManyWait(limit: limit)) }
-            return .success(
-                state.room.enter(guest, node: poll.node, lastChange: poll.lastChange, until: until))
+            let wasIdle = state.isIdle
+            let number = state.room.enter(
+                guest, node: poll.node, lastChange: poll.lastChange, until: until)
+            return .success((number, wasIdle))
         }
         switch entered {
         case .failure(let error):
             responder.respond(error.response)
-        case .success(let number):
+        case .success(let (number, wasIdle)):
             if wasIdle { arrivals.set(()) }
             let waiter = Waiter(
                 number: number, guest: guest, node: poll.node, lastChange: poll.lastChange, until: until)
@@ -48,16 +50,12 @@ extension ChangePush {
         state.withLock { $0.room.leave(waiter.number) } != nil
     }
 
-    /// To be called before somebody enters. What this replica was before anybody waited, nobody waits through.
-    ///
-    /// - Returns: whether nobody waited.
-    func prepare(_ now: Instant) -> Bool {
-        guard state.withLock({ $0.isIdle }) else { return false }
+    /// To be called before somebody enters: what this replica was before anybody waited, nobody waits through.
+    func prepare(_ now: Instant) {
+        guard state.withLock({ $0.isIdle }) else { return }
         let role = ReplicaRole(api.handler.role(at: now))
-        return state.withLock { state in
-            guard state.isIdle else { return false }
-            _ = state.become(role)
-            return true
+        state.withLock { state in
+            if state.isIdle { _ = state.become(role) }
         }
     }
 }

@@ -37,6 +37,8 @@ struct LeaderMirror: Sendable {
     private static let heardAtOnce = 2_000
     /// Calls are not made more often for the sake of those whose time is over.
     private static let shortestWait = Duration.milliseconds(100)
+    /// How much later than due somebody may be told, for the sake of a call that is under way.
+    private static let slack = Duration.milliseconds(500)
     private static let longestBackoff = Duration.seconds(5)
 
     private var leader: LeaderEndpoint?
@@ -48,6 +50,8 @@ struct LeaderMirror: Sendable {
     /// The nodes of those who came while no call was under way, so that what is known is from a while ago.
     private var pending: Set<String> = []
     private var underWay: UInt64?
+    /// When the leader answers it at the latest.
+    private var answeredBy = Instant.distantPast
     private var calls: UInt64 = 0
     private var failures = 0
     private var retryAt = Instant.distantPast
@@ -58,6 +62,8 @@ struct LeaderMirror: Sendable {
     mutating func knowledge(of node: String, by leader: LeaderEndpoint, now: Instant) -> Knowledge {
         reset(to: leader)
         if failures > 0, underWay == nil, now < retryAt { return .broken }
+        // Its heartbeat goes with the next call. That of somebody who is sent away would be old by then.
+        heard.insert(node)
         guard isWhole, underWay != nil, pending.isEmpty else {
             pending.insert(node)
             return .pending
@@ -70,12 +76,8 @@ struct LeaderMirror: Sendable {
         revisions[node]
     }
 
-    /// A node's call has come.
-    mutating func hear(_ node: String) {
-        heard.insert(node)
-    }
-
-    /// The call to make now; nil while one is under way, or nothing is to be asked or said.
+    /// The call to make now; nil while one is under way, or nothing is to be asked or said. One that would be answered too late for somebody's
+    /// due is replaced by another.
     ///
     /// - Parameters:
     ///   - isWaitedFor: whether anybody waits.
@@ -85,13 +87,16 @@ struct LeaderMirror: Sendable {
         to leader: LeaderEndpoint, isWaitedFor: Bool, due: Instant?, longest: Duration, now: Instant
     ) -> Call? {
         reset(to: leader)
-        guard underWay == nil, isWaitedFor || !heard.isEmpty, now >= retryAt else { return nil }
+        // Only by one that is answered earlier, and so never again and again while no answer comes.
+        let isTooLate = max(now, due ?? .distantFuture) + Self.slack < answeredBy
+        guard underWay == nil || isTooLate, isWaitedFor || !heard.isEmpty, now >= retryAt else { return nil }
         let named = heard.sorted().prefix(Self.heardAtOnce)
         heard.subtract(named)
         var wait = max(Self.shortestWait, min(longest, (due ?? .distantFuture) - now))
         if !heard.isEmpty || !pending.isEmpty || !isWaitedFor { wait = .zero }
         calls += 1
         underWay = calls
+        answeredBy = now + wait
         return Call(
             number: calls, leader: leader,
             request: FollowRequest(since: version, term: term, wait: wait, heard: Array(named)))
@@ -120,6 +125,7 @@ struct LeaderMirror: Sendable {
         guard underWay == call.number else { return false }
         underWay = nil
         forget()
+        heard = []
         failures += 1
         retryAt = now + min(Self.longestBackoff, .milliseconds(500) * (1 << min(failures - 1, 4)))
         return true
@@ -132,6 +138,7 @@ struct LeaderMirror: Sendable {
         forget()
         heard = []
         underWay = nil
+        answeredBy = .distantPast
         failures = 0
         retryAt = .distantPast
     }

@@ -66,6 +66,20 @@ import Testing
         }
     }
 
+    @Test func whoeverWaitsShortIsNotKeptByTheCallForAllOthers() async throws {
+        try await Polls.run { leader, follower in
+            try Self.wait("long", at: follower, leader)
+            try await Self.pass(.milliseconds(500), leader, follower)
+            try Self.wait("short", at: follower, leader, seconds: "0.5")
+            try await Self.pass(.milliseconds(1500), leader, follower)
+            #expect(follower["short"]?.status == 304)
+            #expect(follower["long"] == nil)
+            try await Self.pass(.milliseconds(9000), leader, follower)
+            #expect(follower["long"]?.status == 304)
+            #expect(follower.ended == ["change": 0, "spurious": 0, "time": 2, "term": 0])
+        }
+    }
+
     @Test func whoeverHasAnotherRevisionIsAnsweredAtOnce() async throws {
         try await Polls.run { leader, follower in
             follower.ask("first", "node1", query: "last_change=1&wait=10")
