@@ -25,7 +25,7 @@ test: ## All tests, on a real API server too (root; the first time it builds kub
 	@Tests/setup/kubectl >/dev/null
 	@Tests/setup/checkov >/dev/null
 	@Tests/setup/image >/dev/null
-	@Tests/run unit simulation repository acceptance integration manifests optimised
+	@Tests/run unit simulation repository acceptance fuzzing integration manifests optimised
 
 check: ## The fast tier: format, build, unit and simulation tests
 	@Tests/setup/packages

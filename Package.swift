@@ -87,6 +87,7 @@ let package = Package(
             "AcceptanceTests",
             ["cluster-agent", "node-agent", "TestSupport", "HTTPClient", "CheckModel", "Platform"],
             excluding: ["clients"]),
+        tests("FuzzTests", ["TestSupport", "Platform"]),
         tests(
             "IntegrationTests",
             ["cluster-agent", "node-agent", "TestSupport", "Kubernetes", "HTTPClient", "CheckModel", "Platform"],

@@ -34,6 +34,9 @@ struct RequestParser: ~Copyable {
     /// Where in `head` the first line begins that has not been read.
     private var lineStart = 0
     private var hasSkippedEmptyLine = false
+    /// Bytes of the empty line that are no longer in `head`. They count as those of the header do, so that the limit is the same however the
+    /// input is cut.
+    private var skippedBytes = 0
     private var requestLine: RequestLine?
     private var fields: [FieldLine] = []
     private var framing = RequestFraming()
@@ -90,7 +93,7 @@ struct RequestParser: ~Copyable {
     private mutating func takeHeader(_ input: Span<UInt8>, from start: Int) throws(RequestError) -> Int {
         let offset = start - head.count
         var (end, completeEnd) = headerEnd(input, from: start)
-        let room = start + limits.headerBytes - head.count
+        let room = start + limits.headerBytes - head.count - skippedBytes
         let isTooLarge = end > room
         if isTooLarge {
             end = room
@@ -164,6 +167,7 @@ struct RequestParser: ~Copyable {
     /// What cannot begin a request, such as a TLS handshake, is refused at its first byte instead of after the timeout.
     private mutating func checkBeginning() throws(RequestError) {
         if lineStart == head.count {
+            skippedBytes += head.count
             head.removeAll(keepingCapacity: true)
             lineStart = 0
         } else if !Byte.token.contains(head[lineStart]), head[lineStart] != Byte.carriageReturn {

@@ -1,15 +1,3 @@
-// A libFuzzer entry for what is made of a Service's annotations; AutoConfTests replays the corpus with every `swift test`, this looks for more
-// for as long as one likes. From the root of the repository:
-//
-//   mkdir -p /tmp/fuzz/annotations && swiftc -O -wmo -c -package-name cluster-agent -parse-as-library -sanitize=fuzzer,address \
-//       -module-name CheckModel -emit-module -emit-module-path /tmp/fuzz/CheckModel.swiftmodule -o /tmp/fuzz/CheckModel.o \
-//       Sources/CheckModel/{JSON*,Tags,CheckConfig}.swift \
-//   && swiftc -O -wmo -package-name cluster-agent -parse-as-library -sanitize=fuzzer,address -I /tmp/fuzz \
-//       Sources/AutoConf/{AutoConfError,AutoConfOptions,CheckTarget,CheckTemplate,ConfigFields,ConfigProblem,EndpointAddress}.swift \
-//       Sources/AutoConf/{Environment,GoLiteral,NamespacedName,ServiceAnnotations,TargetVariables,Template,TemplateBinding}.swift \
-//       Tests/Fuzz/FuzzAnnotations.swift /tmp/fuzz/CheckModel.o -o /tmp/fuzz/fuzz-annotations \
-//   && /tmp/fuzz/fuzz-annotations -dict=Tests/Fuzz/json.dict -max_total_time=60 /tmp/fuzz/annotations Tests/Fuzz/corpus/annotations
-
 import CheckModel
 
 private let environment = Environment(["NAME": "value", "NUMBER": "0x1F"], options: AutoConfOptions())
@@ -22,9 +10,7 @@ private let target = CheckTarget(
 
 /// Reads lines of `key=value` as annotations (`former.key=value` with the former prefix), of a Service and of its endpoints. Both must mean the
 /// same, a bad one must give no check, and each config must be what may be sent. Where the first byte is no text, the bytes choose the lines.
-@c(LLVMFuzzerTestOneInput)
-public func fuzzAnnotations(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    let input = unsafe Array(UnsafeBufferPointer(start: start, count: count))
+func fuzzAnnotations(_ input: [UInt8]) {
     var choices = Choices(bytes: input.dropFirst())
     let text = (input.first ?? 0x20) < 0x20 ? choices.lines() : String(decoding: input, as: UTF8.self)
     let service = read(text, .service)
@@ -46,7 +32,6 @@ public func fuzzAnnotations(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CIn
     precondition(bound.configs.count <= service.templates.count, "a template is one config at most")
     precondition(bound.configs.count == service.templates.count || failed > 0, "no config is lost silently")
     for config in bound.configs { check(config) }
-    return 0
 }
 
 private func read(_ text: String, _ subject: ServiceAnnotations.Subject) -> ServiceAnnotations {

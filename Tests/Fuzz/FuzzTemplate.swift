@@ -1,6 +1,3 @@
-// A libFuzzer entry for the resolver of `%%variables%%`. It is built and run as FuzzAnnotations.swift says, with this file in its place and the
-// corpus `template`.
-
 import CheckModel
 
 private let environment = Environment(
@@ -10,10 +7,8 @@ private let addresses = ["10.96.0.20", "fd00::1", "web.example"]
 
 /// Resolves a text, whose first byte chooses the address, and compares with a resolver that is as simple as can be. Brackets around an
 /// address of IPv6 apart, both must give the same. Then it resolves the text as JSON, if it is: keys must stay.
-@c(LLVMFuzzerTestOneInput)
-public func fuzzTemplate(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    let input = unsafe Array(UnsafeBufferPointer(start: start, count: count))
-    guard let first = input.first, let text = String(validating: input.dropFirst(), as: UTF8.self) else { return 0 }
+func fuzzTemplate(_ input: [UInt8]) {
+    guard let first = input.first, let text = String(validating: input.dropFirst(), as: UTF8.self) else { return }
     let address = addresses[Int(first) % addresses.count]
     let variables = TargetVariables(
         .service, address: .success(address),
@@ -30,7 +25,6 @@ public func fuzzTemplate(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     if let json = try? JSON(parsing: text), let resolved = try? json.resolved(variables) {
         precondition(shape(of: json) == shape(of: resolved), "keys and structure stay")
     }
-    return 0
 }
 
 /// The text cut at each `%%`: a part between two of them, if it is not empty and has no line feed, is a variable.

@@ -95,6 +95,10 @@ import Testing
         #expect(Feeding.parseEveryWay(fits, limits: limits).map(\.error) == [nil])
         let exceeds = fits.replacing("X: ", with: "X: y")
         #expect(Feeding.parseEveryWay(exceeds, limits: limits).map(\.error) == [.headerTooLarge])
+        // An empty line before the request counts, whether it comes with it or before it.
+        let preceded = "\r\n" + fits.replacing("X: xx", with: "X: ")
+        #expect(Feeding.parseEveryWay(preceded, limits: limits).map(\.error) == [nil])
+        #expect(Feeding.parseEveryWay("\r\n" + fits, limits: limits).map(\.error) == [.headerTooLarge])
     }
 
     @Test func aBodyMayBeExactlyAsLongAsTheLimit() {
