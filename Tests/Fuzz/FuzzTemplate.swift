@@ -1,5 +1,9 @@
 import CheckModel
 
+#if canImport(AutoConf)
+    @testable import AutoConf
+#endif
+
 private let environment = Environment(
     ["NAME": "value", "NUMBER": "0x1F", "FLAG": "True", "PERCENT": "%%host%%", "EMPTY": ""], options: AutoConfOptions())
 
