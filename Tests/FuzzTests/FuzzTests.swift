@@ -1,3 +1,4 @@
+import Platform
 import TestSupport
 import Testing
 
@@ -6,7 +7,9 @@ import Testing
     @Test func eachTargetRunsForTenSecondsWithoutAFinding() async throws {
         let directory = try TemporaryDirectory()
         let process = try ChildProcess(
-            "\(TestEnvironment.root)/Tests/Fuzz/run", ["10"], outputPath: "\(directory.path)/fuzz.log")
+            "\(TestEnvironment.root)/Tests/Fuzz/run", ["10"],
+            environment: ["PATH": processEnvironment()["PATH"] ?? "/usr/bin:/bin"],
+            outputPath: "\(directory.path)/fuzz.log")
         let end = try await process.wait(within: .seconds(800))
         #expect(end == .exited(0), "\(process.output)")
         let lines = process.output.split(separator: "\n").filter { $0.contains(" executions in ") }
