@@ -24,6 +24,7 @@ enum APIError: Error {
     case leaderNotFollowed(String)
     case tooManyWait(limit: Int)
     case stopping
+    case noThread
 
     /// What to answer.
     var response: HTTPResponse {
@@ -57,6 +58,7 @@ enum APIError: Error {
         case .leaderNotFollowed(let reason): return .text(503, "no changes can be waited for: the leader: \(reason)")
         case .tooManyWait(let limit): return .text(503, "too many calls wait: \(limit) do already, which is the limit")
         case .stopping: return .text(503, "stopping")
+        case .noThread: return .text(503, "the system has no thread to answer with: look at the limits of the pod")
         }
     }
 

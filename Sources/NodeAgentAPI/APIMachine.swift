@@ -36,6 +36,8 @@ package struct APIMachine: Sendable {
     package enum Action: Sendable {
         /// Answer it.
         case respond(HTTPResponse)
+        /// Answer it with what this makes, on another thread: all configs without their secrets take seconds when there are very many.
+        case show(@Sendable () -> HTTPResponse)
         /// Send it on to the leader, and give what comes back to `finish`.
         case forward(Forward)
         /// Answer it once the configs that it asks for change, or its time is over.
@@ -132,13 +134,7 @@ package struct APIMachine: Sendable {
                 return (ConfigsAnswer.pieces(lastChange: 0, configs: checks.value), checks.term)
             }
         case .allEndpointsChecks:
-            do throws(ClusterChecksError) {
-                let checks = try handler.allEndpointsChecks(now: now)
-                let body = ConfigsAnswer.pieces(lastChange: 0, configs: checks.value, isShown: true)
-                return .respond(inTerm(checks.term, body, for: request, now))
-            } catch {
-                throw .clusterChecks(error)
-            }
+            return .show { allEndpointsChecks(request, now) }
         case .rebalance:
             let asked: RebalanceRequest
             do { asked = try RebalanceRequest(parsing: request.body) } catch { throw .malformedBody(error) }
@@ -148,7 +144,7 @@ package struct APIMachine: Sendable {
         case .follow:
             return .follow(try FollowRequest(parsing: request.body))
         case .state:
-            return .respond(state(request, now))
+            return .show { state(request, now) }
         case .version:
             return .respond(.json(versionBody))
         }
@@ -203,6 +199,17 @@ extension APIMachine {
         let sinceSent = lifetime + (now - arrival) * 99 / 100
         let total = lifetime == .zero ? .zero : sinceSent
         response.headers.append((Forward.validForHeader, String(total.nanoseconds / 1_000_000)))
+    }
+
+    /// The endpoints checks of all nodes, without their secrets, as this replica has them.
+    private func allEndpointsChecks(_ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
+        do throws(ClusterChecksError) {
+            let checks = try handler.allEndpointsChecks(now: now)
+            let body = ConfigsAnswer.pieces(lastChange: 0, configs: checks.value, isShown: true)
+            return inTerm(checks.term, body, for: request, now)
+        } catch {
+            return APIError.clusterChecks(error).response
+        }
     }
 
     /// Who runs what, as this replica knows it: any replica answers, and one that does not lead says so.

@@ -54,6 +54,8 @@ package final class ChangePush: HTTPHandler {
     let token: @Sendable () -> String
     let send: Sender
     private let refresh: Refresher
+    /// Held by the one that is shown what it asked for.
+    private let showing = Mutex(())
     let state: Mutex<State>
     let arrivals = Watched<Void>(())
     let counters = PushCounters()
@@ -81,6 +83,8 @@ package final class ChangePush: HTTPHandler {
         switch api.handle(request, now: now) {
         case .respond(let response):
             responder.respond(response)
+        case .show(let make):
+            show(make, responder)
         case .forward(let forward):
             send(forward) { [api, clock] result in
                 responder.respond(api.finish(forward, result, now: clock.now()))
@@ -96,6 +100,14 @@ package final class ChangePush: HTTPHandler {
                 responder.respond(api.finish(operation, now: clock.now()))
             }
         }
+    }
+
+    /// Answers from a thread of its own, one such call after the other.
+    private func show(_ make: @escaping @Sendable () -> HTTPResponse, _ responder: Responder) {
+        let thread = NamedThread("show") { [self] in
+            responder.respond(showing.withLock { _ in make() })
+        }
+        if let thread { thread.detach() } else { responder.respond(APIError.noThread.response) }
     }
 
     /// Answers those who wait, as their nodes change and their time ends, until cancelled.

@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import Glibc
 import HTTPServer
 import NodeAgentAPI
 import Platform
@@ -32,6 +33,22 @@ import Testing
             let reason = "the pod agents/a of its node node1 was deleted, and no other reports"
             #expect(try state()["dangling_reasons"] == .array([.string(reason), .string(reason)]))
             #expect(try state()["nodes"] == .array([]))
+        }
+    }
+
+    /// With 100,000 configs it takes seconds, in which the event loop would serve nobody.
+    @Test(arguments: ["/api/v1/clusterchecks", "/api/v1/endpointschecks/configs"])
+    func whatIsShownOfAllConfigsIsMadeOnAThreadOfItsOwn(path: String) async throws {
+        try await Polls.run(as: .dispatching) { replica, polls in
+            let answer = Watched<(thread: pthread_t, status: Int)?>(nil)
+            let responder = Responder { answer.set((pthread_self(), $0.status)) }
+            let asking = pthread_self()
+            polls.push.handle(replica.request(.get, path), responder)
+            var seen = answer.current
+            while seen.value == nil { seen = try await answer.next(after: seen.version) }
+            let (thread, status) = try #require(seen.value)
+            #expect(status == 200)
+            #expect(thread != asking)
         }
     }
 

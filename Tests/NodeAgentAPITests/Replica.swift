@@ -118,8 +118,11 @@ struct Replica {
 
     /// The answer; nil if the request is to be forwarded.
     func answer(_ request: HTTPRequest) -> HTTPResponse? {
-        if case .respond(let response) = api.handle(request, now: clock.now()) { return response }
-        return nil
+        switch api.handle(request, now: clock.now()) {
+        case .respond(let response): response
+        case .show(let make): make()
+        default: nil
+        }
     }
 
     /// The ids and addresses of the nodes that a leader knows.
