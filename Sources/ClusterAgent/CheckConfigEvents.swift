@@ -20,7 +20,7 @@ struct CheckConfigEvents: Sendable {
     func tell(_ change: ProblemChange) {
         guard leads, let service = change.object else { return }
         for problem in change.appeared { write(problem, about: service) }
-        if change.remaining == 0, !change.solved.isEmpty {
+        if change.isMended {
             recorder.record(
                 .normal, reason: Self.reason, message: "the check annotations can be used again", about: service)
         }
