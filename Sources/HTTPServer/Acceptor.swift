@@ -71,7 +71,9 @@ extension EventLoop {
     }
 
     private mutating func place(_ socket: ClientSocket) {
-        guard server.openConnections < server.options.limits.connections else {
+        guard server.openConnections < server.options.limits.connections,
+            socket.descriptor.number < server.descriptorCeiling
+        else {
             server.counters.turnedAway.add()
             return
         }

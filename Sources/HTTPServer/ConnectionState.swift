@@ -61,6 +61,11 @@ struct ConnectionState: ~Copyable {
         input != .ended && output.isClosing
     }
 
+    /// Bytes that have come and are of no complete request, or of one that is held.
+    var unfinishedBytes: Int {
+        parser.unfinishedBytes + held.count
+    }
+
     private var hasRoom: Bool {
         output.count < limits.requestsUnderWay && !output.isClosing
     }
@@ -122,6 +127,15 @@ struct ConnectionState: ~Copyable {
         return error
     }
 
+    /// The server has too much of unfinished requests, and this connection more than its share.
+    ///
+    /// - Returns: why the request is refused; nil if nothing is read any more.
+    mutating func shed() -> RequestError? {
+        guard input == .open else { return nil }
+        refuse(.tooMuchUnfinished)
+        return .tooMuchUnfinished
+    }
+
     /// Ends the connection after the requests that have begun.
     mutating func stop() {
         isStopping = true
@@ -173,5 +187,6 @@ struct ConnectionState: ~Copyable {
         held = []
         output.owesContinue = false
         _ = output.add(.init(isHead: parser.isReadingHead, isHTTP10: false, keepsAlive: false), error.response)
+        parser.forget()
     }
 }

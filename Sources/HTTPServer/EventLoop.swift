@@ -217,6 +217,10 @@ struct EventLoop: ~Copyable {
     /// Brings what the loop knows of a connection in line with its state.
     private mutating func settle(_ connection: ServerConnection, _ token: UInt64) {
         guard connections[token] != nil else { return }
+        if hasTooMuchUnfinished(connection) {
+            advance(connection, token)
+            guard connections[token] != nil else { return }
+        }
         if connection.phase != .lingering, connection.state.isFinished {
             guard connection.state.needsLingering else {
                 connection.transport.sayGoodbye()
@@ -246,7 +250,8 @@ struct EventLoop: ~Copyable {
     }
 
     private mutating func drop(_ token: UInt64) {
-        guard connections[token] != nil else { return }
+        guard let connection = connections[token] else { return }
+        if connection.countedBytes > 0 { _ = server.countUnfinished(-connection.countedBytes, of: 0) }
         timeouts.clear(ConnectionTable.index(of: token))
         connections.remove(token)
         trimmer.noteChange(at: now)
@@ -266,6 +271,22 @@ struct EventLoop: ~Copyable {
             advance(connection, token)
             settle(connection, token)
         }
+    }
+
+    /// Counts what has come of requests that are not whole; most come whole and cost nothing here.
+    ///
+    /// - Returns: whether that was too much, so that the request that is being read was refused.
+    private func hasTooMuchUnfinished(_ connection: ServerConnection) -> Bool {
+        var bytes = connection.state.unfinishedBytes
+        guard bytes != connection.countedBytes else { return false }
+        let isTooMuch = server.countUnfinished(bytes - connection.countedBytes, of: bytes)
+        connection.countedBytes = bytes
+        guard isTooMuch, let error = connection.state.shed() else { return false }
+        note(error, connection)
+        bytes = connection.state.unfinishedBytes
+        _ = server.countUnfinished(bytes - connection.countedBytes, of: bytes)
+        connection.countedBytes = bytes
+        return true
     }
 
     private func note(_ error: RequestError?, _ connection: ServerConnection) {

@@ -6,7 +6,12 @@ package struct HTTPLimits: Sendable {
     package var headerFields = 100
     /// A body, in bytes. Default: 1,048,576 (1 MiB).
     package var bodyBytes = 1_048_576
-    /// Open connections of the whole server; more are closed as soon as they are accepted. Default: 10,000.
+    /// Bytes of requests that have not come whole yet, or are held until earlier ones are answered, of the whole server. Beyond it
+    /// connections that have more than their even share, `unfinishedBytes / connections`, are refused with 503. Without it unfinished
+    /// bodies, which need no token, could take `bodyBytes` for each connection. Default: 67,108,864 (64 MiB).
+    package var unfinishedBytes = 67_108_864
+    /// Open connections of the whole server; more are closed as soon as they are accepted. Default: 10,000, or fewer where the process
+    /// may not have so many descriptors: see `DescriptorLimit`.
     package var connections = 10_000
     /// Pipelined requests of one connection that may wait for their answers; more are not read. Default: 16.
     package var requestsUnderWay = 16
@@ -30,6 +35,7 @@ package struct HTTPLimits: Sendable {
         try check("headerBytes", headerBytes, 256...65_535)
         try check("headerFields", headerFields, 1...10_000)
         try check("bodyBytes", bodyBytes, 0...(1 << 30))
+        try check("unfinishedBytes", unfinishedBytes, 1...(1 << 40))
         try check("connections", connections, 1...1_000_000)
         try check("requestsUnderWay", requestsUnderWay, 1...1_000)
         let durations = [

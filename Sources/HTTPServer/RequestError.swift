@@ -30,6 +30,7 @@ enum RequestError: Error, Hashable, Sendable, CaseIterable {
     case unknownTransferCoding
     case connectNotSupported
     case unsupportedVersion
+    case tooMuchUnfinished
 
     /// The status code that the client gets.
     var status: Int {
@@ -45,6 +46,7 @@ enum RequestError: Error, Hashable, Sendable, CaseIterable {
         case .unknownExpectation: 417
         case .headerTooLarge, .tooManyFields, .trailerTooLarge: 431
         case .unknownTransferCoding, .connectNotSupported: 501
+        case .tooMuchUnfinished: 503
         case .unsupportedVersion: 505
         }
     }
@@ -81,6 +83,7 @@ enum RequestError: Error, Hashable, Sendable, CaseIterable {
         case .unknownTransferCoding: "unknown transfer coding; only chunked is known"
         case .connectNotSupported: "CONNECT is not supported"
         case .unsupportedVersion: "unsupported HTTP version; 1.1 and 1.0 are supported"
+        case .tooMuchUnfinished: "too many large requests at once"
         }
     }
 

@@ -57,6 +57,11 @@ struct RequestParser: ~Copyable {
         }
     }
 
+    /// Bytes of the request that is being read.
+    var unfinishedBytes: Int {
+        head.count + body.count
+    }
+
     /// Whether the request that is being read is a HEAD, as far as is known.
     var isReadingHead: Bool {
         requestLine?.method == .head
@@ -87,6 +92,11 @@ struct RequestParser: ~Copyable {
             }
         }
         return nil
+    }
+
+    /// Gives the memory of a request that was refused back.
+    mutating func forget() {
+        self = RequestParser(limits: limits, peer: peer)
     }
 
     /// Copies the header's bytes, which the request will keep, up to its end, and reads the lines that are complete.
@@ -204,7 +214,7 @@ struct RequestParser: ~Copyable {
         let parsed = Parsed(
             request: request, isHTTP10: line.minorVersion == 0,
             keepsAlive: framing.keepsAlive(minorVersion: line.minorVersion))
-        self = RequestParser(limits: limits, peer: peer)
+        forget()
         return parsed
     }
 }

@@ -18,6 +18,8 @@ final class ServerConnection {
     var interest = EpollEvents(readable: true)
     /// Whether TLS has to write before it can read on.
     var readNeedsRoom = false
+    /// How many of its unfinished bytes are counted in the server's.
+    var countedBytes = 0
     /// The period whose timeout is set.
     var timeout: ConnectionState.TimeoutPeriod?
 

@@ -23,6 +23,9 @@ final class ServerCore: Sendable {
     let log: Log
     let inboxes: [LoopInbox]
     let counters = HTTPServerCounters()
+    /// Accepted connections have lower descriptors than this.
+    let descriptorCeiling: Int
+    private let unfinishedBytes = Atomic<Int>(0)
     private let tls: Mutex<TLSContext?>
     private let listener: Mutex<Listener?>
 
@@ -35,6 +38,8 @@ final class ServerCore: Sendable {
         self.clock = clock
         self.log = log
         self.inboxes = inboxes
+        descriptorCeiling = DescriptorLimit.ceiling(
+            of: DescriptorLimit.raise(toAtLeast: DescriptorLimit.needed(for: options.limits.connections)))
         self.tls = Mutex(tls)
         self.listener = Mutex(listener)
     }
@@ -57,6 +62,16 @@ final class ServerCore: Sendable {
     /// Connections that are open or on their way to a loop.
     var openConnections: Int {
         inboxes.reduce(0) { $0 + $1.connectionCount }
+    }
+
+    /// Counts bytes of unfinished requests that have come, or gone.
+    ///
+    /// - Parameter bytes: how many the connection has now.
+    /// - Returns: whether they are too many together, and those of the connection more than its share.
+    func countUnfinished(_ change: Int, of bytes: Int) -> Bool {
+        let limits = options.limits
+        let together = unfinishedBytes.wrappingAdd(change, ordering: .relaxed).newValue
+        return together > limits.unfinishedBytes && bytes > limits.unfinishedBytes / limits.connections
     }
 
     /// Asks the handler; returns the answer if it was given at once.

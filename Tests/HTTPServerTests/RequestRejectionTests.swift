@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (400, 17), (408, 2), (413, 2), (414, 1), (417, 1), (431, 3), (501, 2), (505, 1),
+        (400, 17), (408, 2), (413, 2), (414, 1), (417, 1), (431, 3), (501, 2), (503, 1), (505, 1),
     ])
     func everyRefusalHasOneStatusAndClosesTheConnection(status: Int, count: Int) {
         let errors = RequestError.allCases.filter { $0.status == status }

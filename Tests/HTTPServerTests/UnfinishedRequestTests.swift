@@ -1,0 +1,53 @@
+import Platform
+import Testing
+
+@testable import HTTPServer
+
+@Suite struct UnfinishedRequestTests {
+    private static let big =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 600\r\n\r\n" + String(repeating: "x", count: 500)
+
+    @Test func bodiesThatDoNotEndAreRefusedBeyondALimitForAllAndSmallRequestsAreNot() async throws {
+        var limits = HTTPLimits()
+        limits.unfinishedBytes = 1_000
+        limits.connections = 10
+        try await withServer(limits: limits) { server, _ in
+            let first = TestClient(port: server.port)
+            first.send(Self.big)
+            #expect(await eventually { server.openConnections == 1 })
+            let second = TestClient(port: server.port)
+            second.send(Self.big)
+            #expect(second.receiveToEnd().hasPrefix("HTTP/1.1 503 "))
+            let small = TestClient(port: server.port)
+            small.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nsma")
+            small.send("ll")
+            #expect(small.receive(until: "small").hasPrefix("HTTP/1.1 200 "))
+            // What the first has sent still counts; once it is whole, there is room again.
+            first.send(String(repeating: "y", count: 100))
+            #expect(first.receive(until: "yyyy").hasPrefix("HTTP/1.1 200 "))
+            let third = TestClient(port: server.port)
+            third.send(Self.big)
+            third.send(String(repeating: "z", count: 100))
+            #expect(third.receive(until: "zzzz").hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
+    @Test func aConnectionThatBreaksGivesItsShareBack() async throws {
+        var limits = HTTPLimits()
+        limits.unfinishedBytes = 1_000
+        limits.connections = 10
+        try await withServer(limits: limits) { server, _ in
+            for _ in 0..<5 {
+                let client = TestClient(port: server.port)
+                client.send(Self.big)
+                #expect(await eventually { server.openConnections == 1 })
+                client.endSending()
+                #expect(await eventually { server.openConnections == 0 })
+            }
+            let last = TestClient(port: server.port)
+            last.send(Self.big + String(repeating: "z", count: 100))
+            #expect(last.receive(until: "zzzz").hasPrefix("HTTP/1.1 200 "))
+            #expect(server.counters.refusedRequests.value == 0)
+        }
+    }
+}
