@@ -28,9 +28,11 @@ package final class RunningClusterAgent: Sendable {
     ///   - environment: variables beside `PATH`.
     ///   - hasProbes: whether it answers probes.
     ///   - serviceAccount: a folder that it finds where a pod finds its service account, in a mount namespace of its own (root).
+    ///   - descriptors: how many descriptors it may have: the soft and the hard limit, such as `1024:12000`; nil for the test's own.
     package init(
         _ name: String, in directory: TemporaryDirectory, port: Int? = nil, _ arguments: [String],
-        environment: [String: String] = [:], hasProbes: Bool = false, serviceAccount: String? = nil
+        environment: [String: String] = [:], hasProbes: Bool = false, serviceAccount: String? = nil,
+        descriptors: String? = nil
     ) throws {
         let port = try port ?? TestEnvironment.freePort()
         let token = try directory.write("\(name).token", Self.token)
@@ -39,6 +41,7 @@ package final class RunningClusterAgent: Sendable {
         self.port = port
         healthPort = hasProbes ? try TestEnvironment.freePort() : 0
         var words = [try TestEnvironment.program("cluster-agent")]
+        if let descriptors { words = ["/usr/bin/prlimit", "--nofile=\(descriptors)"] + words }
         if let serviceAccount { words = Self.asPod(serviceAccount) + words }
         process = try ChildProcess(
             words[0],
