@@ -19,7 +19,11 @@ final class DrivenConnection {
     }
 
     func receive(_ text: String) {
-        run { state, handle in state.receive(Array(text.utf8).span, handle) }
+        receive(Array(text.utf8))
+    }
+
+    func receive(_ bytes: [UInt8]) {
+        run { state, handle in state.receive(bytes.span, handle) }
     }
 
     func respond(_ sequence: UInt64, _ response: HTTPResponse) {

@@ -39,6 +39,29 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("Connection", "X-Real-Ip, Authorization"), ("Connection", "close"), ("Keep-Alive", "timeout=5"),
+        ("Transfer-Encoding", "chunked"), ("TE", "trailers"), ("Trailer", "Content-Length"), ("Upgrade", "h2c"),
+        ("HTTP2-Settings", "AAMAAABk"), ("Proxy-Connection", "keep-alive"), ("Proxy-Authorization", "Basic YTpi"),
+        ("Proxy-Authenticate", "Basic"), ("Content-Length", "3"), ("Host", "follower:5005"), ("Expect", "100-continue"),
+        ("Cookie", "a=b"), ("X-Cluster-Agent-Term", "1"), ("X-DCA-Forwarded", "true"),
+    ])
+    func aFieldOfTheConnectionOrOfNoConcernIsNotSentOn(name: String, value: String) async throws {
+        try await Replica.run(as: .follower) { replica in
+            let authorization = (name: "Authorization", value: "Bearer \(Replica.token)")
+            let path = "/api/v1/clusterchecks/status/node1"
+            let forward = try #require(
+                replica.forward(
+                    replica.request(
+                        .post, path, body: "{}", headers: [(name, value), authorization, ("X-Real-Ip", "10.1.1.1")])))
+            #expect(
+                forward.headers.map(\.name) == [
+                    "Authorization", "X-Real-Ip", "X-DCA-Follower-Forwarded", "X-Forwarded-For",
+                ])
+            #expect(forward.body == Array("{}".utf8))
+        }
+    }
+
     @Test func aGetHasNoBody() async throws {
         try await Replica.run(as: .follower) { replica in
             let forward = replica.forward(replica.request(.get, "/v1/api/endpointschecks/configs/node1"))
