@@ -61,6 +61,7 @@ private func simplyResolved(_ text: String, _ variables: TargetVariables) throws
             parameter = String(decoding: part[(underscore + 1)...], as: UTF8.self)
         }
         let value = try variables.value(of: name, parameter)
+        if name == "port" { precondition(value == port(parameter).map { .port($0) }, "\(content) is \(value)") }
         values.append(value)
         switch value {
         case .host(let host): output += Array(host.utf8)
@@ -77,6 +78,16 @@ private func simplyResolved(_ text: String, _ variables: TargetVariables) throws
     case (true, .environment("0x1F")): return .integer(31)
     case (true, .environment("True")): return .bool(true)
     default: return .string(String(decoding: output, as: UTF8.self))
+    }
+}
+
+/// The port that the part behind `port_` means: the highest, or the one of an index or of a name.
+private func port(_ parameter: String?) -> Int? {
+    switch parameter.flatMap({ Int($0) }) {
+    case 0: 80
+    case 1: 9102
+    case .some: nil
+    case nil: [nil: 9102, "metrics": 9102, "http": 80][parameter]
     }
 }
 
