@@ -30,7 +30,7 @@ package final class DesiredConfigs: Sendable {
 
     /// Changes remembered at least, however small the set is: of a set that is not larger, all of it is as short an answer. Each holds a key
     /// whose memory lies among what was freed around it, and keeps a page of it from the system.
-    private static let rememberedChanges = 64
+    private static let rememberedChanges = 8
 
     private let state = Mutex(State())
     private let newest = Watched<UInt64>(1)

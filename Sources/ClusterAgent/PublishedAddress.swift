@@ -9,7 +9,13 @@ final class PublishedAddress: Sendable {
     private let podAddress: String
     private let publicKeyPin: Mutex<String>
     private let port = Mutex<UInt16?>(nil)
-    private let summary = Mutex<@Sendable () -> ClusterSummary?>({ nil })
+    private let summary = Mutex(SummarySource { nil })
+
+    /// Whom to ask what this replica holds. In a struct: the lock is generic, so that each look at a bare closure in it would wrap that once more
+    /// and for good.
+    private struct SummarySource: Sendable {
+        let ask: @Sendable () -> ClusterSummary?
+    }
 
     init(_ options: Options, _ environment: [String: String], publicKeyPin: String) {
         given = options[AgentOptions.advertiseAddress]
@@ -36,7 +42,7 @@ final class PublishedAddress: Sendable {
 
     /// Tells where to ask what this replica holds, which is not made yet when the election is.
     func summarize(by summary: @escaping @Sendable () -> ClusterSummary?) {
-        self.summary.withLock { $0 = summary }
+        self.summary.withLock { $0 = SummarySource(ask: summary) }
     }
 
     /// What goes into the Lease's annotations: how to reach the leader, and its story for `kubectl describe lease`.
@@ -45,8 +51,7 @@ final class PublishedAddress: Sendable {
         var fields = [prefix + "public-key": publicKeyPin.withLock { $0 }]
         fields[prefix + "address"] = address
         // Asked outside the lock: the Handler has one of its own.
-        let summarize = summary.withLock { $0 }
-        if let summary = summarize() {
+        if let summary = summary.withLock({ $0 }).ask() {
             fields[prefix + "nodes"] = String(summary.nodes)
             fields[prefix + "configs"] = String(summary.configs)
             fields[prefix + "dangling"] = String(summary.dangling)

@@ -16,10 +16,12 @@ extension Dictionary {
 /// It gives back by itself only what lies at the end of a heap, of which each thread has one: a few small blocks that stay hold megabytes.
 package struct FreedMemory: Sendable {
     /// Less than this more of it (bytes) is not worth the milliseconds that a look through all heaps takes.
-    private static let worthwhile = 1 << 20
+    private static let worthwhile = 256 << 10
 
-    /// The least that was free since the last time; the C library counts what it gave back as free too.
-    private var free = Self.bytes
+    /// The least that lay free, and the most that was in use, since the last time: what is freed at the end of a heap does not lie free, as the
+    /// heap ends earlier then. The C library counts what it gave back as free too.
+    private var leastFree = Int.max
+    private var mostUsed = 0
 
     /// Does it again and again until the task is cancelled.
     package static func giveBack(every pause: Duration, clock: any Clock) async {
@@ -27,17 +29,23 @@ package struct FreedMemory: Sendable {
         while (try? await clock.sleep(until: clock.now() + pause)) != nil { memory.giveBack() }
     }
 
-    private mutating func giveBack() {
-        let now = Self.bytes
-        guard now - free >= Self.worthwhile else {
-            free = min(free, now)
-            return
-        }
-        malloc_trim(0)
-        free = Self.bytes
+    /// Has the C library keep little for later, in the whole process: to be called once, before there is a second thread.
+    ///
+    /// Its own limits grow with the largest block that was ever freed (mallopt(3), "M_MMAP_THRESHOLD"): after one list of thousands of objects each
+    /// heap would keep megabytes at its end, which no `malloc_trim` gives back but that of the first heap.
+    package static func keepLittle() {
+        mallopt(M_MMAP_THRESHOLD, 128 << 10)
+        mallopt(M_TRIM_THRESHOLD, 256 << 10)
     }
 
-    private static var bytes: Int {
-        Int(mallinfo2().fordblks)
+    private mutating func giveBack() {
+        let now = mallinfo2()
+        leastFree = min(leastFree, Int(now.fordblks))
+        mostUsed = max(mostUsed, Int(now.uordblks))
+        let freed = max(Int(now.fordblks) - leastFree, mostUsed - Int(now.uordblks))
+        guard freed >= Self.worthwhile else { return }
+        malloc_trim(0)
+        leastFree = Int(mallinfo2().fordblks)
+        mostUsed = Int(now.uordblks)
     }
 }

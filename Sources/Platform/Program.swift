@@ -91,6 +91,7 @@ package struct Program: Sendable {
     ) async -> Int32 {
         switch arguments.first {
         case "run":
+            FreedMemory.keepLittle()
             let itself = Command("run", help: "runs until SIGTERM or SIGINT", body: run)
             return await perform(itself, Array(arguments.dropFirst()))
         case "version", "--version":

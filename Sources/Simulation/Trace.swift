@@ -49,7 +49,11 @@ package final class Trace: Sendable {
 final class TraceSink: LogSink {
     private let world: World
     private let process: String
-    private let listener = Mutex<(@Sendable (String) -> Void)?>(nil)
+    private let listener = Mutex<Listener?>(nil)
+
+    private struct Listener: Sendable {
+        let hear: @Sendable (String) -> Void
+    }
 
     init(world: World, process: String) {
         self.world = world
@@ -58,12 +62,12 @@ final class TraceSink: LogSink {
 
     /// Has `listener` told the component of each line.
     func listen(_ listener: @escaping @Sendable (String) -> Void) {
-        self.listener.withLock { $0 = listener }
+        self.listener.withLock { $0 = Listener(hear: listener) }
     }
 
     func write(_ line: LogLine) {
         let fields = line.fields.map { " \($0.name)=\($0.value)" }.joined()
         world.record("\(process): [\(line.level.name)] \(line.component): \(line.message)\(fields)")
-        listener.withLock { $0 }?(line.component)
+        listener.withLock { $0 }?.hear(line.component)
     }
 }

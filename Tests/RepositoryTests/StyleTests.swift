@@ -52,6 +52,28 @@ import Testing
         }
     }
 
+    /// Locks are generic: each look at a bare closure in one, through `withLock`, wraps it once more, for good, until the stack is too small for the
+    /// call. In a struct it is left as it is.
+    @Test func noLockHoldsABareClosure() throws {
+        for file in try Self.sources.get() {
+            for (index, line) in file.lines.enumerated() where !Self.isComment(line) {
+                let holdsClosure = ["Mutex<", "Watched<"].contains { lock in
+                    line.ranges(of: lock).contains { Self.isClosure(line[$0.upperBound...]) }
+                }
+                #expect(!holdsClosure, "\(file.path):\(index + 1): put the closure into a struct")
+            }
+        }
+        #expect(Self.isClosure("@Sendable () -> Int>({ 1 })"))
+        #expect(Self.isClosure("(@Sendable (Int) -> Void)?>(nil)"))
+        #expect(!Self.isClosure("[@Sendable () -> Void]>([])") && !Self.isClosure("State> = f() -> g"))
+    }
+
+    /// Whether a generic argument begins a function type, or an optional one.
+    static func isClosure(_ argument: Substring) -> Bool {
+        let type = argument.drop { $0 == "(" }
+        return type.hasPrefix("@Sendable") || type.prefix { $0 != ">" }.hasPrefix(")")
+    }
+
     @Test func aLongFunctionIsFound() {
         let long = ["    func f() {"] + Array(repeating: "        g()", count: 70) + ["    }"]
         #expect(Self.functions(long).map(\.length) == [72])

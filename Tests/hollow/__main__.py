@@ -14,7 +14,8 @@ _CHECKOUT = os.path.dirname(os.path.dirname(_HERE))
 _SETUP = os.path.join(os.path.dirname(_HERE), "setup")
 _WRAPPERS = {
     "kubectl": 'exec nsenter --target "$(cat {0}/pid)" --net -- kubectl --kubeconfig={0}/plane/kubeconfig.json --cache-dir={0}/kubectl-cache "$@"',
-    "enter": 'exec nsenter --target "$(cat {0}/pid)" --net --mount --pid -- "$@"',
+    # With the root too: in a chroot, the mount namespace alone would lead out of it.
+    "enter": 'exec nsenter --target "$(cat {0}/pid)" --net --mount --pid --root --wd -- "$@"',
     "exec": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.execute {0} \"$@\"",
     "node": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.silence {0} \"$@\"",
 }

@@ -9,6 +9,11 @@ struct Rebalancer: Sendable {
     /// How long an operator waits for statistics at most: less than the command line waits for an answer. What is not read by then is not used.
     private static let patience: Duration = .seconds(10)
 
+    /// Statistics that are being read.
+    private struct Reading: Sendable {
+        let stop: @Sendable () -> Void
+    }
+
     private let handler: Handler
     private let reader: StatisticsReader
     private let period: Duration
@@ -36,15 +41,15 @@ struct Rebalancer: Sendable {
             var token: String?
             if case .leader(let term, isWarmingUp: false) = handler.role(at: now) { token = term.token }
             guard schedule.isDue(term: token, now: now) else { continue }
-            let stop = Mutex<(@Sendable () -> Void)?>(nil)
+            let stop = Mutex<Reading?>(nil)
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
                     let reading = refresh(within: period) { continuation.resume() }
-                    stop.withLock { $0 = reading }
+                    stop.withLock { $0 = Reading(stop: reading) }
                     if Task.isCancelled { reading() }
                 }
             } onCancel: {
-                stop.withLock { $0 }?()
+                stop.withLock { $0 }?.stop()
             }
             do {
                 _ = try handler.rebalance(isForced: false)

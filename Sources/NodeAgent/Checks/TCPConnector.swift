@@ -7,10 +7,14 @@ import Synchronization
 final class TCPConnector: Sendable {
     /// One run: who waits for it, until it is answered or given up.
     final class Run: Sendable {
-        private let completion: Mutex<(@Sendable (CheckOutcome) -> Void)?>
+        private struct Completion: Sendable {
+            let call: @Sendable (CheckOutcome) -> Void
+        }
+
+        private let completion: Mutex<Completion?>
 
         init(_ completion: @escaping @Sendable (CheckOutcome) -> Void) {
-            self.completion = Mutex(completion)
+            self.completion = Mutex(Completion(call: completion))
         }
 
         var isOver: Bool {
@@ -23,7 +27,7 @@ final class TCPConnector: Sendable {
                 defer { completion = nil }
                 return completion
             }
-            waiting?(outcome)
+            waiting?.call(outcome)
         }
     }
 
