@@ -30,7 +30,7 @@ extension RealClusterTests {
                     "--kubeconfig=\(plane.agentKubeconfig)", "--leader_election=true",
                     "--kube_resources_namespace=cluster-agent",
                     "--cluster_agent.advertise_address=127.0.0.1:\(port)", "--cluster_checks.warmup_duration=2",
-                ], hasProbes: true)
+                ], environment: try Self.imageEnvironment(), hasProbes: true)
             let client = try await agent.client()
             await client.shutdown()
             let holders = try Self.client(
@@ -64,6 +64,18 @@ extension RealClusterTests {
             }
             #expect(agent.process.poll() == nil)
             try await plane.stop()
+        }
+
+        /// The variables that the image sets.
+        private static func imageEnvironment() throws -> [String: String] {
+            let text = String(
+                decoding: try readFile("\(TestEnvironment.root)/Dockerfile", atMost: 1 << 20), as: UTF8.self)
+            var variables: [String: String] = [:]
+            for line in text.split(separator: "\n") where line.hasPrefix("ENV ") {
+                let parts = line.dropFirst(4).split(separator: "=", maxSplits: 1)
+                variables[String(parts[0])] = String(parts.last ?? "")
+            }
+            return variables
         }
 
         /// Waits until the node-agents together hold exactly `count` different configs, and returns when they did.

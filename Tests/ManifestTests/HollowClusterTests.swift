@@ -47,7 +47,7 @@ import Testing
             "/usr/bin/python3",
             [
                 "-B", "-m", "hollow.scenario", "--image=\(image)", "--manifests=\(TestEnvironment.root)/manifests",
-                "--transcript=\(directory.path)/transcript.md",
+                "--transcript=\(TestEnvironment.root)/.build/transcript.md",
             ], in: directory)
         let end = try await scenario.wait(within: .seconds(1200))
         let output = scenario.output
