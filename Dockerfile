@@ -28,8 +28,8 @@ LABEL org.opencontainers.image.title="cluster-agent" \
     org.opencontainers.image.version="0.1.0" \
     org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image /
-# The C library keeps up to seven freed blocks of each size for each thread; the larger ones, spread over as many pages, kept a megabyte more.
-ENV GLIBC_TUNABLES=glibc.malloc.tcache_max=200
+# The C library keeps up to seven freed blocks of each size for each thread, spread over as many pages: a megabyte, with the larger ones.
+ENV GLIBC_TUNABLES=glibc.malloc.tcache_max=128
 USER 10001:10001
 EXPOSE 5000 5005 5555
 ENTRYPOINT ["/usr/local/bin/cluster-agent"]

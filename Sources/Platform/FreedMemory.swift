@@ -15,8 +15,8 @@ extension Dictionary {
 ///
 /// It gives back by itself only what lies at the end of a heap, of which each thread has one: a few small blocks that stay hold megabytes.
 package struct FreedMemory: Sendable {
-    /// Less than this more of it (bytes) is not worth the milliseconds that a look through all heaps takes.
-    private static let worthwhile = 256 << 10
+    /// Less than this more of it (bytes) is not worth a look through all heaps, which takes longer the more is in use: milliseconds for 100 MB.
+    private static func worthwhile(inUse used: Int) -> Int { max(64 << 10, used / 32) }
 
     /// The least that lay free, and the most that was in use, since the last time: what is freed at the end of a heap does not lie free, as the
     /// heap ends earlier then. The C library counts what it gave back as free too.
@@ -43,7 +43,7 @@ package struct FreedMemory: Sendable {
         leastFree = min(leastFree, Int(now.fordblks))
         mostUsed = max(mostUsed, Int(now.uordblks))
         let freed = max(Int(now.fordblks) - leastFree, mostUsed - Int(now.uordblks))
-        guard freed >= Self.worthwhile else { return }
+        guard freed >= Self.worthwhile(inUse: Int(now.uordblks)) else { return }
         malloc_trim(0)
         leastFree = Int(mallinfo2().fordblks)
         mostUsed = Int(now.uordblks)

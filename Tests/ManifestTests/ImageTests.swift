@@ -97,7 +97,7 @@ import Testing
         #expect(used == exposed)
         // Nothing is set but what buildah sets always, and the limit of the C library's caches.
         let variables = image.config["Env"]?.arrayValue?.compactMap(\.stringValue) ?? []
-        #expect(variables.filter { !$0.hasPrefix("PATH=") } == ["GLIBC_TUNABLES=glibc.malloc.tcache_max=200"])
+        #expect(variables.filter { !$0.hasPrefix("PATH=") } == ["GLIBC_TUNABLES=glibc.malloc.tcache_max=128"])
     }
 
     private func label(_ image: Image) throws -> String {
