@@ -33,9 +33,14 @@ def find(folder: str, pod: str) -> tuple:
 
 def main(folder: str, pod: str, *command: str) -> int:
     process, description = find(folder, pod)
+    # Where the cluster itself runs in a chroot, the root of a mount namespace is not that of the process in it.
+    root = os.open(f"/proc/{process}/root", os.O_RDONLY | os.O_DIRECTORY)
     # The file system last: after it there is no /proc of ours.
     for name, flag in _NAMESPACES.items():
         linux.join(f"/proc/{process}/ns/{name}", flag)
+    os.fchdir(root)
+    os.chroot(".")
+    os.close(root)
     child = os.fork()
     if child == 0:
         os.chdir(description["directory"])
