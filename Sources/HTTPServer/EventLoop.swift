@@ -217,7 +217,7 @@ struct EventLoop: ~Copyable {
     /// Brings what the loop knows of a connection in line with its state.
     private mutating func settle(_ connection: ServerConnection, _ token: UInt64) {
         guard connections[token] != nil else { return }
-        if hasTooMuchUnfinished(connection) {
+        if shedUnfinished(connection) {
             advance(connection, token)
             guard connections[token] != nil else { return }
         }
@@ -251,7 +251,7 @@ struct EventLoop: ~Copyable {
 
     private mutating func drop(_ token: UInt64) {
         guard let connection = connections[token] else { return }
-        if connection.countedBytes > 0 { _ = server.countUnfinished(-connection.countedBytes, of: 0) }
+        _ = hasTooMuch(0, connection)
         timeouts.clear(ConnectionTable.index(of: token))
         connections.remove(token)
         trimmer.noteChange(at: now)
@@ -273,20 +273,25 @@ struct EventLoop: ~Copyable {
         }
     }
 
-    /// Counts what has come of requests that are not whole; most come whole and cost nothing here.
+    /// Refuses the request that is being read, if what has come of requests that are not whole is too much.
     ///
-    /// - Returns: whether that was too much, so that the request that is being read was refused.
-    private func hasTooMuchUnfinished(_ connection: ServerConnection) -> Bool {
-        var bytes = connection.state.unfinishedBytes
-        guard bytes != connection.countedBytes else { return false }
-        let isTooMuch = server.countUnfinished(bytes - connection.countedBytes, of: bytes)
-        connection.countedBytes = bytes
-        guard isTooMuch, let error = connection.state.shed() else { return false }
+    /// - Returns: whether it did.
+    private func shedUnfinished(_ connection: ServerConnection) -> Bool {
+        guard hasTooMuch(connection.state.unfinishedBytes, connection), let error = connection.state.shed() else {
+            return false
+        }
         note(error, connection)
-        bytes = connection.state.unfinishedBytes
-        _ = server.countUnfinished(bytes - connection.countedBytes, of: bytes)
-        connection.countedBytes = bytes
+        _ = hasTooMuch(connection.state.unfinishedBytes, connection)
         return true
+    }
+
+    /// Counts the bytes of unfinished requests that a connection has now; most requests come whole and cost nothing here.
+    ///
+    /// - Returns: whether they have become too many.
+    private func hasTooMuch(_ bytes: Int, _ connection: ServerConnection) -> Bool {
+        guard bytes != connection.countedBytes else { return false }
+        defer { connection.countedBytes = bytes }
+        return server.countUnfinished(bytes - connection.countedBytes, of: bytes)
     }
 
     private func note(_ error: RequestError?, _ connection: ServerConnection) {

@@ -1,20 +1,12 @@
 import AutoConf
 import CheckModel
-import Glibc
 import Kubernetes
-import Platform
 import Testing
 
 /// The corpora of the fuzz targets, through the whole of AutoConf: what was found once stays found.
 @Suite struct FuzzCorpusTests {
     private static func corpus(_ target: String) throws -> [(name: String, text: String)] {
-        let parts = #filePath.split(separator: "/").dropLast(2)
-        let directory = "/" + parts.joined(separator: "/") + "/Fuzz/corpus/\(target)"
-        let files = SystemConfigFiles()
-        return try files.names(in: directory).filter { !$0.hasPrefix(".") }.sorted().map { name in
-            let contents = try files.contents(of: "\(directory)/\(name)", atMost: 1_000_000)
-            return (name, String(decoding: contents, as: UTF8.self))
-        }
+        try fuzzCorpus(target).map { ($0.name, String(decoding: $0.input, as: UTF8.self)) }
     }
 
     private static func annotations(_ text: String, _ subject: String) -> [String: String] {

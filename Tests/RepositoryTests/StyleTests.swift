@@ -65,13 +65,25 @@ import Testing
         }
         #expect(Self.isClosure("@Sendable () -> Int>({ 1 })"))
         #expect(Self.isClosure("(@Sendable (Int) -> Void)?>(nil)"))
+        #expect(Self.isClosure("(Int) -> Void>(f)") && Self.isClosure("(Int, run: ([Int]) -> Void)>(f)"))
         #expect(!Self.isClosure("[@Sendable () -> Void]>([])") && !Self.isClosure("State> = f() -> g"))
     }
 
-    /// Whether a generic argument begins a function type, or an optional one.
+    /// Whether a generic argument is a function type, an optional one or a tuple with one: an arrow in no brackets but round ones.
     static func isClosure(_ argument: Substring) -> Bool {
-        let type = argument.drop { $0 == "(" }
-        return type.hasPrefix("@Sendable") || type.prefix { $0 != ">" }.hasPrefix(")")
+        var depth = 0
+        var previous: Character = " "
+        for character in argument {
+            switch character {
+            case ">" where previous == "-": if depth == 0 { return true }
+            case "[", "<": depth += 1
+            case "]", ">": depth -= 1
+            default: break
+            }
+            if depth < 0 { return false }
+            previous = character
+        }
+        return false
     }
 
     @Test func aLongFunctionIsFound() {
