@@ -2,6 +2,7 @@ import AutoConf
 import CheckModel
 import ClusterChecks
 import Kubernetes
+import Leadership
 import Platform
 
 /// Tells the owner of a Service, by an Event on it, that its annotations cannot be used, and when they can again.
@@ -13,12 +14,12 @@ struct CheckConfigEvents: Sendable {
     private static let reason = "InvalidCheckConfig"
 
     let recorder: EventRecorder
-    let leadership: any Leadership
+    let leadership: Watched<LeadershipState>
     let clock: any Clock
 
     /// Says what changed about one object.
     func tell(_ change: ProblemChange) {
-        guard leads, let service = change.object else { return }
+        guard leadership.value.term(at: clock.now()) != nil, let service = change.object else { return }
         for problem in change.appeared { write(problem, about: service) }
         if change.isMended {
             recorder.record(
@@ -28,22 +29,18 @@ struct CheckConfigEvents: Sendable {
 
     /// Says all that is wrong each time that this replica becomes the leader, until cancelled.
     func run(_ autoConf: AutoConf) async {
-        var seen = leadership.state.current
+        var seen = leadership.current
         var told: Term?
         while true {
-            if case .leading(let term) = seen.value, term !== told {
+            if case .leading(let term) = seen.value, term != told {
                 told = term
                 for (service, problems) in autoConf.serviceProblems {
                     for problem in problems { write(problem, about: service) }
                 }
             }
-            guard let next = try? await leadership.state.next(after: seen.version) else { return }
+            guard let next = try? await leadership.next(after: seen.version) else { return }
             seen = next
         }
-    }
-
-    private var leads: Bool {
-        if case .leading(let term) = leadership.state.value { term.isValid(at: clock.now()) } else { false }
     }
 
     private func write(_ problem: ConfigProblem, about service: ObjectReference) {

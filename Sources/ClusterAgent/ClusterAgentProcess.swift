@@ -3,6 +3,7 @@ import CheckModel
 import ClusterChecks
 import HTTPServer
 import Kubernetes
+import Leadership
 import NodeAgentAPI
 package import Platform
 
@@ -55,7 +56,7 @@ package struct ClusterAgentProcess: Sendable {
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)
         cluster = try KubernetesPart(
             options, environment, published: published, clock: clock, entropy: entropy, log: log)
-        let leadership: any Leadership = cluster?.election.map(\.leadership) ?? SoleLeadership(token: entropy.uuid())
+        let leadership = cluster?.elector?.leadership ?? Watched(.leading(.unending(token: entropy.uuid())))
         let events = cluster.map { CheckConfigEvents(recorder: $0.recorder, leadership: leadership, clock: clock) }
         self.events = events
         autoConf = Self.makeAutoConf(options, environment, desired, events, clock, log)
@@ -75,12 +76,12 @@ package struct ClusterAgentProcess: Sendable {
         server = try Self.makeServer(options, serving.identity, push, clock, log)
         published.bound(to: server.port)
 
-        readiness = Self.makeReadiness(desired, leadership, sources, cluster?.election?.elector, clock)
+        readiness = Self.makeReadiness(desired, leadership, sources, cluster?.elector, clock)
         let registry = MetricsRegistry()
         let (handler, autoConf, cluster, sources, push, server) = (handler, autoConf, cluster, sources, push, server)
         registry.register { handler.collect(into: &$0) }
         registry.register { autoConf.collect(into: &$0) }
-        registry.register { cluster?.election?.elector.collect(into: &$0) }
+        registry.register { cluster?.elector?.collect(into: &$0) }
         registry.register { sources?.collect(into: &$0) }
         registry.register { push.collect(into: &$0) }
         registry.register { HTTPServer.collect([("node-agents", server)], into: &$0) }
@@ -113,18 +114,15 @@ package struct ClusterAgentProcess: Sendable {
             lifecycle.add("rebalancer", run: { await rebalancer.run() }, afterwards: { await rebalancer.close() })
         }
         lifecycle.add("certificate", run: { await serving.follow(server, published, clock: clock, log: log) })
-        let election = cluster?.election
-        if let election {
-            lifecycle.add("election", run: { await election.elector.run() })
-            lifecycle.add("leadership", run: { await election.leadership.follow(election.elector.state) })
-        }
+        let elector = cluster?.elector
+        if let elector { lifecycle.add("election", run: { await elector.run() }) }
         let delay = options[AgentOptions.shutdownDelay]
         lifecycle.add(
             "dispatcher", run: { await handler.run() },
             afterwards: {
                 // Until then a follower may still pass on an answer of the term that just ended.
                 try? await clock.sleep(until: api.forwardedUntil.instant)
-                await election?.elector.release()
+                await elector?.release()
                 try? await clock.sleep(until: clock.now() + delay)
             })
         lifecycle.add("readiness", closing: { readiness.stop() })
@@ -132,7 +130,7 @@ package struct ClusterAgentProcess: Sendable {
         log.info(
             "started",
             [
-                "version": Command.version, "port": server.port, "leader_election": election != nil,
+                "version": Command.version, "port": server.port, "leader_election": elector != nil,
                 "kubernetes": cluster != nil,
             ])
         let failed = await lifecycle.run(stopWithin: delay + .seconds(20), until: stop)
@@ -172,16 +170,15 @@ extension ClusterAgentProcess {
     }
 
     private static func makeReadiness(
-        _ desired: DesiredConfigs, _ leadership: any Leadership, _ sources: KubernetesSources?,
+        _ desired: DesiredConfigs, _ leadership: Watched<LeadershipState>, _ sources: KubernetesSources?,
         _ elector: LeaderElector?, _ clock: any Clock
     ) -> Readiness {
-        let state = leadership.state
         return Readiness(
             clock: clock,
             problems: {
                 var problems = sources?.unsettled ?? []
                 if !desired.isSynced { problems.append("the sources of configs have not all been read yet") }
-                switch state.value {
+                switch leadership.value {
                 case .unknown: problems.append("no election result yet")
                 case .following(nil): problems.append("no leader is known")
                 case .following, .leading: break

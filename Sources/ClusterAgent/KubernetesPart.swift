@@ -5,14 +5,8 @@ import Platform
 
 /// Everything that talks to the Kubernetes API: the election on connections of its own, and the watch of Services.
 struct KubernetesPart: Sendable {
-    /// The election and what follows from it.
-    struct Election: Sendable {
-        let elector: LeaderElector
-        let leadership: ElectedLeadership
-    }
-
     /// Nil when this replica runs without leader election.
-    let election: Election?
+    let elector: LeaderElector?
     /// Writes Events.
     let recorder: EventRecorder
     private let namespace: String
@@ -46,7 +40,7 @@ struct KubernetesPart: Sendable {
                 client: client, component: "cluster-agent", instance: Self.ownName(environment), clock: clock,
                 entropy: entropy, log: log)
             guard isElecting else {
-                (election, electing) = (nil, nil)
+                (elector, electing) = (nil, nil)
                 return
             }
             guard published.address != nil || !(environment["POD_IP"] ?? "").isEmpty else {
@@ -57,12 +51,11 @@ struct KubernetesPart: Sendable {
             // Connections of its own: a long list must never stand in a renewal's way.
             let electing = try KubernetesClient(
                 configuration, userAgent: "\(agent)/leader-election", clock: clock, log: log)
-            let elector = try LeaderElector(
+            elector = try LeaderElector(
                 options: Self.electionOptions(options, environment, published, entropy),
                 leases: KubernetesLeaseClient(
                     client: electing, namespace: namespace, name: options[AgentOptions.leaseName], clock: clock),
                 recorder: recorder, clock: clock, entropy: entropy, log: log)
-            election = Election(elector: elector, leadership: ElectedLeadership())
             self.electing = electing
         } catch {
             throw .usage("\(error)")
@@ -86,7 +79,7 @@ struct KubernetesPart: Sendable {
                 await electing?.shutdown()
             })
         lifecycle.add("events", run: { await recorder.run() }, afterwards: { await recorder.finish() })
-        let needed = NeededPermissions(options, namespace: namespace, isElecting: election != nil)
+        let needed = NeededPermissions(options, namespace: namespace, isElecting: elector != nil)
         lifecycle.add(
             "permissions",
             run: {

@@ -1,5 +1,5 @@
-import ClusterChecks
 import HTTPClient
+import Leadership
 import NodeAgentAPI
 import Platform
 import Synchronization

@@ -48,8 +48,8 @@ final class PublishedAddress: Sendable {
     /// What goes into the Lease's annotations: how to reach the leader, and its story for `kubectl describe lease`.
     var annotations: [String: String] {
         let prefix = LeaderElectionOptions.annotationPrefix
-        var fields = [prefix + "public-key": publicKeyPin.withLock { $0 }]
-        fields[prefix + "address"] = address
+        var fields = [LeaderElectionOptions.publicKeyAnnotation: publicKeyPin.withLock { $0 }]
+        fields[LeaderElectionOptions.addressAnnotation] = address
         // Asked outside the lock: the Handler has one of its own.
         if let summary = summary.withLock({ $0 }).ask() {
             fields[prefix + "nodes"] = String(summary.nodes)

@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import Leadership
 
 /// Why a request gets no 200: every refusal of the API, with its status and text in one place.
 ///
@@ -64,7 +65,7 @@ enum APIError: Error {
 
     private static func status(of error: ClusterChecksError) -> Int {
         switch error {
-        case .notLeading, .warmingUp, .notSynced, .handingOver, .tooManyNodes: 503
+        case .startingUp, .notLeading, .warmingUp, .notSynced, .handingOver, .tooManyNodes: 503
         case .unknownNode: 404
         case .invalidNodeID: 400
         case .advancedDispatchingOff: 409

@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import Leadership
 import Platform
 
 // Calls that wait.
@@ -33,7 +34,7 @@ extension APIMachine {
             guard let configs = found.value else { return .unchanged(found.term) }
             let body = ConfigsAnswer.pieces(lastChange: configs.revision, configs: configs.configs)
             return .answer(inTerm(found.term, body))
-        } catch .notLeading(.follower(let leader?)) {
+        } catch .notLeading(let leader?) {
             return .askLeader(leader)
         } catch {
             return .answer(APIError.clusterChecks(error).response)
@@ -85,7 +86,7 @@ extension APIMachine {
             guard let lifetime = Forward.lifetime(headers), let term, let answer = FollowAnswer(parsing: body) else {
                 return .failure(.leaderNotFollowed("its answer is none of a leader"))
             }
-            guard case .notLeading(.follower(forward.leader)) = handler.role(at: now) else {
+            guard handler.leadership(at: now) == .following(forward.leader) else {
                 return .failure(.forwardedTooLate)
             }
             return .success(LeaderChanges(answer: answer, term: term, until: forward.sentAt + lifetime))

@@ -1,6 +1,7 @@
 import CheckModel
 package import ClusterChecks
 package import HTTPServer
+import Leadership
 package import Platform
 
 /// How the API answers, and its limits.
@@ -161,7 +162,7 @@ extension APIMachine {
         do throws(ClusterChecksError) {
             let (body, term) = try answer()
             return .respond(inTerm(term, body, for: request, now))
-        } catch .notLeading(.follower(let leader?)) {
+        } catch .notLeading(let leader?) {
             return .forward(try forward(request, to: leader, now, within: options.forwardTimeout))
         } catch {
             throw .clusterChecks(error)
@@ -228,11 +229,11 @@ extension APIMachine {
                 warmup: state.isWarmingUp, nodes: nodes, dangling: dangling,
                 endpointsChecks: state.endpointsChecks.count)
             return inTerm(state.term, [answer.encoded()], for: request, now)
-        } catch .notLeading(.unknown) {
+        } catch .startingUp {
             return .json([StateAnswer(notRunning: "Startup in progress").encoded()])
         } catch {
             var leader: String?
-            if case .notLeading(.follower(let endpoint)) = error { leader = endpoint?.address }
+            if case .notLeading(let endpoint) = error { leader = endpoint?.address }
             return .json([StateAnswer(notRunning: "currently follower", leader: leader).encoded()])
         }
     }
@@ -256,7 +257,7 @@ extension APIMachine {
             guard let lifetime = Forward.lifetime(headers) else {
                 return APIError.forwardFailed(leader: forward.leader, reason: "its answer names no term").response
             }
-            guard case .notLeading(.follower(forward.leader)) = handler.role(at: now) else {
+            guard handler.leadership(at: now) == .following(forward.leader) else {
                 return APIError.forwardedTooLate.response
             }
             let gate = ForwardGate(until: forward.sentAt + lifetime, clock: clock)

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 /// The version that node-agents see. They take a major version 1 with a minor below 21 for an old protocol: be 7 or more.
 package struct AgentVersion: Sendable {
@@ -17,7 +18,7 @@ package struct AgentVersion: Sendable {
 
     /// The JSON object that `GET /version` answers.
     var body: [UInt8] {
-        JSON.object([
+        JSONValue.object([
             "Major": .number(String(major)), "Minor": .number(String(minor)), "Patch": .number(String(patch)),
             "Pre": .string(""), "Meta": .string(""), "Commit": .string(commit),
         ]).encoded()

@@ -1,5 +1,6 @@
 import ClusterChecks
 import HTTPServer
+import Leadership
 import Platform
 import Synchronization
 

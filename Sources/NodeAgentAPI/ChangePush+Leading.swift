@@ -1,4 +1,5 @@
 import HTTPServer
+import Leadership
 import Platform
 import Synchronization
 
@@ -38,7 +39,7 @@ extension ChangePush {
         let request = follower.request
         // The version first: what changes after this is told again.
         let (version, changed) = state.withLock { state in
-            let isOfTerm = state.role == .leading(token: request.term)
+            let isOfTerm = state.leadership.leads(inTerm: request.term)
             return (state.log.version, isOfTerm ? state.log.changes(since: request.since) : nil)
         }
         if let changed, changed.isEmpty, now < follower.until { return }

@@ -53,9 +53,9 @@ extension ChangePush {
     /// To be called before somebody enters: what this replica was before anybody waited, nobody waits through.
     func prepare(_ now: Instant) {
         guard state.withLock({ $0.isIdle }) else { return }
-        let role = ReplicaRole(api.handler.role(at: now))
+        let leadership = api.handler.leadership(at: now)
         state.withLock { state in
-            if state.isIdle { _ = state.become(role) }
+            if state.isIdle { _ = state.become(leadership) }
         }
     }
 }

@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 package import HTTPServer
+import Leadership
 package import Platform
 import Synchronization
 
@@ -34,7 +35,7 @@ package final class ChangePush: HTTPHandler {
 
     struct State {
         var room = WaitingRoom<Guest>(resolution: ChangePush.tick)
-        var role = ReplicaRole.none
+        var leadership = LeadershipState.unknown
         var isClosed = false
         /// A leader's.
         var log: ChangeLog
@@ -154,8 +155,8 @@ package final class ChangePush: HTTPHandler {
 
     /// Whoever waits for the word of one term, or of one leader, does not wait on for that of another.
     private func checkRole(_ now: Instant) {
-        let role = ReplicaRole(api.handler.role(at: now))
-        let (waiters, followers) = state.withLock { $0.become(role) }
+        let leadership = api.handler.leadership(at: now)
+        let (waiters, followers) = state.withLock { $0.become(leadership) }
         turnOut(waiters, followers, by: .termEnded)
     }
 
@@ -169,13 +170,13 @@ package final class ChangePush: HTTPHandler {
             guard (try? await clock.sleep(until: next)) != nil else { return }
             let now = clock.now()
             checkRole(now)
-            let (role, due) = state.withLock { state in
+            let (leadership, due) = state.withLock { state in
                 // What a follower may say, and when, the leader decides: see `take(_:to:)`.
-                if case .following = state.role { return (state.role, [] as [Waiter]) }
-                return (state.role, state.room.takeDue(at: now))
+                if case .following(_?) = state.leadership { return (state.leadership, [] as [Waiter]) }
+                return (state.leadership, state.room.takeDue(at: now))
             }
             for waiter in due { look(after: waiter, now) }
-            if case .following(let leader) = role { follow(leader, now) } else { lookAfterFollowers(now) }
+            if case .following(let leader?) = leadership { follow(leader, now) } else { lookAfterFollowers(now) }
         }
     }
 
@@ -195,9 +196,11 @@ extension ChangePush.State {
     }
 
     /// What it is now; returns those who waited while it was something else.
-    mutating func become(_ role: ReplicaRole) -> (waiters: [ChangePush.Waiter], followers: [ChangePush.Follower]) {
-        guard self.role != role else { return ([], []) }
-        self.role = role
+    mutating func become(_ leadership: LeadershipState) -> (
+        waiters: [ChangePush.Waiter], followers: [ChangePush.Follower]
+    ) {
+        guard self.leadership != leadership else { return ([], []) }
+        self.leadership = leadership
         log.restart()
         mirror.reset(to: nil)
         return takeAll()

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Platform
 
 /// What a follower asks of the leader: which nodes should run something else than at a version that it knows. It waits for the answer.
@@ -21,8 +22,8 @@ package struct FollowRequest: Hashable, Sendable {
 
     /// - Throws: `malformedFollow`.
     init(parsing body: [UInt8]) throws(APIError) {
-        let json: JSON
-        do { json = try JSON(parsing: body, limits: Self.limits) } catch { throw .malformedFollow("\(error)") }
+        let json: JSONValue
+        do { json = try JSONValue(parsing: body, limits: Self.limits) } catch { throw .malformedFollow("\(error)") }
         guard let since = json["since"]?.integerValue.flatMap(UInt64.init(exactly:)) else {
             throw .malformedFollow("since is missing or not a version")
         }
@@ -37,8 +38,8 @@ package struct FollowRequest: Hashable, Sendable {
     }
 
     func encoded() -> [UInt8] {
-        JSON.object([
-            "since": .number(String(since)), "term": .string(term), "heard": .array(heard.map(JSON.string)),
+        JSONValue.object([
+            "since": .number(String(since)), "term": .string(term), "heard": .array(heard.map(JSONValue.string)),
             "wait_ms": .integer(wait.nanoseconds / 1_000_000),
         ]).encoded()
     }
@@ -61,7 +62,7 @@ struct FollowAnswer: Hashable, Sendable {
 
     /// Nil for what is no answer of a leader.
     init?(parsing body: [UInt8]) {
-        guard let json = try? JSON(parsing: body, limits: Self.limits),
+        guard let json = try? JSONValue(parsing: body, limits: Self.limits),
             let version = json["version"]?.integerValue.flatMap(UInt64.init(exactly:)),
             let isWhole = json["whole"]?.boolValue, let members = json["revisions"]?.objectValue
         else { return nil }
@@ -74,9 +75,9 @@ struct FollowAnswer: Hashable, Sendable {
     }
 
     func encoded() -> [UInt8] {
-        JSON.object([
+        JSONValue.object([
             "version": .number(String(version)), "whole": .bool(isWhole),
-            "revisions": .object(revisions.mapValues { $0.map(JSON.integer) ?? .null }),
+            "revisions": .object(revisions.mapValues { $0.map(JSONValue.integer) ?? .null }),
         ]).encoded()
     }
 }

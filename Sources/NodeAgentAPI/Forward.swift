@@ -1,5 +1,5 @@
-package import ClusterChecks
 import HTTPServer
+package import Leadership
 package import Platform
 
 /// A call to be sent on to the leader.

@@ -1,5 +1,5 @@
-import CheckModel
 import HTTPServer
+import Leadership
 import Platform
 
 /// A clock behind one reference, so that a gate is two words and needs no allocation for each answer.

@@ -1,4 +1,4 @@
-import ClusterChecks
+import Leadership
 import Platform
 
 /// What a follower knows of the revisions that nodes should have: what the leader said, in answer to one call after the other, of which there is one

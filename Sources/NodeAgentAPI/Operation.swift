@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 package import HTTPServer
+import Leadership
 package import Platform
 
 /// An operator's call that a leader decides upon what runners measure at that time.
@@ -17,15 +18,17 @@ package struct Operation: Sendable {
 
 extension APIMachine {
     func operate(_ kind: Operation.Kind, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
-        switch handler.role(at: now) {
-        case .leader:
+        switch handler.leadership(at: now) {
+        case .leading:
             return .operate(Operation(kind: kind, request: request, cameAt: now))
-        case .notLeading(.follower(let leader?)):
+        case .following(let leader?):
             let forward = try forward(
                 request, to: leader, now, within: options.operationTimeout, isOperation: true)
             return .forward(forward)
-        case .notLeading(let role):
-            throw .clusterChecks(.notLeading(role))
+        case .following(nil):
+            throw .clusterChecks(.notLeading(nil))
+        case .unknown:
+            throw .clusterChecks(.startingUp)
         }
     }
 

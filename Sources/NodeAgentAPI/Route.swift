@@ -1,4 +1,5 @@
 import HTTPServer
+import JSON
 
 /// What a path asks for. Ids are decoded.
 enum Route: Hashable, Sendable {
@@ -87,28 +88,14 @@ enum Route: Hashable, Sendable {
         return true
     }
 
-    /// The text that a segment encodes (RFC 3986 §2.1): two hexadecimal digits after each `%`, UTF-8 in the end.
     private static func decoded(_ segment: Substring.UTF8View) throws(APIError) -> String {
-        guard segment.contains(UInt8(ascii: "%")) else { return String(Substring(segment)) }
-        var bytes: [UInt8] = []
-        var rest = segment
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
+        do throws(PercentEncodingError) {
+            return try percentDecoded(segment)
+        } catch {
+            switch error {
+            case .incompleteEscape: throw .invalidPath(reason: "a % without two hexadecimal digits after it")
+            case .notUTF8: throw .invalidPath(reason: "an id that is not UTF-8")
             }
-            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
-                throw .invalidPath(reason: "a % without two hexadecimal digits after it")
-            }
-            bytes.append(high << 4 | low)
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw .invalidPath(reason: "an id that is not UTF-8")
-        }
-        return text
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        Character(UnicodeScalar(byte)).hexDigitValue.map { UInt8($0) }
     }
 }

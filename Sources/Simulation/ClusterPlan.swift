@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Platform
 
 /// What a seed does to a cluster: its size, its settings, its configs and their changes, and its faults, all drawn before it starts, so that the
@@ -187,7 +188,7 @@ package struct ClusterPlan: Sendable {
     /// The config of a number, in a version: what AutoConf would make of an annotated Service.
     static func config(_ number: Int, version: Int) -> CheckConfig {
         let name = "service-\(number)"
-        let instance: [String: JSON] = ["url": .string("http://\(name)/"), "version": .number("\(version)")]
+        let instance: [String: JSONValue] = ["url": .string("http://\(name)/"), "version": .number("\(version)")]
         return CheckConfig(
             key: ConfigKey(source: "kube_service://shop/\(name)", check: "http_check", index: 0),
             checkName: "http_check",

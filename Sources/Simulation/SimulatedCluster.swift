@@ -1,7 +1,9 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import JSON
 import Kubernetes
+import Leadership
 import Platform
 import Synchronization
 
@@ -283,7 +285,7 @@ package final class SimulatedCluster: Sendable {
 
     private func heartbeats(in request: HTTPRequest) -> [String] {
         if request.path.hasSuffix("/follow") {
-            let call = try? JSON(parsing: request.body)
+            let call = try? JSONValue(parsing: request.body)
             return (call?["heard"]?.arrayValue ?? []).compactMap(\.stringValue)
         }
         let isForwarded = request.headers["X-DCA-Follower-Forwarded"] != nil

@@ -2,6 +2,7 @@ package import CheckModel
 package import ClusterChecks
 import HTTPServer
 package import Kubernetes
+package import Leadership
 import NodeAgentAPI
 import Platform
 
@@ -37,7 +38,6 @@ package final class SimulatedReplica: Sendable {
     package let elector: LeaderElector
     /// The Handler.
     package let handler: Handler
-    private let leadership = ElectedLeadership()
     private let api: APIMachine
     private let network: SimulatedNetwork
     private let observer: Observer
@@ -59,7 +59,7 @@ package final class SimulatedReplica: Sendable {
         options.warmup = plan.warmup
         options.nodeExpirationTimeout = plan.nodeExpirationTimeout
         handler = Handler(
-            source: configs, leadership: leadership, options: options, clock: process.clock, log: process.log)
+            source: configs, leadership: elector.leadership, options: options, clock: process.clock, log: process.log)
         var answering = APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))
         answering.longestWait = plan.nodeExpirationTimeout / 3
         api = APIMachine(
@@ -88,10 +88,7 @@ package final class SimulatedReplica: Sendable {
 
     /// The term in which it leads at this moment; nil if it does not.
     package var term: Term? {
-        guard process.status != .crashed, case .leader(let term, _) = handler.role(at: process.clock.now()) else {
-            return nil
-        }
-        return term
+        process.status == .crashed ? nil : handler.leadership(at: process.clock.now()).term(at: process.clock.now())
     }
 
     /// The check IDs of these configs as it sends them.
@@ -103,7 +100,6 @@ package final class SimulatedReplica: Sendable {
     private func run(_ push: ChangePush) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [self] in await elector.run() }
-            group.addTask { [self] in await leadership.follow(elector.state) }
             group.addTask { await push.run() }
             await withTaskGroup(of: Void.self) { dispatching in
                 dispatching.addTask { [self] in await handler.run() }
@@ -156,29 +152,6 @@ package final class SimulatedReplica: Sendable {
             }
             observer.relayed(self)
             completion(came)
-        }
-    }
-}
-
-/// What the elector says, as the Handler follows it. It does what the composition root's does.
-private final class ElectedLeadership: Leadership {
-    let state = Watched<LeadershipState>(.unknown)
-
-    func follow(_ election: Watched<ElectionState>) async {
-        var seen = election.current
-        while true {
-            switch seen.value {
-            case .unknown:
-                state.set(.unknown)
-            case .following(let leader):
-                state.set(
-                    .following(leader?.address.map { LeaderEndpoint(address: $0, publicKeyPin: leader?.publicKeyPin) }))
-            case .leading(let won):
-                state.set(
-                    .leading(Term(token: won.token, validUntil: won.validUntil, continuesPrevious: won.continuesOwn)))
-            }
-            guard let next = try? await election.next(after: seen.version) else { return }
-            seen = next
         }
     }
 }

@@ -1,6 +1,7 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
 import TestSupport
 import Testing
@@ -57,7 +58,7 @@ import Testing
         #expect(after.output.contains("Config for instance ID: postgres:"))
         #expect(after.output.contains("********"))
         #expect(!after.output.contains("s3cr3t"))
-        let json = try JSON(parsing: Array(try await run(["clusterchecks", "--json"] + options).output.utf8))
+        let json = try JSONValue(parsing: Array(try await run(["clusterchecks", "--json"] + options).output.utf8))
         #expect(json["nodes"]?.arrayValue?.count == 1)
         let told = try await run(["status"] + options)
         #expect(
@@ -123,7 +124,7 @@ import Testing
             ["configcheck", "-", "--json"],
             input: service(#"{\"http_check\": {\"instances\": [{\"url\": \"http://%%host%%:%%port%%\"}]}}"#))
         #expect(good.end == .exited(0), "\(good.output)")
-        let configs = try JSON(parsing: Array(good.output.utf8))["configs"]?.arrayValue ?? []
+        let configs = try JSONValue(parsing: Array(good.output.utf8))["configs"]?.arrayValue ?? []
         #expect(configs.first?["check_name"]?.stringValue == "http_check")
         let bad = try await run(["configcheck", "-"], input: service(#"{\"http_check\": 3}"#))
         #expect(bad.end == .exited(1))

@@ -1,6 +1,7 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
 import TestSupport
 import Testing
@@ -117,7 +118,7 @@ import Testing
         let quick = try #require(ids.first { names([$0]) == ["fast1"] })
         let isolated = try await run(["clusterchecks", "isolate", "--checkID", quick, "--json"] + options(agent))
         #expect(isolated.end == .exited(0), "\(isolated.output)")
-        let isolation = try JSON(parsing: isolated.output)
+        let isolation = try JSONValue(parsing: isolated.output)
         #expect(isolation["is_isolated"] == .bool(true), "\(isolated.output)")
         let idle = try #require(isolation["check_node"]?.stringValue)
         let busy = idle == "a" ? "b" : "a"
@@ -131,7 +132,7 @@ import Testing
         }
         let rebalanced = try await run(["clusterchecks", "rebalance", "--force", "--json"] + options(agent))
         #expect(rebalanced.end == .exited(0), "\(rebalanced.output)")
-        let moves = try JSON(parsing: rebalanced.output).arrayValue ?? []
+        let moves = try JSONValue(parsing: rebalanced.output).arrayValue ?? []
         #expect(moves.contains { $0["source_node_name"] == .string(busy) && $0["dest_node_name"] == .string(idle) })
         placed = try await agent.placements(client).nodes
         for node in ["a", "b"] {
@@ -198,7 +199,7 @@ import Testing
         #expect(served > 40, "reports were answered while runners were asked")
         let answer = try await run(["clusterchecks", "rebalance", "--force", "--json"] + options(agent))
         #expect(answer.end == .exited(0), "\(answer.output)")
-        #expect(try JSON(parsing: answer.output) == .array([]))
+        #expect(try JSONValue(parsing: answer.output) == .array([]))
         #expect(agent.process.output.contains("some nodes gave no statistics"), "\(agent.process.output)")
         agent.process.signal(SIGTERM)
         #expect(try await agent.process.wait(within: .seconds(30)) == .exited(0))

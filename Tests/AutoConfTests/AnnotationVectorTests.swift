@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Testing
 
@@ -204,7 +205,7 @@ import Testing
         let instances = config.instances.map { instance in
             var members = instance.objectValue ?? [:]
             members["tags"] = nil
-            return JSON.object(members)
+            return JSONValue.object(members)
         }
         var parts = [config.checkName, config.initConfig.map { texts([$0])[0] } ?? "-", texts([.array(instances)])[0]]
         if let logs = config.logs { parts.append("logs=\(texts([logs])[0])") }

@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Testing
 
 /// What one file means, through a directory that holds it.

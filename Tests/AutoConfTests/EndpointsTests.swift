@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Platform
 import Testing

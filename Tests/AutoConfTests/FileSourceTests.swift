@@ -1,6 +1,7 @@
 import AutoConf
 import CheckModel
 import Glibc
+import JSON
 import Kubernetes
 import Platform
 import Testing

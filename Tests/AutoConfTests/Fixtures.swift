@@ -1,6 +1,7 @@
 import AutoConf
 import CheckModel
 import Glibc
+import JSON
 import Kubernetes
 import Platform
 import Synchronization
@@ -252,6 +253,6 @@ func endpoint(
 }
 
 /// What instances look like as they are encoded.
-func texts(_ instances: [JSON]) -> [String] {
+func texts(_ instances: [JSONValue]) -> [String] {
     instances.map { String(decoding: $0.encoded(), as: UTF8.self) }
 }

@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Testing
 
@@ -59,7 +60,7 @@ import Testing
             let fixture = Fixture(
                 AutoConfOptions(watchesServices: true),
                 environment: ["NAME": "value", "NUMBER": "0x1F", "FLAG": "True", "PERCENT": "%%host%%", "EMPTY": ""])
-            let checks = JSON.object([
+            let checks = JSONValue.object([
                 "a": .object(["instances": .array([.object(["x": .string(String(text.dropFirst()))])])])
             ])
             let address = ["10.96.0.20", "fd00::1", "web.example"][Int(text.utf8.first ?? 0) % 3]

@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Testing
 
@@ -135,7 +136,7 @@ import Testing
     @Test(arguments: rows)
     func aTemplateIsResolved(_ row: Row) throws {
         let fixture = Fixture(AutoConfOptions(watchesServices: true), environment: Self.environment)
-        let checks = JSON.object(["a": .object(["instances": .array([.object(["x": .string(row.template)])])])])
+        let checks = JSONValue.object(["a": .object(["instances": .array([.object(["x": .string(row.template)])])])])
         let text = String(decoding: checks.encoded(), as: UTF8.self)
         fixture.autoConf.feed(.applied(service(["checks": text], clusterIP: row.clusterIP)))
         if let value = row.value {

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct CheckIDTests {
@@ -45,7 +46,7 @@ import Testing
 
     @Test(arguments: names)
     func anInstanceIsNamedAsAnAgentNamesIt(_ row: (instance: String, name: String?)) throws {
-        #expect(try CheckID.instanceName(JSON(parsing: row.instance)) == row.name)
+        #expect(try CheckID.instanceName(JSONValue(parsing: row.instance)) == row.name)
     }
 
     @Test func theIDsOfAConfigAreMadeFromTheBytesInItsWire() throws {
@@ -53,7 +54,7 @@ import Testing
             key: ConfigKey(source: "s", check: "http_check", index: 0), checkName: "http_check",
             instances: [.object(["name": .string("web")]), .object(["url": .string("x")])], initConfig: .object([:]))
         let encoded = try ConfigPatch(extraTags: ["a:b"]).encode(config)
-        let received = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let received = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(received.checkIDs == encoded.instanceIDs)
         #expect(encoded.instanceIDs.count == 2)
         #expect(encoded.instanceIDs[0].hasPrefix("http_check:web:"))

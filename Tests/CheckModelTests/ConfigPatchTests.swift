@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct ConfigPatchTests {
@@ -27,7 +28,7 @@ import Testing
         let config = try Self.config([#"{"tags":["foo:bar","bar:foo"]}"#], adIdentifiers: ["redis"])
         let patch = ConfigPatch(extraTags: [], clusterName: "testing", clusterTagName: "cluster_name")
         let encoded = try patch.encode(config)
-        let wire = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let wire = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(!wire.clusterCheck)
         #expect(wire.adIdentifiers.isEmpty)
         #expect(
@@ -42,7 +43,7 @@ import Testing
     @Test func anEndpointsCheckKeepsItsIdentifiersAndHostname() throws {
         let config = try Self.config([#"{"tags":["a"]}"#], adIdentifiers: ["redis"], nodeName: "n1")
         let encoded = try ConfigPatch(extraTags: ["b"]).encode(config)
-        let wire = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let wire = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(!wire.clusterCheck)
         #expect(wire.adIdentifiers == ["redis"])
         #expect(wire.nodeName == "n1")
@@ -72,13 +73,13 @@ import Testing
     @Test(arguments: instances)
     func anInstanceIsPatchedAndNothingElseOfItChanges(_ row: (name: String, before: String, after: String)) throws {
         let encoded = try ConfigPatch(extraTags: ["x:y"]).encode(Self.config([row.before]))
-        let wire = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let wire = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(String(decoding: wire.instances[0], as: UTF8.self) == row.after, "\(row.name)")
     }
 
     @Test func withoutExtraTagsAnInstanceGetsNoTags() throws {
         let encoded = try ConfigPatch().encode(Self.config(["{}"]))
-        let wire = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let wire = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(String(decoding: wire.instances[0], as: UTF8.self) == #"{"empty_default_hostname":true}"#)
     }
 
@@ -106,6 +107,7 @@ import Testing
     ) throws -> CheckConfig {
         CheckConfig(
             key: ConfigKey(source: "file:/a.json", check: "a", index: 0), checkName: "a",
-            instances: try instances.map { try JSON(parsing: $0) }, adIdentifiers: adIdentifiers, nodeName: nodeName)
+            instances: try instances.map { try JSONValue(parsing: $0) }, adIdentifiers: adIdentifiers,
+            nodeName: nodeName)
     }
 }

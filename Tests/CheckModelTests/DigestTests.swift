@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct DigestTests {
@@ -111,7 +112,7 @@ import Testing
     }
 
     private func instance(_ text: String) throws -> CheckConfig {
-        let json = try JSON(parsing: text)
+        let json = try JSONValue(parsing: text)
         return Self.config("foo") { $0.instances = [json] }
     }
 }

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct RunnerStatsTests {
@@ -47,7 +48,7 @@ import Testing
 
     @Test(arguments: [("20", 20), ("0", 15), ("-5", 15), ("\"20\"", 15), ("1e2", 15)])
     func aConfigRunsAsOftenAsItsFirstInstanceSays(interval: String, seconds: Int) throws {
-        let first = try JSON(parsing: "{\"min_collection_interval\":\(interval)}")
+        let first = try JSONValue(parsing: "{\"min_collection_interval\":\(interval)}")
         let config = CheckConfig(
             key: ConfigKey(source: "s", check: "c", index: 0), checkName: "c",
             instances: [first, .object(["min_collection_interval": .number("99")])])

@@ -1,3 +1,4 @@
+import JSON
 import Testing
 
 @testable import CheckModel
@@ -5,7 +6,7 @@ import Testing
 /// What people are shown of a config.
 @Suite struct ScrubbingTests {
     private func scrubbed(_ text: String) throws -> String {
-        String(decoding: Scrubbing.scrubbed(try JSON(parsing: Array(text.utf8))).encoded(), as: UTF8.self)
+        String(decoding: Scrubbing.scrubbed(try JSONValue(parsing: Array(text.utf8))).encoded(), as: UTF8.self)
     }
 
     @Test(arguments: [
@@ -28,7 +29,7 @@ import Testing
         #"{"query":"select a, b from t where x=1"}"#, #"{"url":"https://user@host/"}"#,
     ])
     func whatIsNoSecretStays(text: String) throws {
-        let json = try JSON(parsing: Array(text.utf8))
+        let json = try JSONValue(parsing: Array(text.utf8))
         #expect(Scrubbing.scrubbed(json) == json)
     }
 

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct WireTests {
@@ -121,14 +122,14 @@ import Testing
                     name: "n2", configs: [], pod: "agents/a\"b", address: "10.0.0.2", nodeType: 2,
                     conditions: ["draining", "cordoned"]),
             ], dangling: [.init(config: config, reason: "no \"node\"")])
-        let json = try JSON(parsing: answer.encoded())
+        let json = try JSONValue(parsing: answer.encoded())
         #expect(json["not_running"] == .string(""))
         #expect(json["warmup"] == .bool(true))
         let nodes = try #require(json["nodes"]?.arrayValue)
         #expect(nodes.map { $0["name"] } == [.string("n\"1"), .string("n2")])
         let first = try #require(nodes[0]["configs"]?.arrayValue?.first)
         #expect(first["instance_ids"] == .array(config.instanceIDs.map { .string($0) }))
-        #expect(first["config"] == (try JSON(parsing: config.wire)))
+        #expect(first["config"] == (try JSONValue(parsing: config.wire)))
         #expect(nodes[1]["configs"] == .array([]))
         let shown = ["pod", "address", "node_type", "conditions"]
         #expect(shown.map { nodes[0][$0] } == [.null, .null, .number("0"), .array([])])
@@ -138,7 +139,7 @@ import Testing
                 .array([.string("draining"), .string("cordoned")]),
             ])
         #expect(json["dangling_reasons"] == .array([.string("no \"node\"")]))
-        #expect(json["dangling"] == .array([try JSON(parsing: config.wire)]))
+        #expect(json["dangling"] == .array([try JSONValue(parsing: config.wire)]))
     }
 
     @Test func theStateOfAFollowerSaysWhy() {

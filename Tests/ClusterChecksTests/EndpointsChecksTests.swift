@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import JSON
 import Platform
 import Testing
 
@@ -30,7 +31,7 @@ import Testing
     }
 
     @Test func theyKeepWhatTheirAgentNeedsToResolveThem() throws {
-        let config = try WireConfig(JSON(parsing: try check("a", on: "w1").wire), message: "", place: "")
+        let config = try WireConfig(JSONValue(parsing: try check("a", on: "w1").wire), message: "", place: "")
         #expect(!config.clusterCheck)
         #expect(config.nodeName == "w1")
         #expect(config.adIdentifiers == ["kube_endpoint_uid://shop/web/10.0.0.1"])

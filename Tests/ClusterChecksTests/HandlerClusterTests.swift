@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import Leadership
 import Platform
 import Testing
 
@@ -28,19 +29,19 @@ import Testing
             try await fixture.dispatch(0..<4, to: ["w1", "w2"], in: HandlerTests.term("1"))
             #expect(try node("w1", of: fixture).conditions.pod == "agents/pod-w1")
             #expect(try fixture.names(of: "w1").isEmpty)
-            fixture.leadership.state.set(.following(nil))
+            fixture.leadership.set(.following(nil))
             try await eventually("following") { (try? fixture.report("w1")) == nil }
             let lines = fixture.log.lines.count
             fixture.handler.take(.deleted(Self.pods[1]))
             #expect(fixture.log.lines.count == lines)
             let again = HandlerTests.term("2", continuesPrevious: true)
-            fixture.leadership.state.set(.leading(again))
+            fixture.leadership.set(.leading(again))
             try await fixture.untilLeading(again)
             // The first look at silent nodes in the term.
             fixture.clock.set(31)
             try await eventually("forgotten") { try fixture.names(of: "w1").count == 4 }
             let next = HandlerTests.term("3")
-            fixture.leadership.state.set(.leading(next))
+            fixture.leadership.set(.leading(next))
             try await fixture.untilLeading(next)
             for id in ["w1", "w2"] { _ = try fixture.report(id) }
             #expect(try node("w1", of: fixture).remarks == ["cordoned"])
@@ -85,7 +86,7 @@ import Testing
         #expect(fixture.handler.summary(now: at(0)) == nil)
         try await fixture.run {
             let term = HandlerTests.term("1")
-            fixture.leadership.state.set(.leading(term))
+            fixture.leadership.set(.leading(term))
             try await fixture.untilLeading(term)
             #expect(
                 fixture.handler.summary(now: at(0))

@@ -1,5 +1,7 @@
 import CheckModel
 import ClusterChecks
+import JSON
+import Leadership
 import Platform
 import Testing
 
@@ -9,12 +11,12 @@ import Testing
     struct Fixture {
         let clock = ManualClock()
         let log = RecordedLog()
-        let leadership: GivenLeadership
+        let leadership: Watched<LeadershipState>
         let desired = DesiredConfigs()
         let handler: Handler
 
         init(_ state: LeadershipState = .unknown, maximumConfigs: Int = 1000) {
-            leadership = GivenLeadership(state)
+            leadership = Watched(state)
             var options = HandlerOptions(patch: ConfigPatch(extraTags: ["from:test"]))
             options.maximumConfigs = maximumConfigs
             handler = Handler(
@@ -50,14 +52,14 @@ import Testing
         }
 
         func handlerTerm() throws -> Term? {
-            if case .leader(let term, _) = handler.role(at: clock.now()) { return term }
+            if let term = handler.leadership(at: clock.now()).term(at: clock.now()) { return term }
             return nil
         }
 
         /// Leads, lets `nodes` report, and dispatches `configs` after the warm-up.
         func dispatch(_ configs: Range<Int>, to nodes: [String], in term: Term) async throws {
             desired.apply(upserts: configs.map { checkConfig("c\($0)") }, synced: true)
-            leadership.state.set(.leading(term))
+            leadership.set(.leading(term))
             try await untilLeading(term)
             for node in nodes { _ = try report(node) }
             clock.set(30)
@@ -72,10 +74,10 @@ import Testing
     @Test func whileItDoesNotLeadEveryCallSaysWhoDoes() async throws {
         let fixture = Fixture()
         let leader = LeaderEndpoint(address: "10.0.0.7:5005", publicKeyPin: nil)
-        #expect(throws: ClusterChecksError.notLeading(.unknown)) { try fixture.report("a") }
+        #expect(throws: ClusterChecksError.startingUp) { try fixture.report("a") }
         for following in [leader, nil] {
-            fixture.leadership.state.set(.following(following))
-            let error = ClusterChecksError.notLeading(.follower(following))
+            fixture.leadership.set(.following(following))
+            let error = ClusterChecksError.notLeading(following)
             #expect(throws: error) { try fixture.report("a") }
             #expect(throws: error) { try fixture.names(of: "a") }
             #expect(throws: error) { try fixture.handler.endpointsChecks(of: "a", now: at(0)) }
@@ -85,7 +87,7 @@ import Testing
 
     @Test func aTermThatIsNotBegunAnswersNothing() {
         let fixture = Fixture(.leading(Self.term("1")))
-        #expect(throws: ClusterChecksError.notLeading(.follower(nil))) { try fixture.report("a") }
+        #expect(throws: ClusterChecksError.notLeading(nil)) { try fixture.report("a") }
     }
 
     @Test func inWarmUpReportsAreUpToDateAndConfigsAreNotKnown() async throws {
@@ -93,7 +95,7 @@ import Testing
         try await fixture.run {
             fixture.desired.apply(upserts: [checkConfig("c0")], synced: true)
             let term = Self.term("1")
-            fixture.leadership.state.set(.leading(term))
+            fixture.leadership.set(.leading(term))
             try await fixture.untilLeading(term)
             #expect(try fixture.report("a", lastChange: 10))
             fixture.clock.set(29.9)
@@ -114,7 +116,7 @@ import Testing
         let fixture = Fixture()
         try await fixture.run {
             let term = Self.term("1")
-            fixture.leadership.state.set(.leading(term))
+            fixture.leadership.set(.leading(term))
             try await fixture.untilLeading(term)
             #expect(try fixture.report("a"))
             fixture.desired.apply(upserts: [checkConfig("c0")])
@@ -153,13 +155,13 @@ import Testing
         try await fixture.run {
             try await fixture.dispatch(0..<9, to: ["a", "b", "c"], in: Self.term("1"))
             let before = try ["a", "b", "c"].map { try fixture.names(of: $0) }
-            fixture.leadership.state.set(.following(nil))
+            fixture.leadership.set(.following(nil))
             try await eventually("following") { (try? fixture.report("a")) == nil }
             // Longer than the timeout: nobody could report to us, so nobody is silent.
             fixture.clock.set(100)
             fixture.desired.apply(upserts: [checkConfig("c9")], removals: [key("c0")])
             let again = Self.term("2", continuesPrevious: true)
-            fixture.leadership.state.set(.leading(again))
+            fixture.leadership.set(.leading(again))
             try await fixture.untilLeading(again)
             try await eventually("reconciled") {
                 try fixture.handler.snapshot(now: at(100)).nodes.contains {
@@ -181,10 +183,10 @@ import Testing
         let fixture = Fixture()
         try await fixture.run {
             try await fixture.dispatch(0..<3, to: ["a"], in: Self.term("1"))
-            fixture.leadership.state.set(.following(LeaderEndpoint(address: "10.0.0.8:5005", publicKeyPin: nil)))
+            fixture.leadership.set(.following(LeaderEndpoint(address: "10.0.0.8:5005", publicKeyPin: nil)))
             try await eventually("following") { (try? fixture.report("a")) == nil }
             let next = Self.term("2")
-            fixture.leadership.state.set(.leading(next))
+            fixture.leadership.set(.leading(next))
             try await fixture.untilLeading(next)
             #expect(try fixture.handler.snapshot(now: at(30)).nodes.isEmpty)
             #expect(try fixture.report("a", lastChange: 5))
@@ -197,7 +199,7 @@ import Testing
         try await fixture.run {
             fixture.desired.apply(upserts: [checkConfig("c0")], synced: true)
             let term = Self.term("1", continuesPrevious: true)
-            fixture.leadership.state.set(.leading(term))
+            fixture.leadership.set(.leading(term))
             try await fixture.untilLeading(term)
             _ = try fixture.report("a")
             for _ in 0..<100 { await Task.yield() }
@@ -211,13 +213,13 @@ import Testing
             let term = Term(token: "1", validUntil: Deadline(at(40)))
             try await fixture.dispatch(0..<2, to: ["a"], in: term)
             fixture.clock.set(41)
-            #expect(throws: ClusterChecksError.notLeading(.follower(nil))) { try fixture.report("a") }
+            #expect(throws: ClusterChecksError.notLeading(nil)) { try fixture.report("a") }
             fixture.desired.apply(upserts: [checkConfig("late")])
             for second in 42..<90 {
                 fixture.clock.set(Double(second))
                 for _ in 0..<20 { await Task.yield() }
             }
-            #expect(throws: ClusterChecksError.notLeading(.follower(nil))) { try fixture.handler.snapshot(now: at(90)) }
+            #expect(throws: ClusterChecksError.notLeading(nil)) { try fixture.handler.snapshot(now: at(90)) }
             let dispatched = fixture.log.lines.filter { $0.hasPrefix("info configs dispatched") }
             #expect(dispatched.count <= 1)
             // The renewal got through after all.
@@ -250,8 +252,8 @@ import Testing
         try await fixture.run { try await fixture.dispatch(0..<2, to: ["a"], in: term) }
         #expect(!term.isValid(at: at(30)))
         let leader = LeaderEndpoint(address: "10.0.0.8:5005", publicKeyPin: nil)
-        fixture.leadership.state.set(.following(leader))
-        #expect(throws: ClusterChecksError.notLeading(.follower(leader))) { try fixture.report("a") }
+        fixture.leadership.set(.following(leader))
+        #expect(throws: ClusterChecksError.notLeading(leader)) { try fixture.report("a") }
         #expect(fixture.log.lines.last == "info term ended term=1 nodes=1 configs=2")
     }
 

@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import Leadership
 import Platform
 import Testing
 
@@ -75,10 +76,10 @@ import Testing
         let fixture = HandlerTests.Fixture()
         try await fixture.run {
             try await fixture.dispatch(0..<2, to: ["node1"], in: HandlerTests.term("1"))
-            fixture.leadership.state.set(.following(nil))
+            fixture.leadership.set(.following(nil))
             try await eventually("following") { (try? fixture.report("node1")) == nil }
             let next = HandlerTests.term("2")
-            fixture.leadership.state.set(.leading(next))
+            fixture.leadership.set(.leading(next))
             try await fixture.untilLeading(next)
             _ = try fixture.report("node2")
             fixture.clock.set(60)
@@ -95,23 +96,22 @@ import Testing
         func began() -> Int { fixture.log.lines.count { $0.contains("term began") } }
         try await fixture.run {
             let first = HandlerTests.term("1")
-            fixture.leadership.state.set(.leading(first))
+            fixture.leadership.set(.leading(first))
             try await fixture.untilLeading(first)
             // The same again, and an election that knows nothing new: no second term.
-            fixture.leadership.state.set(.leading(first))
+            fixture.leadership.set(.leading(first))
             for _ in 0..<100 { await Task.yield() }
             #expect(try fixture.handlerTerm() === first)
             try await eventually("begun") { began() == 1 }
             for address in ["1.2.3.4:5005", "1.2.3.40:5005"] {
                 let leader = LeaderEndpoint(address: address, publicKeyPin: nil)
-                fixture.leadership.state.set(.following(leader))
+                fixture.leadership.set(.following(leader))
                 try await eventually("following") {
-                    if case .notLeading(.follower(leader)) = fixture.handler.role(at: at(0)) { return true }
-                    return false
+                    fixture.handler.leadership(at: at(0)) == .following(leader)
                 }
             }
             let second = HandlerTests.term("2")
-            fixture.leadership.state.set(.leading(second))
+            fixture.leadership.set(.leading(second))
             try await fixture.untilLeading(second)
             try await eventually("begun again") { began() == 2 }
         }

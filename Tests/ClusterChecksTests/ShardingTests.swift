@@ -1,5 +1,7 @@
 import CheckModel
 import ClusterChecks
+import JSON
+import Leadership
 import Platform
 import Testing
 
@@ -11,10 +13,10 @@ import Testing
         return options
     }()
 
-    private func config(_ check: String, _ instances: [String], logs: JSON? = nil) throws -> CheckConfig {
+    private func config(_ check: String, _ instances: [String], logs: JSONValue? = nil) throws -> CheckConfig {
         CheckConfig(
             key: ConfigKey(source: "file:/conf.d/\(check).json", check: check, index: 0), checkName: check,
-            instances: try instances.map { try JSON(parsing: $0) }, logs: logs, serviceID: "kube_service://a/b")
+            instances: try instances.map { try JSONValue(parsing: $0) }, logs: logs, serviceID: "kube_service://a/b")
     }
 
     private func shards(_ check: String, _ instances: [String]) throws -> [CheckConfig] {
@@ -32,7 +34,7 @@ import Testing
     ])
     func kubeStateMetricsIsTakenApartByResources(row: String, instance: String, groups: [[String]]) throws {
         let shards = try shards("kubernetes_state_core", [instance])
-        #expect(shards.map { $0.instances[0]["collectors"] } == groups.map { .array($0.map(JSON.string)) })
+        #expect(shards.map { $0.instances[0]["collectors"] } == groups.map { .array($0.map(JSONValue.string)) })
         #expect(shards.allSatisfy { $0.instances[0]["skip_leader_election"] == .bool(true) })
         #expect(shards.allSatisfy { $0.serviceID == "kube_service://a/b" })
         #expect(Set(shards.map(\.key)).count == groups.count)
@@ -55,7 +57,7 @@ import Testing
             ])
         #expect(shards.map(\.key.shard) == ["hash-0", "hash-1", "hash-2", "aggregates"])
         #expect(shards.prefix(3).map { $0.instances[0]["shard_id"] } == [.number("0"), .number("1"), .number("2")])
-        let criteria = JSON.array([.string("namespace"), .string("resource")])
+        let criteria = JSONValue.array([.string("namespace"), .string("resource")])
         #expect(shards.prefix(3).allSatisfy { $0.instances[0]["shard_criteria"] == criteria })
         #expect(shards[3].instances[0]["first"] == .bool(true))
     }
@@ -112,7 +114,7 @@ import Testing
         let clock = ManualClock()
         let term = Term(token: "t", validUntil: Deadline(.distantFuture))
         let handler = Handler(
-            source: desired, leadership: GivenLeadership(.leading(term)), options: options, clock: clock,
+            source: desired, leadership: Watched(.leading(term)), options: options, clock: clock,
             log: Log(sink: RecordedLog()))
         func keys() throws -> [String] {
             let state = try handler.snapshot(now: clock.now())

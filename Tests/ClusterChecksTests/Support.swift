@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import JSON
 import Platform
 import Synchronization
 import Testing
@@ -10,7 +11,7 @@ func encodedConfig(_ name: String, instances: Int = 1, edition: Int = 0) throws 
 }
 
 func checkConfig(_ name: String, instances: Int = 1, edition: Int = 0) -> CheckConfig {
-    let instance = JSON.object(["url": .string("http://\(name)/\(edition)")])
+    let instance = JSONValue.object(["url": .string("http://\(name)/\(edition)")])
     return CheckConfig(
         key: key(name), checkName: "http_check", instances: Array(repeating: instance, count: instances))
 }
@@ -127,15 +128,6 @@ struct ManualClock: Clock {
         try Task.checkCancellation()
         var seen = time.current
         while seen.value < deadline { seen = try await time.next(after: seen.version) }
-    }
-}
-
-/// Leadership as a test says.
-struct GivenLeadership: Leadership {
-    let state: Watched<LeadershipState>
-
-    init(_ state: LeadershipState) {
-        self.state = Watched(state)
     }
 }
 

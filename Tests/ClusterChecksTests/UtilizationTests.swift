@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import JSON
 import Testing
 
 /// The published and derived vectors of the utilization algorithm, by the names of their rows.
@@ -60,7 +61,7 @@ import Testing
     private func everyFifteenThousandSeconds(_ node: MeasuredNode) throws -> MeasuredNode {
         var checks: [String: RunnerStats] = [:]
         let configs = try node.configs.map { former in
-            let instance = JSON.object([
+            let instance = JSONValue.object([
                 "url": .string(former.key.source), "min_collection_interval": .number("15000"),
             ])
             let config = try ConfigPatch().encode(

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 #if canImport(AutoConf)
     @testable import AutoConf
@@ -53,7 +54,7 @@ private func read(_ text: String, _ subject: ServiceAnnotations.Subject) -> Serv
 
 private func check(_ config: CheckConfig) {
     for json in config.instances + [config.initConfig, config.logs].compactMap(\.self) {
-        guard let again = try? JSON(parsing: json.encoded()) else { fatalError("what is sent is no JSON") }
+        guard let again = try? JSONValue(parsing: json.encoded()) else { fatalError("what is sent is no JSON") }
         precondition(again.encoded() == json.encoded(), "what is sent is read as something else")
     }
     guard !config.ignoreAutodiscoveryTags else { return }

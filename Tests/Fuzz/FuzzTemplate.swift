@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 #if canImport(AutoConf)
     @testable import AutoConf
@@ -26,13 +27,13 @@ func fuzzTemplate(_ input: [UInt8]) {
     case (.failure, .failure): break
     case (let value, let simple): fatalError("\(value) is not \(simple)")
     }
-    if let json = try? JSON(parsing: text), let resolved = try? json.resolved(variables) {
+    if let json = try? JSONValue(parsing: text), let resolved = try? json.resolved(variables) {
         precondition(shape(of: json) == shape(of: resolved), "keys and structure stay")
     }
 }
 
 /// The text cut at each `%%`: a part between two of them, if it is not empty and has no line feed, is a variable.
-private func simplyResolved(_ text: String, _ variables: TargetVariables) throws -> JSON {
+private func simplyResolved(_ text: String, _ variables: TargetVariables) throws -> JSONValue {
     var parts: [[UInt8]] = [[]]
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
@@ -91,7 +92,7 @@ private func port(_ parameter: String?) -> Int? {
     }
 }
 
-private func withoutBrackets(_ value: JSON, _ address: String) -> [UInt8] {
+private func withoutBrackets(_ value: JSONValue, _ address: String) -> [UInt8] {
     guard let text = value.stringValue else { return value.encoded() }
     var output: [UInt8] = []
     var rest = Array(text.utf8)[...]
@@ -108,7 +109,7 @@ private func withoutBrackets(_ value: JSON, _ address: String) -> [UInt8] {
     return output
 }
 
-private func shape(of json: JSON) -> JSON {
+private func shape(of json: JSONValue) -> JSONValue {
     switch json {
     case .array(let elements): .array(elements.map(shape))
     case .object(let members): .object(members.mapValues(shape))

@@ -1,6 +1,7 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
 import TestSupport
 import Testing
@@ -131,7 +132,7 @@ extension ControlPlane {
                 + #""audiences":["https://kubernetes.default.svc"],"#
                 + #""boundObjectRef":{"kind":"Secret","apiVersion":"v1","name":"\#(name)"}}}"#)
         let path = "/api/v1/namespaces/cluster-agent/serviceaccounts/cluster-agent/token"
-        let answer = try JSON(parsing: Array(try await kubectl("create", "--raw", path, "-f", request).utf8))
+        let answer = try JSONValue(parsing: Array(try await kubectl("create", "--raw", path, "-f", request).utf8))
         guard let token = answer["status"]?["token"]?.stringValue else { throw TestFailure("no token: \(answer)") }
         return token
     }

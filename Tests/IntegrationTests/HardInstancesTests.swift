@@ -1,6 +1,7 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
 import TestSupport
 import Testing
@@ -10,7 +11,7 @@ import Testing
     @Test func instancesOfAnAnnotationReachAnAgentUnchanged() async throws {
         let plane = try await ControlPlane.start()
         let instances = try await HardInstances(in: plane.directory)
-        let service = JSON.object([
+        let service = JSONValue.object([
             "apiVersion": .string("v1"), "kind": .string("Service"),
             "metadata": .object([
                 "name": .string("hard"),

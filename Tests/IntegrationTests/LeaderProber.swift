@@ -1,5 +1,6 @@
 import CheckModel
 import HTTPClient
+import Leadership
 import Platform
 import Synchronization
 import TestSupport

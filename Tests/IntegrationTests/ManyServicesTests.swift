@@ -1,6 +1,7 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
 import Synchronization
 import TestSupport
@@ -85,7 +86,7 @@ extension RealClusterTests {
             return try await eventually(within: .seconds(180), "\(count) configs held; \(last)") {
                 // The newest line is what they hold now.
                 last = String(holders.output.split(separator: "\n").last ?? "")
-                guard let line = try? JSON(parsing: Array(last.utf8)), let time = line["time"]?.integerValue,
+                guard let line = try? JSONValue(parsing: Array(last.utf8)), let time = line["time"]?.integerValue,
                     line["held"]?.integerValue == Int64(count), line["distinct"]?.integerValue == Int64(count)
                 else { return nil }
                 return Instant(nanoseconds: time)
@@ -98,7 +99,7 @@ extension RealClusterTests {
         ) async throws -> (first: Instant, last: Instant) {
             let script = try client("services.py", [plane.adminKubeconfig, action, "\(count)"], plane)
             let end = try await script.wait(within: .seconds(600))
-            guard end == .exited(0), let line = try? JSON(parsing: Array(script.output.utf8)),
+            guard end == .exited(0), let line = try? JSONValue(parsing: Array(script.output.utf8)),
                 let first = line["first"]?.integerValue, let last = line["last"]?.integerValue
             else { throw TestFailure("\(action): \(end): \(script.output)") }
             return (Instant(nanoseconds: first), Instant(nanoseconds: last))

@@ -1,5 +1,6 @@
 import HTTPClient
 import HTTPServer
+import JSON
 import Platform
 import Synchronization
 import Testing

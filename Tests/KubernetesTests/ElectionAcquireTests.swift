@@ -1,4 +1,5 @@
 import Kubernetes
+import Leadership
 import Platform
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 @Suite struct ElectionAcquireTests {
     @Test func aMissingLeaseIsCreated() {
         let bench = ElectionBench()
-        #expect(bench.election.knowledge(at: bench.now) == .unknown)
+        #expect(!bench.election.isKnown)
         #expect(bench.attempt())
         #expect(bench.calls == ["get", "create"])
         #expect(bench.spec?.holder == "baz")
@@ -102,7 +103,7 @@ import Testing
         #expect(bench.calls == ["get", "update"])
         #expect(bench.spec?.leaseTransitions == 7)
         #expect(bench.spec?.acquireTime == "t0")
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.election.held?.continuesPrevious == false)
     }
 
     @Test func anotherCandidateThatIsFasterWins() {
@@ -136,8 +137,8 @@ import Testing
         bench.pass(.seconds(3))
         #expect(bench.attempt())
         #expect(bench.spec?.leaseTransitions == 4)
-        #expect(bench.election.term?.resourceVersion == bench.shelf.lease?.resourceVersion)
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.election.held?.resourceVersion == bench.shelf.lease?.resourceVersion)
+        #expect(bench.election.held?.continuesPrevious == false)
     }
 
     @Test func theTokenIsTheVersionOfTheWriteThatAcquired() {
@@ -146,8 +147,8 @@ import Testing
         let acquired = bench.shelf.lease?.resourceVersion
         bench.pass(.seconds(2))
         #expect(bench.attempt())
-        #expect(bench.election.term?.resourceVersion == acquired)
-        #expect(bench.election.term?.leaseUID == "uid-1")
+        #expect(bench.election.held?.resourceVersion == acquired)
+        #expect(bench.election.held?.leaseUID == "uid-1")
         #expect(bench.shelf.lease?.resourceVersion != acquired)
     }
 
@@ -190,14 +191,11 @@ import Testing
         let published = ["cluster-agent/address": "[::1]:5005", "cluster-agent/public-key": "sha256//x", "a.b/c": "no"]
         bench.shelf.put(held(by: "bing"), annotations: published)
         bench.attempt()
-        guard case .following(let record?) = bench.election.knowledge(at: bench.now) else {
-            Issue.record("nobody is followed")
-            return
-        }
-        #expect(record.address == "[::1]:5005")
-        #expect(record.publicKeyPin == "sha256//x")
-        #expect(record.annotations.count == 2)
-        #expect(bench.election.knowledge(at: bench.now + .seconds(10)) == .following(nil))
+        #expect(
+            bench.election.leader(at: bench.now) == LeaderEndpoint(address: "[::1]:5005", publicKeyPin: "sha256//x"))
+        #expect(bench.followed == "bing")
+        #expect(bench.election.leader(at: bench.now + .seconds(10)) == nil)
+        #expect(bench.election.foreignHolder(at: bench.now + .seconds(10)) == nil)
     }
 
     @Test func aStrategyIsSaidOnceAndOverwritten() {

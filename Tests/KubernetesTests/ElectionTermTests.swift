@@ -21,7 +21,7 @@ import Testing
         #expect(bench.calls == ["update", "update"])
         #expect(bench.spec?.acquireTime == "1970-01-01T00:16:40.000000Z")
         #expect(bench.spec?.renewTime == "1970-01-01T00:16:44.000000Z")
-        #expect(bench.election.term?.number == 1)
+        #expect(bench.termNumber == 1)
     }
 
     @Test func anEditBySomebodyElseCostsOneReading() {
@@ -32,18 +32,18 @@ import Testing
         #expect(bench.attempt())
         #expect(bench.calls == ["update", "update", "get", "update", "update"])
         #expect(bench.election.slowRenewals == 1)
-        #expect(bench.election.term?.number == 1)
+        #expect(bench.termNumber == 1)
         #expect(bench.shelf.lease?.annotations == ["x": "y"])
     }
 
     @Test func theTermCountsFromTheSendingOfTheRenewal() {
         let bench = Self.leading()
-        #expect(bench.election.term?.validUntil == bench.now + .seconds(8))
+        #expect(bench.election.held?.validUntil == bench.now + .seconds(8))
         bench.pass(.seconds(2))
         let sent = bench.now
         bench.faults = [.late(.seconds(4))]
         #expect(bench.attempt())
-        #expect(bench.election.term?.validUntil == sent + .seconds(8))
+        #expect(bench.election.held?.validUntil == sent + .seconds(8))
     }
 
     @Test func theTermEndsWhenNoRenewalSucceeds() {
@@ -53,7 +53,7 @@ import Testing
         bench.pass(.nanoseconds(1))
         #expect(!bench.isLeading)
         bench.election.expire(bench.now)
-        #expect(bench.election.term == nil)
+        #expect(bench.election.held == nil)
         guard case .lost(_, .notRenewed)? = bench.takeNotices().first else {
             Issue.record("the loss is not told")
             return
@@ -66,18 +66,18 @@ import Testing
         bench.faults = [.answerLost]
         #expect(bench.attempt())
         #expect(bench.calls == ["update", "get", "update"])
-        #expect(bench.election.term?.number == 1)
+        #expect(bench.termNumber == 1)
     }
 
     @Test func anAnswerAfterTheEndDoesNotReviveTheTerm() {
         let bench = Self.leading()
         bench.pass(.seconds(6))
         bench.faults = [.late(.seconds(3))]
-        let first = bench.election.term
+        let first = bench.election.held
         #expect(bench.attempt())
-        let second = bench.election.term
-        #expect(second?.number == 2)
-        #expect(second?.continuesOwn == true)
+        let second = bench.election.held
+        #expect(bench.termNumber == 2)
+        #expect(second?.continuesPrevious == true)
         #expect(second?.resourceVersion == bench.shelf.lease?.resourceVersion)
         #expect(second?.resourceVersion != first?.resourceVersion)
     }
@@ -94,14 +94,14 @@ import Testing
 
     @Test func afterAPauseWithNobodyInBetweenANewTermContinuesTheOld() {
         let bench = Self.leading()
-        let first = bench.election.term
+        let first = bench.election.held
         bench.pass(.seconds(30))
         #expect(bench.election.wake <= bench.now)
         #expect(bench.attempt())
         #expect(bench.calls == ["get", "update"])
-        #expect(bench.election.term?.number == 2)
-        #expect(bench.election.term?.continuesOwn == true)
-        #expect(bench.election.term?.resourceVersion != first?.resourceVersion)
+        #expect(bench.termNumber == 2)
+        #expect(bench.election.held?.continuesPrevious == true)
+        #expect(bench.election.held?.resourceVersion != first?.resourceVersion)
         #expect(bench.spec?.leaseTransitions == 0)
     }
 
@@ -114,7 +114,7 @@ import Testing
         bench.shelf.put(held(by: "", renewed: "t2", transitions: 1))
         #expect(bench.attempt())
         #expect(bench.spec?.leaseTransitions == 2)
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.election.held?.continuesPrevious == false)
     }
 
     @Test func aReleasedLeaseOfAnotherThatCountsNoTransitionsIsNotContinued() {
@@ -123,7 +123,7 @@ import Testing
         bench.shelf.put(held(by: "", transitions: -1))
         #expect(bench.attempt())
         #expect(bench.spec?.leaseTransitions == 0)
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.election.held?.continuesPrevious == false)
     }
 
     @Test func anotherHolderEndsTheTermAtOnce() {
@@ -131,7 +131,7 @@ import Testing
         bench.pass(.seconds(1))
         bench.shelf.put(held(by: "bing", transitions: 1))
         #expect(!bench.attempt())
-        #expect(bench.election.term == nil)
+        #expect(bench.election.held == nil)
         #expect(bench.followed == "bing")
         guard case .lost(_, .taken(by: "bing"))? = bench.takeNotices().last else {
             Issue.record("the loss is not told last")
@@ -149,9 +149,9 @@ import Testing
         bench.calls = []
         #expect(bench.attempt())
         #expect(bench.calls == ["update", "get", "create"])
-        #expect(bench.election.term?.number == 2)
-        #expect(bench.election.term?.leaseUID == "uid-2")
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.termNumber == 2)
+        #expect(bench.election.held?.leaseUID == "uid-2")
+        #expect(bench.election.held?.continuesPrevious == false)
         #expect(bench.spec?.leaseTransitions == 5)
         #expect(bench.spec?.acquireTime == acquired)
     }
@@ -161,7 +161,7 @@ import Testing
         bench.shelf.delete()
         bench.shelf.put(held(by: "bing"))
         #expect(!bench.attempt())
-        #expect(bench.election.term == nil)
+        #expect(bench.election.held == nil)
     }
 
     @Test func requestsNeverOutliveTheTerm() {
@@ -176,7 +176,7 @@ import Testing
     @Test func retirementEndsTheTermAndNeverWritesAgain() {
         let bench = Self.leading()
         bench.election.retire()
-        #expect(bench.election.term == nil)
+        #expect(bench.election.held == nil)
         #expect(!bench.attempt())
         #expect(bench.calls == ["get"])
         bench.shelf.delete()
@@ -216,7 +216,7 @@ import Testing
         #expect(released.spec.leaseTransitions == 7)
         #expect(released.annotations == ["a.b/c": "kept"])
         #expect(bench.takeNotices().last == .released)
-        #expect(bench.election.knowledge(at: bench.now) == .following(nil))
+        #expect(bench.election.isKnown && !bench.isLeading && bench.followed == nil)
     }
 
     @Test func whatIsNotOursIsNotReleased() {
@@ -294,7 +294,7 @@ import Testing
         bench.pass(.seconds(5))
         bench.faults = [.lost, .lost]
         bench.attempt()
-        #expect(bench.election.wake == bench.election.term?.validUntil)
+        #expect(bench.election.wake == bench.election.held?.validUntil)
     }
 
     @Test(arguments: [(0.0, 2.0), (0.5, 3.2), (0.999, 4.3976)])
@@ -365,7 +365,7 @@ import Testing
         #expect(bench.election.wake <= bench.now)
         #expect(bench.attempt())
         #expect(bench.calls == ["update"])
-        #expect(bench.election.term?.number == 1)
+        #expect(bench.termNumber == 1)
         #expect(bench.election.wake == bench.now + .seconds(2))
     }
 

@@ -174,27 +174,27 @@ import Testing
             let sent = bench.now
             bench.faults = [.late(.seconds(4))]
             #expect(bench.attempt())
-            #expect(bench.election.term?.validUntil == sent + .seconds(8))
+            #expect(bench.election.held?.validUntil == sent + .seconds(8))
             // A candidate that saw the commit at its very moment waits longer than that.
-            #expect(sent + .seconds(10) > bench.election.term?.validUntil ?? .distantFuture)
+            #expect(sent + .seconds(10) > bench.election.held?.validUntil ?? .distantFuture)
         },
         Vector("response lost but committed") { bench in
             bench.attempt()
             bench.pass(.seconds(2))
             bench.faults = [.answerLost]
             #expect(bench.attempt())
-            #expect(bench.election.term?.number == 1)
+            #expect(bench.termNumber == 1)
             expect(bench, holder: "baz", transitions: 0, calls: ["get", "create", "update", "get", "update"])
         },
         Vector("stop the process 20 s, then resume, nobody took over") { bench in
             bench.attempt()
-            let token = bench.election.term?.resourceVersion
+            let token = bench.election.held?.resourceVersion
             bench.pass(.seconds(20))
             #expect(!bench.isLeading)
             #expect(bench.attempt())
-            #expect(bench.election.term?.number == 2)
-            #expect(bench.election.term?.continuesOwn == true)
-            #expect(bench.election.term?.resourceVersion != token)
+            #expect(bench.termNumber == 2)
+            #expect(bench.election.held?.continuesPrevious == true)
+            #expect(bench.election.held?.resourceVersion != token)
         },
         Vector("stop the process 20 s, then resume, another took over") { bench in
             bench.attempt()
@@ -210,8 +210,8 @@ import Testing
             bench.shelf.delete()
             bench.pass(.seconds(2))
             #expect(bench.attempt())
-            #expect(bench.election.term?.number == 2)
-            #expect(bench.election.term?.leaseUID == "uid-2")
+            #expect(bench.termNumber == 2)
+            #expect(bench.election.held?.leaseUID == "uid-2")
             expect(bench, holder: "baz", transitions: 0, calls: ["get", "create", "update", "get", "create"])
         },
         Vector("lease edited (label only) by third party, while leading") { bench in
@@ -219,7 +219,7 @@ import Testing
             bench.shelf.edit { $0.merge(labels: ["x": "y"]) }
             bench.pass(.seconds(2))
             #expect(bench.attempt())
-            #expect(bench.election.term?.number == 1)
+            #expect(bench.termNumber == 1)
             #expect(bench.shelf.lease?.labels == ["app": "ours", "x": "y"])
         },
         Vector("lease edited (label only) by third party, while following") { bench in

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import TestSupport
 import Testing
 
@@ -61,7 +62,7 @@ import Testing
     private func data(_ plane: ControlPlane) async throws -> [String: String] {
         let text = try await plane.kubectl(
             "--namespace=cluster-agent", "get", "secret", "cluster-agent", "--output=json")
-        return (try JSON(parsing: Array(text.utf8))["data"]?.objectValue ?? [:]).compactMapValues(\.stringValue)
+        return (try JSONValue(parsing: Array(text.utf8))["data"]?.objectValue ?? [:]).compactMapValues(\.stringValue)
     }
 }
 

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import TestSupport
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
                 "--file", file,
             ],
             within: .seconds(300))
-        let report = try JSON(parsing: Array(text.utf8))
+        let report = try JSONValue(parsing: Array(text.utf8))
         func ids(_ key: String) -> [String] {
             (report["results"]?[key]?.arrayValue ?? []).compactMap { $0["check_id"]?.stringValue }.sorted()
         }

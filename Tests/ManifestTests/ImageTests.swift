@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Platform
 import TestSupport
 import Testing
@@ -8,7 +9,7 @@ import Testing
     /// The exported image: its root file system and its configuration.
     private struct Image {
         let directory: TemporaryDirectory
-        let config: JSON
+        let config: JSONValue
 
         var root: String { "\(directory.path)/image/rootfs" }
 
@@ -18,7 +19,7 @@ import Testing
             _ = try await Rendered.output(
                 "\(TestEnvironment.root)/Tests/setup/image", ["\(directory.path)/image"], within: .seconds(2400))
             let config = try readFile("\(directory.path)/image/config.json", atMost: 1 << 20)
-            return Image(directory: directory, config: try JSON(parsing: config))
+            return Image(directory: directory, config: try JSONValue(parsing: config))
         }
 
         /// The paths, without the root, of the files that `find` selects.
@@ -105,12 +106,12 @@ import Testing
     }
 
     /// All containers of a folder's workloads, and the user and group that they run as.
-    private func containers(_ folder: String) async throws -> [(spec: JSON, user: String)] {
+    private func containers(_ folder: String) async throws -> [(spec: JSONValue, user: String)] {
         let directory = try TemporaryDirectory()
         let script = "import json, sys, yaml; json.dump(list(yaml.safe_load_all(open(sys.argv[1]))), sys.stdout)"
         let text = try await Rendered.output(
             "/usr/bin/env", ["python3", "-c", script, try await Rendered.file(folder, in: directory)])
-        let objects = try JSON(parsing: Array(text.utf8)).arrayValue ?? []
+        let objects = try JSONValue(parsing: Array(text.utf8)).arrayValue ?? []
         let pods = objects.compactMap { $0["spec"]?["template"]?["spec"] }
         #expect(pods.count >= 2)
         return pods.flatMap { pod in

@@ -1,6 +1,8 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import JSON
+import Leadership
 import NodeAgentAPI
 import Platform
 import TestSupport
@@ -11,9 +13,9 @@ import Testing
     @Test func theVersionIsASevenSoThatAgentsSpeakTheNewProtocol() async throws {
         try await Replica.run(as: .unknown) { replica in
             let answer = try #require(replica.answer(replica.request(.get, "/version")))
-            let version = try JSON(parsing: Array(answer.text.utf8))
+            let version = try JSONValue(parsing: Array(answer.text.utf8))
             let expected = "{\"Commit\":\"abc\",\"Major\":7,\"Meta\":\"\",\"Minor\":60,\"Patch\":1,\"Pre\":\"\"}"
-            let same = try JSON(parsing: Array(expected.utf8))
+            let same = try JSONValue(parsing: Array(expected.utf8))
             #expect(version == same)
         }
     }
@@ -84,7 +86,7 @@ import Testing
     @Test func theStateOfALeaderListsNodesByName() async throws {
         try await Replica.run(as: .dispatching, nodes: ["node2", "node1"]) { replica in
             let answer = try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks")))
-            let state = try JSON(parsing: Array(answer.text.utf8))
+            let state = try JSONValue(parsing: Array(answer.text.utf8))
             #expect(state["nodes"]?.arrayValue?.map { $0["name"] } == [.string("node1"), .string("node2")])
             #expect(state["warmup"] == .bool(false))
             #expect(state["nodes"]?.arrayValue?.map { $0["configs"]?.arrayValue?.count } == [1, 1])

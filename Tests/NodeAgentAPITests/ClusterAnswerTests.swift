@@ -2,6 +2,7 @@ import CheckModel
 import ClusterChecks
 import Glibc
 import HTTPServer
+import JSON
 import NodeAgentAPI
 import Platform
 import TestSupport
@@ -19,9 +20,9 @@ import Testing
         try await Replica.run(as: .dispatching) { replica in
             replica.handler.take(.replaced([pod("a", on: "node1", Replica.peer.host)]))
             replica.handler.take(.replaced([WorkerNode(name: "node1", isSchedulable: false, isReady: nil)]))
-            func state() throws -> JSON {
+            func state() throws -> JSONValue {
                 let answer = try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks")))
-                return try JSON(parsing: Array(answer.text.utf8))
+                return try JSONValue(parsing: Array(answer.text.utf8))
             }
             let node = try #require(try state()["nodes"]?.arrayValue?.first)
             #expect(node["pod"] == .string("agents/a"))

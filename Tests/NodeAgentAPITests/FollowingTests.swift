@@ -1,6 +1,8 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import JSON
+import Leadership
 import NodeAgentAPI
 import Platform
 import TestSupport
@@ -142,7 +144,7 @@ import Testing
     @Test func theEndOfTheLeadersTermIsToldToThoseWhoWaitAtAFollower() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader)
-            leader.replica.leadership.state.set(.following(nil))
+            leader.replica.leadership.set(.following(nil))
             try await eventually("told") { follower["one"]?.status == 503 }
             #expect(follower.ended["term"] == 1)
         }
@@ -156,7 +158,7 @@ import Testing
     func aChangeOfTheFollowersRoleIsToldThoughTheLeaderSaysNothing(_ state: LeadershipState) async throws {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader)
-            follower.replica.leadership.state.set(state)
+            follower.replica.leadership.set(state)
             try await Self.pass(.milliseconds(300), leader, follower)
             try await eventually("told") { follower["one"]?.status == 503 }
         }
@@ -165,11 +167,13 @@ import Testing
     @Test func anotherTermOfTheSameLeaderIsLearnedAnew() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader)
-            leader.replica.leadership.state.set(
+            leader.replica.leadership.set(
                 .leading(Term(token: "43", validUntil: Deadline(.distantFuture), continuesPrevious: true)))
             try await eventually("told") { follower["one"]?.status == 503 }
             try await eventually("leads") {
-                if case .leader(let term, _) = leader.replica.handler.role(at: leader.replica.clock.now()) {
+                if let term = leader.replica.handler.leadership(at: leader.replica.clock.now()).term(
+                    at: leader.replica.clock.now())
+                {
                     return term.token == "43"
                 }
                 return false
@@ -219,7 +223,8 @@ import Testing
             guard status == 200 else { return }
             #expect(polls["one"]?.header("X-Cluster-Agent-Term-Valid-For") == "400")
             let revision = try polls.revision(of: "node1")
-            let version = try JSON(parsing: Array(try #require(polls["one"]).text.utf8))["version"]?.integerValue ?? 0
+            let version =
+                try JSONValue(parsing: Array(try #require(polls["one"]).text.utf8))["version"]?.integerValue ?? 0
             #expect(
                 polls["one"]?.text
                     == #"{"revisions":{"node1":\#(revision)},"version":\#(version),"whole":true}"#)
@@ -256,7 +261,7 @@ import Testing
             }
             try await polls.pass(.milliseconds(200))
             call("whole", since: 0, term: "42.lease-uid")
-            let version = try JSON(parsing: Array(try #require(polls["whole"]).text.utf8))["version"]?.integerValue
+            let version = try JSONValue(parsing: Array(try #require(polls["whole"]).text.utf8))["version"]?.integerValue
             call("waits", since: try #require(version), term: "42.lease-uid")
             call("other term", since: try #require(version), term: "41")
             #expect(polls["waits"] == nil)

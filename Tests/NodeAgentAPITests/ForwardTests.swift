@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import Leadership
 import NodeAgentAPI
 import Platform
 import TestSupport
@@ -117,7 +118,7 @@ import Testing
         try await Replica.run(as: .dispatching) { replica in
             let short = Term(
                 token: "43", validUntil: Deadline(replica.clock.now() + .milliseconds(123)), continuesPrevious: true)
-            replica.leadership.state.set(.leading(short))
+            replica.leadership.set(.leading(short))
             let headers = [(name: "X-DCA-Follower-Forwarded", value: "true")]
             try await eventually("next term") {
                 let answer = replica.answer(
@@ -156,7 +157,7 @@ import Testing
         for change in changes {
             try await Replica.run(as: .follower) { replica in
                 let forward = try #require(replica.forward(replica.status(of: "node1")))
-                replica.leadership.state.set(change)
+                replica.leadership.set(change)
                 let answer = replica.api.finish(
                     forward, .answered(status: 200, headers: Self.answerHeaders, body: []), now: replica.clock.now())
                 #expect(answer.status == 503)

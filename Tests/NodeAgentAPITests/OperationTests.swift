@@ -1,6 +1,8 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import JSON
+import Leadership
 import NodeAgentAPI
 import Platform
 import TestSupport
@@ -54,7 +56,7 @@ import Testing
             #expect(replica.handler.changes.current.version != seen)
             #expect(replica.handler.takeChangedNodes() == ["node1", "node2"])
             #expect(response.status == 200)
-            let text = try JSON(parsing: Array(response.text.utf8))
+            let text = try JSONValue(parsing: Array(response.text.utf8))
             #expect(text["is_isolated"] == .bool(true))
             #expect(text["check_id"] == .string(checkID))
             #expect(text["check_node"] == .string("node1"))
@@ -65,7 +67,7 @@ import Testing
             // Each keeps the one worker of its node busy all the time, and five of six are on one node.
             try measure(replica, milliseconds: 15_000, workers: 1)
             let rebalanced = try #require(answer(replica, Self.rebalance)?.text)
-            let moves = try JSON(parsing: Array(rebalanced.utf8))
+            let moves = try JSONValue(parsing: Array(rebalanced.utf8))
             #expect(moves.arrayValue?.isEmpty == false)
             #expect(try nodes()[0].configs.count == 1 + (moves.arrayValue?.count ?? 0))
             for move in moves.arrayValue ?? [] {
@@ -82,9 +84,9 @@ import Testing
         try await Replica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
             let snapshot = try replica.handler.snapshot(now: replica.clock.now())
             let checkID = try #require(snapshot.nodes[0].configs.first?.instanceIDs.first)
-            func reason(_ checkID: String) throws -> JSON? {
+            func reason(_ checkID: String) throws -> JSONValue? {
                 let text = try #require(answer(replica, Self.isolate + checkID.replacing(" ", with: "%20"))?.text)
-                let said = try JSON(parsing: Array(text.utf8))
+                let said = try JSONValue(parsing: Array(text.utf8))
                 #expect(said["is_isolated"] == .bool(false))
                 return said["reason"]
             }
@@ -148,8 +150,8 @@ import Testing
 
     @Test func theStateShowsWhatNodesMeasuredWithoutSecretsAndAFollowersShowsTheLeader() async throws {
         try await Replica.run(as: .dispatching) { replica in
-            func state() throws -> JSON {
-                try JSON(
+            func state() throws -> JSONValue {
+                try JSONValue(
                     parsing: Array(
                         try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks"))).text.utf8))
             }
@@ -165,7 +167,7 @@ import Testing
         }
         try await Replica.run(as: .follower) { replica in
             let text = try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks"))).text
-            #expect(try JSON(parsing: Array(text.utf8))["leader"] == .string(Replica.leader.address))
+            #expect(try JSONValue(parsing: Array(text.utf8))["leader"] == .string(Replica.leader.address))
         }
     }
 }

@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import JSON
 import NodeAgentAPI
 import Platform
 import Synchronization

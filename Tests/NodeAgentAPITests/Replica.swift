@@ -1,15 +1,12 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import JSON
+import Leadership
 import NodeAgentAPI
 import Platform
 import TestSupport
 import Testing
-
-/// Leadership as a test says.
-struct GivenLeadership: Leadership {
-    let state: Watched<LeadershipState>
-}
 
 /// What a replica is, as far as its answers differ.
 enum ReplicaRole: CaseIterable, Sendable {
@@ -29,7 +26,7 @@ struct Replica {
     static let peer = PeerAddress(host: "192.0.2.9", port: 40_000)
 
     let clock = ManualClock()
-    let leadership: GivenLeadership
+    let leadership: Watched<LeadershipState>
     let desired = DesiredConfigs()
     let handler: Handler
     let tokens = BearerTokens(Self.token, grace: .seconds(300))
@@ -37,7 +34,7 @@ struct Replica {
     let term = Term(token: "42.lease-uid", validUntil: Deadline(.distantFuture))
 
     private init(hasOperators: Bool, _ options: (inout APIOptions) -> Void) {
-        leadership = GivenLeadership(state: Watched(.unknown))
+        leadership = Watched(.unknown)
         handler = Handler(
             source: desired, leadership: leadership, options: HandlerOptions(patch: ConfigPatch()), clock: clock,
             log: Log(sink: NoLog()))
@@ -65,8 +62,8 @@ struct Replica {
     private func become(_ role: ReplicaRole, _ nodes: [String]) async throws {
         switch role {
         case .unknown: return
-        case .noLeader: return leadership.state.set(.following(nil))
-        case .follower: return leadership.state.set(.following(Self.leader))
+        case .noLeader: return leadership.set(.following(nil))
+        case .follower: return leadership.set(.following(Self.leader))
         case .warmingUp, .notSynced, .dispatching: break
         }
         let configs = (0..<2).map { index in
@@ -75,18 +72,16 @@ struct Replica {
                 instances: [.object(["url": .string("http://c\(index)")])])
         }
         desired.apply(upserts: configs, synced: role != .notSynced)
-        leadership.state.set(.leading(term))
+        leadership.set(.leading(term))
         try await eventually("leading") {
-            if case .leader = handler.role(at: clock.now()) { return true }
-            return false
+            handler.leadership(at: clock.now()).term(at: clock.now()) != nil
         }
         for node in nodes { _ = answer(status(of: node)) }
         guard role != .warmingUp else { return }
         clock.advance(by: .seconds(30))
         guard role == .dispatching else { return }
         try await eventually("dispatching") {
-            if case .leader(_, isWarmingUp: false) = handler.role(at: clock.now()) { return true }
-            return false
+            handler.dispatchingTerm(at: clock.now()) != nil
         }
     }
 

@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import Leadership
 import NodeAgentAPI
 import Platform
 import TestSupport
@@ -109,7 +110,7 @@ import Testing
         for end in ends {
             try await Polls.run(as: .dispatching) { replica, polls in
                 for number in 0..<5 { try polls.wait("\(number)") }
-                replica.leadership.state.set(end)
+                replica.leadership.set(end)
                 try await eventually("told") { polls.answers.count == 5 }
                 #expect(polls.answers.values.allSatisfy { $0.status == 503 })
                 #expect(polls.ended["term"] == 5)
@@ -129,7 +130,7 @@ import Testing
     @Test func anotherTermIsNotThatOfThoseWhoWait() async throws {
         try await Polls.run(as: .dispatching) { replica, polls in
             try polls.wait("one")
-            replica.leadership.state.set(
+            replica.leadership.set(
                 .leading(Term(token: "43", validUntil: Deadline(.distantFuture), continuesPrevious: true)))
             try await eventually("told") { polls["one"]?.status == 503 }
         }

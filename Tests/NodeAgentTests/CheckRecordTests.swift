@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Platform
 import Testing
 
@@ -34,8 +35,8 @@ import Testing
         var bad = CheckRecord(id: "tcp_check:2", checkName: "tcp_check", interval: .seconds(15))
         _ = bad.add(.failure(refused), duration: .zero, at: WallTime(nanoseconds: 5_000_000_000))
         let fresh = CheckRecord(id: "tcp_check:3", checkName: "tcp_check", interval: .seconds(15))
-        let stats = try JSON(parsing: RunnerAnswers.stats([good, bad, fresh]))
-        let expected = try JSON(
+        let stats = try JSONValue(parsing: RunnerAnswers.stats([good, bad, fresh]))
+        let expected = try JSONValue(
             parsing: """
                 {"prometheus:1": {"AverageExecutionTime": 241, "MetricSamples": 30, "HistogramBuckets": 0, "Events": 0,
                   "ServiceChecks": 1, "LastExecFailed": false, "LastError": "", "TotalRuns": 1, "TotalErrors": 0,

@@ -2,6 +2,7 @@ import CheckModel
 import Glibc
 import HTTPClient
 import HTTPServer
+import JSON
 import Platform
 import Synchronization
 import Testing
@@ -61,7 +62,7 @@ import Testing
 
     private static func checkIDs(_ agent: NodeAgentProcess) async throws -> [String] {
         let url = "https://127.0.0.1:\(agent.commandPort)/api/v1/clcrunner/stats"
-        let stats = try JSON(parsing: try await get(url, pin: agent.publicKeyPin).body)
+        let stats = try JSONValue(parsing: try await get(url, pin: agent.publicKeyPin).body)
         return (stats.objectValue ?? [:]).keys.sorted()
     }
 

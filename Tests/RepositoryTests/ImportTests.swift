@@ -3,7 +3,7 @@ import Testing
 @Suite struct ImportTests {
     /// DESIGN's table: an import points only to a row below.
     static let levels: [(level: Int, modules: [String])] = [
-        (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer"]), (2, ["Kubernetes", "CheckModel"]),
+        (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer", "JSON", "Leadership"]), (2, ["Kubernetes", "CheckModel"]),
         (3, ["ClusterChecks", "AutoConf"]), (4, ["ClusterAgent", "NodeAgentAPI", "NodeAgent"]),
         (5, ["cluster-agent", "node-agent"]), (6, ["Simulation"]),
     ]
@@ -11,22 +11,25 @@ import Testing
     /// What a module may import beside Swift and Synchronization.
     static let allowed: [String: Set<String>] = [
         "Platform": ["CLinux", "Glibc"],
+        "JSON": ["Platform"],
+        "Leadership": ["Platform"],
         "HTTPClient": ["CCurl", "Platform", "Glibc"],
         "HTTPServer": ["COpenSSL", "CLinux", "Platform", "Glibc"],
-        "Kubernetes": ["HTTPClient", "Platform", "FoundationEssentials", "Glibc"],
-        "CheckModel": ["Platform"],
-        "ClusterChecks": ["CheckModel", "Platform"],
-        "AutoConf": ["Kubernetes", "CheckModel", "Platform", "Glibc"],
-        "NodeAgentAPI": ["ClusterChecks", "CheckModel", "HTTPServer", "Platform"],
-        "NodeAgent": ["HTTPClient", "HTTPServer", "CheckModel", "Platform", "Glibc"],
+        "Kubernetes": ["HTTPClient", "Leadership", "JSON", "Platform", "FoundationEssentials", "Glibc"],
+        "CheckModel": ["JSON", "Platform"],
+        "ClusterChecks": ["Leadership", "CheckModel", "JSON", "Platform"],
+        "AutoConf": ["Kubernetes", "CheckModel", "JSON", "Platform", "Glibc"],
+        "NodeAgentAPI": ["ClusterChecks", "Leadership", "CheckModel", "HTTPServer", "JSON", "Platform"],
+        "NodeAgent": ["HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform", "Glibc"],
         "ClusterAgent": [
             "NodeAgentAPI", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "HTTPClient",
-            "Platform", "Glibc",
+            "Leadership", "JSON", "Platform", "Glibc",
         ],
         "cluster-agent": ["ClusterAgent", "Glibc"],
         "node-agent": ["NodeAgent", "Glibc"],
         "Simulation": [
-            "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform", "Glibc",
+            "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Leadership",
+            "JSON", "Platform", "Glibc",
         ],
     ]
 

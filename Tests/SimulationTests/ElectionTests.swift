@@ -1,4 +1,5 @@
 import Kubernetes
+import Leadership
 import Platform
 import Simulation
 import Synchronization
@@ -85,11 +86,11 @@ private final class Candidate: Sendable {
     }
 
     var hasSeenTheLease: Bool {
-        if case .unknown = elector.state.value { process.status == .crashed } else { true }
+        if case .unknown = elector.leadership.value { process.status == .crashed } else { true }
     }
 
     var isLeading: Bool {
-        guard process.status != .crashed, case .leading(let term) = elector.state.value else { return false }
+        guard process.status != .crashed, case .leading(let term) = elector.leadership.value else { return false }
         return term.validUntil.isAhead(of: process.clock.now())
     }
 }

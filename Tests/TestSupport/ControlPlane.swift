@@ -1,6 +1,7 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 package import Platform
 
 /// A real etcd and kube-apiserver on loopback ports of their own: `Tests/setup/control-plane`.
@@ -114,7 +115,7 @@ package final class ControlPlane: Sendable {
         return revision
     }
 
-    private func etcd(_ call: String, _ body: String) async throws -> JSON {
+    private func etcd(_ call: String, _ body: String) async throws -> JSONValue {
         let clock = SystemClock()
         let client = try HTTPClient(options: HTTPClientOptions(allowsPlainHTTP: true), clock: clock)
         let request = ClientRequest("POST", url: "\(try setting("ETCD_URL"))/v3/kv/\(call)", body: Array(body.utf8))
@@ -123,7 +124,7 @@ package final class ControlPlane: Sendable {
         guard answer.status == 200 else {
             throw TestFailure("etcd \(call): \(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
         }
-        return try JSON(parsing: answer.body)
+        return try JSONValue(parsing: answer.body)
     }
 
     private func restart(by signal: Int32) async throws {

@@ -1,5 +1,6 @@
-package import CheckModel
+import CheckModel
 package import HTTPClient
+package import JSON
 import Platform
 
 /// A cluster-agent as a process of its own, with its own port, and a client that trusts exactly its certificate.
@@ -109,7 +110,7 @@ package final class RunningClusterAgent: Sendable {
             url: "\(url)/api/v1/clusterchecks", headers: [("Authorization", "Bearer \(token)")])
         let answer = try await client.send(request, deadline: clock.now() + .seconds(10))
         guard answer.status == 200 else { throw TestFailure("state: \(answer.status)") }
-        let state = try JSON(parsing: answer.body)
+        let state = try JSONValue(parsing: answer.body)
         var nodes: [String: [String]] = [:]
         for node in state["nodes"]?.arrayValue ?? [] {
             let identifiers = (node["configs"]?.arrayValue ?? []).flatMap { $0["instance_ids"]?.arrayValue ?? [] }
@@ -140,12 +141,12 @@ package final class ProtocolAgent: Sendable {
     }
 
     /// Everything it said: one JSON object a line.
-    package var lines: [JSON] {
-        process.output.split(separator: "\n").compactMap { try? JSON(parsing: Array($0.utf8)) }
+    package var lines: [JSONValue] {
+        process.output.split(separator: "\n").compactMap { try? JSONValue(parsing: Array($0.utf8)) }
     }
 
     /// Each set of configs that it held, in order: per config its check name, service id and instances.
-    package var sets: [[[JSON]]] {
+    package var sets: [[[JSONValue]]] {
         lines.compactMap { $0["configs"]?.arrayValue?.compactMap(\.arrayValue) }
     }
 

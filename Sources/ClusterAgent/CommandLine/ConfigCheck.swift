@@ -1,6 +1,7 @@
 import AutoConf
 import CheckModel
 import Glibc
+import JSON
 import Kubernetes
 import Platform
 
@@ -120,16 +121,16 @@ struct ConfigCheck {
 
     private var json: String {
         let found = configs.map { config in
-            (try? JSON(parsing: Scrubbing.scrubbed(WireConfig(config)).encoded())) ?? .null
+            (try? JSONValue(parsing: Scrubbing.scrubbed(WireConfig(config)).encoded())) ?? .null
         }
         let wrong = problems.map { problem in
-            JSON.object([
+            JSONValue.object([
                 "object": .string(problem.object), "reason": .string(problem.reason),
                 "severity": .string(problem.severity.rawValue),
             ])
         }
         return String(
-            decoding: JSON.object(["configs": .array(found), "problems": .array(wrong)]).encoded(), as: UTF8.self)
+            decoding: JSONValue.object(["configs": .array(found), "problems": .array(wrong)]).encoded(), as: UTF8.self)
     }
 
     private static func standardInput() throws(FileError) -> [UInt8] {

@@ -1,5 +1,6 @@
 import CheckModel
 import HTTPClient
+import JSON
 import Platform
 
 /// The commands with which an operator asks the cluster-agent on the same machine. Each prints for people, or with `--json` what it was answered.
@@ -54,7 +55,7 @@ enum OperatorCommands {
 
     private static func ask(
         _ context: Program.Context, _ method: String, _ path: String, body: String? = nil,
-        _ text: (JSON) -> String
+        _ text: (JSONValue) -> String
     ) async throws(StartError) -> Int32 {
         let agent = try LocalAgent(context)
         let answer = try await agent.call(method, path, body: body)

@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import Leadership
 import Platform
 import Synchronization
 
@@ -38,9 +39,7 @@ struct Rebalancer: Sendable {
         var schedule = RebalanceSchedule(period: period)
         while (try? await clock.sleep(until: clock.now() + schedule.tick)) != nil {
             let now = clock.now()
-            var token: String?
-            if case .leader(let term, isWarmingUp: false) = handler.role(at: now) { token = term.token }
-            guard schedule.isDue(term: token, now: now) else { continue }
+            guard schedule.isDue(term: handler.dispatchingTerm(at: now)?.token, now: now) else { continue }
             let stop = Mutex<Reading?>(nil)
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in

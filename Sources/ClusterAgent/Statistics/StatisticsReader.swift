@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import HTTPClient
+import JSON
 import Platform
 import Synchronization
 

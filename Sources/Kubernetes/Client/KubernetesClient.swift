@@ -1,4 +1,5 @@
 import HTTPClient
+import JSON
 package import Platform
 
 /// Requests to one API server, over connections of its own.

@@ -1,3 +1,4 @@
+package import Leadership
 package import Platform
 import Synchronization
 
@@ -12,9 +13,8 @@ import Synchronization
 package final class LeaderElector: Sendable {
     private struct State {
         var election: Election
-        /// What was published last, and the term that went with it.
-        var published: Election.Knowledge = .unknown
-        var term: LeaderTerm?
+        /// The term that was published, while it is ours.
+        var term: Term?
         var lastAttempt: Instant
         /// How long renewals took (seconds).
         var renewals = Histogram(bounds: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8])
@@ -35,7 +35,7 @@ package final class LeaderElector: Sendable {
     private let isIdle = Watched<Bool>(true)
 
     /// What is known of leadership. A term may still stand here for a moment after its `validUntil`.
-    package let state = Watched<ElectionState>(.unknown)
+    package let leadership = Watched<LeadershipState>(.unknown)
 
     /// An elector that does nothing until `run`.
     ///
@@ -145,7 +145,7 @@ extension LeaderElector {
         var request: Election.Request? = change { $0.begin(moment) }
         let before = shared.withLock { state in
             state.lastAttempt = start
-            return state.election.term?.validUntil
+            return state.election.held?.validUntil
         }
         while let current = request {
             let sent = moment.now
@@ -156,7 +156,7 @@ extension LeaderElector {
         }
         let end = moment.now
         shared.withLock { state in
-            guard let before, let term = state.election.term, before < term.validUntil else { return }
+            guard let before, let held = state.election.held, before < held.validUntil else { return }
             state.renewals.observe((end - start).seconds)
         }
     }
@@ -227,28 +227,22 @@ extension LeaderElector {
     }
 
     private func publish(_ state: inout State) {
-        let knowledge = state.election.knowledge(at: clock.now())
-        if case .leading(let term) = knowledge, case .leading(let before) = state.published,
-            term.number == before.number
-        {
-            state.published = knowledge
-            state.term?.validUntil.extend(to: term.validUntil)
-            return
+        let now = clock.now()
+        if let held = state.election.held, now < held.validUntil {
+            if let term = state.term, term.token == held.token {
+                return term.validUntil.extend(to: held.validUntil)
+            }
+            state.term?.validUntil.end()
+            let term = Term(
+                token: held.token, validUntil: Deadline(held.validUntil), continuesPrevious: held.continuesPrevious)
+            state.term = term
+            return leadership.set(.leading(term))
         }
-        guard knowledge != state.published else { return }
-        state.published = knowledge
         state.term?.validUntil.end()
         state.term = nil
-        switch knowledge {
-        case .unknown: self.state.set(.unknown)
-        case .following(let record): self.state.set(.following(record))
-        case .leading(let term):
-            let begun = LeaderTerm(
-                resourceVersion: term.resourceVersion, leaseUID: term.leaseUID, validUntil: Deadline(term.validUntil),
-                continuesOwn: term.continuesOwn)
-            state.term = begun
-            self.state.set(.leading(begun))
-        }
+        let known: LeadershipState = state.election.isKnown ? .following(state.election.leader(at: now)) : .unknown
+        // The Lease's other annotations change with each renewal; who leads does not.
+        if known != leadership.value { leadership.set(known) }
     }
 
     private func warnOfExpiry(_ error: KubernetesError?) {

@@ -1,8 +1,10 @@
+import Platform
+
 /// A JSON value that loses nothing: numbers stay the text their author wrote, strings their exact code points.
 ///
 /// Two objects are equal when they have the same members in any order. Strings are compared code point by code point, not by canonical
 /// equivalence as `String` is: an edit that only composes an accent is an edit.
-package enum JSON: Sendable {
+package enum JSONValue: Sendable {
     /// `null`.
     case null
     /// `true` or `false`.
@@ -12,19 +14,19 @@ package enum JSON: Sendable {
     /// A string, unescaped.
     case string(String)
     /// An array.
-    case array([JSON])
+    case array([JSONValue])
     /// An object; a key occurs once.
-    case object([String: JSON])
+    case object([String: JSONValue])
 }
 
-extension JSON {
+extension JSONValue {
     /// The integer as a JSON number.
-    package static func integer(_ value: Int64) -> JSON {
+    package static func integer(_ value: Int64) -> JSONValue {
         .number(String(value))
     }
 
     /// The member of an object; nil if it has none of that name, or if this is no object.
-    package subscript(key: String) -> JSON? {
+    package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members[key]
     }
@@ -48,13 +50,13 @@ extension JSON {
     }
 
     /// The elements, if it is an array.
-    package var arrayValue: [JSON]? {
+    package var arrayValue: [JSONValue]? {
         guard case .array(let elements) = self else { return nil }
         return elements
     }
 
     /// The members, if it is an object.
-    package var objectValue: [String: JSON]? {
+    package var objectValue: [String: JSONValue]? {
         guard case .object(let members) = self else { return nil }
         return members
     }
@@ -72,9 +74,9 @@ extension JSON {
     }
 }
 
-extension JSON: Hashable {
+extension JSONValue: Hashable {
     /// Whether both are the same value, numbers and strings compared by their text.
-    package static func == (left: JSON, right: JSON) -> Bool {
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
         switch (left, right) {
         case (.null, .null): true
         case (.bool(let left), .bool(let right)): left == right
@@ -98,7 +100,7 @@ extension JSON: Hashable {
         }
     }
 
-    private static func haveSameMembers(_ left: [String: JSON], _ right: [String: JSON]) -> Bool {
+    private static func haveSameMembers(_ left: [String: JSONValue], _ right: [String: JSONValue]) -> Bool {
         guard left.count == right.count else { return false }
         for (key, value) in left {
             guard let index = right.index(forKey: key), right[index].key.hasSameBytes(as: key),
@@ -106,17 +108,5 @@ extension JSON: Hashable {
             else { return false }
         }
         return true
-    }
-}
-
-extension String {
-    /// Whether both have the same UTF-8, which `==` does not say: it compares canonical equivalents as equal.
-    func hasSameBytes(as other: String) -> Bool {
-        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
-    }
-
-    /// Whether this comes before `other` in the order of their UTF-8 bytes, which is the same on every machine.
-    func isBefore(_ other: String) -> Bool {
-        utf8.lexicographicallyPrecedes(other.utf8)
     }
 }

@@ -1,5 +1,6 @@
-import CheckModel
 import Glibc
+import JSON
+import TestSupport
 import Testing
 
 /// Agents read instances with YAML 1.1 parsers. PyYAML, with its own parser and with libyaml, must read what we encode as JSON parsers do.
@@ -9,7 +10,7 @@ import Testing
         let random = RandomJSON(seed: 2)
         var lines: [UInt8] = []
         var count = 0
-        func add(_ value: JSON) {
+        func add(_ value: JSONValue) {
             lines += value.encoded() + [UInt8(ascii: "\n")]
             count += 1
         }

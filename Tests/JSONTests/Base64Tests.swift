@@ -1,4 +1,4 @@
-import CheckModel
+import JSON
 import Platform
 import Testing
 

@@ -1,6 +1,6 @@
 package import Platform
 
-/// One leadership: who may answer as the leader, and until when.
+/// One leadership: who may answer as the leader, and until when. Two terms are equal if their tokens are.
 ///
 /// The validity is an atomic that the elector extends and ends; whoever answers as the leader reads it right before writing.
 package final class Term: Sendable {
@@ -12,7 +12,7 @@ package final class Term: Sendable {
     package let validUntil: Deadline
     /// Whether this replica also held the term before, with nobody leading in between: what it placed then still stands.
     package let continuesPrevious: Bool
-    /// The header fields of every leader-only answer of this term, built once: the answer's type and the token.
+    /// The header fields of every leader-only answer of this term, built once: the content type and the token.
     package let answerHeaders: [(name: String, value: String)]
 
     /// The header that carries the token.
@@ -26,7 +26,7 @@ package final class Term: Sendable {
         answerHeaders = [("Content-Type", "application/json"), (Self.headerName, token)]
     }
 
-    /// The one term of an agent that runs without leader election: it never ends by itself.
+    /// The one term of a replica that runs without leader election: it never expires.
     package static func unending(token: String) -> Term {
         Term(token: token, validUntil: Deadline(.distantFuture))
     }
@@ -34,5 +34,17 @@ package final class Term: Sendable {
     /// Whether an answer may be given in this term at `now`.
     package func isValid(at now: Instant) -> Bool {
         validUntil.isAhead(of: now)
+    }
+}
+
+extension Term: Hashable {
+    /// Whether both have the same token.
+    package static func == (left: Term, right: Term) -> Bool {
+        left.token == right.token
+    }
+
+    /// Hashes the token.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(token)
     }
 }

@@ -1,4 +1,4 @@
-extension JSON {
+extension JSONValue {
     /// The value of a whole JSON text.
     ///
     /// - Throws: `JSONError` with the place and the reason: not RFC 8259, a duplicate key, a lone surrogate, invalid UTF-8, trailing bytes,

@@ -1,11 +1,11 @@
-import CheckModel
+import JSON
 import Testing
 
 @Suite struct JSONParsingTests {
     struct Valid: Sendable, CustomTestStringConvertible {
         let name: String
         let text: String
-        let value: JSON
+        let value: JSONValue
         var testDescription: String { name }
     }
 
@@ -32,7 +32,7 @@ import Testing
 
     @Test(arguments: valid)
     func aValidTextBecomesItsValue(_ row: Valid) throws {
-        #expect(try JSON(parsing: row.text) == row.value)
+        #expect(try JSONValue(parsing: row.text) == row.value)
     }
 
     struct Invalid: Sendable, CustomTestStringConvertible {
@@ -113,24 +113,24 @@ import Testing
 
     @Test func depthIsLimitedToArraysAndObjectsInsideEachOther() throws {
         let allowed = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
-        #expect(throws: Never.self) { try JSON(parsing: allowed) }
+        #expect(throws: Never.self) { try JSONValue(parsing: allowed) }
         #expect(
             error(parsing: Array(("[" + allowed + "]").utf8))
                 == "line 1, column 65: more than 64 arrays and objects inside each other")
         // What was left counts no more.
         let wide = "[" + Array(repeating: "{}", count: 1_000).joined(separator: ",") + "]"
-        #expect(throws: Never.self) { try JSON(parsing: wide) }
+        #expect(throws: Never.self) { try JSONValue(parsing: wide) }
     }
 
     @Test func sizeIsLimited() {
         let limits = JSONLimits(bytes: 4)
-        #expect(throws: Never.self) { try JSON(parsing: "1234", limits: limits) }
-        #expect(throws: JSONError.self) { try JSON(parsing: "12345", limits: limits) }
+        #expect(throws: Never.self) { try JSONValue(parsing: "1234", limits: limits) }
+        #expect(throws: JSONError.self) { try JSONValue(parsing: "12345", limits: limits) }
     }
 
     @Test func aNumberIsLimited() {
         let digits = String(repeating: "9", count: 1_000)
-        #expect(throws: Never.self) { try JSON(parsing: digits) }
+        #expect(throws: Never.self) { try JSONValue(parsing: digits) }
         #expect(error(parsing: Array((digits + "9").utf8)) == "line 1, column 1: a number longer than 1000 bytes")
     }
 
@@ -144,14 +144,14 @@ import Testing
     }
 
     @Test func valuesAreEqualByCodePointsAndMembersInAnyOrder() throws {
-        #expect(try JSON(parsing: #"{"a":1,"b":[2]}"#) == JSON(parsing: #"{"b":[2],"a":1}"#))
-        #expect(try JSON(parsing: "1.0") != JSON(parsing: "1"))
-        #expect(JSON.string("\u{E9}") != JSON.string("e\u{301}"))
-        #expect(JSON.object(["\u{E9}": .null]) != JSON.object(["e\u{301}": .null]))
+        #expect(try JSONValue(parsing: #"{"a":1,"b":[2]}"#) == JSONValue(parsing: #"{"b":[2],"a":1}"#))
+        #expect(try JSONValue(parsing: "1.0") != JSONValue(parsing: "1"))
+        #expect(JSONValue.string("\u{E9}") != JSONValue.string("e\u{301}"))
+        #expect(JSONValue.object(["\u{E9}": .null]) != JSONValue.object(["e\u{301}": .null]))
     }
 
     @Test func accessorsGiveAValueOnlyOfTheirType() throws {
-        let json = try JSON(parsing: #"{"s":"x","b":true,"i":-9223372036854775808,"f":1.0,"a":[null],"o":{}}"#)
+        let json = try JSONValue(parsing: #"{"s":"x","b":true,"i":-9223372036854775808,"f":1.0,"a":[null],"o":{}}"#)
         #expect(json["s"]?.stringValue == "x")
         #expect(json["b"]?.boolValue == true)
         #expect(json["i"]?.integerValue == .min)
@@ -165,7 +165,7 @@ import Testing
 
     private func error(parsing bytes: [UInt8]) -> String? {
         do {
-            _ = try JSON(parsing: bytes)
+            _ = try JSONValue(parsing: bytes)
             return nil
         } catch {
             return error.description

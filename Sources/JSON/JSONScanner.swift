@@ -1,13 +1,17 @@
 /// Reads JSON (RFC 8259) strictly, from the first byte to the last, one value at a time.
 ///
 /// It refuses what the RFC leaves open and others read differently: duplicate keys, lone surrogates, invalid UTF-8, a byte order mark.
-struct JSONScanner {
+package struct JSONScanner {
     let bytes: [UInt8]
     let limits: JSONLimits
-    private(set) var position = 0
+    /// Bytes read so far.
+    package private(set) var position = 0
     private var depth = 0
 
-    init(_ bytes: [UInt8], limits: JSONLimits) throws(JSONError) {
+    /// A scanner at the start of a text.
+    ///
+    /// - Throws: `JSONError` for a text over the limit, or with a byte order mark.
+    package init(_ bytes: [UInt8], limits: JSONLimits) throws(JSONError) {
         self.bytes = bytes
         self.limits = limits
         guard bytes.count <= limits.bytes else {
@@ -19,7 +23,7 @@ struct JSONScanner {
     }
 
     /// The next value, whatever it is.
-    mutating func value() throws(JSONError) -> JSON {
+    package mutating func value() throws(JSONError) -> JSONValue {
         skipWhitespace()
         guard let byte = peek else { throw failure("ends where a value is expected") }
         switch byte {
@@ -35,7 +39,7 @@ struct JSONScanner {
     }
 
     /// Reads an object and hands each key, and where it begins, to `member`, which must read the value.
-    mutating func object(
+    package mutating func object(
         _ member: (inout JSONScanner, String, Int) throws(JSONError) -> Void
     ) throws(JSONError) {
         try enter(UInt8(ascii: "{"), "an object")
@@ -54,18 +58,18 @@ struct JSONScanner {
     }
 
     /// Fails unless only white space is left.
-    mutating func end() throws(JSONError) {
+    package mutating func end() throws(JSONError) {
         skipWhitespace()
         if let byte = peek { throw failure("\(Self.shown(byte)) after the end of the value") }
     }
 
     /// An error at the next byte, or at `offset`.
-    func failure(_ reason: String, at offset: Int? = nil) -> JSONError {
+    package func failure(_ reason: String, at offset: Int? = nil) -> JSONError {
         JSONError(at: offset ?? position, of: bytes, reason: reason)
     }
 
-    private mutating func members() throws(JSONError) -> [String: JSON] {
-        var members: [String: JSON] = [:]
+    private mutating func members() throws(JSONError) -> [String: JSONValue] {
+        var members: [String: JSONValue] = [:]
         try object { (scanner, key, start) throws(JSONError) in
             let value = try scanner.value()
             guard members.updateValue(value, forKey: key) == nil else {
@@ -75,8 +79,8 @@ struct JSONScanner {
         return members
     }
 
-    private mutating func elements() throws(JSONError) -> [JSON] {
-        var elements: [JSON] = []
+    private mutating func elements() throws(JSONError) -> [JSONValue] {
+        var elements: [JSONValue] = []
         try enter(UInt8(ascii: "["), "an array")
         if !skip(UInt8(ascii: "]")) {
             repeat { elements.append(try value()) } while skip(UInt8(ascii: ","))
@@ -98,7 +102,7 @@ struct JSONScanner {
         depth -= 1
     }
 
-    private mutating func word(_ word: StaticString, _ value: JSON) throws(JSONError) -> JSON {
+    private mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
         let start = position
         while let byte = peek, byte >= UInt8(ascii: "a"), byte <= UInt8(ascii: "z") { position += 1 }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
@@ -138,7 +142,7 @@ struct JSONScanner {
     private func checkLength(ofKey key: String, at start: Int) throws(JSONError) {
         // No byte of a key becomes more than six when it is encoded.
         guard key.utf8.count * 6 > limits.keyBytes else { return }
-        guard JSON.encodedLength(of: key) <= limits.keyBytes else {
+        guard JSONValue.encodedLength(of: key) <= limits.keyBytes else {
             throw failure("a key longer than \(limits.keyBytes) bytes", at: start)
         }
     }
@@ -160,7 +164,8 @@ extension JSONScanner {
         position < bytes.count ? bytes[position] : nil
     }
 
-    mutating func skipWhitespace() {
+    /// Moves to the next byte that is not white space.
+    package mutating func skipWhitespace() {
         while let byte = peek, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 

@@ -1,19 +1,19 @@
-import CheckModel
+package import JSON
 import Platform
 
 /// Makes JSON values and damages texts, the same for the same seed.
-struct RandomJSON {
+package struct RandomJSON {
     private let entropy: SeededEntropy
 
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         entropy = SeededEntropy(seed: seed)
     }
 
-    func below(_ limit: Int) -> Int {
+    package func below(_ limit: Int) -> Int {
         Int(entropy.next() % UInt64(limit))
     }
 
-    func value(depth: Int = 4) -> JSON {
+    package func value(depth: Int = 4) -> JSONValue {
         switch below(depth > 0 ? 8 : 6) {
         case 0: return [.null, .bool(true), .bool(false)][below(3)]
         case 1, 2: return .number(number())
@@ -25,7 +25,7 @@ struct RandomJSON {
         }
     }
 
-    func number() -> String {
+    package func number() -> String {
         let sign = below(3) == 0 ? "-" : ""
         let integer = [
             String(below(10)), String(1 + below(1_000_000)), "18446744073709551615", "99999999999999999999",
@@ -35,13 +35,13 @@ struct RandomJSON {
         return sign + integer + fraction + exponent
     }
 
-    func text() -> String {
+    package func text() -> String {
         if below(2) == 0 { return Self.words[below(Self.words.count)] }
         return String(String.UnicodeScalarView((0..<below(12)).map { _ in scalar() }))
     }
 
     /// Changes, removes, doubles or inserts up to eight bytes.
-    func mutated(_ bytes: [UInt8]) -> [UInt8] {
+    package func mutated(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes
         for _ in 0...below(8) {
             let place = below(bytes.count + 1)

@@ -1,8 +1,8 @@
-import CheckModel
+import JSON
 import Testing
 
 @Suite struct JSONEncodingTests {
-    static let rows: [(name: String, value: JSON, text: String)] = [
+    static let rows: [(name: String, value: JSONValue, text: String)] = [
         (
             "keys are sorted by bytes", .object(["b": .null, "a10": .null, "a9": .null, "B": .null, "é": .null]),
             #"{"B":null,"a10":null,"a9":null,"b":null,"é":null}"#
@@ -26,7 +26,7 @@ import Testing
     ]
 
     @Test(arguments: rows)
-    func valuesAreEncodedForYAMLParsersToo(_ row: (name: String, value: JSON, text: String)) {
+    func valuesAreEncodedForYAMLParsersToo(_ row: (name: String, value: JSONValue, text: String)) {
         #expect(String(decoding: row.value.encoded(), as: UTF8.self) == row.text, "\(row.name)")
     }
 }

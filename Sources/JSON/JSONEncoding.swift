@@ -1,3 +1,5 @@
+import Platform
+
 /// Agents read instances with YAML 1.1 parsers (libyaml, PyYAML, go-yaml v2). Not every JSON text means the same there:
 ///
 /// - `1e3` is a string in YAML 1.1, whose floats need a dot and a signed exponent: it is written `1.0e+3`. Other numbers keep their text.
@@ -6,7 +8,7 @@
 /// - `\/` is no escape: the slash is written as it is.
 ///
 /// Keys are sorted by their bytes, so that equal values have equal bytes.
-extension JSON {
+extension JSONValue {
     /// The value as compact JSON that YAML 1.1 parsers read as the same value.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
@@ -41,7 +43,7 @@ extension JSON {
     }
 
     /// Appends `text` as a JSON string.
-    static func encode(_ text: String, into output: inout [UInt8]) {
+    package static func encode(_ text: String, into output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
         for scalar in text.unicodeScalars {
             switch scalar.value {
@@ -61,7 +63,7 @@ extension JSON {
     }
 
     /// The bytes that `text` takes as a JSON string, quotes not counted.
-    static func encodedLength(of text: String) -> Int {
+    package static func encodedLength(of text: String) -> Int {
         var output: [UInt8] = []
         encode(text, into: &output)
         return output.count - 2
@@ -91,7 +93,7 @@ extension JSON {
 
 extension [UInt8] {
     /// Appends the UTF-8 of `text`.
-    mutating func append(_ text: String) {
+    package mutating func append(_ text: String) {
         append(contentsOf: text.utf8)
     }
 }
