@@ -49,12 +49,16 @@ let package = Package(
         library("ClusterChecks", ["Leadership", "CheckModel", "JSON", "Platform"]),
         library("AutoConf", ["Kubernetes", "CheckModel", "JSON", "Platform"]),
         // Level 4.
-        library("NodeAgentAPI", ["ClusterChecks", "Leadership", "CheckModel", "HTTPServer", "JSON", "Platform"]),
+        library(
+            "Replica",
+            [
+                "AutoConf", "ClusterChecks", "Kubernetes", "CheckModel", "HTTPServer", "Leadership", "JSON", "Platform",
+            ]),
         library("NodeAgent", ["HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform"]),
         library(
             "ClusterAgent",
             [
-                "NodeAgentAPI", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "HTTPClient",
+                "Replica", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "HTTPClient",
                 "Leadership", "JSON", "Platform",
             ]),
         // Level 5.
@@ -64,7 +68,8 @@ let package = Package(
         library(
             "Simulation",
             [
-                "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Leadership",
+                "Replica", "NodeAgent", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer",
+                "Leadership",
                 "JSON", "Platform",
             ]),
         .target(
@@ -82,9 +87,9 @@ let package = Package(
         tests("AutoConfTests", ["AutoConf", "Kubernetes", "CheckModel", "JSON", "Platform"]),
         tests("ClusterChecksTests", ["ClusterChecks", "Leadership", "CheckModel", "JSON", "Platform"]),
         tests(
-            "NodeAgentAPITests",
+            "ReplicaTests",
             [
-                "TestSupport", "NodeAgentAPI", "ClusterChecks", "Leadership", "CheckModel", "HTTPServer", "JSON",
+                "TestSupport", "Replica", "ClusterChecks", "Leadership", "CheckModel", "HTTPServer", "JSON",
                 "Platform",
             ]),
         tests(
@@ -93,7 +98,7 @@ let package = Package(
         tests(
             "SimulationTests",
             [
-                "Simulation", "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer",
+                "Simulation", "Replica", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer",
                 "Leadership", "JSON", "Platform",
             ]),
         tests(

@@ -44,10 +44,11 @@ package struct Lifecycle: Sendable {
     /// Runs all parts until `stop` returns or a part ends by itself, then stops them, last added first.
     ///
     /// - Parameters:
-    ///   - limit: a stop that takes longer ends the process with status 1 and the name of the part that hung.
+    ///   - limit: a stop that takes longer ends the process with status 1 and the name of the part that hung, by a thread that watches it; nil
+    ///     for no limit and no thread.
     ///   - stop: returns when the process should stop.
     /// - Returns: the name of the part that ended by itself; nil after an ordinary stop.
-    package func run(stopWithin limit: Duration, until stop: @escaping @Sendable () async -> Void) async -> String? {
+    package func run(stopWithin limit: Duration?, until stop: @escaping @Sendable () async -> Void) async -> String? {
         let ended = Watched<String?>(nil)
         let stopping = Mutex<String?>("")
         await nest(0, ended: ended, stopping: { name in stopping.withLock { $0 = name } }) {
@@ -61,7 +62,7 @@ package struct Lifecycle: Sendable {
                 group.cancelAll()
             }
             log.info("stopping", ["reason": ended.value.map { "\($0) ended by itself" } ?? "asked to"])
-            startWatchdog(limit) { stopping.withLock { $0 } }
+            if let limit { startWatchdog(limit) { stopping.withLock { $0 } } }
         }
         stopping.withLock { $0 = nil }
         return ended.value

@@ -2,8 +2,8 @@ import CheckModel
 import JSON
 import Platform
 
-#if canImport(NodeAgentAPI)
-    @testable import NodeAgentAPI
+#if canImport(Replica)
+    @testable import Replica
 #else
     /// The one case that is needed of what names most of the API.
     enum APIError: Error {

@@ -35,14 +35,17 @@ package final class LeaderElector: Sendable {
     private let isIdle = Watched<Bool>(true)
 
     /// What is known of leadership. A term may still stand here for a moment after its `validUntil`.
-    package let leadership = Watched<LeadershipState>(.unknown)
+    package let leadership: Watched<LeadershipState>
 
     /// An elector that does nothing until `run`.
     ///
-    /// - Parameter recorder: tells about the Lease who became leader and who stopped leading.
+    /// - Parameters:
+    ///   - leadership: where to publish what is known, as its only writer.
+    ///   - recorder: records Events on the Lease when this replica starts or stops leading.
     /// - Throws: `KubernetesError.configuration` if the options are unusable.
     package init(
-        options: LeaderElectionOptions, leases: any LeaseClient, recorder: EventRecorder? = nil, clock: any Clock,
+        options: LeaderElectionOptions, leases: any LeaseClient,
+        leadership: Watched<LeadershipState> = Watched(.unknown), recorder: EventRecorder? = nil, clock: any Clock,
         entropy: any Entropy, log: Log
     ) throws(KubernetesError) {
         try options.validate()
@@ -50,6 +53,7 @@ package final class LeaderElector: Sendable {
         if leases.name.isEmpty { throw .configuration("the Lease's name is empty") }
         self.options = options
         self.leases = leases
+        self.leadership = leadership
         self.recorder = recorder
         self.clock = clock
         self.entropy = entropy
