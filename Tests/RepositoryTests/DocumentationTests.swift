@@ -40,7 +40,7 @@ import Testing
 
     /// A path is a code span that begins with a folder of the root. Those under `.build` are made by a build.
     @Test(arguments: ["README.md", "CONTRIBUTING.md", "SECURITY.md", "Tests/README.md", "manifests/README.md"])
-    func everyPathInADocumentExists(document: String) throws {
+    func `every path that a document names exists`(document: String) throws {
         let names = try Repository.codeSpans(of: document).flatMap { $0.split(separator: " ") }
         let paths = names.filter { name in
             let isInTheRoot = ["Sources/", "Tests/", "manifests/"].contains { name.hasPrefix($0) }
@@ -50,7 +50,7 @@ import Testing
         #expect(!paths.isEmpty)
     }
 
-    @Test func everyTypeInTheGlossaryExists() throws {
+    @Test func `every type in the glossary exists`() throws {
         let declared = try Repository.declaredTypes(under: "Sources")
         let rows = try Repository.text(of: "Sources/GLOSSARY.md").split(separator: "\n").filter { $0.hasPrefix("| **") }
         #expect(rows.count > 20)
@@ -63,7 +63,7 @@ import Testing
         #expect(words == words.sorted(), "in alphabetical order")
     }
 
-    @Test func everyTestAndTypeThatTheSecurityPageNamesExists() throws {
+    @Test func `every suite and type that SECURITY.md names exists`() throws {
         let types = try Repository.declaredTypes(under: "Sources").union(Repository.declaredTypes(under: "Tests"))
         let spans = try Repository.codeSpans(of: "SECURITY.md")
         let named = spans.filter { span in
@@ -74,7 +74,7 @@ import Testing
         for name in named { #expect(types.contains(name), "SECURITY.md names \(name)") }
     }
 
-    @Test func everyOptionThatTheSecurityPageNamesIsOne() throws {
+    @Test func `every option that SECURITY.md names exists`() throws {
         let keys = AgentOptions.table.markdown.split(separator: "\n").compactMap {
             $0.split(separator: "`").dropFirst().first
         }
