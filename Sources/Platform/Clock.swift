@@ -123,9 +123,3 @@ package struct SystemClock: Clock {
         return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     }
 }
-
-/// `number` in decimal with zeros in front up to `width` digits.
-package func zeroPadded(_ number: some BinaryInteger, width: Int) -> String {
-    let digits = String(number.magnitude)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-}
