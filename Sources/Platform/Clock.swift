@@ -65,6 +65,11 @@ package struct WallTime: Comparable, Hashable, Sendable {
 }
 
 extension Duration {
+    /// So many hours.
+    package static func hours(_ count: Int) -> Duration {
+        .seconds(count * 3600)
+    }
+
     /// The whole duration in nanoseconds, cut towards zero and clamped to what an `Int64` holds (292 years).
     package var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
