@@ -68,7 +68,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
     @Test func theEventIsWrittenAsTheCoreAPIWantsIt() throws {
         let time = WallTime(nanoseconds: 1_767_323_045_999_999_999)
         let event = Event(note: note("broken"), component: "c", instance: "pod-1", first: time, last: time, count: 2)
-        let text = String(decoding: try encode(event, place: "test"), as: UTF8.self)
+        let text = String(decoding: event.encoded(), as: UTF8.self)
         #expect(
             text == #"{"apiVersion":"v1","count":2,"firstTimestamp":"2026-01-02T03:04:05Z","involvedObject":{"#
                 + #""apiVersion":"v1","kind":"Service","name":"web","namespace":"shop","resourceVersion":"7","uid":"u-1"},"#

@@ -1,7 +1,7 @@
 import Platform
 
 /// How much an Event matters to those who read it.
-package enum EventType: String, Hashable, Sendable, Codable {
+package enum EventType: String, Hashable, Sendable {
     /// Things go as they should.
     case normal = "Normal"
     /// Somebody should look.
