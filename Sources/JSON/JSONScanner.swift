@@ -162,7 +162,7 @@ package struct JSONScanner {
 
     private func checkLength(ofKey key: String, at start: Int) throws(JSONError) {
         // No byte of a key becomes more than six when it is encoded.
-        guard key.utf8.count * 6 > limits.keyBytes else { return }
+        guard key.utf8.count > limits.keyBytes / 6 else { return }
         guard JSONValue.encodedLength(of: key) <= limits.keyBytes else {
             throw failure("a key longer than \(limits.keyBytes) bytes", at: start)
         }

@@ -4,7 +4,7 @@ extension JSONScanner {
         let start = position + 1
         let end = try endOfPlainText(from: start)
         guard bytes[end] == UInt8(ascii: "\"") else { return try stringWithEscapes(from: start, plainUpTo: end) }
-        let text = try text(bytes[start..<end], from: start)
+        let text = try text(bytes.span.extracting(start..<end), from: start)
         move(to: end + 1)
         return text
     }
@@ -48,7 +48,7 @@ extension JSONScanner {
             plainStart = position
             plainEnd = try endOfPlainText(from: plainStart)
         }
-        let text = try text(unescaped[...], from: start)
+        let text = try text(unescaped.span, from: start)
         move(to: plainEnd + 1)
         return text
     }
@@ -98,8 +98,8 @@ extension JSONScanner {
     }
 
     /// The string of UTF-8 bytes, or an error at the first that is none. `start` is where they began.
-    private func text(_ utf8: ArraySlice<UInt8>, from start: Int) throws(JSONError) -> String {
-        if let text = String(validating: utf8, as: UTF8.self) { return text }
+    private func text(_ utf8: Span<UInt8>, from start: Int) throws(JSONError) -> String {
+        if let text = try? UTF8Span(validating: utf8) { return String(copying: text) }
         // Escapes yield valid UTF-8 only, so the fault is in the raw bytes, at the same place whatever was unescaped.
         var rest = bytes[start...].makeIterator()
         var decoder = UTF8()

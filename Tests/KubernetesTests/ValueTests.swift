@@ -143,12 +143,18 @@ import Testing
 
     @Test(arguments: [
         (#"{"metadata":{"resourceVersion":"1"}}"#, "metadata.name is missing"),
-        (#"{"metadata":{"name":"a","resourceVersion":"1"},"spec":{"ports":[{"port":1},{}]}}"#, "spec.ports[1].port is missing"),
+        (
+            #"{"metadata":{"name":"a","resourceVersion":"1"},"spec":{"ports":[{"port":1},{}]}}"#,
+            "spec.ports[1].port is missing"
+        ),
         (
             #"{"metadata":{"name":"a","resourceVersion":"1"},"spec":{"ports":[{"port":"80"}]}}"#,
             "spec.ports[0].port is a string, not an integer"
         ),
-        (#"{"metadata":{"name":"a","resourceVersion":"1","labels":{"x":1}}}"#, "metadata.labels.x is a number, not a string"),
+        (
+            #"{"metadata":{"name":"a","resourceVersion":"1","labels":{"x":1}}}"#,
+            "metadata.labels.x is a number, not a string"
+        ),
         (#"{"metadata":{"name":"a"#, "line 1, column 23: ends inside a string"),
     ])
     func anErrorNamesThePlaceAndTheReason(text: String, expected: String) {

@@ -59,7 +59,9 @@ struct Kubeconfig {
     }
 
     func configuration(clock: any Clock) throws(KubernetesError) -> KubernetesConfiguration {
-        guard let contextName = try top.text("current-context") else { throw top.wrong("current-context", "is not set") }
+        guard let contextName = try top.text("current-context") else {
+            throw top.wrong("current-context", "is not set")
+        }
         let context = try find(contextName, in: contexts, "contexts")
         let cluster = try find(try context.text("cluster") ?? "", in: clusters, "clusters")
         guard let server = try cluster.text("server") else { throw cluster.wrong("has no server") }

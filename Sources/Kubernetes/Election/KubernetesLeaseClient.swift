@@ -90,7 +90,8 @@ package struct KubernetesLeaseClient: LeaseClient {
     ) async throws(KubernetesError) -> Lease {
         let seconds = max(1, (deadline - clock.now() + .milliseconds(999)).nanoseconds / 1_000_000_000)
         return try await client.request(
-            method, path, query: [("timeout", "\(seconds)s")], body: lease?.encoded(), as: Lease.self, deadline: deadline)
+            method, path, query: [("timeout", "\(seconds)s")], body: lease?.encoded(), as: Lease.self,
+            deadline: deadline)
     }
 }
 
