@@ -1,4 +1,5 @@
 package import JSON
+import Platform
 
 /// The identity of one instance as a runner reports it, made from exactly the bytes that the runner was sent.
 package enum CheckID {

@@ -54,8 +54,7 @@ extension JSONValue {
             case 0x0D: output.append("\\r")
             case 0x09: output.append("\\t")
             case _ where needsEscape(scalar):
-                let digits = String(scalar.value, radix: 16)
-                output.append("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits)
+                output.append("\\u" + zeroPadded(scalar.value, width: 4, radix: 16))
             default: output.append(contentsOf: scalar.utf8)
             }
         }

@@ -65,6 +65,11 @@ package struct WallTime: Comparable, Hashable, Sendable {
 }
 
 extension Duration {
+    /// So many hours.
+    package static func hours(_ count: Int) -> Duration {
+        .seconds(count * 3600)
+    }
+
     /// The whole duration in nanoseconds, cut towards zero and clamped to what an `Int64` holds (292 years).
     package var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
@@ -122,10 +127,4 @@ package struct SystemClock: Clock {
         unsafe clock_gettime(clock, &time)
         return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     }
-}
-
-/// `number` in decimal with zeros in front up to `width` digits.
-package func zeroPadded(_ number: some BinaryInteger, width: Int) -> String {
-    let digits = String(number.magnitude)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
 }

@@ -49,8 +49,7 @@ package struct StandardErrorLog: LogSink {
             case "\\": text += "\\\\"
             case "\n": text += "\\n"
             case _ where character.value < 0x20 || (character.value >= 0x7F && character.value < 0xA0):
-                let digits = String(character.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                text += "\\u" + zeroPadded(character.value, width: 4, radix: 16)
             default: text.unicodeScalars.append(character)
             }
         }

@@ -49,11 +49,16 @@ package struct Program: Sendable {
     }
 
     /// The least level that is logged.
-    package static let logLevel = Option.choice(
+    static let logLevel = Option.choice(
         "log_level", of: ["debug", "info", "warn", "error"], default: "info", help: "The least level that is logged.")
     /// Whether log lines are JSON.
-    package static let logJSON = Option.flag(
+    static let logJSON = Option.flag(
         "log_format_json", default: false, help: "Log one JSON object a line.")
+    /// The options of the log.
+    package static let logging = OptionTable(logLevel, logJSON)
+    /// Where metrics are served.
+    package static let metricsPort = Option.integer(
+        "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
 
     private let name: String
     private let version: String

@@ -5,12 +5,17 @@ package enum SharedToken: Sendable {
     /// Read again when the file changes.
     case file(RereadFile)
 
-    /// The option that gives a token itself.
-    package static func option(_ key: String, help: String) -> Option<String> {
+    /// The option that gives the token itself; `help` says whose it is.
+    package static func option(help: String) -> Option<String> {
         .text(
-            key, allowed: "32 characters or more", help: help, isSecret: true,
+            "cluster_agent.auth_token", allowed: "32 characters or more", help: help, isSecret: true,
             accepts: { $0.isEmpty || problem($0) == nil })
     }
+
+    /// The option that names the token's file.
+    package static let fileOption = Option.text(
+        "cluster_agent.auth_token_file",
+        help: "File with that token, of 32 characters or more; read again when it changes.")
 
     /// Takes the one of two options that is given.
     ///

@@ -104,13 +104,6 @@ import Testing
         #expect(String(Murmur3.hash(Array(text.utf8)), radix: 16) == hash)
     }
 
-    @Test(arguments: [("", "cbf29ce484222325"), ("a", "af63bd4c8601b7be"), ("foobar", "340d8765a4dda9c2")])
-    func fnv1HasItsPublishedVectors(_ text: String, _ hash: String) {
-        var fnv = FNV1()
-        fnv.add(Array(text.utf8))
-        #expect(String(fnv.value, radix: 16) == hash)
-    }
-
     private func instance(_ text: String) throws -> CheckConfig {
         let json = try JSONValue(parsing: text)
         return Self.config("foo") { $0.instances = [json] }

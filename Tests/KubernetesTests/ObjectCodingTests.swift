@@ -1,9 +1,10 @@
+import JSON
 import Platform
 import Testing
 
 @testable import Kubernetes
 
-private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws -> Object {
+private func read<Object: JSONReadable>(_ type: Object.Type, _ text: String) throws -> Object {
     try decode(type, from: Array(text.utf8), place: "test")
 }
 

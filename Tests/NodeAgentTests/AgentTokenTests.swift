@@ -15,11 +15,9 @@ import Testing
 
     private func token() throws -> AgentToken {
         try writeFile(path, Array(Self.old.utf8))
-        var table = OptionTable()
-        table.add(NodeAgentOptions.authToken)
-        table.add(NodeAgentOptions.authTokenFile)
         let options = try Options(
-            table: table, arguments: ["--cluster_agent.auth_token_file=\(path)"], environment: [:])
+            table: OptionTable(NodeAgentOptions.authToken, NodeAgentOptions.authTokenFile),
+            arguments: ["--cluster_agent.auth_token_file=\(path)"], environment: [:])
         return AgentToken(
             try SharedToken(
                 options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),

@@ -21,12 +21,10 @@ struct ConfigCheck {
 
     /// The command.
     static var command: Program.Command {
-        var table = OptionTable()
-        table.add(json)
-        return Program.Command(
+        Program.Command(
             "configcheck",
             help: "checks config files, or Services (kubectl get services -o json) from standard input (-)",
-            table: table, operands: "[FILE… | DIRECTORY… | -]"
+            table: OptionTable(json), operands: "[FILE… | DIRECTORY… | -]"
         ) { context throws(StartError) in
             let given = context.operands.isEmpty ? [context.options[AgentOptions.confdPath]] : context.operands
             guard given != [""] else {

@@ -23,7 +23,7 @@ struct EventLoop: ~Copyable {
     /// Connections that have more to read than they were given time for.
     private var unread: [UInt64] = []
     private var stopDeadline: Instant?
-    private var trimmer = HeapTrimmer()
+    private var churn = ConnectionChurn()
 
     /// - Parameter accepts: whether this loop accepts for all.
     /// - Throws: `SystemCallError`.
@@ -57,7 +57,7 @@ struct EventLoop: ~Copyable {
             }
             readOn()
             expire()
-            if trimmer.isDue(at: now) { trimmer.trim() }
+            if churn.isDue(at: now) { FreedMemory.giveBack() }
             if acceptor?.mayResume(at: now) == true { resumeAccepting() }
             if isStopped() { break }
         }
@@ -70,7 +70,7 @@ struct EventLoop: ~Copyable {
         var next = timeouts.nextDeadline ?? .distantFuture
         if let pausedUntil = acceptor?.pausedUntil { next = min(next, pausedUntil) }
         if let stopDeadline { next = min(next, stopDeadline) }
-        if let deadline = trimmer.deadline { next = min(next, deadline) }
+        if let deadline = churn.deadline { next = min(next, deadline) }
         guard next != .distantFuture else { return -1 }
         // Rounded up, so that it is past when we wake.
         let milliseconds = ((next - server.clock.now()).nanoseconds + 999_999) / 1_000_000
@@ -131,7 +131,7 @@ struct EventLoop: ~Copyable {
             let outcome = unsafe input.withUnsafeMutableBytes { unsafe connection.transport.read(into: $0) }
             if connection.phase == .handshaking, connection.transport.isEstablished {
                 connection.phase = .open
-                trimmer.noteChange(at: now)
+                churn.noteChange(at: now)
             }
             switch outcome {
             case .bytes(let count):
@@ -254,7 +254,7 @@ struct EventLoop: ~Copyable {
         _ = hasTooMuch(0, connection)
         timeouts.clear(ConnectionTable.index(of: token))
         connections.remove(token)
-        trimmer.noteChange(at: now)
+        churn.noteChange(at: now)
         inbox.connectionEnded()
     }
 

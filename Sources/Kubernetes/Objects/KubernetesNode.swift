@@ -1,3 +1,5 @@
+package import JSON
+
 /// A `v1` Node, as far as we use it. Its heartbeats change it every few minutes in ways that do not show here: compare before acting.
 package struct KubernetesNode: Hashable, Sendable {
     /// Name, uid and resourceVersion; labels and annotations are not kept.
@@ -21,25 +23,29 @@ extension KubernetesNode: KubernetesObject {
     /// `nodes`.
     package static let plural = "nodes"
 
-    private enum CodingKeys: String, CodingKey {
-        case metadata, spec, status
-    }
-
-    private struct Spec: Decodable {
-        let unschedulable: Bool?
-    }
-
-    private struct State: Decodable {
-        let conditions: [ObjectCondition]?
-    }
-
-    /// Reads a Node; lists that are missing or null are empty.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        let state = try container.decodeIfPresent(State.self, forKey: .status)
+    /// Reads a Node, of which only the metadata must be there.
+    package init(from json: inout JSONReader) throws(JSONError) {
+        var metadata: ObjectMetadata?
+        var isUnschedulable = false
+        var isReady: Bool?
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "metadata": metadata = try ObjectMetadata(from: &json)
+            case "spec":
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    if key == "unschedulable" { isUnschedulable = try json.bool() }
+                }
+            case "status":
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    if key == "conditions" { isReady = try json.conditions()["Ready"] }
+                }
+            default: break
+            }
+        }
         self.init(
-            metadata: try container.decode(ObjectMetadata.self, forKey: .metadata).withoutLabelsAndAnnotations(),
-            isUnschedulable: try container.decodeIfPresent(Spec.self, forKey: .spec)?.unschedulable ?? false,
-            isReady: ObjectCondition.isTrue("Ready", in: state?.conditions))
+            metadata: try json.required(metadata, "metadata"), isUnschedulable: isUnschedulable, isReady: isReady)
     }
 }
