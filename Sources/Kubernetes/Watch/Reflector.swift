@@ -65,14 +65,11 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     package func run() async {
         var machine = ReflectorMachine(isOptional: isOptional)
         var collected: [Object] = []
-        var action = machine.resumed()
+        var action = machine.start()
         while !Task.isCancelled {
             let now = clock.now()
             state.withLock { $0.lastAttempt = now }
             switch action {
-            case .pause(let duration):
-                try? await clock.sleep(until: clock.now() + duration)
-                action = machine.resumed()
             case .list(let request):
                 if request.continuation == nil { collected = [] }
                 action = await list(request, &machine, &collected)
@@ -84,6 +81,9 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
                 action = machine.replaced(now: clock.now(), fraction: entropy.fraction())
             case .watch(let request):
                 action = await watch(request, &machine)
+            case .pause(let duration):
+                try? await clock.sleep(until: now + duration)
+                action = machine.resumed(now: clock.now(), fraction: entropy.fraction())
             }
             if !Task.isCancelled { report(on: &machine) }
         }
@@ -103,15 +103,11 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     }
 
     private func watch(_ request: WatchRequest, _ machine: inout ReflectorMachine) async -> ReflectorMachine.Action {
-        let start = clock.now()
-        let deadline = start + .seconds(request.timeoutSeconds) + Self.watchGrace
-        machine.opened(now: start)
+        let deadline = clock.now() + .seconds(request.timeoutSeconds) + Self.watchGrace
         var failure: KubernetesError?
         do throws(KubernetesError) {
             try await source.watch(request, deadline: deadline) { event in
-                deliver(event)
-                heard(Self.type(of: event))
-                let goesOn = machine.saw(Self.sighting(of: event))
+                let goesOn = machine.handle(deliver(event))
                 report(on: &machine)
                 return goesOn
             }
@@ -122,34 +118,30 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
         return machine.ended(failure, now: clock.now(), fraction: entropy.fraction())
     }
 
-    private func deliver(_ event: WatchEvent<Object>) {
+    /// Gives the handler its part of an event, and returns the machine's.
+    private func deliver(_ event: WatchEvent<Object>) -> ReflectorMachine.StreamEvent {
         switch event {
-        case .applied(let object): handler(.applied(object))
-        case .deleted(let object): handler(.deleted(object))
-        case .opened, .bookmark, .error: break
+        case .opened:
+            heard()
+            return .opened
+        case .applied(let object):
+            handler(.applied(object))
+            heard("applied")
+            return .object(resourceVersion: object.metadata.resourceVersion)
+        case .deleted(let object):
+            handler(.deleted(object))
+            heard("deleted")
+            return .object(resourceVersion: object.metadata.resourceVersion)
+        case .bookmark(let version):
+            heard("bookmark")
+            return .bookmark(resourceVersion: version)
+        case .error(let status):
+            heard("error")
+            return .error(status)
         case .unknown(let type):
+            heard("unknown")
             log.warning("a watch event of unknown type is skipped", ["resource": Object.plural, "type": type])
-        }
-    }
-
-    private static func sighting(of event: WatchEvent<Object>) -> ReflectorMachine.Sighting {
-        switch event {
-        case .opened: .opened
-        case .applied(let object), .deleted(let object): .object(resourceVersion: object.metadata.resourceVersion)
-        case .bookmark(let version): .bookmark(resourceVersion: version)
-        case .error(let status): .error(status)
-        case .unknown: .unknown
-        }
-    }
-
-    private static func type(of event: WatchEvent<Object>) -> String? {
-        switch event {
-        case .opened: nil
-        case .applied: "applied"
-        case .deleted: "deleted"
-        case .bookmark: "bookmark"
-        case .error: "error"
-        case .unknown: "unknown"
+            return .unknown
         }
     }
 
@@ -167,7 +159,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
             state.problem = machine.problem
             if state.restarts != machine.restarts { state.restarts = machine.restarts }
         }
-        for notice in machine.takeNotices() { write(notice) }
+        for notice in machine.drainNotices() { write(notice) }
     }
 
     private func write(_ notice: ReflectorNotice) {
