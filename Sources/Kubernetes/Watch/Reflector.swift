@@ -3,8 +3,9 @@ import Synchronization
 
 /// What a reflector tells its handler.
 package enum ReflectorEvent<Object: Sendable>: Sendable {
-    /// All objects there are: those that are not among them are gone. An object of the same name may be another one than before, which
-    /// was deleted and created anew while nobody watched: whoever keeps something about an object compares the uid.
+    /// All objects there are: those that are not among them are gone. An object of the same name may be another one
+    /// than before, which was deleted and created anew while nobody watched: whoever keeps something about an object
+    /// compares the uid.
     case replaced([Object])
     /// The object is new or changed.
     case applied(Object)
@@ -37,8 +38,8 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// A reflector that does nothing until `run`.
     ///
     /// - Parameters:
-    ///   - isOptional: whether the process can do without this resource: then it is no failure that it may not be read; that is said once
-    ///     and tried again every minute.
+    ///   - isOptional: whether the process can do without this resource: then it is no failure that it may not be read;
+    ///     that is said once and tried again every minute.
     ///   - handler: called from the task of `run`, one event after the other; it must not block for long.
     package init(
         source: any ListWatchSource<Object>, isOptional: Bool = false, clock: any Clock, entropy: any Entropy, log: Log,

@@ -1,11 +1,11 @@
 package import Platform
 
-/// List, then watch, for ever: client-go's reflector as a pure state machine, with kube-rs' choice to reopen a broken watch
-/// where it stopped instead of listing again.
+/// List, then watch, for ever: client-go's reflector as a pure state machine, with kube-rs' choice to reopen a broken
+/// watch where it stopped instead of listing again.
 ///
-/// It lists again only when the version is too old (410), an event cannot be understood, the server refuses the watch for
-/// good, or the version may belong to a past that the server no longer knows (a restored etcd). It never watches from no
-/// version, so that the server never sends all objects as if they were new.
+/// It lists again only when the version is too old (410), an event cannot be understood, the server refuses the watch
+/// for good, or the version may belong to a past that the server no longer knows (a restored etcd). It never watches
+/// from no version, so that the server never sends all objects as if they were new.
 ///
 /// | State | Waits for | Leads to |
 /// |---|---|---|
@@ -24,8 +24,8 @@ package import Platform
 /// | breaks (transport) | pausing, then watching |
 /// | fails in any other way | pausing, then listing |
 ///
-/// A broken or refused watch leaves the version in doubt until an event tells a version, or until the next list. Where an
-/// optional resource is forbidden (403), both pause for a minute and list.
+/// A broken or refused watch leaves the version in doubt until an event tells a version, or until the next list. Where
+/// an optional resource is forbidden (403), both pause for a minute and list.
 package struct ReflectorMachine: Sendable {
     /// What the shell must do now. It reports the outcome by the event that the action names.
     package enum Action: Hashable, Sendable {
@@ -90,8 +90,8 @@ package struct ReflectorMachine: Sendable {
 
     /// Where the watch is in the server's history.
     private struct Position: Sendable {
-        /// Whether the server has the version. One that has lost it, as after a restore, accepts a watch from there and is
-        /// silent.
+        /// Whether the server has the version. One that has lost it, as after a restore, accepts a watch from there and
+        /// is silent.
         enum Standing: Hashable {
             /// The server told this version.
             case confirmed
@@ -293,7 +293,8 @@ extension ReflectorMachine {
             return list(ListRequest(limit: Self.pageSize))
         case .watch(let position):
             state = .watching(Watch(position: position, start: now))
-            // Between 240 and 300 s: many replicas do not come back at once, and a dead connection is noticed in minutes.
+            // Between 240 and 300 s: many replicas do not come back at once, and a dead connection is noticed in
+            // minutes.
             let seconds = 240 + Int(fraction * 61)
             return .watch(WatchRequest(resourceVersion: position.version, timeoutSeconds: seconds))
         }
