@@ -99,6 +99,6 @@ struct KubernetesSources: Sendable {
     }
 
     private static func workerNode(_ node: KubernetesNode) -> WorkerNode {
-        WorkerNode(name: node.metadata.name, isSchedulable: !node.isUnschedulable, isReady: node.isReady)
+        WorkerNode(name: node.metadata.name, isSchedulable: !node.isUnschedulable)
     }
 }

@@ -41,7 +41,7 @@ struct SimulatedPods: Sendable {
     }
 
     func worker(_ node: String) -> WorkerNode {
-        WorkerNode(name: node, isSchedulable: !cordoned.contains(node), isReady: true)
+        WorkerNode(name: node, isSchedulable: !cordoned.contains(node))
     }
 }
 

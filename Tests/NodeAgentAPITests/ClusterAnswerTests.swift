@@ -18,7 +18,7 @@ import Testing
     @Test func theStateShowsANodesPodAndConditionsAndWhyConfigsDangle() async throws {
         try await Replica.run(as: .dispatching) { replica in
             replica.handler.take(.replaced([pod("a", on: "node1", Replica.peer.host)]))
-            replica.handler.take(.replaced([WorkerNode(name: "node1", isSchedulable: false, isReady: nil)]))
+            replica.handler.take(.replaced([WorkerNode(name: "node1", isSchedulable: false)]))
             func state() throws -> JSON {
                 let answer = try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks")))
                 return try JSON(parsing: Array(answer.text.utf8))

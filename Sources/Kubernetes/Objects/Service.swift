@@ -6,14 +6,11 @@ package struct Service: Hashable, Sendable {
         package let name: String
         /// The number under the ClusterIP.
         package let port: Int
-        /// `TCP`, `UDP` or `SCTP`.
-        package let `protocol`: String
 
         /// A port.
-        package init(name: String = "", port: Int, protocol: String = "TCP") {
+        package init(name: String = "", port: Int) {
             self.name = name
             self.port = port
-            self.protocol = `protocol`
         }
     }
 
@@ -21,16 +18,13 @@ package struct Service: Hashable, Sendable {
     package var metadata: ObjectMetadata
     /// The address: `None` for a headless Service, empty for one without (type ExternalName).
     package var clusterIP: String
-    /// `ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`.
-    package var type: String
     /// The ports in the order of the object.
     package var ports: [Port]
 
     /// A Service.
-    package init(metadata: ObjectMetadata, clusterIP: String, type: String = "ClusterIP", ports: [Port] = []) {
+    package init(metadata: ObjectMetadata, clusterIP: String, ports: [Port] = []) {
         self.metadata = metadata
         self.clusterIP = clusterIP
-        self.type = type
         self.ports = ports
     }
 
@@ -60,7 +54,6 @@ extension Service: KubernetesObject {
 
     private struct Spec: Decodable {
         let clusterIP: String?
-        let type: String?
         let ports: [Port]?
     }
 
@@ -77,23 +70,21 @@ extension Service: KubernetesObject {
         }
         let spec = try container.decodeIfPresent(Spec.self, forKey: .spec)
         clusterIP = spec?.clusterIP ?? ""
-        type = spec?.type ?? "ClusterIP"
         ports = spec?.ports ?? []
     }
 }
 
 extension Service.Port: Decodable {
     private enum CodingKeys: String, CodingKey {
-        case name, port, `protocol`
+        case name, port
     }
 
-    /// Reads a port; the name may be missing, and so may the protocol, which is then TCP.
+    /// Reads a port; the name may be missing.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             name: try container.decodeIfPresent(String.self, forKey: .name) ?? "",
-            port: try container.decode(Int.self, forKey: .port),
-            protocol: try container.decodeIfPresent(String.self, forKey: .protocol) ?? "TCP")
+            port: try container.decode(Int.self, forKey: .port))
     }
 }
 

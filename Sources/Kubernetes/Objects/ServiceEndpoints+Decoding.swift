@@ -86,15 +86,14 @@ private struct EndpointsSubset: Decodable {
 
 extension ServiceEndpoints.Port: Decodable {
     private enum CodingKeys: String, CodingKey {
-        case name, port, `protocol`
+        case name, port
     }
 
-    /// Reads a port; name and protocol may be missing, and then are empty and TCP.
+    /// Reads a port; both may be missing.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             name: try container.decodeIfPresent(String.self, forKey: .name) ?? "",
-            port: try container.decodeIfPresent(Int.self, forKey: .port),
-            protocol: try container.decodeIfPresent(String.self, forKey: .protocol) ?? "TCP")
+            port: try container.decodeIfPresent(Int.self, forKey: .port))
     }
 }
