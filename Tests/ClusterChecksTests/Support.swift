@@ -79,7 +79,7 @@ func agentPod(
 }
 
 func worker(_ name: String, isSchedulable: Bool = true) -> WorkerNode {
-    WorkerNode(name: name, isSchedulable: isSchedulable, isReady: true)
+    WorkerNode(name: name, isSchedulable: isSchedulable)
 }
 
 extension ClusterStore {

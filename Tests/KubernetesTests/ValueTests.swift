@@ -124,11 +124,11 @@ import Testing
             "clusterIP":"10.0.0.7","clusterIPs":["10.0.0.7"],"type":"NodePort"},"status":{"loadBalancer":{}}}
             """)
         #expect(service.name == "web" && service.namespace == "shop" && service.uid == "u")
-        #expect(service.resourceVersion == "7" && service.clusterIP == "10.0.0.7" && service.type == "NodePort")
+        #expect(service.resourceVersion == "7" && service.clusterIP == "10.0.0.7")
         #expect(service.labels == ["app": "web"])
         let older = "service-discovery.datadoghq.com/service.instances"
         #expect(service.annotations == ["ad.datadoghq.com/service.checks": "{}", older: "[]"])
-        #expect(service.ports == [.init(name: "http", port: 80), .init(port: 53, protocol: "UDP")])
+        #expect(service.ports == [.init(name: "http", port: 80), .init(port: 53)])
     }
 
     @Test(arguments: [

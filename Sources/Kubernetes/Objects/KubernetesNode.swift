@@ -6,14 +6,11 @@ package struct KubernetesNode: Hashable, Sendable {
     package var metadata: ObjectMetadata
     /// Whether it is cordoned.
     package var isUnschedulable: Bool
-    /// Whether it is ready: false also when it went silent (`Unknown`), nil while nobody said so.
-    package var isReady: Bool?
 
     /// A Node.
-    package init(metadata: ObjectMetadata, isUnschedulable: Bool = false, isReady: Bool? = nil) {
+    package init(metadata: ObjectMetadata, isUnschedulable: Bool = false) {
         self.metadata = metadata
         self.isUnschedulable = isUnschedulable
-        self.isReady = isReady
     }
 }
 
@@ -27,7 +24,6 @@ extension KubernetesNode: KubernetesObject {
     package init(from json: inout JSONReader) throws(JSONError) {
         var metadata: ObjectMetadata?
         var isUnschedulable = false
-        var isReady: Bool?
         try json.enterObject()
         while let key = try json.nextKey() {
             switch key {
@@ -37,15 +33,9 @@ extension KubernetesNode: KubernetesObject {
                 while let key = try json.nextKey() {
                     if key == "unschedulable" { isUnschedulable = try json.bool() }
                 }
-            case "status":
-                try json.enterObject()
-                while let key = try json.nextKey() {
-                    if key == "conditions" { isReady = try json.conditions()["Ready"] }
-                }
             default: break
             }
         }
-        self.init(
-            metadata: try json.required(metadata, "metadata"), isUnschedulable: isUnschedulable, isReady: isReady)
+        self.init(metadata: try json.required(metadata, "metadata"), isUnschedulable: isUnschedulable)
     }
 }

@@ -8,14 +8,11 @@ package struct Service: Hashable, Sendable {
         package let name: String
         /// The number under the ClusterIP.
         package let port: Int
-        /// `TCP`, `UDP` or `SCTP`.
-        package let `protocol`: String
 
         /// A port.
-        package init(name: String = "", port: Int, protocol: String = "TCP") {
+        package init(name: String = "", port: Int) {
             self.name = name
             self.port = port
-            self.protocol = `protocol`
         }
     }
 
@@ -23,16 +20,13 @@ package struct Service: Hashable, Sendable {
     package var metadata: ObjectMetadata
     /// The address: `None` for a headless Service, empty for one without (type ExternalName).
     package var clusterIP: String
-    /// `ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`.
-    package var type: String
     /// The ports in the order of the object.
     package var ports: [Port]
 
     /// A Service.
-    package init(metadata: ObjectMetadata, clusterIP: String, type: String = "ClusterIP", ports: [Port] = []) {
+    package init(metadata: ObjectMetadata, clusterIP: String, ports: [Port] = []) {
         self.metadata = metadata
         self.clusterIP = clusterIP
-        self.type = type
         self.ports = ports
     }
 
@@ -82,11 +76,10 @@ extension Service: KubernetesObject {
         while let key = try json.nextKey() {
             switch key {
             case "clusterIP": clusterIP = try json.string()
-            case "type": type = try json.string()
             case "ports":
                 ports = try json.array { (json) throws(JSONError) in
-                    let (name, port, transport) = try json.port()
-                    return Port(name: name, port: try json.required(port, "port"), protocol: transport)
+                    let (name, port) = try json.port()
+                    return Port(name: name, port: try json.required(port, "port"))
                 }
             default: break
             }
@@ -101,15 +94,14 @@ extension Service: KubernetesObject {
 }
 
 extension JSONReader {
-    /// Reads a port of a Service or of its endpoints; the name may be missing, and so may the protocol, which is then TCP.
-    mutating func port() throws(JSONError) -> (name: String, port: Int?, protocol: String) {
-        var read: (name: String, port: Int?, protocol: String) = ("", nil, "TCP")
+    /// Reads a port of a Service or of its endpoints; the name may be missing.
+    mutating func port() throws(JSONError) -> (name: String, port: Int?) {
+        var read: (name: String, port: Int?) = ("", nil)
         try enterObject()
         while let key = try nextKey() {
             switch key {
             case "name": read.name = try string()
             case "port": read.port = try integer()
-            case "protocol": read.protocol = try string()
             default: break
             }
         }

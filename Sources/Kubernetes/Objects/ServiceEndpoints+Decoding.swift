@@ -38,8 +38,8 @@ extension ServiceEndpoints: KubernetesObject {
     }
 
     private static func port(_ json: inout JSONReader) throws(JSONError) -> Port {
-        let (name, port, transport) = try json.port()
-        return Port(name: name, port: port, protocol: transport)
+        let (name, port) = try json.port()
+        return Port(name: name, port: port)
     }
 
     /// Reads an endpoint as a slice has it. What is not said of its condition is what the API defines: ready, serving as it is ready, not

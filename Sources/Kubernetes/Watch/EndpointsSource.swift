@@ -2,11 +2,11 @@ import JSON
 package import Platform
 import Synchronization
 
-/// Lists and watches the endpoints of Services, in the best form that the server has: EndpointSlice `v1`, else `v1beta1` (before
-/// Kubernetes 1.21), else Endpoints.
+/// Lists and watches the endpoints of Services, in the best form that the server has: EndpointSlice `v1`, else
+/// `v1beta1` (before Kubernetes 1.21), else Endpoints.
 ///
-/// The server is asked what it has before each list, so that an upgrade is followed: one that takes away the form in use answers the
-/// watch with 404, and that leads to a new list.
+/// The server is asked what it has before each list, so that an upgrade is followed: one that takes away the form in
+/// use answers the watch with 404, and that leads to a new list.
 package final class EndpointsSource: ListWatchSource {
     /// What is listed.
     package typealias Object = ServiceEndpoints

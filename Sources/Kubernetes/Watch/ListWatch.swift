@@ -1,8 +1,8 @@
 package import JSON
 package import Platform
 
-/// One page of a list to ask for. Always a consistent read of the newest state: a list from the server's cache may be older
-/// than what was seen before.
+/// One page of a list to ask for. Always a consistent read of the newest state: a list from the server's cache may be
+/// older than what was seen before.
 package struct ListRequest: Hashable, Sendable {
     /// At most this many objects; nil: all of them.
     package var limit: Int?
@@ -87,8 +87,8 @@ package protocol ListWatchSource<Object>: Sendable {
     /// Reads one page.
     func list(_ request: ListRequest, deadline: Instant) async throws(KubernetesError) -> ObjectPage<Object>
 
-    /// Reads events until the server ends the watch (returns), `onEvent` returns false (returns), the deadline, or the task
-    /// is cancelled. `onEvent` is called from the calling task, first with `.opened`.
+    /// Reads events until the server ends the watch (returns), `onEvent` returns false (returns), the deadline, or the
+    /// task is cancelled. `onEvent` is called from the calling task, first with `.opened`.
     func watch(
         _ request: WatchRequest, deadline: Instant, onEvent: (WatchEvent<Object>) -> Bool
     ) async throws(KubernetesError)
