@@ -9,8 +9,9 @@ package enum DescriptorLimit {
     /// Descriptors that inbound connections leave for everything else; a quarter of the limit where that is less.
     private static let reserve = 256
 
-    /// Raises the soft limit to `count` if the hard limit allows it. Container runtimes often start processes with a
-    /// soft limit of 1,024 and a much higher hard limit, for programs that use select(2), which this one does not.
+    /// Raises the soft limit to `count`, or to the hard limit if that is lower. Container runtimes often start
+    /// processes with a soft limit of 1,024 and a much higher hard limit, for programs that use select(2), which this
+    /// one does not.
     ///
     /// - Returns: the resulting soft limit, which is never lower than before.
     package static func raise(toAtLeast count: Int) -> Int {

@@ -1,17 +1,17 @@
 import Glibc
 import Synchronization
 
-/// Why a file could not be read, with its path and the system's reason.
+/// Why a file could not be read: its path and the reason.
 package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file.
     package let path: String
     /// The reason.
     package let reason: String
 
-    /// The system's error number; 0 if the reason is our own.
+    /// The error number of the system; 0 if the reason is from this program.
     package let number: Int32
 
-    /// An error about `path` with a reason of our own.
+    /// An error about `path` with a reason of this program.
     package init(path: String, reason: String) {
         self.path = path
         self.reason = reason

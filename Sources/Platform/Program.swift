@@ -3,7 +3,7 @@
 /// 0: success, or stopped as requested. 1: it could not start or continue. 2: the command line, the environment or the
 /// option file is wrong.
 package struct Program: Sendable {
-    /// What a command gets.
+    /// The context in which a command runs.
     package struct Context: Sendable {
         /// The validated options.
         package let options: Options
@@ -19,7 +19,7 @@ package struct Program: Sendable {
         package let operands: [String]
     }
 
-    /// A command besides `version` and `help`.
+    /// A command of the program.
     package struct Command: Sendable {
         /// The words that select it, such as `clusterchecks rebalance`.
         package let words: [String]
@@ -34,7 +34,7 @@ package struct Program: Sendable {
         /// Runs the command and returns the exit code.
         package let body: @Sendable (Context) async throws(StartError) -> Int32
 
-        /// A command.
+        /// Creates a command.
         package init(
             _ words: String, help: String, table: OptionTable = OptionTable(), operands: String? = nil,
             aliases: [String: String] = [:],

@@ -7,7 +7,7 @@ struct ConnectionState: ~Copyable {
     /// Handles a request: returns the response, or nil if it follows through `respond`.
     typealias Handle = (_ sequence: UInt64, _ request: HTTPRequest) -> HTTPResponse?
 
-    /// A period with a timeout. A period with another number is a new one.
+    /// A period that a timeout limits. A period with another number is a new one.
     struct TimeoutPeriod: Equatable {
         var kind: TimeoutKind
         var number: UInt64
@@ -67,10 +67,10 @@ struct ConnectionState: ~Copyable {
     }
 
     private var hasRoom: Bool {
-        output.count < limits.requestsUnderWay && !output.isClosing
+        output.count < limits.pipelinedRequests && !output.isClosing
     }
 
-    /// The current period with a timeout; nil while the client waits for the server.
+    /// The period that a timeout limits now; nil while the client waits for the server.
     var timeout: TimeoutPeriod? {
         if output.isBlocked { return TimeoutPeriod(kind: .write, number: writes) }
         guard input == .open, held.isEmpty else { return nil }

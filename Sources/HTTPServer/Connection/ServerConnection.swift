@@ -21,7 +21,7 @@ final class ServerConnection {
     var readNeedsRoom = false
     /// How many bytes of this connection are included in the count of the server.
     var countedBytes = 0
-    /// The period for which the timeout is set.
+    /// The period that the current timeout limits.
     var timeout: ConnectionState.TimeoutPeriod?
 
     /// - Returns: nil if there is no memory for TLS.
@@ -45,7 +45,7 @@ final class ServerConnection {
             readable: phase == .handshaking || state.wantsInput, writable: state.isBlocked || readNeedsRoom)
     }
 
-    /// The period that should have a timeout.
+    /// The period that a timeout should limit.
     var wantedTimeout: ConnectionState.TimeoutPeriod? {
         switch phase {
         case .handshaking: ConnectionState.TimeoutPeriod(kind: .handshake, number: 0)

@@ -47,8 +47,7 @@ enum Transport: ~Copyable {
         }
     }
 
-    /// Writes `buffer`. After `needsRoom` or `needsInput` the next write must begin with the same bytes, at any
-    /// address.
+    /// Writes `buffer`. After `needsRoom` or `needsInput` pass the same bytes again, at any address.
     func write(_ buffer: UnsafeRawBufferPointer) -> Outcome {
         switch self {
         case .plain(let number):

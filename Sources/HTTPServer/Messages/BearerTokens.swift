@@ -22,7 +22,7 @@ package final class BearerTokens: Sendable {
         tokens = Mutex(token.isEmpty ? [] : [Token(bytes: Array(token.utf8))])
     }
 
-    /// Replaces the token. The previous one stays valid for the grace period.
+    /// Replaces the token. Replaced tokens stay valid for the grace period.
     package func replace(with token: String, now: Instant) {
         let new = Token(bytes: Array(token.utf8))
         let until = now + grace
@@ -35,7 +35,7 @@ package final class BearerTokens: Sendable {
 
     /// The response to an unauthorized caller: 401 without a token, 403 with a wrong one; nil for an authorized caller.
     ///
-    /// The comparison takes constant time, regardless of the position of the first wrong byte.
+    /// The time of the comparison does not depend on the position of the first wrong byte.
     ///
     /// - Parameter realm: the name of the program.
     package func refusal(of request: HTTPRequest, realm: String, now: Instant) -> HTTPResponse? {

@@ -63,7 +63,7 @@ package protocol ResponseGate: Sendable {
 package struct HTTPResponse: Sendable {
     /// The status code.
     package var status: Int
-    /// The other header fields, in order. They are not validated, because they are created by this program.
+    /// The other header fields, in order. They are not validated.
     package var headers: [(name: String, value: String)]
     /// The body in pieces, which are written one after another without being joined.
     package var body: [[UInt8]]

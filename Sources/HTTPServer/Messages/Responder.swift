@@ -28,7 +28,7 @@ package final class Responder: Sendable {
     private let destination: Destination
     private let state: Mutex<State>
 
-    /// A responder that passes the response to `deliver`, for tests and forwarding.
+    /// A responder that passes the response to `deliver`, without an event loop.
     package init(_ deliver: @escaping @Sendable (HTTPResponse) -> Void) {
         destination = .function(deliver)
         state = Mutex(.waiting)

@@ -23,7 +23,7 @@ package struct HTTPLimits: Sendable {
     var headerTimeout = Duration.seconds(10)
     /// From the end of a header to the end of the body. Default: 30 s.
     var bodyTimeout = Duration.seconds(30)
-    /// Between two requests. Default: 75 s, longer than common clients keep idle connections.
+    /// Between two requests. Default: 75 s, longer than `HTTPClient` reuses idle connections.
     package var idleTimeout = Duration.seconds(75)
     /// Without progress while a response waits for the client to read it. Default: 30 s.
     var writeTimeout = Duration.seconds(30)
