@@ -1,10 +1,10 @@
 import HTTPClient
-import HTTPServer
 import JSON
 import Platform
 import Synchronization
 import Testing
 
+@testable import HTTPServer
 @testable import Kubernetes
 
 /// The system's clock, which a test moves on.

@@ -1,18 +1,18 @@
 import Glibc
 
-/// Writes log lines to standard error, one `write` each, so that lines of several threads do not mix.
-package struct StandardErrorLog: LogSink {
+/// Writes log lines to standard error with one `write` per line, so that lines of different threads do not mix.
+struct StandardErrorLog: LogSink {
     private let isJSON: Bool
     private let clock: any Clock
 
-    /// A sink; `isJSON` chooses one JSON object a line in place of `time LEVEL component: message field=value`.
-    package init(isJSON: Bool, clock: any Clock) {
+    /// A sink that writes one JSON object per line if `isJSON`, else `time LEVEL component: message field=value`.
+    init(isJSON: Bool, clock: any Clock) {
         self.isJSON = isJSON
         self.clock = clock
     }
 
-    /// Writes the line; a full or closed standard error loses it.
-    package func write(_ line: LogLine) {
+    /// Writes the line. It is lost if standard error is full or closed.
+    func write(_ line: LogLine) {
         let time = timestamp(clock.wallTime())
         writeToStandardError(isJSON ? Self.json(line, time) : Self.plain(line, time))
     }
@@ -40,7 +40,8 @@ package struct StandardErrorLog: LogSink {
             }
     }
 
-    /// A JSON string; control characters escaped, so that nothing from outside can forge a line or move a terminal's cursor.
+    /// `value` as a JSON string. Control characters are escaped, so that input cannot forge a line or move the cursor
+    /// of a terminal.
     private static func quoted(_ value: String) -> String {
         var text = "\""
         for character in value.unicodeScalars {
@@ -57,8 +58,8 @@ package struct StandardErrorLog: LogSink {
     }
 }
 
-/// Writes one line to standard error in one `write`; a closed standard error loses it.
-package func writeToStandardError(_ line: String) {
+/// Writes a line to standard error with one `write`. It is lost if standard error is closed.
+func writeToStandardError(_ line: String) {
     let text = Array((line + "\n").utf8)
     _ = unsafe text.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
