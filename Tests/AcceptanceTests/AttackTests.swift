@@ -1,5 +1,6 @@
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 

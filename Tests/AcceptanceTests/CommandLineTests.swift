@@ -1,5 +1,6 @@
 import Glibc
 import HTTPClient
+import TestKit
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Glibc
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 

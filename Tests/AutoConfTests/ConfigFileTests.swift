@@ -1,6 +1,7 @@
 import AutoConf
 import CheckModel
 import JSON
+import TestKit
 import Testing
 
 /// What one file means, through a directory that holds it.

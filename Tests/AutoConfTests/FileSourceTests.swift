@@ -4,6 +4,7 @@ import Glibc
 import JSON
 import Kubernetes
 import Platform
+import TestKit
 import Testing
 
 @Suite struct FileSourceTests {
@@ -24,7 +25,7 @@ import Testing
     }
 
     private func pass() async throws {
-        try await fixture.clock.advance(by: .seconds(5))
+        try await fixture.clock.advanceToNextSleep(by: .seconds(5))
     }
 
     @Test func filesAreReadAgainWhenTheyChangeComeOrGo() async throws {

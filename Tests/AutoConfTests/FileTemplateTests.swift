@@ -2,6 +2,7 @@ import AutoConf
 import CheckModel
 import JSON
 import Kubernetes
+import TestKit
 import Testing
 
 /// Files with `advanced_ad_identifiers`: templates for Services and endpoints that they name.
@@ -131,7 +132,7 @@ import Testing
         sync([service()])
         try await whileRunning(fixture) {
             try directory.write("a.json", #"{"advanced_ad"#)
-            try await fixture.clock.advance(by: .seconds(5))
+            try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("10.96.0.20:80")])
             #expect(fixture.problems.count == 1)
             // The broken file's last good form goes on following the Service, and is still told of.
@@ -139,16 +140,16 @@ import Testing
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("10.96.0.9:80")])
             #expect(fixture.problems.count == 1)
             try directory.write("a.json", Self.file(Self.webService, "new"))
-            try await fixture.clock.advance(by: .seconds(5))
+            try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("new")])
             #expect(fixture.problems.isEmpty)
             try directory.write("a.json", #"{"cluster_check":true,"instances":[{}]}"#)
-            try await fixture.clock.advance(by: .seconds(5))
+            try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             #expect(fixture.keys == ["\(object)#a#0"])
             fixture.autoConf.feed(.applied(service(clusterIP: "10.96.0.7")))
             #expect(fixture.keys == ["\(object)#a#0"])
             directory.remove("a.json")
-            try await fixture.clock.advance(by: .seconds(5))
+            try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             fixture.autoConf.feed(.applied(service()))
             #expect(fixture.configs.isEmpty)
         }

@@ -1,5 +1,6 @@
 import AutoConf
 import Kubernetes
+import TestKit
 import Testing
 
 /// What the composition root hears of problems, to write Events about the Services that have them.

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import TestKit
 import Testing
 
 @Suite struct DesiredConfigsTests {
@@ -89,7 +90,7 @@ import Testing
     }
 
     @Test func aReaderAtAnyVersionEndsWithTheWholeSet() {
-        var random = Seeded(state: 7)
+        let random = SeededEntropy(seed: 7)
         let desired = DesiredConfigs()
         var readers: [(version: UInt64, configs: [ConfigKey: CheckConfig])] = Array(repeating: (0, [:]), count: 6)
         for step in 0..<3_000 {
@@ -111,17 +112,5 @@ import Testing
                 if !isWhole { Issue.record("reader \(index) at step \(step)") }
             }
         }
-    }
-}
-
-/// Numbers that look random and are the same each time (xorshift64*).
-private struct Seeded {
-    var state: UInt64
-
-    mutating func next(below limit: Int) -> Int {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return Int((state &* 0x2545_F491_4F6C_DD1D) >> 33) % limit
     }
 }

@@ -1,5 +1,5 @@
 import CheckModel
-import TestSupport
+import TestKit
 import Testing
 
 @Suite struct MessageFuzzTests {

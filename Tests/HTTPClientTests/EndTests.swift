@@ -1,6 +1,7 @@
 import Glibc
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -21,7 +22,7 @@ import Testing
     }
 
     private func waitForCloses(_ count: Int, _ server: RawServer) async throws {
-        try await eventually(within: .seconds(30), "\(count) closes") { server.seen.closedByPeer >= count ? true : nil }
+        try await eventually(within: .seconds(30), "\(count) closes") { server.seen.closedByPeer >= count }
     }
 
     @Test func cancellingStopsTheTransferAndTheServerSeesIt() async throws {
@@ -33,7 +34,7 @@ import Testing
         transfer.cancel()
         transfer.cancel()
         try await waitForCloses(1, server)
-        try await eventually(within: .seconds(30), "the completion") { completions.count > 0 ? true : nil }
+        try await eventually(within: .seconds(30), "the completion") { completions.count > 0 }
         await client.shutdown()
         #expect(completions.kinds == ["cancelled"])
     }
@@ -66,7 +67,7 @@ import Testing
         let client = try plainClient()
         let completions = Completions()
         let transfer = client.start(ClientRequest(url: server.url()), deadline: farDeadline) { completions.add($0) }
-        try await eventually(within: .seconds(30), "the response") { completions.count > 0 ? true : nil }
+        try await eventually(within: .seconds(30), "the response") { completions.count > 0 }
         transfer.cancel()
         #expect(try await client.send(ClientRequest(url: server.url()), deadline: farDeadline).status == 200)
         await client.shutdown()
@@ -101,7 +102,7 @@ import Testing
             try await waitForRequests(1, server)
         }
         try await waitForCloses(1, server)
-        try await eventually(within: .seconds(30), "the completion") { completions.count > 0 ? true : nil }
+        try await eventually(within: .seconds(30), "the completion") { completions.count > 0 }
         #expect(completions.kinds == ["closed"])
     }
 
@@ -118,7 +119,7 @@ import Testing
                 }
             }
         }
-        try await eventually(within: .seconds(30), "two completions") { completions.count == 2 ? true : nil }
+        try await eventually(within: .seconds(30), "two completions") { completions.count == 2 }
         #expect(completions.kinds == ["200", "200"])
     }
 

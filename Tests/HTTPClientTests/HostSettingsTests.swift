@@ -3,6 +3,7 @@ import HTTPClient
 import HTTPServer
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Glibc
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 
 /// A TCP server that says exactly what a test tells it to, good HTTP or not: one thread for each connection.

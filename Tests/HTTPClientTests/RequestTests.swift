@@ -1,6 +1,6 @@
 import HTTPClient
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @Suite struct RequestTests {
@@ -135,9 +135,9 @@ import Testing
         for _ in 0..<6 {
             client.start(ClientRequest(url: server.url()), deadline: farDeadline) { completions.add($0) }
         }
-        try await eventually(within: .seconds(30), "two requests") { server.seen.requests.count >= 2 ? true : nil }
+        try await eventually(within: .seconds(30), "two requests") { server.seen.requests.count >= 2 }
         gate.open()
-        try await eventually(within: .seconds(30), "six responses") { completions.count == 6 ? true : nil }
+        try await eventually(within: .seconds(30), "six responses") { completions.count == 6 }
         #expect(completions.kinds == Array(repeating: "200", count: 6))
         #expect(server.seen.connections == 2)
     }

@@ -1,6 +1,7 @@
 import HTTPClient
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
@@ -87,10 +88,10 @@ import Testing
             for _ in 0..<pieces where connection.write(piece) { counter.pieces.add(1, ordering: .relaxed) }
             connection.waitForClose()
         }
-        let clock = SetClock()
+        let clock = ManualClock()
         let client = try HTTPClient(options: HTTPClientOptions(allowsPlainHTTP: true), clock: clock)
         let request = ClientRequest(url: server.url(), idleTimeout: .seconds(60))
-        let stream = client.stream(request, deadline: SetClock.deadline, bufferBytes: 64 << 10)
+        let stream = client.stream(request, deadline: anHourLater, bufferBytes: 64 << 10)
         _ = try await stream.head()
         // The server goes on until the sockets' buffers are full, which are far smaller than the body.
         var before = -1
@@ -102,9 +103,9 @@ import Testing
         }
         #expect(before < pieces / 2)
         // Waiting for the reader is not idleness. Other transfers of the client go on meanwhile.
-        clock.set(Instant(nanoseconds: 600_000_000_000))
+        clock.advance(by: .seconds(600))
         let other = try RawServer(answer: RequestTests.ok)
-        #expect(try await client.send(ClientRequest(url: other.url()), deadline: SetClock.deadline).status == 200)
+        #expect(try await client.send(ClientRequest(url: other.url()), deadline: anHourLater).status == 200)
         let first = try #require(try await stream.next())
         #expect(first.count <= (64 << 10) + (16 << 10))
         #expect(try await first.count + readAll(stream) == pieces << 20)
@@ -121,7 +122,7 @@ import Testing
             let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
             _ = try await stream.head()
         }
-        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 ? true : nil }
+        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 }
     }
 
     @Test func aReaderWhoseTaskIsCancelledReturnsAndTheServerSeesTheClose() async throws {
@@ -137,7 +138,7 @@ import Testing
         try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(50))
         reader.cancel()
         await #expect(throws: HTTPClientError.cancelled) { try await reader.value }
-        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 ? true : nil }
+        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 }
     }
 
     @Test func shutdownEndsAStream() async throws {

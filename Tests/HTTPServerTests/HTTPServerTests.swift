@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestKit
 import Testing
 
 @testable import HTTPServer
@@ -88,7 +89,7 @@ import Testing
             client.send(Self.get("/hello"))
             client.endSending()
             #expect(client.receiveToEnd().hasSuffix("{}"))
-            #expect(await eventually { server.openConnections == 0 })
+            try await eventually { server.openConnections == 0 }
         }
     }
 
@@ -156,8 +157,8 @@ import Testing
         try await withServer(limits: limits) { server, _ in
             let client = TestClient(port: server.port)
             client.send(Self.get("/big") + Self.get("/big") + Self.get("/big"))
-            #expect(await eventually { server.openConnections == 1 })
-            #expect(await eventually { server.openConnections == 0 })
+            try await eventually { server.openConnections == 1 }
+            try await eventually { server.openConnections == 0 }
         }
     }
 
@@ -275,8 +276,8 @@ import Testing
                 }
             }
             #expect(server.counters.refusedRequests.value == UInt64(requests.count * 10))
-            #expect(await eventually { server.openConnections == 0 })
-            #expect(await eventually { Self.sockets(boundTo: server.port) == 1 })
+            try await eventually { server.openConnections == 0 }
+            try await eventually { Self.sockets(boundTo: server.port) == 1 }
         }
     }
 

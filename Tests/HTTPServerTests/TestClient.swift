@@ -181,12 +181,3 @@ func withServer(
     }
     await server.stop(within: .seconds(5))
 }
-
-/// Waits, at most 10 s, until something is so.
-func eventually(_ condition: () -> Bool) async -> Bool {
-    for _ in 0..<1_000 {
-        if condition() { return true }
-        try? await Task.sleep(for: .milliseconds(10))
-    }
-    return false
-}

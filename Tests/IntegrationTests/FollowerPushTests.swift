@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestKit
 import TestSupport
 import Testing
 

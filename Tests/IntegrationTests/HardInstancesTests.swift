@@ -3,6 +3,7 @@ import Glibc
 import HTTPClient
 import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 

@@ -4,6 +4,7 @@ import HTTPClient
 import JSON
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 

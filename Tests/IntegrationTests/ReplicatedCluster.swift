@@ -3,6 +3,7 @@ import Glibc
 import HTTPClient
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import Glibc
 import Kubernetes
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import JSON
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @Suite struct JSONFuzzTests {

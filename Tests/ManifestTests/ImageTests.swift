@@ -1,6 +1,7 @@
 import CheckModel
 import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 

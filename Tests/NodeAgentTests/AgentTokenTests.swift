@@ -1,7 +1,7 @@
 import Glibc
 import HTTPServer
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import NodeAgent

@@ -3,19 +3,6 @@ import Testing
 
 @testable import NodeAgent
 
-/// Small numbers from a seed.
-struct SeededEntropyBytes {
-    private let entropy: SeededEntropy
-
-    init(seed: UInt64) {
-        entropy = SeededEntropy(seed: seed)
-    }
-
-    func next(below limit: Int) -> Int {
-        Int(entropy.next() % UInt64(limit))
-    }
-}
-
 @Suite struct CheckDefinitionTests {
     private func definition(_ check: String, _ instance: String) throws(CheckFailure) -> CheckDefinition {
         try CheckDefinition(AssignedInstance(id: "x", checkName: check, instance: Array(instance.utf8)))

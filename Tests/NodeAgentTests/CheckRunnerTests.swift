@@ -1,5 +1,6 @@
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -31,23 +32,6 @@ private final class ScriptedExecutor: CheckExecutor {
     func shutdown() async {}
 }
 
-/// Keeps lines for a test.
-final class KeptLog: LogSink {
-    private let lines = Mutex<[LogLine]>([])
-
-    func write(_ line: LogLine) {
-        lines.withLock { $0.append(line) }
-    }
-
-    func fields(of message: String) -> [[String: String]] {
-        lines.withLock { lines in
-            lines.filter { $0.message == message }.map { line in
-                Dictionary(line.fields.map { ($0.name, $0.value) }) { first, _ in first }
-            }
-        }
-    }
-}
-
 @Suite struct CheckRunnerTests {
     private static func instance(_ host: String, check: String = "tcp_check", timeout: String = "10")
         -> AssignedInstance
@@ -58,7 +42,7 @@ final class KeptLog: LogSink {
 
     /// Runs a runner while `body` looks at it.
     private static func run(
-        workers: Int = 4, _ executor: ScriptedExecutor, log: KeptLog = KeptLog(),
+        workers: Int = 4, _ executor: ScriptedExecutor, log: RecordingLog = RecordingLog(),
         _ body: (CheckRunner) async throws -> Void
     ) async throws {
         let runner = CheckRunner(workers: workers, executor: executor, clock: SystemClock(), log: Log(sink: log))
@@ -88,7 +72,7 @@ final class KeptLog: LogSink {
     }
 
     @Test func aCheckThatThisAgentDoesNotHaveFailsAloneAndSaysWhichThereAre() async throws {
-        let log = KeptLog()
+        let log = RecordingLog()
         try await Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }, log: log) { runner in
             runner.replace([Self.instance("a"), Self.instance("b", check: "redisdb")])
             try await eventually { Self.record(runner, "redisdb:b")?.isUp == false }
@@ -102,7 +86,7 @@ final class KeptLog: LogSink {
     }
 
     @Test func failingAndRecoveringAreEachLoggedOnce() async throws {
-        let log = KeptLog()
+        let log = RecordingLog()
         let executor = ScriptedExecutor { _, run in
             (3...5).contains(run) ? .failure(CheckFailure(.dns, "no address")) : .success(CheckSuccess())
         }

@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -99,7 +100,7 @@ import Testing
     @Test func anyPrefixAndAnyChangedByteIsReadOrRefusedButNeverTraps() {
         let page = Array(Self.whole.utf8)
         for end in stride(from: 0, to: page.count, by: 3) { _ = try? Exposition(Array(page[..<end])) }
-        let dice = SeededEntropyBytes(seed: 1)
+        let dice = SeededEntropy(seed: 1)
         for _ in 0..<500 {
             var changed = page
             for _ in 0..<3 { changed[dice.next(below: page.count)] = UInt8(dice.next(below: 256)) }

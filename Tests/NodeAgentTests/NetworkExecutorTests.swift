@@ -1,4 +1,5 @@
 import Platform
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -164,15 +165,5 @@ import Testing
             try await eventually { ended.value }
         }
         await executor.shutdown()
-    }
-}
-
-/// Waits until `condition` holds; fails after 30 s, which no sound run comes near.
-func eventually(_ condition: () -> Bool) async throws {
-    let clock = SystemClock()
-    let end = clock.now() + .seconds(30)
-    while !condition() {
-        try #require(clock.now() < end, "it did not come to pass within 30 s")
-        try await clock.sleep(until: clock.now() + .milliseconds(5))
     }
 }

@@ -5,6 +5,7 @@ import HTTPServer
 import JSON
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -18,7 +19,7 @@ import Testing
     }
 
     private static func agent(
-        _ cluster: RunningServer, log: KeptLog, _ further: [String] = []
+        _ cluster: RunningServer, log: RecordingLog, _ further: [String] = []
     ) throws -> NodeAgentProcess {
         let arguments = [
             "--cluster_agent.url=\(cluster.url)/", "--cluster_agent.auth_token=\(token)", "--hostname=node-1",
@@ -32,7 +33,7 @@ import Testing
 
     /// Runs an agent while `body` looks at it; it must stop in order.
     private static func run(
-        _ agent: NodeAgentProcess, _ log: KeptLog, _ body: () async throws -> Void
+        _ agent: NodeAgentProcess, _ log: RecordingLog, _ body: () async throws -> Void
     ) async throws {
         let stopping = Watched(false)
         let task = Task {
@@ -76,7 +77,7 @@ import Testing
         ]
         cluster.set(configs, revision: 42)
         let server = try RunningServer(cluster)
-        let log = KeptLog()
+        let log = RecordingLog()
         let agent = try Self.agent(server, log: log)
         try await Self.run(agent, log) {
             let ids = configs.flatMap(\.checkIDs).sorted()
@@ -109,7 +110,7 @@ import Testing
         let instance = #"{"url":"http://127.0.0.1:\#(up.port)/","min_collection_interval":0.05}"#
         cluster.set([Self.config("http_check", instance)], revision: 1)
         let server = try RunningServer(cluster)
-        let log = KeptLog()
+        let log = RecordingLog()
         let agent = try Self.agent(server, log: log, ["--grace_time_seconds=0"])
         try await Self.run(agent, log) {
             try await eventually { log.fields(of: "configs changed").count == 1 }
@@ -133,7 +134,7 @@ import Testing
     @Test func aClusterAgentWithAnotherKeyIsNotTalkedTo() async throws {
         let (cluster, other) = (FakeClusterAgent(), try RunningServer(FakeClusterAgent()))
         let server = try RunningServer(cluster)
-        let log = KeptLog()
+        let log = RecordingLog()
         let agent = try Self.agent(
             server, log: log, ["--cluster_agent.public_key_pin=\(other.identity.publicKeyPin)"])
         try await Self.run(agent, log) {
@@ -151,7 +152,7 @@ import Testing
 
     @Test func theAgentsOwnAPIWantsTheToken() async throws {
         let server = try RunningServer(FakeClusterAgent())
-        let log = KeptLog()
+        let log = RecordingLog()
         let agent = try Self.agent(server, log: log)
         try await Self.run(agent, log) {
             let base = "https://127.0.0.1:\(agent.commandPort)"

@@ -1,31 +1,9 @@
 import Glibc
 import Platform
+import TestKit
 import Testing
 
 @Suite struct FileReadingTests {
-    private final class Folder {
-        let path: String
-
-        init() {
-            var name = Array("/tmp/platform-test-XXXXXX".utf8CString)
-            unsafe mkdtemp(&name)
-            path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
-
-        deinit {
-            unsafe unlink("\(path)/token")
-            unsafe rmdir(path)
-        }
-    }
-
-    private struct ManualClock: Clock {
-        let time = Watched(Instant(nanoseconds: 0))
-
-        func now() -> Instant { time.value }
-        func wallTime() -> WallTime { WallTime(nanoseconds: 0) }
-        func sleep(until deadline: Instant) async throws {}
-    }
-
     @Test func aMissingFileIsNamedWithTheSystemsReason() {
         #expect(throws: FileError(path: "/nonexistent/token", number: ENOENT)) {
             try readFile("/nonexistent/token", atMost: 10)
@@ -33,7 +11,7 @@ import Testing
     }
 
     @Test func aFileOverTheLimitIsRefused() throws {
-        let folder = Folder()
+        let folder = try TemporaryDirectory()
         try writeFile("\(folder.path)/token", Array(repeating: 65, count: 11))
         #expect(throws: FileError(path: "\(folder.path)/token", number: EFBIG)) {
             try readFile("\(folder.path)/token", atMost: 10)
@@ -42,14 +20,14 @@ import Testing
     }
 
     @Test func aChangedFileIsReadAgainAfterTheIntervalAndTheLastGoodTextIsKept() throws {
-        let folder = Folder()
+        let folder = try TemporaryDirectory()
         let path = "\(folder.path)/token"
         let clock = ManualClock()
         try writeFile(path, Array(" one \n".utf8))
         let file = try RereadFile(path, every: .seconds(60), clock: clock)
         try writeFile(path, Array("two".utf8))
         #expect(file.text == "one")
-        clock.time.set(Instant(nanoseconds: 61_000_000_000))
+        clock.advance(by: .seconds(61))
         #expect(file.text == "two")
         try writeFile(path, [])
         #expect(file.reread() == "two")
@@ -62,7 +40,7 @@ import Testing
     }
 
     @Test func aFirstReadingThatIsNotAcceptedIsAnError() throws {
-        let folder = Folder()
+        let folder = try TemporaryDirectory()
         try writeFile("\(folder.path)/token", [])
         #expect(throws: FileError(path: "\(folder.path)/token", reason: "empty")) {
             try RereadFile("\(folder.path)/token", every: .seconds(1), clock: ManualClock())

@@ -1,27 +1,28 @@
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Platform
 
 @Suite struct LogTests {
     @Test func linesBelowTheMinimumAreDropped() {
-        let sink = Recorder()
+        let sink = RecordingLog()
         let log = Log(sink: sink, minimum: .warning, component: "elector")
         log.debug("one")
         log.info("two")
         log.warning("three")
         log.error("four")
-        #expect(sink.lines.map(\.message) == ["three", "four"])
-        #expect(sink.lines.map(\.level) == [.warning, .error])
-        #expect(sink.lines.allSatisfy { $0.component == "elector" })
+        #expect(sink.records.map(\.message) == ["three", "four"])
+        #expect(sink.records.map(\.level) == [.warning, .error])
+        #expect(sink.records.allSatisfy { $0.component == "elector" })
     }
 
     @Test func fieldsKeepTheirOrderAndMayRepeat() {
-        let sink = Recorder()
+        let sink = RecordingLog()
         Log(sink: sink).named("a").info("moved", ["node": "n2", "node": "n1", "count": 3])
-        #expect(sink.lines.map(\.component) == ["a"])
-        #expect(sink.lines.first?.fields.map(\.name) == ["node", "node", "count"])
-        #expect(sink.lines.first?.fields.map(\.value) == ["n2", "n1", "3"])
+        #expect(sink.records.map(\.component) == ["a"])
+        #expect(sink.records.first?.fields.map(\.name) == ["node", "node", "count"])
+        #expect(sink.records.first?.fields.map(\.value) == ["n2", "n1", "3"])
     }
 
     @Test(arguments: LogLevel.allCases) func aLevelIsKnownByItsName(level: LogLevel) {
@@ -50,15 +51,5 @@ import Testing
         #expect(
             StandardErrorLog.json(line, "T")
                 == #"{"time":"T","level":"error","component":"api","message":"refused","why":"a\"\n"}"#)
-    }
-}
-
-private final class Recorder: LogSink {
-    private let state = Mutex<[LogLine]>([])
-
-    var lines: [LogLine] { state.withLock { $0 } }
-
-    func write(_ line: LogLine) {
-        state.withLock { $0.append(line) }
     }
 }

@@ -4,7 +4,7 @@ import HTTPServer
 import JSON
 import Leadership
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import Replica

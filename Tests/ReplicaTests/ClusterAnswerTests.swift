@@ -4,7 +4,7 @@ import Glibc
 import HTTPServer
 import JSON
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import Replica

@@ -3,7 +3,7 @@ import ClusterChecks
 import HTTPServer
 import Leadership
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import Replica

@@ -4,7 +4,6 @@ import HTTPServer
 import JSON
 import Platform
 import Synchronization
-import TestSupport
 
 @testable import Replica
 

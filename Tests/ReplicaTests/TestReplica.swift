@@ -4,7 +4,7 @@ import HTTPServer
 import JSON
 import Leadership
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import Replica
@@ -137,14 +137,4 @@ extension HTTPResponse {
     var text: String { String(decoding: body.joined(), as: UTF8.self) }
 
     func header(_ name: String) -> String? { HTTPHeaders(headers)[name] }
-}
-
-/// Waits until `condition` holds, giving other tasks their turn; a failure after a time that no healthy machine needs.
-func eventually(_ what: Comment, _ condition: () throws -> Bool) async throws {
-    for _ in 0..<10_000 {
-        if try condition() { return }
-        try await Task.sleep(for: .milliseconds(2))
-    }
-    Issue.record(what)
-    throw CancellationError()
 }

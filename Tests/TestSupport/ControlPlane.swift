@@ -3,6 +3,7 @@ import Glibc
 import HTTPClient
 import JSON
 package import Platform
+package import TestKit
 
 /// A real etcd and kube-apiserver on loopback ports of their own: `Tests/setup/control-plane`.
 package final class ControlPlane: Sendable {

@@ -2,6 +2,7 @@ import CheckModel
 package import JSON
 package import Platform
 import Synchronization
+package import TestKit
 
 /// A node agent that was written from the description of the protocol alone: `AcceptanceTests/clients/datadog_agent.py`, whose head says what its
 /// times are and what it tells.

@@ -3,6 +3,7 @@ import Glibc
 import HTTPClient
 package import JSON
 import Platform
+import TestKit
 
 /// A Service in front of replicas whose network fails on demand: `AcceptanceTests/clients/service.py`, whose head says how.
 package final class FaultyService: Sendable {

@@ -1,4 +1,5 @@
 import Platform
+package import TestKit
 
 /// A config whose instances are easily changed on their way, and a comparison by parsers that share nothing with this package:
 /// `AcceptanceTests/clients/instances.py`.

@@ -2,6 +2,7 @@ import CheckModel
 package import HTTPClient
 package import JSON
 import Platform
+package import TestKit
 
 /// A cluster-agent as a process of its own, with its own port, and a client that trusts exactly its certificate.
 package final class RunningClusterAgent: Sendable {
