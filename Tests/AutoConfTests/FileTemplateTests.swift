@@ -32,7 +32,7 @@ import Testing
         fixture.autoConf.feed(.replaced(slices))
     }
 
-    @Test func aFileIsBoundToAServiceThatNeedsNoAnnotation() async throws {
+    @Test func `a file can be bound to a Service without an annotation`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         try await whileRunning(fixture) {
             #expect(!fixture.isSynced)
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func aFileIsBoundToEndpoints() async throws {
+    @Test func `a file can be bound to endpoints`() async throws {
         try directory.write("a.json", Self.file(Self.webEndpoints))
         sync([service()], [slice([endpoint("10.1.0.1"), endpoint("10.1.0.2", pod: nil)])])
         try await whileRunning(fixture) {
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func resolveIsRead() async throws {
+    @Test func `the resolve option of a file is read`() async throws {
         try directory.write(
             "a.json", Self.file(#"{"kube_endpoints":{"name":"web","namespace":"shop","resolve":"ip"}}"#))
         try directory.write(
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func oneFileMayNameManyObjects() async throws {
+    @Test func `one file may name many objects`() async throws {
         let other = #"{"kube_service":{"name":"other","namespace":"shop"}}"#
         try directory.write("a.json", Self.file([Self.webService, Self.webEndpoints, other].joined(separator: ",")))
         sync([service(), service(name: "other")], [slice([endpoint("10.1.0.1")])])
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func theConfigFollowsTheService() async throws {
+    @Test func `the config of a bound file follows its Service`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         try await whileRunning(fixture) {
             sync([service()])
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func aServiceThatIsNotThereIsToldOfOnlyWhenServicesWereRead() async throws {
+    @Test func `a missing Service is reported only when Services have been read`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         try await whileRunning(fixture) {
             #expect(fixture.problems.isEmpty)
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test func theFileFollowsItsEditsAndKeepsItsConfigsWhileItIsBroken() async throws {
+    @Test func `an edited file changes its configs and a broken one keeps them`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         sync([service()])
         try await whileRunning(fixture) {
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func anAnnotationAndAFileMayConcernTheSameService() async throws {
+    @Test func `an annotation and a file may both configure a Service`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         sync([service(["checks": #"{"a":{"instances":[{}]}}"#])])
         try await whileRunning(fixture) {

@@ -95,7 +95,8 @@ struct Fixture {
 
 /// A Service `shop/web` with two ports.
 ///
-/// - Parameter annotations: those that begin with `ad.datadoghq.com/service.`, without that, unless they contain a slash.
+/// - Parameter annotations: those that begin with `ad.datadoghq.com/service.`, without that, unless they contain a
+///   slash.
 func service(
     _ annotations: [String: String] = [:], name: String = "web", clusterIP: String = "10.96.0.20",
     labels: [String: String] = [:], uid: String = "u1",

@@ -58,6 +58,15 @@ final class RawServer: Sendable {
         }
     }
 
+    /// A server that reads a request, writes `text` and nothing more, and waits for the client to close.
+    convenience init(stallingAfter text: String) throws {
+        try self.init { connection in
+            _ = connection.readRequest()
+            connection.write(text)
+            connection.waitForClose()
+        }
+    }
+
     var seen: Seen { state.seen.withLock { $0 } }
 
     func url(_ path: String = "/", scheme: String = "http") -> String {

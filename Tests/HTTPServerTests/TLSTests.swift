@@ -14,7 +14,7 @@ import Testing
         TLSServerOptions(identity: try Self.identity.get(), minimumVersion: minimum)
     }
 
-    @Test func requestsAreAnsweredOverTLSAlsoPipelinedLargeAndLater() async throws {
+    @Test func `requests over TLS are answered, be they pipelined, large or answered later`() async throws {
         try await withServer(loops: 2, tls: try tls()) { server, handler in
             let client = TestClient(port: server.port)
             #expect(client.startTLS())
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func requestsThatTLSHasReadAheadWhileThereWasNoRoomForThemAreAnswered() async throws {
+    @Test func `requests that TLS has already decrypted are answered once there is room`() async throws {
         try await withServer(tls: try tls()) { server, handler in
             let client = TestClient(port: server.port)
             #expect(client.startTLS())
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func manyPipelinedRequestsInRecordsOfTheirOwnAreAllAnswered() async throws {
+    @Test func `pipelined requests in TLS records of their own are all answered`() async throws {
         try await withServer(tls: try tls()) { server, handler in
             let client = TestClient(port: server.port)
             #expect(client.startTLS())
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func onlyTheAllowedVersionsAreSpoken() async throws {
+    @Test func `only the allowed TLS versions are accepted`() async throws {
         for (minimum, maximum, expected) in [
             (TLSServerOptions.MinimumVersion.tls13, TLS1_2_VERSION, false), (.tls13, TLS1_3_VERSION, true),
             (.tls12, TLS1_2_VERSION, true), (.tls12, TLS1_1_VERSION, false),
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: [(["h2", "http/1.1"], "http/1.1"), ([], ""), (["h2"], nil)] as [([String], String?)])
-    func onlyHTTP11IsChosenByALPN(offered: [String], expected: String?) async throws {
+    func `ALPN selects only HTTP/1.1`(offered: [String], expected: String?) async throws {
         try await withServer(tls: try tls()) { server, _ in
             let client = TestClient(port: server.port)
             #expect(client.startTLS(protocols: offered) == (expected != nil))
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func aClientThatSpeaksPlainHTTPIsToldSo() async throws {
+    @Test func `a client that speaks plain HTTP is told to use HTTPS`() async throws {
         try await withServer(tls: try tls()) { server, _ in
             let client = TestClient(port: server.port)
             client.send(HTTPServerTests.get("/hello"))
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test func aHandshakeThatDoesNotComeIsEnded() async throws {
+    @Test func `a missing handshake times out`() async throws {
         var limits = HTTPLimits()
         limits.handshakeTimeout = .milliseconds(200)
         try await withServer(limits: limits, tls: try tls()) { server, _ in
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func aRenewedIdentityIsShownToNewConnectionsAndOpenOnesGoOn() async throws {
+    @Test func `new connections get a renewed certificate and open ones go on`() async throws {
         let first = try Self.identity.get()
         try await withServer(tls: try tls()) { server, _ in
             let old = TestClient(port: server.port)
@@ -136,7 +136,7 @@ import Testing
         }
     }
 
-    @Test func aSelfSignedCertificateNamesItsHosts() throws {
+    @Test func `a self-signed certificate names its hosts`() throws {
         let chain = try CertificateChain(pem: try Self.identity.get().certificatePEM)
         for host in ["localhost", "agent.example"] {
             #expect(unsafe X509_check_host(chain.first, host, 0, 0, nil) == 1)
@@ -148,13 +148,13 @@ import Testing
     }
 
     @Test(arguments: ["", "a b", "h\u{E9}", "a,DNS:b"])
-    func aHostThatCannotStandInACertificateIsAnError(host: String) {
+    func `a host that cannot be named in a certificate is an error`(host: String) {
         #expect(throws: HTTPServerError.self) {
             try TLSIdentity.selfSigned(hosts: [host], now: SystemClock().wallTime())
         }
     }
 
-    @Test func aCertificateOrKeyThatCannotBeUsedIsAnErrorThatNamesIt() throws {
+    @Test func `an unusable certificate or key is an error that names it`() throws {
         let first = try Self.identity.get()
         let second = try TLSIdentity.selfSigned(hosts: [], now: SystemClock().wallTime())
         let nothing = Array("nothing\n".utf8)

@@ -136,8 +136,8 @@ import Platform
     }
 }
 
-/// Answers by path: `/hello` at once, `/echo` with the body, `/big`, `/peer`; keeps the responders of `/later…` for the test; drops
-/// that of `/dropped`.
+/// Answers by path: `/hello` at once, `/echo` with the body, `/big`, `/peer`; keeps the responders of `/later…` for the
+/// test; drops that of `/dropped`.
 final class TestHandler: HTTPHandler {
     let later = Watched<[(path: String, responder: Responder)]>([])
     static let big = [UInt8](repeating: UInt8(ascii: "b"), count: 3_000_000)

@@ -8,7 +8,7 @@ import Testing
     private static let big =
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 600\r\n\r\n" + String(repeating: "x", count: 500)
 
-    @Test func bodiesThatDoNotEndAreRefusedBeyondALimitForAllAndSmallRequestsAreNot() async throws {
+    @Test func `unfinished bodies beyond the total limit are refused and small requests are not`() async throws {
         var limits = HTTPLimits()
         limits.unfinishedBytes = 1_000
         limits.connections = 10
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func aConnectionThatBreaksGivesItsShareBack() async throws {
+    @Test func `a broken connection gives its share of the limit back`() async throws {
         var limits = HTTPLimits()
         limits.unfinishedBytes = 1_000
         limits.connections = 10

@@ -3,9 +3,10 @@ import JSON
 import TestKit
 import Testing
 
-/// Agents read instances with YAML 1.1 parsers. PyYAML, with its own parser and with libyaml, must read what we encode as JSON parsers do.
+/// Agents read instances with YAML 1.1 parsers. PyYAML, with its own parser and with libyaml, must read what we encode
+/// as JSON parsers do.
 @Suite struct YAMLTests {
-    @Test func yamlParsersReadWhatIsEncodedAsJSONParsersDo() throws {
+    @Test func `YAML parsers read encoded values as JSON parsers do`() throws {
         let directory = try TemporaryDirectory()
         let random = RandomJSON(seed: 2)
         var lines: [UInt8] = []

@@ -57,7 +57,7 @@ private final class ScriptedExecutor: CheckExecutor {
         runner.snapshot.records.first { $0.id == id }
     }
 
-    @Test func instancesRunAgainAndAgainAndTheirResultsAreKept() async throws {
+    @Test func `instances run repeatedly and their results are kept`() async throws {
         let executor = ScriptedExecutor { host, _ in
             host == "up" ? .success(CheckSuccess(samples: 2)) : .failure(CheckFailure(.refused, "no"))
         }
@@ -71,7 +71,7 @@ private final class ScriptedExecutor: CheckExecutor {
         }
     }
 
-    @Test func aCheckThatThisAgentDoesNotHaveFailsAloneAndSaysWhichThereAre() async throws {
+    @Test func `an unknown check fails alone and lists the known ones`() async throws {
         let log = RecordingLog()
         try await Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }, log: log) { runner in
             runner.replace([Self.instance("a"), Self.instance("b", check: "redisdb")])
@@ -85,7 +85,7 @@ private final class ScriptedExecutor: CheckExecutor {
         #expect(log.fields(of: "check failing").map { $0["check"] } == ["redisdb:b"])
     }
 
-    @Test func failingAndRecoveringAreEachLoggedOnce() async throws {
+    @Test func `failure and recovery are each logged once`() async throws {
         let log = RecordingLog()
         let executor = ScriptedExecutor { _, run in
             (3...5).contains(run) ? .failure(CheckFailure(.dns, "no address")) : .success(CheckSuccess())
@@ -98,7 +98,7 @@ private final class ScriptedExecutor: CheckExecutor {
         #expect(log.fields(of: "check recovered") == [["check": "tcp_check:a", "failed_runs": "3"]])
     }
 
-    @Test func aRunThatNeverEndsIsGivenUpAndFreesItsWorker() async throws {
+    @Test func `a run that never ends times out and frees its worker`() async throws {
         let executor = ScriptedExecutor { host, _ in host == "hangs" ? nil : .success(CheckSuccess()) }
         try await Self.run(workers: 1, executor) { runner in
             runner.replace([Self.instance("hangs", timeout: "0.01"), Self.instance("good")])
@@ -109,7 +109,7 @@ private final class ScriptedExecutor: CheckExecutor {
         }
     }
 
-    @Test func whatIsNoLongerWantedStopsAndIsForgotten() async throws {
+    @Test func `an unscheduled instance stops and is forgotten`() async throws {
         let executor = ScriptedExecutor { host, _ in host == "slow" ? nil : .success(CheckSuccess()) }
         try await Self.run(executor) { runner in
             runner.replace([Self.instance("slow"), Self.instance("fast")])
@@ -123,7 +123,7 @@ private final class ScriptedExecutor: CheckExecutor {
         }
     }
 
-    @Test func anEditedInstanceIsAnotherOneWithAHistoryOfItsOwn() async throws {
+    @Test func `an edited instance is a new one with its own history`() async throws {
         try await Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }) { runner in
             runner.replace([Self.instance("a"), Self.instance("b")])
             try await eventually { (Self.record(runner, "tcp_check:b")?.runs ?? 0) > 3 }

@@ -67,7 +67,7 @@ import Testing
         return (stats.objectValue ?? [:]).keys.sorted()
     }
 
-    @Test func checksAreFetchedRunAndReportedWithTheIDsThatTheClusterAgentComputes() async throws {
+    @Test func `checks are fetched, run and reported under the cluster-agent's check IDs`() async throws {
         let (cluster, up) = (FakeClusterAgent(), LoopbackListener(.answers(LoopbackListener.response(200))))
         let closed = LoopbackListener.closedPort()
         let configs = [
@@ -105,7 +105,7 @@ import Testing
         await server.server.stop(within: .seconds(1))
     }
 
-    @Test func nothingWrongThatTheClusterAgentSaysStopsACheck() async throws {
+    @Test func `no error of the cluster-agent stops a check`() async throws {
         let (cluster, up) = (FakeClusterAgent(), LoopbackListener(.answers(LoopbackListener.response(200))))
         let instance = #"{"url":"http://127.0.0.1:\#(up.port)/","min_collection_interval":0.05}"#
         cluster.set([Self.config("http_check", instance)], revision: 1)
@@ -131,7 +131,7 @@ import Testing
         await server.server.stop(within: .seconds(1))
     }
 
-    @Test func aClusterAgentWithAnotherKeyIsNotTalkedTo() async throws {
+    @Test func `a cluster-agent with another key than the pinned one is refused`() async throws {
         let (cluster, other) = (FakeClusterAgent(), try RunningServer(FakeClusterAgent()))
         let server = try RunningServer(cluster)
         let log = RecordingLog()
@@ -150,7 +150,7 @@ import Testing
         await other.server.stop(within: .seconds(1))
     }
 
-    @Test func theAgentsOwnAPIWantsTheToken() async throws {
+    @Test func `the agent's own API requires the token`() async throws {
         let server = try RunningServer(FakeClusterAgent())
         let log = RecordingLog()
         let agent = try Self.agent(server, log: log)
@@ -173,7 +173,7 @@ import Testing
         await server.server.stop(within: .seconds(1))
     }
 
-    @Test func aCheckOverTLSVerifiesWithItsOwnCA() async throws {
+    @Test func `a check over TLS verifies with its own CA`() async throws {
         let (server, other) = (try RunningServer(FakeClusterAgent()), try RunningServer(FakeClusterAgent()))
         let (right, wrong) = (try server.writeCertificate("right"), try other.writeCertificate("wrong"))
         defer {
@@ -216,7 +216,7 @@ import Testing
             ],
             "sha256//x"
         ),
-    ]) func whatIsMissingOrWrongStopsTheStartAndIsNamed(_ arguments: [String], _ place: String) throws {
+    ]) func `a missing or wrong option stops the start and is named`(_ arguments: [String], _ place: String) throws {
         let options = try Options(
             table: NodeAgentOptions.table, arguments: arguments + ["--cmd_port=0", "--metrics_port=0"], environment: [:]
         )
@@ -229,13 +229,13 @@ import Testing
     @Test(arguments: [
         "--cluster_agent.url=http://a:1", "--cluster_agent.url=a:1", "--cluster_agent.auth_token=short",
         "--check_runners=0", "--ad_config_poll_interval=0",
-    ]) func anOptionOutOfRangeIsRefused(_ argument: String) {
+    ]) func `an option out of range is refused`(_ argument: String) {
         #expect(throws: OptionError.self) {
             try Options(table: NodeAgentOptions.table, arguments: [argument], environment: [:])
         }
     }
 
-    @Test func theNodesNameComesFromOptionEnvironmentOrHost() throws {
+    @Test func `the node's name comes from the option, the environment or the host`() throws {
         let none = try Options(table: NodeAgentOptions.table, arguments: [], environment: [:])
         let given = try Options(table: NodeAgentOptions.table, arguments: [], environment: ["DD_HOSTNAME": "a"])
         #expect(NodeAgentProcess.nodeID(given, ["NODE_NAME": "b"]) == "a")

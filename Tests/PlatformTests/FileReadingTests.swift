@@ -4,13 +4,13 @@ import TestKit
 import Testing
 
 @Suite struct FileReadingTests {
-    @Test func aMissingFileIsNamedWithTheSystemsReason() {
+    @Test func `a missing file is an error with the system's reason`() {
         #expect(throws: FileError(path: "/nonexistent/token", number: ENOENT)) {
             try readFile("/nonexistent/token", atMost: 10)
         }
     }
 
-    @Test func aFileOverTheLimitIsRefused() throws {
+    @Test func `a file over the limit is refused`() throws {
         let folder = try TemporaryDirectory()
         try writeFile("\(folder.path)/token", Array(repeating: 65, count: 11))
         #expect(throws: FileError(path: "\(folder.path)/token", number: EFBIG)) {
@@ -19,7 +19,7 @@ import Testing
         #expect(try readFile("\(folder.path)/token", atMost: 11).count == 11)
     }
 
-    @Test func aChangedFileIsReadAgainAfterTheIntervalAndTheLastGoodTextIsKept() throws {
+    @Test func `a changed file is read again after the interval and the last good text is kept`() throws {
         let folder = try TemporaryDirectory()
         let path = "\(folder.path)/token"
         let clock = ManualClock()
@@ -39,7 +39,7 @@ import Testing
         #expect(file.problem == nil)
     }
 
-    @Test func aFirstReadingThatIsNotAcceptedIsAnError() throws {
+    @Test func `an invalid first reading is an error`() throws {
         let folder = try TemporaryDirectory()
         try writeFile("\(folder.path)/token", [])
         #expect(throws: FileError(path: "\(folder.path)/token", reason: "empty")) {
@@ -52,7 +52,7 @@ import Testing
         (951_782_399_999_000_000, "2000-02-28T23:59:59.999Z"), (951_782_400_000_000_000, "2000-02-29T00:00:00.000Z"),
         (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000Z"),
     ])
-    func wallTimeIsWrittenAsRFC3339(nanoseconds: Int64, text: String) {
+    func `wall time is written as RFC 3339`(nanoseconds: Int64, text: String) {
         #expect(timestamp(WallTime(nanoseconds: nanoseconds)) == text)
     }
 }

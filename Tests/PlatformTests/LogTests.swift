@@ -5,7 +5,7 @@ import Testing
 @testable import Platform
 
 @Suite struct LogTests {
-    @Test func linesBelowTheMinimumAreDropped() {
+    @Test func `lines below the minimum level are dropped`() {
         let sink = RecordingLog()
         let log = Log(sink: sink, minimum: .warning, component: "elector")
         log.debug("one")
@@ -17,7 +17,7 @@ import Testing
         #expect(sink.records.allSatisfy { $0.component == "elector" })
     }
 
-    @Test func fieldsKeepTheirOrderAndMayRepeat() {
+    @Test func `fields keep their order and may repeat`() {
         let sink = RecordingLog()
         Log(sink: sink).named("a").info("moved", ["node": "n2", "node": "n1", "count": 3])
         #expect(sink.records.map(\.component) == ["a"])
@@ -25,11 +25,11 @@ import Testing
         #expect(sink.records.first?.fields.map(\.value) == ["n2", "n1", "3"])
     }
 
-    @Test(arguments: LogLevel.allCases) func aLevelIsKnownByItsName(level: LogLevel) {
+    @Test(arguments: LogLevel.allCases) func `a level is parsed from its name`(level: LogLevel) {
         #expect(LogLevel(name: level.name) == level)
     }
 
-    @Test func warnIsWarningAndNothingElseIsALevel() {
+    @Test func `warn means warning and nothing else is a level`() {
         #expect(LogLevel(name: "warn") == .warning)
         #expect(LogLevel(name: "INFO") == nil)
         #expect(LogLevel(name: "") == nil)
@@ -41,12 +41,12 @@ import Testing
         (#"a\b"#, #"m a="a\\b""#), ("a\nb", #"m a="a\nb""#), ("\u{1b}[2J", #"m a="\u001b[2J""#),
         ("\u{9b}2J", #"m a="\u009b2J""#), ("größer", "m a=größer"),
     ])
-    func noValueCanForgeALineOrMoveACursor(value: String, text: String) {
+    func `no value can forge a log line or move the cursor`(value: String, text: String) {
         let line = LogLine(level: .info, component: "", message: "m", fields: [("a", value)])
         #expect(StandardErrorLog.plain(line, "T") == "T INFO \(text)")
     }
 
-    @Test func aLineIsOneJSONObject() {
+    @Test func `a log line is one JSON object`() {
         let line = LogLine(level: .error, component: "api", message: "refused", fields: [("why", "a\"\n")])
         #expect(
             StandardErrorLog.json(line, "T")

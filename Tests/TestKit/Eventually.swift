@@ -1,4 +1,4 @@
-package import Platform
+import Platform
 
 /// Why a test cannot go on.
 package struct TestFailure: Error, CustomStringConvertible {

@@ -7,8 +7,8 @@ package enum TestEnvironment {
     /// The checkout's root.
     package static let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
-    /// The path of a program that this package builds: it lies beside the running test program, or in the folder that `TEST_PROGRAMS` names, so
-    /// that a release build can be measured by tests of a debug build.
+    /// The path of a program that this package builds: it lies beside the running test program, or in the folder that
+    /// `TEST_PROGRAMS` names, so that a release build can be measured by tests of a debug build.
     ///
     /// - Throws: `TestFailure` if it is not there.
     package static func program(_ name: String) throws -> String {
