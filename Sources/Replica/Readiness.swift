@@ -47,11 +47,11 @@ package final class Readiness: Sendable {
     /// Why the process should be restarted; empty while it is live.
     package var liveProblems: [String] {
         let pause = clock.now() - Instant(nanoseconds: pulse.load(ordering: .relaxed))
-        // After a pause of the whole process every loop is late, and the pulse tells that alone.
+        // After a pause of the whole process every loop is late: the pulse alone says enough.
         guard pause <= Self.longestPause else { return ["no task has run for \(pause.seconds) s"] }
         var problems = watches?.stalled ?? []
         if let elector, clock.now() - elector.lastAttempt > elector.longestAttempt {
-            problems.append("the election has not tried anything for \(durationText(elector.longestAttempt))")
+            problems.append("the election has made no attempt for \(durationText(elector.longestAttempt))")
         }
         return problems
     }

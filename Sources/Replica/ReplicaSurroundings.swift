@@ -1,4 +1,5 @@
 package import AutoConf
+package import ClusterChecks
 package import HTTPServer
 package import Kubernetes
 package import Leadership
@@ -84,4 +85,32 @@ package struct KubernetesAccess: Sendable {
         self.nodes = nodes
         self.recorder = recorder
     }
+}
+
+/// Carries calls to other replicas: over TLS in a process, over the simulated network in a simulation.
+package protocol ReplicaTransport: Sendable {
+    /// Sends a call once.
+    ///
+    /// - Parameter completion: gets what became of it, once, on any thread.
+    func send(_ forward: Forward, completion: @escaping @Sendable (ForwardResult) -> Void)
+}
+
+/// Asks node-agents and runners what their checks cost.
+package protocol StatisticsReader: Sendable {
+    /// Asks all of them until `end` at the latest.
+    ///
+    /// - Parameter completion: gets what came of each, once, on any thread, in no particular order.
+    /// - Returns: what stops it early: those not asked by then are not asked.
+    func read(
+        _ targets: [StatisticsTarget], until end: Instant,
+        completion: @escaping @Sendable ([StatisticsReading]) -> Void
+    ) -> @Sendable () -> Void
+}
+
+/// Runs what takes too long for the thread that serves requests.
+package protocol BackgroundExecutor: Sendable {
+    /// Runs `work` soon, apart from the caller.
+    ///
+    /// - Returns: whether it will; false when the system has no thread for it.
+    func run(_ work: @escaping @Sendable () -> Void) -> Bool
 }

@@ -11,7 +11,7 @@ final class RequestHandler: HTTPHandler {
     private let rebalancer: Rebalancer
     private let background: any BackgroundExecutor
     private let clock: any Clock
-    /// Held by the one background answer that is being made.
+    /// Held while a background answer is made: one at a time.
     private let making = Mutex(())
 
     init(
@@ -50,12 +50,4 @@ final class RequestHandler: HTTPHandler {
             }
         }
     }
-}
-
-/// Runs what takes too long for the thread that serves requests.
-package protocol BackgroundExecutor: Sendable {
-    /// Runs `work` soon, apart from the caller.
-    ///
-    /// - Returns: whether it will; false when the system has no thread for it.
-    func run(_ work: @escaping @Sendable () -> Void) -> Bool
 }

@@ -4,9 +4,9 @@ import HTTPServer
 import Leadership
 import Platform
 
-// Calls that wait.
+// Calls of node-agents that wait.
 extension API {
-    /// What there is to say to a call that waits for a node's configs.
+    /// What to do with a call that waits for a node's configs.
     enum PollResult {
         /// Answer it now.
         case answer(HTTPResponse)
@@ -35,25 +35,25 @@ extension API {
         }
     }
 
-    /// The answer of a leader to somebody whose time is over: nothing has changed.
+    /// The leader's answer to a call whose wait is over.
     func unchanged(in term: Term) -> HTTPResponse {
         HTTPResponse(
             status: 304, headers: [(Term.headerName, term.token)], gate: TermGate(term: term, clock: clock))
     }
 }
 
-// The stream of changes between a leader and its followers.
+// The stream of changes from a leader to its followers.
 extension API {
-    /// What a leader told a follower.
+    /// A leader's answer to a follower.
     struct LeaderChanges: Sendable {
         let answer: FollowAnswer
         /// The leader's term.
         let term: String
-        /// Until when it may be passed on.
+        /// Until when the follower may pass it on.
         let until: Instant
     }
 
-    /// A leader's answer to a follower that called at `arrival`: the revisions of these nodes, or of all.
+    /// The leader's answer to a follower whose call came at `arrival`: the revisions of these nodes; nil for all.
     func changes(of nodes: Set<String>?, version: UInt64, arrival: Instant, now: Instant) -> HTTPResponse {
         do throws(ClusterChecksError) {
             let found = try handler.revisions(of: nodes, now: now)
@@ -69,7 +69,7 @@ extension API {
         }
     }
 
-    /// What a follower makes of a leader's answer, with the rules of `finish`.
+    /// A leader's answer as its follower may use it, by the rules of `finish(_:_:now:)`.
     func leaderChanges(_ forward: Forward, _ result: ForwardResult, now: Instant) -> Result<LeaderChanges, APIError> {
         switch result {
         case .failed(let reason):
@@ -78,7 +78,7 @@ extension API {
             guard status == 200 else { return .failure(.leaderNotFollowed("it answered \(status)")) }
             let term = HTTPHeaders(headers)[Term.headerName]
             guard let lifetime = Forward.lifetime(headers), let term, let answer = FollowAnswer(parsing: body) else {
-                return .failure(.leaderNotFollowed("its answer is none of a leader"))
+                return .failure(.leaderNotFollowed("its answer is not a leader's"))
             }
             guard handler.leadership(at: now) == .following(forward.leader) else {
                 return .failure(.forwardedTooLate)
@@ -87,7 +87,7 @@ extension API {
         }
     }
 
-    /// The answer of a follower to somebody whose time is over: nothing has changed, as the leader said.
+    /// The follower's answer to a call whose wait is over, by the leader's word that nothing has changed.
     func unchanged(as changes: LeaderChanges) -> HTTPResponse {
         HTTPResponse(
             status: 304, headers: [(Term.headerName, changes.term), (Forward.answeredHeader, "true")],

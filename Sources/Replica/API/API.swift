@@ -11,16 +11,16 @@ package struct APIOptions: Sendable {
     package var version: AgentVersion
     /// How long a forwarded call may take before it fails.
     package var forwardTimeout: Duration = .seconds(5)
-    /// How long an operator's forwarded call may take, for which the leader asks all runners first.
+    /// How long an operator's forwarded call may take: the leader refreshes all statistics first.
     package var operationTimeout: Duration = .seconds(25)
-    /// For how long after a follower has sent a call on may it pass the leader's answer on. It also delays a release of the Lease: see
+    /// How long after it forwarded a call a follower may pass the leader's answer on. A release of the Lease waits for as long: see
     /// `API.forwardedUntil`.
     package var forwardedAnswerLifetime: Duration = .milliseconds(400)
-    /// How long a call may wait for a change: a third of the time after which a silent node is taken for lost, as its arrival is a heartbeat.
+    /// How long a call may wait for a change: a third of the node expiration timeout, because its arrival is a heartbeat.
     package var longestWait: Duration = .seconds(10)
-    /// How long a follower's call may wait: half of that, as it brings the heartbeats of those who wait at the follower.
+    /// How long a follower's call may wait: half of `longestWait`, because it carries the heartbeats of the nodes that wait at the follower.
     var longestFollow: Duration { longestWait / 2 }
-    /// How many calls may wait; further ones are refused. As many connections as a server takes.
+    /// How many calls may wait; further ones are refused. As many as a server has connections.
     package var maximumWaiting = 10_000
 
     /// The defaults, with a version.
@@ -33,7 +33,7 @@ package struct APIOptions: Sendable {
 ///
 /// Every answer that only a leader may give carries the term's token, and a gate that is asked right before the answer is written.
 struct API: Sendable {
-    /// What is to be done with a request.
+    /// What to do with a request.
     enum Action: Sendable {
         /// Answer it.
         case respond(HTTPResponse)
@@ -67,7 +67,7 @@ struct API: Sendable {
     ///
     /// - Parameters:
     ///   - tokens: the agents'.
-    ///   - operators: the operator's; nil if there are none, and then nobody may make an operator's call.
+    ///   - operators: the operator's; nil if nobody may make an operator's call.
     init(
         handler: Handler, tokens: BearerTokens, operators: BearerTokens?, options: APIOptions, clock: any Clock
     ) {
@@ -121,7 +121,7 @@ struct API: Sendable {
                 return (isUpToDate.value ? Self.upToDate : Self.outOfDate, isUpToDate.term)
             }
         case .configs(let id):
-            // What another replica sends on is never parked here: whoever was asked first does that.
+            // A forwarded call is never parked here: the replica that the caller asked parks it.
             if !Forward.isForwarded(request), let poll = try ConfigsPoll(request, node: id) { return .wait(poll) }
             return try asLeader(request, now) { () throws(ClusterChecksError) in
                 let node = try handler.configs(of: id, now: now)
@@ -154,7 +154,7 @@ struct API: Sendable {
 
 // Leader-only calls.
 extension API {
-    /// Answers as the leader, or has the call sent on to it.
+    /// Answers as the leader, or forwards the call to it.
     private func asLeader(
         _ request: HTTPRequest, _ now: Instant,
         _ answer: () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term)
@@ -173,7 +173,7 @@ extension API {
         _ request: HTTPRequest, to leader: LeaderEndpoint, _ now: Instant, within timeout: Duration,
         isOperation: Bool = false
     ) throws(APIError) -> Forward {
-        // One hop and no more: two replicas that each believe the other to lead must not send a call around.
+        // One hop at most: two replicas that each believe the other leads must not send a call in circles.
         guard !Forward.isForwarded(request) else { throw .alreadyForwarded(from: request.peer) }
         return Forward(request, to: leader, now: now, timeout: timeout, isOperation: isOperation)
     }
@@ -186,23 +186,23 @@ extension API {
         return response
     }
 
-    /// A leader's 200.
+    /// A leader's 200, which leaves only while the term is valid.
     func inTerm(_ term: Term, _ body: [[UInt8]]) -> HTTPResponse {
         HTTPResponse(
             status: 200, headers: term.answerHeaders, body: body, gate: TermGate(term: term, clock: clock))
     }
 
-    /// Has an answer say for how long a follower may pass it on, counted from when it sent the call, which was before the call came here.
+    /// Adds for how long a follower may pass the answer on, counted from when it sent the call, which was before the call arrived here.
     func promise(_ response: inout HTTPResponse, in term: Term, arrival: Instant, _ now: Instant) {
         let lifetime = max(.zero, min(options.forwardedAnswerLifetime, term.validUntil.instant - now))
         forwardedUntil.extend(to: now + lifetime)
-        // A hundredth less of the time that it waited here, for clocks that do not run alike.
+        // A hundredth less than it waited here, in case the clocks run at different rates.
         let sinceSent = lifetime + (now - arrival) * 99 / 100
         let total = lifetime == .zero ? .zero : sinceSent
         response.headers.append((Forward.validForHeader, String(total.nanoseconds / 1_000_000)))
     }
 
-    /// The endpoints checks of all nodes, without their secrets, as this replica has them.
+    /// The endpoints checks of all nodes, scrubbed.
     private func allEndpointsChecks(_ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
         do throws(ClusterChecksError) {
             let checks = try handler.allEndpointsChecks(now: now)
@@ -213,7 +213,7 @@ extension API {
         }
     }
 
-    /// Who runs what, as this replica knows it: any replica answers, and one that does not lead says so.
+    /// Who runs what. Any replica answers; one that does not lead says so.
     private func state(_ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
         do throws(ClusterChecksError) {
             let state = try handler.snapshot(now: now)
@@ -268,10 +268,10 @@ extension API {
         }
     }
 
-    /// What to answer the caller of a forwarded call, now that the call came back, or failed.
+    /// The answer to the caller of a forwarded call that came back or failed.
     ///
-    /// A leader's 200 is passed on only while it certainly was the leader: for as long as it said, counted from when the call was sent, and as long
-    /// as this replica follows it.
+    /// A leader's 200 is passed on only for as long as the leader allowed, counted from when the call was sent, and only while this replica
+    /// follows that leader.
     func finish(_ forward: Forward, _ result: ForwardResult, now: Instant) -> HTTPResponse {
         switch result {
         case .failed(let reason):
@@ -280,7 +280,7 @@ extension API {
             let passed = Forward.passedOn(headers)
             if forward.isOperation {
                 if status == 403 { return APIError.operatorUnknown(leader: forward.leader).response }
-                // It tells what was done, and that stays true whoever leads.
+                // It reports what was done, which stays true whoever leads.
                 return HTTPResponse(status: status, headers: passed, body: [body])
             }
             guard status == 200 else { return HTTPResponse(status: status, headers: passed, body: [body]) }
@@ -293,6 +293,37 @@ extension API {
             let gate = ForwardGate(until: forward.sentAt + lifetime, clock: clock)
             return HTTPResponse(status: 200, headers: passed, body: [body], gate: gate)
         }
+    }
+}
+
+/// A clock behind one reference, so that a gate takes two words and no answer allocates for it.
+final class GateClock: Sendable {
+    private let clock: any Clock
+
+    init(_ clock: any Clock) {
+        self.clock = clock
+    }
+
+    func now() -> Instant { clock.now() }
+}
+
+/// Lets a leader's answer out only while its term is valid.
+struct TermGate: ResponseGate {
+    let term: Term
+    let clock: GateClock
+
+    func replacement() -> HTTPResponse? {
+        term.isValid(at: clock.now()) ? nil : APIError.termEnded.response
+    }
+}
+
+/// Lets a forwarded answer out only for as long as its leader allowed.
+struct ForwardGate: ResponseGate {
+    let until: Instant
+    let clock: GateClock
+
+    func replacement() -> HTTPResponse? {
+        clock.now() < until ? nil : APIError.forwardedTooLate.response
     }
 }
 

@@ -3,9 +3,9 @@ import ClusterChecks
 import HTTPServer
 import Leadership
 
-/// Why a request gets no 200: every refusal of the API, with its status and text in one place.
+/// Why a request gets no 200: every refusal of the API, its status and its text.
 ///
-/// Node-agents look only at whether a status is 200; the texts are for those who read their logs.
+/// Node-agents look only for a 200; the texts are for people who read their logs.
 enum APIError: Error {
     case notFound
     case methodNotAllowed(allowed: HTTPMethod)
@@ -27,7 +27,7 @@ enum APIError: Error {
     case stopping
     case noThread
 
-    /// What to answer.
+    /// The answer.
     var response: HTTPResponse {
         switch self {
         case .notFound: return .text(404, "404 page not found")
@@ -39,7 +39,7 @@ enum APIError: Error {
         case .operatorsOnly: return .text(403, "this call needs the operator's token; the agents' does not open it")
         case .noOperators:
             return .text(403, "this call needs an operator's token, and cluster_agent.operator_token_file is not set")
-        // Upstream answers 500 to these and to an unknown node. Agents only look for a 200, so the caller's mistake is called by its name here.
+        // Upstream answers 500 to these and to an unknown node. Agents look only for a 200, so the caller's mistake gets its proper status here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
         case .invalidQuery(let reason): return .text(400, "invalid query: \(reason)")
         case .malformedBody(let error): return .text(400, error.description)

@@ -2,30 +2,30 @@ import HTTPServer
 package import Leadership
 package import Platform
 
-/// A call to be sent on to the leader.
+/// A call to forward to the leader.
 package struct Forward: Sendable {
     /// Where to.
     package let leader: LeaderEndpoint
     /// The method's name.
     package let method: String
-    /// The path, and the query if there is one, as they came.
+    /// The path, and the query if there is one, unchanged.
     package let target: String
-    /// The header fields to send; no others of the request's go along, least of all those that are about its connection.
+    /// The header fields to send. No others of the request are forwarded, least of all those about its connection.
     package let headers: [(name: String, value: String)]
     /// The body; nil for a GET.
     package let body: [UInt8]?
-    /// Whether it is an operator's call that does something, and not a question.
+    /// Whether it is an operator's call that changes something.
     let isOperation: Bool
-    /// When this was decided. The leader's word on how long its answer is good counts from here.
+    /// When the call was sent. The time for which the answer may be passed on counts from here.
     let sentAt: Instant
-    /// When it fails.
+    /// When it counts as failed.
     package let deadline: Instant
 
-    /// What a call that was sent on carries.
+    /// Marks a forwarded call.
     static let forwardedHeader = "X-DCA-Follower-Forwarded"
-    /// What the answer to one carries.
+    /// Marks the answer to a forwarded call.
     static let answeredHeader = "X-DCA-Forwarded"
-    /// For how many milliseconds an answer to one may be passed on.
+    /// For how many milliseconds a follower may pass the answer on.
     static let validForHeader = "X-Cluster-Agent-Term-Valid-For"
 
     private static let passedRequestHeaders = ["Authorization", "Content-Type", "User-Agent", "X-Real-Ip"]
@@ -33,7 +33,7 @@ package struct Forward: Sendable {
         "content-type", "x-cluster-agent-term", "x-content-type-options", "allow", "www-authenticate",
     ]
 
-    /// The call of a replica itself: nobody's headers go along.
+    /// A call of this replica's own.
     init(
         to leader: LeaderEndpoint, _ method: String, _ target: String, token: String, body: [UInt8]? = nil,
         now: Instant, timeout: Duration
@@ -67,17 +67,17 @@ package struct Forward: Sendable {
         deadline = now + timeout
     }
 
-    /// Whether a request came through a follower.
+    /// Whether a follower forwarded the request.
     static func isForwarded(_ request: HTTPRequest) -> Bool {
         request.headers[forwardedHeader] != nil
     }
 
-    /// The header fields of a leader's answer that the caller gets, and a mark that it was forwarded.
+    /// The header fields of a leader's answer that the caller gets, and the mark that it was forwarded.
     static func passedOn(_ headers: [(name: String, value: String)]) -> [(name: String, value: String)] {
         headers.filter { passedResponseHeaders.contains($0.name.lowercased()) } + [(answeredHeader, "true")]
     }
 
-    /// For how long a leader's answer may be passed on; nil if the answer does not say, and so is not that of a leader.
+    /// For how long a leader's answer may be passed on; nil if it does not say, and so is not a leader's.
     static func lifetime(_ headers: [(name: String, value: String)]) -> Duration? {
         let value = HTTPHeaders(headers)[validForHeader].flatMap { Int64($0) }
         guard let milliseconds = value, milliseconds >= 0 else { return nil }
@@ -89,6 +89,6 @@ package struct Forward: Sendable {
 package enum ForwardResult: Sendable {
     /// The leader answered.
     case answered(status: Int, headers: [(name: String, value: String)], body: [UInt8])
-    /// It did not: why.
+    /// It did not, for this reason.
     case failed(String)
 }

@@ -1,9 +1,8 @@
 import HTTPServer
 
-/// The IP address of the node that a request is from.
+/// The IP address of the node that sent a request.
 enum NodeAddress {
-    /// What the node says of itself in `X-Real-Ip`, else the address that it called from, which a follower that forwarded the call passes on; and
-    /// whether the node stated it.
+    /// The address in `X-Real-Ip`, else the peer's address, which a forwarding follower passes on; and whether the node stated it itself.
     ///
     /// - Throws: `invalidAddress` if `X-Real-Ip` is neither empty nor an IP address.
     static func of(_ request: HTTPRequest) throws(APIError) -> (text: String?, isStated: Bool) {

@@ -1,7 +1,7 @@
 import HTTPServer
 import JSON
 
-/// What a path asks for. Ids are decoded.
+/// What a path asks for, its ids decoded.
 enum Route: Hashable, Sendable {
     case version
     case status(id: String)
@@ -11,10 +11,10 @@ enum Route: Hashable, Sendable {
     case state
     case rebalance
     case isolate(checkID: String)
-    /// Other replicas ask it of the leader.
+    /// Between replicas only.
     case follow
 
-    /// The route of a path as it came, percent-encoded. Every path but one lies under `/api/v1/`, or its older spelling.
+    /// The route of a percent-encoded path. Every path but `/version` lies under `/api/v1/` or its older spelling.
     ///
     /// - Throws: `notFound`, or `invalidPath` for an id that is not correctly encoded.
     init(path: String) throws(APIError) {
@@ -46,18 +46,18 @@ enum Route: Hashable, Sendable {
         }
     }
 
-    /// Where a follower asks for changes. It is spoken between replicas only, and has no older spelling.
+    /// Where a follower asks the leader for changes. It has no older spelling.
     static let followPath = "/api/v1/clusterchecks/follow"
 
-    /// Whose token it needs.
+    /// Whose token a route needs.
     enum Authority {
-        /// Whoever runs checks.
+        /// Node-agents, runners and other replicas.
         case agents
-        /// Whoever runs the cluster-agent. Its token opens the agents' calls too.
+        /// Operators, whose token also opens the agents' routes.
         case operators
     }
 
-    /// Whose token it needs. Agents see what concerns them; who runs what, with all its configs, is the operator's.
+    /// Whose token this route needs. Agents see what concerns them; who runs what, with all configs, is the operator's.
     var authority: Authority {
         switch self {
         case .version, .status, .configs, .endpointsChecks, .follow: .agents
@@ -65,7 +65,7 @@ enum Route: Hashable, Sendable {
         }
     }
 
-    /// The only method that it takes.
+    /// The only method that this route takes.
     var method: HTTPMethod {
         switch self {
         case .status, .follow, .rebalance, .isolate: .post
@@ -73,7 +73,7 @@ enum Route: Hashable, Sendable {
         }
     }
 
-    /// The length of what follows `prefix`, if that is one segment and not empty.
+    /// The length of what follows `prefix`, if that is one non-empty segment.
     private static func segment(of path: Span<UInt8>, after prefix: String, at offset: Int) -> Int? {
         guard has(path, prefix, at: offset) else { return nil }
         let start = offset + prefix.utf8.count

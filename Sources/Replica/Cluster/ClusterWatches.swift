@@ -3,7 +3,7 @@ import ClusterChecks
 import Kubernetes
 import Platform
 
-/// The watches of all that a replica wants to know of the cluster. Every replica keeps them all the time, so that a new leader starts warm.
+/// The watches on the cluster. Every replica keeps them all the time, so that a new leader starts warm.
 struct ClusterWatches: Sendable {
     /// Each of them, in the order of their start.
     let all: [any ResourceWatch]
@@ -40,11 +40,11 @@ struct ClusterWatches: Sendable {
         }
     }
 
-    /// Which of our loops have stopped. An API server that does not answer stops none.
+    /// The watches whose loop has stopped. An API server that does not answer stops none.
     var stalled: [String] {
         let now = clock.now()
         return all.map(\.report).filter { now - $0.lastAttempt > $0.longestAttempt }.map { report in
-            "the watch of \(report.resource) has not tried anything for \(durationText(now - report.lastAttempt))"
+            "the watch of \(report.resource) has made no attempt for \(durationText(now - report.lastAttempt))"
         }
     }
 

@@ -1,26 +1,26 @@
-/// Which nodes changed, in order, for followers that ask what has changed since they asked last: a leader's, in one term.
+/// Which nodes changed, in order, within one term: a leader answers its followers from it.
 ///
-/// It says which nodes, and not what: whoever asks gets their revisions as they are then. So of each node the newest change is enough, and it is as
-/// large as there are nodes, however many changes there were.
+/// It records which nodes changed, not how: a follower gets their revisions at the time it asks. Only the newest change of each node counts, so the
+/// log is as long as there are nodes, however many changes there were.
 struct ChangeLog: Sendable {
     private struct Entry: Sendable {
         let version: UInt64
         let node: String
     }
 
-    /// Fewer entries are not worth a look through them.
+    /// A log with fewer entries is not compacted.
     private static let smallest = 64
 
     /// The number of changes so far, over all terms.
     private(set) var version: UInt64 = 1
-    /// The changes, the newest last; an older one of the same node may be there for a while.
+    /// The changes, the newest last; older ones of the same node stay until the next compaction.
     private var entries: [Entry] = []
-    /// Of older changes nothing is known: whoever knows less is told everything.
+    /// Older changes are forgotten: a follower that knows less is told everything.
     private var oldestKnown: UInt64 = 1
     private var compactsAt = Self.smallest
     private let limit: Int
 
-    /// A log of as many nodes as `limit`, which forgets those first that have not changed for the longest time.
+    /// A log of at most `limit` nodes, which forgets the nodes that changed longest ago.
     init(limit: Int) {
         self.limit = limit
     }
@@ -43,7 +43,7 @@ struct ChangeLog: Sendable {
         compactsAt = max(Self.smallest, 2 * entries.count)
     }
 
-    /// Another term: whatever was known is not any more.
+    /// Forgets everything: another term begins.
     mutating func restart() {
         entries = []
         compactsAt = Self.smallest
@@ -51,7 +51,7 @@ struct ChangeLog: Sendable {
         oldestKnown = version
     }
 
-    /// The nodes that changed after a version; nil if that is not known any more, and everything is to be told.
+    /// The nodes that changed after a version; nil if that is forgotten, and the follower must be told everything.
     func changes(since known: UInt64) -> Set<String>? {
         guard known >= oldestKnown, known <= version else { return nil }
         return Set(entries.reversed().prefix { $0.version > known }.map(\.node))

@@ -1,18 +1,18 @@
 import HTTPServer
 import Platform
 
-/// A call for a node's configs that may wait for them to change: `GET …/configs/{id}?last_change=N&wait=SECONDS`.
+/// A node-agent's call that waits for its configs to change: `GET …/configs/{id}?last_change=N&wait=SECONDS`.
 struct ConfigsPoll: Sendable {
     /// The node.
     let node: String
-    /// The path as it came, for a follower to ask the leader with.
+    /// The path, with which a follower asks the leader.
     let path: String
-    /// The revision that the caller has.
+    /// The revision that the node-agent runs.
     let lastChange: Int64
-    /// For how long it would wait.
+    /// How long it may wait.
     let wait: Duration
 
-    /// What the query of a request asks for; nil without `wait`, which is a call that is answered at once.
+    /// Reads the query; nil without `wait`, for a call that is answered at once.
     ///
     /// - Throws: `invalidQuery`.
     init?(_ request: HTTPRequest, node: String) throws(APIError) {
@@ -32,7 +32,7 @@ struct ConfigsPoll: Sendable {
 
     private static func value(of name: String, in fields: [Substring]) throws(APIError) -> Substring? {
         let values = fields.filter { $0 == name || $0.hasPrefix("\(name)=") }.map { $0.dropFirst(name.utf8.count + 1) }
-        guard values.count <= 1 else { throw .invalidQuery(reason: "\(name) is there twice") }
+        guard values.count <= 1 else { throw .invalidQuery(reason: "\(name) is given twice") }
         return values.first
     }
 

@@ -2,18 +2,18 @@ import CheckModel
 import JSON
 import Platform
 
-/// What a follower asks of the leader: which nodes should run something else than at a version that it knows. It waits for the answer.
+/// A follower's call to the leader: which nodes' configs have changed since a version. The leader may hold the call until one does.
 struct FollowRequest: Hashable, Sendable {
-    /// The version up to which it knows all, 0 for none.
+    /// The version up to which the follower knows everything; 0 for nothing.
     var since: UInt64
-    /// The term in which that version was.
+    /// The term of that version.
     var term: String
-    /// How long the answer may take if nothing changes, in milliseconds on the wire.
+    /// How long the leader may hold the call; milliseconds on the wire.
     var wait: Duration
-    /// The nodes whose calls came to the follower since it asked last: their heartbeats.
+    /// The nodes that called the follower since its last call: their heartbeats.
     var heard: [String]
 
-    /// As much as the nodes that may report, in one JSON text with every id of the greatest length.
+    /// Room for the ids of all nodes that may report.
     static let limits = JSONLimits(bytes: 1 << 20)
 
     init(since: UInt64, term: String, wait: Duration, heard: [String]) {
@@ -45,13 +45,13 @@ struct FollowRequest: Hashable, Sendable {
     }
 }
 
-/// What the leader answers.
+/// The leader's answer to a follower.
 struct FollowAnswer: Hashable, Sendable {
-    /// The version up to which this tells all.
+    /// The version up to which the follower now knows everything.
     var version: UInt64
-    /// Whether nodes that are not named are not known; else they have not changed.
+    /// Whether nodes that are not named are unknown; otherwise they have not changed.
     var isWhole: Bool
-    /// The revisions that nodes should have now; nil for one that is not known any more.
+    /// The revision that each node should run; nil for a node that is no longer known.
     var revisions: [String: Int64?]
 
     private static let limits = JSONLimits(bytes: 16 << 20, keyBytes: 2_000)
@@ -60,7 +60,7 @@ struct FollowAnswer: Hashable, Sendable {
         (self.version, self.isWhole, self.revisions) = (version, isWhole, revisions)
     }
 
-    /// Nil for what is no answer of a leader.
+    /// Nil for a body that is not a leader's answer.
     init?(parsing body: [UInt8]) {
         guard let json = try? JSONValue(parsing: body, limits: Self.limits),
             let version = json["version"]?.integerValue.flatMap(UInt64.init(exactly:)),

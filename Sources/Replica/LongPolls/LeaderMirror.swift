@@ -1,28 +1,28 @@
 import Leadership
 import Platform
 
-/// What a follower knows of the revisions that nodes should have: what the leader said, in answer to one call after the other, of which there is one
-/// under way while anybody waits. A value: what happens goes in, what to ask next comes out.
+/// What a follower knows of the revisions that nodes should run, from the leader's answers: while anybody waits here, one call to the leader is in
+/// flight. A value: events go in, the next call comes out.
 struct LeaderMirror: Sendable {
-    /// What it knows of a node.
+    /// What is known of a node.
     enum Knowledge: Hashable, Sendable {
-        /// The revision that it should have.
+        /// The revision that it should run.
         case revision(Int64)
         /// The leader did not name it.
         case unknown
-        /// Nothing yet: the answer to the call under way will say.
+        /// Nothing yet: the call in flight will tell.
         case pending
-        /// Nothing, and the leader did not answer a moment ago.
+        /// Nothing: the last call failed a moment ago.
         case broken
     }
 
-    /// What an answer was good for.
+    /// What became of an answer.
     enum Outcome: Hashable, Sendable {
-        /// It is not that to the call under way.
+        /// It belongs to no call in flight.
         case ignored
-        /// It adds to what is not known: no leader answers so. As a failure.
+        /// It adds to a version that is not known here, as no leader does. Counts as a failure.
         case refused
-        /// Look after those who wait for these nodes; nil for all.
+        /// It was applied: these nodes may have changed; nil for all.
         case applied(Set<String>?)
     }
 
@@ -33,11 +33,11 @@ struct LeaderMirror: Sendable {
         let request: FollowRequest
     }
 
-    /// No more nodes than this are named as heard in one call; the rest in the next one.
+    /// At most this many heartbeats go with one call; the rest go with the next.
     private static let heardAtOnce = 2_000
-    /// Calls are not made more often for the sake of those whose time is over.
+    /// The least time between two calls for the sake of waits that end.
     private static let shortestWait = Duration.milliseconds(100)
-    /// How much later than due somebody may be told, for the sake of a call that is under way.
+    /// How long past its end a wait may last while a call is in flight.
     private static let slack = Duration.milliseconds(500)
     private static let longestBackoff = Duration.seconds(5)
 
@@ -47,10 +47,10 @@ struct LeaderMirror: Sendable {
     private var revisions: [String: Int64] = [:]
     private var isWhole = false
     private var heard: Set<String> = []
-    /// The nodes of those who came while no call was under way, so that what is known is from a while ago.
+    /// The nodes that began to wait while no call was in flight: what is known of them may be old.
     private var pending: Set<String> = []
-    private var underWay: UInt64?
-    /// When the leader answers it at the latest.
+    private var inFlight: UInt64?
+    /// When the leader answers the call in flight at the latest.
     private var answeredBy = Instant.distantPast
     private var calls: UInt64 = 0
     private var failures = 0
@@ -58,59 +58,59 @@ struct LeaderMirror: Sendable {
 
     init() {}
 
-    /// What it knows of a node of which `leader` decides, for somebody who has just come.
+    /// What is known of the node of a call that has just come, if `leader` leads.
     mutating func knowledge(of node: String, by leader: LeaderEndpoint, now: Instant) -> Knowledge {
         reset(to: leader)
-        if failures > 0, underWay == nil, now < retryAt { return .broken }
-        // Its heartbeat goes with the next call. That of somebody who is sent away would be old by then.
+        if failures > 0, inFlight == nil, now < retryAt { return .broken }
+        // Its heartbeat goes with the next call. A refused call's would be old by then.
         heard.insert(node)
-        guard isWhole, underWay != nil, pending.isEmpty else {
+        guard isWhole, inFlight != nil, pending.isEmpty else {
             pending.insert(node)
             return .pending
         }
         return revisions[node].map(Knowledge.revision) ?? .unknown
     }
 
-    /// The revision that a node should have; nil if it is not known.
+    /// The revision that a node should run; nil if that is not known.
     func revision(of node: String) -> Int64? {
         revisions[node]
     }
 
-    /// The call to make now; nil while one is under way, or nothing is to be asked or said. One that would be answered too late for somebody's
-    /// due is replaced by another.
+    /// The call to make now; nil while one is in flight or there is no reason for one. A call in flight that would be answered too late for a wait
+    /// that ends is superseded.
     ///
     /// - Parameters:
     ///   - isWaitedFor: whether anybody waits.
-    ///   - due: when the first of those who wait is to be told that nothing has changed; the leader's answer has to be there by then.
-    ///   - longest: how long a call may take at most.
+    ///   - due: when the first wait ends, by which time the leader's answer is needed.
+    ///   - longest: how long the leader may hold a call.
     mutating func nextCall(
         to leader: LeaderEndpoint, isWaitedFor: Bool, due: Instant?, longest: Duration, now: Instant
     ) -> Call? {
         reset(to: leader)
-        // Only by one that is answered earlier, and so never again and again while no answer comes.
+        // Superseded only by a call that is answered earlier, so never in a loop while no answer comes.
         let isTooLate = max(now, due ?? .distantFuture) + Self.slack < answeredBy
-        guard underWay == nil || isTooLate, isWaitedFor || !heard.isEmpty, now >= retryAt else { return nil }
+        guard inFlight == nil || isTooLate, isWaitedFor || !heard.isEmpty, now >= retryAt else { return nil }
         let named = heard.sorted().prefix(Self.heardAtOnce)
         heard.subtract(named)
         var wait = max(Self.shortestWait, min(longest, (due ?? .distantFuture) - now))
         if !heard.isEmpty || !pending.isEmpty || !isWaitedFor { wait = .zero }
         calls += 1
-        underWay = calls
+        inFlight = calls
         answeredBy = now + wait
         return Call(
             number: calls, leader: leader,
             request: FollowRequest(since: version, term: term, wait: wait, heard: Array(named)))
     }
 
-    /// Takes the answer to a call.
+    /// Applies the answer to a call.
     mutating func apply(_ answer: FollowAnswer, term: String, to call: Call, now: Instant) -> Outcome {
-        guard underWay == call.number else { return .ignored }
-        // What is not whole adds to what was known in that term only.
+        guard inFlight == call.number else { return .ignored }
+        // A partial answer adds only to what was known in the same term.
         guard answer.isWhole || isWhole && term == self.term else {
             _ = fail(call, now: now)
             return .refused
         }
-        underWay = nil
+        inFlight = nil
         failures = 0
         retryAt = .distantPast
         (self.term, version, isWhole) = (term, answer.version, true)
@@ -120,10 +120,12 @@ struct LeaderMirror: Sendable {
         return .applied(answer.isWhole ? nil : pending.union(answer.revisions.keys))
     }
 
-    /// A call failed. Returns whether it was the one under way, without which nothing happened.
+    /// Notes that a call failed.
+    ///
+    /// - Returns: whether it was the one in flight; otherwise nothing changed.
     mutating func fail(_ call: Call, now: Instant) -> Bool {
-        guard underWay == call.number else { return false }
-        underWay = nil
+        guard inFlight == call.number else { return false }
+        inFlight = nil
         forget()
         heard = []
         failures += 1
@@ -131,13 +133,13 @@ struct LeaderMirror: Sendable {
         return true
     }
 
-    /// Nobody waits any more for what this leader says.
+    /// Starts over with another leader, or none.
     mutating func reset(to leader: LeaderEndpoint?) {
         guard self.leader != leader else { return }
         self.leader = leader
         forget()
         heard = []
-        underWay = nil
+        inFlight = nil
         answeredBy = .distantPast
         failures = 0
         retryAt = .distantPast

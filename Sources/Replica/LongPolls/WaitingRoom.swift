@@ -1,41 +1,39 @@
 import Platform
 
-/// Who waits for which node's configs to change, and until when. A value: what happens goes in, who is to be answered comes out.
+/// Which calls wait for which node's configs to change, and until when.
 ///
-/// Entering, leaving, and finding the waiters of a node or those whose time is over each take constant time a waiter, however many others wait.
+/// Entering, leaving, and finding the waiters of a node or those that are due each take constant time per waiter, however many others wait.
 struct WaitingRoom<Guest: Sendable>: Sendable {
     /// One waiter.
     struct Waiter: Sendable {
-        /// Its number: in the order of entering.
+        /// Its number, in the order of arrival.
         let number: UInt64
-        /// Whom to answer.
         let guest: Guest
-        /// For whose configs it waits.
+        /// The node whose configs it waits for.
         let node: String
-        /// The revision that it has.
+        /// The revision that the node runs.
         let lastChange: Int64
-        /// When its time is over.
+        /// When its wait ends.
         let until: Instant
     }
 
     private let resolution: Duration
     private var waiters: [UInt64: Waiter] = [:]
     private var numbers: [String: [UInt64]] = [:]
-    /// Numbers by the slice of time in which their time is over; also of those that have left.
+    /// Numbers by the slice of time in which their wait ends, those that have left included.
     private var slices: [Int64: [UInt64]] = [:]
     private var nextNumber: UInt64 = 0
 
     /// An empty room.
     ///
-    /// - Parameter resolution: how exactly the end of a waiter's time is kept; it is never told early.
+    /// - Parameter resolution: how late the end of a wait may be noticed. It is never early.
     init(resolution: Duration) {
         self.resolution = resolution
     }
 
-    /// How many wait.
     var count: Int { waiters.count }
 
-    /// Lets one in; returns its number.
+    /// Adds a waiter and returns its number.
     mutating func enter(_ guest: Guest, node: String, lastChange: Int64, until: Instant) -> UInt64 {
         nextNumber += 1
         waiters[nextNumber] = Waiter(
@@ -45,7 +43,7 @@ struct WaitingRoom<Guest: Sendable>: Sendable {
         return nextNumber
     }
 
-    /// Lets one out, to be answered; nil if it has left already: nobody is answered twice.
+    /// Removes a waiter, to be answered; nil if it has left already, so that nobody is answered twice.
     mutating func leave(_ number: UInt64) -> Waiter? {
         guard let waiter = waiters.removeValue(forKey: number) else { return nil }
         if numbers[waiter.node]?.count == 1 {
@@ -56,17 +54,17 @@ struct WaitingRoom<Guest: Sendable>: Sendable {
         return waiter
     }
 
-    /// Those that wait for a node, in the order in which they came.
+    /// The waiters of a node, in the order of arrival.
     func waiters(of node: String) -> [Waiter] {
         (numbers[node] ?? []).compactMap { waiters[$0] }
     }
 
-    /// All of them, in the order in which they came.
+    /// All waiters, in the order of arrival.
     var all: [Waiter] {
         waiters.values.sorted { $0.number < $1.number }
     }
 
-    /// Those whose time was over at `now`, in the order in which they came; each is told once, and is still in the room.
+    /// The waiters whose wait has ended at `now`, in the order of arrival. Each is returned once and stays in the room.
     mutating func takeDue(at now: Instant) -> [Waiter] {
         let current = slice(of: now)
         let over = slices.keys.filter { $0 < current }
@@ -75,13 +73,13 @@ struct WaitingRoom<Guest: Sendable>: Sendable {
         return due.sorted().compactMap { waiters[$0] }
     }
 
-    /// When the first of those who wait, or of those who would still wait, is told of by `takeDue`; nil in an empty room.
+    /// When `takeDue` returns the next waiter at the earliest; nil in an empty room.
     var nextDue: Instant? {
         guard !waiters.isEmpty else { return nil }
         return slices.keys.min().map { Instant(nanoseconds: ($0 + 1) * resolution.nanoseconds) }
     }
 
-    /// Lets everybody out, in the order in which they came.
+    /// Removes all waiters, in the order of arrival.
     mutating func empty() -> [Waiter] {
         defer {
             waiters = [:]

@@ -1,16 +1,16 @@
 import CheckModel
-package import ClusterChecks
+import ClusterChecks
 import Leadership
-package import Platform
+import Platform
 import Synchronization
 
-/// Reads the runners' statistics and has the Handler rebalance by them: each period while this replica leads, and the statistics alone before an
-/// operator's call.
+/// Reads the statistics of node-agents and runners and rebalances by them: each period while this replica dispatches. Before an operator's call it
+/// only reads them.
 struct Rebalancer: Sendable {
-    /// How long an operator waits for statistics at most: less than the command line waits for an answer. What is not read by then is not used.
+    /// How long an operator's call waits for statistics: less than the command line waits for an answer. What is not read by then is not used.
     private static let patience: Duration = .seconds(10)
 
-    /// Statistics that are being read.
+    /// A read in progress.
     private struct Reading: Sendable {
         let stop: @Sendable () -> Void
     }
@@ -34,7 +34,7 @@ struct Rebalancer: Sendable {
         refresh(within: Self.patience, completion)
     }
 
-    /// Rebalances each period of a leadership, until cancelled.
+    /// Rebalances each period while this replica dispatches, until cancelled.
     func run() async {
         var schedule = RebalanceSchedule(period: period)
         while (try? await clock.sleep(until: clock.now() + schedule.tick)) != nil {
@@ -69,16 +69,4 @@ struct Rebalancer: Sendable {
             completion()
         }
     }
-}
-
-/// Asks node-agents and runners what their checks cost.
-package protocol StatisticsReader: Sendable {
-    /// Asks all of them until `end` at the latest.
-    ///
-    /// - Parameter completion: gets what came of each, once, on any thread, in no particular order.
-    /// - Returns: what stops it early: those not asked by then are not asked.
-    func read(
-        _ targets: [StatisticsTarget], until end: Instant,
-        completion: @escaping @Sendable ([StatisticsReading]) -> Void
-    ) -> @Sendable () -> Void
 }
