@@ -3,6 +3,7 @@ import CheckModel
 import JSON
 import Kubernetes
 import Platform
+import TestKit
 import Testing
 
 @Suite struct ServiceSourceTests {

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import TestKit
 import TestSupport
 import Testing
 

@@ -1,3 +1,4 @@
+import Platform
 import TestKit
 import Testing
 

@@ -4,6 +4,7 @@ import HTTPServer
 import JSON
 import Platform
 import Synchronization
+import TestKit
 
 @testable import Replica
 
@@ -86,7 +87,7 @@ final class Polls: Sendable {
     ) async throws {
         try await TestReplica.run(as: role, nodes: nodes, on: executor, options: options) { replica in
             let polls = Polls(replica)
-            try await replica.run({ await polls.polls.run() }) { try await body(replica, polls) }
+            try await replica.executor.run({ await polls.polls.run() }) { try await body(replica, polls) }
         }
     }
 

@@ -57,22 +57,9 @@ struct TestReplica {
         _ body: (TestReplica) async throws -> Void
     ) async throws {
         let replica = TestReplica(on: executor, hasOperators: hasOperators, options)
-        try await replica.run({ await replica.handler.run() }) {
+        try await executor.run({ await replica.handler.run() }) {
             replica.become(role, nodes)
             try await body(replica)
-        }
-    }
-
-    /// Runs a task on the executor while `body` runs, then cancels it.
-    func run(_ task: @escaping @Sendable () async -> Void, while body: () async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask(executorPreference: executor) { await task() }
-            defer {
-                group.cancelAll()
-                settle()
-            }
-            settle()
-            try await body()
         }
     }
 

@@ -26,4 +26,21 @@ package final class ManualExecutor: TaskExecutor {
     package func drain() {
         while runOne() {}
     }
+
+    /// Runs a task on this executor while `body` runs, then cancels it and waits until it has returned.
+    ///
+    /// - Throws: what `body` throws.
+    package func run(
+        _ task: @escaping @Sendable () async -> Void, while body: () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask(executorPreference: self) { await task() }
+            defer {
+                group.cancelAll()
+                drain()
+            }
+            drain()
+            try await body()
+        }
+    }
 }
