@@ -72,29 +72,31 @@ let package = Package(
                 "Leadership",
                 "JSON", "Platform",
             ]),
+        // What any test may use; TestSupport starts the programs and what they talk to.
         .target(
-            name: "TestSupport", dependencies: ["HTTPClient", "CheckModel", "JSON", "Platform"],
-            path: "Tests/TestSupport",
-            swiftSettings: settings),
-        tests("PlatformTests", ["Platform"]),
-        tests("HTTPServerTests", ["HTTPServer", "COpenSSL", "Platform"]),
-        tests("HTTPClientTests", ["TestSupport", "HTTPClient", "HTTPServer", "Platform"]),
+            name: "TestKit", dependencies: ["JSON", "Platform"], path: "Tests/TestKit", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["TestKit", "HTTPClient", "CheckModel", "JSON", "Platform"],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        tests("PlatformTests", ["TestKit", "Platform"]),
+        tests("HTTPServerTests", ["TestKit", "HTTPServer", "COpenSSL", "Platform"]),
+        tests("HTTPClientTests", ["TestSupport", "TestKit", "HTTPClient", "HTTPServer", "Platform"]),
         tests(
-            "KubernetesTests", ["Kubernetes", "HTTPClient", "HTTPServer", "Leadership", "JSON", "Platform"],
+            "KubernetesTests", ["TestKit", "Kubernetes", "HTTPClient", "HTTPServer", "Leadership", "JSON", "Platform"],
             excluding: ["golden"]),
-        tests("JSONTests", ["TestSupport", "JSON", "Platform"]),
-        tests("CheckModelTests", ["TestSupport", "CheckModel", "JSON", "Platform"]),
-        tests("AutoConfTests", ["AutoConf", "Kubernetes", "CheckModel", "JSON", "Platform"]),
-        tests("ClusterChecksTests", ["ClusterChecks", "Leadership", "CheckModel", "JSON", "Platform"]),
+        tests("JSONTests", ["TestKit", "JSON", "Platform"]),
+        tests("CheckModelTests", ["TestKit", "CheckModel", "JSON", "Platform"]),
+        tests("AutoConfTests", ["TestKit", "AutoConf", "Kubernetes", "CheckModel", "JSON", "Platform"]),
+        tests("ClusterChecksTests", ["TestKit", "ClusterChecks", "Leadership", "CheckModel", "JSON", "Platform"]),
         tests(
             "ReplicaTests",
             [
-                "TestSupport", "Replica", "ClusterChecks", "Leadership", "CheckModel", "HTTPServer", "JSON",
+                "TestKit", "Replica", "ClusterChecks", "Leadership", "CheckModel", "HTTPServer", "JSON",
                 "Platform",
             ]),
         tests(
             "NodeAgentTests",
-            ["TestSupport", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform"]),
+            ["TestKit", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform"]),
         tests(
             "SimulationTests",
             [
@@ -103,18 +105,20 @@ let package = Package(
             ]),
         tests(
             "AcceptanceTests",
-            ["cluster-agent", "node-agent", "TestSupport", "HTTPClient", "CheckModel", "JSON", "Platform"],
+            ["cluster-agent", "node-agent", "TestSupport", "TestKit", "HTTPClient", "CheckModel", "JSON", "Platform"],
             excluding: ["clients"]),
-        tests("FuzzTests", ["TestSupport", "Platform"]),
+        tests("FuzzTests", ["TestSupport", "TestKit", "Platform"]),
         tests(
             "IntegrationTests",
             [
-                "cluster-agent", "node-agent", "TestSupport", "Kubernetes", "HTTPClient", "CheckModel", "JSON",
+                "cluster-agent", "node-agent", "TestSupport", "TestKit", "Kubernetes", "HTTPClient", "CheckModel",
+                "JSON",
                 "Platform",
             ],
             excluding: ["clients"]),
         tests(
-            "ManifestTests", ["TestSupport", "CheckModel", "JSON", "Platform"], excluding: ["rules.py", "manifests.py"]),
+            "ManifestTests", ["TestSupport", "TestKit", "CheckModel", "JSON", "Platform"],
+            excluding: ["rules.py", "manifests.py"]),
         tests("RepositoryTests", ["ClusterAgent", "NodeAgent", "Platform"]),
     ]
 )

@@ -3,6 +3,7 @@ import Glibc
 import HTTPClient
 import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -32,7 +33,7 @@ import Testing
         )
     }
 
-    @Test func theAgentIsFoundByItsOptionsAndTellsWhoRunsWhatWithoutSecrets() async throws {
+    @Test func `the command finds the agent by its options and prints who runs what, without secrets`() async throws {
         try writeCheck("s3cr3t")
         let agent = try RunningClusterAgent(
             "one", in: directory,
@@ -43,7 +44,7 @@ import Testing
             "--cluster_agent.operator_token_file=\(agent.operatorTokenPath)",
         ]
         try await eventually(within: .seconds(20), "the config to be dispatched") {
-            try await agent.placements(client).dangling == 1 ? true : nil
+            try await agent.placements(client).dangling == 1
         }
         let before = try await run(["clusterchecks"] + options)
         #expect(before.end == .exited(0), "\(before.output)")
@@ -73,7 +74,8 @@ import Testing
         await client.shutdown()
     }
 
-    @Test func theTokenIsMadeForItsOwnerAloneAndOneThatAllMayReadIsRefused() async throws {
+    @Test func `the token file is created for its owner only, and one that everybody can read is refused`() async throws
+    {
         let agent = try RunningClusterAgent("one", in: directory, ["--shutdown_delay=0"])
         let client = try await agent.client()
         var status = stat()
@@ -91,7 +93,7 @@ import Testing
         #expect(refused.output.contains("chmod o= \(open)"), "\(refused.output)")
     }
 
-    @Test func whereNoAgentRunsTheCommandSaysSo() async throws {
+    @Test func `the command says so when no agent is running`() async throws {
         let port = try TestEnvironment.freePort()
         let none = try await run(["status", "--cluster_agent.cmd_port=\(port)"])
         #expect(none.end == .exited(2))
@@ -101,7 +103,7 @@ import Testing
         #expect(missing.output.contains("does the cluster-agent run here"), "\(missing.output)")
     }
 
-    @Test func filesAreCheckedWithoutACluster() async throws {
+    @Test func `configcheck checks files without a cluster`() async throws {
         try writeCheck("s3cr3t")
         let good = try await run(["configcheck", "\(directory.path)/conf.d"])
         #expect(good.end == .exited(0), "\(good.output)")
@@ -115,7 +117,7 @@ import Testing
         #expect(one.end == .exited(0), "\(one.output)")
     }
 
-    @Test func aServicesAnnotationsAreCheckedFromStandardInput() async throws {
+    @Test func `configcheck checks the annotations of a Service on standard input`() async throws {
         let service = { (checks: String) in
             #"{"kind": "Service", "metadata": {"name": "web", "namespace": "shop", "annotations": {"ad.datadoghq.com/service.checks": "\#(checks)"}},"#
                 + #" "spec": {"clusterIP": "127.96.0.9", "ports": [{"port": 80}]}}"#

@@ -182,7 +182,7 @@ import Testing
     ]
 
     @Test(arguments: rows, ["service", "endpoints"])
-    func annotationsMeanTheSameForBoth(_ row: Row, identifier: String) {
+    func `an annotation gives the configs that the vector says`(_ row: Row, identifier: String) {
         let fixture = Fixture(AutoConfOptions(watchesServices: true, watchesEndpoints: true))
         fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")])]))
         let all = annotations("ad.datadoghq.com/\(identifier).", row.current)

@@ -19,7 +19,8 @@ import Testing
     ]
 
     @Test(arguments: vectors)
-    func theIDOverBytesIsTheAgents(_ row: (config: WireConfig, name: String?, id: String)) {
+    func `the ID of given bytes is the one that agents compute`(_ row: (config: WireConfig, name: String?, id: String))
+    {
         let id = CheckID.of(
             checkName: row.config.checkName, instanceName: row.name, instance: row.config.instances[0],
             initConfig: row.config.initConfig ?? [], fastDigest: row.config.fastDigest)
@@ -45,11 +46,11 @@ import Testing
     ]
 
     @Test(arguments: names)
-    func anInstanceIsNamedAsAnAgentNamesIt(_ row: (instance: String, name: String?)) throws {
+    func `an instance has the name that agents give it`(_ row: (instance: String, name: String?)) throws {
         #expect(try CheckID.instanceName(JSONValue(parsing: row.instance)) == row.name)
     }
 
-    @Test func theIDsOfAConfigAreMadeFromTheBytesInItsWire() throws {
+    @Test func `the IDs of a config are computed from the bytes on the wire`() throws {
         let config = CheckConfig(
             key: ConfigKey(source: "s", check: "http_check", index: 0), checkName: "http_check",
             instances: [.object(["name": .string("web")]), .object(["url": .string("x")])], initConfig: .object([:]))

@@ -1,10 +1,10 @@
 import CheckModel
-import TestSupport
+import TestKit
 import Testing
 
 @Suite struct MessageFuzzTests {
     @Test(arguments: UInt64(1)...10)
-    func noMessageTrapsItsReader(seed: UInt64) throws {
+    func `no malformed message crashes its reader`(seed: UInt64) throws {
         let random = RandomJSON(seed: seed)
         let config = WireConfig(checkName: "a", instances: [Array("{}".utf8)], initConfig: [], adIdentifiers: ["b"])
         let answer = Array("{\"last_change\":1,\"configs\":[".utf8) + config.encoded() + Array("]}".utf8)

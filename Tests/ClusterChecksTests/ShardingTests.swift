@@ -3,6 +3,7 @@ import ClusterChecks
 import JSON
 import Leadership
 import Platform
+import TestKit
 import Testing
 
 @Suite struct ShardingTests {
@@ -32,7 +33,7 @@ import Testing
         ("one group", #"{"collectors":["pods"]}"#, []),
         ("others alone", #"{"collectors":["jobs","services"]}"#, []),
     ])
-    func kubeStateMetricsIsTakenApartByResources(row: String, instance: String, groups: [[String]]) throws {
+    func `kube_state_metrics is split by resources`(row: String, instance: String, groups: [[String]]) throws {
         let shards = try shards("kubernetes_state_core", [instance])
         #expect(shards.map { $0.instances[0]["collectors"] } == groups.map { .array($0.map(JSONValue.string)) })
         #expect(shards.allSatisfy { $0.instances[0]["skip_leader_election"] == .bool(true) })
@@ -40,14 +41,14 @@ import Testing
         #expect(Set(shards.map(\.key)).count == groups.count)
     }
 
-    @Test func withoutCollectorsItCollectsAllAndIsTakenApart() throws {
+    @Test func `kube_state_metrics without collectors collects all and is split`() throws {
         let shards = try shards("kubernetes_state_core", [#"{"namespaces":["a"]}"#])
         #expect(shards.map(\.key.shard) == ["pods", "nodes", "others"])
         #expect(shards[2].instances[0]["collectors"]?.arrayValue?.contains(.string("deployments")) == true)
         #expect(shards.allSatisfy { $0.instances[0]["namespaces"] == .array([.string("a")]) })
     }
 
-    @Test func criteriaTakeItApartByHash() throws {
+    @Test func `sharding criteria split a config by hash`() throws {
         let shards = try shards(
             "kubernetes_state_core",
             [
@@ -68,13 +69,13 @@ import Testing
         #"{"shard_criteria":"namespace","shard_count":2}"#, #"{"shard_criteria":[1],"shard_count":2}"#,
         #"{"collectors":"pods"}"#, #"{"collectors":["pods",1]}"#,
     ])
-    func whatIsWrongIsToldAndDispatchedWhole(instance: String) throws {
+    func `a config that cannot be split is reported and dispatched whole`(instance: String) throws {
         let outcome = Sharding(Self.all).shards(of: try config("kubernetes_state_core", [instance]))
         #expect(outcome.shards.isEmpty)
         #expect(outcome.problem?.contains("dispatched whole") == true)
     }
 
-    @Test func severalInstancesAreDispatchedEachByItself() throws {
+    @Test func `several instances are dispatched separately`() throws {
         let shards = try shards("postgres", [#"{"host":"a"}"#, #"{"host":"b","name":"n"}"#, #"{"host":"c"}"#])
         #expect(shards.map(\.serviceID) == (0..<3).map { "kube_service://a/b#instance-shard-\($0)" })
         #expect(shards.map(\.instances.count) == [1, 1, 1])
@@ -84,7 +85,7 @@ import Testing
         #expect(Sharding(Self.all).shards(of: logs).shards.isEmpty)
     }
 
-    @Test func anEditedInstanceKeepsItsKeyAndANamedOneAlsoWhenAnotherGoes() throws {
+    @Test func `an edited instance keeps its key, and a named one also when another is removed`() throws {
         let before = try shards("postgres", [#"{"name":"a"}"#, #"{"name":"b","v":1}"#, #"{"name":"c"}"#])
         let edited = try shards("postgres", [#"{"name":"a"}"#, #"{"name":"b","v":2}"#, #"{"name":"c"}"#])
         #expect(edited.map(\.key) == before.map(\.key))
@@ -94,7 +95,7 @@ import Testing
         #expect(Set(same.map(\.key)).count == 2)
     }
 
-    @Test func endpointsChecksAndChecksOfNoClusterAreLeftWhole() throws {
+    @Test func `endpoints checks and other configs are not split`() throws {
         var pinned = try config("postgres", [#"{"host":"a"}"#, #"{"host":"b"}"#])
         pinned.nodeName = "w1"
         #expect(Sharding(Self.all).shards(of: pinned).shards.isEmpty)
@@ -105,35 +106,40 @@ import Testing
     }
 
     /// Parts come and go with their config, whatever they are at that time.
-    @Test func theHandlerKeepsThePartsOfWhatItIsGiven() async throws {
+    @Test func `the handler tracks the parts of a split config`() async throws {
         var options = HandlerOptions(patch: ConfigPatch())
         options.warmup = .zero
         options.sharding = Self.all
         options.excludedChecks = ["never"]
         let desired = DesiredConfigs()
         let clock = ManualClock()
+        let executor = ManualExecutor()
+        func settle() { executor.drain() }
         let term = Term(token: "t", validUntil: Deadline(.distantFuture))
         let handler = Handler(
             source: desired, leadership: Watched(.leading(term)), options: options, clock: clock,
-            log: Log(sink: RecordedLog()))
+            log: Log(sink: RecordingLog()))
         func keys() throws -> [String] {
             let state = try handler.snapshot(now: clock.now())
             return (state.nodes.flatMap(\.configs) + state.dangling.map(\.config)).map(\.key.shard).sorted()
         }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await handler.run() }
+        try await executor.run({ await handler.run() }) {
             let three = try config("postgres", [#"{"host":"a"}"#, #"{"host":"b"}"#, #"{"host":"c"}"#])
             desired.apply(upserts: [three, try config("never", ["{}"])], synced: true)
-            try await eventually("three parts dangle") { (try? keys()) == ["instance-0", "instance-1", "instance-2"] }
+            settle()
+            #expect((try? keys()) == ["instance-0", "instance-1", "instance-2"])
             desired.apply(upserts: [try config("postgres", [#"{"host":"a"}"#, #"{"host":"b"}"#])])
-            try await eventually("one is gone") { try keys() == ["instance-0", "instance-1"] }
+            settle()
+            #expect(try keys() == ["instance-0", "instance-1"])
             desired.apply(upserts: [try config("postgres", [#"{"host":"a"}"#])])
-            try await eventually("whole again") { try keys() == [""] }
+            settle()
+            #expect(try keys() == [""])
             desired.apply(upserts: [three])
-            try await eventually("three again") { try keys() == ["instance-0", "instance-1", "instance-2"] }
+            settle()
+            #expect(try keys() == ["instance-0", "instance-1", "instance-2"])
             desired.apply(removals: [three.key])
-            try await eventually("all gone") { try keys().isEmpty }
-            group.cancelAll()
+            settle()
+            #expect(try keys().isEmpty)
         }
     }
 }

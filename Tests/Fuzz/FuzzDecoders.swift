@@ -11,7 +11,8 @@ import Platform
     }
 #endif
 
-/// Reads one message of the protocol, whose kind the first byte names. What is read must be read again from what it encodes to.
+/// Reads one message of the protocol, whose kind the first byte names. What is read must be read again from what it
+/// encodes to.
 func fuzzDecoders(_ input: [UInt8]) {
     let body = Array(input.dropFirst())
     switch input.first {
@@ -40,7 +41,8 @@ func fuzzDecoders(_ input: [UInt8]) {
     }
 }
 
-/// The reader in one pass must agree with the one that makes values, but for keys that are there twice: the last is taken, as Go does.
+/// The reader in one pass must agree with the one that makes values, but for keys that are there twice: the last is
+/// taken, as Go does.
 private func readStatus(_ body: [UInt8]) {
     let json: JSONValue?
     do {

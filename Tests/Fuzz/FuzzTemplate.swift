@@ -10,8 +10,9 @@ private let environment = Environment(
 
 private let addresses = ["10.96.0.20", "fd00::1", "web.example"]
 
-/// Resolves a text, whose first byte chooses the address, and compares with a resolver that is as simple as can be. Brackets around an
-/// address of IPv6 apart, both must give the same. Then it resolves the text as JSON, if it is: keys must stay.
+/// Resolves a text, whose first byte chooses the address, and compares with a resolver that is as simple as can be.
+/// Brackets around an address of IPv6 apart, both must give the same. Then it resolves the text as JSON, if it is: keys
+/// must stay.
 func fuzzTemplate(_ input: [UInt8]) {
     guard let first = input.first, let text = String(validating: input.dropFirst(), as: UTF8.self) else { return }
     let address = addresses[Int(first) % addresses.count]

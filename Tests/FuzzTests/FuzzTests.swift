@@ -1,10 +1,12 @@
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
-/// libFuzzer itself, for a few seconds a target: that the targets build, start from their corpora, and find nothing at once.
+/// libFuzzer itself, for a few seconds a target: that the targets build, start from their corpora, and find nothing at
+/// once.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct FuzzTests {
-    @Test func eachTargetRunsForTenSecondsWithoutAFinding() async throws {
+    @Test func `each fuzzing target runs for ten seconds without a finding`() async throws {
         let directory = try TemporaryDirectory()
         let process = try ChildProcess(
             "\(TestEnvironment.root)/Tests/Fuzz/run", ["10"],

@@ -4,7 +4,7 @@ import Testing
 @testable import HTTPServer
 
 @Suite struct TimeoutListsTests {
-    @Test func timeoutsExpireAtTheirDeadlinesAndNotBefore() {
+    @Test func `timeouts expire at their deadlines and not before`() {
         var lists = TimeoutLists()
         lists.set(3, .idle, deadline: Instant(nanoseconds: 100))
         lists.set(0, .header, deadline: Instant(nanoseconds: 50))
@@ -17,7 +17,7 @@ import Testing
         #expect(lists.nextDeadline == nil)
     }
 
-    @Test func aNewTimeoutTakesThePlaceOfTheOldOne() {
+    @Test func `a new timeout replaces the old one`() {
         var lists = TimeoutLists()
         lists.set(0, .idle, deadline: Instant(nanoseconds: 10))
         lists.set(1, .idle, deadline: Instant(nanoseconds: 20))
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: 1...20)
-    func theListsAgreeWithASimpleModel(seed: UInt64) {
+    func `the timeout lists agree with a simple model`(seed: UInt64) {
         let entropy = SeededEntropy(seed: seed)
         var lists = TimeoutLists()
         var model: [Int: (kind: TimeoutKind, deadline: Instant)] = [:]

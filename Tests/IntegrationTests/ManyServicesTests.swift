@@ -4,14 +4,15 @@ import HTTPClient
 import JSON
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
 extension RealClusterTests {
     /// Thousands of annotated Services that come as fast as eight connections can make them, and go again.
     ///
-    /// The short form looks for what grows or hangs. `TEST_SERVICES=5000` is the whole: three rounds, and memory as DESIGN wants it; meant for
-    /// release builds of the programs, by `TEST_PROGRAMS`.
+    /// The short form looks for what grows or hangs. `TEST_SERVICES=5000` is the whole: three rounds, and memory as
+    /// DESIGN wants it; meant for release builds of the programs, by `TEST_PROGRAMS`.
     @Suite(.timeLimit(.minutes(30))) struct ManyServicesTests {
         private static let wanted = processEnvironment()["TEST_SERVICES"].flatMap { Int($0) }
         private static let count = wanted ?? 500
@@ -21,7 +22,7 @@ extension RealClusterTests {
         private static let growth = wanted == nil ? 2.0 : 1.2
         private static let nodes = 5
 
-        @Test func allConfigsArePlacedAndMemoryIsGivenBackWhenTheyAreGone() async throws {
+        @Test func `thousands of configs are placed and their memory is freed when they are gone`() async throws {
             let clock = SystemClock()
             let plane = try await ControlPlane.start()
             let port = try TestEnvironment.freePort()
@@ -37,7 +38,7 @@ extension RealClusterTests {
             let holders = try Self.client(
                 "holders.py", [agent.url, RunningClusterAgent.token, "\(Self.nodes)", "0.5"], plane)
             try await eventually(within: .seconds(60), "node-agents that are served; \(holders.output)") {
-                try await agent.probe("/readyz").status == 200 ? true : nil
+                try await agent.probe("/readyz").status == 200
             }
             try await clock.sleep(until: clock.now() + .seconds(5))
             let start = agent.process.anonymousKilobytes

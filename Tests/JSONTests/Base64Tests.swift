@@ -8,14 +8,14 @@ import Testing
         ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
         ("foobar", "Zm9vYmFy"),
     ])
-    func theVectorsOfTheRFCHold(_ text: String, _ base64: String) {
+    func `Base64 gives the vectors of the RFC`(_ text: String, _ base64: String) {
         var encoded: [UInt8] = []
         Base64.encode(Array(text.utf8), into: &encoded)
         #expect(String(decoding: encoded, as: UTF8.self) == base64)
         #expect(Base64.decode(base64.utf8) == Array(text.utf8))
     }
 
-    @Test func everyByteSurvives() {
+    @Test func `every byte survives encoding and decoding`() {
         let entropy = SeededEntropy(seed: 1)
         for count in 0..<300 {
             let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: entropy.next()) }
@@ -29,7 +29,7 @@ import Testing
         "Z", "Zg", "Zg=", "Zg===", "Z===", "====", "=Zg=", "Zg=a", "Zh==", "Zm9=", "Zm 9v", "Zm9v\n", "Zm-_",
         "Zg==Zg==",
     ])
-    func whatIsNotStrictlyBase64IsRefused(_ text: String) {
+    func `what is not strict Base64 is refused`(_ text: String) {
         #expect(Base64.decode(text.utf8) == nil)
     }
 }

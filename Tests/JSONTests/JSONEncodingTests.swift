@@ -26,7 +26,8 @@ import Testing
     ]
 
     @Test(arguments: rows)
-    func valuesAreEncodedForYAMLParsersToo(_ row: (name: String, value: JSONValue, text: String)) {
+    func `values are encoded so that YAML parsers read them too`(_ row: (name: String, value: JSONValue, text: String))
+    {
         #expect(String(decoding: row.value.encoded(), as: UTF8.self) == row.text, "\(row.name)")
     }
 }

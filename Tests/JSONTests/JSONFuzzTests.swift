@@ -1,12 +1,13 @@
 import JSON
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @Suite struct JSONFuzzTests {
-    /// 100,000 damaged texts in all: none may trap; one that is still JSON encodes to itself from then on, with the same value.
+    /// 100,000 damaged texts in all: none may trap; one that is still JSON encodes to itself from then on, with the
+    /// same value.
     @Test(arguments: UInt64(1)...20)
-    func noTextTrapsAndWhatIsParsedSurvivesEncoding(seed: UInt64) throws {
+    func `no text crashes the parser and what it accepts survives a round trip`(seed: UInt64) throws {
         let random = RandomJSON(seed: seed)
         var parsed = 0
         for _ in 0..<5_000 {

@@ -31,7 +31,7 @@ import Testing
     ]
 
     @Test(arguments: valid)
-    func aValidTextBecomesItsValue(_ row: Valid) throws {
+    func `a valid text gives its value`(_ row: Valid) throws {
         #expect(try JSONValue(parsing: row.text) == row.value)
     }
 
@@ -107,11 +107,11 @@ import Testing
     ]
 
     @Test(arguments: invalid)
-    func anInvalidTextIsAnErrorWithItsPlaceAndReason(_ row: Invalid) {
+    func `an invalid text is an error with place and reason`(_ row: Invalid) {
         #expect(error(parsing: row.text) == row.error)
     }
 
-    @Test func depthIsLimitedToArraysAndObjectsInsideEachOther() throws {
+    @Test func `the depth limit counts nested arrays and objects`() throws {
         let allowed = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
         #expect(throws: Never.self) { try JSONValue(parsing: allowed) }
         #expect(
@@ -122,20 +122,20 @@ import Testing
         #expect(throws: Never.self) { try JSONValue(parsing: wide) }
     }
 
-    @Test func sizeIsLimited() {
+    @Test func `the size of a text is limited`() {
         let limits = JSONLimits(bytes: 4)
         #expect(throws: Never.self) { try JSONValue(parsing: "1234", limits: limits) }
         #expect(throws: JSONError.self) { try JSONValue(parsing: "12345", limits: limits) }
     }
 
-    @Test func aNumberIsLimited() {
+    @Test func `the length of a number is limited`() {
         let digits = String(repeating: "9", count: 1_000)
         #expect(throws: Never.self) { try JSONValue(parsing: digits) }
         #expect(error(parsing: Array((digits + "9").utf8)) == "line 1, column 1: a number longer than 1000 bytes")
     }
 
     @Test(arguments: [("k", 1_000), ("é", 500), (#"\u0001"#, 166), (#"\""#, 500)])
-    func aKeyIsLimitedByTheBytesThatItTakesEncoded(_ letter: String, _ allowed: Int) {
+    func `the limit of a key counts its encoded bytes`(_ letter: String, _ allowed: Int) {
         func object(_ count: Int) -> [UInt8] {
             Array(("{\"" + String(repeating: letter, count: count) + "\":1}").utf8)
         }
@@ -143,14 +143,14 @@ import Testing
         #expect(error(parsing: object(allowed + 1)) == "line 1, column 2: a key longer than 1000 bytes")
     }
 
-    @Test func valuesAreEqualByCodePointsAndMembersInAnyOrder() throws {
+    @Test func `values compare by code points, members in any order`() throws {
         #expect(try JSONValue(parsing: #"{"a":1,"b":[2]}"#) == JSONValue(parsing: #"{"b":[2],"a":1}"#))
         #expect(try JSONValue(parsing: "1.0") != JSONValue(parsing: "1"))
         #expect(JSONValue.string("\u{E9}") != JSONValue.string("e\u{301}"))
         #expect(JSONValue.object(["\u{E9}": .null]) != JSONValue.object(["e\u{301}": .null]))
     }
 
-    @Test func accessorsGiveAValueOnlyOfTheirType() throws {
+    @Test func `an accessor gives a value of its type only`() throws {
         let json = try JSONValue(parsing: #"{"s":"x","b":true,"i":-9223372036854775808,"f":1.0,"a":[null],"o":{}}"#)
         #expect(json["s"]?.stringValue == "x")
         #expect(json["b"]?.boolValue == true)

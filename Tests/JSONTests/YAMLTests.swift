@@ -1,11 +1,12 @@
 import Glibc
 import JSON
-import TestSupport
+import TestKit
 import Testing
 
-/// Agents read instances with YAML 1.1 parsers. PyYAML, with its own parser and with libyaml, must read what we encode as JSON parsers do.
+/// Agents read instances with YAML 1.1 parsers. PyYAML, with its own parser and with libyaml, must read what we encode
+/// as JSON parsers do.
 @Suite struct YAMLTests {
-    @Test func yamlParsersReadWhatIsEncodedAsJSONParsersDo() throws {
+    @Test func `YAML parsers read encoded values as JSON parsers do`() throws {
         let directory = try TemporaryDirectory()
         let random = RandomJSON(seed: 2)
         var lines: [UInt8] = []
@@ -68,29 +69,5 @@ import Testing
         }
         unsafe pclose(pipe)
         return String(decoding: output, as: UTF8.self)
-    }
-}
-
-/// A directory of its own, gone with the value.
-final class TemporaryDirectory {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/CheckModelTests.XXXXXX".utf8CString)
-        let made = unsafe mkdtemp(&template) != nil
-        try #require(made)
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        for name in ["cases", "compare.py"] { unsafe unlink("\(path)/\(name)") }
-        unsafe rmdir(path)
-    }
-
-    func write(_ name: String, _ contents: [UInt8]) throws {
-        let file = unsafe try #require(fopen("\(path)/\(name)", "w"))
-        let written = unsafe fwrite(contents, 1, contents.count, file)
-        unsafe fclose(file)
-        try #require(written == contents.count)
     }
 }

@@ -113,8 +113,8 @@ final class ElectionBench {
         return isLeading
     }
 
-    /// A release from its first request to its end; whether it ended with nothing of ours left. `between` happens after each
-    /// request.
+    /// A release from its first request to its end; whether it ended with nothing of ours left. `between` happens after
+    /// each request.
     @discardableResult
     func release(between: (ElectionBench) -> Void = { _ in }) -> Bool {
         guard var request = election.beginRelease() else { return true }

@@ -1,8 +1,8 @@
 import Kubernetes
 import Platform
 
-/// Two candidates on one Lease, event by event: requests that come late, get lost or are committed unheard, processes that
-/// stand still or are replaced, watches that tell or do not. Only the pure machines, one thread and one seed.
+/// Two candidates on one Lease, event by event: requests that come late, get lost or are committed unheard, processes
+/// that stand still or are replaced, watches that tell or do not. Only the pure machines, one thread and one seed.
 struct ElectionDuel {
     /// A request on its way: it is committed at `arrival`, unless it gets lost, and answered at `answer`.
     private struct Flight {
@@ -181,7 +181,8 @@ struct ElectionDuel {
             candidates[index].term?.validUntil = max(known.validUntil, term?.validUntil ?? known.validUntil)
             return
         }
-        // A machine that lost its term only finds out when it runs: until then, whoever reads `validUntil` may act by it.
+        // A machine that lost its term only finds out when it runs: until then, whoever reads `validUntil` may act by
+        // it.
         if let known = candidates[index].term { close(index, known, end: known.validUntil) }
         candidates[index].term = term.map { ($0.token, now, $0.validUntil) }
     }

@@ -2,16 +2,18 @@ import Kubernetes
 import Platform
 import Testing
 
-/// client-go's election vectors and ours, as one table: identity `baz`, Lease `foo/bar`, lease duration 10 s, renew deadline 8 s.
+/// client-go's election vectors and ours, as one table: identity `baz`, Lease `foo/bar`, lease duration 10 s, renew
+/// deadline 8 s.
 ///
 /// Not in the table, with the reason:
-/// - "coordinated: led by other / own": coordinated election (KEP-4355) is not supported; that a strategy is told and ignored is
-///   in `ElectionAcquireTests`.
-/// - "cancel during PUT / during GET with ReleaseOnCancel", with its Events: needs the running elector; `LeaderElectorEventTests`.
-/// - "health": there is no check of a leader's observed time, for a leader past its deadline is none; liveness asks whether
-///   attempts are made at all, in `LeaderElectorLivenessTests`.
-/// - "lock: update before get": an update is only ever made from a Lease that was read or stored. "round trip": `LeaseCodingTests`.
-///   "nil recorder": `LeaderElectorTests` has none.
+/// - "coordinated: led by other / own": coordinated election (KEP-4355) is not supported; that a strategy is told and
+///   ignored is in `ElectionAcquireTests`.
+/// - "cancel during PUT / during GET with ReleaseOnCancel", with its Events: needs the running elector;
+///   `LeaderElectorEventTests`.
+/// - "health": there is no check of a leader's observed time, for a leader past its deadline is none; liveness asks
+///   whether attempts are made at all, in `LeaderElectorLivenessTests`.
+/// - "lock: update before get": an update is only ever made from a Lease that was read or stored. "round trip":
+///   `LeaseCodingTests`. "nil recorder": `LeaderElectorTests` has none.
 /// - "stop the process" with a real SIGSTOP, and hand-overs on the real API server: the integration tests.
 @Suite struct ElectionVectorTests {
     struct Vector: Sendable, CustomTestStringConvertible {
@@ -27,17 +29,17 @@ import Testing
     }
 
     @Test(arguments: clientGo + releases + additions)
-    func theElectionDoesWhatTheVectorSays(vector: Vector) throws {
+    func `the election does what the vector says`(vector: Vector) throws {
         try vector.run(ElectionBench(labels: ["app": "ours"]))
     }
 
-    @Test func theDuelWouldSeeAnOverlap() {
+    @Test func `the duel detects a planted overlap`() {
         var duel = ElectionDuel(seed: 4355, renewDeadline: .seconds(11))
         duel.run(handOvers: 100)
         #expect(duel.overlaps != [])
     }
 
-    @Test func eachVectorHasANameOfItsOwn() {
+    @Test func `the vectors' names are unique`() {
         let names = (Self.clientGo + Self.releases + Self.additions).map(\.name)
         #expect(Set(names).count == names.count)
     }

@@ -2,13 +2,14 @@ import Kubernetes
 import Leadership
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 /// One replica: an elector with its way to the server.
 struct Replica: Sendable {
     let name: String
     let elector: LeaderElector
-    let log = LogLines()
+    let log = RecordingLog()
 
     init(
         _ name: String, _ server: LeaseServer, seed: UInt64 = 1
@@ -60,7 +61,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aFollowerKnowsTheLeaderAndItsAddress() throws {
+    @Test func `a follower knows the leader and its address`() throws {
         try Self.with(2) { server, replicas, _ in
             #expect(replicas[1].followed?.address == "a:5005")
             #expect(replicas[0].term?.token == "101.uid-1")
@@ -70,7 +71,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aReleasedLeaseIsTakenAtOnce() throws {
+    @Test func `a released Lease is acquired at once`() throws {
         try Self.with(2) { server, replicas, _ in
             let term = try #require(replicas[0].term)
             await replicas[0].elector.release()
@@ -83,7 +84,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func whoReleasedObservesAndNeverCompetesAgain() throws {
+    @Test func `a replica that released observes and never competes again`() throws {
         try Self.with(1) { server, replicas, _ in
             await replicas[0].elector.release()
             #expect(server.lease?.annotations == [:])
@@ -96,7 +97,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aFollowerReleasesNothing() throws {
+    @Test func `a follower releases nothing`() throws {
         try Self.with(2) { server, replicas, _ in
             await replicas[1].elector.release()
             #expect(server.calls(of: "b").allSatisfy { $0 == "get" })
@@ -104,7 +105,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aReleaseSurvivesARenewalUnderWay() throws {
+    @Test func `a release survives a renewal under way`() throws {
         try Self.with(1) { server, replicas, _ in
             var slow = LeaseServer.Conditions()
             slow.latency = .milliseconds(500)
@@ -116,7 +117,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aReleaseWaitsForAWriteThatMayYetTakeTheLease() throws {
+    @Test func `a release waits for a write in flight that may yet acquire the Lease`() throws {
         try virtually { clock in
             let server = LeaseServer(clock: clock)
             let replica = try Replica("a", server)
@@ -137,7 +138,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aReleaseThatMeetsAnEditTriesAgain() throws {
+    @Test func `a release that conflicts with an edit is retried`() throws {
         try Self.with(1) { server, replicas, group in
             group.addTask {
                 // Between the reading and the writing, which take 2 ms each.
@@ -151,7 +152,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aReleaseTakesNoLongerThanARequest() throws {
+    @Test func `a release takes no longer than a request`() throws {
         try Self.with(1) { server, replicas, _ in
             var cut = LeaseServer.Conditions()
             cut.isCut = true
@@ -163,7 +164,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aDeadLeaderIsReplacedAtTheExpiryOfItsLastRenewal() throws {
+    @Test func `a dead leader is replaced when its last renewal expires`() throws {
         try Self.with(2) { server, replicas, _ in
             await server.clock.sleep(.seconds(11))
             var cut = LeaseServer.Conditions()
@@ -179,7 +180,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func withoutAWatchItIsReplacedBySoonAfter() throws {
+    @Test func `without a watch a dead leader is replaced soon after the expiry`() throws {
         try virtually { clock in
             let server = LeaseServer(clock: clock)
             var blind = LeaseServer.Conditions()
@@ -203,7 +204,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func aLeaderThatIsCutOffSaysSoAtTheEndOfItsTerm() throws {
+    @Test func `a leader that is cut off follows at the end of its term`() throws {
         try Self.with(1) { server, replicas, _ in
             await server.clock.sleep(.seconds(3))
             let term = try #require(replicas[0].term)
@@ -228,7 +229,7 @@ struct Replica: Sendable {
         Int(term.token.prefix { $0 != "." }) ?? 0
     }
 
-    @Test func aFrozenLeaderComesBackInANewTermThatContinuesTheOld() throws {
+    @Test func `a frozen leader comes back in a new term that continues the old one`() throws {
         try Self.with(1) { server, replicas, _ in
             await server.clock.sleep(.seconds(3))
             let term = try #require(replicas[0].term)
@@ -243,7 +244,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func cancellationEndsTheTermAndKeepsTheLease() throws {
+    @Test func `cancellation ends the term and keeps the Lease`() throws {
         try virtually { clock in
             let server = LeaseServer(clock: clock)
             let replica = try Replica("a", server)
@@ -263,7 +264,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func theMetricsSayWhoLeads() throws {
+    @Test func `the metrics show who leads`() throws {
         try Self.with(2) { _, replicas, _ in
             let pages = replicas.map { replica in
                 var page = MetricsWriter()
@@ -275,7 +276,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func anUnnamedLeaseIsRefused() throws {
+    @Test func `an unnamed Lease is refused`() throws {
         struct Nameless: LeaseClient {
             let namespace = "foo"
             let name = ""
@@ -356,7 +357,7 @@ struct Replica: Sendable {
         }
     }
 
-    @Test func noTwoTermsOverlapUnderFaults() throws {
+    @Test func `no two terms overlap under faults`() throws {
         var handovers = 0
         for seed in 1...20 { handovers += try Self.run(seed: UInt64(seed)) }
         #expect(handovers > 80)

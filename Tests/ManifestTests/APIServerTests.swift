@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import TestKit
 import TestSupport
 import Testing
 
@@ -22,7 +23,7 @@ import Testing
         return "\(value("apiVersion")) \(value("kind"))"
     }
 
-    @Test func everyFolderIsTakenByADryRunOnTheServer() async throws {
+    @Test func `a server-side dry run accepts every folder`() async throws {
         let plane = try await ControlPlane.start()
         for folder in Rendered.folders {
             let later = Self.later[folder] ?? []
@@ -38,7 +39,7 @@ import Testing
     }
 
     /// However it was made, the Secret is renewed in the same way.
-    @Test(arguments: ["create", "apply"]) func aRenewedTokenLeavesEverythingElseAlone(_ make: String) async throws {
+    @Test(arguments: ["create", "apply"]) func `renewing the token changes nothing else`(_ make: String) async throws {
         let plane = try await ControlPlane.start()
         let secret = try await Rendered.output(script, [])
         try await plane.kubectl(

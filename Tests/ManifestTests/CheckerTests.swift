@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import TestKit
 import TestSupport
 import Testing
 
@@ -23,7 +24,7 @@ import Testing
     }
 
     @Test(arguments: ["base", "overlays/runners", "overlays/kubernetes-1.20"])
-    func itFindsNothing(folder: String) async throws {
+    func `the checker finds nothing in the manifests`(folder: String) async throws {
         let directory = try TemporaryDirectory()
         let found = try await findings(try await Rendered.file(folder, in: directory))
         #expect(found.failed == [])
@@ -32,7 +33,7 @@ import Testing
         #expect(found.passed > 150)
     }
 
-    @Test func itFindsWhatIsBroken() async throws {
+    @Test func `the checker finds planted mistakes`() async throws {
         let directory = try TemporaryDirectory()
         let lines = try await Rendered.text("base").split(separator: "\n", omittingEmptySubsequences: false)
         let broken = lines.map { $0.hasSuffix("privileged: false") ? $0.dropLast(5) + "true" : $0 }

@@ -1,6 +1,7 @@
 import CheckModel
 import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -37,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func theImageHoldsTheProgramsAndNothingElseToRun() async throws {
+    @Test func `the image holds no other programs than ours`() async throws {
         let image = try await Image.export()
         let programs = try await image.find("-type", "f", "-perm", "/111", "!", "-name", "*.so*")
         #expect(programs == ["usr/local/bin/cluster-agent", "usr/local/bin/node-agent"])
@@ -50,7 +51,7 @@ import Testing
         #expect(try await image.find("-type", "f", "-size", "+40M") == [])
     }
 
-    @Test func nobodyCanChangeTheImageOrGainByIt() async throws {
+    @Test func `no file of the image is writable or set-user-ID`() async throws {
         let image = try await Image.export()
         #expect(try await image.find("-perm", "/6000") == [])
         #expect(try await image.find("!", "-type", "l", "-perm", "/0022") == [])
@@ -63,7 +64,7 @@ import Testing
         #expect(count > 100)
     }
 
-    @Test func theProgramsRunInIt() async throws {
+    @Test func `the programs run in the image`() async throws {
         let image = try await Image.export()
         for (program, option) in [
             ("cluster-agent", "leader_lease_name"), ("node-agent", "cluster_agent.url"),
@@ -76,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func theManifestsRunWhatIsInIt() async throws {
+    @Test func `the manifests run what is in the image`() async throws {
         let image = try await Image.export()
         let exposed = Set((image.config["ExposedPorts"]?.objectValue ?? [:]).keys)
         var used: Set<String> = []

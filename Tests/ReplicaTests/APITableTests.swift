@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(arguments: ReplicaRole.allCases)
-    func everyRouteAnswersAsTheRoleSays(role: ReplicaRole) async throws {
+    func `every route answers by the replica's role`(role: ReplicaRole) async throws {
         let column = try #require(ReplicaRole.allCases.firstIndex(of: role))
         try await TestReplica.run(as: role) { replica in
             for call in Self.spelledCalls {
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(arguments: ReplicaRole.allCases)
-    func withoutTheTokenNothingIsAnswered(role: ReplicaRole) async throws {
+    func `without the token every call is refused`(role: ReplicaRole) async throws {
         try await TestReplica.run(as: role) { replica in
             for call in Self.spelledCalls {
                 var bare = replica.request(call.method, call.path)
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func theAgentsTokenOpensNoOperatorsCallAndTheOperatorsOpensAll() async throws {
+    @Test func `the agents' token is refused for operators' calls and the operators' token opens all`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             for call in Self.spelledCalls {
                 let body = call.method == .post ? "{\"last_change\":0}" : ""
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func withoutAnOperatorsTokenTheirCallsAreRefusedWithTheReason() async throws {
+    @Test func `without an operators' token their calls are refused with the reason`() async throws {
         try await TestReplica.run(as: .dispatching, hasOperators: false) { replica in
             for path in TestReplica.operatorPaths {
                 let headers = [(name: "Authorization", value: "Bearer \(TestReplica.token)")]
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func anotherMethodIsRefusedWithTheRightOne() async throws {
+    @Test func `a wrong method is refused with the allowed one`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             for call in Self.spelledCalls {
                 for method in [HTTPMethod.get, .head, .post, .put, .delete, .other("PATCH")] where method != call.method
@@ -116,7 +116,7 @@ import Testing
         "/api/v1/endpointschecks/configs/", "/api/v1/endpointschecks/configs/a/", "/API/v1/clusterchecks",
         "//api/v1/clusterchecks",
     ])
-    func anUnknownPathIsNotFound(path: String) async throws {
+    func `an unknown path is not found`(path: String) async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             let answer = replica.answer(replica.request(.get, path))
             #expect(answer?.status == 404)
@@ -125,7 +125,7 @@ import Testing
     }
 
     @Test(arguments: ["%", "%4", "a%4", "%zz", "%4g", "%ff", "%c3%28"])
-    func anIDThatIsNotCorrectlyEncodedIsABadRequest(segment: String) async throws {
+    func `a wrongly encoded ID is a bad request`(segment: String) async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             let answer = replica.answer(replica.request(.get, "/api/v1/clusterchecks/configs/\(segment)"))
             #expect(answer?.status == 400)
@@ -136,7 +136,7 @@ import Testing
     @Test(arguments: [
         ("a%20b", "a b"), ("%6eode1", "node1"), ("a%2Fb", "a/b"), ("a+b", "a+b"), ("%C3%A4", "ä"), ("a%25b", "a%b"),
     ])
-    func anEncodedIDIsDecoded(segment: String, id: String) async throws {
+    func `an encoded ID is decoded`(segment: String, id: String) async throws {
         try await TestReplica.run(as: .dispatching, nodes: []) { replica in
             _ = replica.answer(replica.status(of: segment))
             let nodes = try replica.nodes()
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test func aControlCharacterInAnIDIsABadRequest() async throws {
+    @Test func `a control character in an ID is a bad request`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             #expect(replica.answer(replica.status(of: "a%0Ab"))?.status == 400)
         }

@@ -4,7 +4,7 @@ import Testing
 @testable import Replica
 
 @Suite struct ChangeLogTests {
-    @Test func whoeverAsksIsToldEachNodeThatChangedSinceAndNoOther() {
+    @Test func `the change log names each node that changed since a version and no other`() {
         let random = SeededEntropy(seed: 11)
         func draw(below bound: UInt64) -> Int { Int(random.next() % bound) }
         var log = ChangeLog(limit: 1_000)
@@ -20,7 +20,7 @@ import Testing
         #expect(log.changes(since: log.version + 1) == nil)
     }
 
-    @Test func whoKnowsLessThanIsRememberedIsToldEverything() {
+    @Test func `a reader older than the change log is told that everything changed`() {
         var log = ChangeLog(limit: 10)
         for number in 0..<100 { log.append(["node\(number)"]) }
         #expect(log.changes(since: 1) == nil)

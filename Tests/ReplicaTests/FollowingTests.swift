@@ -4,7 +4,7 @@ import HTTPServer
 import JSON
 import Leadership
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import Replica
@@ -21,14 +21,14 @@ import Testing
     }
 
     /// Lets time pass at both, in step.
-    private static func pass(_ duration: Duration, _ leader: Polls, _ follower: Polls) async throws {
+    private static func pass(_ duration: Duration, _ leader: Polls, _ follower: Polls) {
         for _ in 0..<(duration.nanoseconds / 50_000_000) {
-            try await leader.pass(.milliseconds(50))
-            try await follower.pass(.milliseconds(50))
+            leader.pass(.milliseconds(50))
+            follower.pass(.milliseconds(50))
         }
     }
 
-    @Test func whoeverWaitsThereGetsTheChangeByOneCallOfItsOwn() async throws {
+    @Test func `a follower makes one call to the leader for all who wait and one for each that changed`() async throws {
         try await Polls.run(nodes: ["node1", "node2"]) { leader, follower in
             for number in 0..<20 { try Self.wait("\(number)", "node\(number % 2 + 1)", at: follower, leader) }
             #expect(follower.answers.isEmpty)
@@ -36,7 +36,8 @@ import Testing
             #expect(leader.heardFollowers == 1, "one call for all who wait")
             let held = try leader.replica.handler.configs(of: "node1", now: leader.replica.clock.now()).value.configs
             leader.replica.edit(try #require(held.first).key.index, to: "http://edited")
-            try await eventually("woken") { follower.answers.count == 10 }
+            follower.settle()
+            #expect(follower.answers.count == 10)
             for answer in follower.answers.values {
                 #expect(answer.status == 200)
                 #expect(answer.header(Term.headerName) == "42.lease-uid")
@@ -50,12 +51,12 @@ import Testing
         }
     }
 
-    @Test func whenItsTimeIsOverTheLeadersWordIsPassedOnForAsLongAsItIsGood() async throws {
+    @Test func `a wait that times out at a follower is a 304 for as long as the leader vouched for it`() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader, seconds: "3")
-            try await Self.pass(.milliseconds(2500), leader, follower)
+            Self.pass(.milliseconds(2500), leader, follower)
             #expect(follower["one"] == nil)
-            try await Self.pass(.milliseconds(1500), leader, follower)
+            Self.pass(.milliseconds(1500), leader, follower)
             let answer = try #require(follower["one"])
             #expect(answer.status == 304 && answer.text.isEmpty)
             #expect(
@@ -69,21 +70,21 @@ import Testing
         }
     }
 
-    @Test func whoeverWaitsShortIsNotKeptByTheCallForAllOthers() async throws {
+    @Test func `a short wait ends on time although the follower's call to the leader goes on`() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("long", at: follower, leader)
-            try await Self.pass(.milliseconds(500), leader, follower)
+            Self.pass(.milliseconds(500), leader, follower)
             try Self.wait("short", at: follower, leader, seconds: "0.5")
-            try await Self.pass(.milliseconds(1500), leader, follower)
+            Self.pass(.milliseconds(1500), leader, follower)
             #expect(follower["short"]?.status == 304)
             #expect(follower["long"] == nil)
-            try await Self.pass(.milliseconds(9000), leader, follower)
+            Self.pass(.milliseconds(9000), leader, follower)
             #expect(follower["long"]?.status == 304)
             #expect(follower.ended == ["change": 0, "spurious": 0, "time": 2, "term": 0])
         }
     }
 
-    @Test func whoeverHasAnotherRevisionIsAnsweredAtOnce() async throws {
+    @Test func `a call with another revision is answered at once`() async throws {
         try await Polls.run { leader, follower in
             follower.ask("first", "node1", query: "last_change=1&wait=10")
             #expect(follower["first"]?.status == 200)
@@ -96,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func callsThatWaitAtAFollowerAreHeartbeatsAtTheLeader() async throws {
+    @Test func `calls that wait at a follower are heartbeats at the leader`() async throws {
         try await Polls.run(nodes: ["node1", "node2"]) { leader, follower in
             // Both reported at the same moment; one goes on to be heard here, and only here.
             var rounds = 0
@@ -104,49 +105,51 @@ import Testing
                 rounds += 1
                 try Self.wait("\(rounds)", at: follower, leader, seconds: "3")
                 for _ in 0..<60 where follower["\(rounds)"] == nil {
-                    try await Self.pass(.milliseconds(100), leader, follower)
+                    Self.pass(.milliseconds(100), leader, follower)
                 }
             }
             #expect(try leader.replica.nodes().ids == ["node1"], "the other one was silent")
         }
     }
 
-    @Test func aNodeThatHasJustReportedMayWaitAtOnce() async throws {
+    @Test func `a node that has just reported may wait at once`() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("other", at: follower, leader)
             leader.ask("status", leader.replica.status(of: "node2"))
             try Self.wait("new", "node2", at: follower, leader)
-            try await Self.pass(.seconds(1), leader, follower)
+            Self.pass(.seconds(1), leader, follower)
             #expect(follower["new"]?.status ?? 200 == 200)
             try Self.wait("again", "node2", at: follower, leader)
-            try await Self.pass(.seconds(1), leader, follower)
+            Self.pass(.seconds(1), leader, follower)
             #expect(follower["again"] == nil)
         }
     }
 
-    @Test func aLeaderThatIsOutOfReachIsSaidAtOnceAndTriedAgain() async throws {
+    @Test func `an unreachable leader is reported at once and tried again`() async throws {
         try await Polls.run { leader, follower in
             for number in 0..<5 { try Self.wait("\(number)", at: follower, leader) }
             follower.set(leader: nil)
             // The call under way is answered as the leader's role ends it; the next one finds nobody.
             leader.replica.edit(0, to: "http://edited")
-            try await eventually("told") { follower.answers.count == 5 }
+            follower.settle()
+            #expect(follower.answers.count == 5)
             #expect(follower.answers.values.allSatisfy { [502, 503].contains($0.status) })
             try Self.wait("broken", at: follower, leader)
             #expect(follower["broken"]?.status == 503)
             follower.set(leader: leader)
-            try await Self.pass(.seconds(6), leader, follower)
+            Self.pass(.seconds(6), leader, follower)
             try Self.wait("again", at: follower, leader)
-            try await Self.pass(.seconds(1), leader, follower)
+            Self.pass(.seconds(1), leader, follower)
             #expect(follower["again"] == nil)
         }
     }
 
-    @Test func theEndOfTheLeadersTermIsToldToThoseWhoWaitAtAFollower() async throws {
+    @Test func `the end of the leader's term ends the waits at a follower`() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader)
             leader.replica.leadership.set(.following(nil))
-            try await eventually("told") { follower["one"]?.status == 503 }
+            follower.settle()
+            #expect(follower["one"]?.status == 503)
             #expect(follower.ended["term"] == 1)
         }
     }
@@ -156,54 +159,52 @@ import Testing
         .following(LeaderEndpoint(address: "10.0.0.8:5005", publicKeyPin: "sha256//other=")),
         .leading(Term.unending(token: "43")),
     ])
-    func aChangeOfTheFollowersRoleIsToldThoughTheLeaderSaysNothing(_ state: LeadershipState) async throws {
+    func `a change of the follower's role ends its waits although the leader is silent`(_ state: LeadershipState)
+        async throws
+    {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader)
             follower.replica.leadership.set(state)
-            try await Self.pass(.milliseconds(300), leader, follower)
-            try await eventually("told") { follower["one"]?.status == 503 }
+            Self.pass(.milliseconds(300), leader, follower)
+            follower.settle()
+            #expect(follower["one"]?.status == 503)
         }
     }
 
-    @Test func anotherTermOfTheSameLeaderIsLearnedAnew() async throws {
+    @Test func `another term of the same leader starts from an unknown state`() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader)
             leader.replica.leadership.set(
                 .leading(Term(token: "43", validUntil: Deadline(.distantFuture), continuesPrevious: true)))
-            try await eventually("told") { follower["one"]?.status == 503 }
-            try await eventually("leads") {
-                if let term = leader.replica.handler.leadership(at: leader.replica.clock.now()).term(
-                    at: leader.replica.clock.now())
-                {
-                    return term.token == "43"
-                }
-                return false
-            }
-            try await Self.pass(.seconds(6), leader, follower)
+            follower.settle()
+            #expect(follower["one"]?.status == 503)
+            let now = leader.replica.clock.now()
+            #expect(leader.replica.handler.leadership(at: now).term(at: now)?.token == "43")
+            Self.pass(.seconds(6), leader, follower)
             try Self.wait("two", at: follower, leader, seconds: "2")
-            try await Self.pass(.seconds(3), leader, follower)
+            Self.pass(.seconds(3), leader, follower)
             #expect(follower["two"]?.header(Term.headerName) == "43")
         }
     }
 
-    @Test func withNobodyWaitingTheLeaderIsNotAsked() async throws {
+    @Test func `a follower does not call the leader while no call waits`() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader, seconds: "1")
-            try await Self.pass(.seconds(8), leader, follower)
+            Self.pass(.seconds(8), leader, follower)
             let count = follower.sent.count
-            try await Self.pass(.seconds(20), leader, follower)
+            Self.pass(.seconds(20), leader, follower)
             #expect(follower.sent.count == count)
             #expect(leader.heardFollowers == 0)
         }
     }
 
-    @Test func aReplicaThatStopsTellsThoseWhoWaitAndAsksNoMore() async throws {
+    @Test func `a stopping follower answers its waits and calls the leader no more`() async throws {
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader)
             follower.polls.close()
             #expect(follower["one"]?.text == "stopping\n")
             leader.polls.close()
-            try await Self.pass(.seconds(6), leader, follower)
+            Self.pass(.seconds(6), leader, follower)
             #expect(follower.sent.count <= 2)
         }
     }
@@ -212,7 +213,7 @@ import Testing
         (ReplicaRole.unknown, 503), (.noLeader, 503), (.follower, 503), (.warmingUp, 503), (.notSynced, 503),
         (.dispatching, 200),
     ])
-    func onlyALeaderThatDispatchesIsFollowed(role: ReplicaRole, status: Int) async throws {
+    func `only a leader that dispatches is followed`(role: ReplicaRole, status: Int) async throws {
         try await Polls.run(as: role) { replica, polls in
             polls.ask(
                 "one",
@@ -239,7 +240,7 @@ import Testing
         #"{"since":1,"term":"","wait_ms":-1,"heard":[]}"#, #"{"since":1,"term":"","wait_ms":3600001,"heard":[]}"#,
         #"{"since":1.5,"term":"","wait_ms":1,"heard":[]}"#,
     ])
-    func aFollowersCallThatIsNoneIsA400(body: String) async throws {
+    func `an invalid call of a follower is a 400`(body: String) async throws {
         try await Polls.run(as: .dispatching) { replica, polls in
             polls.ask("one", replica.request(.post, Self.followPath, body: body))
             #expect(polls["one"]?.status == 400)
@@ -250,7 +251,7 @@ import Testing
         }
     }
 
-    @Test func howLongALeaderMadeAFollowerWaitIsNotTakenOffItsWord() async throws {
+    @Test func `time spent waiting at the leader does not shorten the validity of its answer`() async throws {
         try await Polls.run(as: .dispatching) { replica, polls in
             func call(_ name: String, since: Int64, term: String) {
                 polls.ask(
@@ -260,17 +261,18 @@ import Testing
                         body: #"{"since":\#(since),"term":"\#(term)","wait_ms":999999,"heard":["node1"]}"#,
                         headers: [("X-DCA-Follower-Forwarded", "true")]))
             }
-            try await polls.pass(.milliseconds(200))
+            polls.pass(.milliseconds(200))
             call("whole", since: 0, term: "42.lease-uid")
             let version = try JSONValue(parsing: Array(try #require(polls["whole"]).text.utf8))["version"]?.integerValue
             call("waits", since: try #require(version), term: "42.lease-uid")
             call("other term", since: try #require(version), term: "41")
             #expect(polls["waits"] == nil)
             #expect(polls["other term"]?.text.hasSuffix(#""whole":true}"#) == true)
-            try await polls.pass(.milliseconds(4900))
+            polls.pass(.milliseconds(4900))
             #expect(polls["waits"] == nil)
-            try await polls.pass(.milliseconds(300))
-            try await eventually("a sixth of the expiration timeout") { polls["waits"] != nil }
+            polls.pass(.milliseconds(300))
+            polls.settle()
+            #expect(polls["waits"] != nil)
             #expect(polls["waits"]?.text.hasPrefix(#"{"revisions":{},"#) == true)
             let lifetime = try #require(polls["waits"]?.header("X-Cluster-Agent-Term-Valid-For").flatMap { Int($0) })
             #expect(lifetime > 5200 && lifetime < 5600, "\(lifetime) ms counted from when it was sent")

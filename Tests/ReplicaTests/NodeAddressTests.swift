@@ -8,7 +8,7 @@ import Testing
         "::ffff:10.0.0.1",
         "1:2:3:4:5:6:10.0.0.1", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "FE80::AbCd",
     ])
-    func isAnAddress(text: String) {
+    func `a valid IP address is recognised`(text: String) {
         #expect(NodeAddress.isAddress(text))
     }
 
@@ -18,7 +18,7 @@ import Testing
         ":1::", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "12345::", "g::", "fe80::1%eth0", "[::1]", "10.0.0.1::",
         "1:2:3:4:5:6:7:10.0.0.1", "::10.0.0.256", "1.2.3.4:80",
     ])
-    func isNone(text: String) {
+    func `an invalid IP address is refused`(text: String) {
         #expect(!NodeAddress.isAddress(text))
     }
 }

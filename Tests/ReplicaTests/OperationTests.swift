@@ -4,7 +4,7 @@ import HTTPServer
 import JSON
 import Leadership
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import Replica
@@ -36,7 +36,7 @@ import Testing
         replica.handler.take(readings, duration: .zero)
     }
 
-    @Test func anIsolatedCheckIsAloneUntilARebalancingMovesOthersToIt() async throws {
+    @Test func `an isolated check is alone on its node until a rebalance moves others there`() async throws {
         try await TestReplica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
             let more = (2..<6).map { index in
                 CheckConfig(
@@ -45,7 +45,8 @@ import Testing
             }
             replica.desired.apply(upserts: more)
             func nodes() throws -> [StateSnapshot.Node] { try replica.handler.snapshot(now: replica.clock.now()).nodes }
-            try await eventually("dispatched") { try nodes().reduce(0) { $0 + $1.configs.count } == 6 }
+            replica.settle()
+            #expect(try nodes().reduce(0) { $0 + $1.configs.count } == 6)
             try measure(replica, milliseconds: 3000)
             let isolated = try #require(try nodes()[0].configs.first { $0.instanceIDs[0].contains("a b/") })
             let checkID = isolated.instanceIDs[0]
@@ -81,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func whatCannotBeIsolatedIsSaid() async throws {
+    @Test func `a check that cannot be isolated is refused with the reason`() async throws {
         try await TestReplica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
             let snapshot = try replica.handler.snapshot(now: replica.clock.now())
             let checkID = try #require(snapshot.nodes[0].configs.first?.instanceIDs.first)
@@ -101,14 +102,14 @@ import Testing
     @Test(arguments: [
         ("", 400), ("[]", 400), (#"{"force":"yes"}"#, 400), ("{", 400), ("{}", 200), (#"{"force":null,"more":1}"#, 200),
     ])
-    func aRequestThatIsNoneIsRefused(body: String, status: Int) async throws {
+    func `an invalid operator request is refused`(body: String, status: Int) async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             #expect(answer(replica, Self.rebalance, body: body)?.status == status)
         }
     }
 
     @Test(arguments: [Self.rebalance, Self.isolate + "x"])
-    func theyAreTheOperatorsByPostAlone(path: String) async throws {
+    func `operators' calls need the operators' token and POST`(path: String) async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             #expect(replica.answer(replica.request(.get, path))?.status == 405)
             let agents = replica.request(.post, path, headers: [("Authorization", "Bearer \(TestReplica.token)")])
@@ -124,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func aFollowerSendsItOnWithTheOperatorsTokenAndPassesOnWhatWasDoneHoweverLate() async throws {
+    @Test func `a follower forwards an operator's call and returns the result however late`() async throws {
         try await TestReplica.run(as: .follower) { replica in
             let request = replica.request(.post, Self.rebalance, body: #"{"force":true}"#)
             let forward = try #require(replica.forward(request))
@@ -151,7 +152,7 @@ import Testing
         }
     }
 
-    @Test func theStateShowsWhatNodesMeasuredWithoutSecretsAndAFollowersShowsTheLeader() async throws {
+    @Test func `the state shows measurements without secrets, and a follower's names the leader`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             func state() throws -> JSONValue {
                 try JSONValue(

@@ -4,7 +4,7 @@ import HTTPServer
 import JSON
 import Platform
 import Synchronization
-import TestSupport
+import TestKit
 
 @testable import Replica
 
@@ -66,8 +66,8 @@ final class Polls: Sendable {
     static func run(
         nodes: [String] = ["node1"], _ body: (_ leader: Polls, _ follower: Polls) async throws -> Void
     ) async throws {
-        try await run(as: .dispatching, nodes: nodes) { _, leader in
-            try await run(as: .follower) { _, follower in
+        try await run(as: .dispatching, nodes: nodes) { replica, leader in
+            try await run(as: .follower, on: replica.executor) { _, follower in
                 follower.set(leader: leader)
                 try await body(leader, follower)
                 follower.set(leader: nil)
@@ -82,16 +82,12 @@ final class Polls: Sendable {
 
     /// A replica in a role, and its long polls, run for as long as the body takes.
     static func run(
-        as role: ReplicaRole, nodes: [String] = ["node1"], options: (inout APIOptions) -> Void = { _ in },
-        _ body: (TestReplica, Polls) async throws -> Void
+        as role: ReplicaRole, nodes: [String] = ["node1"], on executor: ManualExecutor = ManualExecutor(),
+        options: (inout APIOptions) -> Void = { _ in }, _ body: (TestReplica, Polls) async throws -> Void
     ) async throws {
-        try await TestReplica.run(as: role, nodes: nodes, options: options) { replica in
+        try await TestReplica.run(as: role, nodes: nodes, on: executor, options: options) { replica in
             let polls = Polls(replica)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await polls.polls.run() }
-                try await body(replica, polls)
-                group.cancelAll()
-            }
+            try await replica.executor.run({ await polls.polls.run() }) { try await body(replica, polls) }
         }
     }
 
@@ -128,11 +124,14 @@ final class Polls: Sendable {
         try replica.handler.configs(of: node, now: replica.clock.now()).value.revision
     }
 
-    /// Lets time pass in small steps, so that whoever sleeps wakes in between.
-    func pass(_ duration: Duration) async throws {
+    /// Runs the tasks until none is ready.
+    func settle() { replica.settle() }
+
+    /// Moves the time on in small steps and runs what becomes ready after each.
+    func pass(_ duration: Duration) {
         for _ in 0..<(duration.nanoseconds / 50_000_000) {
             replica.clock.advance(by: .milliseconds(50))
-            try await Task.sleep(for: .microseconds(200))
+            settle()
         }
     }
 

@@ -4,7 +4,7 @@ import HTTPServer
 import JSON
 import Leadership
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import Replica
@@ -27,6 +27,8 @@ struct TestReplica {
     static let peer = PeerAddress(host: "192.0.2.9", port: 40_000)
 
     let clock = ManualClock()
+    /// Runs the replica's tasks, and those of a follower of it.
+    let executor: ManualExecutor
     let leadership: Watched<LeadershipState>
     let desired = DesiredConfigs()
     let handler: Handler
@@ -34,7 +36,8 @@ struct TestReplica {
     let api: API
     let term = Term(token: "42.lease-uid", validUntil: Deadline(.distantFuture))
 
-    private init(hasOperators: Bool, _ options: (inout APIOptions) -> Void) {
+    private init(on executor: ManualExecutor, hasOperators: Bool, _ options: (inout APIOptions) -> Void) {
+        self.executor = executor
         leadership = Watched(.unknown)
         handler = Handler(
             source: desired, leadership: leadership, options: HandlerOptions(patch: ConfigPatch()), clock: clock,
@@ -46,21 +49,24 @@ struct TestReplica {
             options: given, clock: clock)
     }
 
-    /// A dispatching leader runs the configs `c0` and `c1` on the node `node1`; `node2` reported too when `nodes` says so.
+    /// A dispatching leader runs the configs `c0` and `c1` on the node `node1`; `node2` reported too when `nodes` says
+    /// so.
     static func run(
         as role: ReplicaRole, nodes: [String] = ["node1"], hasOperators: Bool = true,
-        options: (inout APIOptions) -> Void = { _ in }, _ body: (TestReplica) async throws -> Void
+        on executor: ManualExecutor = ManualExecutor(), options: (inout APIOptions) -> Void = { _ in },
+        _ body: (TestReplica) async throws -> Void
     ) async throws {
-        let replica = TestReplica(hasOperators: hasOperators, options)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await replica.handler.run() }
-            try await replica.become(role, nodes)
+        let replica = TestReplica(on: executor, hasOperators: hasOperators, options)
+        try await executor.run({ await replica.handler.run() }) {
+            replica.become(role, nodes)
             try await body(replica)
-            group.cancelAll()
         }
     }
 
-    private func become(_ role: ReplicaRole, _ nodes: [String]) async throws {
+    /// Runs the tasks until none is ready.
+    func settle() { executor.drain() }
+
+    private func become(_ role: ReplicaRole, _ nodes: [String]) {
         switch role {
         case .unknown: return
         case .noLeader: return leadership.set(.following(nil))
@@ -74,16 +80,14 @@ struct TestReplica {
         }
         desired.apply(upserts: configs, synced: role != .notSynced)
         leadership.set(.leading(term))
-        try await eventually("leading") {
-            handler.leadership(at: clock.now()).term(at: clock.now()) != nil
-        }
+        settle()
+        #expect(handler.leadership(at: clock.now()).term(at: clock.now()) != nil)
         for node in nodes { _ = answer(status(of: node)) }
         guard role != .warmingUp else { return }
         clock.advance(by: .seconds(30))
         guard role == .dispatching else { return }
-        try await eventually("dispatching") {
-            handler.dispatchingTerm(at: clock.now()) != nil
-        }
+        settle()
+        #expect(handler.dispatchingTerm(at: clock.now()) != nil)
     }
 
     /// A request with the token that its path needs, unless `headers` has an `Authorization`.
@@ -137,14 +141,4 @@ extension HTTPResponse {
     var text: String { String(decoding: body.joined(), as: UTF8.self) }
 
     func header(_ name: String) -> String? { HTTPHeaders(headers)[name] }
-}
-
-/// Waits until `condition` holds, giving other tasks their turn; a failure after a time that no healthy machine needs.
-func eventually(_ what: Comment, _ condition: () throws -> Bool) async throws {
-    for _ in 0..<10_000 {
-        if try condition() { return }
-        try await Task.sleep(for: .milliseconds(2))
-    }
-    Issue.record(what)
-    throw CancellationError()
 }

@@ -10,7 +10,7 @@ import Testing
 
     private var room = WaitingRoom<String>(resolution: .milliseconds(100))
 
-    @Test func whoWaitsForANodeIsFoundInTheOrderOfComing() {
+    @Test func `calls that wait for a node are found in order of arrival`() {
         var room = room
         for guest in ["a", "b", "c"] {
             _ = room.enter(guest, node: guest == "b" ? "n2" : "n1", lastChange: 1, until: Self.at(10))
@@ -21,7 +21,7 @@ import Testing
         #expect(room.count == 3)
     }
 
-    @Test func nobodyLeavesTwice() {
+    @Test func `a call leaves the waiting room once`() {
         var room = room
         let number = room.enter("a", node: "n", lastChange: 1, until: Self.at(1))
         #expect(room.leave(number)?.guest == "a")
@@ -31,7 +31,7 @@ import Testing
         #expect(room.empty().isEmpty)
     }
 
-    @Test func timeIsNeverOverEarlyAndAtMostOneSliceLate() {
+    @Test func `a wait ends on time or up to one slice late`() {
         var room = room
         for tenth in 0..<50 {
             _ = room.enter("\(tenth)", node: "n", lastChange: 1, until: Self.at(1 + Double(tenth) * 0.013))
@@ -49,7 +49,7 @@ import Testing
         #expect(room.count == 50, "told of, not let out")
     }
 
-    @Test func allAreLetOutInTheOrderOfComing() {
+    @Test func `all waiting calls leave in order of arrival`() {
         var room = room
         for number in 0..<20 {
             _ = room.enter("\(number)", node: "n\(number % 3)", lastChange: 0, until: Self.at(Double(40 - number)))

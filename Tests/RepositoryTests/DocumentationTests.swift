@@ -4,12 +4,12 @@ import Platform
 import Testing
 
 @Suite struct DocumentationTests {
-    @Test func theReadmeHoldsTheClusterAgentsOptionTable() throws {
+    @Test func `the README has the cluster-agent's option table`() throws {
         let readme = try Repository.text(of: "README.md")
         #expect(readme.contains(AgentOptions.table.markdown))
     }
 
-    @Test func theRootHoldsOnlyWhatConventionPutsThere() throws {
+    @Test func `the root holds only what convention puts there`() throws {
         let allowed: Set<String> = [
             "Package.swift", "Sources", "Tests", "manifests", "Dockerfile", "README.md", "Makefile", "LICENSE",
             "CONTRIBUTING.md", "SECURITY.md",
@@ -24,7 +24,7 @@ import Testing
         ("manifests/base/node-agent/daemonset.yaml", NodeAgentOptions.table),
         ("manifests/overlays/runners/deployment.yaml", NodeAgentOptions.table),
     ])
-    func everyArgumentInTheManifestsIsAnOptionWithAnAllowedValue(path: String, table: OptionTable) throws {
+    func `every argument in the manifests is an option with an allowed value`(path: String, table: OptionTable) throws {
         let lines = try Repository.text(of: path).split(separator: "\n").map { $0.drop { $0 == " " } }
         let arguments = lines.filter { $0.hasPrefix("- --") }.map { String($0.dropFirst(2)) }
         #expect(arguments.count > 5)

@@ -35,7 +35,7 @@ import Testing
         ],
     ]
 
-    @Test func everyModuleImportsOnlyWhatTheDesignAllows() throws {
+    @Test func `every module imports only what the table allows`() throws {
         let files = try Repository.swiftFiles(under: "Sources")
         #expect(files.count > 50)
         for file in files {
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func theTableItselfPointsOnlyDownwards() throws {
+    @Test func `the import table points only downwards`() throws {
         var level: [String: Int] = [:]
         for row in Self.levels { for module in row.modules { level[module] = row.level } }
         for (module, imports) in Self.allowed {
@@ -63,7 +63,7 @@ import Testing
         ("import Glibc", "Glibc"), ("package import Platform", "Platform"), ("internal import CCurl", "CCurl"),
         ("@testable import X", "X"), ("import struct Y.Z", "Y"), ("let import = 1", nil), ("// import A", nil),
     ])
-    func anImportIsRecognised(line: String, module: String?) {
+    func `an import is recognised`(line: String, module: String?) {
         #expect(Self.importedModule(line) == module)
     }
 

@@ -15,7 +15,7 @@ import Testing
         return files.filter { module == nil || $0.module == module }.map(\.path)
     }
 
-    @Test func theProcessAndTheSimulationConstructTheSameReplica() throws {
+    @Test func `the process and the simulation construct the same Replica`() throws {
         let files = try Self.files(constructing: "Replica")
         #expect(
             files == ["Sources/ClusterAgent/ClusterAgentProcess.swift", "Sources/Simulation/SimulatedReplica.swift"])
@@ -25,14 +25,14 @@ import Testing
         "Handler", "API", "LongPolls", "RequestHandler", "Reflector", "Rebalancer", "Readiness", "ClusterWatches",
         "CheckConfigEvents", "Lifecycle",
     ])
-    func onlyTheReplicaConnectsItsParts(type: String) throws {
+    func `only Replica connects its parts`(type: String) throws {
         let files = try Self.files(constructing: type)
         let others = files.filter { !$0.hasPrefix("Sources/Replica/") && !$0.hasPrefix("Sources/NodeAgent/") }
         #expect(others == [])
         #expect(files.contains { $0.hasPrefix("Sources/Replica/") })
     }
 
-    @Test func nothingInAReplicaOrInTheSimulationStartsAThread() throws {
+    @Test func `nothing in a replica or in the simulation starts a thread`() throws {
         for type in ["NamedThread", "HTTPClient", "HTTPServer"] {
             let files = try Self.files(constructing: type)
             #expect(!files.contains { $0.hasPrefix("Sources/Replica/") || $0.hasPrefix("Sources/Simulation/") })

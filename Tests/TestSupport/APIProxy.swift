@@ -4,9 +4,10 @@ import HTTPClient
 import JSON
 package import Platform
 import Synchronization
+import TestKit
 
-/// A proxy in front of a control plane's API server, with a way of its own for each replica, that fails on demand and records what it saw:
-/// `IntegrationTests/clients/api_proxy.py`, whose head says what the faults and the record are.
+/// A proxy in front of a control plane's API server, with a way of its own for each replica, that fails on demand and
+/// records what it saw: `IntegrationTests/clients/api_proxy.py`, whose head says what the faults and the record are.
 package final class APIProxy: Sendable {
     /// How a way fails.
     package enum Fault: Sendable {

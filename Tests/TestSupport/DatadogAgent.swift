@@ -2,9 +2,10 @@ import CheckModel
 package import JSON
 package import Platform
 import Synchronization
+package import TestKit
 
-/// A node agent that was written from the description of the protocol alone: `AcceptanceTests/clients/datadog_agent.py`, whose head says what its
-/// times are and what it tells.
+/// A node agent that was written from the description of the protocol alone:
+/// `AcceptanceTests/clients/datadog_agent.py`, whose head says what its times are and what it tells.
 package final class DatadogAgent: Sendable {
     /// One thing that it told.
     package struct Event: Sendable {

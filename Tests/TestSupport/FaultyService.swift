@@ -3,8 +3,10 @@ import Glibc
 import HTTPClient
 package import JSON
 import Platform
+package import TestKit
 
-/// A Service in front of replicas whose network fails on demand: `AcceptanceTests/clients/service.py`, whose head says how.
+/// A Service in front of replicas whose network fails on demand: `AcceptanceTests/clients/service.py`, whose head says
+/// how.
 package final class FaultyService: Sendable {
     /// What becomes of requests.
     package enum Fault: String, Sendable {

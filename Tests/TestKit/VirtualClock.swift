@@ -1,27 +1,8 @@
-import Kubernetes
-import Platform
+package import Platform
 import Synchronization
 
-/// Runs jobs one after the other on the thread of the test, in the order in which they came.
-final class VirtualExecutor: TaskExecutor {
-    private let jobs = Mutex<[UnownedJob]>([])
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        jobs.withLock { $0.append(job) }
-    }
-
-    /// Runs the oldest job; false if there is none.
-    func runOne() -> Bool {
-        let job = jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-        guard let job else { return false }
-        unsafe job.runSynchronously(on: asUnownedTaskExecutor())
-        return true
-    }
-}
-
 /// A clock that stands still while anything can run, then jumps to the earliest deadline.
-final class VirtualClock: Clock {
+package final class VirtualClock: Clock {
     private struct Sleeper {
         let id: Int
         let deadline: Instant
@@ -37,16 +18,19 @@ final class VirtualClock: Clock {
 
     private let state = Mutex(State())
 
-    func now() -> Instant {
+    /// A clock that shows a thousand seconds.
+    package init() {}
+
+    package func now() -> Instant {
         state.withLock { $0.now }
     }
 
-    /// 2026-01-01T00:00:00Z, when the clock stands at zero.
-    func wallTime() -> WallTime {
+    /// 2026-01-01T00:00:00Z when the clock shows zero.
+    package func wallTime() -> WallTime {
         WallTime(nanoseconds: 1_767_225_600_000_000_000 + now().nanoseconds)
     }
 
-    func sleep(until deadline: Instant) async throws {
+    package func sleep(until deadline: Instant) async throws {
         try Task.checkCancellation()
         let id = state.withLock { state in
             state.nextID += 1
@@ -74,25 +58,25 @@ final class VirtualClock: Clock {
         }
     }
 
-    func sleep(_ duration: Duration) async {
+    package func sleep(_ duration: Duration) async {
         try? await sleep(until: now() + duration)
     }
 
-    /// Calls `action` on the thread of the test once it is `deadline`, whatever becomes of the caller.
-    func schedule(at deadline: Instant, _ action: @escaping @Sendable () -> Void) {
+    /// Calls `action` on the test's thread at `deadline`, even if the caller is cancelled.
+    package func schedule(at deadline: Instant, _ action: @escaping @Sendable () -> Void) {
         state.withLock { state in
             state.nextID += 1
             state.sleepers.append(Sleeper(id: state.nextID, deadline: deadline) { _ in action() })
         }
     }
 
-    /// Lets time pass in which nothing runs: as if every process were stopped.
-    func freeze(_ duration: Duration) {
+    /// Moves the time on without running anything, as if every process were stopped.
+    package func freeze(_ duration: Duration) {
         state.withLock { $0.now = $0.now + duration }
     }
 
-    /// Jumps to the earliest deadline and wakes its sleeper; false if nobody sleeps.
-    func advance() -> Bool {
+    /// Jumps to the earliest deadline and wakes its sleeper; false if no task sleeps.
+    package func advance() -> Bool {
         let sleeper = state.withLock { state -> Sleeper? in
             let earliest = state.sleepers.indices.min { left, right in
                 (state.sleepers[left].deadline, state.sleepers[left].id)
@@ -108,14 +92,16 @@ final class VirtualClock: Clock {
     }
 }
 
-/// Nothing can run and nobody sleeps: the body waits for something that never comes.
-struct Deadlock: Error {}
+/// No task can run and none sleeps: the body waits for something that never comes.
+package struct Deadlock: Error {}
 
 /// Runs `body` in virtual time on this thread until it returns.
-func virtually<Value: Sendable>(
+///
+/// - Throws: what `body` throws, and `Deadlock`.
+package func virtually<Value: Sendable>(
     _ body: @escaping @Sendable (VirtualClock) async throws -> Value
 ) throws -> Value {
-    let executor = VirtualExecutor()
+    let executor = ManualExecutor()
     let clock = VirtualClock()
     let end = Mutex<Result<Value, any Error>?>(nil)
     Task(executorPreference: executor) {
@@ -129,27 +115,5 @@ func virtually<Value: Sendable>(
     while true {
         if let end = end.withLock({ $0 }) { return try end.get() }
         guard executor.runOne() || clock.advance() else { throw Deadlock() }
-    }
-}
-
-/// Collects messages.
-final class LogLines: LogSink {
-    private let lines = Mutex<[LogLine]>([])
-
-    func write(_ line: LogLine) {
-        lines.withLock { $0.append(line) }
-    }
-
-    var messages: [String] {
-        lines.withLock { $0.map(\.message) }
-    }
-
-    var levels: [LogLevel] {
-        lines.withLock { $0.map(\.level) }
-    }
-
-    /// The values of one field in all lines.
-    func values(of field: String) -> [String] {
-        lines.withLock { $0.flatMap(\.fields).filter { $0.name == field }.map(\.value) }
     }
 }
