@@ -114,8 +114,7 @@ final class ActiveTransfer {
             return .failure(failure.error)
         }
         guard collector.isComplete else { return .failure(.malformedResponse("its header has no end")) }
-        let redirects = easy.long(CURLINFO_REDIRECT_COUNT)
-        return .success(ClientResponse(head: collector.head, body: body, redirects: redirects))
+        return .success(ClientResponse(head: collector.head, body: body))
     }
 
     /// When it is late if the server is not heard of before; only `resume` makes this earlier.

@@ -12,14 +12,13 @@ package struct Operation: Sendable {
 
     let kind: Kind
     let request: HTTPRequest
-    let cameAt: Instant
 }
 
 extension APIMachine {
     func operate(_ kind: Operation.Kind, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
         switch handler.role(at: now) {
         case .leader:
-            return .operate(Operation(kind: kind, request: request, cameAt: now))
+            return .operate(Operation(kind: kind, request: request))
         case .notLeading(.follower(let leader?)):
             let forward = try forward(
                 request, to: leader, now, within: options.operationTimeout, isOperation: true)

@@ -8,7 +8,7 @@ import Testing
     private let refused = CheckFailure(.refused, "nothing listens")
 
     @Test func onlyTheFirstFailureAndTheRecoveryAreTransitions() {
-        var record = CheckRecord(id: "a:1", checkName: "a", interval: .seconds(15))
+        var record = CheckRecord(id: "a:1", checkName: "a")
         let outcomes: [CheckOutcome] = [
             .success(CheckSuccess()), .failure(refused), .failure(CheckFailure(.dns, "no")), .success(CheckSuccess()),
             .success(CheckSuccess()),
@@ -20,20 +20,20 @@ import Testing
     }
 
     @Test func theAverageIsOverTheLastThirtyTwoRuns() {
-        var record = CheckRecord(id: "a:1", checkName: "a", interval: .seconds(15))
+        var record = CheckRecord(id: "a:1", checkName: "a")
         _ = record.add(.success(CheckSuccess()), duration: .seconds(1000), at: WallTime(nanoseconds: 0))
         for _ in 0..<32 { _ = record.add(.failure(refused), duration: .seconds(2), at: WallTime(nanoseconds: 0)) }
         #expect(record.averageDuration == .seconds(2))
     }
 
     @Test func statsHaveTheKeysThatClusterAgentsRead() throws {
-        var good = CheckRecord(id: "prometheus:1", checkName: "prometheus", interval: .seconds(15))
+        var good = CheckRecord(id: "prometheus:1", checkName: "prometheus")
         _ = good.add(
             .success(CheckSuccess(samples: 30)), duration: .milliseconds(241),
             at: WallTime(nanoseconds: 1_700_000_000_123_000_000))
-        var bad = CheckRecord(id: "tcp_check:2", checkName: "tcp_check", interval: .seconds(15))
+        var bad = CheckRecord(id: "tcp_check:2", checkName: "tcp_check")
         _ = bad.add(.failure(refused), duration: .zero, at: WallTime(nanoseconds: 5_000_000_000))
-        let fresh = CheckRecord(id: "tcp_check:3", checkName: "tcp_check", interval: .seconds(15))
+        let fresh = CheckRecord(id: "tcp_check:3", checkName: "tcp_check")
         let stats = try JSON(parsing: RunnerAnswers.stats([good, bad, fresh]))
         let expected = try JSON(
             parsing: """
