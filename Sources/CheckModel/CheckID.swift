@@ -1,3 +1,6 @@
+package import JSON
+import Platform
+
 /// The identity of one instance as a runner reports it, made from exactly the bytes that the runner was sent.
 package enum CheckID {
     /// The check ID of one instance: `<check>:<name>:<hash>`, or `<check>:<hash>` when it has no name.
@@ -27,7 +30,7 @@ package enum CheckID {
     ///
     /// Agents decode a few common options together, by type, and use no name at all if one of them is of the wrong type. A number or boolean
     /// as a name is the text it is written with.
-    package static func instanceName(_ instance: JSON) -> String? {
+    package static func instanceName(_ instance: JSONValue) -> String? {
         guard case .object(let members) = instance else { return nil }
         for (option, accepts) in commonOptions {
             if let value = members[option], value != .null, !accepts(value) { return nil }
@@ -36,7 +39,7 @@ package enum CheckID {
         return names.first { !$0.isEmpty }
     }
 
-    private static let commonOptions: [(option: String, accepts: @Sendable (JSON) -> Bool)] = [
+    private static let commonOptions: [(option: String, accepts: @Sendable (JSONValue) -> Bool)] = [
         ("name", { scalarText($0) != nil }),
         ("namespace", { scalarText($0) != nil }),
         ("service", { scalarText($0) != nil }),
@@ -46,7 +49,7 @@ package enum CheckID {
         ("min_collection_interval", { if case .number = $0 { true } else { false } }),
     ]
 
-    private static func scalarText(_ value: JSON) -> String? {
+    private static func scalarText(_ value: JSONValue) -> String? {
         switch value {
         case .string(let text): text
         case .bool, .number: String(decoding: value.encoded(), as: UTF8.self)
@@ -58,7 +61,7 @@ package enum CheckID {
 extension WireConfig {
     /// The check ID of each instance, in order. Instances must be JSON for their name to be seen.
     package var checkIDs: [String] {
-        checkIDs(names: instances.map { (try? JSON(parsing: $0)).flatMap(CheckID.instanceName) })
+        checkIDs(names: instances.map { (try? JSONValue(parsing: $0)).flatMap(CheckID.instanceName) })
     }
 
     /// The check IDs of instances whose names are known.

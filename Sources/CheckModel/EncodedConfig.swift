@@ -1,3 +1,5 @@
+import JSON
+
 /// A config ready to be dispatched: patched, and its bytes encoded once. It never changes, and is shared by all that hold it.
 package final class EncodedConfig: Sendable {
     /// Where it comes from.
@@ -40,7 +42,7 @@ package final class EncodedConfig: Sendable {
         collectionInterval = Self.interval(of: config.instances.first)
     }
 
-    private static func interval(of instance: JSON?) -> Duration {
+    private static func interval(of instance: JSONValue?) -> Duration {
         // Upstream reads it as a whole number; a fraction, which its runners do not take, is as good as none.
         guard let seconds = instance?["min_collection_interval"]?.integerValue, (1...86_400).contains(seconds) else {
             return .seconds(15)
@@ -51,7 +53,8 @@ package final class EncodedConfig: Sendable {
     /// `wire` as people may see it, without secrets; made anew each time.
     package var shownWire: [UInt8] {
         // It is our own encoding; should it ever not be readable, nothing of it is shown.
-        guard let json = try? JSON(parsing: wire), let config = try? WireConfig(json, message: "", place: "") else {
+        guard let json = try? JSONValue(parsing: wire), let config = try? WireConfig(json, message: "", place: "")
+        else {
             return WireConfig(checkName: checkName).encoded()
         }
         return Scrubbing.scrubbed(config).encoded()

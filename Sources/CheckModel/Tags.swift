@@ -1,8 +1,11 @@
+package import JSON
+import Platform
+
 /// Tags are sorted wherever they are written: upstream emits them in random order, so that check IDs change with each new leader.
 package enum Tags {
     /// The tags of an instance's `tags` list as strings; nil if `value` is not a list. Numbers, booleans and nested values become their JSON text;
     /// null is no tag.
-    package static func texts(_ value: JSON) -> [String]? {
+    package static func texts(_ value: JSONValue) -> [String]? {
         value.arrayValue?.compactMap { element in
             switch element {
             case .null: nil
@@ -21,18 +24,18 @@ package enum Tags {
 
     /// Puts `tags` into an instance beside its own, sorted. A `tags` that is not a list is replaced, as upstream does. With no tags to put in,
     /// an instance without a `tags` list stays as it is.
-    package static func union(_ tags: [String], into instance: inout [String: JSON]) {
+    package static func union(_ tags: [String], into instance: inout [String: JSONValue]) {
         let own = instance["tags"].flatMap(texts)
         if own == nil, tags.isEmpty { return }
         instance["tags"] = .array(sorted((own ?? []) + tags).map { .string($0) })
     }
 }
 
-extension JSON {
+extension JSONValue {
     /// The bytes of an instance that go into the Digest: keys sorted, and the entries of its `tags` list as sorted strings.
     var canonicalInstance: [UInt8] {
         guard case .object(var members) = self, let tags = members["tags"].flatMap(Tags.texts) else { return encoded() }
         members["tags"] = .array(tags.sorted { $0.isBefore($1) }.map { .string($0) })
-        return JSON.object(members).encoded()
+        return JSONValue.object(members).encoded()
     }
 }

@@ -2,11 +2,11 @@ package import Kubernetes
 import Platform
 import Synchronization
 
-/// The Kubernetes API server's part in lists and watches: Services, their endpoints, Pods and Nodes under one growing
-/// resourceVersion, reached over the simulated network.
+/// The Kubernetes API server's part in lists and watches: Services, their endpoints, Pods and Nodes under one growing resourceVersion, reached
+/// over the simulated network.
 ///
-/// It is no process: it neither crashes nor pauses, but it can refuse every request for a while, lose answers, break
-/// watches, compact its history, and be cut off.
+/// It is no process: it neither crashes nor pauses, but it can refuse every request for a while, lose answers, break watches, compact its
+/// history, and be cut off.
 package final class SimulatedAPIServer: Sendable {
     typealias Page = ObjectPage<any SimulatedObject>
     typealias Event = WatchEvent<any SimulatedObject>
@@ -28,6 +28,7 @@ package final class SimulatedAPIServer: Sendable {
         var isRefusing = false
         var lostAnswers = 0.0
         var lag: ClosedRange<Duration> = .zero ... .milliseconds(100)
+        var listTime: ClosedRange<Duration> = .zero ... .milliseconds(50)
     }
 
     /// The host of the API server; that of its Leases too.
@@ -113,14 +114,19 @@ package final class SimulatedAPIServer: Sendable {
         state.withLock { $0.lag = lag }
     }
 
+    /// How long the server takes for a page of a list; drawn for each.
+    package func setListTime(_ time: ClosedRange<Duration>) {
+        state.withLock { $0.listTime = time }
+    }
+
     /// Breaks every watch where it is.
     package func dropWatches() {
         world.record("apiserver: drops all watches")
         breakWatches()
     }
 
-    /// Forgets all versions but the newest, as etcd does every few minutes: older ones can be neither watched from nor
-    /// listed on. A watch that was told everything does not notice.
+    /// Forgets all versions but the newest, as etcd does every few minutes: older ones can be neither watched from nor listed on. A watch that was
+    /// told everything does not notice.
     package func compact() {
         let version = state.withLock { state in
             for (id, watch) in state.watches {
@@ -167,8 +173,9 @@ extension SimulatedAPIServer {
             $0.history.page(of: resource, limit: limit, continuation: request.continuation)
         }
         if dice.chance(lostAnswers) { return world.record("apiserver: a page of \(resource) is lost") }
-        guard let page else { return answer.end(.status(Self.expired)) }
-        answer.send(page)
+        world.after(dice.duration(in: state.withLock { $0.listTime })) {
+            if let page { answer.send(page) } else { answer.end(.status(Self.expired)) }
+        }
     }
 
     fileprivate func watch(

@@ -1,4 +1,6 @@
 import CheckModel
+import JSON
+import TestKit
 import Testing
 
 @Suite struct DesiredConfigsTests {
@@ -8,7 +10,7 @@ import Testing
             instances: [.object(["url": .string(url)])])
     }
 
-    @Test func aReaderGetsTheWholeSetFirstAndThenTheChanges() {
+    @Test func `a reader gets the whole set first and then the changes`() {
         let desired = DesiredConfigs()
         desired.apply(upserts: [Self.config("b"), Self.config("a")])
         let whole = desired.changes(since: 0)
@@ -23,7 +25,7 @@ import Testing
         #expect(desired.changes(since: changes.version).upserts.isEmpty)
     }
 
-    @Test func whatChangesNothingMakesNoVersion() {
+    @Test func `an update that changes nothing makes no new version`() {
         let desired = DesiredConfigs()
         desired.apply(upserts: [Self.config("a")], synced: true)
         let version = desired.changes(since: 0).version
@@ -31,7 +33,7 @@ import Testing
         #expect(desired.changes(since: 0).version == version)
     }
 
-    @Test func aConfigThatCameBackIsAnUpsertAndNoRemoval() {
+    @Test func `a config that came back is an upsert and not a removal`() {
         let desired = DesiredConfigs()
         desired.apply(upserts: [Self.config("a")])
         let version = desired.changes(since: 0).version
@@ -42,7 +44,7 @@ import Testing
         #expect(changes.removals.isEmpty)
     }
 
-    @Test func aWaiterWakesAtTheNextVersion() async throws {
+    @Test func `a waiting task wakes at the next version`() async throws {
         let desired = DesiredConfigs()
         let version = desired.changes(since: 0).version
         async let waiting: Void = desired.waitForChange(after: version)
@@ -51,7 +53,7 @@ import Testing
         #expect(desired.changes(since: version).synced)
     }
 
-    @Test func anAnswerCostsWhatChangedAndNotWhatThereIs() {
+    @Test func `reading changes costs what changed, not the size of the set`() {
         let desired = DesiredConfigs()
         desired.apply(upserts: (0..<10_000).map { Self.config("\($0)") })
         var version = desired.changes(since: 0).version
@@ -68,7 +70,7 @@ import Testing
         #expect(desired.changes(since: 0).examined == 9_900)
     }
 
-    @Test func whoWasAwayForMoreChangesThanAreRememberedGetsTheWholeSet() {
+    @Test func `a reader that missed more changes than are remembered gets the whole set`() {
         let desired = DesiredConfigs()
         desired.apply(upserts: [Self.config("a"), Self.config("b")])
         let old = desired.changes(since: 0).version
@@ -87,8 +89,8 @@ import Testing
         #expect(!desired.changes(since: whole.version - 6).isWhole)
     }
 
-    @Test func aReaderAtAnyVersionEndsWithTheWholeSet() {
-        var random = Seeded(state: 7)
+    @Test func `a reader that applies changes has the whole set from any version on`() {
+        let random = SeededEntropy(seed: 7)
         let desired = DesiredConfigs()
         var readers: [(version: UInt64, configs: [ConfigKey: CheckConfig])] = Array(repeating: (0, [:]), count: 6)
         for step in 0..<3_000 {
@@ -110,17 +112,5 @@ import Testing
                 if !isWhole { Issue.record("reader \(index) at step \(step)") }
             }
         }
-    }
-}
-
-/// Numbers that look random and are the same each time (xorshift64*).
-private struct Seeded {
-    var state: UInt64
-
-    mutating func next(below limit: Int) -> Int {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return Int((state &* 0x2545_F491_4F6C_DD1D) >> 33) % limit
     }
 }

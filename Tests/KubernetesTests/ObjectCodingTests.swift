@@ -1,13 +1,15 @@
+import JSON
 import Platform
 import Testing
 
 @testable import Kubernetes
 
-private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws -> Object {
+private func read<Object: JSONReadable>(_ type: Object.Type, _ text: String) throws -> Object {
     try decode(type, from: Array(text.utf8), place: "test")
 }
 
-/// The three forms in which a server may tell a Service's endpoints; each golden file is in the form of the public documentation.
+/// The three forms in which a server may tell a Service's endpoints; each golden file is in the form of the public
+/// documentation.
 @Suite struct ServiceEndpointsCodingTests {
     private static let folder = "\(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.endIndex))/golden"
     private static let pod = ObjectReference(
@@ -19,7 +21,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
         return try decode(ServiceEndpoints.self, from: bytes, place: name)
     }
 
-    @Test func aSliceOfV1IsRead() throws {
+    @Test func `an EndpointSlice of v1 is read`() throws {
         let slice = try Self.golden("endpointslice-v1")
         #expect(
             slice
@@ -40,7 +42,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
                     ]))
     }
 
-    @Test func aSliceOfV1Beta1HasItsNodesInTheTopology() throws {
+    @Test func `an EndpointSlice of v1beta1 has its nodes in the topology`() throws {
         let slice = try Self.golden("endpointslice-v1beta1")
         var pod = Self.pod
         pod.resourceVersion = "1600"
@@ -56,7 +58,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
             ])
     }
 
-    @Test func anEndpointsObjectIsNamedAsItsService() throws {
+    @Test func `an Endpoints object has the name of its Service`() throws {
         let endpoints = try Self.golden("endpoints-v1")
         var pod = Self.pod
         pod.resourceVersion = "1600"
@@ -77,14 +79,14 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
         #""addressType":"IPv4""#, #""addressType":"IPv4","endpoints":null,"ports":null"#,
         #""addressType":"IPv4","endpoints":[],"ports":[]"#,
     ])
-    func aSliceMayLackEveryList(fields: String) throws {
+    func `an EndpointSlice may lack every list`(fields: String) throws {
         let slice = try read(ServiceEndpoints.self, #"{"metadata":{"name":"s","resourceVersion":"1"},\#(fields)}"#)
         #expect(slice.serviceName == "")
         #expect(slice.subsets == [.init(endpoints: [], ports: [])])
     }
 
     @Test(arguments: ["", #","subsets":null"#, #","subsets":[]"#])
-    func endpointsMayLackEveryList(fields: String) throws {
+    func `an Endpoints object may lack every list`(fields: String) throws {
         let metadata = #""metadata":{"name":"s","resourceVersion":"1"}"#
         #expect(try read(ServiceEndpoints.self, "{\(metadata)\(fields)}").subsets.isEmpty)
         let bare = try read(
@@ -93,7 +95,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
         #expect(bare.subsets == [.init(endpoints: [], ports: [])])
     }
 
-    @Test func anEndpointMayLackItsAddresses() throws {
+    @Test func `an endpoint may lack its addresses`() throws {
         let slice = try read(
             ServiceEndpoints.self,
             #"{"metadata":{"name":"s","resourceVersion":"1"},"addressType":"FQDN","endpoints":[{"addresses":null}]}"#)
@@ -102,7 +104,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
 }
 
 @Suite struct PodCodingTests {
-    @Test func aPodIsReadAsServersSendIt() throws {
+    @Test func `a pod is read as servers send it`() throws {
         let pod = try read(
             Pod.self,
             """
@@ -126,7 +128,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
         "", #","spec":null,"status":null"#, #","spec":{},"status":{}"#,
         #","spec":{"nodeName":null},"status":{"podIPs":null,"podIP":"","conditions":null}"#,
     ])
-    func aPodThatIsNotScheduledHasNothing(fields: String) throws {
+    func `a pod that is not scheduled has no node and no address`(fields: String) throws {
         let pod = try read(Pod.self, #"{"metadata":{"name":"a","resourceVersion":"1"}\#(fields)}"#)
         #expect(
             pod
@@ -134,7 +136,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
         #expect(!pod.isTerminating)
     }
 
-    @Test func anOlderServerTellsOneAddress() throws {
+    @Test func `an older server gives one pod address`() throws {
         let text = #"{"metadata":{"name":"a","resourceVersion":"1"},"status":{"podIP":"10.0.0.1"}}"#
         #expect(try read(Pod.self, text).addresses == ["10.0.0.1"])
     }
@@ -146,7 +148,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
             ("", false), (#","spec":{"unschedulable":true}"#, true),
             (#","spec":null,"status":{"conditions":null}"#, false),
         ])
-    func aNodeIsReadAsServersSendIt(fields: String, isUnschedulable: Bool) throws {
+    func `a node is read as servers send it`(fields: String, isUnschedulable: Bool) throws {
         let node = try read(
             KubernetesNode.self, #"{"metadata":{"name":"n","resourceVersion":"1","labels":{"a":"b"}}\#(fields)}"#)
         #expect(node.isUnschedulable == isUnschedulable)

@@ -36,7 +36,7 @@ import Testing
         .status(Status(code: code, retryAfterSeconds: retryAfter))
     }
 
-    @Test func itListsPageAfterPageThenWatchesFromTheFirstPagesVersion() {
+    @Test func `a list is read page by page and the watch starts at the first page's version`() {
         var machine = ReflectorMachine()
         do { let first = machine.start(); #expect(first == Self.firstList) }
         let second = machine.listed(resourceVersion: "10", continuation: "more")
@@ -47,7 +47,7 @@ import Testing
         #expect(next == Self.watch(from: "10", seconds: 270))
     }
 
-    @Test func aSnapshotThatExpiresBetweenPagesIsReadInOnePiece() {
+    @Test func `a list that expires between pages is read in one piece`() {
         var machine = ReflectorMachine()
         _ = machine.listed(resourceVersion: "10", continuation: "more")
         let next = machine.listFailed(Self.status(410), now: Self.start, fraction: 0)
@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test(arguments: [.transport("refused"), status(403), status(500), .malformed(place: "p", reason: "r")])
-    func aListThatFailsIsRepeatedFromTheStartAfterAPause(error: KubernetesError) {
+    func `a failed list restarts after a pause`(error: KubernetesError) {
         var machine = ReflectorMachine()
         _ = machine.listed(resourceVersion: "10", continuation: "more")
         let pause = machine.listFailed(error, now: Self.start, fraction: 0.25)
@@ -67,34 +67,34 @@ import Testing
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
-    @Test func aWatchThatEndsOrderlyIsReopenedWhereItStopped() {
+    @Test func `a watch that ends normally is reopened where it stopped`() {
         var machine = Self.watching()
         let goesOn = machine.handle(.object(resourceVersion: "11"))
         #expect(goesOn)
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "11"))
     }
 
-    @Test func aBookmarkMovesTheVersion() {
+    @Test func `a bookmark advances the version`() {
         var machine = Self.watching()
         _ = machine.handle(.bookmark(resourceVersion: "90"))
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "90"))
     }
 
-    @Test func anUnknownEventMovesNothing() {
+    @Test func `an unknown event does not advance the version`() {
         var machine = Self.watching()
         let goesOn = machine.handle(.unknown)
         #expect(goesOn)
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "10"))
     }
 
-    @Test func aWatchThatEndsAtOnceWithNothingIsAFailure() {
+    @Test func `a watch that ends at once without an event is a failure`() {
         var machine = Self.watching()
         let next = machine.ended(nil, now: Self.start + .milliseconds(999), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "10")) }
     }
 
-    @Test func aWatchThatEndsAtOnceIsReopenedAfterAPauseAlsoWhenItBroughtSomething() {
+    @Test func `a watch that ends at once is reopened after a pause even when it delivered events`() {
         var machine = Self.watching()
         _ = machine.handle(.opened)
         _ = machine.handle(.bookmark(resourceVersion: "11"))
@@ -103,26 +103,26 @@ import Testing
         #expect(machine.drainNotices() == [])
     }
 
-    @Test func anObjectWithoutAVersionMovesNothing() {
+    @Test func `an object without a version does not advance the version`() {
         var machine = Self.watching()
         let goesOn = machine.handle(.object(resourceVersion: ""))
         #expect(goesOn)
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "10"))
     }
 
-    @Test func anExpiredVersionInTheStreamIsListedAnewAtOnce() {
+    @Test func `a version that expires in the stream is listed again at once`() {
         var machine = Self.watching()
         let goesOn = machine.handle(.error(Status(code: 410, reason: "Expired")))
         #expect(!goesOn)
         #expect(machine.ended(nil, now: Self.start + .seconds(5), fraction: 0) == Self.firstList)
     }
 
-    @Test func anExpiredVersionAtTheRequestIsListedAnewAtOnce() {
+    @Test func `a version that has expired at the request is listed again at once`() {
         var machine = Self.watching()
         #expect(machine.ended(Self.status(410), now: Self.start + .seconds(5), fraction: 0) == Self.firstList)
     }
 
-    @Test func aVersionThatExpiresRightAfterTheListIsListedAnewAfterAPause() {
+    @Test func `a version that expires right after the list is listed again after a pause`() {
         var machine = Self.watching()
         let next = machine.ended(Self.status(410), now: Self.start + .milliseconds(10), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
@@ -130,7 +130,7 @@ import Testing
     }
 
     @Test(arguments: [.transport("reset"), status(429), status(500), status(503), status(401), status(403)])
-    func aBrokenWatchIsReopenedWhereItStoppedAfterAPause(error: KubernetesError) {
+    func `a broken watch is reopened where it stopped after a pause`(error: KubernetesError) {
         var machine = Self.watching()
         _ = machine.handle(.object(resourceVersion: "11"))
         let next = machine.ended(error, now: Self.start + .seconds(5), fraction: 0)
@@ -138,14 +138,14 @@ import Testing
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "11")) }
     }
 
-    @Test func aTooManyRequestsInTheStreamIsNoReasonToListAnew() {
+    @Test func `a 429 in the stream does not cause a list`() {
         var machine = Self.watching()
         _ = machine.handle(.error(Status(code: 429, retryAfterSeconds: 7)))
         #expect(machine.ended(nil, now: Self.start, fraction: 0) == .pause(.seconds(7)))
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "10")) }
     }
 
-    @Test func whatTheServerAsksToWaitIsWaitedUpToAMinute() {
+    @Test func `Retry-After is followed up to a minute`() {
         var machine = Self.watching()
         #expect(machine.ended(Self.status(503, retryAfter: 9), now: Self.start, fraction: 0) == .pause(.seconds(9)))
         _ = machine.resumed(now: Self.start, fraction: 0)
@@ -154,14 +154,14 @@ import Testing
     }
 
     @Test(arguments: [.malformed(place: "watch", reason: "bad"), status(400), status(404), status(422)])
-    func whatCannotBeUnderstoodOrWatchedIsListedAnewAfterAPause(error: KubernetesError) {
+    func `an unreadable or refused watch is listed again after a pause`(error: KubernetesError) {
         var machine = Self.watching()
         let next = machine.ended(error, now: Self.start + .seconds(5), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
-    @Test func refusalsWithoutEndGiveTheVersionUp() {
+    @Test func `endless refusals give the version up`() {
         var machine = Self.watching()
         for _ in 1...4 {
             _ = machine.ended(Self.status(500), now: Self.start, fraction: 0)
@@ -171,7 +171,7 @@ import Testing
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
-    @Test func aSilentWatchAfterABrokenConnectionIsListedAnew() {
+    @Test func `a silent watch after a broken connection is listed again`() {
         var machine = Self.watching()
         _ = machine.ended(.transport("reset"), now: Self.start, fraction: 0)
         _ = machine.resumed(now: Self.start, fraction: 0)
@@ -183,7 +183,7 @@ import Testing
         #expect(heard.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "20"))
     }
 
-    @Test func anOpenWatchThatBreaksIsNewsOnlyIfItCannotBeReopened() {
+    @Test func `a broken watch is reported only if it cannot be reopened`() {
         var machine = Self.watching()
         _ = machine.handle(.opened)
         _ = machine.ended(.transport("reset"), now: Self.start + .seconds(60), fraction: 0)
@@ -199,7 +199,7 @@ import Testing
         #expect(machine.problem == nil)
     }
 
-    @Test func aWatchThatIsAcceptedAndBrokenAtOnceAgainAndAgainIsToldOnce() {
+    @Test func `a watch that keeps breaking at once is reported once`() {
         var machine = Self.watching()
         var notices: [ReflectorNotice] = []
         for second in 0..<5 {
@@ -214,7 +214,7 @@ import Testing
         #expect(machine.drainNotices() == [.recovered])
     }
 
-    @Test func tooManyRequestsNeverLeadToAList() {
+    @Test func `429s never cause a list`() {
         var machine = Self.watching()
         for _ in 1...20 {
             _ = machine.ended(Self.status(429), now: Self.start, fraction: 0)
@@ -222,7 +222,7 @@ import Testing
         }
     }
 
-    @Test func whatWeCanDoWithoutAndMayNotReadIsAskedForOnceAMinute() {
+    @Test func `an optional resource that is forbidden is tried once a minute`() {
         var machine = ReflectorMachine(isOptional: true)
         for _ in 1...3 {
             let list = machine.listFailed(Self.status(403), now: Self.start, fraction: 0.5)
@@ -240,7 +240,7 @@ import Testing
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
-    @Test func everyEndIsCountedByItsReason() {
+    @Test func `the end of a watch is counted by its reason`() {
         var machine = Self.watching()
         let errors: [KubernetesError?] = [
             nil, .transport("x"), .transport("y"), Self.status(410), Self.status(403),
@@ -257,7 +257,7 @@ import Testing
             machine.restarts == ["ended": 1, "transport": 2, "expired": 2, "refused": 1, "malformed": 1])
     }
 
-    @Test func pausesDoubleUpToTheLimitAndBeginAnewAfterTwoQuietMinutes() {
+    @Test func `pauses double up to the limit and start over after two quiet minutes`() {
         var backoff = Backoff()
         var now = Self.start
         var pauses: [Duration] = []
@@ -271,7 +271,7 @@ import Testing
         #expect(backoff.pause(now: now + .seconds(120), fraction: 0) == .milliseconds(800))
     }
 
-    @Test func eachFailureIsToldOnceUntilItEnds() {
+    @Test func `each failure is reported once until it ends`() {
         var machine = Self.watching()
         for _ in 0..<3 {
             _ = machine.ended(.transport("refused"), now: Self.start, fraction: 0)

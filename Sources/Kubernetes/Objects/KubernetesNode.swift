@@ -1,5 +1,6 @@
-/// A `v1` Node, as far as we use it. Its heartbeats and conditions change it in ways that do not show here: compare
-/// before acting.
+package import JSON
+
+/// A `v1` Node, as far as we use it. Its heartbeats change it every few minutes in ways that do not show here: compare before acting.
 package struct KubernetesNode: Hashable, Sendable {
     /// Name, uid and resourceVersion; labels and annotations are not kept.
     package var metadata: ObjectMetadata
@@ -19,19 +20,22 @@ extension KubernetesNode: KubernetesObject {
     /// `nodes`.
     package static let plural = "nodes"
 
-    private enum CodingKeys: String, CodingKey {
-        case metadata, spec
-    }
-
-    private struct Spec: Decodable {
-        let unschedulable: Bool?
-    }
-
-    /// Reads a Node; lists that are missing or null are empty.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(
-            metadata: try container.decode(ObjectMetadata.self, forKey: .metadata).withoutLabelsAndAnnotations(),
-            isUnschedulable: try container.decodeIfPresent(Spec.self, forKey: .spec)?.unschedulable ?? false)
+    /// Reads a Node, of which only the metadata must be there.
+    package init(from json: inout JSONReader) throws(JSONError) {
+        var metadata: ObjectMetadata?
+        var isUnschedulable = false
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "metadata": metadata = try ObjectMetadata(from: &json)
+            case "spec":
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    if key == "unschedulable" { isUnschedulable = try json.bool() }
+                }
+            default: break
+            }
+        }
+        self.init(metadata: try json.required(metadata, "metadata"), isUnschedulable: isUnschedulable)
     }
 }
