@@ -14,8 +14,6 @@ package struct CheckRecord: Sendable {
     package let id: String
     /// The check's name.
     package let checkName: String
-    /// Time between two starts.
-    package let interval: Duration
     /// Runs that have ended.
     package private(set) var runs = 0
     /// Failed ones, by kind.
@@ -38,10 +36,9 @@ package struct CheckRecord: Sendable {
     /// As many as upstream averages over.
     private static let durationsKept = 32
 
-    init(id: String, checkName: String, interval: Duration) {
+    init(id: String, checkName: String) {
         self.id = id
         self.checkName = checkName
-        self.interval = interval
     }
 
     /// Whether the last run succeeded; nil before the first.

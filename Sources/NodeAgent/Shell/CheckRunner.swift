@@ -111,8 +111,7 @@ package final class CheckRunner: Sendable {
                 let interval = CheckDefinition.interval(of: instance)
                 state.definitions[instance.id] = definition
                 records[instance.id] =
-                    state.records[instance.id]
-                    ?? CheckRecord(id: instance.id, checkName: instance.checkName, interval: interval)
+                    state.records[instance.id] ?? CheckRecord(id: instance.id, checkName: instance.checkName)
                 scheduled.append(ScheduledInstance(id: instance.id, interval: interval))
             }
             state.records = records
