@@ -1,6 +1,7 @@
-import AutoConf
 import Kubernetes
 import Testing
+
+@testable import AutoConf
 
 /// What the composition root hears of problems, to write Events about the Services that have them.
 @Suite struct ProblemChangeTests {

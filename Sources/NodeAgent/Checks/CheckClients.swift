@@ -2,8 +2,8 @@ import HTTPClient
 import Platform
 import Synchronization
 
-/// The HTTP clients of the checks, one for each trust setting. Each run opens a connection of its own, so that it sees what
-/// a new client would see.
+/// The HTTP clients of the checks, one for each trust setting. Each run opens a connection of its own, so that it sees
+/// what a new client would see.
 final class CheckClients: Sendable {
     private struct Entry {
         let caPEM: [UInt8]?

@@ -63,7 +63,8 @@ struct CheckDefinition: Sendable, Hashable {
 
     /// Decodes an instance.
     ///
-    /// - Throws: `CheckFailure` of kind `config`: an unknown check, or an option that is missing, wrong or not supported.
+    /// - Throws: `CheckFailure` of kind `config`: an unknown check, or an option that is missing, wrong or not
+    ///   supported.
     init(_ instance: AssignedInstance) throws(CheckFailure) {
         guard Self.checkNames.contains(instance.checkName) else {
             throw CheckFailure(

@@ -1,4 +1,5 @@
-/// A text to find in a body. Upstream reads it as a regular expression; this agent accepts only those that are plain text.
+/// A text to find in a body. Upstream reads it as a regular expression; this agent accepts only those that are plain
+/// text.
 struct PlainPattern: Sendable, Hashable {
     let bytes: [UInt8]
 

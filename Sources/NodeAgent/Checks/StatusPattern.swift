@@ -1,6 +1,7 @@
 /// The status codes that a check expects. Of the regular expressions that upstream reads, a small subset is supported.
 ///
-/// It is a list of items separated by commas. An item is a code (`204`), a class (`2xx`, `2\d\d`) or several classes (`(1|2|3)\d\d`).
+/// It is a list of items separated by commas. An item is a code (`204`), a class (`2xx`, `2\d\d`) or several classes
+/// (`(1|2|3)\d\d`).
 struct StatusPattern: Sendable, Hashable {
     /// Datadog's default: everything under 400.
     static let standard = StatusPattern(accepted: [100...199, 200...299, 300...399], text: #"(1|2|3)\d\d"#)

@@ -2,17 +2,17 @@ package import Platform
 
 /// The node-agent's side of the protocol as a pure state machine: (state, event, now) → actions.
 ///
-/// It asks for the version first, then polls: status, configs if they are not up to date, endpoints checks. After a poll
-/// without a failure it waits for changes: it sends one long poll for its configs after the other, and fetches endpoints
-/// checks in between, as often as a poll would. If a long poll fails, or the cluster-agent does not support them, it polls.
-/// One of these requests is in flight at a time; extra heartbeats are sent beside it.
+/// It asks for the version first, then polls: status, configs if they are not up to date, endpoints checks. After a
+/// poll without a failure it waits for changes: it sends one long poll for its configs after the other, and fetches
+/// endpoints checks in between, as often as a poll would. If a long poll fails, or the cluster-agent does not support
+/// them, it polls. One of these requests is in flight at a time; extra heartbeats are sent beside it.
 ///
-/// What runs changes only with a complete answer, or when the degraded deadline, if there is one, has passed: an error of any
-/// kind never stops a check. In this it is stricter than Datadog's agents, which drop all their cluster checks on a
-/// malformed 200.
+/// What runs changes only with a complete answer, or when the degraded deadline, if there is one, has passed: an error
+/// of any kind never stops a check. In this it is stricter than Datadog's agents, which drop all their cluster checks
+/// on a malformed 200.
 package struct AgentCore: Sendable {
-    /// Where the poll is: disconnected → waiting(version) → disconnected | resting; resting → waiting(…)… → resting | pausing; pausing →
-    /// waiting(wait) → pausing | resting | waiting(endpoints).
+    /// Where the poll is: disconnected → waiting(version) → disconnected | resting; resting → waiting(…)… → resting |
+    /// pausing; pausing → waiting(wait) → pausing | resting | waiting(endpoints).
     private enum Stage: Sendable {
         /// The version is not known. It is requested at `until`, after `failures` failed requests.
         case disconnected(until: Instant, failures: Int)
@@ -68,7 +68,8 @@ package struct AgentCore: Sendable {
         clusterChecks.configs + endpointsChecks.configs
     }
 
-    /// The instances that this agent runs, sorted by check ID. Instances with the same ID have the same bytes, and run once.
+    /// The instances that this agent runs, sorted by check ID. Instances with the same ID have the same bytes, and run
+    /// once.
     var instances: [AssignedInstance] {
         let all = configs.flatMap(\.instances)
         return Dictionary(all.map { ($0.id, $0) }) { first, _ in first }.values.sorted { $0.id < $1.id }
@@ -139,7 +140,8 @@ package struct AgentCore: Sendable {
         }
     }
 
-    /// Reconnects from time to time, and after a connection was lost, so that a new certificate or address takes effect.
+    /// Reconnects from time to time, and after a connection was lost, so that a new certificate or address takes
+    /// effect.
     private mutating func rebuildClientIfDue(_ now: Instant, _ actions: inout [AgentAction]) {
         let isOld = clientBuilt != .distantPast && now - clientBuilt >= options.reconnectPeriod
         guard isOld || hasLostConnection else { return }
@@ -233,8 +235,8 @@ package struct AgentCore: Sendable {
         }
     }
 
-    /// A poll starts one interval after the previous one; after a long poll, at a random time within the interval, so that
-    /// agents do not all poll at the same moment.
+    /// A poll starts one interval after the previous one; after a long poll, at a random time within the interval, so
+    /// that agents do not all poll at the same moment.
     private mutating func nextPoll(_ now: Instant) -> Instant {
         let regular = pollStarted + options.pollInterval
         guard regular <= now, changeWait.began >= pollStarted else { return max(now, regular) }

@@ -6,7 +6,8 @@ package struct AgentCoreOptions: Sendable {
     var kubernetesNodeName: String?
     /// Time from the start of one poll to the start of the next (`ad_config_poll_interval`).
     package var pollInterval: Duration = .seconds(10)
-    /// How long this node may be silent before the cluster-agent expires it (its `cluster_checks.node_expiration_timeout`).
+    /// How long this node may be silent before the cluster-agent expires it (its
+    /// `cluster_checks.node_expiration_timeout`).
     package var nodeExpirationTimeout: Duration = .seconds(30)
     /// How long after the last success a failed status call counts as "up to date" (`grace_time_seconds`).
     var gracePeriod: Duration = .seconds(60)

@@ -1,3 +1,4 @@
+import CheckModel
 import JSON
 package import Platform
 
@@ -9,8 +10,8 @@ package enum AgentCall: Sendable, Hashable {
     case status(lastChange: Int64)
     /// `GET …/configs/{id}`.
     case configs
-    /// `GET …/configs/{id}?last_change=N&wait=SECONDS`, a long poll: answered when the revision of the configs differs from
-    /// `lastChange`, or after `wait`.
+    /// `GET …/configs/{id}?last_change=N&wait=SECONDS`, a long poll: answered when the revision of the configs differs
+    /// from `lastChange`, or after `wait`.
     case wait(lastChange: Int64, wait: Duration)
     /// `GET …/endpointschecks/configs/{node name}`.
     case endpointsConfigs
@@ -35,6 +36,9 @@ package struct AgentRequest: Sendable, Hashable {
     /// When the transport must end it. A second later the core gives it up.
     package let deadline: Instant
 
+    /// `node_type` of a node agent.
+    private static let nodeType = 2
+
     init(id: UInt64, call: AgentCall, options: AgentCoreOptions, now: Instant) {
         self.id = id
         self.call = call
@@ -44,7 +48,7 @@ package struct AgentRequest: Sendable, Hashable {
             (method, path, body) = ("GET", "/version", nil)
         case .status(let lastChange):
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
-            body = Self.statusBody(lastChange)
+            body = NodeStatusRequest(lastChange: lastChange, nodeType: Self.nodeType).encoded()
         case .configs:
             (method, path, body) = ("GET", "/api/v1/clusterchecks/configs/\(node)", nil)
         case .wait(let lastChange, let wait):
@@ -56,7 +60,7 @@ package struct AgentRequest: Sendable, Hashable {
             (method, path, body) = ("GET", "/api/v1/endpointschecks/configs/\(name)", nil)
         case .extraHeartbeat:
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
-            body = Self.statusBody(-1)
+            body = NodeStatusRequest(lastChange: NodeStatusRequest.heartbeatOnly, nodeType: Self.nodeType).encoded()
         }
         sentAt = now
         deadline = now + Self.timeLimit(of: call, options)
@@ -75,10 +79,5 @@ package struct AgentRequest: Sendable, Hashable {
     private static func seconds(_ duration: Duration) -> String {
         let milliseconds = duration.nanoseconds / 1_000_000
         return "\(milliseconds / 1000).\(zeroPadded(milliseconds % 1000, width: 3))"
-    }
-
-    /// `node_type` 2 is a node agent (1 is a cluster check runner).
-    private static func statusBody(_ lastChange: Int64) -> [UInt8] {
-        Array("{\"last_change\":\(lastChange),\"node_type\":2}".utf8)
     }
 }

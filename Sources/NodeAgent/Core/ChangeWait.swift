@@ -26,7 +26,8 @@ struct ChangeWait: Sendable {
     private var quickRepeats = 0
     private var seed: UInt64
 
-    /// - Parameter name: agents of different names wait differently long, so that they do not all come at the same moment.
+    /// - Parameter name: agents of different names wait differently long, so that they do not all come at the same
+    ///   moment.
     init(name: String) {
         // FNV-1a, 64 bits.
         seed = name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }

@@ -24,9 +24,9 @@ enum ScheduleAction: Sendable, Equatable {
 
 /// Decides when each instance runs, on a fixed number of workers: (state, event, now) → actions.
 ///
-/// The starts of an instance are one interval apart. When instances are added, a hash of its ID gives each the time of its
-/// first start, in a window that grows with their number: a few start at once, many are spread, over at most their interval.
-/// An instance never runs twice at once: a start at which it still runs, or waits for a worker, is skipped.
+/// The starts of an instance are one interval apart. When instances are added, a hash of its ID gives each the time of
+/// its first start, in a window that grows with their number: a few start at once, many are spread, over at most their
+/// interval. An instance never runs twice at once: a start at which it still runs, or waits for a worker, is skipped.
 struct CheckSchedule: Sendable {
     private enum Phase: Equatable {
         /// In the queue, until it is due.
@@ -42,7 +42,8 @@ struct CheckSchedule: Sendable {
         var phase: Phase
     }
 
-    /// The average time between the first starts of added instances: 60 of them at the default interval of 15 s use all of it.
+    /// The average time between the first starts of added instances: 60 of them at the default interval of 15 s use all
+    /// of it.
     private static let spacing: Duration = .milliseconds(250)
 
     private let workers: Int
@@ -139,8 +140,8 @@ struct CheckSchedule: Sendable {
         queue.removeAll { entries[$0.id]?.due == $0.due }
     }
 
-    /// A place in `window` that is always the same for an ID: FNV-1a of its bytes (Fowler, Noll, Vo), whose high bits are
-    /// scaled to the window.
+    /// A place in `window` that is always the same for an ID: FNV-1a of its bytes (Fowler, Noll, Vo), whose high bits
+    /// are scaled to the window.
     private static func offset(of id: String, in window: Duration) -> Duration {
         let hash = id.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         let mixed = (hash ^ (hash >> 32)) &* 0x9E37_79B9_7F4A_7C15

@@ -1,6 +1,7 @@
 import Platform
 
-/// A binary heap of check IDs by the time at which they are due; equal times by ID, so that the order is always the same.
+/// A binary heap of check IDs by the time at which they are due; equal times by ID, so that the order is always the
+/// same.
 ///
 /// Stale entries stay in the queue: callers compare the time of an entry with the time at which its ID is due.
 struct DueQueue: Sendable {

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The token shared with the cluster-agent: the one to present to it, and those to accept from it.
 ///
-/// When the Secret changes, pods see the new token up to some minutes apart. An agent whose new token is rejected presents
-/// the former one until that is rejected too, so that a rotation costs no heartbeat.
+/// When the Secret changes, pods see the new token up to some minutes apart. An agent whose new token is rejected
+/// presents the former one until that is rejected too, so that a rotation costs no heartbeat.
 final class AgentToken: Sendable {
     /// How long a replaced token is still accepted; the cluster-agent's default.
     private static let grace: Duration = .seconds(300)
@@ -34,8 +34,8 @@ final class AgentToken: Sendable {
         return state.withLock { state in state.presentsFormer ? state.former ?? state.newest : state.newest }
     }
 
-    /// Handles that the cluster-agent rejected `token`: rereads the file, and presents the former token in place of a rejected
-    /// newest one, or the newest in place of a rejected former one.
+    /// Handles that the cluster-agent rejected `token`: rereads the file, and presents the former token in place of a
+    /// rejected newest one, or the newest in place of a rejected former one.
     func handleRejection(of token: String) {
         if case .file(let file) = source { file.reread() }
         refresh()

@@ -2,7 +2,8 @@ import HTTPClient
 import Platform
 import Synchronization
 
-/// Performs what `AgentCore` decides: sends its requests with libcurl, logs its reports, passes on the instances to run.
+/// Performs what `AgentCore` decides: sends its requests with libcurl, logs its reports, passes on the instances to
+/// run.
 ///
 /// One loop handles all events in order, so that an older set of configs never replaces a newer one.
 final class ClusterAgentLink: Sendable {
