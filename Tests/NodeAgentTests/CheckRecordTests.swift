@@ -61,18 +61,18 @@ import Testing
 
     @Test func `utilization is the share of time spent running`() {
         func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
-        var use = WorkerUse(count: 2, now: at(0))
-        #expect(use.begin(now: at(0)) == 0)
-        use.end(0, now: at(5))
-        #expect(use.begin(now: at(5)) == 0)
+        var use = WorkerUtilization(count: 2, now: at(0))
+        #expect(use.acquire(now: at(0)) == 0)
+        use.release(0, now: at(5))
+        #expect(use.acquire(now: at(5)) == 0)
         #expect(use.utilization(now: at(10)) == [1, 0])
-        use.end(0, now: at(10))
+        use.release(0, now: at(10))
         #expect(use.utilization(now: at(20)) == [0.5, 0])
         #expect(use.utilization(now: at(40)) == [0.25, 0])
         #expect(use.utilization(now: at(200)) == [0, 0])
-        #expect(use.begin(now: at(200)) == 0)
-        #expect(use.begin(now: at(200)) == 1)
-        #expect(use.begin(now: at(200)) == nil)
+        #expect(use.acquire(now: at(200)) == 0)
+        #expect(use.acquire(now: at(200)) == 1)
+        #expect(use.acquire(now: at(200)) == nil)
         #expect(use.utilization(now: at(300)) == [1, 1])
     }
 }

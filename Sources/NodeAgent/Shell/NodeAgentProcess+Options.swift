@@ -1,11 +1,11 @@
 import HTTPClient
 import Platform
 
-/// From options to what the parts take.
+/// Derives the settings of the components from the options.
 extension NodeAgentProcess {
     static func url(_ options: Options) throws(StartError) -> String {
         var url = options[NodeAgentOptions.url]
-        guard !url.isEmpty else { throw .usage("cluster_agent.url: where is the cluster-agent? https://HOST:PORT") }
+        guard !url.isEmpty else { throw .usage("cluster_agent.url is required: https://HOST:PORT") }
         while url.hasSuffix("/") { url.removeLast() }
         return url
     }
@@ -25,12 +25,12 @@ extension NodeAgentProcess {
         return core
     }
 
-    /// Port 0 is off.
+    /// Nil if the port is 0, which turns it off.
     static func port(_ number: Int) -> UInt16? {
         number == 0 ? nil : UInt16(exactly: number)
     }
 
-    /// The names that a self-signed certificate is for.
+    /// The names in the self-signed certificate.
     static func names(_ host: String) -> [String] {
         ["0.0.0.0", "::", ""].contains(host) ? [] : [host]
     }
@@ -54,11 +54,11 @@ extension NodeAgentProcess {
             } catch let error as FileError {
                 throw StartError("cluster_agent.ca_file: \(error)")
             } catch {
-                throw StartError("connection to the cluster-agent: \(error)")
+                throw StartError("client for the cluster-agent: \(error)")
             }
         }
         return ClusterAgentLink.Target(
             url: url, runnerHost: options[NodeAgentOptions.runnerHost], first: try makeClient(),
-            makeClient: makeClient, token: { token.presented }, tokenRefused: { token.refused($0) })
+            makeClient: makeClient, token: { token.presented }, onTokenRejected: { token.handleRejection(of: $0) })
     }
 }

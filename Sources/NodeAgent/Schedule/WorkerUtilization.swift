@@ -1,7 +1,7 @@
 import Platform
 
 /// How busy each worker is: the share of the last 30 to 60 seconds in which it ran a check.
-struct WorkerUse: Sendable {
+struct WorkerUtilization: Sendable {
     private struct Worker {
         var busySince: Instant?
         var busy: Duration = .zero
@@ -23,34 +23,34 @@ struct WorkerUse: Sendable {
         workers.count
     }
 
-    /// Takes the first free worker; nil if there is none.
-    mutating func begin(now: Instant) -> Int? {
-        turn(now)
+    /// Marks the first free worker as busy and returns it; nil if there is none.
+    mutating func acquire(now: Instant) -> Int? {
+        advance(to: now)
         guard let free = workers.firstIndex(where: { $0.busySince == nil }) else { return nil }
         workers[free].busySince = now
         return free
     }
 
-    mutating func end(_ worker: Int, now: Instant) {
-        turn(now)
+    mutating func release(_ worker: Int, now: Instant) {
+        advance(to: now)
         if let since = workers[worker].busySince { workers[worker].busy += now - since }
         workers[worker].busySince = nil
     }
 
-    /// From 0 to 1, by worker.
+    /// The utilization of each worker, from 0 to 1.
     func utilization(now: Instant) -> [Double] {
-        var turned = self
-        turned.turn(now)
-        let elapsed = now - turned.windowStart + (turned.hasWindowBefore ? Self.window : .zero)
+        var current = self
+        current.advance(to: now)
+        let elapsed = now - current.windowStart + (current.hasWindowBefore ? Self.window : .zero)
         guard elapsed > .zero else { return workers.map { _ in 0 } }
-        return turned.workers.map { worker in
+        return current.workers.map { worker in
             let running = worker.busySince.map { now - $0 } ?? .zero
             return min(1, (worker.busyBefore + worker.busy + running).seconds / elapsed.seconds)
         }
     }
 
-    /// Begins a new window if the present one is over; time in which a worker is still busy is split at its start.
-    private mutating func turn(_ now: Instant) {
+    /// Starts a new window if the current one is over. The time of a busy worker is split at its start.
+    private mutating func advance(to now: Instant) {
         let windows = (now - windowStart).nanoseconds / Self.window.nanoseconds
         guard windows > 0 else { return }
         let start = windowStart + Self.window * Int(windows)

@@ -1,13 +1,12 @@
 import CheckModel
 import JSON
 
-/// What `clusterchecks` prints of the state, in the words that operators know from upstream's command.
+/// The output of `clusterchecks`, in the words of upstream's command.
 struct ClusterChecksReport {
     let state: JSONValue
-    /// Show the configs of this check alone; empty: all.
+    /// The only check to show; empty for all.
     let check: String
 
-    /// The text.
     var text: String {
         if let reason = state["not_running"]?.stringValue, !reason.isEmpty {
             return "Cluster-check dispatching logic not running: \(reason)"
@@ -104,5 +103,58 @@ struct ClusterChecksReport {
 
     private func padded(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - text.count))
+    }
+}
+
+/// The output of `status`, in the words of upstream's status page.
+struct StatusReport {
+    let state: JSONValue
+
+    var text: String {
+        switch state["not_running"]?.stringValue ?? "" {
+        case "": leading
+        case "currently follower":
+            switch state["leader"]?.stringValue ?? "" {
+            case "": "Status: Follower, no leader found"
+            case let leader: "Status: Follower, redirecting to leader at \(leader)"
+            }
+        default: "Status: unknown"
+        }
+    }
+
+    private var leading: String {
+        let nodes = state["nodes"]?.arrayValue ?? []
+        let unassigned = state["dangling"]?.arrayValue?.count ?? 0
+        let dispatched = nodes.reduce(0) { $0 + ($1["configs"]?.arrayValue?.count ?? 0) }
+        let isWarmingUp = state["warmup"]?.boolValue == true
+        return [
+            isWarmingUp ? "Status: Leader, warming up" : "Status: Leader, serving requests",
+            "Active agents: \(nodes.count)", "Check Configurations: \(dispatched + unassigned)",
+            "  - Dispatched: \(dispatched)", "  - Unassigned: \(unassigned)",
+        ].joined(separator: "\n")
+    }
+}
+
+/// The output of `clusterchecks rebalance` and `clusterchecks isolate`.
+enum MoveReport {
+    /// A total, and one line for each move.
+    static func rebalanced(_ answer: JSONValue) -> String {
+        let moves = answer.arrayValue ?? []
+        let lines = moves.map { move in
+            func text(_ key: String) -> String { move[key]?.stringValue ?? "" }
+            func number(_ key: String) -> Int64 { move[key]?.integerValue ?? 0 }
+            let id = text("check_name") + ":" + text("digest")
+            return "Check \(id) with weight \(number("check_weight")) moved from node \(text("source_node_name")) to "
+                + "\(text("dest_node_name")). source diff: \(number("source_diff")), dest diff: \(number("dest_diff"))"
+        }
+        return (["\(moves.count) cluster checks rebalanced successfully"] + lines).joined(separator: "\n")
+    }
+
+    static func isolated(_ answer: JSONValue) -> String {
+        let id = answer["check_id"]?.stringValue ?? ""
+        guard answer["is_isolated"]?.boolValue == true else {
+            return "Check \(id) could not be isolated: \(answer["reason"]?.stringValue ?? "")"
+        }
+        return "Check \(id) isolated successfully on node \(answer["check_node"]?.stringValue ?? "")"
     }
 }

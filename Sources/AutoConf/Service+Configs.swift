@@ -1,9 +1,9 @@
 import Kubernetes
 
 extension Service {
-    /// The configs that its annotations describe, resolved, and what is wrong with the others.
+    /// The configs that its annotations describe, with variables resolved, and their problems.
     ///
-    /// - Parameter endpoints: those of the Service; nil when endpoints are not watched.
+    /// - Parameter endpoints: the endpoints of all Services; nil if they are not watched.
     func configs(endpoints: EndpointIndex?, environment: Environment) -> BoundConfigs {
         var bound = BoundConfigs()
         let annotations = ServiceAnnotations(annotations, .service)
@@ -51,30 +51,12 @@ extension BoundConfigs {
     }
 }
 
-extension CheckTarget {
-    /// A Service.
-    init(_ service: Service, environment: Environment) {
-        let address: Result<String, AutoConfError> =
-            switch service.clusterIP {
-            case "None": .failure(AutoConfError("the Service is headless, it has no cluster IP"))
-            case "": .failure(AutoConfError("the Service has no cluster IP"))
-            default: .success(service.clusterIP)
-            }
-        self.init(
-            entity: service.objectName.serviceEntity, tags: service.objectName.tags + service.standardTags,
-            variables: TargetVariables(
-                .service, address: address, ports: service.ports.map { TargetPort(number: $0.port, name: $0.name) },
-                environment: environment))
-    }
-}
-
 extension Service {
-    /// The name.
     var objectName: NamespacedName {
         NamespacedName(namespace: namespace, name: name)
     }
 
-    /// How Events name it.
+    /// Its reference in Events.
     var reference: ObjectReference {
         ObjectReference(
             kind: "Service", namespace: namespace, name: name, uid: uid, resourceVersion: resourceVersion)

@@ -1,10 +1,33 @@
 import CheckModel
+import HTTPServer
 import JSON
 import Platform
 
-/// The bodies of `/api/v1/clcrunner/…`, as the cluster-agent reads them from cluster check runners.
+/// Serves `/api/v1/clcrunner/…` to callers that present the shared token.
+struct RunnerHandler: HTTPHandler {
+    let checks: CheckRunner
+    let token: AgentToken
+
+    func handle(_ request: HTTPRequest, _ responder: Responder) {
+        responder.respond(answer(to: request))
+    }
+
+    private func answer(to request: HTTPRequest) -> HTTPResponse {
+        if let refusal = token.refusal(of: request) { return refusal }
+        guard request.method == .get else { return .text(405, "use GET for this path") }
+        switch request.path {
+        case "/version", "/api/v1/clcrunner/version": return .json([RunnerAnswers.version(Command.version)])
+        case "/api/v1/clcrunner/stats": return .json([RunnerAnswers.stats(checks.snapshot.records)])
+        case "/api/v1/clcrunner/workers":
+            return .json([RunnerAnswers.workers(utilization: checks.snapshot.utilization)])
+        default: return .text(404, "this agent serves /api/v1/clcrunner/version, stats and workers")
+        }
+    }
+}
+
+/// The bodies of `/api/v1/clcrunner/…`, in the format of Datadog's cluster check runners.
 enum RunnerAnswers {
-    /// `{"<check ID>": RunnerStats, …}`; a check that has not run yet has no entry: unknown is not zero.
+    /// `{"<check ID>": RunnerStats, …}`; a check that has not run yet is left out: unknown is not zero.
     static func stats(_ records: [CheckRecord]) -> [UInt8] {
         let members = records.filter { $0.runs > 0 }.map { ($0.id, stats($0)) }
         return JSONValue.object(Dictionary(members) { first, _ in first }).encoded()
@@ -21,7 +44,7 @@ enum RunnerAnswers {
         ]).encoded()
     }
 
-    /// `{"Major": …}` of a dotted version.
+    /// `{"Major": …}` for a dotted version.
     static func version(_ text: String) -> [UInt8] {
         let numbers = text.split(separator: ".").map { Int64($0) ?? 0 } + [0, 0, 0]
         return JSONValue.object([

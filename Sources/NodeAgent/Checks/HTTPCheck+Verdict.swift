@@ -1,6 +1,6 @@
 import HTTPClient
 
-/// Redirects that a check follows at most.
+/// How many redirects a check follows.
 private let redirectLimit = 5
 
 extension HTTPCheck {
@@ -10,7 +10,7 @@ extension HTTPCheck {
             maximumRedirects: followsRedirects ? redirectLimit : 0)
     }
 
-    /// Up if the status is one of those expected and the body contains what it should.
+    /// Succeeds if the status is expected and the body contains what it should.
     func verdict(_ result: Result<ClientResponse, CheckFailure>) -> CheckOutcome {
         result.flatMap { response in
             guard statuses.accepts(response.status) else {
@@ -18,7 +18,7 @@ extension HTTPCheck {
             }
             if let contentMatch, !contentMatch.isFound(in: response.body) {
                 return .failure(
-                    CheckFailure(.content, "the body (\(response.body.count) bytes) lacks what content_match says"))
+                    CheckFailure(.content, "the body (\(response.body.count) bytes) does not contain content_match"))
             }
             return .success(CheckSuccess())
         }
@@ -32,7 +32,7 @@ extension PrometheusCheck {
             url: url, headers: [accept] + headers.map { ($0.name, $0.value) }, maximumRedirects: redirectLimit)
     }
 
-    /// Up if the status is 200 and the body a well-formed exposition.
+    /// Succeeds if the status is 200 and the body is a valid exposition.
     func verdict(_ result: Result<ClientResponse, CheckFailure>) -> CheckOutcome {
         result.flatMap { response in
             guard response.status == 200 else {

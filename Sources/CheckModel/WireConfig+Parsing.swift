@@ -1,13 +1,14 @@
 package import JSON
 
 extension WireConfig {
-    /// The config of one element of a configs answer. Unknown keys are ignored; a missing key, or null, is as if empty.
+    /// Parses one element of a configs answer. Unknown keys are ignored; a missing key or null counts as empty.
     ///
     /// - Parameters:
     ///   - json: the element.
-    ///   - message: what it is part of, for errors.
-    ///   - place: where in that message, for errors.
-    /// - Throws: `CheckModelError.malformed`: not an object, a value of another type, not base64, or without a check name.
+    ///   - message: the name of the message, for errors.
+    ///   - place: where the element is in the message, for errors.
+    /// - Throws: `CheckModelError.malformed`: not an object, a value of another type, not base64, or without a check
+    ///   name.
     package init(_ json: JSONValue, message: String, place: String) throws(CheckModelError) {
         let fields = try Fields(json, message: message, place: place)
         self.init(checkName: try fields.string("check_name"))

@@ -2,7 +2,7 @@ import CheckModel
 import JSON
 
 extension AgentReply {
-    /// What an HTTP answer to `call` means. A 200 that is not what was asked for is a failure, never an empty list.
+    /// Decodes an HTTP answer to `call`. A 200 with an unexpected body is a failure, never an empty list.
     package init(to call: AgentCall, status: Int, body: [UInt8]) {
         if status == 304, case .wait = call {
             self = .unchanged
@@ -35,7 +35,7 @@ extension AgentReply {
 
     private static func configs(_ body: [UInt8]) throws(CheckModelError) -> AgentReply {
         let answer = try ConfigsAnswer(parsing: body)
-        // Reported back, −1 would be taken for a heartbeat and always be up to date: this agent would be stuck for good.
+        // An agent that reported −1 would only ever send heartbeats, and never fetch its configs again.
         guard answer.lastChange != NodeStatusRequest.heartbeatOnly else {
             return .failed(.malformed("configs answer: last_change is -1, which means a heartbeat"))
         }
@@ -45,14 +45,5 @@ extension AgentReply {
     private static func firstLine(_ body: [UInt8]) -> String {
         let line = body.prefix { $0 != 0x0A && $0 != 0x0D }
         return String(decoding: line.prefix(200), as: UTF8.self)
-    }
-}
-
-extension AssignedConfig {
-    init(_ wire: WireConfig) {
-        let instances = zip(wire.checkIDs, wire.instances).map { id, instance in
-            AssignedInstance(id: id, checkName: wire.checkName, instance: instance)
-        }
-        self.init(checkName: wire.checkName, instances: instances)
     }
 }
