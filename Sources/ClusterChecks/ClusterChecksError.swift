@@ -33,7 +33,7 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
         case .warmingUp: "warming up: configs are not dispatched yet"
         case .notSynced: "config sources have not all synced yet"
         case .unknownNode(let id): "node \(id) is unknown"
-        case .handingOver(let id): "node \(id) is draining: its agent keeps running its checks while others take over"
+        case .handingOver(let id): "node \(id) is draining and keeps running its checks while others take over"
         case .invalidNodeID(let length):
             "invalid node ID of \(length) bytes: must be 1 to \(Self.longestNodeID) bytes, without control characters"
         case .advancedDispatchingOff: "no checks to rebalance: advanced dispatching is not enabled"

@@ -114,7 +114,7 @@ import Testing
         _ = dispatcher.handle(.deleted(agentPod("a1", on: "w1")), at: 2)
         let reason = DanglingReason.podDeleted(node: "w1", pod: "agents/a1")
         #expect(dispatcher.store.danglingReason(of: key("c0")) == reason)
-        #expect(reason.description == "the pod agents/a1 of its node w1 was deleted, and no other reports")
+        #expect(reason.description == "the pod agents/a1 of its node w1 was deleted, and no other node reports")
         let changes = try dispatcher.report("w1", at: 3).changes
         guard case .nodeRegistered("w1", 0, nil) = changes.first else {
             Issue.record("\(changes)")
