@@ -27,12 +27,12 @@ struct KubernetesSources: Sendable {
                 client: client, namespace: given.isEmpty ? namespace : given, labelSelector: selector)
             watches.append(
                 Reflector(source: pods, isOptional: true, clock: clock, entropy: entropy, log: log) {
-                    handler.take(Self.pods($0))
+                    handler.handle(Self.pods($0))
                 })
             watches.append(
                 Reflector<KubernetesNode>(
                     source: ResourceSource(client: client), isOptional: true, clock: clock, entropy: entropy, log: log
-                ) { handler.take(Self.nodes($0)) })
+                ) { handler.handle(Self.nodes($0)) })
         }
         self.watches = watches
     }

@@ -58,8 +58,8 @@ extension SimulatedCluster {
         after(.zero ... .seconds(5)) { [self] in
             replica.process.post { [self] in
                 let pods = state.withLock { $0.pods }
-                replica.handler.take(.replaced(Self.agentNames.compactMap { pods.pods[$0] }))
-                replica.handler.take(.replaced(Self.agentNames.map { pods.worker($0) }))
+                replica.handler.handle(.replaced(Self.agentNames.compactMap { pods.pods[$0] }))
+                replica.handler.handle(.replaced(Self.agentNames.map { pods.worker($0) }))
             }
         }
     }
@@ -126,16 +126,16 @@ extension SimulatedCluster {
         state.withLock { state in
             if isCordoned { state.pods.cordoned.insert(name) } else { state.pods.cordoned.remove(name) }
         }
-        tell { pods, handler in handler.take(.applied(pods.worker(name))) }
+        tell { pods, handler in handler.handle(.applied(pods.worker(name))) }
     }
 
     /// Events of one pod come in their order; now and then a list comes in their place.
     private func tellOfPod(_ name: String, gone: AgentPod? = nil) {
         let isList = dice.chance(0.2)
         tell { pods, handler in
-            if isList { return handler.take(.replaced(Self.agentNames.compactMap { pods.pods[$0] })) }
-            if let gone { handler.take(.deleted(gone)) }
-            if let pod = pods.pods[name] { handler.take(.applied(pod)) }
+            if isList { return handler.handle(.replaced(Self.agentNames.compactMap { pods.pods[$0] })) }
+            if let gone { handler.handle(.deleted(gone)) }
+            if let pod = pods.pods[name] { handler.handle(.applied(pod)) }
         }
     }
 

@@ -1,9 +1,10 @@
 import CheckModel
-import ClusterChecks
 import JSON
 import Leadership
 import Platform
 import Testing
+
+@testable import ClusterChecks
 
 /// The Handler over a term: warm-up, dispatching, losing the Lease and getting it back.
 @Suite struct HandlerTests {
@@ -15,12 +16,16 @@ import Testing
         let desired = DesiredConfigs()
         let handler: Handler
 
-        init(_ state: LeadershipState = .unknown, maximumConfigs: Int = 1000) {
+        init(
+            _ state: LeadershipState = .unknown, maximumConfigs: Int = 1000, sink: (any LogSink)? = nil,
+            observe: (@Sendable (StoreEvent) -> Void)? = nil
+        ) {
             leadership = Watched(state)
             var options = HandlerOptions(patch: ConfigPatch(extraTags: ["from:test"]))
             options.maximumConfigs = maximumConfigs
             handler = Handler(
-                source: desired, leadership: leadership, options: options, clock: clock, log: Log(sink: log))
+                source: desired, leadership: leadership, options: options, clock: clock, log: Log(sink: sink ?? log),
+                observe: observe)
         }
 
         func report(_ id: String, lastChange: Int64 = 0) throws -> Bool {
@@ -241,7 +246,7 @@ import Testing
             }
             try await eventually("moved") { try fixture.names(of: "a").count == 3 }
             #expect(try fixture.names(of: "b").count == 3)
-            let line = "warning node fell silent and is forgotten node=c nodes=2"
+            let line = "warning node expired: no heartbeat within the timeout node=c nodes=2"
             try await eventually("logged") { fixture.log.lines.contains(line) }
         }
     }

@@ -1,9 +1,10 @@
 import CheckModel
-import ClusterChecks
 import JSON
 import Leadership
 import Platform
 import Testing
+
+@testable import ClusterChecks
 
 @Suite struct ShardingTests {
     private static let all: ShardingOptions = {

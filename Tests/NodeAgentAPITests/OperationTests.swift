@@ -32,7 +32,7 @@ import Testing
             return StatisticsReading(
                 id: node.id, .success(NodeStatistics(workers: workers, checks: Dictionary(checks) { $1 })))
         }
-        replica.handler.take(readings, duration: .zero)
+        replica.handler.record(readings, duration: .zero)
     }
 
     @Test func anIsolatedCheckIsAloneUntilARebalancingMovesOthersToIt() async throws {

@@ -1,53 +1,44 @@
 package import CheckModel
-import Platform
 
-/// Tells which configs have had no node for too long.
+/// Tracks which configs have been dangling for too long.
+///
+/// Each dangling config carries the version of the store since which it dangles, so it is enough to remember when each
+/// version was first seen: the number of configs does not matter.
 package struct UnscheduledConfigs: Sendable {
-    private var since: [ConfigKey: Duration] = [:]
-    private var seenVersion: UInt64?
-    private var told: Set<ConfigKey> = []
+    /// The configs that became overdue at one moment, to be read outside the lock.
+    package struct Overdue: Sendable {
+        fileprivate let dangling: [ClusterStore.Dangling]
+        fileprivate let versions: Range<UInt64>
 
-    /// None.
-    package init() {}
-
-    /// Looks at what dangles.
-    ///
-    /// - Parameter time: now, in listened time.
-    /// - Returns: the configs that have dangled for longer than `threshold` and were not returned before, sorted.
-    mutating func look(at store: ClusterStore, time: Duration, threshold: Duration) -> [ConfigKey] {
-        if seenVersion != store.version {
-            seenVersion = store.version
-            var present: [ConfigKey: Duration] = [:]
-            for dangling in store.dangling { present[dangling.config.key] = since[dangling.config.key] ?? time }
-            since = present
-            told = told.filter { present[$0] != nil }
+        /// Their keys, sorted.
+        package var keys: [ConfigKey] {
+            dangling.lazy.filter { versions.contains($0.since) }.map(\.config.key).sorted()
         }
-        guard !since.isEmpty else { return [] }
-        let new = overdue(time: time, threshold: threshold).filter { !told.contains($0) }
-        told.formUnion(new)
-        return new
     }
 
-    /// The configs that have dangled for longer than `threshold`, sorted.
-    func overdue(time: Duration, threshold: Duration) -> [ConfigKey] {
-        since.filter { time - $0.value > threshold }.map(\.key).sorted()
-    }
-}
+    private let threshold: Duration
+    /// When configs were first seen that dangle since a version, oldest first.
+    private(set) var seen: [(version: UInt64, time: Duration)] = []
+    /// Configs that dangle since this version, or an earlier one, are overdue.
+    private(set) var overdue: UInt64 = 0
 
-extension Dispatcher {
-    private var unscheduledThreshold: Duration {
-        max(options.unscheduledCheckThreshold, options.nodeExpirationTimeout)
-    }
-
-    /// The configs that have had no node for too long since the last look, sorted; to be called with each `expire`.
-    package mutating func newlyUnscheduled() -> [ConfigKey] {
-        // Before the first dispatch nothing has a node, and nothing should.
-        guard isDispatching else { return [] }
-        return unscheduled.look(at: store, time: listened.total, threshold: unscheduledThreshold)
+    init(threshold: Duration) {
+        self.threshold = threshold
     }
 
-    /// The configs that have had no node for too long, sorted by key.
-    package var unscheduledConfigs: [EncodedConfig] {
-        unscheduled.overdue(time: listened.total, threshold: unscheduledThreshold).compactMap { store.config($0) }
+    /// Looks at the store at a time, in listened time.
+    ///
+    /// - Returns: the configs that became overdue since the last call; nil if there are none.
+    mutating func update(_ store: ClusterStore, at time: Duration) -> Overdue? {
+        guard !store.dangling.isEmpty else {
+            seen = []
+            return nil
+        }
+        if store.newestDangling > seen.last?.version ?? overdue { seen.append((store.newestDangling, time)) }
+        let due = seen.prefix { time - $0.time > threshold }
+        guard let newest = due.last else { return nil }
+        seen.removeFirst(due.count)
+        defer { overdue = newest.version }
+        return Overdue(dangling: store.dangling, versions: (overdue + 1)..<(newest.version + 1))
     }
 }

@@ -3,23 +3,23 @@ import Platform
 
 /// How the Handler dispatches, and its limits.
 package struct HandlerOptions: Sendable {
-    /// How long a new leader lets nodes report before it dispatches. Not ended early by anything.
+    /// How long a new leader lets nodes report before it dispatches. Nothing ends it early.
     package var warmup: Duration = .seconds(30)
-    /// How long a node may be silent, while this process listens, before its configs go to others.
+    /// How long a node may be silent, while this process listens, before it expires.
     package var nodeExpirationTimeout: Duration = .seconds(30)
-    /// How many nodes may report; further ones are refused.
+    /// The maximum number of nodes. Further ones are refused.
     package var maximumNodes = 10_000
-    /// How many configs may be dispatched; further ones are refused, and logged.
+    /// The maximum number of configs. Further ones are refused, and logged.
     package var maximumConfigs = 200_000
-    /// A config that has had no node for so long is told of; at least `nodeExpirationTimeout`.
+    /// How long a config may have no node before it counts as unscheduled; at least `nodeExpirationTimeout`.
     package var unscheduledCheckThreshold: Duration = .seconds(60)
-    /// How work is rebalanced.
+    /// How configs are rebalanced.
     package var rebalancing = RebalancingOptions()
-    /// Which configs are taken apart.
+    /// Which configs are sharded.
     package var sharding = ShardingOptions()
-    /// Checks whose configs are not dispatched.
+    /// The checks whose configs are not dispatched.
     package var excludedChecks: Set<String> = []
-    /// What is patched into each config before it is sent.
+    /// What is changed in each config before it is sent.
     package var patch: ConfigPatch
 
     /// The defaults, with a patch.
@@ -27,15 +27,15 @@ package struct HandlerOptions: Sendable {
         self.patch = patch
     }
 
-    /// How often silent nodes are looked for: thirty times in a timeout, so that one is found at most a thirtieth late; at least twice in a
-    /// second, at most twenty times in one.
-    package var expiryInterval: Duration {
+    /// How often silent nodes are looked for: 30 times in a timeout, so that a node expires late by a thirtieth of it
+    /// at most, but at least twice and at most 20 times in a second.
+    var expiryInterval: Duration {
         min(max(nodeExpirationTimeout / 30, .milliseconds(50)), .milliseconds(500))
     }
 
-    /// A longer time between two moments in which this process was seen to listen is a pause of its own, which no node is charged with: a
-    /// fifth of the timeout, from 200 ms to 2 s. Several times `expiryInterval`, since a busy machine's clock ticks late.
-    package var longestListenedGap: Duration {
+    /// The longest gap between two moments of listening that still counts as listening: a fifth of the timeout, from
+    /// 200 ms to 2 s. It is several times `expiryInterval`, since timers are late on a busy machine.
+    var longestListenedGap: Duration {
         min(max(nodeExpirationTimeout / 5, .milliseconds(200)), .seconds(2))
     }
 }

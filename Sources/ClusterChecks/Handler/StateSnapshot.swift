@@ -5,30 +5,30 @@ package import Leadership
 package struct StateSnapshot: Sendable {
     /// A node and its configs.
     package struct Node: Sendable {
-        /// Its id.
+        /// The node ID.
         package let id: String
-        /// `node_type`.
+        /// The `node_type` that it reported.
         package let type: Int
         /// Its IP address, if known.
         package let address: String?
-        /// The revision that it should run.
+        /// The revision of its configs.
         package let revision: Int64
-        /// How long it has been silent, in listened time.
-        package let silence: Duration?
+        /// How long it has been silent while this process listened.
+        let silence: Duration?
         /// Its configs, sorted by key.
         package let configs: [EncodedConfig]
-        /// What Kubernetes says of it.
+        /// What Kubernetes says about it.
         package let conditions: NodeConditions
-        /// The two agents that report under its id; empty while one does.
-        package let agents: [String]
-        /// What its agent is told to run while others take its configs over; nil if it is told to run its configs.
+        /// The two agents that report under its ID; empty while only one does.
+        let agents: [String]
+        /// What its agent is told to run while other nodes take over; nil if it is told to run its configs.
         package let retained: ClusterStore.Retained?
-        /// Whether its agent is told to run on whatever it runs, as it was about to leave already when it first reported.
+        /// Whether its agent is told to run whatever it runs, since it was draining already when it first reported.
         package let runsOn: Bool
-        /// What it answered about what it runs; nil if it never did.
+        /// The statistics that it last gave; nil if it never did.
         package let statistics: NodeStatistics?
 
-        /// What is not as it usually is, for people.
+        /// Its unusual conditions, in words.
         package var remarks: [String] {
             var remarks: [String] = []
             if conditions.isDraining { remarks.append("draining") }
@@ -47,55 +47,48 @@ package struct StateSnapshot: Sendable {
     package let term: Term
     /// Whether configs are not dispatched yet.
     package let isWarmingUp: Bool
-    /// The nodes, sorted by id.
+    /// The nodes, sorted by ID.
     package let nodes: [Node]
     /// The dangling configs, sorted by key.
     package let dangling: [ClusterStore.Dangling]
-    /// Configs that cannot be dispatched, with the reason, sorted by key.
-    package let rejected: [(key: ConfigKey, reason: String)]
+    /// The configs that cannot be dispatched, with the reason, sorted by key.
+    let rejected: [(key: ConfigKey, reason: String)]
     /// The endpoints checks.
     package let endpointsChecks: EndpointsChecks
-    /// The configs that have had no node for too long, sorted by key.
-    package let unscheduled: [EncodedConfig]
-}
+    /// The configs that have been dangling for too long, sorted by key.
+    let unscheduled: [EncodedConfig]
 
-extension StateSnapshot {
-    /// What is copied under the lock: references to arrays, so that it takes no longer for more configs.
-    struct Parts {
-        let term: Term
-        let isWarmingUp: Bool
-        let nodes: [ClusterStore.Node]
-        let silences: [Duration?]
-        let runsOn: [Bool]
-        let dangling: [ClusterStore.Dangling]
-        let rejected: [ConfigKey: String]
-        let endpointsChecks: EndpointsChecks
-        let statistics: [NodeStatistics?]
-        let unscheduled: [EncodedConfig]
-    }
-
-    /// Sorts the parts, outside the lock.
-    init(_ parts: Parts) {
-        term = parts.term
-        isWarmingUp = parts.isWarmingUp
-        let slots = parts.nodes.indices.filter { !parts.nodes[$0].id.isEmpty }
-        nodes = slots.map {
-            Node(parts.nodes[$0], parts.silences[$0], parts.runsOn[$0], parts.statistics[$0])
-        }.sorted { $0.id < $1.id }
-        unscheduled = parts.unscheduled
-        dangling = parts.dangling.sorted { $0.config.key < $1.config.key }
-        endpointsChecks = parts.endpointsChecks
-        rejected = parts.rejected.sorted { $0.key < $1.key }.map { (key: $0.key, reason: $0.value) }
+    /// Sorts what was copied under the lock.
+    init(_ view: Dispatcher.View, _ rejections: Rejections, _ term: Term) {
+        self.term = term
+        isWarmingUp = !view.isDispatching
+        nodes = view.slots.map { Node(view, slot: $0) }.sorted { $0.id < $1.id }
+        dangling = view.dangling.sorted { $0.config.key < $1.config.key }
+        rejected = rejections.sorted
+        endpointsChecks = view.endpointsChecks
+        unscheduled = view.unscheduled
     }
 }
 
 extension StateSnapshot.Node {
-    fileprivate init(
-        _ node: ClusterStore.Node, _ silence: Duration?, _ runsOn: Bool, _ statistics: NodeStatistics?
-    ) {
+    fileprivate init(_ view: Dispatcher.View, slot: Int) {
+        let node = view.nodes[slot]
         self.init(
-            id: node.id, type: node.type, address: node.address, revision: node.revision.value, silence: silence,
-            configs: node.configs.sorted { $0.key < $1.key }, conditions: node.conditions, agents: node.agents,
-            retained: node.retained, runsOn: runsOn, statistics: statistics)
+            id: node.id, type: node.type, address: node.address, revision: node.revision.value,
+            silence: view.silence(of: slot), configs: node.configs.sorted { $0.key < $1.key },
+            conditions: node.conditions, agents: node.agents, retained: node.retained,
+            runsOn: view.keepsRunning(slot), statistics: view.statistics[slot])
     }
+}
+
+/// The state of a leader in four values, as the Lease shows it.
+package struct ClusterSummary: Hashable, Sendable {
+    /// The number of nodes.
+    package let nodes: Int
+    /// The number of configs, including dangling ones and endpoints checks.
+    package let configs: Int
+    /// The number of configs that have no node.
+    package let dangling: Int
+    /// Whether configs are not dispatched yet.
+    package let isWarmingUp: Bool
 }

@@ -1,25 +1,28 @@
-/// From where the reports under one id came of late: whether one agent sends them, or two.
+/// The addresses from which reports under one node ID came recently: they tell whether one agent sends them or two.
 ///
-/// An agent that restarts elsewhere goes from one address to another and stays there. Two that share an id alternate: reports from A, from B and
-/// from A again within the timeout are those of two.
+/// An agent that restarts elsewhere moves from one address to another and stays there. Two agents that share an ID
+/// alternate: a report from A, one from B, and one from A again within the timeout are those of two agents.
 struct AddressSightings: Sendable {
     private struct Sighting {
         let address: String
         var last: Duration
     }
 
-    /// So many addresses of one id are kept in mind.
-    private static let remembered = 4
+    /// The number of addresses remembered.
+    private static let limit = 4
 
     /// Oldest first.
     private var sightings: [Sighting] = []
-    /// The addresses of the two that report, sorted; empty while one does.
+    /// The addresses of the two agents that report, sorted; empty while only one does.
     private(set) var shared: [String] = []
 
-    /// Takes a report from an address in.
+    /// The address of the newest report; nil before the first.
+    var newest: String? { sightings.last?.address }
+
+    /// Records a report.
     ///
-    /// - Parameter areSame: whether two addresses are those of one agent.
-    /// - Returns: whether this shows that two agents report.
+    /// - Parameter areSame: whether two addresses belong to one agent.
+    /// - Returns: whether it has just become clear that two agents report.
     mutating func see(
         _ address: String, at time: Duration, within timeout: Duration, areSame: (String, String) -> Bool
     ) -> Bool {
@@ -31,7 +34,7 @@ struct AddressSightings: Sendable {
         var returned: Sighting?
         if let former = sightings.firstIndex(where: { $0.address == address }) {
             returned = sightings.remove(at: former)
-        } else if sightings.count == Self.remembered {
+        } else if sightings.count == Self.limit {
             sightings.removeFirst()
         }
         sightings.append(Sighting(address: address, last: time))
@@ -41,7 +44,7 @@ struct AddressSightings: Sendable {
         return true
     }
 
-    /// Whether one of the two has been silent for longer than the timeout, so that one agent remains; it is counted as one from here on.
+    /// Whether one of the two agents has been silent for longer than the timeout. From then on there is one agent.
     mutating func endsSharing(at time: Duration, after timeout: Duration) -> Bool {
         guard !shared.isEmpty else { return false }
         let live = sightings.filter { shared.contains($0.address) && time - $0.last <= timeout }
@@ -49,7 +52,4 @@ struct AddressSightings: Sendable {
         shared = []
         return true
     }
-
-    /// The address of the newest report; nil before the first.
-    var newest: String? { sightings.last?.address }
 }

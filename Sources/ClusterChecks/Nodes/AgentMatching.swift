@@ -1,19 +1,19 @@
-/// Which pod is which node's, and what follows from it: matches what reports with what Kubernetes says.
+/// Matches each node with its pod, and derives its conditions from what Kubernetes says.
 ///
-/// A node is found by its pod's name, else by its address, else by the name of its Kubernetes node. It looks again only at the nodes that a change
-/// can have touched.
+/// A node's pod is found by the pod's name, else by its address, else by the name of its Kubernetes node. After a
+/// change only the nodes that it may affect are matched again.
 struct AgentMatching: Sendable {
-    /// What is to be done with a node.
+    /// What is to become of a node.
     enum Verdict: Hashable, Sendable {
-        /// Its pod was deleted, and no other one is its.
+        /// Its pod was deleted, and it has no other one.
         case gone(AgentPod)
-        /// Its conditions are these.
+        /// It stays, with these conditions.
         case stays(NodeConditions)
     }
 
     private struct Agent {
         let id: String
-        /// From where it reports: two while two agents share the id.
+        /// Where its reports come from: two addresses while two agents share the ID.
         var addresses: [String]
         var pod: AgentPod?
     }
@@ -24,13 +24,10 @@ struct AgentMatching: Sendable {
     private var slots: [String: Int] = [:]
     private var slotsAtAddress: [String: Set<Int>] = [:]
     private var slotsOfPod: [String: Set<Int>] = [:]
-    /// The nodes to look at again.
+    /// The nodes to match again.
     private var stale: Set<Int> = []
 
-    /// Nothing known.
-    init() {}
-
-    /// What Kubernetes says, without any node: for another term.
+    /// The same pods and Kubernetes nodes without any node, for a new term.
     var withoutNodes: AgentMatching {
         var copy = AgentMatching()
         copy.pods = pods
@@ -39,11 +36,11 @@ struct AgentMatching: Sendable {
     }
 }
 
-// What happens.
+// Events.
 extension AgentMatching {
-    mutating func take(_ change: AgentPodChange) {
+    mutating func handle(_ change: AgentPodChange) {
         let wasKnown = pods.isKnown
-        let touched = pods.take(change)
+        let touched = pods.handle(change)
         if !wasKnown, pods.isKnown { stale.formUnion(agents.keys) }
         for pod in touched {
             stale.formUnion(slotsOfPod[pod.uid] ?? [])
@@ -52,9 +49,9 @@ extension AgentMatching {
         }
     }
 
-    mutating func take(_ change: WorkerNodeChange) {
+    mutating func handle(_ change: WorkerNodeChange) {
         let wasKnown = workers.isKnown
-        let touched = workers.take(change)
+        let touched = workers.handle(change)
         if !wasKnown, workers.isKnown { stale.formUnion(agents.keys) }
         for name in touched {
             markStale(name)
@@ -71,7 +68,7 @@ extension AgentMatching {
         set(addresses: address.map { [$0] } ?? [], of: slot)
     }
 
-    /// A node is forgotten.
+    /// A node was removed.
     mutating func remove(slot: Int) {
         set(addresses: [], of: slot)
         guard let agent = agents.removeValue(forKey: slot) else { return }
@@ -81,28 +78,28 @@ extension AgentMatching {
         stale.remove(slot)
     }
 
-    /// A node reports from here.
+    /// A node reports from other addresses.
     mutating func set(addresses: [String], of slot: Int) {
         guard let former = agents[slot]?.addresses, former != addresses else { return }
         agents[slot]?.addresses = addresses
         stale.insert(slot)
         for address in former { Self.remove(slot, from: &slotsAtAddress, at: address) }
         for address in addresses { slotsAtAddress[address, default: []].insert(slot) }
-        // Whoever was taken to be a pod's by its Kubernetes node alone may not be any more, or may be now.
+        // Nodes matched by their Kubernetes node alone may now match another pod.
         for address in former + addresses {
             for pod in pods.at(address: address) { markStale(pod.nodeName) }
         }
     }
 
-    /// Looks again at the nodes that changes can have touched.
+    /// Matches the nodes that changes may have affected.
     ///
-    /// - Returns: what is to be done with each of them, by slot.
+    /// - Returns: the verdict on each of them, by slot.
     mutating func assess() -> [(slot: Int, verdict: Verdict)] {
         guard !stale.isEmpty else { return [] }
         let touched = stale.sorted()
         stale = []
         let found = touched.map { (slot: $0, pod: match($0)) }
-        // All of them before any is taken as matched: of two with one pod neither is the only one.
+        // All verdicts before any match is stored: of two nodes that had one pod, neither was the only one.
         let verdicts = found.map { (slot: $0.slot, verdict: verdict(on: $0.slot, $0.pod)) }
         for (slot, pod) in found {
             if let former = agents[slot]?.pod { Self.remove(slot, from: &slotsOfPod, at: former.uid) }
@@ -112,7 +109,7 @@ extension AgentMatching {
         return verdicts
     }
 
-    /// Whoever was taken to be the pods' of this name otherwise may not be any more, or may be now.
+    /// Nodes that the pods of this name matched in another way may now match another pod.
     private mutating func markRivals(_ id: String) {
         for pod in pods.named(id) {
             markStale(pod.nodeName)
@@ -130,28 +127,29 @@ extension AgentMatching {
     }
 }
 
-// What follows.
+// Conclusions.
 extension AgentMatching {
-    /// An address for people: with its pod, if it is one's.
+    /// An address for people: with its pod, if it has one.
     func described(_ address: String) -> String {
         pods.at(address: address).first.map { "\(address) (pod \($0.fullName))" } ?? address
     }
 
-    /// Whether reports from an address tell agents apart: the agent stated it, or it is a pod's; while pods are not known every address does.
-    func tellsApart(_ address: String, isStated: Bool) -> Bool {
+    /// Whether an address identifies the agent that reports from it: the agent stated it, it is a pod's, or pods are
+    /// not known.
+    func identifiesAgent(_ address: String, isStated: Bool) -> Bool {
         isStated || !pods.isKnown || pods.have(address: address)
     }
 
-    /// Whether two addresses are those of one pod.
+    /// Whether two addresses belong to one pod.
     func areOfOnePod(_ one: String, _ other: String) -> Bool {
         guard let pod = pods.at(address: one).first else { return false }
         return pods.at(address: other).first?.uid == pod.uid
     }
 
-    /// A node's pod: one that stays, if any is to be found, and by the surest way.
+    /// A node's pod, found in the surest way possible. A pod that stays is preferred.
     private func match(_ slot: Int) -> AgentPod? {
         guard pods.isKnown, let agent = agents[slot] else { return nil }
-        // An id that is a pod's name says it all; the others also tell what follows a pod on its node.
+        // An ID that is a pod's name is conclusive.
         if let named = pods.named(agent.id).first { return named }
         let byAddress = agent.addresses.flatMap { pods.at(address: $0) }.filter { !isNamed($0, otherThan: slot) }
         let byNode = pods.on(nodeName: agent.id).filter { !isNamed($0, otherThan: slot) && !isAt($0, otherThan: slot) }
@@ -179,8 +177,8 @@ extension AgentMatching {
         return .stays(conditions)
     }
 
-    /// Whether nothing speaks against it that a pod that is gone was this node's. If something does, its heartbeats decide: it may be another
-    /// agent, in a pod of which we have not heard yet, that reports.
+    /// Whether a deleted pod was certainly this node's. If in doubt, heartbeats decide: the reports may come from
+    /// another agent, whose pod we have not heard of yet.
     private func isSurely(_ pod: AgentPod, of slot: Int) -> Bool {
         guard let agent = agents[slot], agent.addresses.count < 2, slotsOfPod[pod.uid] == [slot] else { return false }
         return pod.addresses.isEmpty || agent.addresses.allSatisfy { pod.addresses.contains($0) }

@@ -1,15 +1,15 @@
-/// The node-agents' pods, found by name, by address and by Kubernetes node.
+/// The node-agents' pods, indexed by name, address and Kubernetes node.
 ///
-/// Until they have been read as a whole once nothing is known of them, and nothing is concluded from that.
-package struct AgentPods: Sendable {
+/// Until they have been listed, nothing is concluded from the absence of a pod.
+struct AgentPods: Sendable {
     private struct Entry {
         let pod: AgentPod
-        /// When it came, in the order in which they came: of two the newer has the greater one.
+        /// Its rank in the order of arrival: a newer pod has a greater one.
         let arrival: UInt64
     }
 
-    /// Whether all of them have been read once.
-    package private(set) var isKnown = false
+    /// Whether they have been listed.
+    private(set) var isKnown = false
     private var entries: [String: Entry] = [:]
     /// The full names of the pods of each name, address and Kubernetes node.
     private var names: [String: Set<String>] = [:]
@@ -17,13 +17,8 @@ package struct AgentPods: Sendable {
     private var nodeNames: [String: Set<String>] = [:]
     private var arrivals: UInt64 = 0
 
-    /// No pods, and nothing known.
-    package init() {}
-
-    /// Takes a change in.
-    ///
-    /// - Returns: the pods that are not any more what they were, as they were and as they are: nodes may have been theirs, or be from now on.
-    package mutating func take(_ change: AgentPodChange) -> [AgentPod] {
+    /// - Returns: the pods that changed, both as they were and as they are: each may match other nodes than before.
+    mutating func handle(_ change: AgentPodChange) -> [AgentPod] {
         switch change {
         case .replaced(let pods):
             isKnown = true
@@ -33,28 +28,28 @@ package struct AgentPods: Sendable {
         case .applied(let pod):
             return isKnown ? apply(pod) : []
         case .deleted(let pod):
-            // One that was made anew under the same name since then is not gone.
+            // A pod recreated under the same name is not the deleted one.
             guard isKnown, entries[pod.fullName]?.pod.uid == pod.uid else { return [] }
             return remove(pod.fullName)
         }
     }
 
-    /// Whether a pod is there, the same one and not another under its name.
-    package func contains(_ pod: AgentPod) -> Bool {
+    /// Whether a pod exists: this one, not another one of the same name.
+    func contains(_ pod: AgentPod) -> Bool {
         entries[pod.fullName]?.pod.uid == pod.uid
     }
 
-    /// Whether a pod has this address.
-    package func have(address: String) -> Bool { addresses[address] != nil }
+    func have(address: String) -> Bool { addresses[address] != nil }
 
-    /// The pods of this name, in different namespaces; of several the one that stays longest comes first: not terminating, then newest.
-    package func named(_ name: String) -> [AgentPod] { pods(names[name]) }
+    /// The pods of this name, in different namespaces. The one that will stay longest comes first: those that are not
+    /// terminating, the newest first.
+    func named(_ name: String) -> [AgentPod] { pods(names[name]) }
 
     /// The pods with this address, in the same order.
-    package func at(address: String) -> [AgentPod] { pods(addresses[address]) }
+    func at(address: String) -> [AgentPod] { pods(addresses[address]) }
 
     /// The pods on this Kubernetes node, in the same order.
-    package func on(nodeName: String) -> [AgentPod] { pods(nodeNames[nodeName]) }
+    func on(nodeName: String) -> [AgentPod] { pods(nodeNames[nodeName]) }
 
     private func pods(_ fullNames: Set<String>?) -> [AgentPod] {
         guard let fullNames else { return [] }

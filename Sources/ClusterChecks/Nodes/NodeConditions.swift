@@ -1,41 +1,43 @@
-/// What Kubernetes says of a node: its pod, and whether it should get work. Nothing is said until pods and Kubernetes nodes are known.
+/// What Kubernetes says about a node: its pod, and whether it should get work. It says nothing until pods and
+/// Kubernetes nodes have been listed.
 package struct NodeConditions: Hashable, Sendable {
-    /// Why no new work should come to a node that stays.
+    /// Why a node that stays should get no new work.
     package enum Cordon: Hashable, Sendable {
         /// Its Kubernetes node is cordoned.
         case cordoned
-        /// Its Kubernetes node is there no more, though its agent still reports.
+        /// Its Kubernetes node no longer exists, although its agent still reports.
         case workerGone
     }
 
-    /// Its pod, as `namespace/name`; nil if none is known to be its.
+    /// Its pod, as `namespace/name`; nil if unknown.
     package var pod: String?
-    /// Whether pods are known, and none of them is its.
+    /// Whether pods have been listed and none of them is its.
     package var lacksPod = false
-    /// Whether its pod is being deleted: others take its configs over.
+    /// Whether its pod is being deleted, so that other nodes take over its configs.
     package var isDraining = false
-    /// Why no new work should come to it; nil if it may.
+    /// Why it should get no new work; nil if it may.
     package var cordon: Cordon?
 
-    /// Nothing said.
+    /// Nothing is known.
     package init() {}
 
-    /// How it stands when a config needs a node.
+    /// Its standing when a config needs a node.
     package var standing: Standing {
         isDraining ? .draining : cordon == nil ? .free : .cordoned
     }
 }
 
-/// How a node stands when a config needs one: of those that report, only the ones that stand best get any. So nothing dangles while one reports.
+/// A node's standing when a config needs one. Only the nodes with the best standing get configs, whichever that is: no
+/// config dangles while any node reports.
 package enum Standing: Int, CaseIterable, Comparable, Sendable {
-    /// It gets new configs, and its share.
+    /// It gets new configs, and its share of the others.
     case free
     /// It keeps what it has.
     case cordoned
     /// It hands over what it has.
     case draining
 
-    /// The better one is less.
+    /// The better standing is less.
     package static func < (left: Standing, right: Standing) -> Bool {
         left.rawValue < right.rawValue
     }

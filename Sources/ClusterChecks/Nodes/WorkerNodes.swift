@@ -1,16 +1,11 @@
-/// The Kubernetes nodes, and which of them may get work.
-package struct WorkerNodes: Sendable {
-    /// Whether all of them have been read once. Until then none counts as cordoned.
-    package private(set) var isKnown = false
+/// The Kubernetes nodes, and which of them are schedulable.
+struct WorkerNodes: Sendable {
+    /// Whether they have been listed. Until then none counts as cordoned.
+    private(set) var isKnown = false
     private var nodes: [String: WorkerNode] = [:]
 
-    /// No nodes, and nothing known.
-    package init() {}
-
-    /// Takes a change in.
-    ///
-    /// - Returns: the names of the nodes that are not any more what they were, sorted.
-    package mutating func take(_ change: WorkerNodeChange) -> [String] {
+    /// - Returns: the names of the nodes that changed, sorted.
+    mutating func handle(_ change: WorkerNodeChange) -> [String] {
         switch change {
         case .replaced(let all):
             isKnown = true
@@ -25,13 +20,13 @@ package struct WorkerNodes: Sendable {
         }
     }
 
-    /// Whether a Kubernetes node is there and cordoned.
-    package func isCordoned(_ name: String) -> Bool {
+    /// Whether a Kubernetes node exists and is cordoned.
+    func isCordoned(_ name: String) -> Bool {
         nodes[name]?.isSchedulable == false
     }
 
-    /// Whether it is known that no Kubernetes node has this name.
-    package func isGone(_ name: String) -> Bool {
+    /// Whether it is certain that a Kubernetes node does not exist.
+    func isGone(_ name: String) -> Bool {
         isKnown && nodes[name] == nil
     }
 }

@@ -1,33 +1,35 @@
 package import CheckModel
 import Platform
 
-/// Which nodes report and which configs they run: the state, and nothing else. It changes by `apply` alone.
+/// Which nodes report and which configs they should run: the state, and nothing else. It changes only through `apply`.
 ///
-/// A config is on exactly one node or dangles. What is derived from that (a node's load and revision, who has the least load) follows with each
-/// change in O(log n), but for a node that comes or goes: that is O(nodes), and O(its configs) when it goes.
+/// A config is on exactly one node or dangles. What follows from that (a node's load and revision, the least loaded
+/// node) is updated with each change in O(log n). Adding or removing a node, and changing its standing, is O(nodes);
+/// removing one is also O(its configs).
 package struct ClusterStore: Sendable {
     /// A reporting node and what it should run.
     package struct Node: Sendable {
-        /// The id in its URL.
+        /// The ID in the URL of its reports.
         package let id: String
-        /// `node_type` as it last reported: 1 is a dedicated runner, 2 a node-agent, 0 too old to say.
+        /// The `node_type` that it last reported: 1 is a cluster check runner, 2 a node-agent, 0 an agent too old to
+        /// say.
         package fileprivate(set) var type: Int
-        /// Its IP address, if it is known.
+        /// Its IP address, if known.
         package fileprivate(set) var address: String?
         /// Its configs, in no particular order.
         package fileprivate(set) var configs: [EncodedConfig] = []
-        /// The work of its configs.
-        package fileprivate(set) var load = Load.zero
+        /// The sum of the loads of its configs.
+        fileprivate(set) var load = Load.zero
         /// The revision of its configs.
         package fileprivate(set) var revision = Revision()
-        /// What Kubernetes says of it.
+        /// What Kubernetes says about it.
         package fileprivate(set) var conditions = NodeConditions()
-        /// The two agents that report under its id; empty while one does.
+        /// The two agents that report under its ID; empty while only one does.
         package fileprivate(set) var agents: [String] = []
-        /// What its agent goes on running while others take it over; nil if it is told to run its configs.
+        /// What its agent keeps running while other nodes take over; nil unless it is handing over.
         package fileprivate(set) var retained: Retained?
-        /// Whether it is among the changed nodes.
-        fileprivate var isNoted = false
+        /// Whether `changedNodes` contains it.
+        fileprivate var isMarkedChanged = false
 
         /// What its agent is told to run.
         package var told: Retained { retained ?? Retained(configs: configs, revision: revision) }
@@ -45,39 +47,44 @@ package struct ClusterStore: Sendable {
     package struct Dangling: Sendable {
         /// The config.
         package fileprivate(set) var config: EncodedConfig
-        /// Why.
+        /// Why no node runs it.
         package let reason: DanglingReason
+        /// The version of the store since which no node has run it.
+        package let since: UInt64
     }
 
     private struct Entry {
         var config: EncodedConfig
-        /// Its node's slot; nil while it dangles.
+        /// The slot of its node; nil while it dangles.
         var slot: Int?
-        /// Its index in the list of its node, or in the dangling ones.
+        /// Its index in the node's configs, or in `dangling`.
         var index: Int
     }
 
     /// The number of changes applied so far.
     package private(set) var version: UInt64 = 0
-    /// The nodes by slot: small numbers, one for each node for as long as it is there. A slot whose node is gone holds one without a name.
+    /// The nodes by slot: a small number that a node keeps for as long as it reports. A free slot holds a node with an
+    /// empty ID.
     package private(set) var nodes: [Node] = []
     /// The configs that have no node, in no particular order.
     package private(set) var dangling: [Dangling] = []
+    /// The version in which configs last began to dangle; 0 if none ever did.
+    private(set) var newestDangling: UInt64 = 0
     private var freeSlots: [Int] = []
     private var slots: [String: Int] = [:]
     private var entries: [ConfigKey: Entry] = [:]
     /// The endpoints checks.
     package private(set) var endpointsChecks = EndpointsChecks()
-    /// One ring of nodes for each standing, so that who may not get a config is not looked at.
+    /// One ring per standing, so that a node that must not get a config is not looked at.
     private var placements = Standing.allCases.map { _ in Placement() }
     private var changedNodes: Set<String> = []
 
     /// A store without nodes and configs.
     package init() {}
 
-    /// Takes a fact in.
+    /// Applies a change.
     ///
-    /// - Precondition: it fits: a node or config that it names is there, one that it adds is not.
+    /// - Precondition: the nodes and configs that it names exist, and those that it adds do not.
     package mutating func apply(_ change: StoreChange) {
         version += 1
         switch change {
@@ -89,27 +96,27 @@ package struct ClusterStore: Sendable {
             nodes[slot].address = address
         case .nodeConditionsChanged(let id, let conditions):
             setConditions(conditions, of: knownSlot(of: id))
-        case .nodeShared(let id, let agents):
+        case .nodeIDShared(let id, let agents):
             nodes[knownSlot(of: id)].agents = agents
-        case .nodeHandsOver(let id):
+        case .handOverStarted(let id):
             let slot = knownSlot(of: id)
             nodes[slot].retained = nodes[slot].told
-        case .nodeLetGo(let id):
+        case .handOverEnded(let id):
             let slot = knownSlot(of: id)
             nodes[slot].retained = nil
-            noteChange(of: slot)
+            markChanged(slot)
         case .nodeExpired(let id, let reason):
             expire(id, reason)
         case .configScheduled(let config, let id):
-            let previous = entries.updateValue(entry(config, on: id), forKey: config.key)
+            let previous = entries.updateValue(place(config, on: id), forKey: config.key)
             precondition(previous == nil, "scheduled twice")
         case .configReplaced(let config):
             replace(config)
         case .configMoved(let key, let id, _):
-            let config = takeOut(key)
-            entries[key] = entry(config, on: id)
+            let config = unplace(key)
+            entries[key] = place(config, on: id)
         case .configRemoved(let key):
-            _ = takeOut(key)
+            _ = unplace(key)
             entries[key] = nil
             entries.shrinkIfSparse()
         case .endpointsCheckScheduled(let config):
@@ -122,32 +129,17 @@ package struct ClusterStore: Sendable {
 
 // Reading.
 extension ClusterStore {
-    /// How many nodes report.
+    /// The number of nodes.
     package var nodeCount: Int { slots.count }
 
-    /// How many configs there are, dangling ones too, without endpoints checks.
+    /// The number of configs, including dangling ones, without endpoints checks.
     package var configCount: Int { entries.count }
 
-    /// How many configs there are, endpoints checks too.
+    /// The number of configs, including dangling ones and endpoints checks.
     package var totalCount: Int { entries.count + endpointsChecks.count }
 
     /// The keys of all configs, in no particular order.
     package var keys: some Collection<ConfigKey> { entries.keys }
-
-    /// The slots that have a node, in order.
-    package var occupiedSlots: [Int] {
-        nodes.indices.filter { !nodes[$0].id.isEmpty }
-    }
-
-    /// The slots of the nodes that stand like this, in order.
-    package func slots(standing: Standing) -> [Int] {
-        placements[standing.rawValue].slots.sorted()
-    }
-
-    /// How the nodes stand that stand best; nil if no node reports.
-    package var bestStanding: Standing? {
-        Standing.allCases.first { !placements[$0.rawValue].isEmpty }
-    }
 
     /// The slot of the node `id`; nil if it does not report.
     package func slot(of id: String) -> Int? { slots[id] }
@@ -155,7 +147,7 @@ extension ClusterStore {
     /// The config of a key; nil if there is none.
     package func config(_ key: ConfigKey) -> EncodedConfig? { entries[key]?.config }
 
-    /// The node that should run the config of a key; nil if it dangles or there is none.
+    /// The node that should run the config of a key; nil if it dangles or does not exist.
     package func nodeID(of key: ConfigKey) -> String? {
         entries[key]?.slot.map { nodes[$0].id }
     }
@@ -166,24 +158,34 @@ extension ClusterStore {
         return dangling[entry.index].reason
     }
 
-    /// The node with the least load of those that stand best, for a config that is to be placed; nil if no node reports.
-    package func leastLoadedNode(for config: EncodedConfig) -> String? {
+    /// The slots of the nodes with this standing, in order.
+    func slots(standing: Standing) -> [Int] {
+        placements[standing.rawValue].slots.sorted()
+    }
+
+    /// The best standing of any node; nil without nodes.
+    var bestStanding: Standing? {
+        Standing.allCases.first { !placements[$0.rawValue].isEmpty }
+    }
+
+    /// Where to place a config: the least loaded node among those with the best standing; nil without nodes.
+    func leastLoadedNode(for config: EncodedConfig) -> String? {
         for standing in placements.indices {
             if let slot = placements[standing].leastLoaded(for: config.keyHash) { return nodes[slot].id }
         }
         return nil
     }
 
-    /// Makes room for `count` configs in all, so that a big batch is taken in without growing step by step.
-    package mutating func reserveCapacity(_ count: Int) {
+    /// Reserves room for `count` configs in all, so that a large batch does not grow the store step by step.
+    mutating func reserveCapacity(_ count: Int) {
         entries.reserveCapacity(count)
     }
 
-    /// The nodes that came, went, or whose configs changed since this was last called, in no particular order.
-    package mutating func takeChangedNodes() -> Set<String> {
+    /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order.
+    mutating func takeChangedNodes() -> Set<String> {
         defer { changedNodes = [] }
         for id in changedNodes {
-            if let slot = slots[id] { nodes[slot].isNoted = false }
+            if let slot = slots[id] { nodes[slot].isMarkedChanged = false }
         }
         return changedNodes
     }
@@ -192,12 +194,12 @@ extension ClusterStore {
 // Changing.
 extension ClusterStore {
     private func knownSlot(of id: String) -> Int {
-        guard let slot = slots[id] else { preconditionFailure("a node that is not there") }
+        guard let slot = slots[id] else { preconditionFailure("a node that does not exist") }
         return slot
     }
 
     private mutating func register(_ node: Node) {
-        precondition(!node.id.isEmpty && slots[node.id] == nil, "a nameless node, or one registered twice")
+        precondition(!node.id.isEmpty && slots[node.id] == nil, "a node without an ID, or registered twice")
         let slot: Int
         if let free = freeSlots.popLast() {
             slot = free
@@ -208,7 +210,7 @@ extension ClusterStore {
         }
         slots[node.id] = slot
         placements[node.conditions.standing.rawValue].insert(node.id, slot: slot)
-        noteChange(of: slot)
+        markChanged(slot)
     }
 
     private mutating func setConditions(_ conditions: NodeConditions, of slot: Int) {
@@ -222,21 +224,21 @@ extension ClusterStore {
 
     private mutating func expire(_ id: String, _ reason: ExpiryReason) {
         let slot = knownSlot(of: id)
-        noteChange(of: slot)
+        markChanged(slot)
         placements[nodes[slot].conditions.standing.rawValue].remove(slot: slot)
-        let left: DanglingReason
+        let danglingReason: DanglingReason
         switch reason {
-        case .silence: left = .nodeExpired(id)
-        case .podDeleted(let pod): left = .podDeleted(node: id, pod: pod)
+        case .silence: danglingReason = .nodeExpired(id)
+        case .podDeleted(let pod): danglingReason = .podDeleted(node: id, pod: pod)
         }
-        for config in nodes[slot].configs { entries[config.key] = entry(config, dangling: left) }
+        for config in nodes[slot].configs { entries[config.key] = dangle(config, danglingReason) }
         nodes[slot] = Node(id: "", type: 0, address: nil)
         slots[id] = nil
         freeSlots.append(slot)
     }
 
     private mutating func replace(_ config: EncodedConfig) {
-        guard let entry = entries[config.key] else { preconditionFailure("a config that is not there") }
+        guard let entry = entries[config.key] else { preconditionFailure("a config that does not exist") }
         entries[config.key]?.config = config
         guard let slot = entry.slot else { return dangling[entry.index].config = config }
         nodes[slot].configs[entry.index] = config
@@ -245,9 +247,9 @@ extension ClusterStore {
         changeLoad(of: slot, by: Load(cost: config.cost) - Load(cost: entry.config.cost))
     }
 
-    /// Puts a config on a node, or among the dangling ones, and returns its entry.
-    private mutating func entry(_ config: EncodedConfig, on id: String?) -> Entry {
-        guard let id else { return entry(config, dangling: .noNode) }
+    /// Adds a config to a node, or to the dangling ones, and returns its entry.
+    private mutating func place(_ config: EncodedConfig, on id: String?) -> Entry {
+        guard let id else { return dangle(config, .noNode) }
         let slot = knownSlot(of: id)
         nodes[slot].retained = nil
         nodes[slot].configs.append(config)
@@ -256,41 +258,42 @@ extension ClusterStore {
         return Entry(config: config, slot: slot, index: nodes[slot].configs.count - 1)
     }
 
-    private mutating func entry(_ config: EncodedConfig, dangling reason: DanglingReason) -> Entry {
-        dangling.append(Dangling(config: config, reason: reason))
+    private mutating func dangle(_ config: EncodedConfig, _ reason: DanglingReason) -> Entry {
+        newestDangling = version
+        dangling.append(Dangling(config: config, reason: reason, since: version))
         return Entry(config: config, slot: nil, index: dangling.count - 1)
     }
 
-    /// Takes a config off its node, or from among the dangling ones. Its entry is the caller's to change.
-    private mutating func takeOut(_ key: ConfigKey) -> EncodedConfig {
-        guard let entry = entries[key] else { preconditionFailure("a config that is not there") }
+    /// Removes a config from its node, or from the dangling ones. The caller updates its entry.
+    private mutating func unplace(_ key: ConfigKey) -> EncodedConfig {
+        guard let entry = entries[key] else { preconditionFailure("a config that does not exist") }
         if let slot = entry.slot {
-            let follower = Self.removeUnordered(from: &nodes[slot].configs, at: entry.index)
-            if let follower { entries[follower.key]?.index = entry.index }
+            let moved = Self.swapRemove(entry.index, from: &nodes[slot].configs)
+            if let moved { entries[moved.key]?.index = entry.index }
             nodes[slot].revision.remove(entry.config.contentHash)
             changeLoad(of: slot, by: Load.zero - Load(cost: entry.config.cost))
         } else {
-            let follower = Self.removeUnordered(from: &dangling, at: entry.index)
-            if let follower { entries[follower.config.key]?.index = entry.index }
+            let moved = Self.swapRemove(entry.index, from: &dangling)
+            if let moved { entries[moved.config.key]?.index = entry.index }
         }
         return entry.config
     }
 
-    /// Removes an element by putting the last one in its place, which is returned unless it was the last itself.
-    private static func removeUnordered<Element>(from list: inout [Element], at index: Int) -> Element? {
+    /// Replaces an element by the last one, which is returned unless it was the removed one itself.
+    private static func swapRemove<Element>(_ index: Int, from list: inout [Element]) -> Element? {
         guard let last = list.popLast(), index < list.count else { return nil }
         list[index] = last
         return last
     }
 
-    private mutating func noteChange(of slot: Int) {
-        guard !nodes[slot].isNoted else { return }
-        nodes[slot].isNoted = true
+    private mutating func markChanged(_ slot: Int) {
+        guard !nodes[slot].isMarkedChanged else { return }
+        nodes[slot].isMarkedChanged = true
         changedNodes.insert(nodes[slot].id)
     }
 
     private mutating func changeLoad(of slot: Int, by difference: Load) {
-        noteChange(of: slot)
+        markChanged(slot)
         nodes[slot].load += difference
         placements[nodes[slot].conditions.standing.rawValue].update(slot: slot, load: nodes[slot].load)
     }

@@ -1,35 +1,36 @@
 package import CheckModel
 
-/// The endpoints checks: configs that their source has pinned to a Kubernetes node, for the agent there to fetch whether or not it reports.
+/// The endpoints checks: configs that their source has pinned to a Kubernetes node. The agent there fetches them
+/// whether or not it reports.
 package struct EndpointsChecks: Sendable {
-    /// Sorted by key, so that an answer is a list as it stands.
+    /// By Kubernetes node, sorted by key: an answer is one of these lists.
     private var lists: [String: [EncodedConfig]] = [:]
     private var nodeNames: [ConfigKey: String] = [:]
 
     /// No checks.
-    package init() {}
+    init() {}
 
-    /// How many there are.
+    /// The number of checks.
     package var count: Int { nodeNames.count }
 
     /// Their keys, in no particular order.
-    package var keys: some Collection<ConfigKey> { nodeNames.keys }
+    var keys: some Collection<ConfigKey> { nodeNames.keys }
 
-    /// The Kubernetes nodes that have some, sorted.
+    /// The Kubernetes nodes that have checks, sorted.
     package var nodes: [String] { lists.keys.sorted() }
 
-    /// Those of a Kubernetes node, sorted by key; none for one that is not known.
+    /// The checks of a Kubernetes node, sorted by key; empty for an unknown one.
     package func of(_ nodeName: String) -> [EncodedConfig] { lists[nodeName] ?? [] }
 
-    /// The one of a key; nil if there is none.
-    package func config(_ key: ConfigKey) -> EncodedConfig? {
-        // Where there are none, as in most clusters, not even a key is hashed.
+    /// The check of a key; nil if there is none.
+    func config(_ key: ConfigKey) -> EncodedConfig? {
+        // Most clusters have none: do not even hash the key then.
         guard !nodeNames.isEmpty, let nodeName = nodeNames[key], let list = lists[nodeName] else { return nil }
         let position = Self.position(of: key, in: list)
         return position < list.count && list[position].key == key ? list[position] : nil
     }
 
-    /// Adds one, in the place of the one of its key, which may be on another node.
+    /// Adds a check. It replaces the one of the same key, on whichever node that is.
     mutating func set(_ config: EncodedConfig) {
         remove(config.key)
         nodeNames[config.key] = config.nodeName
@@ -37,7 +38,7 @@ package struct EndpointsChecks: Sendable {
         lists[config.nodeName, default: []].insert(config, at: position)
     }
 
-    /// Removes the one of a key, if there is one.
+    /// Removes the check of a key, if there is one.
     mutating func remove(_ key: ConfigKey) {
         guard let nodeName = nodeNames.removeValue(forKey: key) else { return }
         let position = Self.position(of: key, in: of(nodeName))
@@ -45,7 +46,7 @@ package struct EndpointsChecks: Sendable {
         if lists[nodeName]?.isEmpty == true { lists[nodeName] = nil }
     }
 
-    /// Where the config of a key stands, or would, by bisection.
+    /// The position of the first config whose key is not less than `key`, by bisection.
     private static func position(of key: ConfigKey, in list: [EncodedConfig]) -> Int {
         var low = 0
         var high = list.count

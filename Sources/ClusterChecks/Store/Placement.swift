@@ -1,60 +1,57 @@
 import CheckModel
 
-/// Answers "which node has the least load?" in O(log n), ties broken by a stable hash of config and node.
+/// Finds the least loaded node in O(log n), with ties broken by a stable hash of config and node.
 ///
-/// The nodes stand on a ring, ordered by a hash of their ids, and a tournament tree over the ring holds the least load of each half, quarter and
-/// so on. Of the nodes with the least load a config gets the first at or after its own hash on the ring, as in consistent hashing: which one it
-/// is depends on the config and the nodes alone, not on the order in which they came. A node that joins or leaves costs O(n).
-package struct Placement: Sendable {
-    /// A node's place on the ring: ordered by hash, then by slot.
-    private struct Stand: Comparable {
+/// The nodes are on a ring, ordered by a hash of their IDs. A tournament tree over the ring holds the least load of
+/// each half, quarter and so on. Among the least loaded nodes a config gets the first one at or after its own hash, as
+/// in consistent hashing: the choice depends on the config and the nodes alone, not on the order in which they
+/// registered. Adding or removing a node is O(n).
+struct Placement: Sendable {
+    /// A node's position on the ring: ordered by hash, then by slot.
+    private struct Point: Comparable {
         let hash: UInt64
         let slot: Int
 
-        static func < (left: Stand, right: Stand) -> Bool {
+        static func < (left: Point, right: Point) -> Bool {
             (left.hash, left.slot) < (right.hash, right.slot)
         }
     }
 
     private static let noNode = Int64.max
 
-    private var ring: [Stand] = []
-    /// By slot: where on the ring its node stands, and its load.
+    private var ring: [Point] = []
+    /// By slot: the node's position on the ring, and its load.
     private var positions: [Int] = []
     private var loads: [Int64] = []
     /// The tree: the root at 1, the children of `i` at `2i` and `2i + 1`, the ring's nodes at `width + position`.
     private var least: [Int64] = [noNode, noNode]
     private var width = 1
 
-    /// A ring without nodes.
-    package init() {}
-
-    /// Whether no node stands on the ring.
-    package var isEmpty: Bool { ring.isEmpty }
+    var isEmpty: Bool { ring.isEmpty }
 
     /// The slots of the nodes on the ring, in no particular order.
-    package var slots: some Sequence<Int> { ring.lazy.map(\.slot) }
+    var slots: some Sequence<Int> { ring.lazy.map(\.slot) }
 
-    /// Puts the node `id`, which the caller calls `slot`, on the ring with no load. Slots are small: arrays are indexed by them.
-    package mutating func insert(_ id: String, slot: Int) {
+    /// Adds the node `id` without load. Slots must be small numbers: they index arrays.
+    mutating func insert(_ id: String, slot: Int) {
         while loads.count <= slot {
             loads.append(0)
             positions.append(0)
         }
         loads[slot] = 0
-        let stand = Stand(hash: Murmur3.hash(Array(id.utf8)), slot: slot)
-        ring.insert(stand, at: firstPosition { $0 < stand })
+        let point = Point(hash: Murmur3.hash(Array(id.utf8)), slot: slot)
+        ring.insert(point, at: firstPosition { $0 < point })
         rebuild()
     }
 
-    /// Takes the node of `slot` off the ring.
-    package mutating func remove(slot: Int) {
+    /// Removes the node of `slot`.
+    mutating func remove(slot: Int) {
         ring.remove(at: positions[slot])
         rebuild()
     }
 
-    /// Tells the load of a node.
-    package mutating func update(slot: Int, load: Load) {
+    /// Sets the load of a node.
+    mutating func update(slot: Int, load: Load) {
         loads[slot] = load.millionths
         var index = width + positions[slot]
         least[index] = load.millionths
@@ -66,20 +63,20 @@ package struct Placement: Sendable {
         }
     }
 
-    /// The slot of the node with the least load, for a config whose key has this hash; nil when there is no node.
-    package func leastLoaded(for hash: UInt64) -> Int? {
+    /// The slot of the least loaded node for a config whose key has this hash; nil without nodes.
+    func leastLoaded(for hash: UInt64) -> Int? {
         guard !ring.isEmpty else { return nil }
         let start = firstPosition { $0.hash < hash }
         let position = firstLeast(from: start) ?? firstLeast(from: 0)
         return position.map { ring[$0].slot }
     }
 
-    /// The first position from `start` on whose load is the least of all; nil if there is none before the ring's end.
+    /// The first position from `start` on with the least load of all; nil if there is none before the end of the ring.
     private func firstLeast(from start: Int) -> Int? {
         guard start < ring.count else { return nil }
         var index = width + start
         while least[index] != least[1] {
-            // The part that begins at `index` has none: on to the part right of it, over the end of its parent if need be.
+            // Not in this subtree: go on with the next one to the right.
             while index % 2 == 1 { index /= 2 }
             if index == 0 { return nil }
             index += 1
@@ -88,8 +85,8 @@ package struct Placement: Sendable {
         return index - width
     }
 
-    /// The first position whose stand does not satisfy `isBefore`, by bisection.
-    private func firstPosition(where isBefore: (Stand) -> Bool) -> Int {
+    /// The first position that does not satisfy `isBefore`, by bisection.
+    private func firstPosition(where isBefore: (Point) -> Bool) -> Int {
         var low = 0
         var high = ring.count
         while low < high {
@@ -103,9 +100,9 @@ package struct Placement: Sendable {
         width = 1
         while width < ring.count { width *= 2 }
         least = Array(repeating: Self.noNode, count: 2 * width)
-        for (position, stand) in ring.enumerated() {
-            positions[stand.slot] = position
-            least[width + position] = loads[stand.slot]
+        for (position, point) in ring.enumerated() {
+            positions[point.slot] = position
+            least[width + position] = loads[point.slot]
         }
         for index in (1..<width).reversed() { least[index] = min(least[2 * index], least[2 * index + 1]) }
     }

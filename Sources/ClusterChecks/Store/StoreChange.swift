@@ -1,40 +1,56 @@
 package import CheckModel
+package import Leadership
 
-/// One fact about the store. The store changes by these alone, so that a stream of them can be mirrored, traced and replayed.
+/// One fact about the store. The store changes by these alone, so that a stream of them can be mirrored, traced and
+/// replayed.
 ///
-/// Heartbeats are not among them: they say nothing about who runs what, and ten thousand nodes would flood the stream. Whoever takes over from a
-/// stream lets every node report anew.
+/// Heartbeats are not among them: they do not affect who runs what, and 10,000 nodes would flood the stream. A replica
+/// that takes over from a mirror lets every node report again.
 package enum StoreChange: Sendable {
     /// A node reported for the first time.
     case nodeRegistered(id: String, type: Int, address: String?)
-    /// A known node reported from another address, or as another type.
+    /// A known node reported from another address or as another type.
     case nodeChanged(id: String, type: Int, address: String?)
-    /// What Kubernetes says of a node is this from here on.
+    /// A node's conditions changed to these.
     case nodeConditionsChanged(id: String, NodeConditions)
-    /// Two agents report under one id: their addresses, with their pods if they are known. None: one does again.
-    case nodeShared(id: String, agents: [String])
-    /// From here on a node's agent is told that it should run what it had at this moment, while its configs go to others; until it is let go, or
-    /// gets a config.
-    case nodeHandsOver(id: String)
-    /// A node that handed its configs over is told the truth again.
-    case nodeLetGo(id: String)
-    /// A node is forgotten; its configs have no node until they are moved.
+    /// Two agents report under one node ID: their addresses, with their pods where known. Empty: only one agent does
+    /// again.
+    case nodeIDShared(id: String, agents: [String])
+    /// Other nodes take over a draining node's configs. Its agent is told to keep running what it had, until
+    /// `handOverEnded` or until the node gets a config.
+    case handOverStarted(id: String)
+    /// The agent of a node that handed its configs over is told what the node should run now.
+    case handOverEnded(id: String)
+    /// A node was removed. Its configs dangle until they are moved.
     case nodeExpired(id: String, ExpiryReason)
-    /// A new config, on a node; or dangling, when no node reports.
+    /// A new config was placed on a node, or dangles because no node reports.
     case configScheduled(EncodedConfig, on: String?)
-    /// A config was edited; it stays where it is.
+    /// A config was edited. It stays where it is.
     case configReplaced(EncodedConfig)
-    /// A config goes to another node, from one or from none.
+    /// A config moved to a node, from another one or from none.
     case configMoved(ConfigKey, to: String, MoveReason)
-    /// A config is no longer wanted.
+    /// A config is no longer desired.
     case configRemoved(ConfigKey)
-    /// A new or edited endpoints check, for the Kubernetes node that it names.
+    /// An endpoints check is new or was edited. It belongs to the Kubernetes node that it names.
     case endpointsCheckScheduled(EncodedConfig)
-    /// An endpoints check is no longer wanted.
+    /// An endpoints check is no longer desired.
     case endpointsCheckRemoved(ConfigKey)
 }
 
-/// Why a node is forgotten.
+/// What happens to a replica's store, as an observer of the Handler sees it: every event, once, in order.
+///
+/// To mirror the store, start with an empty one, replace it by an empty one at each term that does not keep placements,
+/// and apply the changes.
+package enum StoreEvent: Sendable {
+    /// The replica starts to lead. Its store is empty, unless the term keeps the placements of the previous one.
+    case termBegan(Term, keepsPlacements: Bool)
+    /// The leader applied these changes.
+    case changed([StoreChange], in: Term)
+    /// The replica stops leading. Its store does not change until the next term begins.
+    case termEnded(Term)
+}
+
+/// Why a node was removed.
 package enum ExpiryReason: Hashable, Sendable {
     /// It was silent for longer than the timeout.
     case silence
@@ -42,35 +58,35 @@ package enum ExpiryReason: Hashable, Sendable {
     case podDeleted(String)
 }
 
-/// Why a config goes to another node.
+/// Why a config moved.
 package enum MoveReason: Hashable, Sendable {
     /// It had no node.
     case dangled
-    /// The node joined, or may get work again, and takes its share.
+    /// The node joined, or became schedulable again, and takes its share.
     case joined
-    /// Its node is about to leave.
+    /// Its node is draining.
     case drained
-    /// Its node had too much to do, by what runners measured.
+    /// Its node was overloaded, according to the runners' statistics.
     case rebalanced
-    /// Another config is to be alone on its node.
+    /// Another config is being isolated on its node.
     case isolated
 }
 
 /// Why a config has no node.
 package enum DanglingReason: Hashable, Sendable, CustomStringConvertible {
-    /// No node reported when it came.
+    /// No node reported when it was scheduled.
     case noNode
-    /// Its node fell silent, and no other reports.
+    /// Its node expired, and no other reports.
     case nodeExpired(String)
-    /// Its node's pod, `namespace/name`, was deleted, and no other reports.
+    /// Its node's pod, `namespace/name`, was deleted, and no other node reports.
     case podDeleted(node: String, pod: String)
 
-    /// For people.
+    /// The reason in words.
     package var description: String {
         switch self {
         case .noNode: "no node-agent reports"
-        case .nodeExpired(let id): "its node \(id) fell silent, and no other reports"
-        case .podDeleted(let id, let pod): "the pod \(pod) of its node \(id) was deleted, and no other reports"
+        case .nodeExpired(let id): "its node \(id) expired, and no other node reports"
+        case .podDeleted(let id, let pod): "the pod \(pod) of its node \(id) was deleted, and no other node reports"
         }
     }
 }
