@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 import TestKit
 import Testing
 
