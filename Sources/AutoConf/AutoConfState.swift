@@ -2,23 +2,23 @@ import CheckModel
 import Kubernetes
 import Platform
 
-/// All that AutoConf knows, and what each news changes. It is a value: events go in, changes come out.
+/// What AutoConf knows, as a value: events go in, changes come out.
 struct AutoConfState {
     /// Where configs come from.
     enum Source: String, CaseIterable {
         case endpoints, file, services
     }
 
-    /// What news changes.
+    /// What an event changes.
     struct Change {
-        /// Of configs and problems.
+        /// Changed configs and problems.
         var objects = SourceObjects.Change()
-        /// The source that was read whole for the first time by it.
+        /// The source that has now been read completely for the first time.
         var firstRead: Source?
-        /// Whether by it every source has been read.
+        /// Whether every source has now been read.
         var isSynced = false
 
-        /// Whether there is nothing to tell.
+        /// Whether there is nothing to publish.
         var isEmpty: Bool {
             objects.isEmpty && firstRead == nil
         }
@@ -28,7 +28,7 @@ struct AutoConfState {
     let enabled: [Source]
     private let environment: Environment
     private var unread: Set<Source>
-    /// The annotated Services; all of them where there are files, which may name any.
+    /// The annotated Services; all Services if there are files, which may name any.
     private var services: [NamespacedName: Service] = [:]
     private var endpoints = EndpointIndex()
     private var files = FileTemplates()
@@ -47,7 +47,7 @@ struct AutoConfState {
         self.environment = environment
     }
 
-    /// Takes an event of the Services.
+    /// Applies an event of the Services.
     mutating func take(_ event: ReflectorEvent<Service>) -> Change {
         var change = Change()
         switch event {
@@ -58,7 +58,7 @@ struct AutoConfState {
             change.objects = serviceObjects.replace(
                 with: Dictionary(found.map { ($0.objectName.serviceEntity, reading(of: $0)) }) { _, last in last },
                 references: Dictionary(found.map { ($0.objectName.serviceEntity, $0.reference) }) { _, last in last })
-            // From here on a Service that a file names and that is not there is told of.
+            // From now on, a Service that a file names and that does not exist is reported.
             finish(.services, &change)
             for file in files.all { update(file, &change) }
         case .applied(let service):
@@ -66,7 +66,7 @@ struct AutoConfState {
             let isUnchanged = services[name].map { $0.isBound(alikeTo: service) } ?? !isKept(service)
             services[name] = isKept(service) ? service.reduced : nil
             services.shrinkIfSparse()
-            // Most changes of a cluster's Services concern none that is annotated, or nothing that checks are made of.
+            // Most changes of Services in a cluster affect no check.
             if isUnchanged { return change }
             update(service, &change)
         case .deleted(let service):
@@ -78,7 +78,7 @@ struct AutoConfState {
         return change
     }
 
-    /// Takes an event of the Services' endpoints; without that source, nothing.
+    /// Applies an event of the Services' endpoints. It is ignored if they are not a source.
     mutating func take(_ event: ReflectorEvent<ServiceEndpoints>) -> Change {
         var change = Change()
         guard enabled.contains(.endpoints) else { return change }
@@ -97,7 +97,7 @@ struct AutoConfState {
         return change
     }
 
-    /// Takes what a pass over the directory of files found.
+    /// Applies what a pass over the directory found.
     mutating func take(_ pass: ConfigDirectory.Pass) -> Change {
         var change = Change()
         files.keep { object in
@@ -111,17 +111,17 @@ struct AutoConfState {
         return change
     }
 
-    /// What is wrong now, sorted by object.
+    /// The current problems, sorted by object.
     var problems: [ConfigProblem] {
         fileObjects.problems + serviceObjects.problems
     }
 
-    /// The Services with something wrong, sorted.
+    /// The Services with problems, sorted.
     var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
         serviceObjects.referencedProblems
     }
 
-    /// Configs that come from a source.
+    /// How many configs come from a source.
     func configCount(of source: Source) -> Int {
         switch source {
         case .file: fileObjects.configCount { _ in true }
@@ -130,7 +130,7 @@ struct AutoConfState {
         }
     }
 
-    /// Things wrong with what is written in a source; in the Services', what is written of their endpoints too.
+    /// How many problems a source has. Annotations about endpoints are counted with the Services.
     func problemCount(of source: Source) -> Int {
         switch source {
         case .file: fileObjects.problems.count
@@ -139,13 +139,13 @@ struct AutoConfState {
         }
     }
 
-    /// Whether a source was read whole once.
+    /// Whether a source has been read completely.
     func isRead(_ source: Source) -> Bool {
         !unread.contains(source)
     }
 }
 
-// What follows from what.
+// The effects of a change on other objects.
 extension AutoConfState {
     private func isAnnotated(_ service: Service) -> Bool {
         ServiceAnnotations.isAnnotated(service.annotations)
@@ -161,13 +161,13 @@ extension AutoConfState {
         change.isSynced = unread.isEmpty
     }
 
-    /// A Service changed: its own configs do, and those of the files that name it.
+    /// Updates the configs of a Service that changed, and those of the files that name it.
     private mutating func update(_ service: Service, _ change: inout Change) {
         if isAnnotated(service) || serviceObjects.contains(service.objectName.serviceEntity) { apply(service, &change) }
         for file in files.naming(service.objectName) { update(file, &change) }
     }
 
-    /// The endpoints of some Services changed.
+    /// Updates the configs that depend on the endpoints of these Services.
     private mutating func updateEndpoints(of names: [NamespacedName], _ change: inout Change) {
         for service in names.compactMap({ services[$0] })
         where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
@@ -247,21 +247,21 @@ extension AutoConfState {
 }
 
 extension ConfigKey {
-    /// Whether the config is about an endpoint of an annotated Service.
+    /// Whether the config checks an endpoint of an annotated Service.
     fileprivate var isOfEndpoint: Bool {
         source.hasPrefix("kube_endpoint_uid://")
     }
 }
 
 extension Service {
-    /// The Service with no more than checks are made of.
+    /// The Service without the labels that no check uses.
     fileprivate var reduced: Service {
         var reduced = self
         reduced.metadata.labels = labels.filter { $0.key.hasPrefix("tags.datadoghq.com/") }
         return reduced
     }
 
-    /// Whether checks that are bound to either are the same. Only the object's version may differ, and labels that are no tags.
+    /// Whether both Services have the same checks: at most the resource version, and labels that no check uses, differ.
     fileprivate func isBound(alikeTo other: Service) -> Bool {
         var other = other.reduced
         other.metadata.resourceVersion = resourceVersion

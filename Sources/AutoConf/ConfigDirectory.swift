@@ -1,28 +1,28 @@
 import CheckModel
 
-/// Reads `confd_path` again and again, and says what changed.
+/// Reads the config files in `confd_path`, and in later passes those that changed.
 ///
-/// Files are `<check>.json` and `<check>.d/*.json`, and the same with `.default` behind, which count only where their check has no others; names
-/// that begin with a dot, and all others but YAML, are passed over. A file is read when its
-/// signature (size, device, inode, times) changed, and once more in the pass after that, because a second change within the granularity of
-/// the file system's time leaves the signature as it is.
+/// Config files are `<check>.json` and `<check>.d/*.json`. The same names with `.default` appended count only if their
+/// check has no other files. Hidden files, and all others but YAML, are ignored. A file is read when its signature
+/// (size, device, inode, times) has changed, and once more in the next pass, because a second change within the
+/// granularity of the file system's time does not change the signature.
 ///
-/// A file that cannot be used, be it caught while it is written, keeps its last good configs until it is good or gone. What cannot be listed
-/// is never taken for empty: its files keep their configs too.
+/// A file that cannot be used, perhaps because it is being written, keeps its last valid configs until it is valid
+/// again or deleted. A directory that cannot be listed is not taken to be empty: its files keep their configs too.
 struct ConfigDirectory {
     /// What one pass over the directory found.
     struct Pass {
-        /// By object; an object that is neither among them nor below `unlisted` is gone.
+        /// By object. An object that is neither here nor below `unlisted` is gone.
         var readings: [String: FileReading] = [:]
-        /// What the objects below directories that could not be listed begin with.
+        /// The prefixes of objects in directories that could not be listed.
         var unlisted: [String] = []
-        /// Whether all was read; else something failed that may be over in a moment, and nothing may be concluded from what lacks.
+        /// Whether everything was read. If not, an error occurred that may be temporary, and files may be missing.
         var isComplete = true
     }
 
     private struct Known {
         var signature: FileSignature
-        /// Whether it was read after the signature had been seen before.
+        /// Whether it was read again after a pass without a change of its signature.
         var isSettled: Bool
     }
 
@@ -37,7 +37,7 @@ struct ConfigDirectory {
         self.environment = environment
     }
 
-    /// Looks at the directory once.
+    /// Makes one pass over the directory.
     mutating func pass(_ files: some ConfigFiles) -> Pass {
         var pass = Pass()
         var seen: Set<String> = []
@@ -52,10 +52,11 @@ struct ConfigDirectory {
     private struct Candidate {
         let path: String
         let checkName: String
-        /// Whether it counts only where its check has no other file.
+        /// Whether it counts only if its check has no other file.
         let isDefault: Bool
 
-        /// Nil if the file's name is none of a config file; `check` is its directory's, in the top one the file's own.
+        /// Nil if `name` is not that of a config file. `check` comes from a `<check>.d` directory; else the name
+        /// decides.
         init?(_ directory: String, _ name: String, check: String? = nil) {
             guard let stem = name.withoutSuffix(".json") ?? name.withoutSuffix(".json.default") else { return nil }
             path = "\(directory)/\(name)"
@@ -64,7 +65,7 @@ struct ConfigDirectory {
         }
     }
 
-    /// The JSON files in the directory and its `.d` directories, sorted by path; what else is to be said goes into the pass.
+    /// The JSON files in the directory and its `.d` directories, sorted by path. Problems are added to the pass.
     private func candidates(in path: String, _ files: some ConfigFiles, _ pass: inout Pass) -> [Candidate] {
         var candidates: [Candidate] = []
         for name in names(in: path, files, &pass) {
@@ -91,7 +92,8 @@ struct ConfigDirectory {
         return Array(candidates.prefix(limit))
     }
 
-    /// Leaves out the defaults of checks that have other files. Where those could not be listed, the defaults stay what they were.
+    /// Removes the defaults of checks that have other files. If those could not be listed, the defaults are left
+    /// unchanged.
     private func withoutNeedlessDefaults(_ candidates: [Candidate], _ pass: inout Pass) -> [Candidate] {
         let configured = Set(candidates.filter { !$0.isDefault }.map(\.checkName))
         return candidates.filter { candidate in
@@ -102,14 +104,16 @@ struct ConfigDirectory {
         }
     }
 
-    /// The names in a directory that are not hidden, sorted. If it cannot be listed, the files known below it stay what they are.
+    /// The names in a directory that are not hidden, sorted. If it cannot be listed, the files in it are left
+    /// unchanged.
     private func names(in directory: String, _ files: some ConfigFiles, _ pass: inout Pass) -> [String] {
         do throws(FileAccessError) {
             return try files.names(in: directory).filter { !$0.hasPrefix(".") }.sorted()
         } catch {
             let object = "file:\(directory)"
             pass.readings[object] = .keepsLast(ConfigProblem(object, "cannot list the directory: \(error.reason)"))
-            // All depends on the top; a subdirectory that nobody may read must not keep the others from being used.
+            // Without the top directory there is nothing. An unreadable subdirectory must not stop the use of the
+            // others.
             if directory == path || !error.isLasting { pass.isComplete = false }
             pass.unlisted.append("\(object)/")
             return []
@@ -154,7 +158,7 @@ struct ConfigDirectory {
 }
 
 extension String {
-    /// What stands before `suffix`, if that is how this ends and it is not all of it.
+    /// The text before `suffix`; nil if the text does not end with it, or is no more than it.
     fileprivate func withoutSuffix(_ suffix: String) -> String? {
         hasSuffix(suffix) && utf8.count > suffix.utf8.count ? String(dropLast(suffix.count)) : nil
     }

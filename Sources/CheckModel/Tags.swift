@@ -1,10 +1,10 @@
 package import JSON
 import Platform
 
-/// Tags are sorted wherever they are written: upstream emits them in random order, so that check IDs change with each new leader.
+/// Tags are always sorted. Upstream sends them in random order, so that its check IDs change with each new leader.
 package enum Tags {
-    /// The tags of an instance's `tags` list as strings; nil if `value` is not a list. Numbers, booleans and nested values become their JSON text;
-    /// null is no tag.
+    /// The tags of an instance's `tags` list as strings; nil if `value` is not a list. Numbers, booleans and nested
+    /// values become their JSON text; null is dropped.
     package static func texts(_ value: JSONValue) -> [String]? {
         value.arrayValue?.compactMap { element in
             switch element {
@@ -22,8 +22,8 @@ package enum Tags {
             .map(\.element)
     }
 
-    /// Puts `tags` into an instance beside its own, sorted. A `tags` that is not a list is replaced, as upstream does. With no tags to put in,
-    /// an instance without a `tags` list stays as it is.
+    /// Adds `tags` to those of an instance, sorted. A `tags` option that is not a list is replaced, as upstream does.
+    /// If there are no tags to add, an instance without a `tags` list is left unchanged.
     package static func union(_ tags: [String], into instance: inout [String: JSONValue]) {
         let own = instance["tags"].flatMap(texts)
         if own == nil, tags.isEmpty { return }
@@ -32,7 +32,8 @@ package enum Tags {
 }
 
 extension JSONValue {
-    /// The bytes of an instance that go into the Digest: keys sorted, and the entries of its `tags` list as sorted strings.
+    /// The bytes of an instance that go into the Digest: keys sorted, and the entries of its `tags` list as sorted
+    /// strings.
     var canonicalInstance: [UInt8] {
         guard case .object(var members) = self, let tags = members["tags"].flatMap(Tags.texts) else { return encoded() }
         members["tags"] = .array(tags.sorted { $0.isBefore($1) }.map { .string($0) })

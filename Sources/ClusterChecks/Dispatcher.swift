@@ -174,11 +174,6 @@ package struct Dispatcher: Sendable {
         store.takeChangedNodes()
     }
 
-    /// How long each node has been silent up to the last event, by slot, in listened time; nil for one that was not heard.
-    package var silences: [Duration?] {
-        records.map { record in record.heard.map { listened.total - $0 } }
-    }
-
     /// When, if nothing more is heard and this process keeps listening, the next node will have been silent for too long; to be asked right
     /// after `expire(now:)`. Nil without nodes.
     package func nextExpiry(now: Instant) -> Instant? {

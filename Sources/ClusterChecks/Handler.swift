@@ -121,8 +121,7 @@ package final class Handler: Sendable {
         let parts = try state.withLock { state throws(ClusterChecksError) in
             StateSnapshot.Parts(
                 term: try leadingTerm(state.term, now), isWarmingUp: !state.dispatcher.isDispatching,
-                nodes: state.dispatcher.store.nodes, silences: state.dispatcher.silences,
-                runsOn: state.dispatcher.runningOn,
+                nodes: state.dispatcher.store.nodes, runsOn: state.dispatcher.runningOn,
                 dangling: state.dispatcher.store.dangling, rejected: state.rejected,
                 endpointsChecks: state.dispatcher.store.endpointsChecks, statistics: state.dispatcher.statistics,
                 unscheduled: state.dispatcher.unscheduledConfigs)

@@ -13,8 +13,6 @@ package struct StateSnapshot: Sendable {
         package let address: String?
         /// The revision that it should run.
         package let revision: Int64
-        /// How long it has been silent, in listened time.
-        package let silence: Duration?
         /// Its configs, sorted by key.
         package let configs: [EncodedConfig]
         /// What Kubernetes says of it.
@@ -65,7 +63,6 @@ extension StateSnapshot {
         let term: Term
         let isWarmingUp: Bool
         let nodes: [ClusterStore.Node]
-        let silences: [Duration?]
         let runsOn: [Bool]
         let dangling: [ClusterStore.Dangling]
         let rejected: [ConfigKey: String]
@@ -80,7 +77,7 @@ extension StateSnapshot {
         isWarmingUp = parts.isWarmingUp
         let slots = parts.nodes.indices.filter { !parts.nodes[$0].id.isEmpty }
         nodes = slots.map {
-            Node(parts.nodes[$0], parts.silences[$0], parts.runsOn[$0], parts.statistics[$0])
+            Node(parts.nodes[$0], parts.runsOn[$0], parts.statistics[$0])
         }.sorted { $0.id < $1.id }
         unscheduled = parts.unscheduled
         dangling = parts.dangling.sorted { $0.config.key < $1.config.key }
@@ -90,11 +87,9 @@ extension StateSnapshot {
 }
 
 extension StateSnapshot.Node {
-    fileprivate init(
-        _ node: ClusterStore.Node, _ silence: Duration?, _ runsOn: Bool, _ statistics: NodeStatistics?
-    ) {
+    fileprivate init(_ node: ClusterStore.Node, _ runsOn: Bool, _ statistics: NodeStatistics?) {
         self.init(
-            id: node.id, type: node.type, address: node.address, revision: node.revision.value, silence: silence,
+            id: node.id, type: node.type, address: node.address, revision: node.revision.value,
             configs: node.configs.sorted { $0.key < $1.key }, conditions: node.conditions, agents: node.agents,
             retained: node.retained, runsOn: runsOn, statistics: statistics)
     }

@@ -6,23 +6,26 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     package let line: Int
     /// The column in code points, from 1.
     package let column: Int
+    /// The path of the value that is not what was expected, such as `spec.ports[0].port`; nil if the text is not JSON or beyond a limit.
+    package let path: String?
     /// What is wrong there.
     package let reason: String
 
     /// An error at `offset` of `bytes`.
-    package init(at offset: Int, of bytes: [UInt8], reason: String) {
+    package init(at offset: Int, of bytes: [UInt8], path: String? = nil, reason: String) {
         let before = bytes.prefix(offset)
         let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         self.offset = offset
         self.line = 1 + before.count { $0 == UInt8(ascii: "\n") }
         // Continuation bytes (10xxxxxx) are no code points of their own.
         self.column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
+        self.path = path
         self.reason = reason
     }
 
-    /// `line 3, column 14: reason`.
+    /// `line 3, column 14: reason`; of a value its path and the reason, which stay the same when something is added before it.
     package var description: String {
-        "line \(line), column \(column): \(reason)"
+        path.map { "\($0) \(reason)" } ?? "line \(line), column \(column): \(reason)"
     }
 }
 

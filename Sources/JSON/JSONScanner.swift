@@ -1,3 +1,5 @@
+import Platform
+
 /// Reads JSON (RFC 8259) strictly, from the first byte to the last, one value at a time.
 ///
 /// It refuses what the RFC leaves open and others read differently: duplicate keys, lone surrogates, invalid UTF-8, a byte order mark.
@@ -42,19 +44,36 @@ package struct JSONScanner {
     package mutating func object(
         _ member: (inout JSONScanner, String, Int) throws(JSONError) -> Void
     ) throws(JSONError) {
-        try enter(UInt8(ascii: "{"), "an object")
-        if skip(UInt8(ascii: "}")) { return leave() }
-        repeat {
-            skipWhitespace()
-            let start = position
-            guard peek == UInt8(ascii: "\"") else { throw unexpected("a key in double quotes") }
-            let key = try string()
-            try checkLength(ofKey: key, at: start)
-            guard skip(UInt8(ascii: ":")) else { throw unexpected("':'") }
-            try member(&self, key, start)
-        } while skip(UInt8(ascii: ","))
-        guard skip(UInt8(ascii: "}")) else { throw unexpected("',' or '}'") }
-        leave()
+        try enterObject()
+        var isFirst = true
+        while let start = try nextMember(isFirst: isFirst) {
+            try member(&self, try key(), start)
+            isFirst = false
+        }
+    }
+
+    /// Reads past the next value. All of it is checked, as if it were read, except for the length of keys and for duplicate ones.
+    package mutating func skipValue() throws(JSONError) {
+        skipWhitespace()
+        var isFirst = true
+        switch peek {
+        case UInt8(ascii: "{"):
+            try enterObject()
+            while try nextMember(isFirst: isFirst) != nil {
+                try skipString()
+                try skipColon()
+                try skipValue()
+                isFirst = false
+            }
+        case UInt8(ascii: "["):
+            try enterArray()
+            while try nextElement(isFirst: isFirst) {
+                try skipValue()
+                isFirst = false
+            }
+        case UInt8(ascii: "\""): try skipString()
+        default: _ = try value()
+        }
     }
 
     /// Fails unless only white space is left.
@@ -68,7 +87,7 @@ package struct JSONScanner {
         JSONError(at: offset ?? position, of: bytes, reason: reason)
     }
 
-    private mutating func members() throws(JSONError) -> [String: JSONValue] {
+    mutating func members() throws(JSONError) -> [String: JSONValue] {
         var members: [String: JSONValue] = [:]
         try object { (scanner, key, start) throws(JSONError) in
             let value = try scanner.value()
@@ -81,16 +100,12 @@ package struct JSONScanner {
 
     private mutating func elements() throws(JSONError) -> [JSONValue] {
         var elements: [JSONValue] = []
-        try enter(UInt8(ascii: "["), "an array")
-        if !skip(UInt8(ascii: "]")) {
-            repeat { elements.append(try value()) } while skip(UInt8(ascii: ","))
-            guard skip(UInt8(ascii: "]")) else { throw unexpected("',' or ']'") }
-        }
-        leave()
+        try enterArray()
+        while try nextElement(isFirst: elements.isEmpty) { elements.append(try value()) }
         return elements
     }
 
-    private mutating func enter(_ bracket: UInt8, _ what: String) throws(JSONError) {
+    private mutating func enter(_ bracket: UInt8, _ what: StaticString) throws(JSONError) {
         guard skip(bracket) else { throw unexpected(what) }
         depth += 1
         guard depth <= limits.depth else {
@@ -98,8 +113,14 @@ package struct JSONScanner {
         }
     }
 
-    private mutating func leave() {
-        depth -= 1
+    /// Whether the array or object goes on; if not, reads past its closing bracket.
+    private mutating func goesOn(isFirst: Bool, _ bracket: UInt8, _ expected: StaticString) throws(JSONError) -> Bool {
+        if skip(bracket) {
+            depth -= 1
+            return false
+        }
+        guard isFirst || skip(UInt8(ascii: ",")) else { throw unexpected(expected) }
+        return true
     }
 
     private mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
@@ -133,7 +154,7 @@ package struct JSONScanner {
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    private mutating func digits(_ expected: String) throws(JSONError) {
+    private mutating func digits(_ expected: StaticString) throws(JSONError) {
         let start = position
         while let byte = peek, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") { position += 1 }
         guard position > start else { throw unexpected(expected) }
@@ -141,21 +162,57 @@ package struct JSONScanner {
 
     private func checkLength(ofKey key: String, at start: Int) throws(JSONError) {
         // No byte of a key becomes more than six when it is encoded.
-        guard key.utf8.count * 6 > limits.keyBytes else { return }
+        guard key.utf8.count > limits.keyBytes / 6 else { return }
         guard JSONValue.encodedLength(of: key) <= limits.keyBytes else {
             throw failure("a key longer than \(limits.keyBytes) bytes", at: start)
         }
     }
 
-    private func unexpected(_ expected: String) -> JSONError {
+    private func unexpected(_ expected: StaticString) -> JSONError {
         guard let peek else { return failure("ends where \(expected) is expected") }
         return failure("\(Self.shown(peek)) where \(expected) is expected")
     }
 
     private static func shown(_ byte: UInt8) -> String {
         if byte > 0x20, byte < 0x7F { return "'\(Character(UnicodeScalar(byte)))'" }
-        let digits = String(byte, radix: 16, uppercase: true)
-        return "byte 0x\(digits.utf8.count == 1 ? "0" : "")\(digits)"
+        return "byte 0x\(zeroPadded(byte, width: 2, radix: 16, uppercase: true))"
+    }
+}
+
+// An array or object, one step at a time.
+extension JSONScanner {
+    mutating func enterObject() throws(JSONError) {
+        try enter(UInt8(ascii: "{"), "an object")
+    }
+
+    /// Goes to the key of the object's next member, and gives its place; nil at the end of the object, which is then read.
+    mutating func nextMember(isFirst: Bool) throws(JSONError) -> Int? {
+        guard try goesOn(isFirst: isFirst, UInt8(ascii: "}"), "',' or '}'") else { return nil }
+        skipWhitespace()
+        guard peek == UInt8(ascii: "\"") else { throw unexpected("a key in double quotes") }
+        return position
+    }
+
+    /// Reads the key at hand, and the colon.
+    mutating func key() throws(JSONError) -> String {
+        let start = position
+        let key = try string()
+        try checkLength(ofKey: key, at: start)
+        try skipColon()
+        return key
+    }
+
+    private mutating func skipColon() throws(JSONError) {
+        guard skip(UInt8(ascii: ":")) else { throw unexpected("':'") }
+    }
+
+    mutating func enterArray() throws(JSONError) {
+        try enter(UInt8(ascii: "["), "an array")
+    }
+
+    /// Whether the array has another element, which comes next; if not, its end is read.
+    mutating func nextElement(isFirst: Bool) throws(JSONError) -> Bool {
+        try goesOn(isFirst: isFirst, UInt8(ascii: "]"), "',' or ']'")
     }
 }
 
@@ -179,5 +236,9 @@ extension JSONScanner {
 
     mutating func advance() {
         position += 1
+    }
+
+    mutating func move(to place: Int) {
+        position = place
     }
 }

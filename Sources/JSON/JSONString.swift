@@ -1,71 +1,78 @@
 extension JSONScanner {
     /// Reads a string; the next byte is its opening quote.
     mutating func string() throws(JSONError) -> String {
-        // Read before the call: Swift 6.3.1's optimizer merges this call with the loop's last one and moves it behind a read of
-        // `position` that follows it here, so that the string would begin with its quote.
         let start = position + 1
-        advance()
-        while let byte = peek {
-            switch byte {
-            case UInt8(ascii: "\""):
-                let text = try text(bytes[start..<position], from: start)
-                advance()
-                return text
-            case UInt8(ascii: "\\"):
-                return try stringWithEscapes(from: start)
-            case 0..<0x20:
-                throw failure("a control character in a string; write it as an escape")
-            default:
-                advance()
-            }
-        }
-        throw failure("ends inside a string")
+        let end = try endOfPlainText(from: start)
+        guard bytes[end] == UInt8(ascii: "\"") else { return try stringWithEscapes(from: start, plainUpTo: end) }
+        let text = try text(bytes.span.extracting(start..<end), from: start)
+        move(to: end + 1)
+        return text
     }
 
-    /// Goes on with a string, from its first backslash.
-    private mutating func stringWithEscapes(from start: Int) throws(JSONError) -> String {
-        var unescaped = Array(bytes[start..<position])
-        while let byte = peek {
-            switch byte {
-            case UInt8(ascii: "\""):
-                let text = try text(unescaped[...], from: start)
-                advance()
-                return text
-            case UInt8(ascii: "\\"):
-                unescaped.append(contentsOf: try escape().utf8)
-            case 0..<0x20:
-                throw failure("a control character in a string; write it as an escape")
-            default:
-                unescaped.append(byte)
-                advance()
-            }
-        }
-        throw failure("ends inside a string")
+    /// Reads past a string; the next byte is its opening quote.
+    mutating func skipString() throws(JSONError) {
+        let start = position + 1
+        var index = start
+        while index < bytes.count, Self.isPlainASCII(bytes[index]) { index += 1 }
+        if index < bytes.count, bytes[index] == UInt8(ascii: "\"") { return move(to: index + 1) }
+        _ = try string()
     }
 
-    private mutating func escape() throws(JSONError) -> String {
+    private static func isPlainASCII(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
+    /// The place of the first quote or backslash.
+    private func endOfPlainText(from start: Int) throws(JSONError) -> Int {
+        var index = start
+        while index < bytes.count {
+            switch bytes[index] {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): return index
+            case 0..<0x20: throw failure("a control character in a string; write it as an escape", at: index)
+            default: index += 1
+            }
+        }
+        throw failure("ends inside a string", at: index)
+    }
+
+    /// Goes on with a string at its first backslash.
+    private mutating func stringWithEscapes(from start: Int, plainUpTo backslash: Int) throws(JSONError) -> String {
+        var unescaped: [UInt8] = []
+        var plainStart = start
+        var plainEnd = backslash
+        while true {
+            unescaped.append(contentsOf: bytes[plainStart..<plainEnd])
+            move(to: plainEnd)
+            guard bytes[plainEnd] == UInt8(ascii: "\\") else { break }
+            try escape(into: &unescaped)
+            plainStart = position
+            plainEnd = try endOfPlainText(from: plainStart)
+        }
+        let text = try text(unescaped.span, from: start)
+        move(to: plainEnd + 1)
+        return text
+    }
+
+    private mutating func escape(into unescaped: inout [UInt8]) throws(JSONError) {
         let start = position
-        advance()
-        guard let letter = peek else { throw failure("ends inside a string") }
-        advance()
-        switch letter {
-        case UInt8(ascii: "\""): return "\""
-        case UInt8(ascii: "\\"): return "\\"
-        case UInt8(ascii: "/"): return "/"
-        case UInt8(ascii: "b"): return "\u{8}"
-        case UInt8(ascii: "f"): return "\u{C}"
-        case UInt8(ascii: "n"): return "\n"
-        case UInt8(ascii: "r"): return "\r"
-        case UInt8(ascii: "t"): return "\t"
-        case UInt8(ascii: "u"): return try codePoint(from: start)
+        guard start + 1 < bytes.count else { throw failure("ends inside a string", at: start + 1) }
+        move(to: start + 2)
+        switch bytes[start + 1] {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): unescaped.append(bytes[start + 1])
+        case UInt8(ascii: "b"): unescaped.append(0x08)
+        case UInt8(ascii: "f"): unescaped.append(0x0C)
+        case UInt8(ascii: "n"): unescaped.append(0x0A)
+        case UInt8(ascii: "r"): unescaped.append(0x0D)
+        case UInt8(ascii: "t"): unescaped.append(0x09)
+        case UInt8(ascii: "u"): unescaped.append(contentsOf: try codePoint(from: start).utf8)
         default: throw failure("an unknown escape", at: start)
         }
     }
 
     /// Reads the digits of `\uXXXX`, and of a second one if the first is the upper half of a surrogate pair.
-    private mutating func codePoint(from start: Int) throws(JSONError) -> String {
+    private mutating func codePoint(from start: Int) throws(JSONError) -> Unicode.Scalar {
         let unit = try fourDigits()
-        if let scalar = Unicode.Scalar(UInt32(unit)) { return String(Character(scalar)) }
+        if let scalar = Unicode.Scalar(UInt32(unit)) { return scalar }
         guard UTF16.isLeadSurrogate(unit), peek == UInt8(ascii: "\\") else {
             throw failure("a lone surrogate", at: start)
         }
@@ -74,14 +81,14 @@ extension JSONScanner {
         advance()
         let second = try fourDigits()
         guard UTF16.isTrailSurrogate(second) else { throw failure("a lone surrogate", at: start) }
-        return String(Character(UTF16.decode(UTF16.EncodedScalar([unit, second]))))
+        return UTF16.decode(UTF16.EncodedScalar([unit, second]))
     }
 
     private mutating func fourDigits() throws(JSONError) -> UInt16 {
         var value: UInt16 = 0
         for _ in 0..<4 {
             guard let byte = peek else { throw failure("ends inside a string") }
-            guard let digit = Character(UnicodeScalar(byte)).hexDigitValue, byte < 0x80 else {
+            guard let digit = hexadecimalValue(of: byte) else {
                 throw failure("an escape without four hexadecimal digits")
             }
             value = value << 4 | UInt16(digit)
@@ -91,8 +98,8 @@ extension JSONScanner {
     }
 
     /// The string of UTF-8 bytes, or an error at the first that is none. `start` is where they began.
-    private func text(_ utf8: ArraySlice<UInt8>, from start: Int) throws(JSONError) -> String {
-        if let text = String(validating: utf8, as: UTF8.self) { return text }
+    private func text(_ utf8: Span<UInt8>, from start: Int) throws(JSONError) -> String {
+        if let text = try? UTF8Span(validating: utf8) { return String(copying: text) }
         // Escapes yield valid UTF-8 only, so the fault is in the raw bytes, at the same place whatever was unescaped.
         var rest = bytes[start...].makeIterator()
         var decoder = UTF8()

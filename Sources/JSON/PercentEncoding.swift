@@ -1,3 +1,5 @@
+import Platform
+
 /// The text as one part of a path or query: everything but RFC 3986's unreserved characters (§2.3) as `%XX`.
 package func percentEncoded(_ text: String) -> String {
     var encoded = ""
@@ -8,8 +10,7 @@ package func percentEncoded(_ text: String) -> String {
             UInt8(ascii: "~"):
             encoded.unicodeScalars.append(Unicode.Scalar(byte))
         default:
-            let digits = String(byte, radix: 16, uppercase: true)
-            encoded += "%" + (digits.utf8.count < 2 ? "0" : "") + digits
+            encoded += "%" + zeroPadded(byte, width: 2, radix: 16, uppercase: true)
         }
     }
     return encoded
@@ -25,7 +26,8 @@ package func percentDecoded(_ part: Substring.UTF8View) throws(PercentEncodingEr
             bytes.append(byte)
             continue
         }
-        guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
+        guard let high = rest.popFirst().flatMap(hexadecimalValue), let low = rest.popFirst().flatMap(hexadecimalValue)
+        else {
             throw .incompleteEscape
         }
         bytes.append(high << 4 | low)
@@ -34,8 +36,14 @@ package func percentDecoded(_ part: Substring.UTF8View) throws(PercentEncodingEr
     return text
 }
 
-private func digit(_ byte: UInt8) -> UInt8? {
-    Character(UnicodeScalar(byte)).hexDigitValue.map { UInt8($0) }
+/// What an ASCII letter stands for as a hexadecimal digit; nil if it is none.
+func hexadecimalValue(of letter: UInt8) -> UInt8? {
+    switch letter {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): letter - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): letter - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): letter - UInt8(ascii: "A") + 10
+    default: nil
+    }
 }
 
 /// Why a text is not percent-encoded.

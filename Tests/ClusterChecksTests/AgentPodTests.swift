@@ -79,6 +79,14 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 2, "w2": 2])
     }
 
+    @Test func `a Kubernetes node told again as it was is no change to look at`() {
+        var workers = WorkerNodes()
+        #expect(workers.take(.replaced([worker("w1"), worker("w2")])) == ["w1", "w2"])
+        #expect(workers.take(.applied(worker("w1"))) == [])
+        #expect(workers.take(.replaced([worker("w2"), worker("w1")])) == [])
+        #expect(workers.take(.applied(worker("w1", isSchedulable: false))) == ["w1"])
+    }
+
     @Test(arguments: [true, false]) func `a deleted pod expires its node and moves its configs in the same step`(
         byList: Bool
     )

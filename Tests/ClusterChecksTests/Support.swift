@@ -80,7 +80,7 @@ func agentPod(
 }
 
 func worker(_ name: String, isSchedulable: Bool = true) -> WorkerNode {
-    WorkerNode(name: name, isSchedulable: isSchedulable, isReady: true)
+    WorkerNode(name: name, isSchedulable: isSchedulable)
 }
 
 extension ClusterStore {

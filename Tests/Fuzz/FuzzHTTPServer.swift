@@ -52,7 +52,7 @@ private func result(_ bytes: [UInt8], pieces length: Int) -> Result {
     limits.headerBytes = 300
     limits.headerFields = 5
     limits.bodyBytes = 100
-    limits.requestsUnderWay = 3
+    limits.pipelinedRequests = 3
     var state = ConnectionState(limits: limits, peer: PeerAddress(host: "192.0.2.1", port: 1))
     var result = Result()
     var late: [UInt64] = []

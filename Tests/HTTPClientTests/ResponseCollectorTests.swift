@@ -7,7 +7,7 @@ import Testing
         ResponseCollector, [ResponseCollector.Progress]
     ) {
         var collector = ResponseCollector(followsRedirects: followsRedirects)
-        let progress = lines.map { collector.line(Array(($0 + "\r\n").utf8)) }
+        let progress = lines.map { collector.add(line: Array(($0 + "\r\n").utf8)) }
         return (collector, progress)
     }
 

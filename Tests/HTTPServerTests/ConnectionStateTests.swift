@@ -95,7 +95,7 @@ final class DrivenConnection {
 
     @Test func `requests over the limit per connection wait until there is room`() {
         var limits = HTTPLimits()
-        limits.requestsUnderWay = 2
+        limits.pipelinedRequests = 2
         let connection = DrivenConnection(limits)
         connection.receive((0..<5).map { Self.get("/\($0)") }.joined())
         #expect(connection.paths == ["/0", "/1"])

@@ -34,7 +34,7 @@ import Testing
         try await withServer(tls: try tls()) { server, handler in
             let client = TestClient(port: server.port)
             #expect(client.startTLS())
-            let count = HTTPLimits().requestsUnderWay * 3
+            let count = HTTPLimits().pipelinedRequests * 3
             client.sendTogether {
                 client.send(HTTPServerTests.get("/later"))
                 for index in 0..<count {
@@ -42,7 +42,7 @@ import Testing
                 }
             }
             let responder = try await handler.waiting(1)[0].responder
-            try await eventually { server.counters.requests.value == UInt64(HTTPLimits().requestsUnderWay) }
+            try await eventually { server.counters.requests.value == UInt64(HTTPLimits().pipelinedRequests) }
             responder.respond(.text(200, "later"))
             #expect(client.receiveToEnd().components(of: "\r\n\r\n{}") == count)
         }

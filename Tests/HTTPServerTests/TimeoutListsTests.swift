@@ -9,11 +9,11 @@ import Testing
         lists.set(3, .idle, deadline: Instant(nanoseconds: 100))
         lists.set(0, .header, deadline: Instant(nanoseconds: 50))
         #expect(lists.nextDeadline == Instant(nanoseconds: 50))
-        #expect(lists.takeExpired(at: Instant(nanoseconds: 49)) == nil)
-        let first = lists.takeExpired(at: Instant(nanoseconds: 100))
+        #expect(lists.popExpired(at: Instant(nanoseconds: 49)) == nil)
+        let first = lists.popExpired(at: Instant(nanoseconds: 100))
         #expect(first?.index == 0)
         #expect(first?.kind == .header)
-        #expect(lists.takeExpired(at: Instant(nanoseconds: 100))?.index == 3)
+        #expect(lists.popExpired(at: Instant(nanoseconds: 100))?.index == 3)
         #expect(lists.nextDeadline == nil)
     }
 
@@ -48,7 +48,7 @@ import Testing
                 lists.set(index, kind, deadline: deadline)
                 model[index] = (kind, deadline)
             }
-            while let (index, kind) = lists.takeExpired(at: now) {
+            while let (index, kind) = lists.popExpired(at: now) {
                 let expected = model.removeValue(forKey: index)
                 #expect(expected?.kind == kind)
                 #expect(expected.map { $0.deadline <= now } == true)

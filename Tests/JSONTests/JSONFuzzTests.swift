@@ -12,6 +12,7 @@ import Testing
         var parsed = 0
         for _ in 0..<5_000 {
             let text = random.mutated(random.value().encoded())
+            fuzzJSON(text)
             guard let value = try? JSONValue(parsing: text) else { continue }
             parsed += 1
             let encoded = value.encoded()

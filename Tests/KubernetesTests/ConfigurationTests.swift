@@ -161,8 +161,8 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         (config(more: #",{"name":"c","context":{}}"#), "contexts: there is more than one 'c'"),
         (config(context: "d", more: #",{"name":"d","context":{"cluster":"z"}}"#), "clusters: there is no 'z'"),
         (#"{"clusters":[{"cluster":{}}]}"#, "clusters[0].name is missing"),
-        (#"{"clusters":3}"#, "clusters is not of the type"),
-        ("{", "the document"),
+        (#"{"clusters":3}"#, "clusters is a number, not an array"),
+        ("{", "line 1, column 2: ends where"),
     ])
     func `an error in a kubeconfig names the place`(text: String, expected: String) throws {
         let folder = try TemporaryDirectory()

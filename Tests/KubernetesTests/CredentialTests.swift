@@ -1,11 +1,11 @@
 import HTTPClient
-import HTTPServer
 import JSON
 import Platform
 import Synchronization
 import TestKit
 import Testing
 
+@testable import HTTPServer
 @testable import Kubernetes
 
 /// The system's clock, which a test moves on.

@@ -1,9 +1,10 @@
+import JSON
 import Platform
 import Testing
 
 @testable import Kubernetes
 
-private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws -> Object {
+private func read<Object: JSONReadable>(_ type: Object.Type, _ text: String) throws -> Object {
     try decode(type, from: Array(text.utf8), place: "test")
 }
 
@@ -37,7 +38,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
                                     addresses: ["10.1.2.4"], isReady: false, isTerminating: true, nodeName: "node-2"),
                                 .init(addresses: ["10.1.2.5"]),
                             ],
-                            ports: [.init(name: "http", port: 80), .init(name: "any", port: nil, protocol: "UDP")])
+                            ports: [.init(name: "http", port: 80), .init(name: "any", port: nil)])
                     ]))
     }
 
@@ -119,7 +120,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
                     metadata: ObjectMetadata(
                         name: "a-1", namespace: "agents", uid: "u", resourceVersion: "7",
                         deletionTimestamp: "2026-01-02T03:04:05Z"), nodeName: "node-1",
-                    addresses: ["10.1.2.3", "fd00::3"], hostAddress: "192.0.2.1", phase: "Running", isReady: true))
+                    addresses: ["10.1.2.3", "fd00::3"]))
         #expect(pod.isTerminating)
     }
 
@@ -131,7 +132,7 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
         let pod = try read(Pod.self, #"{"metadata":{"name":"a","resourceVersion":"1"}\#(fields)}"#)
         #expect(
             pod
-                == Pod(metadata: ObjectMetadata(name: "a", namespace: "", resourceVersion: "1"), phase: ""))
+                == Pod(metadata: ObjectMetadata(name: "a", namespace: "", resourceVersion: "1")))
         #expect(!pod.isTerminating)
     }
 
@@ -144,20 +145,24 @@ private func read<Object: Decodable>(_ type: Object.Type, _ text: String) throws
 @Suite struct NodeCodingTests {
     @Test(
         arguments: [
-            ("", false, nil), (#","spec":{"unschedulable":true}"#, true, nil),
-            (#","status":{"conditions":[{"type":"Ready","status":"True"}]}"#, false, true),
-            (#","status":{"conditions":[{"type":"Ready","status":"False"}]}"#, false, false),
-            (
-                #","status":{"conditions":[{"type":"DiskPressure","status":"True"},{"type":"Ready","status":"Unknown"}]}"#,
-                false, false
-            ),
-            (#","spec":null,"status":{"conditions":null}"#, false, nil),
-        ] as [(String, Bool, Bool?)])
-    func `a node is read as servers send it`(fields: String, isUnschedulable: Bool, isReady: Bool?) throws {
+            ("", false), (#","spec":{"unschedulable":true}"#, true),
+            (#","spec":null,"status":{"conditions":null}"#, false),
+        ])
+    func `a node is read as servers send it`(fields: String, isUnschedulable: Bool) throws {
         let node = try read(
             KubernetesNode.self, #"{"metadata":{"name":"n","resourceVersion":"1","labels":{"a":"b"}}\#(fields)}"#)
         #expect(node.isUnschedulable == isUnschedulable)
-        #expect(node.isReady == isReady)
         #expect(node.metadata == ObjectMetadata(name: "n", namespace: "", resourceVersion: "1"))
+    }
+
+    @Test(arguments: ["True", "False", "Unknown"])
+    func `a Node whose readiness flips is the Node that it was`(ready: String) throws {
+        let text = """
+            {"metadata":{"name":"n","resourceVersion":"1"},
+            "status":{"conditions":[{"type":"DiskPressure","status":"True"},{"type":"Ready","status":"\(ready)"}]}}
+            """
+        #expect(
+            try read(KubernetesNode.self, text)
+                == KubernetesNode(metadata: ObjectMetadata(name: "n", namespace: "", resourceVersion: "1")))
     }
 }

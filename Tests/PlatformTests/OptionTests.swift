@@ -10,15 +10,7 @@ import Testing
     private static let token = Option.text(
         "agent.token", allowed: "four characters", help: "A secret.", isSecret: true, accepts: { $0.utf8.count == 4 })
 
-    private static var table: OptionTable {
-        var table = OptionTable()
-        table.add(port)
-        table.add(wait)
-        table.add(tags)
-        table.add(isOn)
-        table.add(token)
-        return table
-    }
+    private static let table = OptionTable(port, wait, tags, isOn, token)
 
     private func read(
         _ arguments: [String] = [], _ environment: [String: String] = [:], file: [(key: String, text: String)]? = nil

@@ -20,7 +20,7 @@ import Testing
     @Test func `the state shows a node's pod and conditions and why configs dangle`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             replica.handler.take(.replaced([pod("a", on: "node1", TestReplica.peer.host)]))
-            replica.handler.take(.replaced([WorkerNode(name: "node1", isSchedulable: false, isReady: nil)]))
+            replica.handler.take(.replaced([WorkerNode(name: "node1", isSchedulable: false)]))
             func state() throws -> JSONValue {
                 let answer = try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks")))
                 return try JSONValue(parsing: Array(answer.text.utf8))

@@ -15,7 +15,7 @@ import Testing
         "Leadership": ["Platform"],
         "HTTPClient": ["CCurl", "Platform", "Glibc"],
         "HTTPServer": ["COpenSSL", "CLinux", "Platform", "Glibc"],
-        "Kubernetes": ["HTTPClient", "Leadership", "JSON", "Platform", "FoundationEssentials", "Glibc"],
+        "Kubernetes": ["HTTPClient", "Leadership", "JSON", "Platform", "Glibc"],
         "CheckModel": ["JSON", "Platform"],
         "ClusterChecks": ["Leadership", "CheckModel", "JSON", "Platform"],
         "AutoConf": ["Kubernetes", "CheckModel", "JSON", "Platform", "Glibc"],

@@ -3,19 +3,20 @@ import HTTPClient
 import JSON
 import Platform
 
-/// The commands with which an operator asks the cluster-agent on the same machine. Each prints for people, or with `--json` what it was answered.
+/// The commands for operators. Each calls the cluster-agent on the same machine, and prints the answer for people or as
+/// JSON.
 enum OperatorCommands {
     private static let json = Option.flag("json", default: false, help: "Print JSON.")
-    private static let check = Option.text("check", help: "Show the configs of this check alone.")
+    private static let check = Option.text("check", help: "Show only the configs of this check.")
     private static let force = Option.flag(
-        "force", default: false, help: "Rebalance even where the gain is small (-f).")
-    private static let checkID = Option.text("checkID", help: "The check to isolate, as `clusterchecks` shows its ID.")
+        "force", default: false, help: "Rebalance even if the gain is small (-f).")
+    private static let checkID = Option.text(
+        "checkID", help: "The ID of the check to isolate, as `clusterchecks` shows it.")
 
-    /// All of them.
     static var all: [Program.Command] {
         [
             Program.Command(
-                "clusterchecks", help: "shows which node runs what", table: table(check, json)
+                "clusterchecks", help: "shows which node runs what", table: OptionTable(check, json)
             ) { context throws(StartError) in
                 let name = context.options[check]
                 return try await ask(context, "GET", "/api/v1/clusterchecks") {
@@ -23,7 +24,8 @@ enum OperatorCommands {
                 }
             },
             Program.Command(
-                "clusterchecks rebalance", help: "moves checks from busy nodes to idle ones", table: table(force, json),
+                "clusterchecks rebalance", help: "moves checks from busy nodes to idle ones",
+                table: OptionTable(force, json),
                 aliases: ["-f": "--force"]
             ) { context throws(StartError) in
                 if !context.options[json] { print("Requesting a cluster check rebalance...") }
@@ -32,25 +34,19 @@ enum OperatorCommands {
                     context, "POST", "/api/v1/clusterchecks/rebalance", body: body, MoveReport.rebalanced)
             },
             Program.Command(
-                "clusterchecks isolate", help: "leaves one check alone on its node", table: table(checkID, json)
+                "clusterchecks isolate", help: "leaves one check alone on its node", table: OptionTable(checkID, json)
             ) { context throws(StartError) in
                 let id = context.options[checkID]
-                guard !id.isEmpty else { throw .usage("--checkID=ID is needed: `clusterchecks` shows the IDs") }
+                guard !id.isEmpty else { throw .usage("--checkID=ID is required: `clusterchecks` shows the IDs") }
                 let path = "/api/v1/clusterchecks/isolate/check/" + percentEncoded(id)
                 return try await ask(context, "POST", path, body: "", MoveReport.isolated)
             },
-            Program.Command("status", help: "shows how the cluster-agent fares", table: table(json)) {
+            Program.Command("status", help: "shows how the cluster-agent fares", table: OptionTable(json)) {
                 context throws(StartError) in
                 try await ask(context, "GET", "/api/v1/clusterchecks") { StatusReport(state: $0).text }
             },
             ConfigCheck.command,
         ]
-    }
-
-    private static func table<each Value>(_ option: repeat Option<each Value>) -> OptionTable {
-        var table = OptionTable()
-        repeat table.add(each option)
-        return table
     }
 
     private static func ask(

@@ -94,7 +94,7 @@ package final class LeaderElector: Sendable {
         // A write under way could take the Lease after we gave it back.
         while !isIdle.value, clock.now() < deadline, !Task.isCancelled {
             let seen = isIdle.current
-            if !seen.value { await wait(until: deadline, orChangeOf: isIdle, after: seen.version) }
+            if !seen.value { await isIdle.change(after: seen.version, until: deadline, clock: clock) }
         }
         var problem: KubernetesError?
         while clock.now() < deadline, !Task.isCancelled {
@@ -138,7 +138,7 @@ extension LeaderElector {
                 let seen = nudges.current.version
                 let wake = shared.withLock { $0.election.wake }
                 if wake <= clock.now() { break }
-                await wait(until: wake, orChangeOf: nudges, after: seen)
+                await nudges.change(after: seen, until: wake, clock: clock)
             }
         }
     }
@@ -202,18 +202,6 @@ extension LeaderElector {
             annotations: options.annotations())
     }
 
-    /// Returns at `instant`, when `value` has another version than `version`, or when the task is cancelled.
-    private func wait<Value: Sendable>(
-        until instant: Instant, orChangeOf value: Watched<Value>, after version: UInt64
-    ) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await self.clock.sleep(until: instant) }
-            group.addTask { _ = try? await value.next(after: version) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
     /// Tells the election something and publishes what follows from it.
     ///
     /// The publication is part of the critical section, so that two changes cannot be published in the wrong order; it only
@@ -223,7 +211,7 @@ extension LeaderElector {
         let (result, notices) = shared.withLock { state in
             let result = body(&state.election)
             publish(&state)
-            return (result, state.election.takeNotices())
+            return (result, state.election.drainNotices())
         }
         nudges.set(())
         for notice in notices { tell(notice) }

@@ -89,6 +89,6 @@ struct ClusterWatches: Sendable {
     }
 
     private static func workerNode(_ node: KubernetesNode) -> WorkerNode {
-        WorkerNode(name: node.metadata.name, isSchedulable: !node.isUnschedulable, isReady: node.isReady)
+        WorkerNode(name: node.metadata.name, isSchedulable: !node.isUnschedulable)
     }
 }
