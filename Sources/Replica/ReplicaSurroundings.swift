@@ -41,7 +41,8 @@ package struct ReplicaSurroundings: Sendable {
         kubernetes: KubernetesAccess?, peers: any ReplicaTransport, statistics: any StatisticsReader,
         background: any BackgroundExecutor, files: any ConfigFiles, environment: [String: String],
         agentTokens: BearerTokens, operatorTokens: BearerTokens?, token: @escaping @Sendable () -> String,
-        endpoint: @escaping @Sendable () -> LeaderEndpoint?, observe: (@Sendable (StoreEvent) -> Void)? = nil, clock: any Clock, entropy: any Entropy, log: Log
+        endpoint: @escaping @Sendable () -> LeaderEndpoint?, observe: (@Sendable (StoreEvent) -> Void)? = nil,
+        clock: any Clock, entropy: any Entropy, log: Log
     ) {
         self.kubernetes = kubernetes
         self.peers = peers

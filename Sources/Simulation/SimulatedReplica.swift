@@ -102,7 +102,8 @@ package final class SimulatedReplica: Sendable {
             stop: { [self] in network.close(process) })
         process.spawn { [self] in
             let failed = await replica.run(
-                stopWithin: nil, listener: listener, until: { [isStopping] in _ = try? await isStopping.next(after: 1) })
+                stopWithin: nil, listener: listener, until: { [isStopping] in _ = try? await isStopping.next(after: 1) }
+            )
             if let failed { process.world.violated("\(process.name): \(failed) ended by itself") }
             process.world.record("\(process.name): has stopped")
         }

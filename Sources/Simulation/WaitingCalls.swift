@@ -39,7 +39,8 @@ struct WaitingCalls: Sendable {
             let changedAt = call.changedAt ?? listened
             calls[id]?.changedAt = changedAt
             guard listened - changedAt > Self.patience else { continue }
-            return "\(call.node) waits with \(call.lastChange), and has had \(told) for \((listened - changedAt).seconds) s"
+            return
+                "\(call.node) waits with \(call.lastChange), and has had \(told) for \((listened - changedAt).seconds) s"
         }
         return nil
     }

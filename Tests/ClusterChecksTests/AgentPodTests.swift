@@ -82,10 +82,10 @@ import Testing
 
     @Test func `a Kubernetes node told again as it was is no change to look at`() {
         var workers = WorkerNodes()
-        #expect(workers.take(.replaced([worker("w1"), worker("w2")])) == ["w1", "w2"])
-        #expect(workers.take(.applied(worker("w1"))) == [])
-        #expect(workers.take(.replaced([worker("w2"), worker("w1")])) == [])
-        #expect(workers.take(.applied(worker("w1", isSchedulable: false))) == ["w1"])
+        #expect(workers.handle(.replaced([worker("w1"), worker("w2")])) == ["w1", "w2"])
+        #expect(workers.handle(.applied(worker("w1"))) == [])
+        #expect(workers.handle(.replaced([worker("w2"), worker("w1")])) == [])
+        #expect(workers.handle(.applied(worker("w1", isSchedulable: false))) == ["w1"])
     }
 
     @Test(arguments: [true, false]) func `a deleted pod expires its node and moves its configs in the same step`(

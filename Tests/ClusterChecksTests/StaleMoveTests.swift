@@ -2,6 +2,7 @@ import CheckModel
 import Leadership
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import ClusterChecks

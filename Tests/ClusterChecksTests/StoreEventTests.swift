@@ -2,6 +2,7 @@ import CheckModel
 import Leadership
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import ClusterChecks
@@ -69,32 +70,48 @@ import Testing
             let term = HandlerTests.term("1")
             fixture.leadership.set(.leading(term))
             try await fixture.untilLeading(term)
-            try await eventually("observed") { observer.events == ["began 1 keeps=false"] }
+            try await eventually("observed") {
+                fixture.settle()
+                return observer.events == ["began 1 keeps=false"]
+            }
             fixture.desired.apply(upserts: [checkConfig("c0")], synced: true)
             // Each of these wakes a reader that waits, is observed, and says which nodes it is about.
-            try await expectWake(of: handler) { _ = try fixture.report("a") }
-            try await eventually("observed") { observer.events.last == #"changed 1 ["registered a"]"# }
+            try await expectWake(of: fixture) { _ = try fixture.report("a") }
+            try await eventually("observed") {
+                fixture.settle()
+                return observer.events.last == #"changed 1 ["registered a"]"#
+            }
             #expect(handler.takeChangedNodes() == ["a"])
-            try await expectWake(of: handler) { fixture.clock.set(30) }
+            try await expectWake(of: fixture) { fixture.clock.set(30) }
             try await eventually("dispatched") {
-                observer.events.last == #"changed 1 ["scheduled test:c0 on a"]"# && handler.takeChangedNodes() == ["a"]
+                fixture.settle()
+                return observer.events.last == #"changed 1 ["scheduled test:c0 on a"]"#
+                    && handler.takeChangedNodes() == ["a"]
             }
             // Nothing changes, and nobody is woken.
             let version = handler.changes.current.version
             #expect(try !fixture.report("a", lastChange: 7))
             #expect(handler.changes.current.version == version && handler.takeChangedNodes().isEmpty)
             handler.handle(.replaced([agentPod("a")]))
-            try await expectWake(of: handler) { handler.handle(.deleted(agentPod("a"))) }
-            try await eventually("observed") { observer.events.last == #"changed 1 ["expired a"]"# }
+            try await expectWake(of: fixture) { handler.handle(.deleted(agentPod("a"))) }
+            try await eventually("observed") {
+                fixture.settle()
+                return observer.events.last == #"changed 1 ["expired a"]"#
+            }
             #expect(handler.takeChangedNodes() == ["a"])
-            try await expectWake(of: handler) { fixture.leadership.set(.following(nil)) }
-            try await eventually("ended") { observer.events.last == "ended 1" }
+            try await expectWake(of: fixture) { fixture.leadership.set(.following(nil)) }
+            try await eventually("ended") {
+                fixture.settle()
+                return observer.events.last == "ended 1"
+            }
         }
         #expect(observer.state.withLock { $0.problems } == [])
     }
 
     /// That a reader which waits for a change is woken by `action`.
-    private func expectWake(of handler: Handler, by action: () throws -> Void) async throws {
+    private func expectWake(of fixture: HandlerTests.Fixture, by action: () throws -> Void) async throws {
+        let handler = fixture.handler
+        fixture.settle()
         let seen = handler.changes.current.version
         let isWoken = Watched(false)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -103,7 +120,10 @@ import Testing
             }
             defer { group.cancelAll() }
             try action()
-            try await eventually("woken") { isWoken.value }
+            try await eventually("woken") {
+                fixture.settle()
+                return isWoken.value
+            }
         }
     }
 
@@ -114,14 +134,20 @@ import Testing
         try await fixture.run {
             try await fixture.dispatch(0..<2, to: ["a", "b"], in: HandlerTests.term("1"))
             fixture.leadership.set(.following(nil))
-            try await eventually("following") { (try? fixture.report("a")) == nil }
+            try await eventually("following") {
+                fixture.settle()
+                return (try? fixture.report("a")) == nil
+            }
             // Nothing follows from this before the next term, in which the refused report comes first.
             fixture.handler.handle(.deleted(agentPod("a")))
             let again = HandlerTests.term("2", continuesPrevious: true)
             fixture.leadership.set(.leading(again))
             try await fixture.untilLeading(again)
             #expect(throws: ClusterChecksError.invalidNodeID(length: 0)) { try fixture.report("") }
-            try await eventually("observed") { observer.events.last?.hasPrefix(#"changed 2 ["expired a""#) == true }
+            try await eventually("observed") {
+                fixture.settle()
+                return observer.events.last?.hasPrefix(#"changed 2 ["expired a""#) == true
+            }
             try expectMirror(of: fixture, by: observer)
         }
     }
@@ -146,10 +172,16 @@ import Testing
                     fixture.clock.advance(by: Double(1 + roll(9)))
                 }
                 isFirst = false
-                try await eventually("mirrored") { try mirror(of: fixture, by: observer) }
+                try await eventually("mirrored") {
+                    fixture.settle()
+                    return try mirror(of: fixture, by: observer)
+                }
                 try expectMirror(of: fixture, by: observer)
                 fixture.leadership.set(.following(nil))
-                try await eventually("following") { (try? fixture.report("n0")) == nil }
+                try await eventually("following") {
+                    fixture.settle()
+                    return (try? fixture.report("n0")) == nil
+                }
             }
         }
         let state = observer.state.withLock { $0 }
@@ -235,10 +267,10 @@ extension StateSnapshot {
 extension ClusterStore {
     /// The same as a snapshot of it shows.
     fileprivate var shown: [String] {
-        let (durations, none) = ([Duration?](repeating: nil, count: nodes.count), nodes.map { _ in nil as Int? })
+        let none = nodes.map { _ in nil as Int? }
         let view = Dispatcher.View(
             version: version, isDispatching: true, time: .zero, nodes: nodes, dangling: dangling, overdue: 0,
-            endpointsChecks: endpointsChecks, lastHeard: durations, handOvers: none.map { _ in nil },
+            endpointsChecks: endpointsChecks, handOvers: none.map { _ in nil },
             statistics: none.map { _ in nil }, pods: AgentPods())
         return StateSnapshot(view, Rejections(), HandlerTests.term("mirror")).shown
     }

@@ -32,7 +32,7 @@ import Testing
             #expect(node["conditions"] == .array([.string("cordoned")]))
             #expect(try state()["dangling_reasons"] == .array([]))
             replica.handler.handle(.replaced([AgentPod]()))
-            let reason = "the pod agents/a of its node node1 was deleted, and no other reports"
+            let reason = "the pod agents/a of its node node1 was deleted, and no other node reports"
             #expect(try state()["dangling_reasons"] == .array([.string(reason), .string(reason)]))
             #expect(try state()["nodes"] == .array([]))
         }
@@ -104,7 +104,7 @@ import Testing
             #expect(replica.answer(replica.status(of: "leaving", 5))?.text == "{\"isuptodate\":true}")
             let answer = replica.answer(replica.request(.get, "/api/v1/clusterchecks/configs/leaving"))
             #expect(answer?.status == 503)
-            #expect(answer?.text == "node leaving is draining: its agent keeps running its checks while others take over\n")
+            #expect(answer?.text == "node leaving is draining and keeps running its checks while others take over\n")
         }
     }
 }
