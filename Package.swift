@@ -64,6 +64,13 @@ let package = Package(
         // Level 5.
         executable("cluster-agent", ["ClusterAgent"]),
         executable("node-agent", ["NodeAgent"]),
+        // What DESIGN §11 budgets: `make benchmark` prints times, BenchmarkTests gate counts.
+        executable(
+            "Benchmarks",
+            [
+                "Replica", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Leadership", "JSON",
+                "Platform",
+            ]),
         // Only tests use it.
         library(
             "Simulation",
@@ -107,6 +114,7 @@ let package = Package(
             "AcceptanceTests",
             ["cluster-agent", "node-agent", "TestSupport", "TestKit", "HTTPClient", "CheckModel", "JSON", "Platform"],
             excluding: ["clients"]),
+        tests("BenchmarkTests", ["Benchmarks", "TestSupport", "TestKit", "Platform"]),
         tests("FuzzTests", ["TestSupport", "TestKit", "Platform"]),
         tests(
             "IntegrationTests",

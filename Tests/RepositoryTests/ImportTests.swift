@@ -5,7 +5,7 @@ import Testing
     static let levels: [(level: Int, modules: [String])] = [
         (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer", "JSON", "Leadership"]), (2, ["Kubernetes", "CheckModel"]),
         (3, ["ClusterChecks", "AutoConf"]), (4, ["Replica", "NodeAgent"]), (5, ["ClusterAgent"]),
-        (6, ["cluster-agent", "node-agent", "Simulation"]),
+        (6, ["cluster-agent", "node-agent", "Simulation", "Benchmarks"]),
     ]
 
     /// What a module may import beside Swift and Synchronization.
@@ -32,6 +32,10 @@ import Testing
         "Simulation": [
             "Replica", "NodeAgent", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Leadership",
             "JSON", "Platform", "Glibc",
+        ],
+        "Benchmarks": [
+            "Replica", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Leadership", "JSON",
+            "Platform", "Glibc",
         ],
     ]
 
