@@ -126,7 +126,8 @@ package struct ClusterPlan: Sendable {
         }
     }
 
-    /// In every plan: the leader's crash and its pause past the term, in either order, and the loss of a node.
+    /// In every plan: the leader's crash and its pause past the term, in either order, its shutdown between them, and the
+    /// loss of a node.
     private static func drawFaults(_ dice: Dice) -> [(at: Duration, fault: Fault)] {
         let ofLeaders = dice.shuffled([
             Fault.leaderCrash(downFor: dice.duration(in: .seconds(1) ... .seconds(60))),
@@ -137,6 +138,10 @@ package struct ClusterPlan: Sendable {
             (dice.duration(in: .seconds(20) ... .seconds(60)), ofLeaders[0]),
             (dice.duration(in: .seconds(130) ... .seconds(200)), ofLeaders[1]),
             (anyTime(dice), .nodeCrash(nodes: drawNodes(dice), downFor: lostFor)),
+            (
+                dice.duration(in: .seconds(60) ... .seconds(130)),
+                .leaderStop(downFor: dice.duration(in: .seconds(1) ... .seconds(30)), slowly: dice.chance(0.5))
+            ),
         ]
         for _ in 0..<dice.number(in: 0...5) { faults.append((anyTime(dice), drawFault(dice))) }
         return faults
