@@ -58,6 +58,8 @@ let package = Package(
         // Level 5.
         executable("cluster-agent", ["ClusterAgent"]),
         executable("node-agent", ["NodeAgent"]),
+        // What DESIGN §11 budgets: `make benchmark` prints times, BenchmarkTests gate counts.
+        executable("Benchmarks", ["NodeAgentAPI", "ClusterChecks", "CheckModel", "HTTPServer", "Platform"]),
         // Only tests use it.
         library(
             "Simulation",
@@ -87,6 +89,7 @@ let package = Package(
             "AcceptanceTests",
             ["cluster-agent", "node-agent", "TestSupport", "HTTPClient", "CheckModel", "Platform"],
             excluding: ["clients"]),
+        tests("BenchmarkTests", ["Benchmarks", "TestSupport", "Platform"]),
         tests("FuzzTests", ["TestSupport", "Platform"]),
         tests(
             "IntegrationTests",

@@ -5,7 +5,7 @@ import Testing
     static let levels: [(level: Int, modules: [String])] = [
         (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer"]), (2, ["Kubernetes", "CheckModel"]),
         (3, ["ClusterChecks", "AutoConf"]), (4, ["ClusterAgent", "NodeAgentAPI", "NodeAgent"]),
-        (5, ["cluster-agent", "node-agent"]), (6, ["Simulation"]),
+        (5, ["cluster-agent", "node-agent"]), (6, ["Simulation", "Benchmarks"]),
     ]
 
     /// What a module may import beside Swift and Synchronization.
@@ -28,6 +28,7 @@ import Testing
         "Simulation": [
             "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform", "Glibc",
         ],
+        "Benchmarks": ["NodeAgentAPI", "ClusterChecks", "CheckModel", "HTTPServer", "Platform", "Glibc"],
     ]
 
     @Test func everyModuleImportsOnlyWhatTheDesignAllows() throws {

@@ -1,0 +1,71 @@
+import CheckModel
+import ClusterChecks
+import Platform
+
+/// A Dispatcher to measure, without a Handler around it.
+struct SampleDispatcher {
+    static let start = Instant(nanoseconds: 1_000_000_000)
+
+    var dispatcher: Dispatcher
+    private(set) var now = start
+
+    /// So many nodes report, each from a pod of its own; nothing is dispatched yet.
+    init(nodes: Int, maximumNodes: Int = 10_000) {
+        var options = HandlerOptions(patch: SampleConfigs.patch)
+        options.maximumNodes = maximumNodes
+        // After ten ticks what dangles has dangled for too long.
+        options.nodeExpirationTimeout = .seconds(5)
+        options.unscheduledCheckThreshold = .seconds(5)
+        dispatcher = Dispatcher(options: options)
+        dispatcher.note(AgentPodChange.replaced((0..<nodes).map(Self.pod)))
+        for index in 0..<nodes { report(index) }
+    }
+
+    /// Dispatches these configs, which are all there are.
+    mutating func dispatch(_ configs: [EncodedConfig]) {
+        _ = dispatcher.reconcile(Wanted(upserts: configs, isWhole: true))
+    }
+
+    /// Dispatches one config more.
+    mutating func add(_ config: EncodedConfig) {
+        _ = dispatcher.reconcile(Wanted(upserts: [config]))
+    }
+
+    /// The pod of a node is gone: the node is forgotten, and its configs go to others.
+    ///
+    /// - Returns: how many configs it had, and how many were moved.
+    mutating func remove(node index: Int) -> (configs: Int, moves: Int) {
+        dispatcher.note(AgentPodChange.deleted(Self.pod(index)))
+        let slot = dispatcher.store.slot(of: Self.pod(index).name)
+        let configs = slot.map { dispatcher.store.nodes[$0].configs.count } ?? 0
+        let moves = dispatcher.catchUp(now: now).count { change in
+            if case .configMoved = change { true } else { false }
+        }
+        return (configs, moves)
+    }
+
+    /// What the Handler does under its lock at each tick, half a second after the one before.
+    mutating func tick() {
+        now = now + .milliseconds(500)
+        _ = dispatcher.expire(now: now)
+        _ = dispatcher.newlyUnscheduled()
+    }
+
+    /// A node reports. Beyond the limit of nodes it is refused.
+    mutating func report(_ index: Int) {
+        let report = NodeReport(id: Self.pod(index).name, status: NodeStatusRequest(lastChange: 0, nodeType: 2))
+        _ = try? dispatcher.nodeStatus(report, now: now)
+    }
+
+    /// By how much the heaviest node is above the mean: 1 is an even distribution.
+    var imbalance: Double {
+        let counts = dispatcher.store.nodes.map { Double($0.configs.count) }
+        return (counts.max() ?? 0) / (counts.reduce(0, +) / Double(max(1, counts.count)))
+    }
+
+    private static func pod(_ index: Int) -> AgentPod {
+        AgentPod(
+            namespace: "agents", name: "node-agent-\(index)", uid: "uid-\(index)", addresses: [],
+            nodeName: "worker-\(index)", isTerminating: false)
+    }
+}
