@@ -117,6 +117,9 @@ extension String {
 
     /// Whether this comes before `other` in the order of their UTF-8 bytes, which is the same on every machine.
     func isBefore(_ other: String) -> Bool {
-        utf8.lexicographicallyPrecedes(other.utf8)
+        let (left, right) = (utf8.span, other.utf8.span)
+        let shorter = min(left.count, right.count)
+        for index in 0..<shorter where left[index] != right[index] { return left[index] < right[index] }
+        return left.count < right.count
     }
 }
