@@ -18,7 +18,7 @@ package final class AutoConf: Sendable {
     }
 
     private let options: AutoConfOptions
-    private let desired: DesiredConfigs
+    private let desired: any ConfigSink
     private let environment: Environment
     private let files: any ConfigFiles
     private let clock: any Clock
@@ -30,7 +30,7 @@ package final class AutoConf: Sendable {
     ///
     /// - Parameters:
     ///   - options: the sources.
-    ///   - desired: the set that it keeps.
+    ///   - desired: takes the set that it keeps.
     ///   - environment: the variables that `%%env_X%%` may name.
     ///   - files: where config files are read from.
     ///   - clock: the time.
@@ -38,7 +38,7 @@ package final class AutoConf: Sendable {
     ///   - onProblems: called for each change of what is wrong with an object, in any role of this replica; it must not block. For what is
     ///     wrong already when a replica begins to lead, see `serviceProblems`.
     package init(
-        options: AutoConfOptions, desired: DesiredConfigs, environment: [String: String],
+        options: AutoConfOptions, desired: any ConfigSink, environment: [String: String],
         files: any ConfigFiles = SystemConfigFiles(), clock: any Clock, log: Log,
         onProblems: @escaping @Sendable (ProblemChange) -> Void = { _ in }
     ) {
@@ -51,7 +51,7 @@ package final class AutoConf: Sendable {
         self.onProblems = onProblems
         let known = AutoConfState(options, environment: self.environment)
         state = Mutex(State(known: known))
-        if known.enabled.isEmpty { desired.apply(synced: true) }
+        if known.enabled.isEmpty { desired.apply(upserts: [], removals: [], synced: true) }
     }
 
     /// Reads the config files now and whenever they change, until the task is cancelled; without a directory it only waits for that.

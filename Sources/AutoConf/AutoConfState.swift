@@ -29,7 +29,7 @@ struct AutoConfState {
     private let environment: Environment
     private var unread: Set<Source>
     /// The annotated Services; all of them where there are files, which may name any.
-    private var services: [NamespacedName: Service] = [:]
+    private var services: [NamespacedName: KnownService] = [:]
     private var endpoints = EndpointIndex()
     private var files = FileTemplates()
     private var fileObjects = SourceObjects()
@@ -53,7 +53,7 @@ struct AutoConfState {
         switch event {
         case .replaced(let all):
             services = [:]
-            for service in all where isKept(service) { services[service.objectName] = service.reduced }
+            for service in all where isKept(service) { services[service.objectName] = known(service) }
             let found = all.filter { isAnnotated($0) || serviceObjects.contains($0.objectName.serviceEntity) }
             change.objects = serviceObjects.replace(
                 with: Dictionary(found.map { ($0.objectName.serviceEntity, reading(of: $0)) }) { _, last in last },
@@ -63,8 +63,9 @@ struct AutoConfState {
             for file in files.all { update(file, &change) }
         case .applied(let service):
             let name = service.objectName
-            let isUnchanged = services[name].map { $0.isBound(alikeTo: service) } ?? !isKept(service)
-            services[name] = isKept(service) ? service.reduced : nil
+            let new = isKept(service) ? known(service) : nil
+            let isUnchanged = services[name]?.fingerprint == new?.fingerprint
+            services[name] = new
             services.shrinkIfSparse()
             // Most changes of a cluster's Services concern none that is annotated, or nothing that checks are made of.
             if isUnchanged { return change }
@@ -85,7 +86,7 @@ struct AutoConfState {
         switch event {
         case .replaced(let all):
             endpoints.replace(with: all)
-            for service in services.values.sorted(by: { $0.objectName < $1.objectName })
+            for service in services.values.compactMap(\.service).sorted(by: { $0.objectName < $1.objectName })
             where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
                 apply(service, &change)
             }
@@ -155,6 +156,13 @@ extension AutoConfState {
         enabled.contains(.file) || isAnnotated(service)
     }
 
+    /// Most are never looked at again: of those no more is kept than tells whether they changed.
+    private func known(_ service: Service) -> KnownService {
+        let hasEndpointsChecks = ServiceAnnotations.isAnnotated(service.annotations, .endpoints)
+        return KnownService(
+            service, keeps: hasEndpointsChecks ? .everything : enabled.contains(.file) ? .target : .nothing)
+    }
+
     private mutating func finish(_ source: Source, _ change: inout Change) {
         guard unread.remove(source) != nil else { return }
         change.firstRead = source
@@ -169,7 +177,7 @@ extension AutoConfState {
 
     /// The endpoints of some Services changed.
     private mutating func updateEndpoints(of names: [NamespacedName], _ change: inout Change) {
-        for service in names.compactMap({ services[$0] })
+        for service in names.compactMap({ services[$0]?.service })
         where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
             apply(service, &change)
         }
@@ -222,7 +230,7 @@ extension AutoConfState {
             guard enabled.contains(.services) else {
                 return bound.report(ConfigProblem(file.object, "\(place)Services are not watched"))
             }
-            guard let service = services[name] else {
+            guard let service = services[name]?.service else {
                 if isRead(.services) {
                     bound.report(ConfigProblem(file.object, "\(place)there is no such Service", .warning))
                 }
@@ -238,7 +246,7 @@ extension AutoConfState {
             }
             for address in endpoints.addresses(of: name) {
                 let target = CheckTarget(
-                    address, of: name, standardTags: services[name]?.standardTags ?? [], resolution,
+                    address, of: name, standardTags: services[name]?.service?.standardTags ?? [], resolution,
                     environment: environment)
                 [file.template].bind(to: target, from: origin("kubernetes-endpoints-file", place), into: &bound)
             }
@@ -250,21 +258,5 @@ extension ConfigKey {
     /// Whether the config is about an endpoint of an annotated Service.
     fileprivate var isOfEndpoint: Bool {
         source.hasPrefix("kube_endpoint_uid://")
-    }
-}
-
-extension Service {
-    /// The Service with no more than checks are made of.
-    fileprivate var reduced: Service {
-        var reduced = self
-        reduced.metadata.labels = labels.filter { $0.key.hasPrefix("tags.datadoghq.com/") }
-        return reduced
-    }
-
-    /// Whether checks that are bound to either are the same. Only the object's version may differ, and labels that are no tags.
-    fileprivate func isBound(alikeTo other: Service) -> Bool {
-        var other = other.reduced
-        other.metadata.resourceVersion = resourceVersion
-        return self == other
     }
 }

@@ -21,7 +21,8 @@ struct ConfigDirectory {
     }
 
     private struct Known {
-        var signature: FileSignature
+        /// A hash of the file's signature, keyed anew in each process.
+        var signature: Int
         /// Whether it was read after the signature had been seen before.
         var isSettled: Bool
     }
@@ -29,6 +30,7 @@ struct ConfigDirectory {
     private let path: String
     private let options: AutoConfOptions
     private let environment: Environment
+    /// By object.
     private var known: [String: Known] = [:]
 
     init(path: String, options: AutoConfOptions, environment: Environment) {
@@ -42,8 +44,9 @@ struct ConfigDirectory {
         var pass = Pass()
         var seen: Set<String> = []
         for candidate in candidates(in: path, files, &pass) {
-            seen.insert(candidate.path)
-            read(ConfigFile(path: candidate.path, checkName: candidate.checkName), files, &pass)
+            let file = ConfigFile(path: candidate.path, checkName: candidate.checkName)
+            seen.insert(file.object)
+            read(file, files, &pass)
         }
         known = known.filter { seen.contains($0.key) }
         return pass
@@ -129,13 +132,14 @@ struct ConfigDirectory {
                 pass.readings[file.object] = .keepsLast(ConfigProblem(file.object, "not a regular file"))
                 return
             }
-            let before = known[file.path]
-            if let before, before.signature == signature, before.isSettled {
+            let before = known[file.object]
+            if let before, before.signature == signature.hashValue, before.isSettled {
                 pass.readings[file.object] = .unchanged
                 return
             }
             let contents = try files.contents(of: file.path, atMost: options.maximumFileBytes)
-            known[file.path] = Known(signature: signature, isSettled: before?.signature == signature)
+            known[file.object] = Known(
+                signature: signature.hashValue, isSettled: before?.signature == signature.hashValue)
             pass.readings[file.object] = reading(of: file, contents)
         } catch {
             let reason = "cannot read the file: \(error.reason)"

@@ -6,10 +6,13 @@ struct ConfigFile {
     let path: String
     /// The check: the file's name without `.json`, or its directory's without `.d`.
     let checkName: String
-
     /// How AutoConf names it.
-    var object: String {
-        "file:\(path)"
+    let object: String
+
+    init(path: String, checkName: String) {
+        self.path = path
+        self.checkName = checkName
+        object = "file:\(path)"
     }
 
     /// What is said of a YAML file.

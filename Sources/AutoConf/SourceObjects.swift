@@ -28,10 +28,24 @@ struct SourceObjects {
     }
 
     private struct Known {
-        /// The object in Kubernetes; nil for a file.
-        var reference: ObjectReference?
         var keys: [ConfigKey] = []
-        var problems: [ConfigProblem] = []
+        /// Nil while nothing is wrong, as with nearly all.
+        var fault: Fault?
+
+        var problems: [ConfigProblem] { fault?.problems ?? [] }
+    }
+
+    /// What is wrong with an object.
+    private final class Fault {
+        /// The object in Kubernetes; nil for a file.
+        let reference: ObjectReference?
+        let problems: [ConfigProblem]
+
+        init?(_ reference: ObjectReference?, _ problems: [ConfigProblem]) {
+            guard !problems.isEmpty else { return nil }
+            self.reference = reference
+            self.problems = problems
+        }
     }
 
     private var objects: [String: Known] = [:]
@@ -49,7 +63,7 @@ struct SourceObjects {
     /// What is wrong with objects in Kubernetes, sorted by object.
     var referencedProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
         objects.sorted { $0.key < $1.key }.compactMap { _, known in
-            known.problems.isEmpty ? nil : known.reference.map { ($0, known.problems) }
+            known.fault.flatMap { fault in fault.reference.map { ($0, fault.problems) } }
         }
     }
 
@@ -90,12 +104,11 @@ struct SourceObjects {
         _ reading: ConfigReading, to object: String, _ reference: ObjectReference?, _ change: inout Change
     ) {
         var known = objects[object] ?? Known()
-        if known.reference?.uid != reference?.uid {
+        if let fault = known.fault, fault.reference?.uid != reference?.uid {
             // Another object of the same name: what was wrong with the one before was not mended in this one.
-            change.gone += known.problems
-            known.problems = []
+            change.gone += fault.problems
+            known.fault = nil
         }
-        known.reference = reference
         let problems: [ConfigProblem]
         switch reading {
         case .unchanged:
@@ -104,7 +117,8 @@ struct SourceObjects {
             let keys = configs.map(\.key)
             change.upserts += configs
             change.removals += known.keys.filter { !keys.contains($0) }
-            known.keys = keys
+            // Equal keys stay those that are kept elsewhere too.
+            if known.keys != keys { known.keys = keys }
             problems = found
         case .keepsLast(let problem):
             problems = [problem]
@@ -112,8 +126,10 @@ struct SourceObjects {
         if let difference = Self.difference(known.problems, problems, object, reference) {
             change.problems.append(difference)
         }
-        known.problems = problems
-        objects[object] = known.keys.isEmpty && known.problems.isEmpty ? nil : known
+        known.fault = Fault(reference, problems)
+        // Under its keys' own text, if it is the same one, so that there is one copy of it.
+        let name = known.keys.first.map(\.source) ?? object
+        objects[name == object ? name : object] = known.keys.isEmpty && known.fault == nil ? nil : known
     }
 
     private mutating func remove(_ object: String, _ change: inout Change) {

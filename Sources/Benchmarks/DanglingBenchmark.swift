@@ -58,11 +58,11 @@ enum DanglingBenchmark {
     private static func withHandler<Value: Sendable>(
         dangling count: Int, _ change: (inout HandlerOptions) -> Void, _ body: (Handler) throws -> Value
     ) async throws -> Value {
-        let desired = DesiredConfigs()
-        desired.apply(upserts: SampleConfigs.configs(count), synced: true)
         var options = HandlerOptions(patch: SampleConfigs.patch)
         options.warmup = .zero
         change(&options)
+        let desired = DesiredConfigs(for: options)
+        desired.apply(upserts: SampleConfigs.configs(count), synced: true)
         let clock = SystemClock()
         let handler = Handler(
             source: desired, leadership: LeadingAlone(), options: options, clock: clock, log: Log(sink: NoLog()))

@@ -28,10 +28,10 @@ struct LeadingReplica {
     static func run(_ configs: [CheckConfig], _ body: (LeadingReplica) throws -> Void) async throws {
         let clock = StandingClock()
         let log = Log(sink: NoLog())
-        let desired = DesiredConfigs()
-        desired.apply(upserts: configs, synced: true)
         var options = HandlerOptions(patch: SampleConfigs.patch)
         options.warmup = .zero
+        let desired = DesiredConfigs(for: options)
+        desired.apply(upserts: configs, synced: true)
         let handler = Handler(source: desired, leadership: LeadingAlone(), options: options, clock: clock, log: log)
         let api = APIMachine(
             handler: handler, tokens: BearerTokens(token, grace: .zero), operators: nil,

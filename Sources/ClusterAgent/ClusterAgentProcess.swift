@@ -49,7 +49,7 @@ package struct ClusterAgentProcess: Sendable {
         operatorToken = try OperatorToken(options, entropy: entropy, clock: clock)
         operators = operatorToken.map { BearerTokens($0.text, grace: options[AgentOptions.authTokenGrace]) }
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
-        desired = DesiredConfigs()
+        desired = DesiredConfigs(for: HandlerOptions(options))
         forwarder = LeaderForwarder(clock: clock, log: log)
 
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)

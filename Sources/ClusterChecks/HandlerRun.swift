@@ -72,7 +72,7 @@ extension Handler {
             let changes = source.changes(since: reconciled)
             // From a set that is not whole nothing is concluded, not even an addition: a half set is a wrong answer for whoever fetches it.
             if changes.synced {
-                let batch = try await encode(changes)
+                let batch = batch(changes)
                 try await waitUntilValid(term)
                 reconciled = reconcile(batch, version: changes.version)
             }
@@ -88,37 +88,12 @@ extension Handler {
         var shards: [ConfigKey: [ConfigKey]]
     }
 
-    /// Takes apart, patches and encodes what is to be dispatched, outside every lock. What cannot be dispatched is gone, and logged.
-    private func encode(_ changes: DesiredChanges) async throws -> Batch {
+    private func batch(_ changes: DesiredChanges) -> Batch {
         let shards = changes.isWhole ? [:] : state.withLock { $0.shards }
         var batch = Batch(wanted: Wanted(upserts: [], removals: [], isWhole: changes.isWhole), shards: shards)
         for key in changes.removals { batch.remove(key) }
-        for (index, config) in changes.upserts.enumerated() {
-            // A hundred thousand of them take seconds, and the elector may share this thread.
-            if index % 256 == 255 {
-                await Task.yield()
-                try Task.checkCancellation()
-            }
-            // What is no cluster check is not ours.
-            guard config.clusterCheck, !options.excludedChecks.contains(config.checkName) else {
-                batch.remove(config.key)
-                continue
-            }
-            for part in batch.parts(of: config, Sharding(options.sharding).shards(of: config), log) {
-                encode(part, into: &batch)
-            }
-        }
+        for config in changes.upserts { batch.take(config, log) }
         return batch
-    }
-
-    private func encode(_ config: CheckConfig, into batch: inout Batch) {
-        do throws(CheckModelError) {
-            batch.wanted.upserts.append(try options.patch.encode(config))
-        } catch {
-            batch.wanted.removals.append(config.key)
-            batch.rejected[config.key] = error.description
-            log.warning("config cannot be dispatched", ["config": config.key, "reason": error])
-        }
     }
 
     /// - Returns: the version from which to ask for changes next.

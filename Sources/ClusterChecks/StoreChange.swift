@@ -56,8 +56,8 @@ package enum MoveReason: Hashable, Sendable {
     case isolated
 }
 
-/// Why a config has no node.
-package enum DanglingReason: Hashable, Sendable, CustomStringConvertible {
+/// Why a config has no node. One object for all that lost the same node.
+package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertible {
     /// No node reported when it came.
     case noNode
     /// Its node fell silent, and no other reports.

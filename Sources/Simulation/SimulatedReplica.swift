@@ -32,7 +32,7 @@ package final class SimulatedReplica: Sendable {
     /// The process.
     package let process: SimulatedProcess
     /// What it should dispatch, as far as its sources have told it.
-    package let configs = DesiredConfigs()
+    package let configs: DesiredConfigs
     /// The elector.
     package let elector: LeaderElector
     /// The Handler.
@@ -58,6 +58,7 @@ package final class SimulatedReplica: Sendable {
         var options = HandlerOptions(patch: Self.patch)
         options.warmup = plan.warmup
         options.nodeExpirationTimeout = plan.nodeExpirationTimeout
+        configs = DesiredConfigs(for: options)
         handler = Handler(
             source: configs, leadership: leadership, options: options, clock: process.clock, log: process.log)
         var answering = APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))

@@ -181,7 +181,7 @@ struct Fixture {
     let clock = ManualClock()
     let files = FailingFiles()
     let recorder = LogRecorder()
-    let desired = DesiredConfigs()
+    let desired = CollectedConfigs()
     let changes = ProblemRecorder()
     let autoConf: AutoConf
 
@@ -192,7 +192,7 @@ struct Fixture {
     }
 
     var configs: [CheckConfig] {
-        desired.changes(since: 0).upserts
+        desired.configs
     }
 
     var keys: [String] {
@@ -200,7 +200,7 @@ struct Fixture {
     }
 
     var isSynced: Bool {
-        desired.changes(since: 0).synced
+        desired.isSynced
     }
 
     var problems: [String] {

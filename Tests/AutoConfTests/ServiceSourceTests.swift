@@ -44,12 +44,12 @@ import Testing
 
     @Test func aChangeThatConcernsNoCheckMakesNoVersion() {
         fixture.autoConf.feed(.replaced([service(Self.checks("a"))]))
-        let version = fixture.desired.changes(since: 0).version
+        let changes = fixture.desired.changes
         fixture.autoConf.feed(.applied(service(Self.checks("a"), labels: ["app": "shop"])))
         fixture.autoConf.feed(.applied(service(name: "plain")))
         fixture.autoConf.feed(.deleted(service(name: "plain")))
         fixture.autoConf.feed(.replaced([service(Self.checks("a"))]))
-        #expect(fixture.desired.changes(since: 0).version == version)
+        #expect(fixture.desired.changes == changes)
     }
 
     @Test func anAnnotationThatBecameBadTakesItsConfigsAwayAndNoOthers() {

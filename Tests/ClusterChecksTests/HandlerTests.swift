@@ -10,13 +10,14 @@ import Testing
         let clock = ManualClock()
         let log = RecordedLog()
         let leadership: GivenLeadership
-        let desired = DesiredConfigs()
+        let desired: DesiredConfigs
         let handler: Handler
 
         init(_ state: LeadershipState = .unknown, maximumConfigs: Int = 1000) {
             leadership = GivenLeadership(state)
             var options = HandlerOptions(patch: ConfigPatch(extraTags: ["from:test"]))
             options.maximumConfigs = maximumConfigs
+            desired = DesiredConfigs(for: options)
             handler = Handler(
                 source: desired, leadership: leadership, options: options, clock: clock, log: Log(sink: log))
         }

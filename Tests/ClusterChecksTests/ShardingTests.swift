@@ -108,7 +108,7 @@ import Testing
         options.warmup = .zero
         options.sharding = Self.all
         options.excludedChecks = ["never"]
-        let desired = DesiredConfigs()
+        let desired = DesiredConfigs(for: options)
         let clock = ManualClock()
         let term = Term(token: "t", validUntil: Deadline(.distantFuture))
         let handler = Handler(

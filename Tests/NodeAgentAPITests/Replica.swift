@@ -30,7 +30,7 @@ struct Replica {
 
     let clock = ManualClock()
     let leadership: GivenLeadership
-    let desired = DesiredConfigs()
+    let desired: DesiredConfigs
     let handler: Handler
     let tokens = BearerTokens(Self.token, grace: .seconds(300))
     let api: APIMachine
@@ -38,9 +38,10 @@ struct Replica {
 
     private init(hasOperators: Bool, _ options: (inout APIOptions) -> Void) {
         leadership = GivenLeadership(state: Watched(.unknown))
+        let dispatching = HandlerOptions(patch: ConfigPatch())
+        desired = DesiredConfigs(for: dispatching)
         handler = Handler(
-            source: desired, leadership: leadership, options: HandlerOptions(patch: ConfigPatch()), clock: clock,
-            log: Log(sink: NoLog()))
+            source: desired, leadership: leadership, options: dispatching, clock: clock, log: Log(sink: NoLog()))
         var given = APIOptions(version: AgentVersion(major: 7, minor: 60, patch: 1, commit: "abc"))
         options(&given)
         api = APIMachine(

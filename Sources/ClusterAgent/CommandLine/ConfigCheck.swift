@@ -51,7 +51,7 @@ struct ConfigCheck {
         } catch {
             throw StartError("standard input: \(error)")
         }
-        let desired = DesiredConfigs()
+        let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired) { $0.watchesServices = true }
         autoConf.feed(ReflectorEvent<Service>.replaced(services))
         take(desired, autoConf)
@@ -70,7 +70,7 @@ struct ConfigCheck {
         } catch {
             throw StartError("\(path): \(systemErrorText(error.number))")
         }
-        let desired = DesiredConfigs()
+        let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired, files) { $0.confdPath = directory }
         let clock = context.clock
         await withTaskGroup(of: Void.self) { group in
@@ -85,7 +85,7 @@ struct ConfigCheck {
     }
 
     private func autoConf(
-        _ context: Program.Context, _ desired: DesiredConfigs, _ files: any ConfigFiles = SystemConfigFiles(),
+        _ context: Program.Context, _ desired: CollectedConfigs, _ files: any ConfigFiles = SystemConfigFiles(),
         _ choose: (inout AutoConfOptions) -> Void
     ) -> AutoConf {
         var options = AutoConfOptions()
@@ -97,8 +97,8 @@ struct ConfigCheck {
             log: Log(sink: NoLog()))
     }
 
-    private mutating func take(_ desired: DesiredConfigs, _ autoConf: AutoConf) {
-        configs += desired.changes(since: 0).upserts.sorted { $0.key < $1.key }
+    private mutating func take(_ desired: CollectedConfigs, _ autoConf: AutoConf) {
+        configs += desired.configs
         problems += autoConf.problems
     }
 

@@ -9,20 +9,31 @@ extension Handler.Batch {
         wanted.removals += shards.removeValue(forKey: key) ?? []
     }
 
-    /// What is dispatched of a config: its parts, or itself.
-    mutating func parts(of config: CheckConfig, _ outcome: Sharding.Outcome, _ log: Log) -> [CheckConfig] {
-        if let problem = outcome.problem {
-            log.warning("config is not taken apart as it should be", ["config": config.key, "reason": problem])
-        }
+    /// A config is new, or changed: what is dispatched of it takes the place of what was. What cannot be dispatched is gone, and logged.
+    mutating func take(_ config: DesiredConfig, _ log: Log) {
         let former = shards.removeValue(forKey: config.key) ?? []
-        guard !outcome.shards.isEmpty else {
+        switch config.form {
+        case .whole(let whole):
             wanted.removals += former
-            return [config]
+            wanted.upserts.append(whole)
+        case .parts(let parts):
+            take(parts, of: config.key, former: former, log)
         }
-        let keys = outcome.shards.map(\.key)
-        if former.isEmpty { wanted.removals.append(config.key) }
+    }
+
+    private mutating func take(_ parts: DesiredConfig.Parts, of key: ConfigKey, former: [ConfigKey], _ log: Log) {
+        if let problem = parts.problem {
+            log.warning("config is not taken apart as it should be", ["config": key, "reason": problem])
+        }
+        let keys = parts.configs.map(\.key) + parts.rejected.map(\.key)
+        if former.isEmpty, parts.isSharded || keys.isEmpty { wanted.removals.append(key) }
         wanted.removals += former.filter { !keys.contains($0) }
-        shards[config.key] = keys
-        return outcome.shards
+        if parts.isSharded { shards[key] = keys }
+        wanted.upserts += parts.configs
+        for (key, error) in parts.rejected {
+            wanted.removals.append(key)
+            rejected[key] = error.description
+            log.warning("config cannot be dispatched", ["config": key, "reason": error])
+        }
     }
 }
