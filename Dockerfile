@@ -1,4 +1,4 @@
-# One image with both programs; which one runs is the pod's `command`. Nothing else is in it: no shell, no package manager.
+# One image with both programs; the pod's `command` selects one. It has no shell and no package manager.
 
 FROM swift:6.3.1-bookworm AS build
 RUN apt-get update \
@@ -7,11 +7,11 @@ RUN apt-get update \
 WORKDIR /src
 COPY Package.swift ./
 COPY Sources Sources
-# Package.swift names the tests, so that nothing can be built without them; nothing of them is in the programs.
+# Package.swift declares the test targets, so a build needs their folders. The programs contain nothing of them.
 COPY Tests Tests
 RUN swift build --configuration release --static-swift-stdlib --product cluster-agent \
     && swift build --configuration release --static-swift-stdlib --product node-agent
-# The root of the image: the programs, the libraries that they load with their loader, CA certificates and one user.
+# The root of the image: the programs, the shared libraries they load with their loader, CA certificates and one user.
 RUN mkdir --parents /image/usr/local/bin /image/etc/ssl/certs \
     && cd "$(swift build --configuration release --show-bin-path)" \
     && install --strip cluster-agent node-agent /image/usr/local/bin \
@@ -28,7 +28,7 @@ LABEL org.opencontainers.image.title="cluster-agent" \
     org.opencontainers.image.version="0.1.0" \
     org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image /
-# The C library keeps up to seven freed blocks of each size for each thread, spread over as many pages: a megabyte, with the larger ones.
+# glibc caches up to seven freed blocks of each size per thread. For the larger sizes these keep about a megabyte of pages in use.
 ENV GLIBC_TUNABLES=glibc.malloc.tcache_max=128
 USER 10001:10001
 EXPOSE 5000 5005 5555

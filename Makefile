@@ -1,24 +1,24 @@
-# Everything here works on a machine that has Debian 12, the Swift toolchain and make, and nothing else.
+# Every target works on Debian 12 with only the Swift toolchain and make installed.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo cluster test check benchmark format clean
 
-help: ## Print this
+help: ## Show this help
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
 	@echo
-	@echo '  make demo DEMO_SECONDS=20               ends by itself; after a third of the time a node-agent is killed'
-	@echo '  make demo KUBERNETES=1                  on a real API server; half-way the leader is stopped'
+	@echo '  make demo DEMO_SECONDS=20               stops by itself; after a third of the time it kills a node-agent'
+	@echo '  make demo KUBERNETES=1                  uses a real API server; half-way it stops the leader'
 
-demo: ## Run a cluster-agent and three node-agents here, and show who runs what (root)
+demo: ## Run a cluster-agent and three node-agents, and show which runs which checks (root)
 	@Tests/setup/packages $(if $(KUBERNETES),cluster)
 	@DEMO_SECONDS='$(DEMO_SECONDS)' KUBERNETES='$(KUBERNETES)' manifests/demo/run
 
-cluster: ## Start a hollow Kubernetes cluster that runs the image and the manifests, to play with (root)
+cluster: ## Start a hollow Kubernetes cluster with the image and the manifests, to experiment with (root)
 	@Tests/setup/packages cluster image
 	@Tests/hollow/cluster --image=cluster-agent:0.1.0="$$(Tests/setup/image)"
 
-test: ## All tests, on a real API server too (root; the first time it builds kube-apiserver)
-	@echo 'make test needs root when something is missing: it installs Debian packages, and builds kube-apiserver once.'
+test: ## Run all tests, on a real API server too (root; the first run builds kube-apiserver)
+	@echo 'make test needs root if something is missing: it installs Debian packages and builds kube-apiserver once.'
 	@Tests/setup/packages cluster image benchmarks
 	@Tests/setup/etcd >/dev/null
 	@Tests/setup/kubernetes kube-apiserver kube-controller-manager kube-scheduler >/dev/null
@@ -27,7 +27,7 @@ test: ## All tests, on a real API server too (root; the first time it builds kub
 	@Tests/setup/image >/dev/null
 	@Tests/run unit simulation repository acceptance fuzzing integration manifests optimised benchmarks
 
-check: ## The fast tier: format, build, unit and simulation tests
+check: ## Run the fast tiers: format, build, unit, simulation and repository tests
 	@Tests/setup/packages
 	@Tests/run unit simulation repository
 
@@ -38,5 +38,5 @@ benchmark: ## Print the budgets of time and memory beside what is measured here 
 format: ## Format the sources
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
-clean: ## Remove what was built (not the cache of kube-apiserver)
+clean: ## Remove build products (not the cache of kube-apiserver)
 	rm -rf .build .build-release .demo

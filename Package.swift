@@ -38,65 +38,95 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         library("Platform", ["CLinux"]),
         // Level 1.
+        library("JSON", ["Platform"]),
+        library("Leadership", ["Platform"]),
         library("HTTPClient", ["CCurl", "Platform"]),
         library("HTTPServer", ["COpenSSL", "Platform"]),
         // Level 2.
-        library("Kubernetes", ["HTTPClient", "Platform"]),
-        library("CheckModel", ["Platform"]),
+        library("Kubernetes", ["HTTPClient", "Leadership", "JSON", "Platform"]),
+        library("CheckModel", ["JSON", "Platform"]),
         // Level 3.
-        library("ClusterChecks", ["CheckModel", "Platform"]),
-        library("AutoConf", ["Kubernetes", "CheckModel", "Platform"]),
+        library("ClusterChecks", ["Leadership", "CheckModel", "JSON", "Platform"]),
+        library("AutoConf", ["Kubernetes", "CheckModel", "JSON", "Platform"]),
         // Level 4.
-        library("NodeAgentAPI", ["ClusterChecks", "CheckModel", "HTTPServer", "Platform"]),
-        library("NodeAgent", ["HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
+        library(
+            "Replica",
+            [
+                "AutoConf", "ClusterChecks", "Kubernetes", "CheckModel", "HTTPServer", "Leadership", "JSON", "Platform",
+            ]),
+        library("NodeAgent", ["HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform"]),
         library(
             "ClusterAgent",
             [
-                "NodeAgentAPI", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "HTTPClient",
-                "Platform",
+                "Replica", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "HTTPClient",
+                "Leadership", "JSON", "Platform",
             ]),
         // Level 5.
         executable("cluster-agent", ["ClusterAgent"]),
         executable("node-agent", ["NodeAgent"]),
         // What DESIGN §11 budgets: `make benchmark` prints times, BenchmarkTests gate counts.
-        executable("Benchmarks", ["NodeAgentAPI", "ClusterChecks", "CheckModel", "HTTPServer", "Platform"]),
+        executable(
+            "Benchmarks",
+            [
+                "Replica", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Leadership", "JSON",
+                "Platform",
+            ]),
         // Only tests use it.
         library(
             "Simulation",
-            ["NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "Platform"]),
-        .target(
-            name: "TestSupport", dependencies: ["HTTPClient", "CheckModel", "Platform"], path: "Tests/TestSupport",
-            swiftSettings: settings),
-        tests("PlatformTests", ["Platform"]),
-        tests("HTTPServerTests", ["HTTPServer", "COpenSSL", "Platform"]),
-        tests("HTTPClientTests", ["TestSupport", "HTTPClient", "HTTPServer", "Platform"]),
-        tests(
-            "KubernetesTests", ["Kubernetes", "HTTPClient", "HTTPServer", "Platform"], excluding: ["golden"]),
-        tests("CheckModelTests", ["CheckModel", "Platform"]),
-        tests("AutoConfTests", ["AutoConf", "Kubernetes", "CheckModel", "Platform"]),
-        tests("ClusterChecksTests", ["ClusterChecks", "CheckModel", "Platform"]),
-        tests(
-            "NodeAgentAPITests",
-            ["TestSupport", "NodeAgentAPI", "ClusterChecks", "CheckModel", "HTTPServer", "Platform"]),
-        tests("NodeAgentTests", ["TestSupport", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "Platform"]),
-        tests(
-            "SimulationTests",
             [
-                "Simulation", "NodeAgentAPI", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer",
+                "Replica", "NodeAgent", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer",
+                "Leadership",
+                "JSON", "Platform",
+            ]),
+        // What any test may use; TestSupport starts the programs and what they talk to.
+        .target(
+            name: "TestKit", dependencies: ["JSON", "Platform"], path: "Tests/TestKit", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["TestKit", "HTTPClient", "CheckModel", "JSON", "Platform"],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        tests("PlatformTests", ["TestKit", "Platform"]),
+        tests("HTTPServerTests", ["TestKit", "HTTPServer", "COpenSSL", "Platform"]),
+        tests("HTTPClientTests", ["TestSupport", "TestKit", "HTTPClient", "HTTPServer", "Platform"]),
+        tests(
+            "KubernetesTests", ["TestKit", "Kubernetes", "HTTPClient", "HTTPServer", "Leadership", "JSON", "Platform"],
+            excluding: ["golden"]),
+        tests("JSONTests", ["TestKit", "JSON", "Platform"]),
+        tests("CheckModelTests", ["TestKit", "CheckModel", "JSON", "Platform"]),
+        tests("AutoConfTests", ["TestKit", "AutoConf", "Kubernetes", "CheckModel", "JSON", "Platform"]),
+        tests("ClusterChecksTests", ["TestKit", "ClusterChecks", "Leadership", "CheckModel", "JSON", "Platform"]),
+        tests(
+            "ReplicaTests",
+            [
+                "TestKit", "Replica", "ClusterChecks", "Leadership", "CheckModel", "HTTPServer", "JSON",
                 "Platform",
             ]),
         tests(
+            "NodeAgentTests",
+            ["TestKit", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform"]),
+        tests(
+            "SimulationTests",
+            [
+                "Simulation", "Replica", "NodeAgent", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer",
+                "Leadership", "JSON", "Platform",
+            ]),
+        tests(
             "AcceptanceTests",
-            ["cluster-agent", "node-agent", "TestSupport", "HTTPClient", "CheckModel", "Platform"],
+            ["cluster-agent", "node-agent", "TestSupport", "TestKit", "HTTPClient", "CheckModel", "JSON", "Platform"],
             excluding: ["clients"]),
-        tests("BenchmarkTests", ["Benchmarks", "TestSupport", "Platform"]),
-        tests("FuzzTests", ["TestSupport", "Platform"]),
+        tests("BenchmarkTests", ["Benchmarks", "TestSupport", "TestKit", "Platform"]),
+        tests("FuzzTests", ["TestSupport", "TestKit", "Platform"]),
         tests(
             "IntegrationTests",
-            ["cluster-agent", "node-agent", "TestSupport", "Kubernetes", "HTTPClient", "CheckModel", "Platform"],
+            [
+                "cluster-agent", "node-agent", "TestSupport", "TestKit", "Kubernetes", "HTTPClient", "CheckModel",
+                "JSON",
+                "Platform",
+            ],
             excluding: ["clients"]),
         tests(
-            "ManifestTests", ["TestSupport", "CheckModel", "Platform"], excluding: ["rules.py", "manifests.py"]),
+            "ManifestTests", ["TestSupport", "TestKit", "CheckModel", "JSON", "Platform"],
+            excluding: ["rules.py", "manifests.py"]),
         tests("RepositoryTests", ["ClusterAgent", "NodeAgent", "Platform"]),
     ]
 )

@@ -1,12 +1,13 @@
 import CheckModel
+import JSON
 
 /// One check as an annotation or a file describes it, variables not yet resolved.
 struct CheckTemplate: Hashable {
     var checkName: String
-    var instances: [JSON] = []
-    var initConfig: JSON? = .object([:])
-    var metricConfig: JSON?
-    var logs: JSON?
+    var instances: [JSONValue] = []
+    var initConfig: JSONValue? = .object([:])
+    var metricConfig: JSONValue?
+    var logs: JSONValue?
     var ignoreAutodiscoveryTags = false
     var checkTagCardinality = ""
 

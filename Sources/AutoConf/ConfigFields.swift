@@ -1,13 +1,14 @@
 import CheckModel
+import JSON
 
 /// The members of a JSON object that describes a check, read by type; null is as if missing. What was not read can be told.
 struct ConfigFields {
-    private let members: [String: JSON]
+    private let members: [String: JSONValue]
     private let place: String
     private var read: Set<String> = []
 
     /// The members of `json`; `place` is where it is, for errors, and may be empty.
-    init(_ json: JSON, place: String) throws(AutoConfError) {
+    init(_ json: JSONValue, place: String) throws(AutoConfError) {
         self.place = place.isEmpty ? "" : "\(place): "
         guard case .object(let members) = json else {
             throw AutoConfError("\(self.place)\(json.kind), not an object")
@@ -42,21 +43,21 @@ struct ConfigFields {
     }
 
     /// A list.
-    mutating func list(_ key: String) throws(AutoConfError) -> [JSON]? {
+    mutating func list(_ key: String) throws(AutoConfError) -> [JSONValue]? {
         guard let value = value(key) else { return nil }
         guard let elements = value.arrayValue else { throw mismatch(key, value, "a list") }
         return elements
     }
 
     /// An object.
-    mutating func object(_ key: String) throws(AutoConfError) -> JSON? {
+    mutating func object(_ key: String) throws(AutoConfError) -> JSONValue? {
         guard let value = value(key) else { return nil }
         guard value.objectValue != nil else { throw mismatch(key, value, "an object") }
         return value
     }
 
     /// A list of objects; empty if missing.
-    mutating func instances(_ key: String) throws(AutoConfError) -> [JSON] {
+    mutating func instances(_ key: String) throws(AutoConfError) -> [JSONValue] {
         let elements = try list(key) ?? []
         for (index, element) in elements.enumerated() where element.objectValue == nil {
             throw mismatch("\(key)[\(index)]", element, "an object")
@@ -78,13 +79,13 @@ struct ConfigFields {
         }
     }
 
-    private mutating func value(_ key: String) -> JSON? {
+    private mutating func value(_ key: String) -> JSONValue? {
         read.insert(key)
         let value = members[key]
         return value == .null ? nil : value
     }
 
-    private func mismatch(_ key: String, _ value: JSON, _ expected: String) -> AutoConfError {
+    private func mismatch(_ key: String, _ value: JSONValue, _ expected: String) -> AutoConfError {
         AutoConfError("\(place)\(key) is \(value.kind), not \(expected)")
     }
 }

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 /// One file of `confd_path`: its check's name comes from the path, the rest from its contents.
 struct ConfigFile {
@@ -31,9 +32,9 @@ struct ConfigFile {
         of contents: [UInt8], limit: Int, environment: Environment
     ) throws(AutoConfError) -> FileReading {
         guard !contents.isEmpty else { throw AutoConfError("the file is empty") }
-        let json: JSON
+        let json: JSONValue
         do {
-            json = try JSON(parsing: contents, limits: JSONLimits(bytes: limit))
+            json = try JSONValue(parsing: contents, limits: JSONLimits(bytes: limit))
         } catch {
             throw AutoConfError(error.description)
         }

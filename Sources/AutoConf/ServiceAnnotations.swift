@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 /// What the `ad.datadoghq.com/…` annotations of a Service say of the Service itself (`service.…`) or of its endpoints (`endpoints.…`).
 ///
@@ -164,11 +165,11 @@ struct ServiceAnnotations {
     }
 
     /// A list of objects, or of lists of objects.
-    private static func objects(_ text: String, _ key: String) throws(AutoConfError) -> [[JSON]] {
+    private static func objects(_ text: String, _ key: String) throws(AutoConfError) -> [[JSONValue]] {
         guard !text.isEmpty else { throw AutoConfError("in \(key): value is empty") }
         let json = try Self.json(text, "in \(key): failed to unmarshal JSON")
         guard case .array(let elements) = json else { throw AutoConfError("in \(key): \(json.kind), not a list") }
-        var objects: [[JSON]] = []
+        var objects: [[JSONValue]] = []
         for element in elements {
             let group = element.arrayValue ?? [element]
             for object in group where object.objectValue == nil {
@@ -198,11 +199,11 @@ struct ServiceAnnotations {
         return flag
     }
 
-    private static func json(_ text: String, _ place: String) throws(AutoConfError) -> JSON {
-        do { return try JSON(parsing: text) } catch { throw AutoConfError("\(place): \(error)") }
+    private static func json(_ text: String, _ place: String) throws(AutoConfError) -> JSONValue {
+        do { return try JSONValue(parsing: text) } catch { throw AutoConfError("\(place): \(error)") }
     }
 
-    private static func shown(_ json: JSON) -> String {
+    private static func shown(_ json: JSONValue) -> String {
         let text = String(decoding: json.encoded(), as: UTF8.self)
         return text.count > 80 ? "\(text.prefix(80))…" : text
     }

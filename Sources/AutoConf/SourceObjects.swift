@@ -36,7 +36,7 @@ struct SourceObjects {
     }
 
     /// What is wrong with an object.
-    private final class Fault {
+    private final class Fault: Sendable {
         /// The object in Kubernetes; nil for a file.
         let reference: ObjectReference?
         let problems: [ConfigProblem]

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 /// What a `%%variable%%` stands for.
 enum TemplateValue: Hashable {
@@ -57,7 +58,7 @@ struct Template {
     ///
     /// A text that is one variable and nothing else becomes a number or a boolean if that is what it reads as: a port always, an environment
     /// variable if it is an integer of 64 bits or a boolean as Go writes them, since that is how agents read it.
-    func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSON {
+    func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSONValue {
         var text = ""
         for (index, piece) in pieces.enumerated() {
             switch piece {
@@ -107,24 +108,24 @@ struct Template {
         return !before.utf8[authority...].contains { "/?#".utf8.contains($0) }
     }
 
-    private static func typed(_ value: String) -> JSON {
+    private static func typed(_ value: String) -> JSONValue {
         if let integer = GoLiteral.integer(value) { return .integer(integer) }
         return GoLiteral.boolean(value).map { .bool($0) } ?? .string(value)
     }
 }
 
-extension JSON {
+extension JSONValue {
     /// The value with the variables in all its strings resolved; keys are left as they are.
-    func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSON {
+    func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSONValue {
         switch self {
         case .null, .bool, .number: return self
         case .string(let text): return try Template(text).resolved(variables)
         case .array(let elements):
-            var resolved: [JSON] = []
+            var resolved: [JSONValue] = []
             for element in elements { resolved.append(try element.resolved(variables)) }
             return .array(resolved)
         case .object(let members):
-            var resolved: [String: JSON] = [:]
+            var resolved: [String: JSONValue] = [:]
             // Sorted, so that of several errors it is always the same one that is reported.
             for (key, value) in members.sorted(by: { $0.key < $1.key }) {
                 resolved[key] = try value.resolved(variables)

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 /// The configs that templates give for objects, and what is wrong with those that they do not give.
 struct BoundConfigs {

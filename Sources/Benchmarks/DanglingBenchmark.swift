@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import Leadership
 import Platform
 
 /// Status posts to a Handler whose configs dangle.
@@ -65,7 +66,8 @@ enum DanglingBenchmark {
         desired.apply(upserts: SampleConfigs.configs(count), synced: true)
         let clock = SystemClock()
         let handler = Handler(
-            source: desired, leadership: LeadingAlone(), options: options, clock: clock, log: Log(sink: NoLog()))
+            source: desired, leadership: Watched(.leading(.unending(token: "1.lease"))), options: options, clock: clock,
+            log: Log(sink: NoLog()))
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await handler.run() }
             defer { group.cancelAll() }
@@ -77,9 +79,4 @@ enum DanglingBenchmark {
             return try body(handler)
         }
     }
-}
-
-/// One term, which never ends.
-struct LeadingAlone: Leadership {
-    let state = Watched(LeadershipState.leading(.unending(token: "1.lease")))
 }

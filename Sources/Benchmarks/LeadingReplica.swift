@@ -1,8 +1,9 @@
+import AutoConf
 import CheckModel
 import ClusterChecks
 import HTTPServer
-import NodeAgentAPI
 import Platform
+import Replica
 
 /// One replica that leads for ever and serves plain HTTP on loopback, by one event loop.
 struct LeadingReplica {
@@ -21,6 +22,23 @@ struct LeadingReplica {
         }
     }
 
+    /// Nobody else: no other replica, no runners, no other thread.
+    private struct Nobody: ReplicaTransport, StatisticsReader, BackgroundExecutor {
+        func send(_ forward: Forward, completion: @escaping @Sendable (ForwardResult) -> Void) {
+            completion(.failed("there is no other replica"))
+        }
+
+        func read(
+            _ targets: [StatisticsTarget], until end: Instant,
+            completion: @escaping @Sendable ([StatisticsReading]) -> Void
+        ) -> @Sendable () -> Void {
+            completion([])
+            return {}
+        }
+
+        func run(_ work: @escaping @Sendable () -> Void) -> Bool { false }
+    }
+
     /// Where it listens.
     let port: UInt16
 
@@ -28,32 +46,34 @@ struct LeadingReplica {
     static func run(_ configs: [CheckConfig], _ body: (LeadingReplica) throws -> Void) async throws {
         let clock = StandingClock()
         let log = Log(sink: NoLog())
-        var options = HandlerOptions(patch: SampleConfigs.patch)
-        options.warmup = .zero
-        let desired = DesiredConfigs(for: options)
-        desired.apply(upserts: configs, synced: true)
-        let handler = Handler(source: desired, leadership: LeadingAlone(), options: options, clock: clock, log: log)
-        let api = APIMachine(
-            handler: handler, tokens: BearerTokens(token, grace: .zero), operators: nil,
-            options: APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0)), clock: clock)
-        let push = ChangePush(api: api, clock: clock, token: { token }, send: { $1(.failed("\($0.target)")) })
+        var dispatching = HandlerOptions(patch: SampleConfigs.patch)
+        dispatching.warmup = .zero
+        let replica = try Replica(
+            ReplicaOptions(
+                autoConf: AutoConfOptions(), handler: dispatching,
+                api: APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))),
+            in: ReplicaSurroundings(
+                kubernetes: nil, peers: Nobody(), statistics: Nobody(), background: Nobody(),
+                files: SystemConfigFiles(), environment: [:], agentTokens: BearerTokens(token, grace: .zero),
+                operatorTokens: nil, token: { token }, endpoint: { nil }, clock: clock, entropy: SystemEntropy(),
+                log: log))
+        replica.desired.apply(upserts: configs)
         let server = try HTTPServer(
-            options: HTTPServerOptions(name: "benchmark", host: "127.0.0.1", port: 0), handler: push,
-            clock: SystemClock(), log: log)
+            options: HTTPServerOptions(name: "benchmark", host: "127.0.0.1", port: 0),
+            handler: replica.requestHandler, clock: SystemClock(), log: log)
         try await withThrowingTaskGroup(of: Void.self) { group in
+            let handler = replica.handler
             group.addTask { await handler.run() }
             let changes = handler.changes
             var seen = changes.current
-            while !isDispatching(handler, clock) { seen = try await changes.next(after: seen.version) }
+            while handler.dispatchingTerm(at: clock.now()) == nil {
+                seen = try await changes.next(after: seen.version)
+            }
             server.start()
             let outcome = Result { try body(LeadingReplica(port: server.port)) }
             await server.stop(within: .zero)
             group.cancelAll()
             try outcome.get()
         }
-    }
-
-    private static func isDispatching(_ handler: Handler, _ clock: StandingClock) -> Bool {
-        if case .leader(_, isWarmingUp: false) = handler.role(at: clock.now()) { true } else { false }
     }
 }

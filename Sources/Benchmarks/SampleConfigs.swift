@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 /// Configs as people write them: one HTTP check each, with a name, a timeout and three tags.
 enum SampleConfigs {

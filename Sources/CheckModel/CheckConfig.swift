@@ -1,3 +1,5 @@
+package import JSON
+
 /// Where a config comes from: the source object, the check, and its index there. It survives edits.
 package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// One object for all copies of a key: each config's is in half a dozen tables, where four fields would take 56 bytes each time.
@@ -75,13 +77,13 @@ package struct CheckConfig: Hashable, Sendable {
     /// `check_name`: the integration to run.
     package var checkName: String
     /// `instances`: one JSON object each.
-    package var instances: [JSON]
+    package var instances: [JSONValue]
     /// `init_config`; nil travels as null.
-    package var initConfig: JSON?
+    package var initConfig: JSONValue?
     /// `metric_config`; nil travels as null.
-    package var metricConfig: JSON?
+    package var metricConfig: JSONValue?
     /// `logs`; nil travels as null.
-    package var logs: JSON?
+    package var logs: JSONValue?
     /// `ad_identifiers`; empty travels as null.
     package var adIdentifiers: [String]
     /// `provider`, such as `kubernetes-services` or `file`.
@@ -101,8 +103,9 @@ package struct CheckConfig: Hashable, Sendable {
 
     /// A config of `checkName`; everything not given is empty, and it is a cluster check.
     package init(
-        key: ConfigKey, checkName: String, instances: [JSON] = [], initConfig: JSON? = nil, metricConfig: JSON? = nil,
-        logs: JSON? = nil, adIdentifiers: [String] = [], provider: String = "", serviceID: String = "",
+        key: ConfigKey, checkName: String, instances: [JSONValue] = [], initConfig: JSONValue? = nil,
+        metricConfig: JSONValue? = nil,
+        logs: JSONValue? = nil, adIdentifiers: [String] = [], provider: String = "", serviceID: String = "",
         clusterCheck: Bool = true, nodeName: String = "", source: String = "", ignoreAutodiscoveryTags: Bool = false,
         checkTagCardinality: String = ""
     ) {

@@ -1,3 +1,6 @@
+package import JSON
+import Platform
+
 /// The identity of one instance as a runner reports it, made from exactly the bytes that the runner was sent.
 package enum CheckID {
     /// The check ID of one instance: `<check>:<name>:<hash>`, or `<check>:<hash>` when it has no name.
@@ -27,13 +30,13 @@ package enum CheckID {
     ///
     /// Agents decode a few common options together, by type, and use no name at all if one of them is of the wrong type. A number or boolean
     /// as a name is the text it is written with.
-    package static func instanceName(_ instance: JSON) -> String? {
+    package static func instanceName(_ instance: JSONValue) -> String? {
         guard case .object(let members) = instance else { return nil }
         return instanceName(members)
     }
 
     /// The name of the instance that has these members.
-    static func instanceName(_ members: some Sequence<(key: String, value: JSON)>) -> String? {
+    static func instanceName(_ members: some Sequence<(key: String, value: JSONValue)>) -> String? {
         var name = ""
         var namespace = ""
         for (key, value) in members {
@@ -56,18 +59,18 @@ package enum CheckID {
         return !name.isEmpty ? name : !namespace.isEmpty ? namespace : nil
     }
 
-    private static func isNull(_ value: JSON) -> Bool {
+    private static func isNull(_ value: JSONValue) -> Bool {
         if case .null = value { true } else { false }
     }
 
-    private static func isScalar(_ value: JSON) -> Bool {
+    private static func isScalar(_ value: JSONValue) -> Bool {
         switch value {
         case .bool, .number, .string: true
         case .null, .array, .object: false
         }
     }
 
-    private static func scalarText(_ value: JSON) -> String? {
+    private static func scalarText(_ value: JSONValue) -> String? {
         switch value {
         case .string(let text): text
         case .bool, .number: String(decoding: value.encoded(), as: UTF8.self)
@@ -79,7 +82,7 @@ package enum CheckID {
 extension WireConfig {
     /// The check ID of each instance, in order. Instances must be JSON for their name to be seen.
     package var checkIDs: [String] {
-        checkIDs(names: instances.map { (try? JSON(parsing: $0)).flatMap(CheckID.instanceName) })
+        checkIDs(names: instances.map { (try? JSONValue(parsing: $0)).flatMap(CheckID.instanceName) })
     }
 
     /// The check IDs of instances whose names are known.

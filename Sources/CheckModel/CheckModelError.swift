@@ -1,3 +1,5 @@
+package import JSON
+
 /// Why a config or a message of the protocol cannot be used.
 package enum CheckModelError: Error, Hashable, Sendable, CustomStringConvertible {
     /// An instance is not a JSON object, so it cannot be patched.

@@ -1,3 +1,5 @@
+import JSON
+
 extension CheckConfig {
     /// The version of the config: 64 bits that follow from what decides how the check runs, whatever the order of keys and tags.
     ///

@@ -1,3 +1,5 @@
+import JSON
+
 /// What the dispatcher changes in a config before it sends it, the same for all.
 package struct ConfigPatch: Hashable, Sendable {
     /// Tags that every instance gets, in the order in which they were composed; in an instance they are sorted with its own.

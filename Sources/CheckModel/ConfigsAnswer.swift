@@ -1,3 +1,5 @@
+package import JSON
+
 /// The answer that carries configs: to a node, its configs and their revision; to a node's agent, its endpoints checks (revision 0).
 package struct ConfigsAnswer: Sendable {
     /// `last_change`: the revision of the set.
@@ -31,9 +33,9 @@ package struct ConfigsAnswer: Sendable {
     /// - Throws: `CheckModelError`.
     package init(parsing body: [UInt8]) throws(CheckModelError) {
         let message = "configs answer"
-        let answer: JSON
+        let answer: JSONValue
         do {
-            answer = try JSON(parsing: body, limits: Self.limits)
+            answer = try JSONValue(parsing: body, limits: Self.limits)
         } catch {
             throw .invalidJSON(message: message, error)
         }

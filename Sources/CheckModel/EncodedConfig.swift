@@ -1,3 +1,5 @@
+import JSON
+
 /// A config ready to be dispatched: patched, and its bytes encoded once. It never changes, and is shared by all that hold it.
 package final class EncodedConfig: Sendable {
     /// Where it comes from.
@@ -58,7 +60,8 @@ package final class EncodedConfig: Sendable {
     /// `wire` as people may see it, without secrets; made anew each time.
     package var shownWire: [UInt8] {
         // It is our own encoding; should it ever not be readable, nothing of it is shown.
-        guard let json = try? JSON(parsing: wire), let config = try? WireConfig(json, message: "", place: "") else {
+        guard let json = try? JSONValue(parsing: wire), let config = try? WireConfig(json, message: "", place: "")
+        else {
             return WireConfig(checkName: checkName).encoded()
         }
         return Scrubbing.scrubbed(config).encoded()

@@ -53,17 +53,3 @@ package enum Murmur3 {
         return word ^ word >> 33
     }
 }
-
-/// FNV-1 (Fowler, Noll, Vo), 64 bits: multiplies before it xors, unlike FNV-1a. Check IDs are made of it.
-package struct FNV1: Sendable {
-    /// The hash of what was added so far.
-    package private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    /// The hash of nothing.
-    package init() {}
-
-    /// Adds bytes.
-    package mutating func add(_ bytes: [UInt8]) {
-        for byte in bytes { value = value &* 0x100_0000_01B3 ^ UInt64(byte) }
-    }
-}

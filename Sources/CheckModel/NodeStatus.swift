@@ -1,3 +1,5 @@
+import JSON
+
 /// What a node-agent reports every few seconds: the revision that it runs.
 package struct NodeStatusRequest: Hashable, Sendable {
     /// `last_change`: the revision that it runs; 0 at first, −1 when the call is a heartbeat only.
@@ -83,8 +85,8 @@ package enum NodeStatusAnswer {
     ///
     /// - Throws: `CheckModelError`: not JSON, or without the boolean.
     package static func isUpToDate(parsing body: [UInt8]) throws(CheckModelError) -> Bool {
-        let answer: JSON
-        do { answer = try JSON(parsing: body) } catch { throw .invalidJSON(message: "status answer", error) }
+        let answer: JSONValue
+        do { answer = try JSONValue(parsing: body) } catch { throw .invalidJSON(message: "status answer", error) }
         guard let upToDate = answer["isuptodate"]?.boolValue else {
             throw .malformed(message: "status answer", place: "isuptodate", reason: "is missing or not a boolean")
         }

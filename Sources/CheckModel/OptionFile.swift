@@ -1,3 +1,4 @@
+import JSON
 package import Platform
 
 /// The JSON file given by `--config`, as dotted keys and texts.
@@ -6,9 +7,9 @@ package enum OptionFile {
     ///
     /// - Throws: `OptionError` naming the file, the place in it and the reason.
     package static func entries(of path: String) throws(OptionError) -> [(key: String, text: String)] {
-        let value: JSON
+        let value: JSONValue
         do {
-            value = try JSON(parsing: try readFile(path, atMost: 1 << 20))
+            value = try JSONValue(parsing: try readFile(path, atMost: 1 << 20))
         } catch let error as FileError {
             throw OptionError(problems: [error.description])
         } catch {
@@ -19,7 +20,7 @@ package enum OptionFile {
     }
 
     private static func entries(
-        _ value: JSON, key: String, path: String
+        _ value: JSONValue, key: String, path: String
     ) throws(OptionError) -> [(key: String, text: String)] {
         switch value {
         case .object(let members):

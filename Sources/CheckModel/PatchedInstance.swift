@@ -1,3 +1,6 @@
+import JSON
+import Platform
+
 /// One instance of a config, encoded in one pass: as it is sent, and in the canonical form of what its author wrote, which goes into the digest.
 struct PatchedInstance {
     /// The instance as it is sent.
@@ -13,14 +16,14 @@ struct PatchedInstance {
     ///   - instance: the members as their author wrote them.
     ///   - tags: are put in beside its own.
     ///   - hasDefaultHostname: whether the host that runs it is the one that it is about.
-    init(_ instance: [String: JSON], tags: [String], hasDefaultHostname: Bool) {
+    init(_ instance: [String: JSONValue], tags: [String], hasDefaultHostname: Bool) {
         let hostnameKey = "empty_default_hostname"
         let tagsKey = "tags"
         var members = instance
         if !hasDefaultHostname { members[hostnameKey] = .bool(true) }
         let ownTags = instance[tagsKey].flatMap(Tags.texts)
         if ownTags != nil || !tags.isEmpty { members[tagsKey] = .strings(Tags.sorted((ownTags ?? []) + tags)) }
-        let sorted = JSON.sorted(members)
+        let sorted = JSONValue.sorted(members)
         name = CheckID.instanceName(sorted)
         collectionSeconds = Self.collectionSeconds(instance)
 
@@ -34,7 +37,7 @@ struct PatchedInstance {
             case hostnameKey:
                 if let own = instance[key] { Self.append(key, own, to: &canonical) }
             case tagsKey:
-                let own = ownTags.map { JSON.strings($0.sorted { $0.isBefore($1) }) } ?? instance[key]
+                let own = ownTags.map { JSONValue.strings($0.sorted { $0.isBefore($1) }) } ?? instance[key]
                 if let own { Self.append(key, own, to: &canonical) }
             default:
                 if canonical.count > 1 { canonical.append(UInt8(ascii: ",")) }
@@ -45,15 +48,15 @@ struct PatchedInstance {
         canonical.append(UInt8(ascii: "}"))
     }
 
-    private static func append(_ key: String, _ value: JSON, to output: inout [UInt8]) {
+    private static func append(_ key: String, _ value: JSONValue, to output: inout [UInt8]) {
         if output.count > 1 { output.append(UInt8(ascii: ",")) }
-        JSON.encode(key, into: &output)
+        JSONValue.encode(key, into: &output)
         output.append(UInt8(ascii: ":"))
         value.encode(into: &output)
     }
 
     /// Enough for instances as most are: flat, and without escapes.
-    private static func expectedLength(_ members: [(key: String, value: JSON)]) -> Int {
+    private static func expectedLength(_ members: [(key: String, value: JSONValue)]) -> Int {
         members.reduce(2) { length, member in
             switch member.value {
             case .string(let text): length + member.key.utf8.count + text.utf8.count + 6
@@ -64,7 +67,7 @@ struct PatchedInstance {
         }
     }
 
-    private static func collectionSeconds(_ instance: [String: JSON]) -> Int32 {
+    private static func collectionSeconds(_ instance: [String: JSONValue]) -> Int32 {
         // Upstream reads it as a whole number; a fraction, which its runners do not take, is as good as none.
         guard let seconds = instance["min_collection_interval"]?.integerValue, (1...86_400).contains(seconds) else {
             return 15
@@ -73,9 +76,9 @@ struct PatchedInstance {
     }
 }
 
-extension JSON {
+extension JSONValue {
     /// An array of strings.
-    fileprivate static func strings(_ texts: [String]) -> JSON {
+    fileprivate static func strings(_ texts: [String]) -> JSONValue {
         .array(texts.map { .string($0) })
     }
 

@@ -1,3 +1,5 @@
+import JSON
+
 /// What an operator asks with `POST /api/v1/clusterchecks/rebalance`.
 package struct RebalanceRequest: Hashable, Sendable {
     /// `force`: whether to move even where the gain is small.
@@ -8,8 +10,8 @@ package struct RebalanceRequest: Hashable, Sendable {
     /// - Throws: `CheckModelError`: not an object, or `force` is no boolean.
     package init(parsing body: [UInt8]) throws(CheckModelError) {
         let message = "rebalance request"
-        let request: JSON
-        do { request = try JSON(parsing: body) } catch { throw .invalidJSON(message: message, error) }
+        let request: JSONValue
+        do { request = try JSONValue(parsing: body) } catch { throw .invalidJSON(message: message, error) }
         guard case .object(let members) = request else {
             throw .malformed(message: message, place: "the body", reason: "is \(request.kind), not an object")
         }
@@ -57,7 +59,7 @@ package enum RebalanceAnswer {
 
     /// The body: `[]` if nothing was moved.
     package static func encoded(_ moves: [Move]) -> [UInt8] {
-        JSON.array(
+        JSONValue.array(
             moves.map { move in
                 .object([
                     "digest": .string(move.digest), "check_name": .string(move.checkName),
@@ -95,7 +97,7 @@ package struct IsolateAnswer: Hashable, Sendable {
 
     /// The body.
     package func encoded() -> [UInt8] {
-        JSON.object([
+        JSONValue.object([
             "check_id": .string(checkID), "check_node": .string(node), "is_isolated": .bool(reason.isEmpty),
             "reason": .string(reason),
         ]).encoded()

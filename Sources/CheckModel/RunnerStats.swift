@@ -1,3 +1,5 @@
+package import JSON
+
 /// What a runner reports of one instance that it runs (`GET /api/v1/clcrunner/stats`).
 package struct RunnerStats: Hashable, Sendable {
     /// `AverageExecutionTime`: milliseconds of a run.
@@ -51,8 +53,10 @@ package struct RunnerStats: Hashable, Sendable {
         RunnerStats]
     {
         let message = "statistics of \(name)"
-        let answer: JSON
-        do { answer = try JSON(parsing: body, limits: limits) } catch { throw .invalidJSON(message: message, error) }
+        let answer: JSONValue
+        do { answer = try JSONValue(parsing: body, limits: limits) } catch {
+            throw .invalidJSON(message: message, error)
+        }
         guard case .object(let members) = answer else {
             throw .malformed(message: message, place: "the answer", reason: "is \(answer.kind), not an object")
         }
@@ -64,7 +68,7 @@ package struct RunnerStats: Hashable, Sendable {
         return stats
     }
 
-    private init(_ json: JSON, message: String, place: String) throws(CheckModelError) {
+    private init(_ json: JSONValue, message: String, place: String) throws(CheckModelError) {
         guard case .object(let members) = json else {
             throw .malformed(message: message, place: place, reason: "is \(json.kind), not an object")
         }
@@ -93,8 +97,8 @@ package struct RunnerStats: Hashable, Sendable {
     }
 
     /// The object of the protocol as people may see it: an error's text may quote a URL with a password.
-    package var shown: JSON {
-        var members: [String: JSON] = [
+    package var shown: JSONValue {
+        var members: [String: JSONValue] = [
             "LastExecFailed": .bool(lastExecFailed), "LastError": .string(Scrubbing.scrubbed(lastError)),
         ]
         for (key, path) in Self.counts { members[key] = .integer(self[keyPath: path]) }
@@ -114,8 +118,8 @@ package enum RunnerWorkers {
     /// - Throws: `CheckModelError` naming the runner and the place.
     package static func count(parsing body: [UInt8], of name: String) throws(CheckModelError) -> Int {
         let message = "workers of \(name)"
-        let answer: JSON
-        do { answer = try JSON(parsing: body) } catch { throw .invalidJSON(message: message, error) }
+        let answer: JSONValue
+        do { answer = try JSONValue(parsing: body) } catch { throw .invalidJSON(message: message, error) }
         guard let count = answer["Count"]?.integerValue, (0...most).contains(count) else {
             throw .malformed(message: message, place: "Count", reason: "is missing or not a number from 0 to \(most)")
         }

@@ -1,3 +1,5 @@
+package import JSON
+
 /// Takes secrets out of what people are shown. The agents always get the whole.
 ///
 /// It goes by names, as upstream's scrubber does: what stands under a key that speaks of a password or token, the password in a URL, and what
@@ -15,7 +17,7 @@ package enum Scrubbing {
     private static let wholeNames = ["pass", "pwd", "pw", "auth", "key", "cookie"]
 
     /// The value without its secrets.
-    package static func scrubbed(_ json: JSON) -> JSON {
+    package static func scrubbed(_ json: JSONValue) -> JSONValue {
         switch json {
         case .null, .bool, .number: json
         case .string(let text): .string(scrubbed(text))
@@ -44,7 +46,7 @@ package enum Scrubbing {
 
     private static func scrubbed(_ bytes: [UInt8]) -> [UInt8] {
         // What we send is always JSON. If it ever were not, nothing of it would be shown.
-        guard let json = try? JSON(parsing: bytes) else { return Array(mask.utf8) }
+        guard let json = try? JSONValue(parsing: bytes) else { return Array(mask.utf8) }
         return scrubbed(json).encoded()
     }
 
@@ -54,7 +56,7 @@ package enum Scrubbing {
     }
 
     /// Everything in it that could be the secret. Booleans tell none (`use_token: true`).
-    private static func masked(_ json: JSON) -> JSON {
+    private static func masked(_ json: JSONValue) -> JSONValue {
         switch json {
         case .null, .bool: json
         case .number: .string(mask)

@@ -1,3 +1,5 @@
+import JSON
+
 /// The answer to "who runs what" (`GET /api/v1/clusterchecks`), for people and for the command line: without the secrets of its configs.
 package struct StateAnswer: Sendable {
     /// One node and its configs.
@@ -85,51 +87,51 @@ package struct StateAnswer: Sendable {
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
         output.append("{\"not_running\":")
-        JSON.encode(notRunning, into: &output)
+        JSONValue.encode(notRunning, into: &output)
         output.append(",\"warmup\":\(warmup),\"nodes\":")
         guard notRunning.isEmpty else {
             output.append("null,\"dangling\":null")
             if let leader {
                 output.append(",\"leader\":")
-                JSON.encode(leader, into: &output)
+                JSONValue.encode(leader, into: &output)
             }
             output.append("}")
             return output
         }
         Self.encode(nodes, into: &output) { node, output in
             output.append("{\"name\":")
-            JSON.encode(node.name, into: &output)
+            JSONValue.encode(node.name, into: &output)
             output.append(",\"pod\":")
             Self.encode(node.pod, into: &output)
             output.append(",\"address\":")
             Self.encode(node.address, into: &output)
             output.append(",\"node_type\":\(node.nodeType),\"conditions\":")
-            Self.encode(node.conditions, into: &output, JSON.encode)
+            Self.encode(node.conditions, into: &output, JSONValue.encode)
             output.append(",\"configs\":")
             Self.encode(node.configs, into: &output) { config, output in
                 output.append("{\"instance_ids\":")
-                Self.encode(config.instanceIDs, into: &output, JSON.encode)
+                Self.encode(config.instanceIDs, into: &output, JSONValue.encode)
                 output.append(",\"config\":")
                 output.append(contentsOf: config.shownWire)
                 output.append("}")
             }
             if !node.stats.isEmpty {
                 output.append(",\"stats\":")
-                output.append(contentsOf: JSON.object(node.stats.mapValues(\.shown)).encoded())
+                output.append(contentsOf: JSONValue.object(node.stats.mapValues(\.shown)).encoded())
             }
             output.append("}")
         }
         output.append(",\"dangling\":")
         Self.encode(dangling, into: &output) { $1.append(contentsOf: $0.config.shownWire) }
         output.append(",\"dangling_reasons\":")
-        Self.encode(dangling.map(\.reason), into: &output, JSON.encode)
+        Self.encode(dangling.map(\.reason), into: &output, JSONValue.encode)
         output.append(",\"endpoints_checks\":\(endpointsChecks)}")
         return output
     }
 
     private static func encode(_ text: String?, into output: inout [UInt8]) {
         guard let text else { return output.append("null") }
-        JSON.encode(text, into: &output)
+        JSONValue.encode(text, into: &output)
     }
 
     private static func encode<Element>(

@@ -1,3 +1,5 @@
+import JSON
+
 /// A config as it travels: the bytes that an agent gets, base64 undone.
 ///
 /// Instances and their like are the bytes themselves, because check IDs are made from exactly the bytes sent. Between us they are JSON; for agents
@@ -73,7 +75,7 @@ package struct WireConfig: Hashable, Sendable {
         var output: [UInt8] = []
         output.reserveCapacity(expectedLength)
         output.append("{\"check_name\":")
-        JSON.encode(checkName, into: &output)
+        JSONValue.encode(checkName, into: &output)
         output.append(",\"instances\":")
         Self.encode(list: instances, into: &output, Self.encode)
         output.append(",\"init_config\":")
@@ -83,18 +85,18 @@ package struct WireConfig: Hashable, Sendable {
         output.append(",\"logs\":")
         Self.encode(logs, into: &output)
         output.append(",\"ad_identifiers\":")
-        Self.encode(list: adIdentifiers, into: &output, JSON.encode)
+        Self.encode(list: adIdentifiers, into: &output, JSONValue.encode)
         output.append(",\"advanced_ad_identifiers\":null,\"provider\":")
-        JSON.encode(provider, into: &output)
+        JSONValue.encode(provider, into: &output)
         output.append(",\"service_id\":")
-        JSON.encode(serviceID, into: &output)
+        JSONValue.encode(serviceID, into: &output)
         output.append(
             clusterCheck ? ",\"cluster_check\":true,\"node_name\":" : ",\"cluster_check\":false,\"node_name\":")
-        JSON.encode(nodeName, into: &output)
+        JSONValue.encode(nodeName, into: &output)
         output.append(",\"source\":")
-        JSON.encode(source, into: &output)
+        JSONValue.encode(source, into: &output)
         output.append(",\"ignore_autodiscovery_tags\":\(ignoreAutodiscoveryTags),\"check_tag_cardinality\":")
-        JSON.encode(checkTagCardinality, into: &output)
+        JSONValue.encode(checkTagCardinality, into: &output)
         output.append(",\"metrics_excluded\":false,\"logs_excluded\":false}")
         return output
     }

@@ -1,3 +1,5 @@
+package import JSON
+
 extension WireConfig {
     /// The config of one element of a configs answer. Unknown keys are ignored; a missing key, or null, is as if empty.
     ///
@@ -6,7 +8,7 @@ extension WireConfig {
     ///   - message: what it is part of, for errors.
     ///   - place: where in that message, for errors.
     /// - Throws: `CheckModelError.malformed`: not an object, a value of another type, not base64, or without a check name.
-    package init(_ json: JSON, message: String, place: String) throws(CheckModelError) {
+    package init(_ json: JSONValue, message: String, place: String) throws(CheckModelError) {
         let fields = try Fields(json, message: message, place: place)
         self.init(checkName: try fields.string("check_name"))
         guard !checkName.isEmpty else { throw fields.failure("check_name", "is missing or empty") }
@@ -33,11 +35,11 @@ extension WireConfig {
 
     /// The members of one config, read by type.
     private struct Fields {
-        let members: [String: JSON]
+        let members: [String: JSONValue]
         let message: String
         let place: String
 
-        init(_ json: JSON, message: String, place: String) throws(CheckModelError) {
+        init(_ json: JSONValue, message: String, place: String) throws(CheckModelError) {
             guard case .object(let members) = json else {
                 throw .malformed(message: message, place: place, reason: "is \(json.kind), not an object")
             }
@@ -50,7 +52,7 @@ extension WireConfig {
             .malformed(message: message, place: "\(place).\(key)", reason: reason)
         }
 
-        func value(_ key: String) -> JSON? {
+        func value(_ key: String) -> JSONValue? {
             let value = members[key]
             return value == .null ? nil : value
         }
@@ -67,7 +69,7 @@ extension WireConfig {
             return bool
         }
 
-        func list(_ key: String) throws(CheckModelError) -> [JSON] {
+        func list(_ key: String) throws(CheckModelError) -> [JSONValue] {
             guard let value = value(key) else { return [] }
             guard let elements = value.arrayValue else { throw failure(key, "is \(value.kind), not a list") }
             return elements
@@ -78,7 +80,7 @@ extension WireConfig {
             return try base64(value, key)
         }
 
-        func base64(_ value: JSON, _ key: String) throws(CheckModelError) -> [UInt8] {
+        func base64(_ value: JSONValue, _ key: String) throws(CheckModelError) -> [UInt8] {
             guard let text = value.stringValue, let bytes = Base64.decode(text.utf8) else {
                 throw failure(key, "is not base64")
             }

@@ -9,13 +9,10 @@ package enum AgentOptions {
     static let commandPort = Option.integer(
         "cluster_agent.cmd_port", in: 0...65_535, default: 5005,
         help: "Port on which node-agents are served over HTTPS. 0: any free one, which is logged.")
-    static let authToken = SharedToken.option(
-        "cluster_agent.auth_token", help: "Token that node-agents present. Better given by a file.")
-    static let authTokenFile = Option.text(
-        "cluster_agent.auth_token_file",
-        help: "File with that token, of 32 characters or more; read again when it changes.")
+    static let authToken = SharedToken.option(help: "Token that node-agents present. Better given by a file.")
+    static let authTokenFile = SharedToken.fileOption
     static let authTokenGrace = Option.duration(
-        "cluster_agent.auth_token_grace", in: .zero...hours(24), default: .seconds(300),
+        "cluster_agent.auth_token_grace", in: .zero...Duration.hours(24), default: .seconds(300),
         help: "How long a token is still accepted after the file has another.")
     static let operatorTokenFile = Option.text(
         "cluster_agent.operator_token_file",
@@ -31,10 +28,10 @@ package enum AgentOptions {
     static let certificateOut = Option.text(
         "cluster_agent.tls_certificate_out", help: "File to write the certificate in use to, for node-agents to trust.")
     static let warmup = Option.duration(
-        "cluster_checks.warmup_duration", in: .zero...hours(1), default: .seconds(30),
+        "cluster_checks.warmup_duration", in: .zero...Duration.hours(1), default: .seconds(30),
         help: "Time between leading and dispatching, in which node-agents report.")
     static let nodeExpiration = Option.duration(
-        "cluster_checks.node_expiration_timeout", in: .seconds(1)...hours(1), default: .seconds(30),
+        "cluster_checks.node_expiration_timeout", in: .seconds(1)...Duration.hours(1), default: .seconds(30),
         help: "A node-agent silent for so long loses its configs to others.")
     static let clusterName = Option.text(
         "cluster_name", help: "Name of the cluster; added to every config's tags.")
@@ -60,65 +57,32 @@ package enum AgentOptions {
     static let leaseName = Option.text(
         "leader_lease_name", default: "cluster-agent", help: "Name of the Lease.")
     static let leaseDuration = Option.duration(
-        "leader_lease_duration", in: .seconds(1)...hours(1), default: .seconds(15),
+        "leader_lease_duration", in: .seconds(1)...Duration.hours(1), default: .seconds(15),
         help: "A Lease that was not renewed for so long may be taken over.")
     static let renewDeadline = Option.duration(
-        "leader_renew_deadline", in: .milliseconds(100)...hours(1), default: .seconds(10),
+        "leader_renew_deadline", in: .milliseconds(100)...Duration.hours(1), default: .seconds(10),
         help: "A leader stops leading so long after its last good renewal was sent.")
     static let retryPeriod = Option.duration(
-        "leader_retry_period", in: .milliseconds(10)...hours(1), default: .seconds(2),
+        "leader_retry_period", in: .milliseconds(10)...Duration.hours(1), default: .seconds(2),
         help: "Time between renewals, and between attempts of a candidate.")
     static let shutdownDelay = Option.duration(
         "shutdown_delay", in: .zero...Duration.seconds(300), default: .seconds(2),
         help: "How long a stopping replica goes on forwarding before it closes its port.")
-    static let metricsPort = Option.integer(
-        "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
+    static let metricsPort = Program.metricsPort
     static let healthPort = Option.integer(
         "health_port", in: 0...65_535, default: 5555, help: "Port of `/livez` and `/readyz`, plain HTTP. 0: off.")
 
     /// All rows, in the order of the help.
-    package static var table: OptionTable {
-        var table = OptionTable()
-        table.add(confdPath)
-        table.add(listenHost)
-        table.add(commandPort)
-        table.add(authToken)
-        table.add(authTokenFile)
-        table.add(authTokenGrace)
-        table.add(operatorTokenFile)
-        table.add(advertiseAddress)
-        table.add(allowLegacyTLS)
-        table.add(certificateFile)
-        table.add(keyFile)
-        table.add(certificateOut)
-        table.add(warmup)
-        table.add(nodeExpiration)
-        table.add(clusterName)
-        table.add(clusterTagName)
-        table.add(extraTags)
-        addDispatching(to: &table)
-        table.add(allowedVariables)
-        table.add(disableVariables)
-        table.add(kubeconfig)
-        table.add(namespace)
-        table.add(agentNamespace)
-        table.add(agentSelector)
-        table.add(leaderElection)
-        table.add(leaseName)
-        table.add(leaseDuration)
-        table.add(renewDeadline)
-        table.add(retryPeriod)
-        table.add(shutdownDelay)
-        table.add(metricsPort)
-        table.add(healthPort)
-        table.add(Program.logLevel)
-        table.add(Program.logJSON)
-        return table
-    }
-
-    private static func hours(_ count: Int) -> Duration {
-        .seconds(count * 3600)
-    }
+    package static let table =
+        OptionTable(
+            confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, operatorTokenFile,
+            advertiseAddress, allowLegacyTLS, certificateFile, keyFile, certificateOut, warmup, nodeExpiration,
+            clusterName, clusterTagName, extraTags)
+        + dispatching
+        + OptionTable(
+            allowedVariables, disableVariables, kubeconfig, namespace, agentNamespace, agentSelector, leaderElection,
+            leaseName, leaseDuration, renewDeadline, retryPeriod, shutdownDelay, metricsPort, healthPort)
+        + Program.logging
 
     private static func isHostAndPort(_ text: String) -> Bool {
         guard let colon = text.lastIndex(of: ":"), colon != text.startIndex else { return text.isEmpty }

@@ -6,13 +6,13 @@ import Platform
 extension AgentOptions {
     static let excludedChecks = Option.list("cluster_checks.exclude_checks", help: "Checks that are not dispatched.")
     static let unscheduledThreshold = Option.duration(
-        "cluster_checks.unscheduled_check_threshold", in: .seconds(1)...Duration.seconds(86_400), default: .seconds(60),
+        "cluster_checks.unscheduled_check_threshold", in: .seconds(1)...Duration.hours(24), default: .seconds(60),
         help: "A config without a node for so long is warned of and counted; at least the timeout of node-agents.")
     static let advancedDispatching = Option.flag(
         "cluster_checks.advanced_dispatching_enabled", default: true,
         help: "Rebalance by what runners and node-agents measure; who gives no statistics is left alone.")
     static let rebalancePeriod = Option.duration(
-        "cluster_checks.rebalance_period", in: .seconds(1)...Duration.seconds(86_400), default: .seconds(600),
+        "cluster_checks.rebalance_period", in: .seconds(1)...Duration.hours(24), default: .seconds(600),
         help: "Time between two rebalancings.")
     static let usesUtilization = Option.flag(
         "cluster_checks.rebalance_with_utilization", default: true,
@@ -46,24 +46,11 @@ extension AgentOptions {
     static let unshardedChecks = Option.list(
         "cluster_checks.instance_sharding_exclude_checks", help: "Checks whose instances stay together.")
 
-    static func addDispatching(to table: inout OptionTable) {
-        table.add(excludedChecks)
-        table.add(unscheduledThreshold)
-        table.add(advancedDispatching)
-        table.add(rebalancePeriod)
-        table.add(usesUtilization)
-        table.add(minimumImprovement)
-        table.add(pinnedChecks)
-        table.add(isSticky)
-        table.add(stickinessFactor)
-        table.add(stickinessUpperLimit)
-        table.add(stickinessLowerLimit)
-        table.add(runnersPort)
-        table.add(runnerCAFile)
-        table.add(shardsKubeStateMetrics)
-        table.add(shardsInstances)
-        table.add(unshardedChecks)
-    }
+    static let dispatching =
+        OptionTable(
+            excludedChecks, unscheduledThreshold, advancedDispatching, rebalancePeriod, usesUtilization,
+            minimumImprovement, pinnedChecks, isSticky, stickinessFactor, stickinessUpperLimit, stickinessLowerLimit,
+            runnersPort, runnerCAFile, shardsKubeStateMetrics, shardsInstances, unshardedChecks)
 
     private static func decimal(_ key: String, default value: String, help: String) -> Option<String> {
         Option.text(key, default: value, allowed: "number from 0 to 1000", help: help) { number($0) != nil }

@@ -1,13 +1,13 @@
-import ClusterChecks
 import HTTPClient
-import NodeAgentAPI
+import Leadership
 import Platform
+import Replica
 import Synchronization
 
 /// Takes node-agents' calls to the leader, over TLS that trusts nothing but the key that the leader published in the Lease.
 ///
 /// A client belongs to one leader: when the leader changes the old one's connections are closed.
-final class LeaderForwarder: Sendable {
+final class LeaderForwarder: ReplicaTransport {
     private struct State {
         var leader: LeaderEndpoint?
         var client: HTTPClient?
@@ -25,7 +25,7 @@ final class LeaderForwarder: Sendable {
     }
 
     /// Sends one call; `completion` gets the leader's answer or why there is none, on the client's thread.
-    func perform(_ forward: Forward, completion: @escaping @Sendable (ForwardResult) -> Void) {
+    func send(_ forward: Forward, completion: @escaping @Sendable (ForwardResult) -> Void) {
         let client: HTTPClient
         do throws(HTTPClientError) {
             client = try self.client(for: forward.leader)

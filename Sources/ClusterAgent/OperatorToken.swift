@@ -63,8 +63,7 @@ struct OperatorToken: Sendable {
     private static func make(_ path: String, _ entropy: any Entropy) throws(FileError) {
         var token: [UInt8] = []
         while token.count < 64 {
-            let digits = String(entropy.next(), radix: 16)
-            token += Array(String(repeating: "0", count: 16 - digits.utf8.count).utf8) + Array(digits.utf8)
+            token += Array(zeroPadded(entropy.next(), width: 16, radix: 16).utf8)
         }
         // Exclusively: what is there, a link least of all, is never written to.
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)

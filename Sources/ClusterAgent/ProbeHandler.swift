@@ -1,11 +1,7 @@
 import HTTPServer
-import Platform
+import Replica
 
-/// Answers the kubelet's probes: `/livez` and `/readyz`, plain HTTP, no token.
-///
-/// Live means that this process still makes progress: never that the API server is there, for restarting every replica in an outage would
-/// destroy what they hold. Ready means that it can answer node-agents or forward them; it never means leading. `/readyz?verbose` adds a line for
-/// each watch.
+/// Answers the kubelet's probes, plain HTTP, no token: `/livez` and `/readyz`; `/readyz?verbose` adds a line for each watch.
 struct ProbeHandler: HTTPHandler {
     let readiness: Readiness
 
@@ -15,7 +11,7 @@ struct ProbeHandler: HTTPHandler {
         }
         switch request.path {
         case "/livez": answer(responder, readiness.liveProblems, [])
-        case "/readyz": answer(responder, readiness.readyProblems, request.query == nil ? [] : readiness.conditions())
+        case "/readyz": answer(responder, readiness.readyProblems, request.query == nil ? [] : readiness.conditions)
         default: responder.respond(.text(404, "this port serves /livez and /readyz"))
         }
     }

@@ -1,21 +1,13 @@
-import ClusterChecks
-import Kubernetes
+import Leadership
 import Platform
 import Synchronization
 
-/// What this replica publishes in the Lease: where others find it, once its port is known, the key to trust it by, and what it holds.
+/// Where other replicas reach this one, once its port is known, and the key to trust it by.
 final class PublishedAddress: Sendable {
     private let given: String
     private let podAddress: String
     private let publicKeyPin: Mutex<String>
     private let port = Mutex<UInt16?>(nil)
-    private let summary = Mutex(SummarySource { nil })
-
-    /// Whom to ask what this replica holds. In a struct: the lock is generic, so that each look at a bare closure in it would wrap that once more
-    /// and for good.
-    private struct SummarySource: Sendable {
-        let ask: @Sendable () -> ClusterSummary?
-    }
 
     init(_ options: Options, _ environment: [String: String], publicKeyPin: String) {
         given = options[AgentOptions.advertiseAddress]
@@ -33,6 +25,9 @@ final class PublishedAddress: Sendable {
         self.publicKeyPin.withLock { $0 = publicKeyPin }
     }
 
+    /// Whether the address is known, or will be once the port is.
+    var isKnown: Bool { !given.isEmpty || !podAddress.isEmpty }
+
     /// Host and port; nil when neither the option nor `POD_IP` says.
     var address: String? {
         if !given.isEmpty { return given }
@@ -40,24 +35,9 @@ final class PublishedAddress: Sendable {
         return podAddress.contains(":") ? "[\(podAddress)]:\(port)" : "\(podAddress):\(port)"
     }
 
-    /// Tells where to ask what this replica holds, which is not made yet when the election is.
-    func summarize(by summary: @escaping @Sendable () -> ClusterSummary?) {
-        self.summary.withLock { $0 = SummarySource(ask: summary) }
-    }
-
-    /// What goes into the Lease's annotations: how to reach the leader, and its story for `kubectl describe lease`.
-    var annotations: [String: String] {
-        let prefix = LeaderElectionOptions.annotationPrefix
-        var fields = [prefix + "public-key": publicKeyPin.withLock { $0 }]
-        fields[prefix + "address"] = address
-        // Asked outside the lock: the Handler has one of its own.
-        if let summary = summary.withLock({ $0 }).ask() {
-            fields[prefix + "nodes"] = String(summary.nodes)
-            fields[prefix + "configs"] = String(summary.configs)
-            fields[prefix + "dangling"] = String(summary.dangling)
-            fields[prefix + "warm-up"] = String(summary.isWarmingUp)
-        }
-        return fields
+    /// Where other replicas reach this one; nil when the address is not known.
+    var endpoint: LeaderEndpoint? {
+        address.map { LeaderEndpoint(address: $0, publicKeyPin: publicKeyPin.withLock { $0 }) }
     }
 
     /// The names and addresses for which a self-signed certificate is made.

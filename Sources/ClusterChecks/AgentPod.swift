@@ -45,14 +45,11 @@ package struct WorkerNode: Hashable, Sendable {
     package let name: String
     /// Whether new work may come to it: false once it is cordoned.
     package let isSchedulable: Bool
-    /// Whether its kubelet says that it is well; nil if it does not say. Heartbeats decide, not this.
-    package let isReady: Bool?
 
     /// A Kubernetes node.
-    package init(name: String, isSchedulable: Bool, isReady: Bool?) {
+    package init(name: String, isSchedulable: Bool) {
         self.name = name
         self.isSchedulable = isSchedulable
-        self.isReady = isReady
     }
 }
 

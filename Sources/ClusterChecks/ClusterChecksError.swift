@@ -1,7 +1,11 @@
+package import Leadership
+
 /// Why a call of a node-agent gets no answer.
 package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// This replica does not lead.
-    case notLeading(NotLeading)
+    /// This replica does not know yet who leads.
+    case startingUp
+    /// Another replica leads at this endpoint; nil while no leader is known.
+    case notLeading(LeaderEndpoint?)
     /// Configs are not dispatched yet after this replica began to lead.
     case warmingUp
     /// Not all sources of configs have been read yet.
@@ -23,9 +27,9 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     /// One line for the caller.
     package var description: String {
         switch self {
-        case .notLeading(.unknown): "Startup in progress"
-        case .notLeading(.follower(nil)): "no leader is known"
-        case .notLeading(.follower): "currently follower"
+        case .startingUp: "Startup in progress"
+        case .notLeading(nil): "no leader is known"
+        case .notLeading: "currently follower"
         case .warmingUp: "warming up: configs are not dispatched yet"
         case .notSynced: "the sources of configs have not all been read yet"
         case .unknownNode(let id): "node \(id) is unknown"

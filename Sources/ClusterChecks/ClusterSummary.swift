@@ -1,4 +1,5 @@
 import CheckModel
+import Leadership
 package import Platform
 import Synchronization
 

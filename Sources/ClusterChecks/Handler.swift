@@ -1,4 +1,5 @@
 package import CheckModel
+package import Leadership
 package import Platform
 import Synchronization
 
@@ -43,7 +44,7 @@ package final class Handler: Sendable {
     package let changes = Watched<Void>(())
 
     let source: any ConfigSource
-    let leadership: any Leadership
+    let leadership: Watched<LeadershipState>
     let options: HandlerOptions
     let clock: any Clock
     let log: Log
@@ -51,7 +52,8 @@ package final class Handler: Sendable {
 
     /// A handler that does nothing until `run`.
     package init(
-        source: any ConfigSource, leadership: any Leadership, options: HandlerOptions, clock: any Clock, log: Log
+        source: any ConfigSource, leadership: Watched<LeadershipState>, options: HandlerOptions, clock: any Clock,
+        log: Log
     ) {
         self.source = source
         self.leadership = leadership
@@ -128,27 +130,33 @@ package final class Handler: Sendable {
         return StateSnapshot(parts)
     }
 
-    /// What this replica is at `now`.
-    package func role(at now: Instant) -> Role {
-        do throws(ClusterChecksError) {
-            return try state.withLock { state throws(ClusterChecksError) in
-                .leader(try leadingTerm(state.term, now), isWarmingUp: !state.dispatcher.isDispatching)
-            }
-        } catch .notLeading(let role) {
-            return .notLeading(role)
-        } catch {
-            return .notLeading(.unknown)
+    /// What this replica knows of leadership at `now`: as published, but leading only in a term that has begun here and is valid.
+    package func leadership(at now: Instant) -> LeadershipState {
+        if let term = state.withLock({ $0.term }), term.isValid(at: now) { return .leading(term) }
+        switch leadership.value {
+        case .unknown: return .unknown
+        case .following(let leader): return .following(leader)
+        // Won a moment ago and not begun, or passed and not yet noticed: nobody is known to lead.
+        case .leading: return .following(nil)
+        }
+    }
+
+    /// The term in which this replica dispatches at `now`; nil while it does not lead, or warms up.
+    package func dispatchingTerm(at now: Instant) -> Term? {
+        state.withLock { state in
+            guard let term = state.term, term.isValid(at: now), state.dispatcher.isDispatching else { return nil }
+            return term
         }
     }
 
     /// The term, if this replica leads at `now`.
     func leadingTerm(_ term: Term?, _ now: Instant) throws(ClusterChecksError) -> Term {
         if let term, term.isValid(at: now) { return term }
-        switch leadership.state.value {
-        case .unknown: throw .notLeading(.unknown)
-        case .following(let leader): throw .notLeading(.follower(leader))
-        // Won a moment ago and not begun, or passed and not yet noticed: nobody is known to lead.
-        case .leading: throw .notLeading(.follower(nil))
+        switch leadership.value {
+        case .unknown: throw .startingUp
+        case .following(let leader): throw .notLeading(leader)
+        // As in `leadership(at:)`.
+        case .leading: throw .notLeading(nil)
         }
     }
 

@@ -1,4 +1,5 @@
 import CheckModel
+import Leadership
 import Platform
 import Synchronization
 

@@ -1,4 +1,5 @@
 import CheckModel
+import Leadership
 import Platform
 import Synchronization
 
@@ -8,14 +9,14 @@ extension Handler {
     /// It returns once its task is cancelled. By then the term has ended, and no answer of it may be written any more. The calls of node-agents
     /// are still answered after that, as by a replica that does not lead.
     package func run() async {
-        var seen = leadership.state.current
+        var seen = leadership.current
         // Nothing but cancellation is thrown here.
         while !Task.isCancelled {
             do {
                 if case .leading(let term) = seen.value {
                     seen = try await lead(term, since: seen.version)
                 } else {
-                    seen = try await leadership.state.next(after: seen.version)
+                    seen = try await leadership.next(after: seen.version)
                 }
             } catch { return }
         }
@@ -28,9 +29,9 @@ extension Handler {
         // Both end with this scope: a child that is not awaited is cancelled and then awaited.
         async let _ = dispatch(in: term)
         async let _ = expireNodes(in: term)
-        var seen = try await leadership.state.next(after: version)
-        while case .leading(let newest) = seen.value, newest === term {
-            seen = try await leadership.state.next(after: seen.version)
+        var seen = try await leadership.next(after: version)
+        while case .leading(let newest) = seen.value, newest == term {
+            seen = try await leadership.next(after: seen.version)
         }
         return seen
     }

@@ -1,4 +1,5 @@
 package import CheckModel
+package import Leadership
 
 /// Who runs what at one moment, for people and metrics.
 package struct StateSnapshot: Sendable {

@@ -1,7 +1,7 @@
 import CCurl
 import Platform
 
-/// One transfer under way. Belongs to the client's thread, where libcurl calls back into it.
+/// An active transfer. It belongs to the thread of the client, on which libcurl calls back into it.
 final class ActiveTransfer {
     let requested: RequestedTransfer
     let easy: EasyHandle
@@ -9,16 +9,16 @@ final class ActiveTransfer {
     private let clock: any Clock
     private var collector: ResponseCollector
     private var body: [UInt8] = []
-    /// When the server was last heard of.
+    /// When the server last sent something.
     private var lastProgress: Instant
-    /// Whether it waits for the reader of its stream.
+    /// Whether the transfer is paused until its reader catches up.
     private var isPaused = false
-    /// Why one of the callbacks stopped the transfer.
+    /// Why a callback stopped the transfer.
     private var refusal: HTTPClientError?
 
-    /// Prepares a transfer; nothing is sent before its handle is given to the multi handle.
+    /// Prepares a transfer. Nothing is sent until its handle is added to the multi handle.
     ///
-    /// - Throws: `invalidRequest`, `invalidURL`, or `timedOut` if the deadline is past.
+    /// - Throws: `invalidRequest`, `invalidURL`, or `timedOut` if the deadline has passed.
     init(_ requested: RequestedTransfer, options: HTTPClientOptions, clock: any Clock) throws(HTTPClientError) {
         let now = clock.now()
         guard requested.deadline > now else { throw .timedOut(.waiting) }
@@ -38,8 +38,8 @@ final class ActiveTransfer {
         try setUpCallbacks()
     }
 
-    /// libcurl calls back only while the handle is in the multi handle, and the loop keeps this object as long: the pointer needs
-    /// no count of its own.
+    /// libcurl calls back only while the handle is in the multi handle, and the loop retains this object for that time:
+    /// the pointer needs no reference count of its own.
     private func setUpCallbacks() throws(HTTPClientError) {
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         try unsafe easy.set(CURLOPT_WRITEDATA, pointer: context)
@@ -55,7 +55,7 @@ final class ActiveTransfer {
         try easy.check(write, CURLOPT_WRITEFUNCTION)
     }
 
-    /// Any other count than the one given makes libcurl fail the transfer.
+    /// A count other than the number of bytes received makes libcurl fail the transfer.
     private static let refused = 0
 
     private static func call(
@@ -71,11 +71,11 @@ final class ActiveTransfer {
 
     private func receiveHeader(_ line: UnsafeBufferPointer<UInt8>) -> Int {
         lastProgress = clock.now()
-        switch unsafe collector.line(line) {
+        switch unsafe collector.add(line: line) {
         case .partial: break
         case .complete: requested.buffer?.receive(collector.head)
         case .tooLarge:
-            refusal = .malformedResponse("its header is larger than \(ResponseCollector.maximumHeaderBytes) bytes")
+            refusal = .malformedResponse("the header is larger than \(ResponseCollector.maximumHeaderBytes) bytes")
             return Self.refused
         }
         return line.count
@@ -96,14 +96,14 @@ final class ActiveTransfer {
         return bytes.count
     }
 
-    /// Goes on after a pause. Not to be called when the transfer is not in the multi handle.
+    /// Continues after a pause. The transfer must be in the multi handle.
     func resume() {
         isPaused = false
         lastProgress = clock.now()
         unsafe _ = curl_easy_pause(easy.raw, CURLPAUSE_CONT)
     }
 
-    /// What became of the transfer, once libcurl says that it is over.
+    /// The result of the transfer, once libcurl reports that it is complete.
     func result(_ code: CURLcode) -> Result<ClientResponse, HTTPClientError> {
         if let refusal { return .failure(refusal) }
         guard code == CURLE_OK else {
@@ -113,22 +113,22 @@ final class ActiveTransfer {
                 maximumRedirects: requested.request.maximumRedirects)
             return .failure(failure.error)
         }
-        guard collector.isComplete else { return .failure(.malformedResponse("its header has no end")) }
+        guard collector.isComplete else { return .failure(.malformedResponse("the header is incomplete")) }
         let redirects = easy.long(CURLINFO_REDIRECT_COUNT)
         return .success(ClientResponse(head: collector.head, body: body, redirects: redirects))
     }
 
-    /// When it is late if the server is not heard of before; only `resume` makes this earlier.
-    var due: Instant {
+    /// When the transfer times out if the server sends nothing before. Only `resume` makes this earlier.
+    var timeoutInstant: Instant {
         guard !isPaused, let idleTimeout = requested.request.idleTimeout else { return requested.deadline }
         return min(requested.deadline, lastProgress + idleTimeout)
     }
 
-    /// How far it has come.
+    /// The current phase.
     var phase: TransferPhase {
         if collector.isComplete { return .receivingBody }
         if easy.time(CURLINFO_PRETRANSFER_TIME_T) > 0 { return .awaitingHeaders }
-        // The time of the connect is noted only after the handshake; our end of the connection is known before.
+        // libcurl records the connect time only after the handshake; the local port is known before.
         if easy.long(CURLINFO_LOCAL_PORT) > 0 { return .handshaking }
         return easy.time(CURLINFO_NAMELOOKUP_TIME_T) > 0 ? .connecting : .waiting
     }

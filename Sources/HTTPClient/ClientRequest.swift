@@ -1,6 +1,6 @@
-/// The address to connect to in place of the one in a URL, whose name stays the one in `Host` and in TLS.
+/// The address to connect to instead of the one in the URL. `Host` and TLS still use the name in the URL.
 package struct ConnectTarget: Sendable, Hashable {
-    /// A name or numeric address, IPv6 without brackets.
+    /// A host name or a numeric address, IPv6 without brackets.
     package var host: String
     /// The port.
     package var port: UInt16
@@ -16,27 +16,30 @@ package struct ConnectTarget: Sendable, Hashable {
 package struct ClientRequest: Sendable {
     /// The method, such as `GET`; case matters.
     package var method: String
-    /// An absolute `https` URL (or `http`, where the client allows it) without user information; its path is sent as it is.
+    /// An absolute `https` URL (or `http`, if the client allows it) without user information. Its path is sent
+    /// unchanged.
     package var url: String
-    /// Header fields, in order. An `Authorization` here wins over the client's bearer token. `Content-Length`,
-    /// `Transfer-Encoding` and `Expect` are the client's to write and refused here.
+    /// Header fields, in order. `Authorization` takes precedence over the bearer token of the client. `Content-Length`,
+    /// `Transfer-Encoding` and `Expect` are set by the client and refused here.
     package var headers: [(name: String, value: String)]
-    /// The body; its `Content-Type` is the caller's to give.
+    /// The body; the caller sets its `Content-Type`.
     package var body: [UInt8]?
-    /// The largest body to accept, in bytes after decompression. Not for streams, whose buffer is bounded in its place.
+    /// The maximum size of the response body, in bytes after decompression. Does not apply to streams, whose buffer is
+    /// bounded instead.
     package var maximumResponseBytes: Int
-    /// How many redirects to follow; with 0 the 3xx itself is the response. Followed for `GET`, `HEAD` and `POST` (which
-    /// a 301, 302 or 303 turns into `GET`) only; `Authorization` and `Cookie` are not sent to another host, port or scheme.
+    /// How many redirects to follow; with 0 the 3xx itself is the response. Only `GET`, `HEAD` and `POST` (which
+    /// becomes `GET` after 301, 302 and 303) are redirected. `Authorization` and `Cookie` are not sent to another host,
+    /// port or scheme.
     package var maximumRedirects: Int
-    /// Where to connect in place of the URL's host and port; nil to connect there.
+    /// Where to connect instead of the host and port of the URL.
     package var connectTo: ConnectTarget?
-    /// Fails the transfer when nothing comes from the server for this long, counted from the start; nil to rely on the deadline
-    /// alone. A stream that waits for its reader is not idle.
+    /// Fails the transfer when the server sends nothing for this long, starting with the request; nil to rely on the
+    /// deadline alone. A stream that waits for its reader is not idle.
     package var idleTimeout: Duration?
-    /// Asks for a gzip body, and decodes it; worth it for large lists only.
+    /// Accepts a gzip body and decodes it. Useful only for large lists.
     package var acceptsCompression: Bool
 
-    /// A request; 16 MiB of response, no redirects.
+    /// A request that allows a response of 16 MiB and no redirects.
     package init(
         _ method: String = "GET", url: String, headers: [(name: String, value: String)] = [], body: [UInt8]? = nil,
         maximumResponseBytes: Int = 16 << 20, maximumRedirects: Int = 0, connectTo: ConnectTarget? = nil,

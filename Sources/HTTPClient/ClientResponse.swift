@@ -1,8 +1,8 @@
-/// A response's status and header: the last one, after any `1xx` and any redirect that was followed.
+/// The status and header of a response: the last one, after any `1xx` and any redirect that was followed.
 package struct ResponseHead: Sendable {
     /// The status code.
     package var status: Int
-    /// The header fields in the order in which they came; bytes that are not UTF-8 are replaced by U+FFFD.
+    /// The header fields in the order received; bytes that are not UTF-8 are replaced by U+FFFD.
     package var headers: [(name: String, value: String)]
 
     /// A head.
@@ -11,19 +11,19 @@ package struct ResponseHead: Sendable {
         self.headers = headers
     }
 
-    /// The first value of the field `name`; names compare without regard to case.
+    /// The first value of the field `name`, ignoring case.
     package subscript(name: String) -> String? {
         headers.first { areEqualFieldNames($0.name, name) }?.value
     }
 }
 
-/// One complete response.
+/// A complete response.
 package struct ClientResponse: Sendable {
     /// Status and header.
     package var head: ResponseHead
     /// The whole body; empty for a stream.
     package var body: [UInt8]
-    /// How many redirects were followed to get here.
+    /// How many redirects were followed.
     package var redirects: Int
 
     /// A response.
@@ -36,18 +36,9 @@ package struct ClientResponse: Sendable {
     /// The status code.
     package var status: Int { head.status }
 
-    /// The header fields in the order in which they came.
+    /// The header fields in the order received.
     package var headers: [(name: String, value: String)] { head.headers }
 
-    /// The first value of the header field `name`; names compare without regard to case.
+    /// The first value of the header field `name`, ignoring case.
     package subscript(name: String) -> String? { head[name] }
-}
-
-/// Whether two field names are the same (RFC 9110 §5.1: without regard to ASCII case).
-func areEqualFieldNames(_ left: String, _ right: String) -> Bool {
-    left.utf8.elementsEqual(right.utf8) { lowered($0) == lowered($1) }
-}
-
-private func lowered(_ byte: UInt8) -> UInt8 {
-    byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
 }

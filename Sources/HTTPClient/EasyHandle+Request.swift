@@ -2,9 +2,9 @@ import CCurl
 import Platform
 
 extension EasyHandle {
-    /// Sets what is one request's own.
+    /// Sets the options that belong to one request.
     ///
-    /// - Throws: `invalidRequest` or `invalidURL`; nothing has been sent then.
+    /// - Throws: `invalidRequest` or `invalidURL`, before anything is sent.
     mutating func setUpRequest(
         _ request: ClientRequest, url: RequestURL, options: HTTPClientOptions
     ) throws(HTTPClientError) {
@@ -15,11 +15,12 @@ extension EasyHandle {
         var text = url.text
         var host = url.host
         if let serverName = options.trust.serverName, url.scheme == "https" {
-            // libcurl takes the name for TLS from the URL alone: the URL gets it, and the URL's host becomes the target.
+            // libcurl takes the TLS server name only from the URL: put that name into the URL and connect to the
+            // original host.
             text = try url.replacingHost(serverName)
             host = serverName
             target = target ?? "\(url.host):\(url.port)"
-            if !request.names("Host") { lines.append("Host: \(url.authority)") }
+            if !request.hasField("Host") { lines.append("Host: \(url.authority)") }
         }
         try set(CURLOPT_URL, text)
         if let target { try set(connectTo: "\(host):\(url.port):\(target)") }
@@ -28,13 +29,13 @@ extension EasyHandle {
             try set(CURLOPT_FOLLOWLOCATION, true)
             try set(CURLOPT_MAXREDIRS, request.maximumRedirects)
         }
-        // An empty string would ask for everything that libcurl can decode.
+        // An empty string would accept every encoding that libcurl can decode.
         if request.acceptsCompression { try set(CURLOPT_ACCEPT_ENCODING, "gzip") }
     }
 
-    /// Sets the times after which libcurl gives up; the client's loop watches the deadline too, on its own clock.
+    /// Sets the timeouts of libcurl. The transfer loop also watches the deadline, on its own clock.
     func setUpTimeouts(total: Duration, connect: Duration) throws(HTTPClientError) {
-        // A deadline further off than libcurl can count (24 days) is left to the loop.
+        // A deadline beyond the range of libcurl (24 days) is left to the loop.
         if total < .seconds(86_400) { try set(CURLOPT_TIMEOUT_MS, milliseconds(total)) }
         try set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(connect))
     }
@@ -55,18 +56,19 @@ extension EasyHandle {
     }
 
     private func headerLines(_ request: ClientRequest) throws(HTTPClientError) -> [String] {
-        // A name and a colon alone takes away a field that libcurl would add by itself.
+        // A name with a colon and no value removes a field that libcurl would add.
         var lines = ["Expect:"]
-        if !request.names("Content-Type") { lines.append("Content-Type:") }
+        if !request.hasField("Content-Type") { lines.append("Content-Type:") }
         for (name, value) in request.headers {
             guard isToken(name) else {
-                throw .invalidRequest("a header field's name is not a token (RFC 9110 §5.6.2): \(name.prefix(100))")
+                throw .invalidRequest(
+                    "the name of a header field is not a token (RFC 9110 §5.6.2): \(name.prefix(100))")
             }
             guard isFieldValue(value) else {
                 throw .invalidRequest("the value of the header field \(name) holds a control character")
             }
             for ours in ["Content-Length", "Transfer-Encoding", "Expect"] where areEqualFieldNames(name, ours) {
-                throw .invalidRequest("the header field \(ours) is the client's to write")
+                throw .invalidRequest("the client sets the header field \(ours) itself")
             }
             let isEmpty = value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 }
             lines.append(isEmpty ? "\(name);" : "\(name): \(value)")
@@ -77,7 +79,8 @@ extension EasyHandle {
     private func bearerToken(
         _ request: ClientRequest, _ url: RequestURL, _ options: HTTPClientOptions
     ) throws(HTTPClientError) -> String? {
-        guard url.scheme == "https", !request.names("Authorization"), let token = options.bearerToken?(), !token.isEmpty
+        guard url.scheme == "https", !request.hasField("Authorization"), let token = options.bearerToken?(),
+            !token.isEmpty
         else { return nil }
         guard token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw .invalidRequest(
@@ -90,7 +93,7 @@ extension EasyHandle {
         host.utf8.contains(UInt8(ascii: ":")) && !host.hasPrefix("[") ? "[\(host)]" : host
     }
 
-    /// Whole milliseconds, rounded up, at least one (0 means "no limit" to libcurl) and at most a day.
+    /// Milliseconds, rounded up, at least 1 (0 means "no limit" to libcurl) and at most a day.
     private func milliseconds(_ duration: Duration) -> Int {
         let nanoseconds = min(max(duration.nanoseconds, 1), 86_400_000_000_000)
         return Int((nanoseconds + 999_999) / 1_000_000)
@@ -98,12 +101,13 @@ extension EasyHandle {
 }
 
 extension ClientRequest {
-    /// Whether it has a field of this name.
-    func names(_ name: String) -> Bool {
+    /// Whether the request has a header field called `name`.
+    func hasField(_ name: String) -> Bool {
         headers.contains { areEqualFieldNames($0.name, name) }
     }
 
-    /// Whether redirects are followed: another method must not be repeated elsewhere unasked.
+    /// Whether redirects are followed: a request with another method must not be repeated elsewhere without being asked
+    /// to.
     var followsRedirects: Bool {
         maximumRedirects > 0 && ["GET", "HEAD", "POST"].contains(method)
     }

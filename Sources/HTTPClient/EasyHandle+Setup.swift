@@ -2,17 +2,17 @@ import CCurl
 import Glibc
 
 extension EasyHandle {
-    /// Seconds that a dead peer's connection lives on: idle 30, then three probes 10 apart; the same for unacknowledged data. The kernel's
-    /// own answer would be 15 minutes or more.
+    /// A connection to a dead peer is closed after 30 s idle and three probes 10 s apart, or after 30 s with
+    /// unacknowledged data. The default of the kernel is 15 minutes or more.
     private static let keepaliveIdleSeconds = 30
     private static let keepaliveIntervalSeconds = 10
     private static let keepaliveProbes: Int32 = 3
     private static let unacknowledgedMilliseconds: Int32 = 30_000
-    /// Idle connections older than this are not used again: shorter than the usual server's idle timeout (75 s), so that a request
-    /// seldom meets a connection that is just being closed.
+    /// Idle connections older than this are not reused. It is shorter than the usual idle timeout of servers (75 s), so
+    /// that a request rarely meets a connection that is being closed.
     private static let reusableSeconds = 60
 
-    /// Sets every option of a client once, to find at the start what this libcurl cannot do.
+    /// Sets every option of the client once, to find out at start what the installed libcurl does not support.
     ///
     /// - Throws: `invalidOptions`.
     static func probe(_ options: HTTPClientOptions) throws(HTTPClientError) {
@@ -21,14 +21,14 @@ extension EasyHandle {
         try handle.setUpTrust(options.trust)
     }
 
-    /// What is the same for all requests of a client, but for whom it trusts.
+    /// Sets the options that all requests of a client share, except trust.
     func setUpConnection(_ options: HTTPClientOptions) throws(HTTPClientError) {
         try set(CURLOPT_NOSIGNAL, true)
-        // A transfer that ends while its name is being resolved must not hold up the thread, and all others with it, until the
-        // resolver answers: leave the resolver's thread to clean up after itself.
+        // A transfer that ends during name resolution must not block the thread, and all other transfers with it, until
+        // the resolver answers: the resolver thread cleans up after itself.
         try set(CURLOPT_QUICK_EXIT, true)
         try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-        // Holds for redirects too.
+        // This also applies to redirects.
         try set(CURLOPT_PROTOCOLS_STR, options.allowsPlainHTTP ? "http,https" : "https")
         try set(CURLOPT_PATH_AS_IS, true)
         try set(CURLOPT_USERAGENT, options.userAgent)
@@ -59,9 +59,10 @@ extension EasyHandle {
         }
     }
 
-    /// Called for each new socket before it connects. What fails here costs no connection: the deadline still ends it.
+    /// Called for each new socket before it connects. A failure here does not fail the connection: the deadline still
+    /// ends it.
     private static func prepareSocket(_ descriptor: Int32) {
-        // libcurl leaves its sockets open in child processes.
+        // libcurl does not set close-on-exec on its sockets.
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         setOption(descriptor, Int32(TCP_KEEPCNT), keepaliveProbes)
         setOption(descriptor, Int32(TCP_USER_TIMEOUT), unacknowledgedMilliseconds)
@@ -73,13 +74,13 @@ extension EasyHandle {
             descriptor, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// Whom to believe, and our own certificate.
+    /// Sets which servers to trust, and the client certificate.
     func setUpTrust(_ trust: TLSTrust) throws(HTTPClientError) {
         try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         try set(CURLOPT_SSL_VERIFYPEER, trust.verifiesChain)
         try set(CURLOPT_SSL_VERIFYHOST, trust.verifiesChain ? 2 : 0)
         if let caPEM = trust.caPEM {
-            // The blob takes the place of CAINFO but not of CAPATH, which would trust the system's roots besides.
+            // The blob replaces CAINFO but not CAPATH, which would still trust the roots of the system.
             try set(CURLOPT_CAPATH, nil)
             try set(CURLOPT_CAINFO_BLOB, blob: caPEM)
         }

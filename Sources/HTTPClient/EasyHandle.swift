@@ -1,15 +1,15 @@
 import CCurl
 
-/// One transfer of libcurl, with all memory that it points to. Belongs to the client's thread.
+/// An easy handle of libcurl and all memory that it points to. It belongs to the thread of the client.
 @safe
 struct EasyHandle: ~Copyable {
-    /// libcurl's handle; valid as long as this value.
+    /// The handle of libcurl, valid for the life of this value.
     let raw: UnsafeMutableRawPointer
     private let errorText: UnsafeMutablePointer<CChar>
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var connectTo: UnsafeMutablePointer<curl_slist>?
 
-    /// - Throws: `invalidOptions` when libcurl gives no handle, which means that memory is short.
+    /// - Throws: `invalidOptions` if libcurl cannot create a handle, which means that memory is short.
     init() throws(HTTPClientError) {
         guard Self.isLibraryReady, let raw = unsafe curl_easy_init() else {
             throw .invalidOptions("libcurl gives no transfer handle: memory is short")
@@ -30,10 +30,11 @@ struct EasyHandle: ~Copyable {
         unsafe errorText.deallocate()
     }
 
-    /// libcurl's global state, set up once; `curl_global_init` is thread-safe since 7.84 and this runs once anyway.
+    /// Initializes the global state of libcurl once. `curl_global_init` is thread-safe since 7.84, and Swift runs this
+    /// only once.
     private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-    /// What libcurl says of the failure; empty if it said nothing.
+    /// The error message of libcurl; may be empty.
     var message: String {
         unsafe String(cString: errorText)
     }
@@ -46,7 +47,7 @@ struct EasyHandle: ~Copyable {
         try set(option, value ? 1 : 0)
     }
 
-    /// Sets a string, which libcurl copies; nil resets the option.
+    /// Sets a string, which libcurl copies. Nil resets the option.
     func set(_ option: CURLoption, _ value: String?) throws(HTTPClientError) {
         if let value {
             try check(unsafe value.withCString { unsafe ccurl_set_pointer(raw, option, $0) }, option)
@@ -55,7 +56,7 @@ struct EasyHandle: ~Copyable {
         }
     }
 
-    /// Sets a pointer that must stay valid as long as the handle.
+    /// Sets a pointer that must stay valid for the life of the handle.
     func set(_ option: CURLoption, pointer: UnsafeMutableRawPointer?) throws(HTTPClientError) {
         try check(unsafe ccurl_set_pointer(raw, option, pointer), option)
     }
@@ -66,10 +67,10 @@ struct EasyHandle: ~Copyable {
         try check(code, option)
     }
 
-    /// Sets the body to send, which libcurl copies.
+    /// Sets the request body, which libcurl copies.
     func set(body: [UInt8]) throws(HTTPClientError) {
         try check(unsafe ccurl_set_offset(raw, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)), CURLOPT_POSTFIELDS)
-        // An empty array may have no address, which would mean "read it from a callback".
+        // An empty array may have no base address, and libcurl would read the body from a callback.
         let bytes = body.isEmpty ? [0] : body
         let code = unsafe bytes.withUnsafeBytes {
             unsafe ccurl_set_pointer(raw, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
@@ -77,13 +78,13 @@ struct EasyHandle: ~Copyable {
         try check(code, CURLOPT_COPYPOSTFIELDS)
     }
 
-    /// Sets the header fields to send or to leave out. Call once.
+    /// Sets the header fields to add or remove. Call once.
     mutating func set(headers lines: [String]) throws(HTTPClientError) {
         unsafe headers = try list(lines)
         try check(unsafe ccurl_set_pointer(raw, CURLOPT_HTTPHEADER, headers), CURLOPT_HTTPHEADER)
     }
 
-    /// Sets where to connect in place of the URL's host: `HOST:PORT:OTHER-HOST:OTHER-PORT`. Call once.
+    /// Sets where to connect instead of the host of the URL: `HOST:PORT:OTHER-HOST:OTHER-PORT`. Call once.
     mutating func set(connectTo line: String) throws(HTTPClientError) {
         unsafe connectTo = try list([line])
         try check(unsafe ccurl_set_pointer(raw, CURLOPT_CONNECT_TO, connectTo), CURLOPT_CONNECT_TO)
@@ -101,13 +102,13 @@ struct EasyHandle: ~Copyable {
         return unsafe list
     }
 
-    /// A count of the finished or failed transfer; 0 if unknown.
+    /// An integer property of a finished or failed transfer; 0 if unknown.
     func long(_ info: CURLINFO) -> Int {
         var value = 0
         return unsafe ccurl_get_long(raw, info, &value) == CURLE_OK ? value : 0
     }
 
-    /// Microseconds from the start to a point of the transfer; 0 if it was not reached.
+    /// Microseconds from the start to a phase of the transfer; 0 if the phase was not reached.
     func time(_ info: CURLINFO) -> Int64 {
         var value: curl_off_t = 0
         return unsafe ccurl_get_offset(raw, info, &value) == CURLE_OK ? Int64(value) : 0

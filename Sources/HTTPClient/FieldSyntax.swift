@@ -11,7 +11,17 @@ func isToken(_ text: String) -> Bool {
         }
 }
 
-/// Whether `text` can be a field's value (RFC 9110 §5.5): no control character but the tab, so that it cannot end its line.
+/// Whether `text` is a valid field value (RFC 9110 §5.5): without control characters except tab, so that it cannot end
+/// its line.
 func isFieldValue(_ text: String) -> Bool {
     text.utf8.allSatisfy { ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }
+}
+
+/// Whether two field names are equal, ignoring ASCII case (RFC 9110 §5.1).
+func areEqualFieldNames(_ left: String, _ right: String) -> Bool {
+    left.utf8.elementsEqual(right.utf8) { lowered($0) == lowered($1) }
+}
+
+private func lowered(_ byte: UInt8) -> UInt8 {
+    byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
 }

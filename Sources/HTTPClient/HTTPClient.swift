@@ -1,16 +1,17 @@
 package import Platform
 import Synchronization
 
-/// An HTTP/1.1 client over libcurl, with one thread of its own and connections that are kept and reused.
+/// An HTTP/1.1 client on libcurl, with a thread of its own and persistent connections.
 ///
-/// Every transfer ends exactly once: with a response, with an error, or, when the client is shut down, with `closed`. Use one
-/// client for each trust domain, and one of their own for transfers that must not wait behind others (election, watches).
+/// Every transfer ends exactly once: with a response, with an error, or with `closed` when the client shuts down. Use
+/// one client per trust domain, and a separate one for transfers that must not wait behind others (leader election,
+/// watches).
 package final class HTTPClient: Sendable {
     private let inbox: Inbox
-    /// Nil once joined or detached, which a thread can be only once.
+    /// Nil once joined or detached; a thread can be joined or detached only once.
     private let thread: Mutex<NamedThread?>
 
-    /// A client whose thread is running; the deadlines of its transfers are instants of `clock`.
+    /// Starts a client. The deadlines of its transfers are instants of `clock`.
     ///
     /// - Throws: `invalidOptions`.
     package init(options: HTTPClientOptions, clock: any Clock) throws(HTTPClientError) {
@@ -36,11 +37,12 @@ package final class HTTPClient: Sendable {
     /// Starts a request and returns at once.
     ///
     /// - Parameters:
-    ///   - request: What to ask.
-    ///   - deadline: When the whole transfer, body included, must be over.
-    ///   - completion: Called exactly once with the response or the reason why there is none, on the client's thread with no
-    ///     lock held: it must not block. After `shutdown` it is called on the caller's thread, before this returns.
-    /// - Returns: The right to cancel it.
+    ///   - request: The request.
+    ///   - deadline: When the whole transfer, including the body, must be complete.
+    ///   - completion: Called exactly once, with the response or the error, on the thread of the client and without a
+    ///     lock held: it must not block. After `shutdown` it is called on the thread of the caller, before this method
+    ///     returns.
+    /// - Returns: A handle to cancel the transfer.
     @discardableResult
     package func start(
         _ request: ClientRequest, deadline: Instant,
@@ -53,7 +55,7 @@ package final class HTTPClient: Sendable {
 
     /// Sends a request and waits for the whole response. Cancelling the task stops the transfer.
     ///
-    /// - Throws: Why there is no response; `cancelled` if the task was cancelled.
+    /// - Throws: The reason why there is no response; `cancelled` if the task was cancelled.
     package func send(_ request: ClientRequest, deadline: Instant) async throws(HTTPClientError) -> ClientResponse {
         let transfer = Transfer(id: inbox.nextID(), inbox: inbox)
         let result = await withTaskCancellationHandler {
@@ -62,7 +64,7 @@ package final class HTTPClient: Sendable {
                     RequestedTransfer(id: transfer.id, request: request, deadline: deadline, buffer: nil) { result in
                         continuation.resume(returning: result)
                     })
-                // A cancellation that came before the transfer was known to the thread found nothing to stop.
+                // A cancellation that came before the thread knew the transfer had no effect.
                 if Task.isCancelled { transfer.cancel() }
             }
         } onCancel: {
@@ -71,13 +73,13 @@ package final class HTTPClient: Sendable {
         return try result.get()
     }
 
-    /// Starts a request whose body is read in pieces while it comes, and returns at once. Dropping the stream stops it; holding it
-    /// does not keep the client, whose end ends it with `closed`.
+    /// Starts a request whose body is read as it arrives, and returns at once. Releasing the stream stops the transfer.
+    /// A stream does not keep its client alive: it ends with `closed` when the client is released.
     ///
     /// - Parameters:
-    ///   - request: What to ask; its `maximumResponseBytes` does not apply.
-    ///   - deadline: When the whole transfer must be over; `Instant.distantFuture` for none.
-    ///   - bufferBytes: About how much is held for a slow reader before the connection is no longer read from.
+    ///   - request: The request; its `maximumResponseBytes` does not apply.
+    ///   - deadline: When the whole transfer must be complete; `Instant.distantFuture` for no deadline.
+    ///   - bufferBytes: About how many bytes are buffered for a slow reader before reading from the connection pauses.
     package func stream(
         _ request: ClientRequest, deadline: Instant, bufferBytes: Int = 256 << 10
     ) -> ResponseStream {
@@ -90,9 +92,10 @@ package final class HTTPClient: Sendable {
         return ResponseStream(buffer: buffer, transfer: Transfer(id: id, inbox: inbox))
     }
 
-    /// Fails every transfer under way with `closed`, closes all connections, and returns when the client's thread has ended.
+    /// Fails all active transfers with `closed`, closes all connections, and returns when the thread of the client has
+    /// ended.
     ///
-    /// Not to be awaited from a completion, which runs on that thread. May be called more than once.
+    /// Must not be awaited from a completion, which runs on that thread. May be called more than once.
     package func shutdown() async {
         inbox.close()
         await inbox.waitUntilEnded()
@@ -112,17 +115,18 @@ package final class HTTPClient: Sendable {
     }
 }
 
-/// The right to stop one transfer.
+/// A handle to an active transfer.
 package struct Transfer: Sendable {
     let id: UInt64
     let inbox: Inbox
 
-    /// Stops the transfer and closes its connection; its completion gets `cancelled`. Does nothing once it is over.
+    /// Stops the transfer and closes its connection; its completion gets `cancelled`. Has no effect after the end of
+    /// the transfer.
     package func cancel() {
         _ = inbox.push(.cancel(id))
     }
 
-    /// Goes on with a transfer that was paused because its reader was slow.
+    /// Continues a transfer that was paused because its reader was slow.
     func resume() {
         _ = inbox.push(.resume(id))
     }

@@ -1,31 +1,34 @@
-/// How a client reaches the servers.
+/// Whether and how a client uses a proxy.
 package enum ProxyPolicy: Sendable, Hashable {
-    /// Connects itself, whatever the environment says: inside a cluster a stray `https_proxy` must not redirect an agent.
+    /// Connects directly and ignores the environment: in a cluster a stray `https_proxy` must not redirect an agent.
     case direct
-    /// Goes by `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` as libcurl reads them.
+    /// Uses `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` as libcurl does.
     case environment
-    /// Goes through this proxy: `http://`, `https://`, `socks5://` (names resolved here) or `socks5h://` (names resolved there).
+    /// Uses this proxy: `http://`, `https://`, `socks5://` (names resolved locally) or `socks5h://` (names resolved by
+    /// the proxy).
     case url(String)
 }
 
-/// What all requests of one client have in common.
+/// The options that all requests of a client share.
 package struct HTTPClientOptions: Sendable {
-    /// Whom to believe. One client, one trust: connections are never shared between two.
+    /// Which servers to trust. Clients never share connections, so each has one trust.
     package var trust: TLSTrust
-    /// Called for each request on the client's thread, so that a rotated token is used at once; must be quick and must not
-    /// wait for this client. Nil, or an empty string, sends none. Only sent over `https`.
+    /// Called for each request on the thread of the client, so that a rotated token is used at once. It must be quick
+    /// and must not wait for this client. Nil or an empty string sends no token. The token is only sent over `https`.
     package var bearerToken: (@Sendable () -> String?)?
-    /// The `User-Agent`.
+    /// The value of the `User-Agent` field.
     package var userAgent: String
-    /// The time for the name, the TCP connection and the TLS handshake together; the request's deadline may be earlier.
+    /// The timeout for name resolution, TCP connection and TLS handshake together; the deadline of the request may be
+    /// earlier.
     package var connectTimeout: Duration
-    /// Connections to one host and port at a time; further requests wait for one. A stream occupies one while it lasts.
+    /// The maximum number of connections to one host and port; further requests wait. A stream occupies a connection
+    /// while it lasts.
     package var maximumConnectionsPerHost: Int
     /// Whether `http://` is allowed.
     package var allowsPlainHTTP: Bool
-    /// False for a new look-up of the name and a new connection with each request, as a check of availability wants it.
+    /// False to resolve the name and connect anew for each request, as an availability check needs.
     package var reusesConnections: Bool
-    /// How to reach servers.
+    /// Whether to use a proxy.
     package var proxy: ProxyPolicy
 
     /// The defaults: system roots, no token, 10 s to connect, 8 connections per host, TLS only, no proxy.
@@ -49,7 +52,7 @@ package struct HTTPClientOptions: Sendable {
     func validate() throws(HTTPClientError) {
         try trust.validate()
         guard maximumConnectionsPerHost >= 1 else {
-            throw .invalidOptions("at least one connection per host is needed, not \(maximumConnectionsPerHost)")
+            throw .invalidOptions("there must be at least one connection per host, not \(maximumConnectionsPerHost)")
         }
         guard connectTimeout > .zero else { throw .invalidOptions("the connect timeout must be more than 0") }
         guard isFieldValue(userAgent) else {

@@ -2,7 +2,7 @@ import CCurl
 import Platform
 import Synchronization
 
-/// A transfer as the caller asked for it.
+/// A transfer as requested by the caller.
 struct RequestedTransfer: Sendable {
     let id: UInt64
     let request: ClientRequest
@@ -11,17 +11,18 @@ struct RequestedTransfer: Sendable {
     let completion: @Sendable (Result<ClientResponse, HTTPClientError>) -> Void
 }
 
-/// What other threads ask of the client's thread.
+/// A command of another thread to the thread of the client.
 enum Command: Sendable {
     case start(RequestedTransfer)
     case cancel(UInt64)
     case resume(UInt64)
 }
 
-/// Wakes a thread out of `curl_multi_poll`.
+/// Wakes a thread from `curl_multi_poll`.
 ///
-/// `@unchecked Sendable`: `curl_multi_wakeup` is the one function of a multi handle that any thread may call; the pointer is only
-/// used under the inbox's lock, and the thread takes it out under that lock before it frees the handle.
+/// `@unchecked Sendable`: `curl_multi_wakeup` is the only function of a multi handle that any thread may call. The
+/// pointer is used only under the lock of the inbox, and the thread removes it under that lock before it frees the
+/// handle.
 @safe struct Waker: @unchecked Sendable {
     private let multi: UnsafeMutableRawPointer
 
@@ -34,7 +35,7 @@ enum Command: Sendable {
     }
 }
 
-/// The commands that wait for the client's thread, and whether it still takes any.
+/// The commands queued for the thread of the client.
 final class Inbox: Sendable {
     private struct State {
         var lastID: UInt64 = 0
@@ -47,7 +48,7 @@ final class Inbox: Sendable {
 
     private let state = Mutex(State())
 
-    /// An identity for a new transfer.
+    /// An id for a new transfer.
     func nextID() -> UInt64 {
         state.withLock { state in
             state.lastID += 1
@@ -55,19 +56,19 @@ final class Inbox: Sendable {
         }
     }
 
-    /// Queues a command and wakes the thread; false once closed. The wake-up is under the lock because the handle must not be freed
-    /// meanwhile; it writes one byte to a non-blocking socket.
+    /// Queues a command and wakes the thread; false once closed. The wake-up happens under the lock because the handle
+    /// must not be freed meanwhile; it writes one byte to a non-blocking socket.
     func push(_ command: Command) -> Bool {
         state.withLock { state in
             guard !state.isClosed else { return false }
             state.commands.append(command)
-            // The thread takes all commands at once: with others already waiting it has been woken.
+            // The thread drains all commands at once: if others are queued it has been woken already.
             if state.commands.count == 1 { state.waker?.wake() }
             return true
         }
     }
 
-    /// Takes no more commands, and has the thread end.
+    /// Refuses further commands and makes the thread end.
     func close() {
         state.withLock { state in
             guard !state.isClosed else { return }
@@ -76,20 +77,20 @@ final class Inbox: Sendable {
         }
     }
 
-    /// The commands so far, and whether they are the last.
-    func take() -> (commands: [Command], isClosed: Bool) {
+    /// Removes and returns the queued commands, and whether the inbox is closed.
+    func drain() -> (commands: [Command], isClosed: Bool) {
         state.withLock { state in
             defer { state.commands = [] }
             return (state.commands, state.isClosed)
         }
     }
 
-    /// From now on commands wake the thread; nil before its handle is freed.
+    /// Sets what wakes the thread; nil before its handle is freed.
     func attach(_ waker: Waker?) {
         state.withLock { $0.waker = waker }
     }
 
-    /// The thread's last act.
+    /// Marks the end of the thread, as its last action.
     func end() {
         let waiters = state.withLock { state in
             state.hasEnded = true
@@ -99,7 +100,7 @@ final class Inbox: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Waits for `end`, also in a cancelled task: it follows `close` promptly.
+    /// Waits for `end`, even in a cancelled task: it follows `close` promptly.
     func waitUntilEnded() async {
         await withCheckedContinuation { continuation in
             let hasEnded = state.withLock { state in

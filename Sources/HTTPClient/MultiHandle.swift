@@ -1,49 +1,49 @@
 import CCurl
 
-/// libcurl's set of transfers and its pool of connections. Belongs to the client's thread.
+/// The multi handle of libcurl: a set of transfers and their connection pool. It belongs to the thread of the client.
 @safe
 struct MultiHandle: ~Copyable {
     private let raw: UnsafeMutableRawPointer
 
-    /// Nil when memory is short.
+    /// Nil if memory is short.
     init?(maximumConnectionsPerHost: Int) {
         guard let raw = unsafe curl_multi_init() else { return nil }
         unsafe _ = ccurl_multi_set_long(raw, CURLMOPT_MAX_HOST_CONNECTIONS, maximumConnectionsPerHost)
         unsafe self.raw = raw
     }
 
-    /// Closes every connection. All transfers must have been removed.
+    /// Closes all connections. All transfers must have been removed.
     deinit {
         unsafe curl_multi_cleanup(raw)
     }
 
-    /// What wakes `poll`; not to be used after this handle's end.
+    /// Wakes `poll`; must not be used after the life of this handle.
     var waker: Waker {
         unsafe Waker(multi: raw)
     }
 
-    /// Adds a transfer; false if libcurl does not take it.
+    /// Adds a transfer; false if libcurl refuses it.
     func add(_ easy: borrowing EasyHandle) -> Bool {
         unsafe curl_multi_add_handle(raw, easy.raw) == CURLM_OK
     }
 
-    /// Takes a transfer out; one that is not over is stopped and its connection closed.
+    /// Removes a transfer. One that is still active is stopped and its connection closed.
     func remove(_ easy: borrowing EasyHandle) {
         unsafe _ = curl_multi_remove_handle(raw, easy.raw)
     }
 
-    /// Does all that can be done without waiting; false if libcurl is in trouble.
+    /// Performs all work that does not wait; false if libcurl fails.
     func perform() -> Bool {
         var running: Int32 = 0
         return unsafe curl_multi_perform(raw, &running) == CURLM_OK
     }
 
-    /// Waits for something to do, a wake-up, or `milliseconds`.
+    /// Waits for network events, a wake-up, or `milliseconds`.
     func poll(milliseconds: Int32) {
         unsafe _ = curl_multi_poll(raw, nil, 0, milliseconds, nil)
     }
 
-    /// The next transfer that is over and how it ended; nil if there is none.
+    /// The next finished transfer and its result; nil if there is none.
     func nextFinished() -> (transfer: ActiveTransfer, code: CURLcode)? {
         var remaining: Int32 = 0
         while let message = unsafe curl_multi_info_read(raw, &remaining) {

@@ -1,14 +1,14 @@
 import CCurl
 
-/// A URL that libcurl's own parser has accepted, and its parts.
+/// A URL parsed and accepted by libcurl.
 struct RequestURL: Equatable {
     /// The whole URL.
     let text: String
     /// `http` or `https`.
     let scheme: String
-    /// The host as in the URL: IPv6 in brackets.
+    /// The host as in the URL, IPv6 in brackets.
     let host: String
-    /// The port, the scheme's own if the URL names none.
+    /// The port; the default of the scheme if the URL has none.
     let port: Int
 
     /// The host and port, for messages and `Host`.
@@ -18,20 +18,20 @@ struct RequestURL: Equatable {
 
     /// Parses `text`.
     ///
-    /// - Throws: `invalidURL`, naming the URL and the reason.
+    /// - Throws: `invalidURL` with the URL and the reason.
     init(_ text: String, allowsPlainHTTP: Bool) throws(HTTPClientError) {
         func invalid(_ reason: String) -> HTTPClientError {
             .invalidURL("\(text.prefix(200)): \(reason)")
         }
         guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
-            throw invalid("it holds a space or a control character")
+            throw invalid("it contains a space or a control character")
         }
-        // libcurl would take the path's first part for the host.
+        // libcurl would use the first path segment as the host.
         guard !text.contains(":///") else { throw invalid("it has no host") }
         guard let parts = URLParts() else { throw invalid("out of memory") }
         if let reason = parts.parse(text) { throw invalid(reason) }
         guard parts.part(CURLUPART_USER) == nil, parts.part(CURLUPART_PASSWORD) == nil else {
-            // The URL holds a secret: it is not repeated.
+            // The URL contains a secret, so the error does not repeat it.
             throw .invalidURL("a URL with user and password is not accepted: use an Authorization header")
         }
         guard let scheme = parts.part(CURLUPART_SCHEME), let host = parts.part(CURLUPART_HOST), !host.isEmpty,
@@ -47,9 +47,9 @@ struct RequestURL: Equatable {
         self.port = port
     }
 
-    /// The same URL with another host, written as in a URL.
+    /// The URL with another host.
     ///
-    /// - Throws: `invalidURL` if `host` cannot be one.
+    /// - Throws: `invalidURL` if `host` is not a valid host.
     func replacingHost(_ host: String) throws(HTTPClientError) -> String {
         guard let parts = URLParts(), parts.parse(text) == nil, parts.setHost(host),
             let whole = parts.part(CURLUPART_URL)
@@ -58,7 +58,7 @@ struct RequestURL: Equatable {
     }
 }
 
-/// libcurl's URL parser.
+/// The URL parser of libcurl.
 @safe
 private struct URLParts: ~Copyable {
     private let raw: OpaquePointer
@@ -72,7 +72,7 @@ private struct URLParts: ~Copyable {
         unsafe curl_url_cleanup(raw)
     }
 
-    /// Nil if `text` is a URL, else why not.
+    /// Parses `text`; returns nil on success, else the reason.
     func parse(_ text: String) -> String? {
         let flags = UInt32(CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME)
         let code = unsafe curl_url_set(raw, CURLUPART_URL, text, flags)

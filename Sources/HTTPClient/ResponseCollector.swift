@@ -1,21 +1,22 @@
-/// Puts the header lines of a transfer together: of several header blocks (`1xx`, redirects) the last is the response's.
+/// Collects the header lines of a transfer. Of several header blocks (`1xx`, redirects) the last one is the header of
+/// the response.
 struct ResponseCollector {
-    /// What a line of the header brought.
+    /// The result of one header line.
     enum Progress: Equatable {
-        /// More lines are to come.
+        /// More lines follow.
         case partial
-        /// The header is complete, and it is the response's.
+        /// The header of the response is complete.
         case complete
-        /// The header is larger than `maximumHeaderBytes`.
+        /// The header exceeds `maximumHeaderBytes`.
         case tooLarge
     }
 
-    /// The largest header block, in bytes.
+    /// The maximum size of a header block, in bytes.
     static let maximumHeaderBytes = 128 << 10
 
-    /// The block so far.
+    /// The current block so far.
     private(set) var head = ResponseHead(status: 0)
-    /// Whether `head` is the response's.
+    /// Whether `head` is the complete header of the response.
     private(set) var isComplete = false
     private let followsRedirects: Bool
     private var bytesInBlock = 0
@@ -24,9 +25,9 @@ struct ResponseCollector {
         self.followsRedirects = followsRedirects
     }
 
-    /// Takes one line with its line end, as libcurl hands it over.
-    mutating func line(_ bytes: some RandomAccessCollection<UInt8>) -> Progress {
-        // What comes after the header are the trailer fields of a chunked body, which nobody here asks for.
+    /// Adds a line, including its line ending, as libcurl delivers it.
+    mutating func add(line bytes: some RandomAccessCollection<UInt8>) -> Progress {
+        // Lines after the header are the trailer of a chunked body, which is not used.
         guard !isComplete else { return .partial }
         bytesInBlock += bytes.count
         guard bytesInBlock <= Self.maximumHeaderBytes else { return .tooLarge }
@@ -52,7 +53,7 @@ struct ResponseCollector {
         return .complete
     }
 
-    /// The three digits after the version (RFC 9112 §4); 0 if there are none.
+    /// The status code after the version (RFC 9112 §4); 0 if there is none.
     private func status(_ line: some Collection<UInt8>) -> Int {
         guard let space = line.firstIndex(of: 0x20) else { return 0 }
         return Int(String(decoding: line[line.index(after: space)...].prefix(3), as: UTF8.self)) ?? 0

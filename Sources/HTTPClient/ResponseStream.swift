@@ -1,6 +1,8 @@
-/// A response whose body is read while it comes, by one task. Dropping it stops the transfer and closes its connection.
+/// A response whose body one task reads as it arrives. Releasing the stream stops the transfer and closes its
+/// connection.
 ///
-/// A slow reader slows the server down: when the buffer is full the connection is not read from until it is emptied.
+/// A slow reader slows the server down: when the buffer is full, nothing is read from the connection until the reader
+/// catches up.
 package final class ResponseStream: Sendable {
     private let buffer: StreamBuffer
     private let transfer: Transfer
@@ -14,9 +16,9 @@ package final class ResponseStream: Sendable {
         transfer.cancel()
     }
 
-    /// Waits for the response's status and header; the body may be far from complete then.
+    /// Waits for the status and header of the response. The body may be far from complete at that point.
     ///
-    /// - Throws: Why there is none; `cancelled` if the task was cancelled, which stops the transfer.
+    /// - Throws: The reason why there is no response; `cancelled` if the task was cancelled, which stops the transfer.
     package func head() async throws(HTTPClientError) -> ResponseHead {
         while true {
             if let head = buffer.head() { return try head.get() }
@@ -24,25 +26,26 @@ package final class ResponseStream: Sendable {
         }
     }
 
-    /// Waits for more of the body and returns all of it that is there, cut at no particular place; nil at its proper end.
+    /// Waits for more of the body and returns everything received so far, split at arbitrary positions; nil at the end
+    /// of the body.
     ///
-    /// - Throws: Why it broke off, after all bytes that came before; `cancelled` if the task was cancelled, which stops the
-    ///   transfer.
+    /// - Throws: The reason why the body is incomplete, after all bytes received before; `cancelled` if the task was
+    ///   cancelled, which stops the transfer.
     package func next() async throws(HTTPClientError) -> [UInt8]? {
         while true {
-            switch buffer.take() {
+            switch buffer.read() {
             case .bytes(let bytes, let wasPaused):
                 if wasPaused { transfer.resume() }
                 return bytes
             case .end(let end):
                 try end.get()
                 return nil
-            case .nothingYet: await waitOrCancel { _, hasBytes in hasBytes }
+            case .pending: await waitOrCancel { _, hasBytes in hasBytes }
             }
         }
     }
 
-    /// Stops the transfer and closes its connection; a reader that waits gets `cancelled`.
+    /// Stops the transfer and closes its connection. A waiting reader gets `cancelled`.
     package func cancel() {
         buffer.cancel()
         transfer.cancel()

@@ -1,37 +1,38 @@
 import Synchronization
 
-/// What a streamed response has brought and its reader has not taken yet: filled by the client's thread, emptied by one reader.
+/// The unread part of a streamed response: filled by the thread of the client, emptied by one reader.
 final class StreamBuffer: Sendable {
     private struct State {
         var head: ResponseHead?
         var bytes: [UInt8] = []
-        /// Set once: nothing follows.
+        /// Set once; nothing follows it.
         var end: Result<Void, HTTPClientError>?
         var isPaused = false
         var reader: CheckedContinuation<Void, Never>?
     }
 
-    /// What a reader finds.
-    enum Taken {
+    /// The result of a read.
+    enum ReadResult {
         case bytes([UInt8], wasPaused: Bool)
         case end(Result<Void, HTTPClientError>)
-        case nothingYet
+        case pending
     }
 
     private let capacity: Int
     private let state = Mutex(State())
 
-    /// A buffer that asks for a pause once it holds `capacity` bytes; one piece of at most 16 KiB may exceed it.
+    /// A buffer that pauses the transfer once it holds `capacity` bytes; one piece of up to 16 KiB may exceed it.
     init(capacity: Int) {
         self.capacity = capacity
     }
 
-    /// Takes the response's head.
+    /// Stores the head of the response.
     func receive(_ head: ResponseHead) {
         change { $0.head = head }
     }
 
-    /// Takes a piece of the body; false to be offered it again once the reader has caught up.
+    /// Stores a piece of the body. Returns false if the buffer is full; libcurl delivers the piece again after the
+    /// pause.
     func receive(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         var accepted = true
         change { state in
@@ -41,14 +42,14 @@ final class StreamBuffer: Sendable {
         return accepted
     }
 
-    /// Ends it; only the first end counts.
+    /// Ends the response. Only the first end counts.
     func finish(_ end: Result<Void, HTTPClientError>) {
         change { state in
             if state.end == nil { state.end = end }
         }
     }
 
-    /// Ends it for a reader that wants no more; what was not read is dropped.
+    /// Ends the response for a reader that wants no more; unread bytes are dropped.
     func cancel() {
         change { state in
             state.end = .failure(.cancelled)
@@ -56,7 +57,7 @@ final class StreamBuffer: Sendable {
         }
     }
 
-    /// The head, the failure that came in its place, or nil while there is neither.
+    /// The head, or the failure that came instead; nil while there is neither.
     func head() -> Result<ResponseHead, HTTPClientError>? {
         state.withLock { state in
             if let head = state.head { return .success(head) }
@@ -68,8 +69,8 @@ final class StreamBuffer: Sendable {
         }
     }
 
-    /// All bytes that are there, else the end.
-    func take() -> Taken {
+    /// Removes and returns all buffered bytes; the end once there are none.
+    func read() -> ReadResult {
         state.withLock { state in
             if !state.bytes.isEmpty {
                 defer {
@@ -78,11 +79,11 @@ final class StreamBuffer: Sendable {
                 }
                 return .bytes(state.bytes, wasPaused: state.isPaused)
             }
-            return state.end.map { .end($0) } ?? .nothingYet
+            return state.end.map { .end($0) } ?? .pending
         }
     }
 
-    /// Waits until `isReady` finds what it looks for; returns at once if it does already.
+    /// Waits until `isWanted` holds or the response has ended; returns at once if that is so already.
     func wait(_ isWanted: @Sendable (_ hasHead: Bool, _ hasBytes: Bool) -> Bool) async {
         await withCheckedContinuation { continuation in
             let isReady = state.withLock { state in

@@ -1,22 +1,22 @@
-/// Whom a client believes, and who it is itself.
+/// Which servers a client trusts, and its own certificate.
 ///
-/// With `caPEM` only certificates under it are believed; the system's roots are not trusted besides. With a pin and no
-/// `caPEM` neither chain nor name is looked at: the key decides alone. With both, both must hold.
+/// With `caPEM`, only certificates issued under it are trusted, not the roots of the system. With a pin and no `caPEM`,
+/// neither chain nor name is verified: the key alone decides. With both, both must match.
 package struct TLSTrust: Sendable, Hashable {
     /// CA certificates in PEM; nil for the system's roots.
     package var caPEM: [UInt8]?
-    /// `sha256//` and the Base64 of the SHA-256 of the server's public key (its SubjectPublicKeyInfo); nil for no pin.
+    /// `sha256//` and the Base64 of the SHA-256 of the public key of the server (SubjectPublicKeyInfo); nil for no pin.
     package var pinnedPublicKey: String?
-    /// Our own certificate, and its chain, in PEM.
+    /// The client certificate and its chain in PEM.
     package var clientCertificatePEM: [UInt8]?
-    /// Its private key in PEM.
+    /// The private key of the client certificate in PEM.
     package var clientKeyPEM: [UInt8]?
-    /// The name to ask for and to verify in place of the URL's host.
+    /// The TLS server name (SNI) to send and verify instead of the host of the URL.
     package var serverName: String?
-    /// False to believe any certificate; a pin still decides.
+    /// False to accept any certificate; a pin is still checked.
     package var verifies: Bool
 
-    /// The system's roots unless told otherwise.
+    /// By default the roots of the system are trusted.
     package init(
         caPEM: [UInt8]? = nil, pinnedPublicKey: String? = nil, clientCertificatePEM: [UInt8]? = nil,
         clientKeyPEM: [UInt8]? = nil, serverName: String? = nil, verifies: Bool = true
@@ -29,15 +29,16 @@ package struct TLSTrust: Sendable, Hashable {
         self.verifies = verifies
     }
 
-    /// Whether the certificate's chain and name are verified.
+    /// Whether the chain and the name of the certificate are verified.
     var verifiesChain: Bool {
         verifies && (caPEM != nil || pinnedPublicKey == nil)
     }
 
-    /// - Throws: `invalidOptions` for what can be seen to be wrong before a handshake.
+    /// - Throws: `invalidOptions` for errors that can be detected before a handshake.
     func validate() throws(HTTPClientError) {
-        if let caPEM, !Self.holds("-----BEGIN CERTIFICATE-----", caPEM), !Self.holds("-----BEGIN TRUSTED", caPEM) {
-            throw .invalidOptions("the CA holds no PEM certificate (-----BEGIN CERTIFICATE-----)")
+        if let caPEM, !Self.contains("-----BEGIN CERTIFICATE-----", caPEM), !Self.contains("-----BEGIN TRUSTED", caPEM)
+        {
+            throw .invalidOptions("the CA contains no PEM certificate (-----BEGIN CERTIFICATE-----)")
         }
         if let pinnedPublicKey, !Self.isPin(pinnedPublicKey) {
             throw .invalidOptions(
@@ -47,7 +48,7 @@ package struct TLSTrust: Sendable, Hashable {
             throw .invalidOptions("a client certificate and its key must be given together")
         }
         if let serverName, serverName.isEmpty || serverName.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
-            throw .invalidOptions("the TLS server name is empty or holds a space or control character")
+            throw .invalidOptions("the TLS server name is empty or contains a space or control character")
         }
     }
 
@@ -66,7 +67,7 @@ package struct TLSTrust: Sendable, Hashable {
         }
     }
 
-    private static func holds(_ needle: String, _ bytes: [UInt8]) -> Bool {
+    private static func contains(_ needle: String, _ bytes: [UInt8]) -> Bool {
         let needle = Array(needle.utf8)
         guard bytes.count >= needle.count else { return false }
         return (0...(bytes.count - needle.count)).contains { start in

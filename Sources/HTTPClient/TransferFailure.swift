@@ -1,12 +1,12 @@
 import CCurl
 import Glibc
 
-/// Turns libcurl's error codes into ours, by kind and with what an operator can do.
+/// Translates an error code of libcurl into an `HTTPClientError` that tells operators what to do.
 struct TransferFailure {
     let code: CURLcode
-    /// What libcurl says of it; may be empty.
+    /// The error message of libcurl; may be empty.
     let message: String
-    /// `errno` of the failed connect; 0 if there was none.
+    /// The `errno` of the failed connect; 0 if there was none.
     let systemError: Int32
     /// Host and port, for messages.
     let authority: String
@@ -24,21 +24,21 @@ struct TransferFailure {
         case CURLE_TOO_MANY_REDIRECTS: .tooManyRedirects(maximumRedirects)
         case CURLE_URL_MALFORMAT: .invalidURL(detail)
         case CURLE_UNSUPPORTED_PROTOCOL:
-            // A redirect to another scheme; else an answer without a status line, or of another version.
+            // A redirect to another scheme; otherwise a response without a status line, or with another HTTP version.
             message.hasPrefix("Protocol ") ? .invalidURL(detail) : .malformedResponse(detail)
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING: .malformedResponse(detail)
-        case CURLE_GOT_NOTHING: .connectionFailed("\(authority) closed the connection without an answer")
+        case CURLE_GOT_NOTHING: .connectionFailed("\(authority) closed the connection without a response")
         case CURLE_PARTIAL_FILE: .connectionFailed("\(authority) closed the connection in the middle of the body")
         case CURLE_RECV_ERROR, CURLE_SEND_ERROR: transmission
         default: tls ?? .connectionFailed(detail)
         }
     }
 
-    /// Broken while bytes were sent or received; libcurl has one code for a reset, a bad chunk and a TLS alert.
+    /// A failure while bytes were sent or received; libcurl has one code for a reset, a bad chunk and a TLS alert.
     private var transmission: HTTPClientError {
         if message.contains("chunk") { return .malformedResponse(detail) }
         if message.contains("alert") {
-            return .tls("\(detail): the server refused us; check the client certificate")
+            return .tls("\(detail): the server rejected the client; check the client certificate")
         }
         return .connectionFailed(detail)
     }
@@ -46,17 +46,17 @@ struct TransferFailure {
     private var tls: HTTPClientError? {
         switch code {
         case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-            .tls("the public key of \(authority) is not the pinned one: it is another server, or its key was changed")
+            .tls("the public key of \(authority) does not match the pin: it is another server, or its key has changed")
         case CURLE_PEER_FAILED_VERIFICATION:
             .tls(
                 "the certificate of \(authority) is not trusted (\(reason)): check the CA and the names in the certificate"
             )
-        case CURLE_SSL_CACERT_BADFILE: .tls("the given CA cannot be used (\(reason)): check that it is PEM")
+        case CURLE_SSL_CACERT_BADFILE: .tls("the CA cannot be used (\(reason)): check that it is PEM")
         case CURLE_SSL_CERTPROBLEM:
             .tls(
-                "our client certificate or key cannot be used (\(reason)): check that they are PEM and belong together")
+                "the client certificate or key cannot be used (\(reason)): check that they are PEM and belong together")
         case CURLE_SSL_CONNECT_ERROR:
-            .tls("no handshake with \(authority) (\(reason)): check that the port speaks TLS 1.2 or later")
+            .tls("the handshake with \(authority) failed (\(reason)): check that the port speaks TLS 1.2 or later")
         case CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT,
             CURLE_SSL_ENGINE_INITFAILED, CURLE_USE_SSL_FAILED:
             .tls(detail)

@@ -2,12 +2,13 @@ import CCurl
 import Glibc
 import Platform
 
-/// The loop of the client's thread: takes commands, moves transfers on, ends those that are over or late.
+/// The loop on the thread of the client: handles commands, drives transfers, and ends those that are complete or timed
+/// out.
 final class TransferLoop {
-    /// The longest wait, in milliseconds, while a transfer is under way: `poll` does not count time in which the machine slept, the
-    /// clock does.
+    /// The longest wait, in milliseconds, with active transfers. `poll` does not count time that the machine was
+    /// suspended; the clock does.
     private static let longestWait: Int64 = 1_000
-    /// The same with nothing under way; commands end it at once.
+    /// The longest wait without active transfers; a command ends it at once.
     private static let idleWait: Int32 = 600_000
 
     private let multi: MultiHandle
@@ -15,8 +16,8 @@ final class TransferLoop {
     private let clock: any Clock
     private let inbox: Inbox
     private var active: [UInt64: ActiveTransfer] = [:]
-    /// No transfer is late before it; it may be too early, never too late.
-    private var earliestDue = Instant.distantFuture
+    /// No transfer times out before this instant; it may be too early, never too late.
+    private var earliestTimeout = Instant.distantFuture
 
     private init(multi: consuming MultiHandle, options: HTTPClientOptions, clock: any Clock, inbox: Inbox) {
         self.multi = multi
@@ -25,19 +26,20 @@ final class TransferLoop {
         self.inbox = inbox
     }
 
-    /// Serves `inbox` until it is closed; every transfer that was taken has ended when this returns, every connection is closed.
+    /// Serves `inbox` until it is closed. When this returns, all transfers have ended and all connections are closed.
     static func run(options: HTTPClientOptions, clock: any Clock, inbox: Inbox) {
         guard let multi = MultiHandle(maximumConnectionsPerHost: options.maximumConnectionsPerHost) else {
-            fatalError("libcurl gives no multi handle: memory is short")
+            fatalError("libcurl cannot create a multi handle: memory is short")
         }
         ignoreBrokenPipes()
         inbox.attach(multi.waker)
         let loop = TransferLoop(multi: multi, options: options, clock: clock, inbox: inbox)
-        while loop.turn() {}
+        while loop.runOnce() {}
         inbox.attach(nil)
     }
 
-    /// With `CURLOPT_NOSIGNAL` libcurl leaves SIGPIPE to us: writing to a connection that the peer closed is an error code, not the end.
+    /// With `CURLOPT_NOSIGNAL` libcurl leaves SIGPIPE to us: writing to a connection closed by the peer must be an
+    /// error, not the end of the process.
     private static func ignoreBrokenPipes() {
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
@@ -45,16 +47,16 @@ final class TransferLoop {
         unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 
-    /// One turn; false once all is over.
-    private func turn() -> Bool {
-        let (commands, isClosed) = inbox.take()
+    /// Runs one iteration; false once the inbox is closed.
+    private func runOnce() -> Bool {
+        let (commands, isClosed) = inbox.drain()
         for command in commands { perform(command) }
         guard !isClosed else {
             endAll(.closed)
             return false
         }
-        endLate()
-        if !multi.perform() { endAll(.connectionFailed("libcurl cannot go on with its transfers: memory is short")) }
+        expireTransfers()
+        if !multi.perform() { endAll(.connectionFailed("libcurl cannot continue its transfers: memory is short")) }
         while let (transfer, code) = multi.nextFinished() { end(transfer, transfer.result(code)) }
         multi.poll(milliseconds: wait)
         return true
@@ -71,9 +73,9 @@ final class TransferLoop {
     private func start(_ requested: RequestedTransfer) {
         do throws(HTTPClientError) {
             let transfer = try ActiveTransfer(requested, options: options, clock: clock)
-            guard multi.add(transfer.easy) else { throw .invalidRequest("libcurl does not take it: memory is short") }
+            guard multi.add(transfer.easy) else { throw .invalidRequest("libcurl refused it: memory is short") }
             active[requested.id] = transfer
-            earliestDue = min(earliestDue, transfer.due)
+            earliestTimeout = min(earliestTimeout, transfer.timeoutInstant)
         } catch {
             requested.completion(.failure(error))
         }
@@ -81,7 +83,7 @@ final class TransferLoop {
 
     private func resume(_ transfer: ActiveTransfer) {
         transfer.resume()
-        earliestDue = min(earliestDue, transfer.due)
+        earliestTimeout = min(earliestTimeout, transfer.timeoutInstant)
     }
 
     private func end(_ transfer: ActiveTransfer, _ result: Result<ClientResponse, HTTPClientError>) {
@@ -90,27 +92,27 @@ final class TransferLoop {
         transfer.requested.completion(result)
     }
 
-    private func endLate() {
+    private func expireTransfers() {
         let now = clock.now()
-        guard now >= earliestDue else { return }
-        for transfer in inOrder() where transfer.due <= now {
+        guard now >= earliestTimeout else { return }
+        for transfer in transfersInOrder() where transfer.timeoutInstant <= now {
             end(transfer, .failure(.timedOut(transfer.phase)))
         }
-        earliestDue = active.values.map(\.due).min() ?? .distantFuture
+        earliestTimeout = active.values.map(\.timeoutInstant).min() ?? .distantFuture
     }
 
     private func endAll(_ error: HTTPClientError) {
-        for transfer in inOrder() { end(transfer, .failure(error)) }
+        for transfer in transfersInOrder() { end(transfer, .failure(error)) }
     }
 
-    /// In the order in which they were started.
-    private func inOrder() -> [ActiveTransfer] {
+    /// The active transfers in the order in which they were started.
+    private func transfersInOrder() -> [ActiveTransfer] {
         active.sorted { $0.key < $1.key }.map(\.value)
     }
 
     private var wait: Int32 {
         guard !active.isEmpty else { return Self.idleWait }
-        let nanoseconds = max(0, (earliestDue - clock.now()).nanoseconds)
+        let nanoseconds = max(0, (earliestTimeout - clock.now()).nanoseconds)
         return Int32(min(nanoseconds / 1_000_000 + 1, Self.longestWait))
     }
 }

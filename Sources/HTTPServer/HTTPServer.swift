@@ -2,10 +2,11 @@ import Glibc
 package import Platform
 import Synchronization
 
-/// An HTTP/1.1 server: event-loop threads that parse, hand to the handler, and write its answers.
+/// An HTTP/1.1 server: event-loop threads that parse requests, pass them to the handler, and write its responses.
 ///
-/// A request that is answered at once is read, handled and written on one thread. Bad requests are answered by the server itself
-/// and never reach the handler. The first loop accepts, and gives each connection to the loop that has the fewest.
+/// A request that is answered at once is read, handled and answered on one thread. The server answers invalid requests
+/// itself; they never reach the handler. The first loop accepts connections and assigns each one to the loop with the
+/// fewest.
 package final class HTTPServer: Sendable {
     private struct State {
         var threads: [NamedThread] = []
@@ -13,17 +14,17 @@ package final class HTTPServer: Sendable {
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
-    /// The port that it listens on.
+    /// The port that the server listens on.
     package let port: UInt16
     private let core: ServerCore
     private let state = Mutex(State())
 
-    /// Binds and listens; nothing is accepted before `start`.
+    /// Binds and listens. No connection is accepted before `start`.
     ///
     /// - Parameters:
-    ///   - handler: is called on the loops' threads and must not block.
+    ///   - handler: called on the threads of the loops; it must not block.
     ///   - clock: for timeouts and the `Date` field.
-    /// - Throws: `HTTPServerError` if an option is out of range, the address cannot be listened on, or TLS cannot be set up.
+    /// - Throws: `HTTPServerError` if an option is out of range, the address is unavailable, or TLS cannot be set up.
     package init(
         options: HTTPServerOptions, handler: any HTTPHandler, clock: any Clock, log: Log
     ) throws(HTTPServerError) {
@@ -46,22 +47,22 @@ package final class HTTPServer: Sendable {
         for inbox in core.inboxes { inbox.postStop(by: .distantPast) }
     }
 
-    /// What it has counted.
-    package var counters: HTTPServerCounters {
+    /// The counters of the server.
+    var counters: HTTPServerCounters {
         core.counters
     }
 
-    /// How many connections are open now.
-    package var openConnections: Int {
+    /// The number of open connections.
+    var openConnections: Int {
         core.openConnections
     }
 
-    /// How many connections each loop has, for tests.
+    /// The number of connections of each loop, for tests.
     var connectionsOfLoops: [Int] {
         core.inboxes.map(\.connectionCount)
     }
 
-    /// Starts the event loops' threads. Call once.
+    /// Starts the threads of the event loops. Call once.
     package func start() {
         for index in core.inboxes.indices {
             let core = core
@@ -71,7 +72,7 @@ package final class HTTPServer: Sendable {
                 self?.loopEnded()
             }
             guard let thread else {
-                core.log.error("cannot start an event loop's thread", ["loop": index])
+                core.log.error("cannot start the thread of an event loop", ["loop": index])
                 loopEnded()
                 continue
             }
@@ -79,11 +80,12 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// Stops: accepts nothing more, closes idle connections, finishes requests that have begun, ends the threads.
+    /// Stops gracefully: accepts no more connections, closes idle ones, completes requests that have begun, and ends
+    /// the threads.
     ///
-    /// The last answer on each connection says `Connection: close`. Call once.
+    /// The last response on each connection has `Connection: close`. Call once.
     ///
-    /// - Parameter limit: connections that are not finished by then are cut.
+    /// - Parameter limit: the time after which remaining connections are closed.
     package func stop(within limit: Duration) async {
         _ = core.takeListener()
         let deadline = core.clock.now() + limit
@@ -95,17 +97,18 @@ package final class HTTPServer: Sendable {
             }
             if isStopped { continuation.resume() }
         }
-        // All have left their loops, so that this does not block.
+        // All threads have left their loops, so this does not block.
         for thread in state.withLock({ $0.threads }) { thread.join() }
         state.withLock { $0.threads = [] }
     }
 
-    /// New connections use another certificate and key from now on, as after a renewal; open ones keep theirs.
+    /// Replaces the certificate and key for new connections, for example after a renewal. Open connections keep theirs.
     ///
-    /// - Throws: `HTTPServerError` if it cannot be used, or the server does not speak TLS; the old one then stays.
+    /// - Throws: `HTTPServerError` if the identity cannot be used or the server does not use TLS; the old identity then
+    ///   stays.
     package func replaceIdentity(_ identity: TLSIdentity) throws(HTTPServerError) {
         guard var options = core.options.tls else {
-            throw .invalidOption(name: "identity", reason: "the server does not speak TLS")
+            throw .invalidOption(name: "identity", reason: "the server does not use TLS")
         }
         options.identity = identity
         core.replace(try TLSContext(options))
@@ -122,7 +125,7 @@ package final class HTTPServer: Sendable {
     }
 
     private static func runLoop(_ core: ServerCore, _ index: Int) {
-        // OpenSSL writes with write(2): a client that is gone must be an error of that call, not the end of the process.
+        // OpenSSL writes with write(2): a closed connection must be an error of that call, not the end of the process.
         var blocked = sigset_t()
         unsafe sigemptyset(&blocked)
         unsafe sigaddset(&blocked, SIGPIPE)
@@ -131,7 +134,7 @@ package final class HTTPServer: Sendable {
             var loop = try EventLoop(core, inbox: core.inboxes[index], accepts: index == 0)
             loop.run()
         } catch {
-            core.log.error("an event loop cannot start", ["loop": index, "error": error])
+            core.log.error("cannot start an event loop", ["loop": index, "error": error])
         }
     }
 }

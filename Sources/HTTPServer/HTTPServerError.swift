@@ -1,19 +1,19 @@
-/// Why a server cannot be made; says what to change.
+/// Why a server cannot start, and what to change.
 package enum HTTPServerError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// A limit or option out of range.
+    /// A limit or option is out of range.
     case invalidOption(name: String, reason: String)
-    /// The address cannot be listened on: in use, not this machine's, not allowed.
+    /// The address cannot be bound: in use, not local, or not permitted.
     case cannotListen(host: String, port: UInt16, reason: String)
     /// The certificate chain cannot be used.
     case invalidCertificate(reason: String)
     /// The private key cannot be used.
     case invalidPrivateKey(reason: String)
-    /// Certificate and key are of two pairs.
+    /// The private key does not belong to the certificate.
     case keyDoesNotMatchCertificate
-    /// The system or OpenSSL refuses what every server needs.
+    /// The system or OpenSSL lacks a resource that every server needs.
     case resources(reason: String)
 
-    /// One line for an operator.
+    /// A line for operators.
     package var description: String {
         switch self {
         case .invalidOption(let name, let reason): "\(name): \(reason)"

@@ -1,16 +1,16 @@
-/// What a server listens on and how.
+/// The options of a server.
 package struct HTTPServerOptions: Sendable {
-    /// Names the server in logs and its threads, such as `api`; at most 12 bytes are shown in thread names.
+    /// The name in logs and thread names, such as `api`; thread names show at most 12 bytes of it.
     package var name: String
-    /// A numeric address or a name to listen on; empty means every address, IPv6 and IPv4.
+    /// The numeric address or host name to listen on; empty for all addresses, IPv6 and IPv4.
     package var host: String
-    /// The TCP port; 0 takes any free one.
+    /// The TCP port; 0 for any free port.
     package var port: UInt16
-    /// How many event-loop threads there are, 1 to 64.
+    /// The number of event-loop threads, 1 to 64.
     package var loops: Int
-    /// What one client may take.
+    /// The limits on clients.
     package var limits: HTTPLimits
-    /// TLS; nil serves plain HTTP.
+    /// TLS; nil for plain HTTP.
     package var tls: TLSServerOptions?
 
     /// Options.
@@ -34,9 +34,9 @@ package struct HTTPServerOptions: Sendable {
     }
 }
 
-/// How a server speaks TLS. Only HTTP/1.1 is offered by ALPN.
+/// The TLS options of a server. ALPN offers only HTTP/1.1.
 package struct TLSServerOptions: Sendable {
-    /// The oldest version that is accepted.
+    /// The oldest accepted TLS version.
     package enum MinimumVersion: Sendable {
         /// TLS 1.2 and 1.3.
         case tls12
@@ -44,12 +44,12 @@ package struct TLSServerOptions: Sendable {
         case tls13
     }
 
-    /// Certificate and key.
+    /// The certificate and private key.
     package var identity: TLSIdentity
-    /// The oldest version that is accepted.
+    /// The oldest accepted TLS version.
     package var minimumVersion: MinimumVersion
 
-    /// TLS as `identity`.
+    /// TLS with the certificate of `identity`.
     package init(identity: TLSIdentity, minimumVersion: MinimumVersion = .tls13) {
         self.identity = identity
         self.minimumVersion = minimumVersion

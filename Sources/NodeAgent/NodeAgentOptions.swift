@@ -5,11 +5,8 @@ package enum NodeAgentOptions {
     static let url = Option.text(
         "cluster_agent.url", allowed: "https://HOST:PORT", help: "Where the cluster-agent is. Must be given.",
         accepts: { $0.isEmpty || isSecureURL($0) })
-    static let authToken = SharedToken.option(
-        "cluster_agent.auth_token", help: "Token shared with the cluster-agent. Better given by a file.")
-    static let authTokenFile = Option.text(
-        "cluster_agent.auth_token_file",
-        help: "File with that token, of 32 characters or more; read again when it changes.")
+    static let authToken = SharedToken.option(help: "Token shared with the cluster-agent. Better given by a file.")
+    static let authTokenFile = SharedToken.fileOption
     static let caFile = Option.text(
         "cluster_agent.ca_file", help: "CA certificates in PEM to verify the cluster-agent with. Empty: the system's.")
     static let publicKeyPin = Option.text(
@@ -26,16 +23,16 @@ package enum NodeAgentOptions {
     static let runnerHost = Option.text(
         "clc_runner_host", help: "Address told to the cluster-agent (`X-Real-Ip`). Empty: it sees the peer's.")
     static let pollInterval = Option.duration(
-        "ad_config_poll_interval", in: .milliseconds(100)...hours(1), default: .seconds(10),
+        "ad_config_poll_interval", in: .milliseconds(100)...Duration.hours(1), default: .seconds(10),
         help: "Time between two polls of the cluster-agent.")
     static let nodeExpiration = Option.duration(
-        "cluster_checks.node_expiration_timeout", in: .seconds(1)...hours(1), default: .seconds(30),
+        "cluster_checks.node_expiration_timeout", in: .seconds(1)...Duration.hours(1), default: .seconds(30),
         help: "As set there; heartbeats are sent in time for it.")
     static let gracePeriod = Option.duration(
-        "grace_time_seconds", in: .zero...hours(24), default: .seconds(60),
+        "grace_time_seconds", in: .zero...Duration.hours(24), default: .seconds(60),
         help: "A status call that fails so soon after the last success counts as up to date.")
     static let degradedDeadline = Option.duration(
-        "degraded_deadline", in: .zero...hours(24 * 365), default: .zero,
+        "degraded_deadline", in: .zero...Duration.hours(24 * 365), default: .zero,
         help: "Without the cluster-agent for so long, checks are stopped. 0: they run on.")
     static let workers = Option.integer(
         "check_runners", in: 1...256, default: 4, help: "Checks that run at the same time.")
@@ -43,37 +40,15 @@ package enum NodeAgentOptions {
     static let commandPort = Option.integer(
         "cmd_port", in: 0...65_535, default: 5005,
         help: "Port of `/api/v1/clcrunner/…`, HTTPS with the token. 0: any free one, which is logged.")
-    static let metricsPort = Option.integer(
-        "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
+    static let metricsPort = Program.metricsPort
 
     /// All rows, in the order of the help.
-    package static var table: OptionTable {
-        var table = OptionTable()
-        table.add(url)
-        table.add(authToken)
-        table.add(authTokenFile)
-        table.add(caFile)
-        table.add(publicKeyPin)
-        table.add(tlsVerify)
-        table.add(hostname)
-        table.add(kubernetesNodeName)
-        table.add(runnerHost)
-        table.add(pollInterval)
-        table.add(nodeExpiration)
-        table.add(gracePeriod)
-        table.add(degradedDeadline)
-        table.add(workers)
-        table.add(listenHost)
-        table.add(commandPort)
-        table.add(metricsPort)
-        table.add(Program.logLevel)
-        table.add(Program.logJSON)
-        return table
-    }
-
-    private static func hours(_ count: Int) -> Duration {
-        .seconds(count * 3600)
-    }
+    package static let table =
+        OptionTable(
+            url, authToken, authTokenFile, caFile, publicKeyPin, tlsVerify, hostname, kubernetesNodeName, runnerHost,
+            pollInterval, nodeExpiration, gracePeriod, degradedDeadline, workers, listenHost, commandPort,
+            metricsPort)
+        + Program.logging
 
     private static func isSecureURL(_ text: String) -> Bool {
         let rest = text.dropFirst("https://".count)

@@ -1,21 +1,22 @@
 import Glibc
 
-/// A point on a process's monotonic time line, in nanoseconds from an arbitrary zero.
+/// A point in monotonic time, in nanoseconds since an arbitrary zero.
 ///
-/// Two instants compare only within one process: never write one on the wire.
+/// Instants are comparable only within one process: never send one over the wire.
 package struct Instant: Comparable, Hashable, Sendable, CustomStringConvertible {
-    /// Nanoseconds since the clock's zero; for the system clock that is the machine's boot, time asleep included.
+    /// Nanoseconds since the zero of the clock. For the system clock that is the boot of the machine, and time spent
+    /// suspended counts.
     package var nanoseconds: Int64
 
-    /// An instant `nanoseconds` after the clock's zero.
+    /// The instant `nanoseconds` after the zero of the clock.
     package init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
 
-    /// Earlier than every instant that a clock returns.
+    /// Earlier than any instant that a clock returns.
     package static let distantPast = Instant(nanoseconds: .min)
 
-    /// Later than every instant that a clock returns.
+    /// Later than any instant that a clock returns.
     package static let distantFuture = Instant(nanoseconds: .max)
 
     /// Orders by time.
@@ -23,7 +24,7 @@ package struct Instant: Comparable, Hashable, Sendable, CustomStringConvertible 
         left.nanoseconds < right.nanoseconds
     }
 
-    /// The instant `duration` later; saturates instead of overflowing, so that `distantFuture` stays what it is.
+    /// The instant `duration` later. Saturates instead of overflowing, so that `distantFuture` stays as it is.
     package static func + (instant: Instant, duration: Duration) -> Instant {
         let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(duration.nanoseconds)
         guard overflow else { return Instant(nanoseconds: sum) }
@@ -35,25 +36,26 @@ package struct Instant: Comparable, Hashable, Sendable, CustomStringConvertible 
         instant + Duration.nanoseconds(duration.nanoseconds == .min ? Int64.max : -duration.nanoseconds)
     }
 
-    /// The time from `earlier` to `later`; negative if they are the other way round; saturates.
+    /// The time from `earlier` to `later`; negative if `earlier` is the later one. Saturates.
     package static func - (later: Instant, earlier: Instant) -> Duration {
         let (difference, overflow) = later.nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)
         guard overflow else { return .nanoseconds(difference) }
         return Duration.nanoseconds(later < earlier ? Int64.min : Int64.max)
     }
 
-    /// Seconds since the clock's zero, for traces.
+    /// Seconds since the zero of the clock, for traces.
     package var description: String {
         "\(nanoseconds / 1_000_000_000).\(zeroPadded(nanoseconds % 1_000_000_000, width: 9))s"
     }
 }
 
-/// Wall time: nanoseconds since 1970-01-01T00:00:00Z. It is shown, or written into a Lease; it decides nothing.
+/// Wall time, in nanoseconds since 1970-01-01T00:00:00Z. It is shown, or written into a Lease; no decision depends on
+/// it.
 package struct WallTime: Comparable, Hashable, Sendable {
     /// Nanoseconds since the Unix epoch.
     package var nanoseconds: Int64
 
-    /// A wall time `nanoseconds` after the Unix epoch.
+    /// The wall time `nanoseconds` after the Unix epoch.
     package init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
@@ -65,7 +67,12 @@ package struct WallTime: Comparable, Hashable, Sendable {
 }
 
 extension Duration {
-    /// The whole duration in nanoseconds, cut towards zero and clamped to what an `Int64` holds (292 years).
+    /// A duration of `count` hours.
+    package static func hours(_ count: Int) -> Duration {
+        .seconds(count * 3600)
+    }
+
+    /// The duration in nanoseconds, rounded towards zero and clamped to the range of `Int64` (292 years).
     package var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -81,26 +88,26 @@ extension Duration {
     }
 }
 
-/// Where time comes from. One per process; the simulation has one per simulated process.
+/// The source of time. There is one per process; in a simulation, one per simulated process.
 package protocol Clock: Sendable {
-    /// Monotonic time, which also counts the time in which the machine slept (leadership must count it).
+    /// Monotonic time. It includes time that the machine was suspended, because leadership must count it.
     func now() -> Instant
 
-    /// Wall time, to be shown or written, never to decide by.
+    /// Wall time, to show or record, never to decide by.
     func wallTime() -> WallTime
 
-    /// Returns at `deadline` or later; at once if that is past.
+    /// Returns at `deadline` or later; at once if it has passed.
     ///
     /// - Throws: `CancellationError` as soon as the task is cancelled.
     func sleep(until deadline: Instant) async throws
 }
 
-/// The operating system's clocks: `CLOCK_BOOTTIME` and `CLOCK_REALTIME`.
+/// The clocks of the operating system: `CLOCK_BOOTTIME` and `CLOCK_REALTIME`.
 package struct SystemClock: Clock {
-    /// A clock that reads the operating system's.
+    /// Creates a system clock.
     package init() {}
 
-    /// `CLOCK_BOOTTIME`: monotonic, time asleep included.
+    /// `CLOCK_BOOTTIME`: monotonic, and it counts time that the machine was suspended.
     package func now() -> Instant {
         Instant(nanoseconds: read(CLOCK_BOOTTIME))
     }
@@ -110,7 +117,7 @@ package struct SystemClock: Clock {
         WallTime(nanoseconds: read(CLOCK_REALTIME))
     }
 
-    /// Sleeps on the standard library's continuous clock, which on Linux is `CLOCK_BOOTTIME` too.
+    /// Sleeps on the continuous clock of the standard library, which is also `CLOCK_BOOTTIME` on Linux.
     package func sleep(until deadline: Instant) async throws {
         let remaining = deadline - now()
         guard remaining > .zero else { return try Task.checkCancellation() }
@@ -122,10 +129,4 @@ package struct SystemClock: Clock {
         unsafe clock_gettime(clock, &time)
         return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     }
-}
-
-/// `number` in decimal with zeros in front up to `width` digits.
-package func zeroPadded(_ number: some BinaryInteger, width: Int) -> String {
-    let digits = String(number.magnitude)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
 }

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// An instant that one side moves and others read without a lock: the end of a term's validity.
+/// An instant that one side extends and others read without a lock: the end of the validity of a term.
 ///
-/// Once ended it stays ended: a late extension cannot bring a lost term back.
+/// Once ended it stays ended: a late extension cannot revive a lost term.
 package final class Deadline: Sendable {
     private static let ended = Int64.min
     private let nanoseconds: Atomic<Int64>
@@ -12,12 +12,12 @@ package final class Deadline: Sendable {
         nanoseconds = Atomic(instant.nanoseconds)
     }
 
-    /// The deadline now; `Instant.distantPast` once ended.
+    /// The current deadline; `Instant.distantPast` once ended.
     package var instant: Instant {
         Instant(nanoseconds: nanoseconds.load(ordering: .acquiring))
     }
 
-    /// Moves the deadline to `instant` if that is later and the deadline was not ended.
+    /// Moves the deadline to `instant` if that is later and the deadline has not ended.
     package func extend(to instant: Instant) {
         var seen = nanoseconds.load(ordering: .relaxed)
         while seen != Self.ended, seen < instant.nanoseconds {
@@ -28,7 +28,7 @@ package final class Deadline: Sendable {
         }
     }
 
-    /// Ends it for good: every later reading says that it has passed.
+    /// Ends it permanently: from now on the deadline has passed.
     package func end() {
         nanoseconds.store(Self.ended, ordering: .sequentiallyConsistent)
     }

@@ -1,18 +1,19 @@
 import Glibc
 
-/// How many descriptors the process may have (`RLIMIT_NOFILE`), and how many of them connections from outside may take.
+/// The limit on open file descriptors (`RLIMIT_NOFILE`), and the part of it that inbound connections may use.
 ///
-/// A flood of connections must not take the descriptors with which a replica renews its Lease, reads its files or forwards calls. Nor may it
-/// take the last one: libdispatch, which runs Swift's tasks, looks at its threads in `/proc` each second, and ends a process that cannot open
-/// them (`_dispatch_workq_monitor_pools`).
+/// A flood of connections must not exhaust the descriptors with which a replica renews its Lease, reads files and
+/// forwards requests. Nor may it take the last one: libdispatch, which runs Swift's tasks, reads `/proc` for its
+/// threads every second and aborts a process that cannot open it (`_dispatch_workq_monitor_pools`).
 package enum DescriptorLimit {
-    /// What connections from outside leave for everything else, or a quarter of the limit where it is low.
+    /// Descriptors that inbound connections leave for everything else; a quarter of the limit where that is less.
     private static let reserve = 256
 
-    /// Raises the soft limit to `count`, as far as the hard limit allows. Container runtimes often start processes with a soft limit of 1,024
-    /// and a far higher hard one, for the sake of programs that use select(2), as we do not.
+    /// Raises the soft limit to `count`, or to the hard limit if that is lower. Container runtimes often start
+    /// processes with a soft limit of 1,024 and a much higher hard limit, for programs that use select(2), which this
+    /// one does not.
     ///
-    /// - Returns: the soft limit, which is never lowered.
+    /// - Returns: the resulting soft limit, which is never lower than before.
     package static func raise(toAtLeast count: Int) -> Int {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
@@ -25,13 +26,14 @@ package enum DescriptorLimit {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// The limit that so many connections need: with the reserve, and as much again for what is open already when they come.
+    /// The limit that this many connections need: with the reserve, and as much again for descriptors that are already
+    /// open.
     package static func needed(for connections: Int) -> Int {
         connections + 2 * reserve
     }
 
-    /// Where the reserve begins: the system gives each new descriptor the lowest number that is free, so that one with this number or a higher
-    /// one means that at least so many are open.
+    /// The number at which the reserve begins. The system gives each new descriptor the lowest free number, so a number
+    /// at or above this one means that at least this many descriptors are open.
     package static func ceiling(of limit: Int) -> Int {
         limit - min(reserve, limit / 4)
     }

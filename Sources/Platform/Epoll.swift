@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// What a descriptor is watched for, and what has happened to it.
+/// The events that a descriptor is watched for, or that have occurred on it.
 package struct EpollEvents: Equatable, Sendable {
     fileprivate let bits: UInt32
 
@@ -9,37 +9,37 @@ package struct EpollEvents: Equatable, Sendable {
         self.bits = bits
     }
 
-    /// Interest in reading, in writing, in both or, to be told of broken connections only, in neither.
+    /// Interest in reading and writing. With neither, only broken connections are reported.
     package init(readable: Bool, writable: Bool = false) {
         bits = (readable ? EPOLLIN.rawValue : 0) | (writable ? EPOLLOUT.rawValue : 0)
     }
 
-    /// There is something to read, or the other side has ended its half.
+    /// Data can be read, or the peer has closed its sending side.
     package var isReadable: Bool {
         bits & EPOLLIN.rawValue != 0
     }
 
-    /// There is room to write.
+    /// Data can be written.
     package var isWritable: Bool {
         bits & EPOLLOUT.rawValue != 0
     }
 
-    /// Both halves have ended, or the connection broke. Always reported, whatever was asked for.
+    /// Both directions are closed, or the connection is broken. Always reported, whatever the interest.
     package var isBroken: Bool {
         bits & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
     }
 }
 
-/// Waits for many descriptors at once; level-triggered, so that what was not read to its end is reported again.
+/// Waits for events on many descriptors. Level-triggered: data that is not read to the end is reported again.
 ///
-/// It belongs to one thread.
+/// An instance belongs to one thread.
 @safe package struct Epoll: ~Copyable {
     private let descriptor: FileDescriptor
     private var events: [epoll_event]
 
-    /// A watch on nothing.
+    /// An instance that watches nothing yet.
     ///
-    /// - Parameter capacity: how many events one `wait` returns at most.
+    /// - Parameter capacity: the most events that one `wait` returns.
     /// - Throws: `SystemCallError`.
     package init(capacity: Int) throws(SystemCallError) {
         let number = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -48,14 +48,14 @@ package struct EpollEvents: Equatable, Sendable {
         unsafe events = Array(repeating: epoll_event(), count: capacity)
     }
 
-    /// Watches `watched`; its events carry `token`. It is forgotten by itself once it is closed.
+    /// Starts watching `watched`; its events carry `token`. Closing the descriptor ends the watch.
     ///
-    /// - Throws: `SystemCallError`, as when the system's limit of watches is reached.
+    /// - Throws: `SystemCallError`, for example when the limit on watches is reached.
     package func add(_ watched: Int32, _ interest: EpollEvents, token: UInt64) throws(SystemCallError) {
         try control(EPOLL_CTL_ADD, watched, interest, token)
     }
 
-    /// Changes what `watched` is watched for.
+    /// Changes the events that `watched` is watched for.
     ///
     /// - Throws: `SystemCallError`.
     package func change(_ watched: Int32, _ interest: EpollEvents, token: UInt64) throws(SystemCallError) {
@@ -68,16 +68,16 @@ package struct EpollEvents: Equatable, Sendable {
         unsafe epoll_ctl(descriptor.number, EPOLL_CTL_DEL, watched, &event)
     }
 
-    /// Waits until something happens.
+    /// Waits until an event occurs.
     ///
-    /// - Parameter milliseconds: how long at most; 0 returns at once, −1 waits for ever.
-    /// - Returns: how many events there are; read them with `event(at:)`. 0 after a signal too.
+    /// - Parameter milliseconds: the timeout; 0 returns at once, −1 waits forever.
+    /// - Returns: the number of events, to be read with `event(at:)`; 0 also after a signal.
     package mutating func wait(milliseconds: Int32) -> Int {
         let count = unsafe epoll_wait(descriptor.number, &events, Int32(events.count), milliseconds)
         return max(0, Int(count))
     }
 
-    /// One event of the last `wait`.
+    /// An event of the last `wait`.
     package func event(at index: Int) -> (token: UInt64, readiness: EpollEvents) {
         unsafe (events[index].data.u64, EpollEvents(bits: events[index].events))
     }
@@ -91,5 +91,35 @@ package struct EpollEvents: Equatable, Sendable {
         guard unsafe epoll_ctl(descriptor.number, operation, watched, &event) == 0 else {
             throw SystemCallError("epoll_ctl")
         }
+    }
+}
+
+/// An `eventfd` that wakes a thread waiting in epoll.
+package struct EventDescriptor: ~Copyable, Sendable {
+    private let descriptor: FileDescriptor
+
+    /// An event that is not signalled.
+    ///
+    /// - Throws: `SystemCallError`.
+    package init() throws(SystemCallError) {
+        let number = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        guard number >= 0 else { throw SystemCallError("eventfd") }
+        descriptor = FileDescriptor(owning: number)
+    }
+
+    /// The descriptor to watch; readable while signalled.
+    package var number: Int32 {
+        descriptor.number
+    }
+
+    /// Signals the event until it is cleared. May be called from any thread.
+    package func signal() {
+        eventfd_write(descriptor.number, 1)
+    }
+
+    /// Clears all signals so far.
+    package func clear() {
+        var count: eventfd_t = 0
+        unsafe eventfd_read(descriptor.number, &count)
     }
 }

@@ -1,13 +1,13 @@
 import Glibc
 
-/// A system call that failed: its name and the error number.
+/// A failed system call: its name and the error number.
 package struct SystemCallError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The call, such as `bind`.
     package let call: String
     /// The error number, such as `EADDRINUSE`.
     package let number: Int32
 
-    /// The error of `call`; without `number`, the thread's `errno` right after the call.
+    /// The error of `call`. The default `number` is the thread's `errno`, so create this right after the call.
     package init(_ call: String, number: Int32 = errno) {
         self.call = call
         self.number = number
@@ -19,12 +19,12 @@ package struct SystemCallError: Error, Sendable, Equatable, CustomStringConverti
     }
 }
 
-/// A file descriptor with exactly one owner; closed when the owner lets go of it.
+/// A file descriptor with exactly one owner, closed at the end of the owner's life.
 package struct FileDescriptor: ~Copyable, Sendable {
-    /// The number, for system calls; it stays owned by this value.
+    /// The number, for system calls. This value keeps the ownership.
     package let number: Int32
 
-    /// Takes over an open descriptor.
+    /// Takes ownership of an open descriptor.
     package init(owning number: Int32) {
         self.number = number
     }
@@ -32,4 +32,11 @@ package struct FileDescriptor: ~Copyable, Sendable {
     deinit {
         close(number)
     }
+}
+
+/// The system's message for an error number, as `strerror` gives it.
+package func systemErrorText(_ number: Int32) -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard unsafe strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

@@ -1,24 +1,24 @@
 import Glibc
 import Synchronization
 
-/// Why a file could not be read, with its path and the system's reason.
+/// Why a file could not be read: its path and the reason.
 package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file.
     package let path: String
     /// The reason.
     package let reason: String
 
-    /// The system's error number; 0 when the reason is ours.
+    /// The error number of the system; 0 if the reason is from this program.
     package let number: Int32
 
-    /// An error about `path`, for a reason of our own.
+    /// An error about `path` with a reason of this program.
     package init(path: String, reason: String) {
         self.path = path
         self.reason = reason
         number = 0
     }
 
-    /// An error about `path` that the system gave.
+    /// An error about `path` reported by the system.
     package init(path: String, number: Int32) {
         self.path = path
         self.number = number
@@ -31,14 +31,14 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// The whole of a regular file.
+/// Reads a whole file.
 ///
 /// - Parameters:
-///   - path: opened anew each time, so that a symbolic link that was swapped (as projected volumes do) is followed.
-///   - limit: the largest size in bytes that is taken.
+///   - path: opened on every call, so that a symbolic link that was swapped, as in projected volumes, is followed.
+///   - limit: the largest accepted size, in bytes.
 /// - Throws: `FileError`; its number is `EFBIG` when the file is larger than `limit`.
 package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
-    // Without O_NONBLOCK the open of a FIFO would wait for a writer.
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError(path: path, number: errno) }
     defer { close(descriptor) }
@@ -56,7 +56,7 @@ package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [U
     }
 }
 
-/// Writes a file anew: beside its place first, then renamed over it, so that a reader never sees half of it.
+/// Replaces a file atomically: writes `path.new`, then renames it, so that a reader never sees a partial file.
 ///
 /// - Throws: `FileError`.
 package func writeFile(_ path: String, _ contents: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
@@ -74,15 +74,8 @@ package func writeFile(_ path: String, _ contents: [UInt8], mode: UInt32 = 0o644
     if let failure { throw FileError(path: path, number: failure) }
 }
 
-/// The system's words for an error number.
-package func systemErrorText(_ number: Int32) -> String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    guard unsafe strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
-    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
-
-/// A small file that may change under a running process, such as a token: re-read once it is older than an interval, the last good
-/// text kept while it cannot be read.
+/// A small file that may change while the process runs, such as a token. It is read again once the last reading is
+/// older than an interval; while it cannot be read, the last good text stays in use.
 package final class RereadFile: Sendable {
     private struct State {
         var text: String
@@ -100,11 +93,11 @@ package final class RereadFile: Sendable {
     /// Reads the file for the first time.
     ///
     /// - Parameters:
-    ///   - path: the file; at most 1 MiB; white space at its ends does not count.
-    ///   - interval: how long a reading is good for.
-    ///   - clock: the time.
-    ///   - accepts: says what is wrong with a text, or nil if it can be used.
-    /// - Throws: `FileError` if it cannot be read or is not accepted.
+    ///   - path: the file; at most 1 MiB. Leading and trailing white space is ignored.
+    ///   - interval: how long a reading is valid.
+    ///   - clock: measures the age of a reading.
+    ///   - accepts: returns what is wrong with a text, or nil if it is acceptable.
+    /// - Throws: `FileError` if the file cannot be read or its text is not accepted.
     package init(
         _ path: String, every interval: Duration, clock: any Clock,
         accepts: @escaping @Sendable (String) -> String? = { $0.isEmpty ? "empty" : nil }
@@ -117,14 +110,15 @@ package final class RereadFile: Sendable {
         state = Mutex(State(text: text, readAt: clock.now()))
     }
 
-    /// The newest good text.
+    /// The last good text; reads the file if the last reading is too old.
     package var text: String {
         let now = clock.now()
         let isFresh = state.withLock { $0.readAt + interval > now }
         return isFresh ? state.withLock { $0.text } : reread()
     }
 
-    /// Reads the file now, whatever its age (after a 401), and returns the newest good text.
+    /// Reads the file regardless of the age of the last reading, for example after a 401, and returns the last good
+    /// text.
     @discardableResult
     package func reread() -> String {
         let now = clock.now()
@@ -140,7 +134,7 @@ package final class RereadFile: Sendable {
         }
     }
 
-    /// Why the newest reading failed; nil if it did not.
+    /// Why the last reading failed; nil if it succeeded.
     package var problem: FileError? {
         state.withLock { $0.problem }
     }

@@ -15,7 +15,7 @@ extension Dictionary {
 ///
 /// It gives back by itself only what lies at the end of a heap, of which each thread has one: a few small blocks that stay hold megabytes.
 package struct FreedMemory: Sendable {
-    /// Less than this more of it (bytes) is not worth a look through all heaps, which takes longer the more is in use: milliseconds for 100 MB.
+    /// Less than this more of it (bytes) is not worth a look through all heaps, which takes longer the more is in use.
     private static func worthwhile(inUse used: Int) -> Int { max(64 << 10, used / 32) }
 
     /// The least that lay free, and the most that was in use, since the last time: what is freed at the end of a heap does not lie free, as the
@@ -23,10 +23,15 @@ package struct FreedMemory: Sendable {
     private var leastFree = Int.max
     private var mostUsed = 0
 
-    /// Does it again and again until the task is cancelled.
+    /// Gives back every whole free page, of all heaps: milliseconds for each 100 MB in use.
+    package static func giveBack() {
+        malloc_trim(0)
+    }
+
+    /// Gives back what is worthwhile after each pause, until the task is cancelled.
     package static func giveBack(every pause: Duration, clock: any Clock) async {
         var memory = FreedMemory()
-        while (try? await clock.sleep(until: clock.now() + pause)) != nil { memory.giveBack() }
+        while (try? await clock.sleep(until: clock.now() + pause)) != nil { memory.giveBackIfWorthwhile() }
     }
 
     /// Has the C library keep little for later, in the whole process: to be called once, before there is a second thread.
@@ -38,13 +43,13 @@ package struct FreedMemory: Sendable {
         mallopt(M_TRIM_THRESHOLD, 256 << 10)
     }
 
-    private mutating func giveBack() {
+    private mutating func giveBackIfWorthwhile() {
         let now = mallinfo2()
         leastFree = min(leastFree, Int(now.fordblks))
         mostUsed = max(mostUsed, Int(now.uordblks))
         let freed = max(Int(now.fordblks) - leastFree, mostUsed - Int(now.uordblks))
         guard freed >= Self.worthwhile(inUse: Int(now.uordblks)) else { return }
-        malloc_trim(0)
+        Self.giveBack()
         leastFree = Int(mallinfo2().fordblks)
         mostUsed = Int(now.uordblks)
     }

@@ -1,10 +1,12 @@
 import Glibc
 import Synchronization
 
-/// The parts of a process: started in the order in which they are added, stopped in the reverse order, each by name.
+/// The parts of a process, each with a name. They start in the order in which they are added and stop in the reverse
+/// order.
 ///
-/// All of it is structured: a part runs in a child task of its own, is cancelled and awaited when all parts after it have
-/// ended, and only then does its `afterwards` run, in a task that is not cancelled (to release a Lease, to close sockets).
+/// Everything is structured: each part runs in its own child task. When all later parts have ended, the task is
+/// cancelled and awaited; then the part's `afterwards` runs in a task that is not cancelled, to release a Lease or
+/// close sockets.
 package struct Lifecycle: Sendable {
     private struct Part: Sendable {
         let name: String
@@ -16,7 +18,7 @@ package struct Lifecycle: Sendable {
     private let log: Log
     private let clock: any Clock
 
-    /// No parts yet.
+    /// A lifecycle without parts.
     package init(log: Log, clock: any Clock) {
         self.log = log
         self.clock = clock
@@ -25,9 +27,9 @@ package struct Lifecycle: Sendable {
     /// Adds a part.
     ///
     /// - Parameters:
-    ///   - name: for the log.
-    ///   - run: works until its task is cancelled; if it returns earlier the whole process stops.
-    ///   - afterwards: runs once `run` has ended, uncancelled.
+    ///   - name: shown in the log.
+    ///   - run: runs until its task is cancelled. If it returns earlier, the whole process stops.
+    ///   - afterwards: runs after `run` has ended, in a task that is not cancelled.
     package mutating func add(
         _ name: String, run: @escaping @Sendable () async -> Void,
         afterwards: @escaping @Sendable () async -> Void = {}
@@ -35,7 +37,7 @@ package struct Lifecycle: Sendable {
         parts.append(Part(name: name, run: run, afterwards: afterwards))
     }
 
-    /// Adds a part that only needs to be closed.
+    /// Adds a part that does nothing until it is closed.
     package mutating func add(_ name: String, closing afterwards: @escaping @Sendable () async -> Void) {
         let clock = clock
         add(name, run: { try? await clock.sleep(until: .distantFuture) }, afterwards: afterwards)
@@ -44,10 +46,11 @@ package struct Lifecycle: Sendable {
     /// Runs all parts until `stop` returns or a part ends by itself, then stops them, last added first.
     ///
     /// - Parameters:
-    ///   - limit: a stop that takes longer ends the process with status 1 and the name of the part that hung.
+    ///   - limit: the time allowed for stopping. After it a watchdog thread logs the part that hangs and exits with
+    ///     status 1. Nil for no limit and no thread.
     ///   - stop: returns when the process should stop.
-    /// - Returns: the name of the part that ended by itself; nil after an ordinary stop.
-    package func run(stopWithin limit: Duration, until stop: @escaping @Sendable () async -> Void) async -> String? {
+    /// - Returns: the name of the part that ended by itself; nil after a requested stop.
+    package func run(stopWithin limit: Duration?, until stop: @escaping @Sendable () async -> Void) async -> String? {
         let ended = Watched<String?>(nil)
         let stopping = Mutex<String?>("")
         await nest(0, ended: ended, stopping: { name in stopping.withLock { $0 = name } }) {
@@ -61,7 +64,7 @@ package struct Lifecycle: Sendable {
                 group.cancelAll()
             }
             log.info("stopping", ["reason": ended.value.map { "\($0) ended by itself" } ?? "asked to"])
-            startWatchdog(limit) { stopping.withLock { $0 } }
+            if let limit { startWatchdog(limit) { stopping.withLock { $0 } } }
         }
         stopping.withLock { $0 = nil }
         return ended.value
@@ -87,8 +90,8 @@ package struct Lifecycle: Sendable {
         log.debug("stopped", ["part": part.name])
     }
 
-    /// A thread, not a task: what hangs may be the pool itself. It does nothing if no part is stopping any more (`part` is nil), for a
-    /// process may have more to do than run this.
+    /// A thread, not a task, because the concurrency pool itself may hang. It does nothing if `part` returns nil: the
+    /// process may do more after this run.
     private func startWatchdog(_ limit: Duration, part: @escaping @Sendable () -> String?) {
         let log = log
         _ = NamedThread("stop watchdog") {

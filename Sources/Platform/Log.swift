@@ -1,15 +1,15 @@
-/// How much a log line matters.
+/// The severity of a log line.
 package enum LogLevel: Int, Comparable, Sendable, CaseIterable {
-    /// For those who work on the agent.
+    /// Details for developers.
     case debug
-    /// Things that an operator wants to know.
+    /// Events that an operator wants to see.
     case info
-    /// Something is wrong and the agent goes on.
+    /// Something is wrong, and the agent continues.
     case warning
-    /// Something is lost or refused.
+    /// Something was lost or rejected.
     case error
 
-    /// Orders by weight.
+    /// Orders by severity.
     package static func < (left: LogLevel, right: LogLevel) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -24,7 +24,7 @@ package enum LogLevel: Int, Comparable, Sendable, CaseIterable {
         }
     }
 
-    /// The level of a name; `warn` is accepted too, as Datadog's agents spell it.
+    /// The level called `name`. `warn` is accepted too, as Datadog's agents spell it.
     package init?(name: String) {
         switch name {
         case "debug": self = .debug
@@ -36,25 +36,25 @@ package enum LogLevel: Int, Comparable, Sendable, CaseIterable {
     }
 }
 
-/// Where log lines go. `write` may be called from any thread and must not block for long.
+/// A destination of log lines. `write` may be called from any thread and must not block for long.
 package protocol LogSink: Sendable {
     /// Writes one line.
     func write(_ line: LogLine)
 }
 
-/// One log line: a constant message and its fields, in the order in which they were given.
+/// A log line: a constant message and its fields, in order.
 package struct LogLine: Sendable {
-    /// How much it matters.
+    /// The severity.
     package let level: LogLevel
-    /// The component that says it, such as `dispatcher`.
+    /// The component that logs it, such as `dispatcher`.
     package let component: String
-    /// What happened; constant, so that lines can be counted and searched.
+    /// What happened. Constant, so that lines can be counted and searched.
     package let message: String
-    /// Details.
+    /// The details.
     package let fields: [(name: String, value: String)]
 }
 
-/// Says what happens. A value: pass it on, with a name for each component.
+/// Writes log lines. It is a value: pass it on, named for each component.
 package struct Log: Sendable {
     private let sink: any LogSink
     private let minimum: LogLevel
@@ -67,27 +67,27 @@ package struct Log: Sendable {
         self.component = component
     }
 
-    /// The same log, speaking as `component`.
+    /// The same log, for lines of `component`.
     package func named(_ component: String) -> Log {
         Log(sink: sink, minimum: minimum, component: component)
     }
 
-    /// A line for those who work on the agent.
+    /// Logs details for developers.
     package func debug(_ message: StaticString, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
         write(.debug, message, fields)
     }
 
-    /// A line that an operator wants to know of.
+    /// Logs an event that an operator wants to see.
     package func info(_ message: StaticString, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
         write(.info, message, fields)
     }
 
-    /// Something is wrong and the agent goes on.
+    /// Logs that something is wrong, and the agent continues.
     package func warning(_ message: StaticString, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
         write(.warning, message, fields)
     }
 
-    /// Something is lost or refused.
+    /// Logs that something was lost or rejected.
     package func error(_ message: StaticString, _ fields: KeyValuePairs<String, any CustomStringConvertible> = [:]) {
         write(.error, message, fields)
     }
@@ -103,9 +103,9 @@ package struct Log: Sendable {
     }
 }
 
-/// A sink that drops every line, for tests.
+/// A sink that drops every line.
 package struct NoLog: LogSink {
-    /// A sink that drops every line.
+    /// Creates a sink.
     package init() {}
 
     /// Drops the line.

@@ -1,18 +1,18 @@
 import Synchronization
 
-/// Writes metrics in the Prometheus text exposition format, version 0.0.4.
+/// Writes metrics in version 0.0.4 of the Prometheus text exposition format.
 ///
-/// A family is written once, with its help and type, then its samples in the order given: sort them.
+/// Each family is written once: help, type, then its samples in the given order. Sort them.
 package struct MetricsWriter: Sendable {
-    /// What a sample of a family means.
+    /// The type of a metric family.
     package enum Kind: String, Sendable {
-        /// Grows only; its name ends in `_total` by convention.
+        /// Only increases; by convention its name ends in `_total`.
         case counter
-        /// Goes up and down.
+        /// Increases and decreases.
         case gauge
     }
 
-    /// One sample: its labels in order, and its value.
+    /// A sample: its labels, in order, and its value.
     package typealias Sample = (labels: KeyValuePairs<String, String>, value: Double)
 
     /// The text so far.
@@ -21,14 +21,14 @@ package struct MetricsWriter: Sendable {
     /// An empty page.
     package init() {}
 
-    /// Writes one family; nothing when there is no sample.
+    /// Writes a family; nothing if it has no samples.
     package mutating func family(_ name: String, _ kind: Kind, help: String, _ samples: [Sample]) {
         guard !samples.isEmpty else { return }
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
         for sample in samples { line(name, sample.labels.map { ($0.key, $0.value) }, sample.value) }
     }
 
-    /// Writes one family of histograms; nothing when there is no sample.
+    /// Writes a family of histograms; nothing if it has no samples.
     package mutating func histogram(
         _ name: String, help: String, _ samples: [(labels: KeyValuePairs<String, String>, histogram: Histogram)]
     ) {
@@ -72,7 +72,7 @@ package struct MetricsWriter: Sendable {
     }
 }
 
-/// A number that only grows, counted from any thread.
+/// A number that only increases; any thread may add to it.
 package final class Counter: Sendable {
     private let count = Atomic<UInt64>(0)
 
@@ -90,25 +90,56 @@ package final class Counter: Sendable {
     }
 }
 
-/// What a process exposes: each part registers a function that writes its families when the page is read.
+/// The metrics of a process: each part registers a function that writes its families when the page is read.
 ///
 /// Gauges are computed from the state at that moment, so that none can drift from it.
 package final class MetricsRegistry: Sendable {
     private let collectors = Mutex<[@Sendable (inout MetricsWriter) -> Void]>([])
 
-    /// A registry with nothing in it.
+    /// An empty registry.
     package init() {}
 
-    /// Adds a part; parts are written in the order of their registration. Each writes families that no other writes.
+    /// Adds a part. Parts are written in the order of registration; no two may write the same family.
     package func register(_ collect: @escaping @Sendable (inout MetricsWriter) -> Void) {
         collectors.withLock { $0.append(collect) }
     }
 
-    /// The whole page.
+    /// The whole page of metrics.
     package func page() -> String {
         let collectors = collectors.withLock { $0 }
         var writer = MetricsWriter()
         for collect in collectors { collect(&writer) }
         return writer.text
+    }
+}
+
+/// Counts values by size, as a Prometheus histogram.
+package struct Histogram: Sendable {
+    private let bounds: [Double]
+    /// One count per bound, and one for values above all bounds.
+    private var counts: [UInt64]
+    private var sum = 0.0
+
+    /// An empty histogram with the upper bounds `bounds`, in ascending order.
+    package init(bounds: [Double]) {
+        self.bounds = bounds
+        counts = Array(repeating: 0, count: bounds.count + 1)
+    }
+
+    /// Counts `value`.
+    package mutating func observe(_ value: Double) {
+        counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
+        sum += value
+    }
+
+    /// The samples in the text format: name suffix, upper bound of a bucket, value.
+    var samples: [(suffix: String, bound: Double?, value: Double)] {
+        var below: UInt64 = 0
+        var samples: [(suffix: String, bound: Double?, value: Double)] = []
+        for (bound, count) in zip(bounds + [.infinity], counts) {
+            below += count
+            samples.append(("_bucket", bound, Double(below)))
+        }
+        return samples + [("_sum", nil, sum), ("_count", nil, Double(below))]
     }
 }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A thread of our own, for calls that block (epoll, libcurl, signals): they must never sit on the concurrency pool.
+/// A dedicated thread for blocking calls (epoll, libcurl, signals), which must never run on the concurrency pool.
 package struct NamedThread: Sendable {
     private final class Body: Sendable {
         let name: String
@@ -15,12 +15,12 @@ package struct NamedThread: Sendable {
 
     private let thread: pthread_t
 
-    /// Starts a thread that runs `body` and ends with it.
+    /// Starts a thread that runs `body`.
     ///
     /// - Parameters:
-    ///   - name: shown by `top -H` and debuggers; cut to 15 bytes.
-    ///   - body: what it does.
-    /// - Returns: nil if the system has no thread to give.
+    ///   - name: shown by `top -H` and debuggers; truncated to 15 bytes.
+    ///   - body: the work; the thread ends when it returns.
+    /// - Returns: nil if the system cannot create a thread.
     package init?(_ name: String, _ body: @escaping @Sendable () -> Void) {
         let boxed = unsafe Unmanaged.passRetained(Body(name: name, run: body))
         var thread = pthread_t()
@@ -40,12 +40,12 @@ package struct NamedThread: Sendable {
         self.thread = thread
     }
 
-    /// Waits for its end. Call this or `detach` once; not from the concurrency pool unless the end is near.
+    /// Waits for the thread to end. Call this or `detach` once, and on the concurrency pool only if the end is near.
     package func join() {
         pthread_join(thread, nil)
     }
 
-    /// Lets it end by itself, with nobody waiting for it.
+    /// Lets the thread end on its own, with nothing waiting for it.
     package func detach() {
         pthread_detach(thread)
     }

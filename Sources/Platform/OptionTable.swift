@@ -13,11 +13,12 @@ package struct OptionTable: Sendable {
 
     private(set) var rows: [Row] = []
 
-    /// An empty table.
-    package init() {}
+    /// A table of these rows.
+    package init<each Value>(_ options: repeat Option<each Value>) {
+        repeat add(each options)
+    }
 
-    /// Adds a row.
-    package mutating func add<Value>(_ option: Option<Value>) {
+    private mutating func add<Value>(_ option: Option<Value>) {
         rows.append(
             Row(
                 key: option.key, allowed: option.allowed, defaultText: option.defaultText, help: option.help,

@@ -1,39 +1,40 @@
-/// The command line that our programs have in common: `run`, further commands, `version`, `--help`, and the exit codes.
+/// The command line that our programs share: `run`, further commands, `version`, `--help`, and the exit codes.
 ///
-/// 0: done, or stopped as asked. 1: it could not start or go on. 2: the command line, environment or option file is wrong.
+/// 0: success, or stopped as requested. 1: it could not start or continue. 2: the command line, the environment or the
+/// option file is wrong.
 package struct Program: Sendable {
-    /// What a run is given.
+    /// The context in which a command runs.
     package struct Context: Sendable {
-        /// The options, checked.
+        /// The validated options.
         package let options: Options
-        /// The process's environment.
+        /// The environment of the process.
         package let environment: [String: String]
         /// The time.
         package let clock: any Clock
-        /// Where to say what happens.
+        /// The log of the process.
         package let log: Log
         /// Returns when the process is asked to stop.
         package let stop: @Sendable () async -> Void
-        /// What stood on the command line beside the options.
+        /// The arguments that are not options.
         package let operands: [String]
     }
 
-    /// What a command is, besides its options.
+    /// A command of the program.
     package struct Command: Sendable {
-        /// Its words, such as `clusterchecks rebalance`.
+        /// The words that select it, such as `clusterchecks rebalance`.
         package let words: [String]
         /// One line for the help.
         package let help: String
-        /// Options of its own, beside those of `run`.
+        /// Its own options, in addition to those of `run`.
         package let table: OptionTable
-        /// What its operands are called in the help, such as `FILE…`; nil if it takes none.
+        /// The name of its operands in the help, such as `FILE…`; nil if it takes none.
         package let operands: String?
         /// Short spellings of its own flags, such as `-f` for `--force`.
         package let aliases: [String: String]
-        /// Does it, and returns the exit code.
+        /// Runs the command and returns the exit code.
         package let body: @Sendable (Context) async throws(StartError) -> Int32
 
-        /// A command.
+        /// Creates a command.
         package init(
             _ words: String, help: String, table: OptionTable = OptionTable(), operands: String? = nil,
             aliases: [String: String] = [:],
@@ -48,12 +49,17 @@ package struct Program: Sendable {
         }
     }
 
-    /// The least level that is logged.
-    package static let logLevel = Option.choice(
+    /// The minimum level of the lines that are logged.
+    static let logLevel = Option.choice(
         "log_level", of: ["debug", "info", "warn", "error"], default: "info", help: "The least level that is logged.")
     /// Whether log lines are JSON.
-    package static let logJSON = Option.flag(
+    static let logJSON = Option.flag(
         "log_format_json", default: false, help: "Log one JSON object a line.")
+    /// The options of the log.
+    package static let logging = OptionTable(logLevel, logJSON)
+    /// Where metrics are served.
+    package static let metricsPort = Option.integer(
+        "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
 
     private let name: String
     private let version: String
@@ -65,11 +71,11 @@ package struct Program: Sendable {
     /// A program.
     ///
     /// - Parameters:
-    ///   - name: as it is called.
+    ///   - name: the name of the executable.
     ///   - version: what `version` prints.
     ///   - summary: one line for the help.
-    ///   - table: the options of `run`, which every command takes.
-    ///   - commands: what it does beside `run`.
+    ///   - table: the options of `run`, which every command accepts.
+    ///   - commands: the commands besides `run`.
     ///   - readFile: reads the file given by `--config`.
     package init(
         name: String, version: String, summary: String, table: OptionTable, commands: [Command] = [],
@@ -83,7 +89,8 @@ package struct Program: Sendable {
         self.readFile = readFile
     }
 
-    /// Does what `arguments` (without the program's name) say; `run` is called for the command of that name.
+    /// Runs the command that `arguments`, without the name of the program, select; `run` is the body of the command of
+    /// that name.
     ///
     /// - Returns: the exit code.
     package func main(
@@ -92,8 +99,8 @@ package struct Program: Sendable {
         switch arguments.first {
         case "run":
             FreedMemory.keepLittle()
-            let itself = Command("run", help: "runs until SIGTERM or SIGINT", body: run)
-            return await perform(itself, Array(arguments.dropFirst()))
+            let command = Command("run", help: "runs until SIGTERM or SIGINT", body: run)
+            return await perform(command, Array(arguments.dropFirst()))
         case "version", "--version":
             print("\(name) \(version)")
             return 0
@@ -101,12 +108,12 @@ package struct Program: Sendable {
             print(usage)
             return 0
         case let other:
-            // The longest that fits: `clusterchecks rebalance` before `clusterchecks`.
-            let fitting = commands.filter { arguments.starts(with: $0.words) }
-            if let command = fitting.max(by: { $0.words.count < $1.words.count }) {
+            // The longest match: `clusterchecks rebalance` before `clusterchecks`.
+            let matches = commands.filter { arguments.starts(with: $0.words) }
+            if let command = matches.max(by: { $0.words.count < $1.words.count }) {
                 return await perform(command, Array(arguments.dropFirst(command.words.count)))
             }
-            complain([other.map { "\($0): unknown command" } ?? "a command is missing", usage])
+            printErrors([other.map { "\($0): unknown command" } ?? "a command is missing", usage])
             return 2
         }
     }
@@ -124,14 +131,14 @@ package struct Program: Sendable {
             operands = rest
             options = try readOptions(command.table + table, flags, environment)
         } catch {
-            complain(error.problems)
+            printErrors(error.problems)
             return 2
         }
         let clock = SystemClock()
         let log = Log(
             sink: StandardErrorLog(isJSON: options[Self.logJSON], clock: clock),
             minimum: LogLevel(name: options[Self.logLevel]) ?? .info)
-        for warning in options.warnings { log.warning("odd environment", ["problem": warning]) }
+        for warning in options.warnings { log.warning("unexpected environment variable", ["problem": warning]) }
         let signals = Signals()
         do throws(StartError) {
             return try await command.body(
@@ -166,19 +173,20 @@ package struct Program: Sendable {
     private func help(of command: Command) -> String {
         let words = ([name] + command.words + [command.operands].compactMap(\.self)).joined(separator: " ")
         return "\(words) [--config=FILE] [--key=value …]\n\n"
-            + "Each option may also be an environment variable (DD_, upper case, . as _) or stand in the JSON file.\n\n"
+            + "Each option can also be set by an environment variable (DD_, upper case, . as _) or in the JSON file.\n\n"
             + (command.table + table).helpText
     }
 
-    private func complain(_ lines: [String]) {
+    private func printErrors(_ lines: [String]) {
         for line in lines { writeToStandardError("\(name): \(line)") }
     }
 }
 
 extension Program.Command {
-    /// Sorts arguments into options and operands. A flag of the command's own may be followed by its value, as in `--check NAME`.
+    /// Splits arguments into options and operands. A flag of the command itself may be followed by its value, as in
+    /// `--check NAME`.
     ///
-    /// - Throws: `OptionError` for an operand where none is taken.
+    /// - Throws: `OptionError` for operands if the command takes none.
     fileprivate func split(_ arguments: [String]) throws(OptionError) -> (flags: [String], operands: [String]) {
         var (flags, operands): ([String], [String]) = ([], [])
         var rest = arguments[...]
@@ -196,5 +204,28 @@ extension Program.Command {
             throw OptionError(problems: operands.map { "\($0): options are written --key=value" })
         }
         return (flags, operands)
+    }
+}
+
+/// Why a program cannot start: where, and what to do about it.
+package struct StartError: Error, Sendable, CustomStringConvertible {
+    /// One line for the operator.
+    package let description: String
+    /// Whether an option is wrong (exit code 2), rather than the environment of the process (exit code 1).
+    let isUsage: Bool
+
+    /// An error outside the options, such as a port in use or a file that cannot be read.
+    package init(_ description: String) {
+        self.init(description, isUsage: false)
+    }
+
+    /// An error in the options, such as two that exclude each other.
+    package static func usage(_ description: String) -> StartError {
+        StartError(description, isUsage: true)
+    }
+
+    private init(_ description: String, isUsage: Bool) {
+        self.description = description
+        self.isUsage = isUsage
     }
 }

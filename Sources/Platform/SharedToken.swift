@@ -1,29 +1,32 @@
-/// A token that both ends of a connection know: fixed by an option, or a file's that may change.
+/// A token that both ends of a connection share: set by an option, or read from a file that may change.
 package enum SharedToken: Sendable {
-    /// Given by an option; never changes.
     case fixed(String)
-    /// Read again when the file changes.
     case file(RereadFile)
 
-    /// The option that gives a token itself.
-    package static func option(_ key: String, help: String) -> Option<String> {
+    /// The option that holds the token itself, rather than the path of its file; `help` says whose token it is.
+    package static func option(help: String) -> Option<String> {
         .text(
-            key, allowed: "32 characters or more", help: help, isSecret: true,
+            "cluster_agent.auth_token", allowed: "32 characters or more", help: help, isSecret: true,
             accepts: { $0.isEmpty || problem($0) == nil })
     }
 
-    /// Takes the one of two options that is given.
+    /// The option that names the file of the token.
+    package static let fileOption = Option.text(
+        "cluster_agent.auth_token_file",
+        help: "File with that token, of 32 characters or more; read again when it changes.")
+
+    /// The token from whichever of two options is set.
     ///
     /// - Parameters:
-    ///   - value: the option that gives the token itself.
-    ///   - file: the option that names a file; the file is looked at again after `interval`.
-    /// - Throws: `StartError` when neither or both are given, or the file cannot be used.
+    ///   - value: the option that holds the token.
+    ///   - file: the option that names the file of the token, which is read again every `interval`.
+    /// - Throws: `StartError` if both options or neither are set, or if the file cannot be used.
     package init(
         _ options: Options, value: Option<String>, file: Option<String>, every interval: Duration, clock: any Clock
     ) throws(StartError) {
         switch (options[value].isEmpty, options[file].isEmpty) {
         case (false, false):
-            throw .usage("--\(value.key) and --\(file.key): give one of them, not both")
+            throw .usage("--\(value.key) and --\(file.key): set one of them, not both")
         case (false, true):
             self = .fixed(options[value])
         case (true, false):
@@ -40,7 +43,7 @@ package enum SharedToken: Sendable {
         }
     }
 
-    /// The token now.
+    /// The current token.
     package var text: String {
         switch self {
         case .fixed(let text): text
@@ -48,7 +51,7 @@ package enum SharedToken: Sendable {
         }
     }
 
-    /// What is wrong with a token; nil if it can be used. Tokens shorter than 32 characters can be guessed.
+    /// What is wrong with a token; nil if it is acceptable. A token shorter than 32 characters can be guessed.
     package static func problem(_ token: String) -> String? {
         guard token.utf8.count >= 32 else {
             return "a token has 32 characters or more; `openssl rand -hex 32` makes one"

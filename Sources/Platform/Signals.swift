@@ -2,17 +2,18 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// The pipe's writing end, for the handler: a signal handler may touch nothing else than an atomic and `write`.
+/// The write end of the pipe, for the handler: a signal handler may only use atomics and async-signal-safe calls such
+/// as `write`.
 private let signalPipe = Atomic<Int32>(-1)
 
-/// Termination signals as a value that tasks can wait for.
-package final class Signals: Sendable {
+/// Termination signals that tasks can await.
+final class Signals: Sendable {
     private let received = Watched<Int32?>(nil)
 
-    /// Takes SIGTERM and SIGINT from now on, and ignores SIGPIPE. Make one for each process.
+    /// Handles SIGTERM and SIGINT from now on, and ignores SIGPIPE. Create one per process.
     ///
-    /// A second signal ends the process at once, with the status that the shell expects (128 + signal).
-    package init() {
+    /// A second signal ends the process at once, with the exit status that shells expect (128 + signal).
+    init() {
         signal(SIGPIPE, SIG_IGN)
         var ends: [Int32] = [-1, -1]
         guard unsafe clinux_pipe(&ends) == 0 else { return }
@@ -36,10 +37,10 @@ package final class Signals: Sendable {
         }
     }
 
-    /// Returns the number of the first termination signal as soon as there is one.
+    /// Waits for the first termination signal and returns its number.
     ///
     /// - Throws: `CancellationError` if the task is cancelled first.
-    package func termination() async throws -> Int32 {
+    func termination() async throws -> Int32 {
         var seen = received.current
         while true {
             if let number = seen.value { return number }

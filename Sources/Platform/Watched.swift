@@ -67,6 +67,16 @@ package final class Watched<Value: Sendable>: Sendable {
         }
     }
 
+    /// Waits until the version differs from `version`, `deadline` has come or the task is cancelled, whichever is first.
+    package func change(after version: UInt64, until deadline: Instant, clock: any Clock) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await clock.sleep(until: deadline) }
+            group.addTask { _ = try? await self.next(after: version) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
     private func change(after version: UInt64) async throws {
         try Task.checkCancellation()
         let waiter = state.withLock { state in

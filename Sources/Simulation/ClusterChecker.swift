@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import Leadership
 import Platform
 import Synchronization
 

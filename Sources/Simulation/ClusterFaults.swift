@@ -51,10 +51,25 @@ extension SimulatedCluster {
             for replica in Self.replicaNames { cut(Self.agentNames[node], replica, for: time) }
         case .outage(let time):
             leases.setRefusing(true)
-            world.after(time) { [self] in leases.setRefusing(false) }
+            server.setRefusing(true)
+            world.after(time) { [self] in
+                leases.setRefusing(false)
+                server.setRefusing(false)
+            }
+        case .watchesDropped(let compacts):
+            if compacts { server.compact() }
+            server.dropWatches()
+        case .slowLists(let time):
+            server.setListTime(.zero ... .seconds(20))
+            server.dropWatches()
+            world.after(time) { [self] in server.setListTime(.zero ... .milliseconds(50)) }
         case .lostAnswers(let time):
             leases.loseAnswers(0.4)
-            world.after(time) { [self] in leases.loseAnswers(0) }
+            server.loseAnswers(0.4)
+            world.after(time) { [self] in
+                leases.loseAnswers(0)
+                server.loseAnswers(0)
+            }
         case .replicasCut(let time):
             cut(Self.replicaNames[0], Self.replicaNames[1], for: time)
         case .badNetwork(let time):
@@ -177,7 +192,8 @@ extension SimulatedCluster {
         guard leader.nodes.map(\.id) == live else { return "nodes \(leader.nodes.map(\.id)) report, \(live) live" }
         if !leader.dangling.isEmpty { return "\(leader.dangling.count) configs dangle" }
         let desired = state.withLock { $0.desired }
-        let wanted = desired.keys.map { ClusterPlan.config($0, version: 0).key }.sorted()
+        let configs = expectations.configs(desired)
+        let wanted = configs.map(\.key).sorted()
         let placed = leader.nodes.flatMap { $0.configs.map(\.key) }.sorted()
         guard placed == wanted else { return "\(placed.count) configs are placed, \(wanted.count) are wanted" }
         for (agent, node) in zip(agents, leader.nodes) {
@@ -185,8 +201,7 @@ extension SimulatedCluster {
             guard agent.running == assigned else { return "\(node.id) runs \(agent.running), not \(assigned)" }
         }
         let running = agents.flatMap(\.running).sorted()
-        let versions = desired.map { ClusterPlan.config($0.key, version: $0.value) }
-        guard running == SimulatedReplica.checkIDs(of: versions).sorted() else { return "old versions still run" }
+        guard running == SimulatedReplica.checkIDs(of: configs).sorted() else { return "old versions still run" }
         return nil
     }
 

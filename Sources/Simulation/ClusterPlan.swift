@@ -1,4 +1,5 @@
-import CheckModel
+import JSON
+import Kubernetes
 import Platform
 
 /// What a seed does to a cluster: its size, its settings, its configs and their changes, and its faults, all drawn before it starts, so that the
@@ -27,6 +28,10 @@ package struct ClusterPlan: Sendable {
         case nodeCut(node: Int, Duration)
         /// The API server refuses every request and ends every watch.
         case outage(Duration)
+        /// The API server drops all watches of Services, endpoints, Pods and Nodes; perhaps it has compacted its history too.
+        case watchesDropped(compacts: Bool)
+        /// Lists take long.
+        case slowLists(Duration)
         /// The API server loses many of its answers to writes that it has stored.
         case lostAnswers(Duration)
         /// The leader alone cannot reach the API server.
@@ -58,11 +63,6 @@ package struct ClusterPlan: Sendable {
     package static let nodes = 5
     /// How long things go wrong.
     package static let turbulence = Duration.seconds(240)
-
-    /// How long after its start each incarnation of a replica has read all of its sources. Drawn anew for each.
-    static func syncTime(_ dice: Dice) -> Duration {
-        dice.duration(in: .seconds(2) ... .seconds(dice.chance(0.3) ? 60 : 6))
-    }
 
     /// `cluster_checks.warmup_duration`.
     package let warmup: Duration
@@ -166,7 +166,7 @@ package struct ClusterPlan: Sendable {
         let short = dice.duration(in: .seconds(1) ... .seconds(15))
         let long = dice.duration(in: .seconds(5) ... .seconds(60))
         let node = dice.index(below: nodes)
-        switch dice.index(below: 14) {
+        switch dice.index(below: 17) {
         case 0: return .leaderCrash(downFor: long)
         case 1: return .leaderPause(short, inAnswer: dice.chance(0.5))
         case 2: return .leaderStop(downFor: long, slowly: dice.chance(0.5))
@@ -180,18 +180,28 @@ package struct ClusterPlan: Sendable {
         case 10: return .replicasCut(long)
         case 11: return .lostAnswers(long)
         case 12: return .relayStall(dice.duration(in: .seconds(25) ... .seconds(60)))
+        case 13, 14: return .watchesDropped(compacts: dice.chance(0.5))
+        case 15: return .slowLists(long)
         default: return .badNetwork(long)
         }
     }
 
-    /// The config of a number, in a version: what AutoConf would make of an annotated Service.
-    static func config(_ number: Int, version: Int) -> CheckConfig {
+    /// The annotated Service of a number, in a version.
+    static func service(_ number: Int, version: Int) -> Service {
         let name = "service-\(number)"
-        let instance: [String: JSON] = ["url": .string("http://\(name)/"), "version": .number("\(version)")]
-        return CheckConfig(
-            key: ConfigKey(source: "kube_service://shop/\(name)", check: "http_check", index: 0),
-            checkName: "http_check",
-            instances: [.object(instance)], initConfig: .object([:]), provider: "kubernetes-services",
-            serviceID: "kube_service://shop/\(name)")
+        let instance = JSONValue.object(["url": .string("http://\(name)/"), "version": .integer(Int64(version))])
+        let text = { (value: JSONValue) in String(decoding: value.encoded(), as: UTF8.self) }
+        return Service(
+            metadata: ObjectMetadata(
+                name: name, namespace: serviceNamespace,
+                annotations: [
+                    "ad.datadoghq.com/service.check_names": text(.array([.string("http_check")])),
+                    "ad.datadoghq.com/service.init_configs": text(.array([.object([:])])),
+                    "ad.datadoghq.com/service.instances": text(.array([instance])),
+                ]),
+            clusterIP: "127.96.0.\(number + 1)", ports: [Service.Port(port: 80)])
     }
+
+    /// The namespace of the Services.
+    static let serviceNamespace = "shop"
 }

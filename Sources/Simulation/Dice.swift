@@ -6,7 +6,7 @@ package final class Dice: Sendable {
 
     /// The stream `name` of `seed`.
     package init(seed: UInt64, stream name: String) {
-        entropy = SeededEntropy(seed: Fingerprint(of: name).value ^ seed &* 0x9E37_79B9_7F4A_7C15)
+        entropy = SeededEntropy(seed: FNV1a(name).value ^ seed &* 0x9E37_79B9_7F4A_7C15)
     }
 
     /// A number below `count`, which is at least 1 (Lemire's multiplication, its bias below 2⁻⁴⁰ for what a simulation counts).
@@ -42,24 +42,5 @@ package final class Dice: Sendable {
             elements.swapAt(last, index(below: last + 1))
         }
         return elements
-    }
-}
-
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): the same number in every process for the same bytes, as `Hasher`'s is not.
-struct Fingerprint {
-    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    init() {}
-
-    init(of text: String) {
-        add(text)
-    }
-
-    mutating func add(_ text: String) {
-        for byte in text.utf8 { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    }
-
-    mutating func add(_ number: Int) {
-        value = (value ^ UInt64(truncatingIfNeeded: number)) &* 0x100_0000_01B3
     }
 }

@@ -1,8 +1,11 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import JSON
 import Kubernetes
+import Leadership
 import Platform
+import Replica
 import Synchronization
 
 /// A whole cluster in a world: two replicas of the cluster-agent behind a Service, five nodes with an agent each, an API server, and a prober that
@@ -55,6 +58,8 @@ package final class SimulatedCluster: Sendable {
     package let plan: ClusterPlan
     let network: SimulatedNetwork
     let leases: SimulatedLeases
+    let server: SimulatedAPIServer
+    let expectations: ExpectedConfigs
     let dice: Dice
     let state = Mutex(State())
     private let checker: ClusterChecker
@@ -71,6 +76,8 @@ package final class SimulatedCluster: Sendable {
         self.plan = plan
         network = SimulatedNetwork(world: world)
         leases = SimulatedLeases(world: world, network: network)
+        server = SimulatedAPIServer(world: world, network: network)
+        expectations = ExpectedConfigs(clock: SimulatedProcess("expectations", in: world).clock)
         dice = world.dice("cluster")
         checker = ClusterChecker(terms: TermChecker(leases: leases))
     }
@@ -103,7 +110,10 @@ package final class SimulatedCluster: Sendable {
     }
 
     private func start() {
-        for number in 0..<plan.configs { state.withLock { $0.desired[number] = 0 } }
+        for number in 0..<plan.configs {
+            state.withLock { $0.desired[number] = 0 }
+            server.apply(ClusterPlan.service(number, version: 0))
+        }
         startPods()
         for name in Self.replicaNames { after(.zero ... .seconds(5)) { [self] in startReplica(name) } }
         for name in Self.agentNames { after(.zero ... .seconds(5)) { [self] in startAgent(name) } }
@@ -144,17 +154,14 @@ package final class SimulatedCluster: Sendable {
             written: { [self] in checkWritten($0, $1, $2) })
         let replica: SimulatedReplica
         do throws(KubernetesError) {
-            replica = try SimulatedReplica(process, plan: plan, network: network, leases: leases, observer: observer)
+            replica = try SimulatedReplica(
+                process, plan: plan, network: network, leases: leases, server: server, observer: observer)
         } catch {
             return world.violated("the elector's options are refused: \(error)")
         }
         world.record("\(name): starts")
         state.withLock { $0.replicas[name] = replica }
         replica.start()
-        // Its sources are read in two parts: what half of them say is not the whole.
-        after(.zero ... .seconds(2)) { [self] in tell(replica) { $0.isMultiple(of: 2) } }
-        world.after(ClusterPlan.syncTime(dice)) { [self] in tell(replica, synced: true) { _ in true } }
-        listPods(replica)
     }
 
     func startAgent(_ name: String) {
@@ -170,25 +177,11 @@ package final class SimulatedCluster: Sendable {
     private func apply(_ edit: ClusterPlan.Edit) {
         world.record("operator: config \(edit.config) is now \(edit.version.map { "version \($0)" } ?? "gone")")
         state.withLock { $0.desired[edit.config] = edit.version }
-        for replica in replicas {
-            after(.zero ... .seconds(2)) { [self] in tell(replica) { $0 == edit.config } }
-        }
-    }
-
-    /// Tells a replica, in a job of its process, what is wanted of the configs with these numbers.
-    private func tell(
-        _ replica: SimulatedReplica, synced: Bool? = nil, _ isMeant: @escaping @Sendable (Int) -> Bool
-    ) {
-        replica.process.post { [self] in
-            let desired = state.withLock { $0.desired }
-            // Beyond the highest number that an edit may name.
-            let numbers = (0..<plan.configs + 4).filter(isMeant)
-            replica.configs.apply(
-                upserts: numbers.compactMap { number in
-                    desired[number].map { ClusterPlan.config(number, version: $0) }
-                },
-                removals: numbers.filter { desired[$0] == nil }.map { ClusterPlan.config($0, version: 0).key },
-                synced: synced)
+        if let version = edit.version {
+            server.apply(ClusterPlan.service(edit.config, version: version))
+        } else {
+            let service = ClusterPlan.service(edit.config, version: 0)
+            server.delete(Service.self, namespace: service.namespace, name: service.name)
         }
     }
 
@@ -213,7 +206,7 @@ package final class SimulatedCluster: Sendable {
     // MARK: Checks
 
     private func everyStep() -> String? {
-        checker.terms.problem(replicas.map { ($0.process, $0.elector) })
+        checker.terms.problem(replicas.compactMap { replica in replica.replica.elector.map { (replica.process, $0) } })
     }
 
     /// What is not told of, as nothing was logged.
@@ -283,7 +276,7 @@ package final class SimulatedCluster: Sendable {
 
     private func heartbeats(in request: HTTPRequest) -> [String] {
         if request.path.hasSuffix("/follow") {
-            let call = try? JSON(parsing: request.body)
+            let call = try? JSONValue(parsing: request.body)
             return (call?["heard"]?.arrayValue ?? []).compactMap(\.stringValue)
         }
         let isForwarded = request.headers["X-DCA-Follower-Forwarded"] != nil
@@ -294,7 +287,7 @@ package final class SimulatedCluster: Sendable {
     /// That nothing has changed, as a leader says to somebody who waited: it must be so.
     private func checkUnchanged(_ replica: SimulatedReplica, _ request: HTTPRequest) {
         let node = request.path.split(separator: "/").last.map(String.init) ?? ""
-        guard let told = try? replica.handler.configs(of: node, now: replica.process.clock.now()).value else {
+        guard let told = try? replica.replica.handler.configs(of: node, now: replica.process.clock.now()).value else {
             return world.violated("\(replica.process.name) says that nothing has changed, and does not know")
         }
         guard request.query?.contains("last_change=\(told.revision)&") == true else {
@@ -318,9 +311,9 @@ package final class SimulatedCluster: Sendable {
         case ("clusterchecks", "configs"):
             let running = state.withLock { $0.agents[node] }?.running ?? []
             problem = checker.problem(
-                withConfigs: response, for: node, of: snapshot, source: replica.configs, running: running)
+                withConfigs: response, for: node, of: snapshot, source: replica.replica.desired, running: running)
         case ("endpointschecks", "configs"):
-            problem = checker.problem(withListFor: node, of: snapshot, source: replica.configs)
+            problem = checker.problem(withListFor: node, of: snapshot, source: replica.replica.desired)
         default:
             problem = "answers \(request.path) with 200"
         }
@@ -342,7 +335,7 @@ package final class SimulatedCluster: Sendable {
 
     func snapshot(of replica: SimulatedReplica) -> StateSnapshot? {
         guard replica.process.status != .crashed else { return nil }
-        return try? replica.handler.snapshot(now: replica.process.clock.now())
+        return try? replica.replica.handler.snapshot(now: replica.process.clock.now())
     }
 }
 

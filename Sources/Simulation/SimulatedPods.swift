@@ -1,11 +1,14 @@
-import ClusterChecks
+import Kubernetes
 import Platform
 import Synchronization
 
 /// The node-agents' pods and the Kubernetes nodes, as they are. What a replica knows of them lags behind.
 struct SimulatedPods: Sendable {
+    /// The namespace of the pods.
+    static let namespace = "agents"
+
     /// The pod of each node; none between two.
-    var pods: [String: AgentPod] = [:]
+    var pods: [String: Pod] = [:]
     /// The full names of pods that were deleted.
     var deleted: Set<String> = []
     /// The cordoned nodes.
@@ -15,23 +18,20 @@ struct SimulatedPods: Sendable {
     /// Makes the next pod of a node.
     mutating func make(on node: String, address: String) {
         made += 1
-        pods[node] = AgentPod(
-            namespace: "agents", name: "agent-\(made)", uid: "\(made)", addresses: [address], nodeName: node,
-            isTerminating: false)
+        pods[node] = Pod(
+            metadata: ObjectMetadata(name: "agent-\(made)", namespace: Self.namespace, uid: "\(made)"), nodeName: node,
+            addresses: [address])
     }
 
     /// Marks a node's pod as being deleted.
     mutating func terminate(on node: String) {
-        guard let pod = pods[node] else { return }
-        pods[node] = AgentPod(
-            namespace: pod.namespace, name: pod.name, uid: pod.uid, addresses: pod.addresses, nodeName: node,
-            isTerminating: true)
+        pods[node]?.metadata.deletionTimestamp = "2026-01-01T00:00:00Z"
     }
 
     /// Deletes a node's pod.
-    mutating func delete(on node: String) -> AgentPod? {
+    mutating func delete(on node: String) -> Pod? {
         guard let pod = pods.removeValue(forKey: node) else { return nil }
-        deleted.insert(pod.fullName)
+        deleted.insert("\(pod.metadata.namespace)/\(pod.metadata.name)")
         return pod
     }
 
@@ -40,34 +40,26 @@ struct SimulatedPods: Sendable {
         pods[node].map { !$0.isTerminating } ?? false
     }
 
-    func worker(_ node: String) -> WorkerNode {
-        WorkerNode(name: node, isSchedulable: !cordoned.contains(node), isReady: true)
+    func worker(_ node: String) -> KubernetesNode {
+        KubernetesNode(metadata: ObjectMetadata(name: node, namespace: ""), isUnschedulable: cordoned.contains(node))
     }
 }
 
 // What becomes of pods, and who is told.
 extension SimulatedCluster {
     func startPods() {
-        for name in Self.agentNames { makePod(name) }
-        for (at, event) in plan.pods ?? [] { world.after(at) { [self] in perform(event) } }
-    }
-
-    /// A replica that starts lists everything, if it may.
-    func listPods(_ replica: SimulatedReplica) {
-        guard plan.pods != nil else { return }
-        after(.zero ... .seconds(5)) { [self] in
-            replica.process.post { [self] in
-                let pods = state.withLock { $0.pods }
-                replica.handler.take(.replaced(Self.agentNames.compactMap { pods.pods[$0] }))
-                replica.handler.take(.replaced(Self.agentNames.map { pods.worker($0) }))
-            }
+        for name in Self.agentNames {
+            makePod(name)
+            store { server, pods in server.apply(pods.worker(name)) }
         }
+        for (at, event) in plan.pods ?? [] { world.after(at) { [self] in perform(event) } }
     }
 
     private func makePod(_ name: String) {
         // Only the address, without the port.
         let address = String(network.address(of: name).prefix { $0 != ":" })
         state.withLock { $0.pods.make(on: name, address: address) }
+        storePod(name)
     }
 
     private func perform(_ event: ClusterPlan.PodEvent) {
@@ -77,7 +69,7 @@ extension SimulatedCluster {
             guard let agent = agentInPod(name) else { return }
             world.record("kubernetes: the pod on \(name) is being deleted")
             state.withLock { $0.pods.terminate(on: name) }
-            tellOfPod(name)
+            storePod(name)
             world.after(grace) { [self] in
                 agent.process.crash()
                 deletePod(name)
@@ -104,8 +96,8 @@ extension SimulatedCluster {
 
     private func deletePod(_ name: String) {
         world.record("kubernetes: the pod on \(name) is gone")
-        let gone = state.withLock { $0.pods.delete(on: name) }
-        tellOfPod(name, gone: gone)
+        guard let gone = state.withLock({ $0.pods.delete(on: name) }) else { return }
+        server.delete(Pod.self, namespace: gone.metadata.namespace, name: gone.metadata.name)
     }
 
     private func replacePod(_ name: String, of agent: SimulatedNodeAgent, after time: Duration) {
@@ -113,7 +105,6 @@ extension SimulatedCluster {
             guard state.withLock({ $0.agents[name] === agent }) else { return }
             world.record("kubernetes: \(name) has another pod")
             makePod(name)
-            tellOfPod(name)
             after(.seconds(1) ... .seconds(3)) { [self] in
                 guard state.withLock({ $0.agents[name] === agent }) else { return }
                 startAgent(name)
@@ -126,26 +117,18 @@ extension SimulatedCluster {
         state.withLock { state in
             if isCordoned { state.pods.cordoned.insert(name) } else { state.pods.cordoned.remove(name) }
         }
-        tell { pods, handler in handler.take(.applied(pods.worker(name))) }
+        store { server, pods in server.apply(pods.worker(name)) }
     }
 
-    /// Events of one pod come in their order; now and then a list comes in their place.
-    private func tellOfPod(_ name: String, gone: AgentPod? = nil) {
-        let isList = dice.chance(0.2)
-        tell { pods, handler in
-            if isList { return handler.take(.replaced(Self.agentNames.compactMap { pods.pods[$0] })) }
-            if let gone { handler.take(.deleted(gone)) }
-            if let pod = pods.pods[name] { handler.take(.applied(pod)) }
+    /// Writes the pod of a node to the API server.
+    private func storePod(_ name: String) {
+        store { server, pods in
+            if let pod = pods.pods[name] { server.apply(pod) }
         }
     }
 
-    private func tell(_ what: @escaping @Sendable (SimulatedPods, Handler) -> Void) {
-        guard plan.pods != nil else { return }
-        for replica in replicas {
-            after(.zero ... .seconds(2)) { [self] in
-                replica.process.post { [self] in what(state.withLock { $0.pods }, replica.handler) }
-            }
-        }
+    private func store(_ write: (SimulatedAPIServer, SimulatedPods) -> Void) {
+        write(server, state.withLock { $0.pods })
     }
 }
 
@@ -161,7 +144,7 @@ extension SimulatedCluster {
         guard world.now < Instant(nanoseconds: 0) + end else { return }
         let live = agents.filter { $0.process.status == .running }
         let running = Set(live.flatMap(\.running))
-        let wanted = state.withLock { $0.desired }.map { ClusterPlan.config($0.key, version: $0.value) }
+        let wanted = expectations.configs(state.withLock { $0.desired })
         let unrun = Set(SimulatedReplica.checkIDs(of: wanted)).subtracting(running)
         let former = state.withLock { state in
             defer { state.unrun = unrun }

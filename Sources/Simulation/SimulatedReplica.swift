@@ -1,12 +1,13 @@
-package import CheckModel
-package import ClusterChecks
+import AutoConf
+import CheckModel
+import ClusterChecks
 import HTTPServer
-package import Kubernetes
-import NodeAgentAPI
+import Kubernetes
+package import Leadership
 import Platform
+import Replica
 
-/// One process of the cluster-agent: the real Handler (with its Dispatcher and ClusterStore), node-agents' API and LeaderElector, joined as the
-/// composition root joins them, over the simulated network and Lease.
+/// One process of the cluster-agent: the real `Replica` over the simulated network and API server.
 package final class SimulatedReplica: Sendable {
     /// Told of what happens inside, in the job in which it happens.
     struct Observer: Sendable {
@@ -16,7 +17,7 @@ package final class SimulatedReplica: Sendable {
         let asked: @Sendable (SimulatedReplica, HTTPRequest) -> Void
         /// An answer was made, and is not written yet.
         let answered: @Sendable (SimulatedReplica, HTTPRequest, HTTPResponse) -> Void
-        /// The leader's answer to a call that this replica sent on came back, and is not passed on yet.
+        /// The leader's answer to a call that this replica forwarded came back, and is not passed on yet.
         let relayed: @Sendable (SimulatedReplica) -> Void
         /// An answer was written, after its gate was asked.
         let written: @Sendable (SimulatedReplica, HTTPRequest, HTTPResponse) -> Void
@@ -26,59 +27,74 @@ package final class SimulatedReplica: Sendable {
     static let token = "simulation-0123456789abcdef0123456789"
     /// What it patches into each config.
     static let patch = ConfigPatch(extraTags: ["simulated:true"])
-    /// How long it serves on as a follower after it has released the Lease.
-    private static let shutdownDelay = Duration.seconds(2)
 
     /// The process.
     package let process: SimulatedProcess
-    /// What it should dispatch, as far as its sources have told it.
-    package let configs: DesiredConfigs
-    /// The elector.
-    package let elector: LeaderElector
-    /// The Handler.
-    package let handler: Handler
-    private let leadership = ElectedLeadership()
-    private let api: APIMachine
+    let replica: Replica
     private let network: SimulatedNetwork
     private let observer: Observer
     private let isStopping = Watched(false)
 
     init(
         _ process: SimulatedProcess, plan: ClusterPlan, network: SimulatedNetwork, leases: SimulatedLeases,
-        observer: Observer
+        server: SimulatedAPIServer, observer: Observer
     ) throws(KubernetesError) {
         self.process = process
         self.network = network
         self.observer = observer
-        let published = ["cluster-agent/address": network.address(of: process.name)]
-        elector = try LeaderElector(
-            options: LeaderElectionOptions(
-                identity: "\(process.name)_\(process.entropy.uuid())", annotations: { published }),
-            leases: leases.client(for: process), clock: process.clock, entropy: process.entropy, log: process.log)
-        var options = HandlerOptions(patch: Self.patch)
-        options.warmup = plan.warmup
-        options.nodeExpirationTimeout = plan.nodeExpirationTimeout
-        configs = DesiredConfigs(for: options)
-        handler = Handler(
-            source: configs, leadership: leadership, options: options, clock: process.clock, log: process.log)
-        var answering = APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))
-        answering.longestWait = plan.nodeExpirationTimeout / 3
-        api = APIMachine(
-            handler: handler, tokens: BearerTokens(Self.token), operators: nil, options: answering,
-            clock: process.clock)
+        let peers = NetworkTransport(process: process, network: network)
+        let endpoint = LeaderEndpoint(address: network.address(of: process.name), publicKeyPin: nil)
+        replica = try Replica(
+            Self.options(process, plan),
+            in: ReplicaSurroundings(
+                kubernetes: Self.access(process, plan, leases, server), peers: peers, statistics: NoStatistics(),
+                background: ProcessJobs(process: process), files: NoFiles(), environment: [:],
+                agentTokens: BearerTokens(Self.token), operatorTokens: nil, token: { Self.token },
+                endpoint: { endpoint }, clock: process.clock, entropy: process.entropy, log: process.log))
+        peers.relayed.set { [weak self] in if let self { observer.relayed(self) } }
+    }
+
+    private static func options(_ process: SimulatedProcess, _ plan: ClusterPlan) -> ReplicaOptions {
+        var handler = HandlerOptions(patch: patch)
+        handler.warmup = plan.warmup
+        handler.nodeExpirationTimeout = plan.nodeExpirationTimeout
+        var api = APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))
+        api.longestWait = plan.nodeExpirationTimeout / 3
+        return ReplicaOptions(
+            autoConf: AutoConfOptions(watchesServices: true, watchesEndpoints: true), handler: handler, api: api,
+            election: LeaderElectionOptions(identity: "\(process.name)_\(process.entropy.uuid())"))
+    }
+
+    private static func access(
+        _ process: SimulatedProcess, _ plan: ClusterPlan, _ leases: SimulatedLeases, _ server: SimulatedAPIServer
+    ) -> KubernetesAccess {
+        var access = KubernetesAccess(
+            leases: leases.client(for: process), services: server.source(of: Service.self, for: process),
+            endpoints: server.source(of: ServiceEndpoints.self, for: process), pods: nil, nodes: nil, recorder: nil)
+        if plan.pods != nil {
+            access.pods = server.source(of: Pod.self, for: process)
+            access.nodes = server.source(of: KubernetesNode.self, for: process)
+        }
+        return access
     }
 
     /// Starts to serve and to compete.
     func start() {
-        process.onLog { [self] component in
-            if component == "cluster-checks" { observer.changed(self) }
+        let listener = Replica.Listener(
+            start: { [self] in
+                let gateway = Gateway(replica: self, handler: replica.requestHandler)
+                network.listen(process, handler: gateway) { [self] request, response in
+                    observer.written(self, request, response)
+                }
+            },
+            stop: { [self] in network.close(process) })
+        process.spawn { [self] in
+            let failed = await replica.run(
+                stopWithin: nil, listener: listener, outer: { $0.add("observer", run: { await self.observe() }) },
+                until: { [isStopping] in _ = try? await isStopping.next(after: 1) })
+            if let failed { process.world.violated("\(process.name): \(failed) ended by itself") }
+            process.world.record("\(process.name): has stopped")
         }
-        let push = ChangePush(
-            api: api, clock: process.clock, token: { Self.token }, send: { [self] in perform($0, $1) })
-        network.listen(process, handler: Gateway(replica: self, push: push)) { [self] request, response in
-            observer.written(self, request, response)
-        }
-        process.spawn { [self] in await run(push) }
     }
 
     /// Asks it to stop, as SIGTERM does.
@@ -89,10 +105,9 @@ package final class SimulatedReplica: Sendable {
 
     /// The term in which it leads at this moment; nil if it does not.
     package var term: Term? {
-        guard process.status != .crashed, case .leader(let term, _) = handler.role(at: process.clock.now()) else {
-            return nil
-        }
-        return term
+        guard process.status != .crashed else { return nil }
+        let now = process.clock.now()
+        return replica.handler.leadership(at: now).term(at: now)
     }
 
     /// The check IDs of these configs as it sends them.
@@ -100,36 +115,22 @@ package final class SimulatedReplica: Sendable {
         configs.flatMap { (try? patch.encode($0).instanceIDs) ?? [] }
     }
 
-    /// The order of the composition root: the term ends, the Lease is released, it serves on as a follower, the port closes.
-    private func run(_ push: ChangePush) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [self] in await elector.run() }
-            group.addTask { [self] in await leadership.follow(elector.state) }
-            group.addTask { await push.run() }
-            await withTaskGroup(of: Void.self) { dispatching in
-                dispatching.addTask { [self] in await handler.run() }
-                _ = try? await isStopping.next(after: 1)
-                dispatching.cancelAll()
-            }
-            let clock = process.clock
-            try? await clock.sleep(until: api.forwardedUntil.instant)
-            await elector.release()
-            try? await clock.sleep(until: clock.now() + Self.shutdownDelay)
-            push.close()
-            network.close(process)
-            group.cancelAll()
+    private func observe() async {
+        var seen = replica.handler.changes.current
+        while let next = try? await replica.handler.changes.next(after: seen.version) {
+            observer.changed(self)
+            seen = next
         }
-        process.world.record("\(process.name): has stopped")
     }
 
-    /// Performs what the API decides.
+    /// Tells the observer of each request and its answer.
     private struct Gateway: HTTPHandler {
         let replica: SimulatedReplica
-        let push: ChangePush
+        let handler: any HTTPHandler
 
         func handle(_ request: HTTPRequest, _ responder: Responder) {
             replica.observer.asked(replica, request)
-            push.handle(
+            handler.handle(
                 request,
                 Responder { [replica] response in
                     // What the leader answered was looked at there.
@@ -137,49 +138,6 @@ package final class SimulatedReplica: Sendable {
                     if isOwn { replica.observer.answered(replica, request, response) }
                     responder.respond(response)
                 })
-        }
-    }
-
-    private func perform(_ forward: Forward, _ completion: @escaping @Sendable (ForwardResult) -> Void) {
-        let parts = forward.target.split(separator: "?", maxSplits: 1).map(String.init)
-        let request = HTTPRequest(
-            method: forward.method == "POST" ? .post : .get, path: parts[0],
-            query: parts.count > 1 ? parts[1] : nil, headers: HTTPHeaders(forward.headers), body: forward.body ?? [],
-            peer: PeerAddress(host: "", port: 0))
-        network.send(request, from: process, to: forward.leader.address, deadline: forward.deadline) { [self] result in
-            let came: ForwardResult
-            switch result {
-            case .success(let response):
-                came = .answered(
-                    status: response.status, headers: response.headers, body: response.joinedBody)
-            case .failure(let error):
-                came = .failed("\(error)")
-            }
-            observer.relayed(self)
-            completion(came)
-        }
-    }
-}
-
-/// What the elector says, as the Handler follows it. It does what the composition root's does.
-private final class ElectedLeadership: Leadership {
-    let state = Watched<LeadershipState>(.unknown)
-
-    func follow(_ election: Watched<ElectionState>) async {
-        var seen = election.current
-        while true {
-            switch seen.value {
-            case .unknown:
-                state.set(.unknown)
-            case .following(let leader):
-                state.set(
-                    .following(leader?.address.map { LeaderEndpoint(address: $0, publicKeyPin: leader?.publicKeyPin) }))
-            case .leading(let won):
-                state.set(
-                    .leading(Term(token: won.token, validUntil: won.validUntil, continuesPrevious: won.continuesOwn)))
-            }
-            guard let next = try? await election.next(after: seen.version) else { return }
-            seen = next
         }
     }
 }

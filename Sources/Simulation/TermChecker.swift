@@ -1,4 +1,5 @@
 package import Kubernetes
+import Leadership
 import Platform
 
 /// The first promise of leadership, checked against the Lease's own history: once a write has given the Lease to somebody, no term of an earlier
@@ -15,9 +16,7 @@ package struct TermChecker: Sendable {
     package func problem(_ electors: [(process: SimulatedProcess, elector: LeaderElector)]) -> String? {
         var valid: [(name: String, token: String)] = []
         for (process, elector) in electors where process.status != .crashed {
-            guard case .leading(let term) = elector.state.value, term.validUntil.isAhead(of: process.clock.now()) else {
-                continue
-            }
+            guard let term = elector.leadership.value.term(at: process.clock.now()) else { continue }
             if let problem = problem(ofToken: term.token) { return "\(process.name) believes to lead: \(problem)" }
             valid.append((process.name, term.token))
         }

@@ -8,7 +8,7 @@ import Synchronization
 package final class Trace: Sendable {
     private struct State {
         var lines: [String] = []
-        var fingerprint = Fingerprint()
+        var fingerprint = FNV1a()
     }
 
     private let state = Mutex(State())
@@ -19,13 +19,13 @@ package final class Trace: Sendable {
     func record(_ line: String) {
         state.withLock { state in
             state.lines.append(line)
-            state.fingerprint.add(line)
+            state.fingerprint.add(line.utf8)
         }
     }
 
     /// Adds a choice that is not worth a line.
     func mix(_ number: Int) {
-        state.withLock { $0.fingerprint.add(number) }
+        state.withLock { $0.fingerprint.add(UInt64(truncatingIfNeeded: number)) }
     }
 
     /// The lines so far.
@@ -40,8 +40,7 @@ package final class Trace: Sendable {
 
     /// Sixteen hexadecimal digits over all lines and choices so far.
     package var fingerprint: String {
-        let digits = String(state.withLock { $0.fingerprint.value }, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        zeroPadded(state.withLock { $0.fingerprint.value }, width: 16, radix: 16)
     }
 }
 

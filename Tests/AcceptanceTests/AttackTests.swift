@@ -1,33 +1,34 @@
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
-/// The real program under attack over TLS, by a client of its own: `clients/attack.py`. Each attack has a server of its own, and they go on
-/// side by side, since the slow ones wait for the server's time-outs.
+/// The real program under attack over TLS, by a client of its own: `clients/attack.py`. Each attack has a server of its
+/// own, and they go on side by side, since the slow ones wait for the server's time-outs.
 @Suite(.timeLimit(.minutes(10))) struct AttackTests {
-    @Test func slowReadersAndWritersAreEndedByTheirTimeoutsAndHurtNobody() async throws {
+    @Test func `slow readers and writers time out without affecting other clients`() async throws {
         try await attack("slow")
     }
 
-    @Test func bodiesThatDoNotEndTakeABoundedMemory() async throws {
+    @Test func `endless bodies use bounded memory`() async throws {
         try await attack("bodies", 300)
     }
 
-    @Test func whatIsNoHandshakeIsEndedAndLeavesNothingBehind() async throws {
+    @Test func `a connection without a TLS handshake is closed and leaks nothing`() async throws {
         try await attack("garbage")
     }
 
-    @Test func aFloodOfConnectionsIsCutAtTheLimitAndThoseWithinAreKept() async throws {
+    @Test func `connections over the limit are refused and those within it are kept`() async throws {
         try await attack("flood", 10_000, descriptors: "1024:12000")
     }
 
-    @Test func aFloodLeavesDescriptorsForEverythingElse() async throws {
+    @Test func `a flood of connections leaves file descriptors for everything else`() async throws {
         let output = try await attack("flood", 10_000, descriptors: "512:512")
         #expect(!output.contains("Too many open files"), "\(output)")
     }
 
-    @Test func connectionsOpenedAndClosedLeaveNothingBehind() async throws {
+    @Test func `opening and closing many connections leaks nothing`() async throws {
         try await attack("churn", Int(processEnvironment()["TEST_CONNECTIONS"] ?? "") ?? 5_000)
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 import HTTPClient
+import TestKit
 import TestSupport
 import Testing
 
@@ -26,19 +27,21 @@ import Testing
         (["fly"], "fly: unknown command"),
         ([], "a command is missing"),
     ])
-    func aWrongCommandLineEndsWithStatus2AndALineThatNamesIt(arguments: [String], line: String) async throws {
+    func `a wrong command line exits with status 2 and names the mistake`(arguments: [String], line: String)
+        async throws
+    {
         let (end, output) = try await run("cluster-agent", arguments)
         #expect(end == .exited(2))
         #expect(output.contains(line), "\(output)")
     }
 
-    @Test func aWrongVariableIsNamedAsSuch() async throws {
+    @Test func `an error in an environment variable names the variable`() async throws {
         let (end, output) = try await run("cluster-agent", ["run"], ["DD_METRICS_PORT": "many"])
         #expect(end == .exited(2))
         #expect(output.contains("DD_METRICS_PORT=many: not allowed"), "\(output)")
     }
 
-    @Test func electionWithoutKubernetesIsRefused() async throws {
+    @Test func `leader election without Kubernetes is refused`() async throws {
         let directory = try TemporaryDirectory()
         let token = try directory.write("token", RunningClusterAgent.token)
         let (end, output) = try await run(
@@ -49,7 +52,7 @@ import Testing
     }
 
     @Test(arguments: ["cluster-agent", "node-agent"])
-    func versionAndHelpAreTold(program: String) async throws {
+    func `the version and the help are printed`(program: String) async throws {
         let version = try await run(program, ["version"])
         #expect(version.end == .exited(0))
         #expect(version.output.hasPrefix(program))
@@ -58,7 +61,7 @@ import Testing
         #expect(help.output.contains("--log_level"))
     }
 
-    @Test func aPortInUseIsAnErrorThatNamesIt() async throws {
+    @Test func `a port in use is an error that names the port`() async throws {
         let directory = try TemporaryDirectory()
         let first = try RunningClusterAgent("one", in: directory, ["--shutdown_delay=0"])
         let client = try await first.client()

@@ -1,7 +1,9 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -21,7 +23,7 @@ import Testing
         }
     }
 
-    @Test func threeAgentsShareAllConfigsAndTheWorkOfTheOneThatFallsSilentGoesToTheOthers() async throws {
+    @Test func `three agents share all configs and take over those of a silent one`() async throws {
         let directory = try TemporaryDirectory()
         try Self.writeConfigs(10, in: directory)
         let agent = try RunningClusterAgent(
@@ -41,7 +43,8 @@ import Testing
         nodes[2].process.signal(SIGKILL)
         let clock = SystemClock()
         let silentSince = clock.now()
-        // The timeout is 6 s, plus one poll of each agent; the bound is many times that, the time itself is in the message.
+        // The timeout is 6 s, plus one poll of each agent; the bound is many times that, the time itself is in the
+        // message.
         _ = try await eventually(within: .seconds(30), "all ten on two agents") {
             let held = nodes[..<2].map(\.instances)
             return Set(held.joined()).count == 10 && held.joined().count == 10 ? held : nil
@@ -60,7 +63,7 @@ import Testing
         await client.shutdown()
     }
 
-    @Test func anEditedFileReplacesItsConfigOnTheSameNodeAndABadOneHurtsNothingElse() async throws {
+    @Test func `an edited file replaces its config on the same node and a bad file affects no other`() async throws {
         let directory = try TemporaryDirectory()
         try Self.writeConfigs(4, in: directory)
         let agent = try RunningClusterAgent(
@@ -68,7 +71,7 @@ import Testing
         let client = try await agent.client()
         let nodes = try ["a", "b"].map { try ProtocolAgent($0, in: directory, url: agent.url) }
         _ = try await eventually(within: .seconds(30), "four configs; \(agent.process.output)") {
-            nodes.map(\.instances.count).reduce(0, +) == 4 ? true : nil
+            nodes.map(\.instances.count).reduce(0, +) == 4
         }
         let holder = try #require(nodes.first { $0.instances.contains { $0.contains(#""c0""#) } })
         let others = ProtocolAgent.instances(of: nodes).filter { !$0.contains(#""c0""#) }.sorted()
@@ -80,12 +83,12 @@ import Testing
         try directory.write("conf.d/http_check.d/1.yaml", "instances: []")
         try directory.write("conf.d/broken.json", #"{"cluster_check": true, "instances": [}"#)
         _ = try await eventually(within: .seconds(30), "the edited config; \(agent.process.output)") {
-            holder.instances.contains { $0.contains(#""edited""#) } ? true : nil
+            holder.instances.contains { $0.contains(#""edited""#) }
         }
         #expect(ProtocolAgent.instances(of: nodes).filter { !$0.contains(#""edited""#) }.sorted() == others)
         _ = try await eventually(within: .seconds(10), "both problems in the log; \(agent.process.output)") {
             let output = agent.process.output
-            return output.contains("1.yaml") && output.contains("broken.json") ? true : nil
+            return output.contains("1.yaml") && output.contains("broken.json")
         }
         await client.shutdown()
     }

@@ -1,12 +1,13 @@
 import Glibc
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
 /// What the author of a config file wrote is what an agent's YAML parser reads.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct HardInstancesTests {
-    @Test func instancesOfAFileReachAnAgentUnchanged() async throws {
+    @Test func `the instances of a file reach the agent unchanged`() async throws {
         let directory = try TemporaryDirectory()
         let instances = try await HardInstances(in: directory)
         try directory.write("conf.d/http_check.json", #"{"cluster_check":true,\#(instances.members)}"#)
@@ -16,7 +17,7 @@ import Testing
         let client = try await cluster.client()
         let agent = try DatadogAgent("a", in: directory, url: cluster.url, ["--scale=0.02"])
         try await eventually(within: .seconds(60), "the config; \(cluster.process.output) \(agent.process.output)") {
-            agent.running.isEmpty ? nil : true
+            !agent.running.isEmpty
         }
         let result = try await instances.compare(with: agent)
         #expect(result.hasSuffix("in 1 configs are unchanged\n"), "\(result)")

@@ -1,12 +1,14 @@
 import Glibc
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
-/// 1,000 malformed requests a round, of more than 20 kinds, over TLS, from a client that knows only RFC 9112: `clients/malformed.py`.
+/// 1,000 malformed requests a round, of more than 20 kinds, over TLS, from a client that knows only RFC 9112:
+/// `clients/malformed.py`.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct MalformedRequestTests {
-    @Test func eachMalformedRequestGetsItsStatusAndNothingLeaks() async throws {
+    @Test func `each malformed request gets its status and nothing leaks`() async throws {
         let directory = try TemporaryDirectory()
         let agent = try RunningClusterAgent(
             "one", in: directory, ["--cluster_checks.warmup_duration=0", "--shutdown_delay=0"])
@@ -23,7 +25,7 @@ import Testing
             let end = try await sender.wait(within: .seconds(200))
             #expect(end == .exited(0), "\(sender.output)")
             _ = try await eventually(within: .seconds(20), "the connections to be closed") {
-                agent.process.openDescriptors <= (descriptors.last ?? .max) ? true : nil
+                agent.process.openDescriptors <= (descriptors.last ?? .max)
             }
             // What lay free between blocks in use is given back when the loops have been quiet for a moment.
             try await SystemClock().sleep(until: SystemClock().now() + .seconds(3))

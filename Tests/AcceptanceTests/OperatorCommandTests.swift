@@ -1,7 +1,9 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -31,7 +33,7 @@ import Testing
         )
     }
 
-    @Test func theAgentIsFoundByItsOptionsAndTellsWhoRunsWhatWithoutSecrets() async throws {
+    @Test func `the command finds the agent by its options and prints who runs what, without secrets`() async throws {
         try writeCheck("s3cr3t")
         let agent = try RunningClusterAgent(
             "one", in: directory,
@@ -42,7 +44,7 @@ import Testing
             "--cluster_agent.operator_token_file=\(agent.operatorTokenPath)",
         ]
         try await eventually(within: .seconds(20), "the config to be dispatched") {
-            try await agent.placements(client).dangling == 1 ? true : nil
+            try await agent.placements(client).dangling == 1
         }
         let before = try await run(["clusterchecks"] + options)
         #expect(before.end == .exited(0), "\(before.output)")
@@ -57,7 +59,7 @@ import Testing
         #expect(after.output.contains("Config for instance ID: postgres:"))
         #expect(after.output.contains("********"))
         #expect(!after.output.contains("s3cr3t"))
-        let json = try JSON(parsing: Array(try await run(["clusterchecks", "--json"] + options).output.utf8))
+        let json = try JSONValue(parsing: Array(try await run(["clusterchecks", "--json"] + options).output.utf8))
         #expect(json["nodes"]?.arrayValue?.count == 1)
         let told = try await run(["status"] + options)
         #expect(
@@ -72,7 +74,8 @@ import Testing
         await client.shutdown()
     }
 
-    @Test func theTokenIsMadeForItsOwnerAloneAndOneThatAllMayReadIsRefused() async throws {
+    @Test func `the token file is created for its owner only, and one that everybody can read is refused`() async throws
+    {
         let agent = try RunningClusterAgent("one", in: directory, ["--shutdown_delay=0"])
         let client = try await agent.client()
         var status = stat()
@@ -90,7 +93,7 @@ import Testing
         #expect(refused.output.contains("chmod o= \(open)"), "\(refused.output)")
     }
 
-    @Test func whereNoAgentRunsTheCommandSaysSo() async throws {
+    @Test func `the command says so when no agent is running`() async throws {
         let port = try TestEnvironment.freePort()
         let none = try await run(["status", "--cluster_agent.cmd_port=\(port)"])
         #expect(none.end == .exited(2))
@@ -100,7 +103,7 @@ import Testing
         #expect(missing.output.contains("does the cluster-agent run here"), "\(missing.output)")
     }
 
-    @Test func filesAreCheckedWithoutACluster() async throws {
+    @Test func `configcheck checks files without a cluster`() async throws {
         try writeCheck("s3cr3t")
         let good = try await run(["configcheck", "\(directory.path)/conf.d"])
         #expect(good.end == .exited(0), "\(good.output)")
@@ -114,7 +117,7 @@ import Testing
         #expect(one.end == .exited(0), "\(one.output)")
     }
 
-    @Test func aServicesAnnotationsAreCheckedFromStandardInput() async throws {
+    @Test func `configcheck checks the annotations of a Service on standard input`() async throws {
         let service = { (checks: String) in
             #"{"kind": "Service", "metadata": {"name": "web", "namespace": "shop", "annotations": {"ad.datadoghq.com/service.checks": "\#(checks)"}},"#
                 + #" "spec": {"clusterIP": "127.96.0.9", "ports": [{"port": 80}]}}"#
@@ -123,7 +126,7 @@ import Testing
             ["configcheck", "-", "--json"],
             input: service(#"{\"http_check\": {\"instances\": [{\"url\": \"http://%%host%%:%%port%%\"}]}}"#))
         #expect(good.end == .exited(0), "\(good.output)")
-        let configs = try JSON(parsing: Array(good.output.utf8))["configs"]?.arrayValue ?? []
+        let configs = try JSONValue(parsing: Array(good.output.utf8))["configs"]?.arrayValue ?? []
         #expect(configs.first?["check_name"]?.stringValue == "http_check")
         let bad = try await run(["configcheck", "-"], input: service(#"{\"http_check\": 3}"#))
         #expect(bad.end == .exited(1))

@@ -1,7 +1,9 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -50,15 +52,12 @@ import Testing
     private func nodeAgent(
         _ name: String, host: String, port: Int, of agent: RunningClusterAgent
     ) throws -> ChildProcess {
-        try ChildProcess(
-            try TestEnvironment.program("node-agent"),
+        try agent.startNodeAgent(
+            name, port: port,
             [
-                "run", "--cluster_agent.url=\(agent.url)",
-                "--cluster_agent.auth_token_file=\(directory.path)/one.token",
-                "--cluster_agent.ca_file=\(directory.path)/one.pem", "--hostname=\(name)", "--cmd_port=\(port)",
                 "--listen_host=\(host)", "--clc_runner_host=\(host)", "--metrics_port=0",
                 "--ad_config_poll_interval=500ms",
-            ], outputPath: "\(directory.path)/\(name).log")
+            ])
     }
 
     /// How long the checks of the node-agent at `host` take on average, by their names, in milliseconds.
@@ -78,7 +77,7 @@ import Testing
         (ids ?? []).compactMap { $0.split(separator: ":").dropFirst().first.map(String.init) }.sorted()
     }
 
-    @Test func anOperatorIsolatesACheckAndRebalancesByWhatTheNodeAgentsMeasured() async throws {
+    @Test func `an operator isolates a check and rebalances by what the node-agents measured`() async throws {
         let server = try slowServer()
         for name in ["slow1", "slow2", "fast1", "fast2"] {
             try directory.write(
@@ -103,11 +102,11 @@ import Testing
                 trust: TLSTrust(verifies: false), bearerToken: { RunningClusterAgent.token }), clock: clock)
         try await eventually(within: .seconds(60), "two configs on each node; \(nodes[0].output)") {
             let placed = try await agent.placements(client).nodes
-            return placed["a"]?.count == 2 && placed["b"]?.count == 2 ? true : nil
+            return placed["a"]?.count == 2 && placed["b"]?.count == 2
         }
         for host in hosts.values.sorted() {
             try await eventually(within: .seconds(60), "the statistics of \(host)") {
-                try await averages(unverified, host: host, port: port).isEmpty ? nil : true
+                try await !averages(unverified, host: host, port: port).isEmpty
             }
         }
 
@@ -117,7 +116,7 @@ import Testing
         let quick = try #require(ids.first { names([$0]) == ["fast1"] })
         let isolated = try await run(["clusterchecks", "isolate", "--checkID", quick, "--json"] + options(agent))
         #expect(isolated.end == .exited(0), "\(isolated.output)")
-        let isolation = try JSON(parsing: isolated.output)
+        let isolation = try JSONValue(parsing: isolated.output)
         #expect(isolation["is_isolated"] == .bool(true), "\(isolated.output)")
         let idle = try #require(isolation["check_node"]?.stringValue)
         let busy = idle == "a" ? "b" : "a"
@@ -127,11 +126,11 @@ import Testing
 
         try await eventually(within: .seconds(60), "the busy node to have run both slow checks") {
             let averages = try await averages(unverified, host: hosts[busy] ?? "", port: port)
-            return averages["slow1", default: 0] > 300 && averages["slow2", default: 0] > 300 ? true : nil
+            return averages["slow1", default: 0] > 300 && averages["slow2", default: 0] > 300
         }
         let rebalanced = try await run(["clusterchecks", "rebalance", "--force", "--json"] + options(agent))
         #expect(rebalanced.end == .exited(0), "\(rebalanced.output)")
-        let moves = try JSON(parsing: rebalanced.output).arrayValue ?? []
+        let moves = try JSONValue(parsing: rebalanced.output).arrayValue ?? []
         #expect(moves.contains { $0["source_node_name"] == .string(busy) && $0["dest_node_name"] == .string(idle) })
         placed = try await agent.placements(client).nodes
         for node in ["a", "b"] {
@@ -143,7 +142,7 @@ import Testing
         #expect(shown.output.contains("Average Execution Time : "), "\(shown.output)")
         let moved = try #require(names(placed[idle]).first { $0.hasPrefix("slow") })
         try await eventually(within: .seconds(60), "\(idle) to run \(moved)") {
-            try await averages(unverified, host: hosts[idle] ?? "", port: port)[moved] == nil ? nil : true
+            try await averages(unverified, host: hosts[idle] ?? "", port: port)[moved] != nil
         }
         for process in nodes + [agent.process, server.process] { process.signal(SIGTERM) }
         for process in nodes + [agent.process] { _ = try await process.wait(within: .seconds(30)) }
@@ -153,7 +152,7 @@ import Testing
 
     /// One that accepts and never answers, and one that refuses: each is given up on by itself, and
     /// reports and configs are answered meanwhile.
-    @Test func whoDoesNotAnswerDelaysNobodyAndIsCounted() async throws {
+    @Test func `a node-agent that does not answer delays no other and is counted`() async throws {
         let (port, metrics) = (try TestEnvironment.freePort(), try TestEnvironment.freePort())
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(listener) }
@@ -183,7 +182,8 @@ import Testing
         for index in 0..<20 { #expect(try await report("silent\(index)", "127.0.0.4") == 200) }
         #expect(try await report("closed", "127.0.0.5") == 200)
 
-        // Twenty that take 2 s each, eight at a time, are 6 s. All that while others are served: they share no lock with them.
+        // Twenty that take 2 s each, eight at a time, are 6 s. All that while others are served: they share no lock
+        // with them.
         let plain = try HTTPClient(options: HTTPClientOptions(allowsPlainHTTP: true), clock: clock)
         var served = 0
         try await eventually(within: .seconds(60), "all to be counted; \(agent.process.output)") {
@@ -193,12 +193,12 @@ import Testing
                 ClientRequest(url: "http://127.0.0.1:\(metrics)/metrics"), deadline: clock.now() + .seconds(5))
             let lines = String(decoding: page?.body ?? [], as: UTF8.self).split(separator: "\n")
             let failed = lines.filter { $0.hasPrefix("cluster_checks_failed_stats_collection{") }
-            return failed.count == 21 ? true : nil
+            return failed.count == 21
         }
         #expect(served > 40, "reports were answered while runners were asked")
         let answer = try await run(["clusterchecks", "rebalance", "--force", "--json"] + options(agent))
         #expect(answer.end == .exited(0), "\(answer.output)")
-        #expect(try JSON(parsing: answer.output) == .array([]))
+        #expect(try JSONValue(parsing: answer.output) == .array([]))
         #expect(agent.process.output.contains("some nodes gave no statistics"), "\(agent.process.output)")
         agent.process.signal(SIGTERM)
         #expect(try await agent.process.wait(within: .seconds(30)) == .exited(0))

@@ -1,6 +1,7 @@
 import Glibc
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
         return answer.map { "\($0.status) " + String(decoding: $0.body, as: UTF8.self) } ?? ""
     }
 
-    @Test func theReferenceNodeAgentRunsTheCheckOfAConfigFileAndSaysThatItIsUp() async throws {
+    @Test func `the node-agent runs the check of a config file and reports it as up`() async throws {
         let directory = try TemporaryDirectory()
         let port = try TestEnvironment.freePort()
         try directory.write(
@@ -27,14 +28,8 @@ import Testing
             ["--confd_path=\(directory.path)/conf.d", "--cluster_checks.warmup_duration=1", "--shutdown_delay=0"])
         let client = try await agent.client()
         let metrics = try TestEnvironment.freePort()
-        let node = try ChildProcess(
-            try TestEnvironment.program("node-agent"),
-            [
-                "run", "--cluster_agent.url=\(agent.url)",
-                "--cluster_agent.auth_token_file=\(directory.path)/one.token",
-                "--cluster_agent.ca_file=\(directory.path)/one.pem", "--hostname=node", "--cmd_port=0",
-                "--listen_host=127.0.0.1", "--metrics_port=\(metrics)", "--ad_config_poll_interval=500ms",
-            ], outputPath: "\(directory.path)/node.log")
+        let node = try agent.startNodeAgent(
+            ["--listen_host=127.0.0.1", "--metrics_port=\(metrics)", "--ad_config_poll_interval=500ms"])
         let sample = try await eventually(within: .seconds(60), "the check to be up; \(node.output)") {
             let lines = try await page("http://127.0.0.1:\(metrics)/metrics").split(separator: "\n")
             return lines.first { $0.hasPrefix("node_agent_check_up{") && $0.hasSuffix(" 1") }
@@ -47,7 +42,7 @@ import Testing
         await client.shutdown()
     }
 
-    @Test func probesAndMetricsAreServedAndAStoppingAgentIsNotReady() async throws {
+    @Test func `probes and metrics are served and a stopping agent is not ready`() async throws {
         let directory = try TemporaryDirectory()
         let (health, metrics) = (try TestEnvironment.freePort(), try TestEnvironment.freePort())
         let agent = try RunningClusterAgent(
@@ -65,7 +60,7 @@ import Testing
         #expect(text.contains("cluster_checks_nodes_reporting"))
         agent.process.signal(SIGTERM)
         try await eventually(within: .seconds(4), "not ready while stopping") {
-            try await page("http://127.0.0.1:\(health)/readyz") == "503 stopping\n" ? true : nil
+            try await page("http://127.0.0.1:\(health)/readyz") == "503 stopping\n"
         }
         let refused = try await agent.call(client, "GET", "/api/v1/clusterchecks/configs/x")
         #expect(refused.status == 503)
@@ -73,7 +68,7 @@ import Testing
         await client.shutdown()
     }
 
-    @Test func aReplacedTokenFileIsTakenUpWithoutARestart() async throws {
+    @Test func `a replaced token file is read without a restart`() async throws {
         let directory = try TemporaryDirectory()
         let agent = try RunningClusterAgent(
             "one", in: directory, ["--shutdown_delay=0", "--cluster_agent.auth_token_grace=4s"])
@@ -84,18 +79,18 @@ import Testing
             try await agent.call(client, "GET", "/version").status == 200, "a bad token must not replace a good one")
         try directory.write("one.token", String(repeating: "n", count: 32))
         try await eventually(within: .seconds(20), "the new token to be read; the old one is still good") {
-            agent.process.output.contains("the token changed") ? true : nil
+            agent.process.output.contains("the token changed")
         }
         #expect(try await agent.call(client, "GET", "/version").status == 200, "the grace has only begun")
         try await eventually(within: .seconds(20), "the old token to be refused") {
-            try await agent.call(client, "GET", "/version").status == 403 ? true : nil
+            try await agent.call(client, "GET", "/version").status == 403
         }
         #expect(
             agent.process.output.contains("one.token: a token has 32 characters or more"), "\(agent.process.output)")
         await client.shutdown()
     }
 
-    @Test func aRenewedCertificateIsServedWithoutARestart() async throws {
+    @Test func `a renewed certificate is served without a restart`() async throws {
         let directory = try TemporaryDirectory()
         func makeCertificate(_ name: String) async throws {
             let openssl = try ChildProcess(
@@ -123,7 +118,7 @@ import Testing
                     trust: TLSTrust(caPEM: renewed), bearerToken: { RunningClusterAgent.token }), clock: clock)
             let status = try? await agent.call(client, "GET", "/version").status
             await client.shutdown()
-            return status == 200 ? true : nil
+            return status == 200
         }
     }
 }

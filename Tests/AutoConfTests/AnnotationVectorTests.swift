@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Testing
 
@@ -181,7 +182,7 @@ import Testing
     ]
 
     @Test(arguments: rows, ["service", "endpoints"])
-    func annotationsMeanTheSameForBoth(_ row: Row, identifier: String) {
+    func `an annotation gives the configs that the vector says`(_ row: Row, identifier: String) {
         let fixture = Fixture(AutoConfOptions(watchesServices: true, watchesEndpoints: true))
         fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")])]))
         let all = annotations("ad.datadoghq.com/\(identifier).", row.current)
@@ -204,7 +205,7 @@ import Testing
         let instances = config.instances.map { instance in
             var members = instance.objectValue ?? [:]
             members["tags"] = nil
-            return JSON.object(members)
+            return JSONValue.object(members)
         }
         var parts = [config.checkName, config.initConfig.map { texts([$0])[0] } ?? "-", texts([.array(instances)])[0]]
         if let logs = config.logs { parts.append("logs=\(texts([logs])[0])") }

@@ -1,5 +1,7 @@
 import AutoConf
 import CheckModel
+import JSON
+import TestKit
 import Testing
 
 /// What one file means, through a directory that holds it.
@@ -13,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: ["http_check.json", "http_check.d/shop.json"])
-    func aFileIsOneConfigWithAllItsInstances(name: String) async throws {
+    func `a file is one config with all its instances`(name: String) async throws {
         let contents =
             #"{"cluster_check":true,"init_config":{"a":1},"instances":[{"url":"%%env_URL%%"},{"n":"%%env_X%%"}],"jmx_metrics":[1],"logs":[{"l":1}],"ignore_autodiscovery_tags":true,"check_tag_cardinality":"low","ad_identifiers":[]}"#
         let (fixture, object) = try await Self.read(name, contents)
@@ -34,12 +36,12 @@ import Testing
         #expect(config.clusterCheck)
     }
 
-    @Test func withoutInitConfigItIsAnEmptyObject() async throws {
+    @Test func `a missing init_config is an empty object`() async throws {
         let (fixture, _) = try await Self.read("a.json", #"{"cluster_check":true,"instances":[{}]}"#)
         #expect(fixture.configs.map(\.initConfig) == [.object([:])])
     }
 
-    @Test func textThatIsNoVariableOfFilesStays() async throws {
+    @Test func `template variables that files do not have are left as they are`() async throws {
         let (fixture, _) = try await Self.read(
             "a.json", #"{"cluster_check":true,"instances":[{"query":"LIKE '%%sale%%' OR 100%%"}]}"#)
         #expect(fixture.configs[0].instances[0]["query"] == .string("LIKE '%%sale%%' OR 100%%"))
@@ -112,7 +114,9 @@ import Testing
     ]
 
     @Test(arguments: bad)
-    func aBadFileIsReportedAndTheSourceIsSynced(_ row: (name: String, contents: String, problem: String)) async throws {
+    func `a bad file is reported and the source is synced`(_ row: (name: String, contents: String, problem: String))
+        async throws
+    {
         let (fixture, object) = try await Self.read("a.json", row.contents)
         #expect(fixture.configs.isEmpty, "\(row.name)")
         #expect(fixture.problems == ["\(object): \(row.problem)"], "\(row.name)")
@@ -124,14 +128,14 @@ import Testing
         #"{"instances":[{}]}"#, #"{"cluster_check":false,"instances":[{}]}"#,
         #"{"cluster_check":null,"instances":[{}]}"#,
     ])
-    func whatIsNoClusterCheckIsSaidAndNotDispatched(contents: String) async throws {
+    func `a file that is not a cluster check is reported and not dispatched`(contents: String) async throws {
         let (fixture, object) = try await Self.read("a.json", contents)
         #expect(fixture.configs.isEmpty)
         #expect(
             fixture.problems == ["\(object): not a cluster check, so it is not dispatched: cluster_check is not true"])
     }
 
-    @Test func anUnknownKeyIsWarnedOf() async throws {
+    @Test func `an unknown key is a warning`() async throws {
         let (fixture, object) = try await Self.read("a.json", #"{"cluster_check":true,"instances":[{}],"instance":1}"#)
         #expect(fixture.configs.count == 1)
         #expect(fixture.problems == ["\(object): unknown key instance"])
@@ -139,7 +143,7 @@ import Testing
     }
 
     @Test(arguments: ["http_check.yaml", "http_check.yml", "http_check.d/conf.yaml"])
-    func aYAMLFileIsAnErrorThatSaysHowToConvertIt(name: String) async throws {
+    func `a YAML file is an error that says how to convert it`(name: String) async throws {
         let (fixture, object) = try await Self.read(name, "instances: []")
         let path = object.dropFirst("file:".count)
         let target = path.prefix(upTo: path.lastIndex(of: ".") ?? path.endIndex)
@@ -153,7 +157,7 @@ import Testing
         ".hidden.json", "..data/a.json", "README.md", "a.json.example", "a.d/b.txt", "a.yaml.default", "sub/a.json",
         ".json",
     ])
-    func otherFilesArePassedOver(name: String) async throws {
+    func `other files are ignored`(name: String) async throws {
         let (fixture, _) = try await Self.read(name, #"{"cluster_check":true,"instances":[{}]}"#)
         #expect(fixture.configs.isEmpty)
         #expect(fixture.problems.isEmpty)

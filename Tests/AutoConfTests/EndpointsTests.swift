@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Platform
 import Testing
@@ -25,7 +26,7 @@ import Testing
         fixture.autoConf.feed(.replaced(slices))
     }
 
-    @Test func eachReadyAddressIsOneConfigForTheAgentOfItsPodsNode() throws {
+    @Test func `each ready address is one config for the agent on the node of its pod`() throws {
         sync(
             Self.annotated(labels: ["tags.datadoghq.com/env": "prod"]),
             [slice([endpoint("10.1.0.2", pod: "p2", node: "node-2"), endpoint("10.1.0.1")])])
@@ -48,7 +49,7 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
-    @Test func anEndpointsObjectIsReadAsSlicesAre() {
+    @Test func `an Endpoints object gives the same configs as EndpointSlices`() {
         sync(Self.annotated(), [slice([endpoint("10.1.0.1")], name: "web")])
         #expect(fixture.configs.map(\.provider) == ["kubernetes-endpoints"])
         #expect(fixture.configs.map(\.source) == ["kube_endpoints:kube_endpoint_uid://shop/web/"])
@@ -67,7 +68,7 @@ import Testing
             ]
 
     @Test(arguments: resolutions)
-    func resolveDecidesWhoRunsTheCheck(
+    func `the resolve option decides who runs the check`(
         _ row: (name: String, resolve: String?, pod: String?, node: String, pinnedTo: String, known: Bool)
     ) throws {
         sync(Self.annotated(resolve: row.resolve), [slice([endpoint("10.1.0.1", pod: row.pod, node: row.node)])])
@@ -80,7 +81,7 @@ import Testing
         #expect(fixture.problems == (row.known ? [] : [warning]))
     }
 
-    @Test func aTargetThatIsNoPodPinsNothing() throws {
+    @Test func `an endpoint whose target is not a pod is not pinned to a node`() throws {
         let other = ServiceEndpoints.Endpoint(
             addresses: ["10.1.0.1"], nodeName: "node-1",
             target: ObjectReference(kind: "VirtualMachine", namespace: "shop", name: "vm", uid: "v1"))
@@ -96,7 +97,7 @@ import Testing
     ]
 
     @Test(arguments: conditions)
-    func onlyWhatIsReadyServesAndStaysIsChecked(
+    func `only endpoints that are ready, serving and not terminating are checked`(
         _ row: (isReady: Bool, isServing: Bool, isTerminating: Bool, isChecked: Bool)
     ) {
         sync(
@@ -110,7 +111,7 @@ import Testing
         #expect(fixture.configs.count == (row.isChecked ? 1 : 0))
     }
 
-    @Test func theEndpointsOfAServiceAreThoseOfAllItsSlices() {
+    @Test func `the endpoints of a Service are those of all its EndpointSlices`() {
         let first = slice([endpoint("10.1.0.1"), endpoint("10.1.0.2")], name: "web-1")
         let second = slice([endpoint("10.1.0.2"), endpoint("10.1.0.3")], name: "web-2")
         sync(Self.annotated(), [first])
@@ -126,7 +127,7 @@ import Testing
         #expect(fixture.isSynced)
     }
 
-    @Test func portsOfOneAddressInSeveralSlicesAreJoined() throws {
+    @Test func `ports of one address in several EndpointSlices are joined`() throws {
         sync(
             Self.annotated(#"{"a":{"instances":[{"p":["%%port_0%%","%%port_web%%","%%port%%"]}]}}"#),
             [
@@ -136,7 +137,7 @@ import Testing
         #expect(fixture.configs.map { $0.instances[0]["p"] } == [.array(["80", "8443", "8443"].map { .number($0) })])
     }
 
-    @Test func aRelistReplacesWhatWasKnown() {
+    @Test func `a new list replaces what was known`() {
         sync(Self.annotated(), [slice([endpoint("10.1.0.1")], name: "web-1")])
         fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.2")], name: "web")]))
         #expect(addresses == ["10.1.0.2"])
@@ -144,7 +145,7 @@ import Testing
         #expect(addresses.isEmpty)
     }
 
-    @Test func aSliceThatChangesItsServiceMovesItsEndpoints() {
+    @Test func `an EndpointSlice that changes its Service moves its endpoints`() {
         let other = service(
             annotations("ad.datadoghq.com/endpoints.", ["checks": #"{"a":{"instances":[{}]}}"#]), name: "other")
         fixture.autoConf.feed(.replaced([Self.annotated(), other]))
@@ -156,7 +157,7 @@ import Testing
         #expect(fixture.configs.isEmpty)
     }
 
-    @Test func theSetIsSyncedOnlyWhenServicesAndEndpointsWereRead() {
+    @Test func `the set is synced only when Services and endpoints have been read`() {
         fixture.autoConf.feed(.replaced([Self.annotated()]))
         #expect(!fixture.isSynced)
         fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1")])))
@@ -173,7 +174,7 @@ import Testing
         #expect(reverse.configs.count == 1)
     }
 
-    @Test func whereEndpointsAreNoSourceTheyAreNotWaitedForAndTheAnnotationIsToldOf() {
+    @Test func `a disabled endpoints source is not waited for and its annotations are reported`() {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
         fixture.autoConf.feed(.replaced([Self.annotated()]))
         fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")])]))
@@ -185,7 +186,7 @@ import Testing
         #expect(fixture.autoConf.problems.map(\.severity) == [.warning])
     }
 
-    @Test func aChangeThatChangesNoEndpointMakesNoVersion() {
+    @Test func `a change that changes no endpoint makes no new version`() {
         sync(Self.annotated(), [slice([endpoint("10.1.0.1")])])
         let changes = fixture.desired.changes
         fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1"), endpoint("10.1.0.9", isReady: false)])))
@@ -194,7 +195,7 @@ import Testing
         #expect(fixture.desired.changes == changes)
     }
 
-    @Test func aPodThatComesBackWithItsAddressIsTheSameKeyWithANewDigest() throws {
+    @Test func `a new pod at the same address has the same key and a new digest`() throws {
         sync(Self.annotated(), [slice([endpoint("10.1.0.1")])])
         let before = try #require(fixture.configs.first)
         fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1", pod: "p2", node: "node-2")])))
@@ -205,7 +206,7 @@ import Testing
         #expect(after.nodeName == "node-2")
     }
 
-    @Test func theServiceDecidesWhetherThereAreChecks() {
+    @Test func `endpoints without an annotated Service have no checks`() {
         sync(service(), [slice([endpoint("10.1.0.1")])])
         #expect(fixture.configs.isEmpty)
         fixture.autoConf.feed(.applied(Self.annotated()))
@@ -217,7 +218,7 @@ import Testing
         #expect(fixture.configs.isEmpty)
     }
 
-    @Test func aHundredEndpointsHaveOneReason() throws {
+    @Test func `a mistake in an annotation is one problem for a hundred endpoints`() throws {
         let endpoints = (0..<100).map { endpoint("10.1.0.\($0)") }
         sync(
             Self.annotated(#"{"a":{"instances":[{"p":"%%port_7%%"}]},"b":{"instances":[{"h":"%%host_endpoint%%"}]}}"#),
@@ -234,7 +235,7 @@ import Testing
         #expect(fixture.changes.take().map(\.isMended) == [true])
     }
 
-    @Test func aHeadlessServicesEndpointsHaveAddresses() {
+    @Test func `the endpoints of a headless Service have addresses`() {
         sync(
             service(
                 annotations("ad.datadoghq.com/endpoints.", ["checks": #"{"a":{"instances":[{"h":"%%host%%"}]}}"#]),
@@ -243,7 +244,7 @@ import Testing
         #expect(addresses == ["10.1.0.1", "fd00::1"])
     }
 
-    @Test func aServiceAndItsEndpointsMayBothBeChecked() {
+    @Test func `a Service and its endpoints may both be checked`() {
         var both = annotations("ad.datadoghq.com/endpoints.", ["checks": #"{"a":{"instances":[{}]}}"#])
         both["checks"] = #"{"a":{"instances":[{}]}}"#
         sync(service(both), [slice([endpoint("10.1.0.1")])])
@@ -256,7 +257,7 @@ import Testing
         #expect(writer.text.contains("\nautoconf_source_synced{source=\"endpoints\"} 1\n"))
     }
 
-    @Test func ignoredTagsAreLeftOut() {
+    @Test func `ignored tags are left out`() {
         sync(
             Self.annotated(#"{"a":{"instances":[{"tags":["x"]}],"ignore_autodiscovery_tags":true}}"#),
             [slice([endpoint("10.1.0.1")])])

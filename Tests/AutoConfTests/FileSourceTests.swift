@@ -1,8 +1,10 @@
 import AutoConf
 import CheckModel
 import Glibc
+import JSON
 import Kubernetes
 import Platform
+import TestKit
 import Testing
 
 @Suite struct FileSourceTests {
@@ -23,10 +25,10 @@ import Testing
     }
 
     private func pass() async throws {
-        try await fixture.clock.advance(by: .seconds(5))
+        try await fixture.clock.advanceToNextSleep(by: .seconds(5))
     }
 
-    @Test func filesAreReadAgainWhenTheyChangeComeOrGo() async throws {
+    @Test func `added, changed and removed files are noticed`() async throws {
         try directory.write("a.json", Self.check("1"))
         try directory.write("b.d/x.json", Self.check("2"))
         try await whileRunning(fixture) {
@@ -43,7 +45,7 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
-    @Test func nothingIsReadBeforeTheIntervalIsOver() async throws {
+    @Test func `files are read again only after the interval`() async throws {
         try await whileRunning(fixture) {
             try directory.write("a.json", Self.check("1"))
             try await pass()
@@ -52,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func anUnchangedFileIsReadTwiceAndThenNoMore() async throws {
+    @Test func `an unchanged file is read twice and not again`() async throws {
         try directory.write("a.json", Self.check("1"))
         try await whileRunning(fixture) {
             #expect(fixture.files.takeReads().count == 1)
@@ -68,7 +70,7 @@ import Testing
     }
 
     @Test(arguments: ["a.json", "a.d/x.json"])
-    func aDefaultCountsOnlyWhereItsCheckHasNoOtherFile(other: String) async throws {
+    func `a default file counts only if its check has no other file`(other: String) async throws {
         try directory.write("a.json.default", Self.check("default"))
         try directory.write("b.d/conf.json.default", Self.check("b"))
         try await whileRunning(fixture) {
@@ -88,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func aFileCaughtWhileItIsWrittenKeepsItsLastGoodConfigs() async throws {
+    @Test func `a file that is read half written keeps its last good configs`() async throws {
         try directory.write("a.json", Self.check("1"))
         try directory.write("b.json", Self.check("2"))
         try await whileRunning(fixture) {
@@ -111,7 +113,7 @@ import Testing
         }
     }
 
-    @Test func aVolumeWhoseLinkIsSwappedIsReadAnew() async throws {
+    @Test func `a projected volume is read again when its link is swapped`() async throws {
         try directory.write("..1/a.json", Self.check("old"))
         try directory.link("..data", to: "..1")
         try directory.link("a.json", to: "..data/a.json")
@@ -132,7 +134,7 @@ import Testing
     }
 
     @Test(arguments: [EACCES, EIO, EMFILE, ENOENT])
-    func aDirectoryThatCannotBeListedIsNeverTakenForEmpty(number: Int32) async throws {
+    func `a directory that cannot be listed is never taken for empty`(number: Int32) async throws {
         try directory.write("a.json", Self.check("1"))
         try directory.write("b.yaml", "")
         fixture.files.fail(directory.path, with: number)
@@ -153,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func aMissingDirectoryIsNotSynced() async throws {
+    @Test func `a missing directory is not synced`() async throws {
         let fixture = Fixture(AutoConfOptions(confdPath: "\(directory.path)/none"))
         try await whileRunning(fixture) {
             #expect(!fixture.isSynced)
@@ -165,7 +167,7 @@ import Testing
     }
 
     @Test(arguments: [(EACCES, true), (EIO, false)])
-    func aSubdirectoryOrFileThatCannotBeReadHurtsNoOtherAndBlocksOnlyWhileItMayPass(
+    func `an unreadable file or subdirectory affects no other and delays the sync only if the error may pass`(
         number: Int32, isSynced: Bool
     ) async throws {
         try directory.write("a.json", Self.check("1"))
@@ -189,7 +191,7 @@ import Testing
         }
     }
 
-    @Test func limitsAreErrorsThatNameThem() async throws {
+    @Test func `an exceeded limit is an error that names the limit`() async throws {
         try directory.write("a.json", Self.check(String(repeating: "x", count: 1_000)))
         for index in 1...5 { try directory.write("b\(index).json", Self.check("\(index)")) }
         try await whileRunning(fixture) {
@@ -202,7 +204,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNoRegularFileIsNotOpened() async throws {
+    @Test func `what is not a regular file is not opened`() async throws {
         directory.makeDirectory("a.json")
         let made = unsafe mkfifo("\(directory.path)/b.json", 0o600) == 0
         try #require(made)
@@ -212,7 +214,7 @@ import Testing
         }
     }
 
-    @Test func theSetIsSyncedOnlyWhenBothSourcesWereRead() async throws {
+    @Test func `the set is synced only when both sources have been read`() async throws {
         try directory.write("a.json", Self.check("1"))
         let fixture = Fixture(AutoConfOptions(confdPath: directory.path, watchesServices: true))
         try await whileRunning(fixture) {
@@ -224,7 +226,7 @@ import Testing
         }
     }
 
-    @Test func runEndsWhenItsTaskIsCancelledAlsoWithoutADirectory() async throws {
+    @Test func `run returns when its task is cancelled, with and without a directory`() async throws {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
         try await whileRunning(fixture) {}
         #expect(fixture.clock.sleeps.value == 1)

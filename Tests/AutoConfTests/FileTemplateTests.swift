@@ -1,6 +1,8 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
+import TestKit
 import Testing
 
 /// Files with `advanced_ad_identifiers`: templates for Services and endpoints that they name.
@@ -30,7 +32,7 @@ import Testing
         fixture.autoConf.feed(.replaced(slices))
     }
 
-    @Test func aFileIsBoundToAServiceThatNeedsNoAnnotation() async throws {
+    @Test func `a file can be bound to a Service without an annotation`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         try await whileRunning(fixture) {
             #expect(!fixture.isSynced)
@@ -50,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func aFileIsBoundToEndpoints() async throws {
+    @Test func `a file can be bound to endpoints`() async throws {
         try directory.write("a.json", Self.file(Self.webEndpoints))
         sync([service()], [slice([endpoint("10.1.0.1"), endpoint("10.1.0.2", pod: nil)])])
         try await whileRunning(fixture) {
@@ -65,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func resolveIsRead() async throws {
+    @Test func `the resolve option of a file is read`() async throws {
         try directory.write(
             "a.json", Self.file(#"{"kube_endpoints":{"name":"web","namespace":"shop","resolve":"ip"}}"#))
         try directory.write(
@@ -80,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func oneFileMayNameManyObjects() async throws {
+    @Test func `one file may name many objects`() async throws {
         let other = #"{"kube_service":{"name":"other","namespace":"shop"}}"#
         try directory.write("a.json", Self.file([Self.webService, Self.webEndpoints, other].joined(separator: ",")))
         sync([service(), service(name: "other")], [slice([endpoint("10.1.0.1")])])
@@ -92,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func theConfigFollowsTheService() async throws {
+    @Test func `the config of a bound file follows its Service`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         try await whileRunning(fixture) {
             sync([service()])
@@ -115,7 +117,7 @@ import Testing
         }
     }
 
-    @Test func aServiceThatIsNotThereIsToldOfOnlyWhenServicesWereRead() async throws {
+    @Test func `a missing Service is reported only when Services have been read`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         try await whileRunning(fixture) {
             #expect(fixture.problems.isEmpty)
@@ -125,12 +127,12 @@ import Testing
         }
     }
 
-    @Test func theFileFollowsItsEditsAndKeepsItsConfigsWhileItIsBroken() async throws {
+    @Test func `an edited file changes its configs and a broken one keeps them`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         sync([service()])
         try await whileRunning(fixture) {
             try directory.write("a.json", #"{"advanced_ad"#)
-            try await fixture.clock.advance(by: .seconds(5))
+            try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("10.96.0.20:80")])
             #expect(fixture.problems.count == 1)
             // The broken file's last good form goes on following the Service, and is still told of.
@@ -138,22 +140,22 @@ import Testing
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("10.96.0.9:80")])
             #expect(fixture.problems.count == 1)
             try directory.write("a.json", Self.file(Self.webService, "new"))
-            try await fixture.clock.advance(by: .seconds(5))
+            try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("new")])
             #expect(fixture.problems.isEmpty)
             try directory.write("a.json", #"{"cluster_check":true,"instances":[{}]}"#)
-            try await fixture.clock.advance(by: .seconds(5))
+            try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             #expect(fixture.keys == ["\(object)#a#0"])
             fixture.autoConf.feed(.applied(service(clusterIP: "10.96.0.7")))
             #expect(fixture.keys == ["\(object)#a#0"])
             directory.remove("a.json")
-            try await fixture.clock.advance(by: .seconds(5))
+            try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             fixture.autoConf.feed(.applied(service()))
             #expect(fixture.configs.isEmpty)
         }
     }
 
-    @Test func anAnnotationAndAFileMayConcernTheSameService() async throws {
+    @Test func `an annotation and a file may both configure a Service`() async throws {
         try directory.write("a.json", Self.file(Self.webService))
         sync([service(["checks": #"{"a":{"instances":[{}]}}"#])])
         try await whileRunning(fixture) {

@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Testing
 
@@ -9,20 +10,8 @@ import Testing
         try fuzzCorpus(target).map { ($0.name, String(decoding: $0.input, as: UTF8.self)) }
     }
 
-    private static func annotations(_ text: String, _ subject: String) -> [String: String] {
-        var annotations: [String: String] = [:]
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2 else { continue }
-            let isFormer = parts[0].hasPrefix("former.")
-            let key = isFormer ? parts[0].dropFirst("former.".count) : parts[0]
-            annotations["\(isFormer ? "service-discovery" : "ad").datadoghq.com/\(subject).\(key)"] = String(parts[1])
-        }
-        return annotations
-    }
-
     @Test(arguments: ["service", "endpoints"])
-    func annotationsGiveConfigsThatCanBeSentAndHurtNoOtherService(subject: String) throws {
+    func `every annotation gives configs that can be sent and affects no other Service`(subject: String) throws {
         let corpus = try Self.corpus("annotations")
         #expect(corpus.count >= 9)
         var sent = 0
@@ -30,7 +19,7 @@ import Testing
             let fixture = Fixture(AutoConfOptions(watchesServices: true, watchesEndpoints: true))
             fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1"), endpoint("fd00::1")])]))
             let good = service(["checks": #"{"good":{"instances":[{}]}}"#], name: "good")
-            let services = [service(Self.annotations(text, subject)), good]
+            let services = [service(annotations(in: text, subject)), good]
             fixture.autoConf.feed(.replaced(services))
             #expect(fixture.isSynced, "\(name)")
             #expect(fixture.configs.contains { $0.checkName == "good" }, "\(name)")
@@ -51,7 +40,7 @@ import Testing
         #expect(sent > corpus.count)
     }
 
-    @Test func templatesAreResolvedOrTheServiceIsTold() throws {
+    @Test func `every template is resolved or reported`() throws {
         let corpus = try Self.corpus("template")
         #expect(corpus.count >= 10)
         var resolved = 0
@@ -59,7 +48,7 @@ import Testing
             let fixture = Fixture(
                 AutoConfOptions(watchesServices: true),
                 environment: ["NAME": "value", "NUMBER": "0x1F", "FLAG": "True", "PERCENT": "%%host%%", "EMPTY": ""])
-            let checks = JSON.object([
+            let checks = JSONValue.object([
                 "a": .object(["instances": .array([.object(["x": .string(String(text.dropFirst()))])])])
             ])
             let address = ["10.96.0.20", "fd00::1", "web.example"][Int(text.utf8.first ?? 0) % 3]

@@ -1,5 +1,6 @@
 import AutoConf
 import Kubernetes
+import TestKit
 import Testing
 
 /// What the composition root hears of problems, to write Events about the Services that have them.
@@ -15,7 +16,7 @@ import Testing
         return fixture.changes.take()
     }
 
-    @Test func aBadAnnotationNamesTheServiceAndIsToldOnce() throws {
+    @Test func `a bad annotation is reported once and names the Service`() throws {
         let change = try #require(changes(.applied(service(Self.bad))).first)
         #expect(change.object == ObjectReference(kind: "Service", namespace: "shop", name: "web", uid: "u1"))
         #expect(change.entity == "kube_service://shop/web")
@@ -28,7 +29,9 @@ import Testing
     }
 
     @Test(arguments: [good, odd, [:]], [false, true])
-    func aServiceThatCanBeUsedAgainOrIsNoLongerAnnotatedIsMended(annotations: [String: String], isListed: Bool) throws {
+    func `a problem ends when the annotation is corrected or removed`(annotations: [String: String], isListed: Bool)
+        throws
+    {
         _ = changes(.replaced([service(Self.bad)]))
         let mended = service(annotations)
         let told = changes(isListed ? .replaced([mended]) : .applied(mended))
@@ -41,14 +44,14 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func aServiceThatIsDeletedIsNotMended(isListed: Bool) {
+    func `the deletion of a Service is not reported as the end of its problem`(isListed: Bool) {
         _ = changes(.replaced([service(Self.bad)]))
         #expect(changes(isListed ? .replaced([]) : .deleted(service(Self.bad))).isEmpty)
         #expect(fixture.autoConf.serviceProblems.isEmpty)
     }
 
     @Test(arguments: [false, true])
-    func anotherServiceOfTheSameNameDoesNotMendTheFirst(isListed: Bool) {
+    func `another Service of the same name does not end the problem of the first`(isListed: Bool) {
         _ = changes(.replaced([service(Self.bad)]))
         let second = service(Self.good, uid: "u2")
         #expect(changes(isListed ? .replaced([second]) : .applied(second)).isEmpty)
@@ -57,7 +60,7 @@ import Testing
         #expect(changes(isListed ? .replaced([third]) : .applied(third)).map(\.object?.uid) == ["u3"])
     }
 
-    @Test func whatIsLeftIsCounted() {
+    @Test func `the number of remaining problems is reported`() {
         let two = ["checks": "{", "logs": "{}"]
         #expect(changes(.applied(service(two))).map(\.remaining) == [2])
         let changes = changes(.applied(service(Self.bad)))
@@ -65,14 +68,14 @@ import Testing
         #expect(changes.map(\.isMended) == [false])
     }
 
-    @Test func anOddityIsToldAndMendsNothing() {
+    @Test func `a warning is reported and ends no problem`() {
         #expect(changes(.applied(service(Self.odd))).map(\.remaining) == [0])
         let changes = changes(.applied(service(Self.good)))
         #expect(changes.map(\.solved.count) == [1])
         #expect(changes.map(\.isMended) == [false])
     }
 
-    @Test func aNewLeaderFindsTheServicesThatHaveProblems() {
+    @Test func `a new leader finds the Services with problems`() {
         fixture.autoConf.feed(
             .replaced([
                 service(Self.bad, name: "b"), service(Self.good, name: "c"), service(Self.bad, name: "a"),
@@ -82,7 +85,7 @@ import Testing
         #expect(problems.map(\.problems.count) == [1, 1])
     }
 
-    @Test func aFileHasNoObject() async throws {
+    @Test func `the problem of a file has no object`() async throws {
         let directory = try TemporaryDirectory()
         try directory.write("a.json", "{")
         let fixture = Fixture(AutoConfOptions(confdPath: directory.path))

@@ -1,6 +1,8 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
+import TestKit
 import Testing
 
 @Suite struct ServiceAnnotationTests {
@@ -12,7 +14,7 @@ import Testing
         return fixture
     }
 
-    @Test func versionTwoGivesOneConfigPerCheckWithAllItsInstances() throws {
+    @Test func `version 2 annotations give one config per check with all its instances`() throws {
         let fixture = Self.read([
             "checks":
                 #"{"http_check":{"init_config":{"a":1},"instances":[{"url":"http://%%host%%/"},{"url":"x"}],"check_tag_cardinality":"low"},"tcp_check":{"instances":[{"port":1}],"ignore_autodiscovery_tags":true}}"#
@@ -34,7 +36,7 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
-    @Test func aNameOverridesTheKeyAndIndicesCountPerName() {
+    @Test func `a name overrides the key and indices count per name`() {
         let fixture = Self.read([
             "checks":
                 #"{"b":{"name":"a","instances":[{"n":2}]},"a":{"instances":[{"n":1}]},"c":{"name":"","instances":[{"n":3}]}}"#
@@ -43,7 +45,7 @@ import Testing
         #expect(fixture.configs.map { $0.instances[0]["n"] } == [.number("1"), .number("2"), .number("3")])
     }
 
-    @Test func versionOneGivesOneConfigPerInstance() {
+    @Test func `version 1 annotations give one config per instance`() {
         let fixture = Self.read([
             "check_names": #"["http_check","tcp_check"]"#, "init_configs": #"[{"a":1},[{}]]"#,
             "instances": #"[[{"n":1},{"n":2}],{"n":3}]"#, "ignore_autodiscovery_tags": "true",
@@ -57,7 +59,7 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
-    @Test func versionOneIsIgnoredBesideVersionTwo() {
+    @Test func `version 1 annotations are ignored beside version 2`() {
         let fixture = Self.read([
             "checks": #"{"a":{"instances":[{}]}}"#, "check_names": "broken", "instances": "broken",
         ])
@@ -65,7 +67,7 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
-    @Test func logsAreOneConfigMoreNamedAsTheFirst() {
+    @Test func `logs are one more config named as the first`() {
         let fixture = Self.read([
             "check_names": #"["a"]"#, "init_configs": "[{}]", "instances": "[{}]", "logs": #"[{"service":"s"}]"#,
         ])
@@ -161,8 +163,9 @@ import Testing
     ]
 
     @Test(arguments: bad)
-    func aBadAnnotationGivesNoConfigAndOneReason(_ row: (name: String, annotations: [String: String], problem: String))
-    {
+    func `a bad annotation gives no config and one reason`(
+        _ row: (name: String, annotations: [String: String], problem: String)
+    ) {
         let fixture = Self.read(row.annotations)
         #expect(fixture.configs.isEmpty, "\(row.name)")
         #expect(fixture.problems == ["kube_service://shop/web: \(row.problem)"], "\(row.name)")
@@ -179,14 +182,14 @@ import Testing
     ]
 
     @Test(arguments: odd)
-    func anOddAnnotationIsWarnedOf(_ row: (name: String, annotations: [String: String], problem: String)) {
+    func `an unusual annotation is a warning`(_ row: (name: String, annotations: [String: String], problem: String)) {
         let fixture = Self.read(row.annotations)
         #expect(fixture.configs.count == (row.annotations["checks"] == nil ? 0 : 1))
         #expect(fixture.autoConf.problems.map(\.severity) == [.warning])
         #expect(fixture.problems == ["kube_service://shop/web: \(row.problem)"])
     }
 
-    @Test func oneConfigThatCannotBeResolvedLeavesTheOthersAndTheirKeys() {
+    @Test func `a config that cannot be resolved leaves the others and their keys as they are`() {
         let fixture = Self.read([
             "check_names": #"["a","a","a"]"#, "init_configs": "[{},{},{}]",
             "instances": #"[{"n":1},{"n":"%%port_none%%"},{"n":3}]"#,
@@ -199,7 +202,7 @@ import Testing
                 ])
     }
 
-    @Test func standardLabelsBecomeTagsAndTagsAreSortedAndUnique() {
+    @Test func `standard labels become tags, and tags are sorted and unique`() {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
         let labels = ["tags.datadoghq.com/env": "prod", "tags.datadoghq.com/version": "1.2", "app": "web"]
         fixture.autoConf.feed(

@@ -1,7 +1,9 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Platform
+import TestKit
 import Testing
 
 @Suite struct ServiceSourceTests {
@@ -11,7 +13,7 @@ import Testing
 
     private let fixture = Fixture(AutoConfOptions(watchesServices: true))
 
-    @Test func theSetIsSyncedByTheFirstListAndHoldsItsConfigs() {
+    @Test func `the first list syncs the set and gives its configs`() {
         fixture.autoConf.feed(.applied(service(Self.checks("a"))))
         #expect(!fixture.isSynced)
         fixture.autoConf.feed(.replaced([service(Self.checks("b")), service(name: "plain")]))
@@ -19,20 +21,20 @@ import Testing
         #expect(fixture.keys == ["kube_service://shop/web#b#0"])
     }
 
-    @Test func anEmptyListIsSyncedAndEmpty() {
+    @Test func `an empty list gives a synced empty set`() {
         fixture.autoConf.feed(ReflectorEvent<Service>.replaced([]))
         #expect(fixture.isSynced)
         #expect(fixture.configs.isEmpty)
     }
 
-    @Test func aBadServiceDoesNotKeepTheListFromBeingSynced() {
+    @Test func `a bad Service does not keep the set from being synced`() {
         fixture.autoConf.feed(.replaced([service(["checks": "{"]), service(Self.checks("a"), name: "good")]))
         #expect(fixture.isSynced)
         #expect(fixture.keys == ["kube_service://shop/good#a#0"])
         #expect(fixture.problems.count == 1)
     }
 
-    @Test func anEditedAnnotationIsTheSameKeyWithANewDigest() throws {
+    @Test func `an edited annotation is the same key with a new digest`() throws {
         fixture.autoConf.feed(.replaced([service(Self.checks("a", "x"))]))
         let before = try #require(fixture.configs.first)
         fixture.autoConf.feed(.applied(service(Self.checks("a", "y"))))
@@ -42,7 +44,7 @@ import Testing
         #expect(before.digest != after.digest)
     }
 
-    @Test func aChangeThatConcernsNoCheckMakesNoVersion() {
+    @Test func `a change that concerns no check makes no new version`() {
         fixture.autoConf.feed(.replaced([service(Self.checks("a"))]))
         let changes = fixture.desired.changes
         fixture.autoConf.feed(.applied(service(Self.checks("a"), labels: ["app": "shop"])))
@@ -52,7 +54,7 @@ import Testing
         #expect(fixture.desired.changes == changes)
     }
 
-    @Test func anAnnotationThatBecameBadTakesItsConfigsAwayAndNoOthers() {
+    @Test func `an annotation that becomes bad removes its own configs only`() {
         fixture.autoConf.feed(.replaced([service(Self.checks("a")), service(Self.checks("a"), name: "other")]))
         fixture.autoConf.feed(.applied(service(["checks": "{"])))
         #expect(fixture.keys == ["kube_service://shop/other#a#0"])
@@ -63,7 +65,7 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func whatIsDeletedOrNoLongerListedOrAnnotatedIsGone(isListed: Bool) {
+    func `configs of deleted, unlisted or no longer annotated Services are removed`(isListed: Bool) {
         let other = service(Self.checks("a"), name: "other")
         let third = service(Self.checks("b"), name: "third")
         fixture.autoConf.feed(.replaced([service(Self.checks("a")), other, third]))
@@ -76,14 +78,14 @@ import Testing
         #expect(fixture.keys == ["kube_service://shop/other#a#0"])
     }
 
-    @Test func aChangedAddressOrPortChangesTheConfig() {
+    @Test func `a changed address or port changes the config`() {
         fixture.autoConf.feed(.applied(service(Self.checks("a", "%%host%%:%%port%%"))))
         fixture.autoConf.feed(
             .applied(service(Self.checks("a", "%%host%%:%%port%%"), clusterIP: "10.96.0.9", ports: [.init(port: 7)])))
         #expect(fixture.configs.map { $0.instances[0]["url"] } == [.string("10.96.0.9:7")])
     }
 
-    @Test func aProblemIsToldOnceForEachChange() {
+    @Test func `a problem is logged once for each change`() {
         for _ in 0..<3 { fixture.autoConf.feed(.applied(service(["checks": "{"]))) }
         #expect(fixture.recorder.lines.count == 1)
         fixture.autoConf.feed(.applied(service(["checks": "[]"])))
@@ -95,13 +97,13 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
-    @Test func withoutAnySourceTheEmptySetIsTheWholeTruth() {
+    @Test func `without any source the empty set is synced`() {
         #expect(Fixture(AutoConfOptions()).isSynced)
         #expect(Fixture(AutoConfOptions(confdPath: "")).isSynced)
         #expect(!fixture.isSynced)
     }
 
-    @Test func metricsCountWhatIsThere() {
+    @Test func `the metrics count configs and problems by source`() {
         var writer = MetricsWriter()
         fixture.autoConf.feed(.replaced([service(Self.checks("a")), service(["checks": "{"], name: "bad")]))
         fixture.autoConf.collect(into: &writer)

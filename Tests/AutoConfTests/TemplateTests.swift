@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import JSON
 import Kubernetes
 import Testing
 
@@ -133,9 +134,9 @@ import Testing
     ]
 
     @Test(arguments: rows)
-    func aTemplateIsResolved(_ row: Row) throws {
+    func `a template is resolved`(_ row: Row) throws {
         let fixture = Fixture(AutoConfOptions(watchesServices: true), environment: Self.environment)
-        let checks = JSON.object(["a": .object(["instances": .array([.object(["x": .string(row.template)])])])])
+        let checks = JSONValue.object(["a": .object(["instances": .array([.object(["x": .string(row.template)])])])])
         let text = String(decoding: checks.encoded(), as: UTF8.self)
         fixture.autoConf.feed(.applied(service(["checks": text], clusterIP: row.clusterIP)))
         if let value = row.value {
@@ -148,7 +149,7 @@ import Testing
         }
     }
 
-    @Test func aServiceWithoutPortsHasNone() {
+    @Test func `a Service without ports has no port variables`() {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
         fixture.autoConf.feed(
             .applied(service(["checks": #"{"a":{"instances":[{"p":"%%port%%"}]}}"#], ports: [])))
@@ -156,7 +157,7 @@ import Testing
             fixture.problems == ["kube_service://shop/web: a[0] is not scheduled: %%port%%: the Service has no ports"])
     }
 
-    @Test func variablesAreResolvedInValuesAtAnyDepthAndNotInKeys() throws {
+    @Test func `variables are resolved in values at any depth and not in keys`() throws {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
         let checks =
             #"{"a":{"init_config":{"i":"%%host%%"},"instances":[{"%%host%%":[{"deep":["%%port%%",1.50,null]}]}],"logs":[{"l":"%%port_0%%"}]}}"#
@@ -179,7 +180,7 @@ import Testing
     ]
 
     @Test(arguments: access)
-    func theOptionsDecideWhatTheEnvironmentGives(
+    func `the options decide which environment variables a template may use`(
         _ row: (options: AutoConfOptions, variable: String, isResolved: Bool)
     ) {
         var options = row.options

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct CheckIDTests {
@@ -18,7 +19,8 @@ import Testing
     ]
 
     @Test(arguments: vectors)
-    func theIDOverBytesIsTheAgents(_ row: (config: WireConfig, name: String?, id: String)) {
+    func `the ID of given bytes is the one that agents compute`(_ row: (config: WireConfig, name: String?, id: String))
+    {
         let id = CheckID.of(
             checkName: row.config.checkName, instanceName: row.name, instance: row.config.instances[0],
             initConfig: row.config.initConfig ?? [], fastDigest: row.config.fastDigest)
@@ -44,16 +46,16 @@ import Testing
     ]
 
     @Test(arguments: names)
-    func anInstanceIsNamedAsAnAgentNamesIt(_ row: (instance: String, name: String?)) throws {
-        #expect(try CheckID.instanceName(JSON(parsing: row.instance)) == row.name)
+    func `an instance has the name that agents give it`(_ row: (instance: String, name: String?)) throws {
+        #expect(try CheckID.instanceName(JSONValue(parsing: row.instance)) == row.name)
     }
 
-    @Test func theIDsOfAConfigAreMadeFromTheBytesInItsWire() throws {
+    @Test func `the IDs of a config are computed from the bytes on the wire`() throws {
         let config = CheckConfig(
             key: ConfigKey(source: "s", check: "http_check", index: 0), checkName: "http_check",
             instances: [.object(["name": .string("web")]), .object(["url": .string("x")])], initConfig: .object([:]))
         let encoded = try ConfigPatch(extraTags: ["a:b"]).encode(config)
-        let received = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let received = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(received.checkIDs == encoded.instanceIDs)
         #expect(encoded.instanceIDs.count == 2)
         #expect(encoded.instanceIDs[0].hasPrefix("http_check:web:"))

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct ConfigPatchTests {
@@ -15,7 +16,7 @@ import Testing
     ]
 
     @Test(arguments: composed)
-    func extraTagsAreComposedFromTheOptions(
+    func `extra tags are composed from the options`(
         _ row: (extra: [String], cluster: String, tagName: String, tags: [String])
     ) {
         let patch = ConfigPatch(extraTags: row.extra, clusterName: row.cluster, clusterTagName: row.tagName)
@@ -23,11 +24,11 @@ import Testing
     }
 
     /// Upstream's TestPatchConfiguration.
-    @Test func aClusterCheckIsPatched() throws {
+    @Test func `a cluster check is patched`() throws {
         let config = try Self.config([#"{"tags":["foo:bar","bar:foo"]}"#], adIdentifiers: ["redis"])
         let patch = ConfigPatch(extraTags: [], clusterName: "testing", clusterTagName: "cluster_name")
         let encoded = try patch.encode(config)
-        let wire = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let wire = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(!wire.clusterCheck)
         #expect(wire.adIdentifiers.isEmpty)
         #expect(
@@ -39,10 +40,10 @@ import Testing
     }
 
     /// Upstream's TestPatchEndpointsConfiguration.
-    @Test func anEndpointsCheckKeepsItsIdentifiersAndHostname() throws {
+    @Test func `an endpoints check keeps its identifiers and hostname`() throws {
         let config = try Self.config([#"{"tags":["a"]}"#], adIdentifiers: ["redis"], nodeName: "n1")
         let encoded = try ConfigPatch(extraTags: ["b"]).encode(config)
-        let wire = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let wire = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(!wire.clusterCheck)
         #expect(wire.adIdentifiers == ["redis"])
         #expect(wire.nodeName == "n1")
@@ -70,19 +71,19 @@ import Testing
     ]
 
     @Test(arguments: instances)
-    func anInstanceIsPatchedAndNothingElseOfItChanges(_ row: (name: String, before: String, after: String)) throws {
+    func `patching changes nothing else in an instance`(_ row: (name: String, before: String, after: String)) throws {
         let encoded = try ConfigPatch(extraTags: ["x:y"]).encode(Self.config([row.before]))
-        let wire = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let wire = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(String(decoding: wire.instances[0], as: UTF8.self) == row.after, "\(row.name)")
     }
 
-    @Test func withoutExtraTagsAnInstanceGetsNoTags() throws {
+    @Test func `without extra tags an instance gets no tags`() throws {
         let encoded = try ConfigPatch().encode(Self.config(["{}"]))
-        let wire = try WireConfig(JSON(parsing: encoded.wire), message: "m", place: "p")
+        let wire = try WireConfig(JSONValue(parsing: encoded.wire), message: "m", place: "p")
         #expect(String(decoding: wire.instances[0], as: UTF8.self) == #"{"empty_default_hostname":true}"#)
     }
 
-    @Test func theOrderInWhichTagsAreWrittenDoesNotReachTheWire() throws {
+    @Test func `tags are sorted on the wire`() throws {
         let first = try ConfigPatch(extraTags: ["p", "q"]).encode(Self.config([#"{"tags":["b","a"]}"#]))
         let second = try ConfigPatch(extraTags: ["q", "p"]).encode(Self.config([#"{"tags":["a","b"]}"#]))
         #expect(first.wire == second.wire)
@@ -90,13 +91,13 @@ import Testing
         #expect(first.instanceIDs == second.instanceIDs)
     }
 
-    @Test func anInstanceThatIsNoObjectIsAnErrorWithItsPlace() throws {
+    @Test func `an instance that is not an object is an error with its place`() throws {
         let config = try Self.config(["{}", "[1]"])
         let error = #expect(throws: CheckModelError.self) { try ConfigPatch().encode(config) }
         #expect(error?.description == "file:/a.json#a#0: instances[1] is an array, not an object")
     }
 
-    @Test func eachInstanceCostsOneAndNoConfigIsFree() throws {
+    @Test func `a config costs one per instance and at least one`() throws {
         #expect(try ConfigPatch().encode(Self.config(["{}", "{}", "{}"])).cost == 3)
         #expect(try ConfigPatch().encode(Self.config([])).cost == 1)
     }
@@ -106,6 +107,7 @@ import Testing
     ) throws -> CheckConfig {
         CheckConfig(
             key: ConfigKey(source: "file:/a.json", check: "a", index: 0), checkName: "a",
-            instances: try instances.map { try JSON(parsing: $0) }, adIdentifiers: adIdentifiers, nodeName: nodeName)
+            instances: try instances.map { try JSONValue(parsing: $0) }, adIdentifiers: adIdentifiers,
+            nodeName: nodeName)
     }
 }

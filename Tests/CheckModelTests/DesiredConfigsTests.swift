@@ -1,4 +1,6 @@
+import JSON
 import Synchronization
+import TestKit
 import Testing
 
 @testable import CheckModel
@@ -27,7 +29,7 @@ import Testing
         desired.elementsEqual(configs) { $0.key == $1.key && $0.form.isSame(as: prepared($1)) }
     }
 
-    @Test func aReaderGetsTheWholeSetFirstAndThenTheChanges() {
+    @Test func `a reader gets the whole set first and then the changes`() {
         let desired = Self.set()
         desired.apply(upserts: [Self.config("b"), Self.config("a")])
         let whole = desired.changes(since: 0)
@@ -42,7 +44,7 @@ import Testing
         #expect(desired.changes(since: changes.version).upserts.isEmpty)
     }
 
-    @Test func whatChangesNothingMakesNoVersion() {
+    @Test func `an update that changes nothing makes no new version`() {
         let desired = Self.set()
         desired.apply(upserts: [Self.config("a")], synced: true)
         let version = desired.changes(since: 0).version
@@ -51,7 +53,7 @@ import Testing
     }
 
     /// Each form of a config differs from each other one.
-    @Test func aConfigOfWhichSomethingElseIsDispatchedMakesAVersion() throws {
+    @Test func `a config of which something else is dispatched makes a new version`() throws {
         let (a, b) = (Self.config("a"), Self.config("a", "y"))
         let encoded = try [a, b].map { try ConfigPatch().encode($0) }
         let error = CheckModelError.instanceIsNotObject(key: a.key, index: 0, kind: "null")
@@ -74,7 +76,7 @@ import Testing
         #expect(desired.changes(since: 0).version > version)
     }
 
-    @Test func aConfigThatCameBackIsAnUpsertAndNoRemoval() {
+    @Test func `a config that came back is an upsert and not a removal`() {
         let desired = Self.set()
         desired.apply(upserts: [Self.config("a")])
         let version = desired.changes(since: 0).version
@@ -85,7 +87,7 @@ import Testing
         #expect(changes.removals.isEmpty)
     }
 
-    @Test func aWaiterWakesAtTheNextVersion() async throws {
+    @Test func `a waiting task wakes at the next version`() async throws {
         let desired = Self.set()
         let version = desired.changes(since: 0).version
         async let waiting: Void = desired.waitForChange(after: version)
@@ -94,7 +96,7 @@ import Testing
         #expect(desired.changes(since: version).synced)
     }
 
-    @Test func anAnswerCostsWhatChangedAndNotWhatThereIs() {
+    @Test func `reading changes costs what changed, not the size of the set`() {
         let desired = Self.set()
         desired.apply(upserts: (0..<10_000).map { Self.config("\($0)") })
         var version = desired.changes(since: 0).version
@@ -111,7 +113,7 @@ import Testing
         #expect(desired.changes(since: 0).examined == 9_900)
     }
 
-    @Test func whoWasAwayForMoreChangesThanAreRememberedGetsTheWholeSet() {
+    @Test func `a reader that missed more changes than are remembered gets the whole set`() {
         let desired = Self.set()
         desired.apply(upserts: [Self.config("a"), Self.config("b")])
         let old = desired.changes(since: 0).version
@@ -130,8 +132,8 @@ import Testing
         #expect(!desired.changes(since: whole.version - 6).isWhole)
     }
 
-    @Test func aReaderAtAnyVersionEndsWithTheWholeSet() {
-        var random = Seeded(state: 7)
+    @Test func `a reader that applies changes has the whole set from any version on`() {
+        let random = SeededEntropy(seed: 7)
         let desired = Self.set()
         var readers: [(version: UInt64, configs: [ConfigKey: DesiredConfig])] = Array(repeating: (0, [:]), count: 6)
         for step in 0..<3_000 {
@@ -155,17 +157,5 @@ import Testing
                 if !isWhole { Issue.record("reader \(index) at step \(step)") }
             }
         }
-    }
-}
-
-/// Numbers that look random and are the same each time (xorshift64*).
-private struct Seeded {
-    var state: UInt64
-
-    mutating func next(below limit: Int) -> Int {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return Int((state &* 0x2545_F491_4F6C_DD1D) >> 33) % limit
     }
 }

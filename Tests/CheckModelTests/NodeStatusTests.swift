@@ -18,7 +18,7 @@ import Testing
     ]
 
     @Test(arguments: valid)
-    func aReportIsReadAsGoReadsIt(_ row: (body: String, lastChange: Int64, nodeType: Int)) throws {
+    func `a status report is read as Go reads it`(_ row: (body: String, lastChange: Int64, nodeType: Int)) throws {
         let request = try NodeStatusRequest(parsing: Array(row.body.utf8))
         #expect(request == NodeStatusRequest(lastChange: row.lastChange, nodeType: row.nodeType))
     }
@@ -39,18 +39,18 @@ import Testing
     ]
 
     @Test(arguments: invalid)
-    func aBadReportIsAnErrorThatNamesThePlace(_ row: (body: String, error: String)) {
+    func `a malformed status report is an error that names the place`(_ row: (body: String, error: String)) {
         let error = #expect(throws: CheckModelError.self) { try NodeStatusRequest(parsing: Array(row.body.utf8)) }
         #expect(error?.description == row.error)
     }
 
-    @Test func whatANodeAgentSendsIsReadBack() throws {
+    @Test func `the status that a node-agent sends is read back`() throws {
         for request in [NodeStatusRequest(lastChange: -1, nodeType: 2), NodeStatusRequest(lastChange: .max)] {
             #expect(try NodeStatusRequest(parsing: request.encoded()) == request)
         }
     }
 
-    @Test func theAnswerIsReadBackAndNothingElseIsTakenForOne() throws {
+    @Test func `the answer to a status is read back, and nothing else is taken for one`() throws {
         #expect(String(decoding: NodeStatusAnswer.bytes(upToDate: true), as: UTF8.self) == #"{"isuptodate":true}"#)
         for upToDate in [true, false] {
             #expect(try NodeStatusAnswer.isUpToDate(parsing: NodeStatusAnswer.bytes(upToDate: upToDate)) == upToDate)

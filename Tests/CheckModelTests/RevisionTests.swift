@@ -3,14 +3,14 @@ import Platform
 import Testing
 
 @Suite struct RevisionTests {
-    @Test func onlyTheEmptySetHasZero() {
+    @Test func `only the empty set has revision 0`() {
         #expect(Revision().value == 0)
         #expect(Revision(of: [0]).value != 0)
         #expect(Revision(of: [1 << 63]).value != 0)
         #expect(Revision(of: [1, UInt64.max]).value != 0)
     }
 
-    @Test func addingAndRemovingInAnyOrderGivesTheSame() {
+    @Test func `adding and removing in any order gives the same revision`() {
         let entropy = SeededEntropy(seed: 3)
         let hashes = (0..<100).map { _ in entropy.next() }
         var revision = Revision(of: hashes.reversed())
@@ -24,12 +24,12 @@ import Testing
         #expect(revision.value == 0)
     }
 
-    @Test func twoConfigsWithTheSameContentAreNotNone() {
+    @Test func `two configs with the same content do not cancel out`() {
         #expect(Revision(of: [7, 7]).value != Revision().value)
         #expect(Revision(of: [7, 7]).value != Revision(of: [7]).value)
     }
 
-    @Test func noRevisionIsNegative() {
+    @Test func `no revision is negative`() {
         let entropy = SeededEntropy(seed: 4)
         for _ in 0..<10_000 {
             #expect(Revision(of: [entropy.next(), entropy.next()]).value > 0)

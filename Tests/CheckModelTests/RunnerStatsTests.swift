@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct RunnerStatsTests {
@@ -6,7 +7,7 @@ import Testing
         try RunnerStats.byCheckID(parsing: Array(text.utf8), of: "runner-1")
     }
 
-    @Test func whatARunnerAnswersIsReadAndTheRestIsLeft() throws {
+    @Test func `the known fields of runner statistics are read and others are ignored`() throws {
         let stats = try parse(
             #"""
             {"http_check:My Nginx Service:b0041608e66d20ba":{"AverageExecutionTime":241,"MetricSamples":3,"Events":null,
@@ -31,7 +32,7 @@ import Testing
         (#"{"a:1":{"LastExecFailed":1}}"#, "[a:1].LastExecFailed is a number, not a boolean"),
         (#"{"a:1":{"LastError":{}}}"#, "[a:1].LastError is an object, not a string"),
     ])
-    func whatIsWrongIsNamedWithTheRunnerAndThePlace(text: String, reason: String) {
+    func `an error in runner statistics names the runner and the place`(text: String, reason: String) {
         let error = #expect(throws: CheckModelError.self) { try parse(text) }
         #expect(error?.description.hasPrefix("statistics of runner-1: ") == true)
         #expect(error?.description.contains(reason) == true, "\(error?.description ?? "")")
@@ -41,13 +42,13 @@ import Testing
         (#"{"Count":4,"Instances":{"worker_1":{"Utilization":0.1}}}"#, 4), (#"{"Count":0}"#, 0), ("{}", nil),
         (#"{"Count":"4"}"#, nil), (#"{"Count":-1}"#, nil), ("[]", nil), ("", nil),
     ])
-    func theWorkersAreCounted(text: String, count: Int?) {
+    func `the number of workers is read`(text: String, count: Int?) {
         #expect((try? RunnerWorkers.count(parsing: Array(text.utf8), of: "runner-1")) == count)
     }
 
     @Test(arguments: [("20", 20), ("0", 15), ("-5", 15), ("\"20\"", 15), ("1e2", 15)])
-    func aConfigRunsAsOftenAsItsFirstInstanceSays(interval: String, seconds: Int) throws {
-        let first = try JSON(parsing: "{\"min_collection_interval\":\(interval)}")
+    func `the interval of a config is that of its first instance`(interval: String, seconds: Int) throws {
+        let first = try JSONValue(parsing: "{\"min_collection_interval\":\(interval)}")
         let config = CheckConfig(
             key: ConfigKey(source: "s", check: "c", index: 0), checkName: "c",
             instances: [first, .object(["min_collection_interval": .number("99")])])

@@ -1,3 +1,4 @@
+import JSON
 import Testing
 
 @testable import CheckModel
@@ -5,7 +6,7 @@ import Testing
 /// What people are shown of a config.
 @Suite struct ScrubbingTests {
     private func scrubbed(_ text: String) throws -> String {
-        String(decoding: Scrubbing.scrubbed(try JSON(parsing: Array(text.utf8))).encoded(), as: UTF8.self)
+        String(decoding: Scrubbing.scrubbed(try JSONValue(parsing: Array(text.utf8))).encoded(), as: UTF8.self)
     }
 
     @Test(arguments: [
@@ -14,7 +15,7 @@ import Testing
         "client_secret", "api_key", "apikey", "app-key", "access_key", "private_key", "credentials", "Authorization",
         "community_string", "key",
     ])
-    func aSecretUnderItsNameIsMasked(key: String) throws {
+    func `a value under the name of a secret is masked`(key: String) throws {
         #expect(try scrubbed(#"{"\#(key)":"s3cr3t","host":"a"}"#).contains("s3cr3t") == false)
         #expect(try scrubbed(#"{"\#(key)":["s3cr3t",{"x":"s3cr3t"}]}"#).contains("s3cr3t") == false)
         #expect(try scrubbed(#"{"\#(key)":12345}"#).contains("12345") == false)
@@ -27,8 +28,8 @@ import Testing
         #"{"keyspace":"main","monkey":"x","passenger":"y","compass":"z"}"#,
         #"{"query":"select a, b from t where x=1"}"#, #"{"url":"https://user@host/"}"#,
     ])
-    func whatIsNoSecretStays(text: String) throws {
-        let json = try JSON(parsing: Array(text.utf8))
+    func `what is not a secret stays`(text: String) throws {
+        let json = try JSONValue(parsing: Array(text.utf8))
         #expect(Scrubbing.scrubbed(json) == json)
     }
 
@@ -40,11 +41,11 @@ import Testing
         ("http://u:ENC[x]@host/", "http://u:ENC[x]@host/"), ("password=ENC[x]", "password=ENC[x]"), ("", ""),
         ("a  b", "a  b"),
     ])
-    func aSecretInATextIsMasked(text: String, expected: String) {
+    func `a secret inside a text is masked`(text: String, expected: String) {
         #expect(Scrubbing.scrubbed(text) == expected)
     }
 
-    @Test func aConfigKeepsItsShape() throws {
+    @Test func `scrubbing keeps the shape of a config`() throws {
         let config = WireConfig(
             checkName: "postgres", instances: [Array(#"{"host":"a","password":"s3cr3t"}"#.utf8)],
             initConfig: Array("{}".utf8), logs: Array(#"[{"token":"s3cr3t"}]"#.utf8))

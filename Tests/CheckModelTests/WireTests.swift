@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Testing
 
 @Suite struct WireTests {
@@ -23,7 +24,8 @@ import Testing
         initConfig: Array("{}".utf8), provider: "kubernetes-services", serviceID: "kube_service://shop/web",
         source: "kube_services:kube_service://shop/web")
 
-    /// The same with its last two tags swapped: as one that sends tags in the order of a hash map may send it the next time.
+    /// The same with its last two tags swapped: as one that sends tags in the order of a hash map may send it the next
+    /// time.
     static let swapped: WireConfig = {
         var config = example
         let text = String(decoding: config.instances[0], as: UTF8.self)
@@ -35,7 +37,7 @@ import Testing
     static let exampleText =
         #"{"check_name":"http_check","instances":["ZW1wdHlfZGVmYXVsdF9ob3N0bmFtZTogdHJ1ZQpuYW1lOiB3ZWIKdGFnczoKLSBjbHVzdGVyX25hbWU6cHJvZAotIGt1YmVfY2x1c3Rlcl9uYW1lOnByb2QKLSBrdWJlX25hbWVzcGFjZTpzaG9wCi0ga3ViZV9zZXJ2aWNlOndlYgp0aW1lb3V0OiAxCnVybDogaHR0cDovLzEwLjk2LjAuMjA6ODAvaGVhbHRoCg=="],"init_config":"e30=","metric_config":null,"logs":null,"ad_identifiers":null,"advanced_ad_identifiers":null,"provider":"kubernetes-services","service_id":"kube_service://shop/web","cluster_check":false,"node_name":"","source":"kube_services:kube_service://shop/web","ignore_autodiscovery_tags":false,"check_tag_cardinality":"","metrics_excluded":false,"logs_excluded":false}"#
 
-    @Test func theWorkedExampleIsEncodedByteForByte() {
+    @Test func `the worked example is encoded byte for byte`() {
         #expect(String(decoding: Self.example.encoded(), as: UTF8.self) == Self.exampleText)
         #expect(String(Self.example.fastDigest, radix: 16) == "14029c95e295d499")
         let id = CheckID.of(
@@ -44,21 +46,21 @@ import Testing
         #expect(id == "http_check:web:98d27a1a16e8cb1b")
     }
 
-    @Test func theWorkedExampleIsReadBack() throws {
+    @Test func `the worked example is read back`() throws {
         let body = Array("{\"last_change\":1767225600000000000,\"configs\":[\(Self.exampleText)]}".utf8)
         let answer = try ConfigsAnswer(parsing: body)
         #expect(answer.lastChange == 1_767_225_600_000_000_000)
         #expect(answer.configs == [Self.example])
     }
 
-    @Test func aConfigWithNothingHasEveryKey() {
+    @Test func `an empty config has every key on the wire`() {
         #expect(
             String(decoding: WireConfig(checkName: "a", initConfig: [], clusterCheck: true).encoded(), as: UTF8.self)
                 == #"{"check_name":"a","instances":null,"init_config":"","metric_config":null,"logs":null,"ad_identifiers":null,"advanced_ad_identifiers":null,"provider":"","service_id":"","cluster_check":true,"node_name":"","source":"","ignore_autodiscovery_tags":false,"check_tag_cardinality":"","metrics_excluded":false,"logs_excluded":false}"#
         )
     }
 
-    @Test func theConfigsAnswerOfANodeIsItsConfigsJoined() throws {
+    @Test func `the configs answer of a node joins the encoded configs`() throws {
         let configs = try ["a", "b"].map { name in
             try ConfigPatch().encode(
                 CheckConfig(
@@ -98,18 +100,18 @@ import Testing
     ]
 
     @Test(arguments: malformed)
-    func anAnswerWithoutAListOfConfigsIsAnErrorAndNeverEmpty(_ row: (body: String, error: String)) {
+    func `an answer without a list of configs is an error and never empty`(_ row: (body: String, error: String)) {
         let error = #expect(throws: CheckModelError.self) { try ConfigsAnswer(parsing: Array(row.body.utf8)) }
         #expect(error?.description == row.error)
     }
 
-    @Test func unknownKeysAndMissingOnesAreTakenAsGoTakesThem() throws {
+    @Test func `unknown and missing keys are handled as Go handles them`() throws {
         let body =
             #"{"last_change":1,"configs":[{"check_name":"a","instances":null,"cel_selector":{"x":1},"logs":null}],"more":1}"#
         #expect(try ConfigsAnswer(parsing: Array(body.utf8)).configs == [WireConfig(checkName: "a")])
     }
 
-    @Test func theStateNamesNodesTheirConfigsAndTheDanglingOnes() throws {
+    @Test func `the state lists nodes, their configs and the dangling ones`() throws {
         let config = try ConfigPatch().encode(
             CheckConfig(
                 key: ConfigKey(source: "s", check: "a", index: 0), checkName: "a", instances: [.object([:])]))
@@ -121,14 +123,14 @@ import Testing
                     name: "n2", configs: [], pod: "agents/a\"b", address: "10.0.0.2", nodeType: 2,
                     conditions: ["draining", "cordoned"]),
             ], dangling: [.init(config: config, reason: "no \"node\"")])
-        let json = try JSON(parsing: answer.encoded())
+        let json = try JSONValue(parsing: answer.encoded())
         #expect(json["not_running"] == .string(""))
         #expect(json["warmup"] == .bool(true))
         let nodes = try #require(json["nodes"]?.arrayValue)
         #expect(nodes.map { $0["name"] } == [.string("n\"1"), .string("n2")])
         let first = try #require(nodes[0]["configs"]?.arrayValue?.first)
         #expect(first["instance_ids"] == .array(config.instanceIDs.map { .string($0) }))
-        #expect(first["config"] == (try JSON(parsing: config.wire)))
+        #expect(first["config"] == (try JSONValue(parsing: config.wire)))
         #expect(nodes[1]["configs"] == .array([]))
         let shown = ["pod", "address", "node_type", "conditions"]
         #expect(shown.map { nodes[0][$0] } == [.null, .null, .number("0"), .array([])])
@@ -138,10 +140,10 @@ import Testing
                 .array([.string("draining"), .string("cordoned")]),
             ])
         #expect(json["dangling_reasons"] == .array([.string("no \"node\"")]))
-        #expect(json["dangling"] == .array([try JSON(parsing: config.wire)]))
+        #expect(json["dangling"] == .array([try JSONValue(parsing: config.wire)]))
     }
 
-    @Test func theStateOfAFollowerSaysWhy() {
+    @Test func `the state of a follower says why it is empty`() {
         #expect(
             String(decoding: StateAnswer(notRunning: "currently follower").encoded(), as: UTF8.self)
                 == #"{"not_running":"currently follower","warmup":false,"nodes":null,"dangling":null}"#)

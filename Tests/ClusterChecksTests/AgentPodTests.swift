@@ -16,7 +16,7 @@ import Testing
         dispatcher.store.node(id)?.conditions.pod
     }
 
-    @Test func aNodeIsFoundByItsPodsNameElseItsAddressElseItsKubernetesNode() throws {
+    @Test func `a node's pod is found by name, else by address, else by Kubernetes node`() throws {
         var dispatcher = dispatcher([
             agentPod("by-name", on: "w1", addresses: ["10.0.0.1"]),
             agentPod("by-address", on: "w2", addresses: ["10.0.0.2", "fd00::2"]),
@@ -35,7 +35,7 @@ import Testing
         #expect(dispatcher.store.node("w3")?.conditions.lacksPod == false)
     }
 
-    @Test func ofSeveralPodsOnANodeTheOneThatStaysAndThenTheNewestIsIts() throws {
+    @Test func `of several pods on a node the one that is not terminating, then the newest, is chosen`() throws {
         var dispatcher = dispatcher([agentPod("a", on: "w1"), agentPod("b", on: "w1")])
         _ = try dispatcher.report("w1", at: 0)
         #expect(pod(of: "w1", in: dispatcher) == "agents/b")
@@ -48,7 +48,7 @@ import Testing
         #expect(pod(of: "w1", in: dispatcher) == "agents/c")
     }
 
-    @Test func aPodThatIsAnotherNodesByNameOrAddressIsNotTakenByItsKubernetesNode() throws {
+    @Test func `a pod that matches another node by name or address is not matched by Kubernetes node`() throws {
         var dispatcher = dispatcher([
             agentPod("runner", on: "w1"), agentPod("agent", on: "w1", addresses: ["10.0.0.1"]),
         ])
@@ -66,7 +66,7 @@ import Testing
         #expect(pod(of: "w1", in: dispatcher) == "agents/agent")
     }
 
-    @Test func untilAllPodsHaveBeenReadNothingIsSaidOfThem() throws {
+    @Test func `pods are not shown until all have been listed`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
         let terminating = agentPod("a", on: "w1", isTerminating: true)
         #expect(dispatcher.take(.applied(terminating), at: 1).isEmpty)
@@ -79,7 +79,17 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 2, "w2": 2])
     }
 
-    @Test(arguments: [true, false]) func aDeletedPodIsAForgottenNodeAtOnceAndItsConfigsMoveInTheSameStep(byList: Bool)
+    @Test func `a Kubernetes node told again as it was is no change to look at`() {
+        var workers = WorkerNodes()
+        #expect(workers.take(.replaced([worker("w1"), worker("w2")])) == ["w1", "w2"])
+        #expect(workers.take(.applied(worker("w1"))) == [])
+        #expect(workers.take(.replaced([worker("w2"), worker("w1")])) == [])
+        #expect(workers.take(.applied(worker("w1", isSchedulable: false))) == ["w1"])
+    }
+
+    @Test(arguments: [true, false]) func `a deleted pod expires its node and moves its configs in the same step`(
+        byList: Bool
+    )
         throws
     {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2", "w3"], configs: try encodedConfigs(0..<9))
@@ -95,7 +105,9 @@ import Testing
         #expect(dispatcher.store.node("w1") == nil)
     }
 
-    @Test func withoutAnotherNodeTheReasonIsSaidAndTheNodeRegistersAnewWhenItReports() throws {
+    @Test func `without another node the configs dangle with a reason and the node registers again when it reports`()
+        throws
+    {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<2))
         _ = dispatcher.take(.replaced([agentPod("a1", on: "w1")]), at: 1)
         _ = dispatcher.take(.deleted(agentPod("a1", on: "w1")), at: 2)
@@ -111,7 +123,7 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 2])
     }
 
-    @Test func aNodeWithAnotherLivePodIsNotForgottenWithTheFirst() throws {
+    @Test func `a node with another live pod does not expire with the first`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
         _ = dispatcher.take(.replaced([agentPod("a1", on: "w1"), agentPod("a2", on: "w2")]), at: 1)
         // In one list.
@@ -128,7 +140,7 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 2, "w2": 2])
     }
 
-    @Test func anAgentThatReportsFromAnotherAddressThanTheDeletedPodsIsAnotherOneAndStays() throws {
+    @Test func `an agent with another address than the deleted pod's stays`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
         let pod = agentPod("a1", on: "w1", addresses: ["10.0.0.1"])
         _ = dispatcher.take(.replaced([pod]), at: 1)
@@ -140,7 +152,7 @@ import Testing
         #expect(dispatcher.store.counts["w1"] == 2)
     }
 
-    @Test func ofTwoNodesWithOnePodNeitherIsForgottenWithIt() throws {
+    @Test func `of two nodes with one pod neither expires with it`() throws {
         var dispatcher = try Dispatcher(nodes: ["x", "y"], configs: try encodedConfigs(0..<4))
         let pod = agentPod("a1", on: "w1", addresses: ["10.0.0.1"])
         _ = dispatcher.take(.replaced([pod]), at: 1)
@@ -151,7 +163,7 @@ import Testing
         #expect(dispatcher.store.counts == ["x": 2, "y": 2])
     }
 
-    @Test func whatIsNotedWhileNobodyListensIsCaughtUpWithAtTheNextCall() throws {
+    @Test func `changes observed between terms are applied at the next call`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
         _ = dispatcher.take(.replaced([agentPod("a1", on: "w1"), agentPod("a2", on: "w2")]), at: 1)
         dispatcher.note(.deleted(agentPod("a1", on: "w1")))

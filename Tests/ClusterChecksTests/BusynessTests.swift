@@ -4,7 +4,8 @@ import Testing
 
 /// The published vectors of the busyness algorithm, by the names of their rows.
 @Suite struct BusynessTests {
-    /// One row: nodes with the times of their checks; the moves as `source→destination name weight source difference/destination difference`.
+    /// One row: nodes with the times of their checks; the moves as `source→destination name weight source
+    /// difference/destination difference`.
     struct Vector: Sendable, CustomTestStringConvertible {
         let row: String
         let nodes: [(id: String, rows: [Row], foreign: [Row])]
@@ -60,7 +61,9 @@ import Testing
             ], ["A→B M 300 250/-250"]),
     ]
 
-    @Test(arguments: vectors) func aVectorsMovesAreMadeWithItsWeightsAndDifferences(_ vector: Vector) throws {
+    @Test(arguments: vectors) func `the rebalancing vectors give their moves, weights and differences`(_ vector: Vector)
+        throws
+    {
         var options = RebalancingOptions()
         options.weights = Self.weights
         let nodes = try vector.nodes.map { try measuredNode($0.id, $0.rows, foreign: $0.foreign) }
@@ -74,14 +77,14 @@ import Testing
     @Test(arguments: [
         ("B0", "A", 384), ("B0", "B", 142), ("B1", "A", 304), ("B1", "B", 110), ("B12", "A", 10), ("B12", "B", 0),
     ])
-    func aVectorsNodeIsAsBusyAsItSays(row: String, node: String, busyness: Int) throws {
+    func `the vectors give the busyness of their nodes`(row: String, node: String, busyness: Int) throws {
         let vector = try #require(Self.vectors.first { $0.row == row })
         let found = try #require(vector.nodes.first { $0.id == node })
         let measured = try measuredNode(found.id, found.rows, foreign: found.foreign)
         #expect(measured.statistics.busyness(Self.weights) == busyness)
     }
 
-    @Test func rowB13TheAverageIsOfTheNodesSums() throws {
+    @Test func `row B13: the average is over the nodes' sums`() throws {
         let nodes = try [("node1", [1, 2] as [Int64]), ("node2", [3, 4])].map { id, samples in
             try measuredNode(id, samples.enumerated().map { Row("\(id)\($0.offset)", [7], samples: $0.element) })
         }
@@ -91,7 +94,7 @@ import Testing
         #expect(BusynessRebalancing.average([]) == nil)
     }
 
-    @Test func rowB15AConfigThatCannotBeMovedEndsItsNodesTurn() throws {
+    @Test func `row B15: a config that cannot be moved ends its node's turn`() throws {
         var options = RebalancingOptions()
         options.pinnedChecks = ["stays"]
         let nodes = [
@@ -103,7 +106,7 @@ import Testing
         #expect(BusynessRebalancing(options).plan(nodes).moves.map(\.text) == ["A→B a1"])
     }
 
-    @Test func aNodeThatMayGetNoMoreGetsNothing() throws {
+    @Test func `a node without room gets nothing`() throws {
         let nodes = [
             try measuredNode("A", (0..<6).map { Row("A\($0)", [100]) }), try measuredNode("B", [], receives: false),
             try measuredNode("C", [Row("C0", [100])]),

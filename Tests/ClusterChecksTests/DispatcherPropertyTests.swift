@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import Platform
+import TestKit
 import Testing
 
 /// Random histories, each from a seed: after every step the store is what a plain model of it says.
@@ -16,11 +17,11 @@ import Testing
             entropy = SeededEntropy(seed: seed)
         }
 
-        func roll(_ sides: Int) -> Int { Int(entropy.next() % UInt64(sides)) }
+        func roll(_ sides: Int) -> Int { entropy.next(below: sides) }
     }
 
     @Test(arguments: 0..<40 as Range<UInt64>)
-    func everyConfigIsOnExactlyOneNodeOrDanglesAndSumsAgree(seed: UInt64) throws {
+    func `every config is on exactly one node or dangles, and the sums agree`(seed: UInt64) throws {
         var history = History(seed: seed)
         for _ in 0..<200 {
             try history.step()

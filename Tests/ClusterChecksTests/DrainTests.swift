@@ -23,7 +23,7 @@ import Testing
         try dispatcher.configs(of: id).configs.map(\.key).sorted()
     }
 
-    @Test func othersTakeItsConfigsInTheSameStepAndItsAgentIsToldWhatItWasTold() throws {
+    @Test func `draining moves a node's configs in the same step while its agent keeps its former answer`() throws {
         var dispatcher = try dispatcher()
         let (before, revision) = (try told("w1", dispatcher), try dispatcher.configs(of: "w1").revision)
         let changes = terminate("w1", &dispatcher, at: 1)
@@ -43,7 +43,7 @@ import Testing
         #expect(dispatcher.store.counts["w1"] == 0)
     }
 
-    @Test func afterTheTimeoutAnAgentThatStillReportsIsToldTheTruth() throws {
+    @Test func `after the drain timeout an agent that still reports gets its current configs`() throws {
         var dispatcher = try dispatcher()
         _ = dispatcher.expire(now: at(1))
         _ = terminate("w1", &dispatcher, at: 1)
@@ -64,7 +64,7 @@ import Testing
         #expect(dispatcher.store.counts["w1"] == 0)
     }
 
-    @Test func onceThePodIsGoneSoIsTheNode() throws {
+    @Test func `a draining node expires when its pod is gone`() throws {
         var dispatcher = try dispatcher()
         _ = terminate("w1", &dispatcher, at: 1)
         let changes = dispatcher.take(.deleted(agentPod("pod-w1", on: "w1", isTerminating: true)), at: 2)
@@ -75,7 +75,7 @@ import Testing
         #expect(throws: ClusterChecksError.unknownNode("w1")) { try dispatcher.configs(of: "w1") }
     }
 
-    @Test func theLastNodeKeepsEverythingAndHandsOverWhenAnotherComes() throws {
+    @Test func `the last node keeps its configs while draining and hands them over to the next`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<4))
         _ = dispatcher.take(.replaced([agentPod("pod-w1", on: "w1"), agentPod("pod-w2", on: "w2")]), at: 0)
         #expect(terminate("w1", &dispatcher, at: 1).compactMap(\.movedKey).isEmpty)
@@ -89,7 +89,7 @@ import Testing
         #expect(try told("w1", dispatcher).count == 5)
     }
 
-    @Test func withoutAnyOtherNodeItTakesEverythingBack() throws {
+    @Test func `without any other node a draining one gets everything back`() throws {
         var dispatcher = try dispatcher()
         for id in ["w1", "w2"] { _ = terminate(id, &dispatcher, at: 1) }
         #expect(dispatcher.store.counts == ["w1": 0, "w2": 0, "w3": 9])
@@ -101,7 +101,7 @@ import Testing
         #expect((dispatcher.store.counts["w1"] ?? 0) + (dispatcher.store.counts["w2"] ?? 0) == 9)
     }
 
-    @Test func anotherPodOnTheNodeEndsTheDrainAndTakesItsShare() throws {
+    @Test func `a new pod on the node ends the drain and gets its share`() throws {
         var dispatcher = try dispatcher()
         _ = terminate("w1", &dispatcher, at: 1)
         let changes = dispatcher.take(.applied(agentPod("next", on: "w1")), at: 2)
@@ -111,7 +111,7 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 3, "w2": 3, "w3": 3])
     }
 
-    @Test func aDrainingNodeDoesNotCountForTheShareOfAJoiningOne() throws {
+    @Test func `a draining node does not count for the share of a joining one`() throws {
         var dispatcher = try dispatcher(0..<8)
         _ = terminate("w1", &dispatcher, at: 1)
         _ = terminate("w2", &dispatcher, at: 1)
@@ -120,7 +120,7 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 0, "w2": 0, "w3": 4, "w4": 4])
     }
 
-    @Test func anAgentThatWasDrainingBeforeWeKnewItRunsOnUntilOthersHaveTakenOver() throws {
+    @Test func `an agent that was draining when it registered keeps running until others have taken over`() throws {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         _ = dispatcher.take(.replaced([agentPod("a", on: "w1", isTerminating: true), agentPod("b", on: "w2")]), at: 0)
         for id in ["w1", "w2"] { _ = try dispatcher.report(id, lastChange: 77, at: 0) }
@@ -136,7 +136,7 @@ import Testing
         #expect(try told("w1", dispatcher).isEmpty)
     }
 
-    @Test func aCordonedNodeKeepsWhatItHasAndGetsNothingNew() throws {
+    @Test func `a cordoned node keeps its configs and gets no new ones`() throws {
         var dispatcher = try dispatcher()
         #expect(dispatcher.take(.applied(worker("w1", isSchedulable: false)), at: 1).compactMap(\.movedKey).isEmpty)
         #expect(dispatcher.store.node("w1")?.conditions.cordon == .cordoned)
@@ -149,7 +149,7 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 3, "w3": 6, "w4": 6])
     }
 
-    @Test func aNodeThatIsUncordonedTakesItsShareAsOneThatJoins() throws {
+    @Test func `an uncordoned node gets its share as a joining one does`() throws {
         var dispatcher = try dispatcher()
         _ = dispatcher.take(.applied(worker("w1", isSchedulable: false)), at: 1)
         _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(20..<26)))
@@ -158,7 +158,7 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 5, "w2": 5, "w3": 5])
     }
 
-    @Test func aCordonNeverMakesACheckDangle() throws {
+    @Test func `a cordon never makes a config dangle`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: [])
         _ = dispatcher.take(.replaced([worker("w1", isSchedulable: false), worker("w2", isSchedulable: false)]), at: 1)
         _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<4)))
@@ -168,7 +168,7 @@ import Testing
         #expect(dispatcher.store.counts == ["w1": 4, "w2": 0])
     }
 
-    @Test func aNodeWhoseKubernetesNodeIsGoneGetsNothingNew() throws {
+    @Test func `a node whose Kubernetes node is gone gets no new configs`() throws {
         var dispatcher = try dispatcher()
         _ = dispatcher.take(.applied(worker("w1", isSchedulable: false)), at: 1)
         #expect(dispatcher.take(.deleted("w1"), at: 2).compactMap(\.movedKey).isEmpty)

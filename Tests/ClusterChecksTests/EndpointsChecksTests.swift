@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import JSON
 import Platform
 import Testing
 
@@ -16,7 +17,7 @@ import Testing
         dispatcher.store.endpointsChecks.of(nodeName).map(\.key.source)
     }
 
-    @Test func theyAreListedByNodeAndKeyAndTouchNoNodesLoad() throws {
+    @Test func `endpoints checks are listed by node and key and add no load`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<2))
         let checks = [try check("b", on: "w1"), try check("a", on: "w1"), try check("c", on: "w2")]
         let changes = dispatcher.reconcile(Wanted(upserts: checks)).changes
@@ -29,8 +30,8 @@ import Testing
         #expect(dispatcher.reconcile(Wanted(upserts: checks)).changes.isEmpty)
     }
 
-    @Test func theyKeepWhatTheirAgentNeedsToResolveThem() throws {
-        let config = try WireConfig(JSON(parsing: try check("a", on: "w1").wire), message: "", place: "")
+    @Test func `endpoints checks keep what their agent needs to resolve them`() throws {
+        let config = try WireConfig(JSONValue(parsing: try check("a", on: "w1").wire), message: "", place: "")
         #expect(!config.clusterCheck)
         #expect(config.nodeName == "w1")
         #expect(config.adIdentifiers == ["kube_endpoint_uid://shop/web/10.0.0.1"])
@@ -38,7 +39,7 @@ import Testing
         #expect(instance == #"{"tags":["team:a"],"url":"http://a/0"}"#)
     }
 
-    @Test func anEditStaysAChangeOfNodeMovesAndWhatIsGoneLeaves() throws {
+    @Test func `an endpoints check follows edits, a change of node and removal`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: [])
         _ = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w1"), try check("b", on: "w1")]))
         let edited = try check("a", on: "w1", edition: 1)
@@ -54,7 +55,7 @@ import Testing
         #expect(dispatcher.store.endpointsChecks.nodes.isEmpty)
     }
 
-    @Test func aConfigThatBecomesAnEndpointsCheckOrCeasesToBeOneIsInOnePlace() throws {
+    @Test func `a config that becomes or stops being an endpoints check is in one place`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: [try encodedConfig("a")])
         _ = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w2")]))
         #expect(dispatcher.store.counts == ["w1": 0])
@@ -64,7 +65,7 @@ import Testing
         #expect(dispatcher.store.endpointsChecks.count == 0)
     }
 
-    @Test func theyCountForTheLimitOfConfigs() throws {
+    @Test func `endpoints checks count for the limit of configs`() throws {
         var options = HandlerOptions(patch: ConfigPatch())
         options.maximumConfigs = 3
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<2), options: options)

@@ -1,12 +1,16 @@
 import CheckModel
 import ClusterChecks
+import Leadership
 import Platform
+import TestKit
 import Testing
 
-/// The rows of the protocol's lifecycle table that are no status report (those are in `NodeStatusTests`), each under its name.
+/// The rows of the protocol's lifecycle table that are no status report (those are in `NodeStatusTests`), each under
+/// its name.
 ///
-/// Two are other than upstream's, on purpose: orphans are placed in the step in which their node expires, where upstream leaves them dangling until
-/// the next; and a node that never reported does not exist, where upstream makes one by placing a config on it.
+/// Two are other than upstream's, on purpose: orphans are placed in the step in which their node expires, where
+/// upstream leaves them dangling until the next; and a node that never reported does not exist, where upstream makes
+/// one by placing a config on it.
 @Suite struct LifecycleVectorTests {
     struct Choice: Sendable, CustomTestStringConvertible {
         let testDescription: String
@@ -22,7 +26,7 @@ import Testing
     ]
 
     @Test(arguments: choices)
-    func aNewConfigGoesToTheNodeWithTheFewest(_ row: Choice) {
+    func `a new config goes to the node with the fewest configs`(_ row: Choice) {
         var placement = Placement()
         for (slot, count) in row.counts.enumerated() {
             placement.insert("node\(slot + 1)", slot: slot)
@@ -33,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("4 configs, 2 nodes, non-advanced: 2 + 2") func fourConfigsOnTwoNodes() throws {
+    @Test func `four configs without advanced dispatching are two on each of two nodes`() throws {
         let dispatcher = try Dispatcher(nodes: ["node1", "node2"], configs: try encodedConfigs(0..<4))
         #expect(dispatcher.store.counts == ["node1": 2, "node2": 2])
     }
@@ -55,7 +59,7 @@ import Testing
     ]
 
     @Test(arguments: silences)
-    func aSilentNodeExpires(_ row: Silence) throws {
+    func `a silent node expires`(_ row: Silence) throws {
         // Which of two nodes gets the third config is decided by hashes: the one with two is nodeB.
         let names = row.nodeA == nil ? ["nodeB"] : ["nodeA", "nodeB"]
         let configs = try (0..<100).lazy.map { start in
@@ -71,49 +75,49 @@ import Testing
         if row.nodes == ["nodeA"] { #expect(dispatcher.store.counts == ["nodeA": 3]) }
     }
 
-    @Test("reset, GET configs node1: error `node node1 is unknown`") func aResetForgetsNodes() async throws {
+    @Test func `after a new term the configs of a former node are an unknown node error`() async throws {
         let fixture = HandlerTests.Fixture()
         try await fixture.run {
             try await fixture.dispatch(0..<2, to: ["node1"], in: HandlerTests.term("1"))
-            fixture.leadership.state.set(.following(nil))
-            try await eventually("following") { (try? fixture.report("node1")) == nil }
+            fixture.leadership.set(.following(nil))
+            fixture.settle()
+            #expect((try? fixture.report("node1")) == nil)
             let next = HandlerTests.term("2")
-            fixture.leadership.state.set(.leading(next))
+            fixture.leadership.set(.leading(next))
             try await fixture.untilLeading(next)
             _ = try fixture.report("node2")
             fixture.clock.set(60)
-            try await eventually("dispatched") { fixture.configCount() == 2 }
+            fixture.settle()
+            #expect(fixture.configCount() == 2)
             let error = #expect(throws: ClusterChecksError.self) { try fixture.names(of: "node1") }
             #expect(error.map { "\($0)" } == "node node1 is unknown")
         }
     }
 
-    @Test("leader-IP sequence \"\", \"\", error, 1.2.3.4, 1.2.3.40, \"\"") func theHandlerFollowsItsLeadership()
-        async throws
-    {
+    @Test func `the handler follows a sequence of leaders and its own terms`() async throws {
         let fixture = HandlerTests.Fixture()
         func began() -> Int { fixture.log.lines.count { $0.contains("term began") } }
         try await fixture.run {
             let first = HandlerTests.term("1")
-            fixture.leadership.state.set(.leading(first))
+            fixture.leadership.set(.leading(first))
             try await fixture.untilLeading(first)
             // The same again, and an election that knows nothing new: no second term.
-            fixture.leadership.state.set(.leading(first))
-            for _ in 0..<100 { await Task.yield() }
+            fixture.leadership.set(.leading(first))
+            fixture.settle()
             #expect(try fixture.handlerTerm() === first)
-            try await eventually("begun") { began() == 1 }
+            fixture.settle()
+            #expect(began() == 1)
             for address in ["1.2.3.4:5005", "1.2.3.40:5005"] {
                 let leader = LeaderEndpoint(address: address, publicKeyPin: nil)
-                fixture.leadership.state.set(.following(leader))
-                try await eventually("following") {
-                    if case .notLeading(.follower(leader)) = fixture.handler.role(at: at(0)) { return true }
-                    return false
-                }
+                fixture.leadership.set(.following(leader))
+                fixture.settle()
+                #expect(fixture.handler.leadership(at: at(0)) == .following(leader))
             }
             let second = HandlerTests.term("2")
-            fixture.leadership.state.set(.leading(second))
+            fixture.leadership.set(.leading(second))
             try await fixture.untilLeading(second)
-            try await eventually("begun again") { began() == 2 }
+            fixture.settle()
+            #expect(began() == 2)
         }
     }
 }

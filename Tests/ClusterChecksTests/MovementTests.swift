@@ -4,12 +4,12 @@ import Platform
 import Testing
 
 @Suite struct MovementTests {
-    @Test func fourConfigsOnTwoNodesAreTwoAndTwo() throws {
+    @Test func `four configs on two nodes are two and two`() throws {
         let dispatcher = try Dispatcher(nodes: ["node1", "node2"], configs: try encodedConfigs(0..<4))
         #expect(dispatcher.store.counts == ["node1": 2, "node2": 2])
     }
 
-    @Test func aNewConfigGoesToTheNodeWithTheLeast() throws {
+    @Test func `a new config goes to the node with the least load`() throws {
         var dispatcher = try Dispatcher(nodes: ["node1", "node2"], configs: try encodedConfigs(0..<3))
         let fewest = dispatcher.store.counts.first { $0.value == 1 }?.key
         _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("new")]))
@@ -18,13 +18,13 @@ import Testing
         #expect(dispatcher.store.counts["node3"] == 1)
     }
 
-    @Test func configsOfManyInstancesWeighMore() throws {
+    @Test func `a config with more instances weighs more`() throws {
         let heavy = try encodedConfig("heavy", instances: 6)
         let dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<6) + [heavy])
         #expect(dispatcher.store.counts.values.sorted() == [1, 6])
     }
 
-    @Test func withoutNodesConfigsDangleAndTheFirstNodeGetsThem() throws {
+    @Test func `without nodes configs dangle until the first node joins`() throws {
         var dispatcher = try Dispatcher(nodes: [], configs: try encodedConfigs(0..<5))
         #expect(dispatcher.store.dangling.map(\.reason) == Array(repeating: .noNode, count: 5))
         let answer = try dispatcher.report("a", lastChange: 0, at: 1)
@@ -34,7 +34,7 @@ import Testing
         #expect(dispatcher.store.danglingReason(of: key("c1")) == nil)
     }
 
-    @Test func anEditedConfigStaysOnItsNodeWithANewRevision() throws {
+    @Test func `an edited config stays on its node with a new revision`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b", "c"], configs: try encodedConfigs(0..<9))
         let node = try #require(dispatcher.store.nodeID(of: key("c4")))
         let revision = dispatcher.store.node(node)?.revision
@@ -51,14 +51,14 @@ import Testing
         #expect(dispatcher.store.node(node)?.revision == revision)
     }
 
-    @Test func theSameSetAgainChangesNothing() throws {
+    @Test func `applying the same set again changes nothing`() throws {
         let configs = try encodedConfigs(0..<9)
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: configs)
         #expect(dispatcher.reconcile(Wanted(upserts: configs, isWhole: true)).changes.isEmpty)
         #expect(dispatcher.reconcile(Wanted(upserts: configs)).changes.isEmpty)
     }
 
-    @Test func whatTheWholeSetLacksIsGoneAndWhatAPartLacksIsNot() throws {
+    @Test func `a whole set removes what it lacks and a partial one does not`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<9))
         _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<2)))
         #expect(dispatcher.store.configCount == 9)
@@ -68,7 +68,7 @@ import Testing
         #expect(dispatcher.store.keys.sorted() == [key("c0")])
     }
 
-    @Test func nodesThatJoinOneAfterTheOtherEndUpWithCountsThatDifferByAtMostOne() throws {
+    @Test func `nodes that join one after the other end up with counts that differ by at most one`() throws {
         var dispatcher = try Dispatcher(nodes: ["n0"], configs: try encodedConfigs(0..<100))
         for joined in 1..<30 {
             let changes = try dispatcher.report("n\(joined)", at: 1).changes
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func aJoiningNodeTakesNothingThatIsHeavierThanItsShare() throws {
+    @Test func `a joining node gets no config that is heavier than its share`() throws {
         let configs = [try encodedConfig("heavy", instances: 50)] + (try encodedConfigs(0..<10))
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: configs)
         let holder = dispatcher.store.nodeID(of: key("heavy"))
@@ -87,7 +87,7 @@ import Testing
         #expect(dispatcher.store.counts.values.sorted() == [1, 5, 5])
     }
 
-    @Test func nodesThatJoinInWarmUpTakeNothingYet() throws {
+    @Test func `nodes that join in warm-up get nothing yet`() throws {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         for node in ["a", "b", "c"] { _ = try dispatcher.report(node, at: 0) }
         #expect(dispatcher.store.configCount == 0)
@@ -95,7 +95,7 @@ import Testing
         #expect(dispatcher.store.counts.values.sorted() == [3, 3, 4])
     }
 
-    @Test func overTheLimitNewConfigsAreRefusedAndNamed() throws {
+    @Test func `configs over the limit are refused and named`() throws {
         var options = HandlerOptions(patch: ConfigPatch())
         options.maximumConfigs = 3
         var dispatcher = try Dispatcher(nodes: ["a"], configs: try encodedConfigs(0..<3), options: options)

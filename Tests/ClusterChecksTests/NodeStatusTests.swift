@@ -33,7 +33,7 @@ import Testing
     ]
 
     @Test(arguments: rows)
-    func aReportIsAnsweredAsTheProtocolSays(row: Row) throws {
+    func `a report is answered as the protocol says`(row: Row) throws {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         if row.phase == .dispatching {
             _ = try dispatcher.report("node1", at: 0)
@@ -45,7 +45,7 @@ import Testing
         #expect(dispatcher.store.counts == ["node1": row.configs])
     }
 
-    @Test func aReportFromAnotherAddressUpdatesIt() throws {
+    @Test func `a report from another address updates the address`() throws {
         var dispatcher = try Dispatcher(nodes: [], configs: [])
         _ = try dispatcher.report("node1", address: "10.0.0.1", at: 0)
         let answer = try dispatcher.report("node1", address: "10.0.0.2", at: 1)
@@ -57,7 +57,7 @@ import Testing
         #expect(dispatcher.store.node("node1")?.address == "10.0.0.2")
     }
 
-    @Test func aKnownNodesReportChangesNothing() throws {
+    @Test func `a known node's report changes nothing`() throws {
         var dispatcher = try Dispatcher(nodes: ["node1"], configs: try encodedConfigs(0..<5))
         let before = dispatcher.store.description
         #expect(try dispatcher.report("node1", lastChange: 17, at: 1).changes.isEmpty)
@@ -65,20 +65,20 @@ import Testing
     }
 
     @Test(arguments: ["", String(repeating: "x", count: 254), "a\nb", "a\u{7F}", "a\u{85}"])
-    func anIDThatIsNoneIsRefused(id: String) throws {
+    func `an invalid node ID is refused`(id: String) throws {
         var dispatcher = try Dispatcher(nodes: [], configs: [])
         #expect(throws: ClusterChecksError.invalidNodeID(length: id.utf8.count)) { try dispatcher.report(id, at: 0) }
         #expect(dispatcher.store.nodeCount == 0)
     }
 
     @Test(arguments: ["n", String(repeating: "x", count: 253), "knoten-ä", "a b/c"])
-    func anyOtherIDIsTaken(id: String) throws {
+    func `any other node ID is accepted`(id: String) throws {
         var dispatcher = try Dispatcher(nodes: [], configs: [])
         _ = try dispatcher.report(id, at: 0)
         #expect(dispatcher.store.counts == [id: 0])
     }
 
-    @Test func overTheLimitOfNodesKnownOnesStillReport() throws {
+    @Test func `known nodes still report when the limit of nodes is reached`() throws {
         var options = HandlerOptions(patch: ConfigPatch())
         options.maximumNodes = 2
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: [], options: options)
@@ -89,7 +89,7 @@ import Testing
 
 @Suite struct ExpiryTests {
     @Test(arguments: [(25.0, 1), (30, 1), (30.5, 0), (35, 0)])
-    func aNodeIsForgottenWhenItIsSilentForLongerThanTheTimeout(silence: Double, nodes: Int) throws {
+    func `a node expires when it is silent for longer than the timeout`(silence: Double, nodes: Int) throws {
         var dispatcher = try Dispatcher(nodes: ["nodeA", "nodeB"], configs: try encodedConfigs(0..<3))
         // nodeA goes on reporting, so that the time counts.
         for second in 1...Int(silence) {
@@ -100,7 +100,7 @@ import Testing
         #expect(dispatcher.store.nodeCount == 1 + nodes)
     }
 
-    @Test func theNextExpiryIsThatOfTheNodeThatHasBeenSilentLongest() throws {
+    @Test func `the next expiry is that of the node that has been silent longest`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<2))
         for second in 1...10 { _ = try dispatcher.report("a", at: Double(second)) }
         _ = dispatcher.expire(now: at(10))
@@ -112,7 +112,7 @@ import Testing
         #expect(dispatcher.nextExpiry(now: next) == at(40) + .milliseconds(1))
     }
 
-    @Test func configsOfTheLastNodeDangleWithTheReason() throws {
+    @Test func `configs of the last node dangle with the reason`() throws {
         var dispatcher = try Dispatcher(nodes: ["nodeB"], configs: try encodedConfigs(0..<2))
         for second in 0...31 { _ = dispatcher.expire(now: at(Double(second))) }
         #expect(dispatcher.store.nodeCount == 0)
@@ -121,7 +121,7 @@ import Testing
         #expect(dispatcher.store.nodeID(of: key("c0")) == nil)
     }
 
-    @Test func orphansGoToOthersInTheSameStepAndNotToAnotherSilentNode() throws {
+    @Test func `configs of an expired node move in the same step and not to another silent node`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b", "c", "d"], configs: try encodedConfigs(0..<40))
         for second in 1...30 { for node in ["a", "b"] { _ = try dispatcher.report(node, at: Double(second)) } }
         let changes = dispatcher.expire(now: at(31))
@@ -130,7 +130,7 @@ import Testing
         #expect(dispatcher.store.dangling.isEmpty)
     }
 
-    @Test func afterAPauseOfOurOwnEveryNodeGetsTheGapBack() throws {
+    @Test func `a pause of this process does not count as silence of the nodes`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<4))
         try dispatcher.listen(from: 1, to: 10, reporting: ["a", "b"])
         // Stopped for ten minutes, and the first thing that runs is the tick.
@@ -146,7 +146,7 @@ import Testing
         #expect(dispatcher.store.counts == ["a": 4])
     }
 
-    @Test func aNodeThatComesBackBeforeTheTimeoutKeepsWhatItHad() throws {
+    @Test func `a node that comes back before the timeout keeps its configs`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<10))
         let before = dispatcher.store.node("b")?.configs.map(\.key)
         try dispatcher.listen(from: 1, to: 29, reporting: ["a"])
@@ -155,7 +155,7 @@ import Testing
         #expect(dispatcher.store.node("b")?.configs.map(\.key) == before)
     }
 
-    @Test func silentNodesAreForgottenInWarmUpToo() throws {
+    @Test func `silent nodes expire in warm-up too`() throws {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         _ = try dispatcher.report("a", at: 0)
         for second in 0...31 { _ = dispatcher.expire(now: at(Double(second))) }

@@ -6,12 +6,12 @@ import Testing
 @Suite struct PlacementTests {
     private func hash(_ name: String) -> UInt64 { Murmur3.hash(Array(name.utf8)) }
 
-    @Test func withoutNodesThereIsNoPlace() {
+    @Test func `without nodes there is no placement`() {
         #expect(Placement().leastLoaded(for: 7) == nil)
     }
 
     @Test(arguments: [2, 3, 5, 64, 100, 1061])
-    func equalConfigsSpreadWithCountsThatDifferByAtMostOne(nodes: Int) {
+    func `equal configs spread with counts that differ by at most one`(nodes: Int) {
         var placement = Placement()
         var counts = Array(repeating: 0, count: nodes)
         for slot in 0..<nodes { placement.insert("node-\(slot)", slot: slot) }
@@ -27,7 +27,7 @@ import Testing
         #expect(counts.max() == 4)
     }
 
-    @Test func aTieIsBrokenByConfigAndNodesAndNotByTheOrderInWhichNodesCame() {
+    @Test func `a tie is broken by config and nodes, not by the order in which nodes joined`() {
         let ids = (0..<20).map { "node-\($0)" }
         var forward = Placement()
         var backward = Placement()
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(arguments: 0..<20 as Range<UInt64>)
-    func theTreeAlwaysNamesANodeWithTheLeastLoad(seed: UInt64) {
+    func `the tree always gives a node with the least load`(seed: UInt64) {
         let entropy = SeededEntropy(seed: seed)
         var placement = Placement()
         var loads: [Int: Load] = [:]
@@ -70,21 +70,21 @@ import Testing
 }
 
 @Suite struct ListenedTimeTests {
-    @Test func timeBetweenMomentsCounts() {
+    @Test func `listened time counts the time between observations`() {
         var time = ListenedTime(longestGap: .seconds(2))
         #expect(time.advance(to: at(10)) == .zero)
         #expect(time.advance(to: at(11)) == .seconds(1))
         #expect(time.advance(to: at(13)) == .seconds(3))
     }
 
-    @Test func ofALongGapOnlyTheBoundCounts() {
+    @Test func `listened time counts only the bound of a long gap`() {
         var time = ListenedTime(longestGap: .seconds(2))
         _ = time.advance(to: at(0))
         #expect(time.advance(to: at(3600)) == .seconds(2))
         #expect(time.advance(to: at(3601)) == .seconds(3))
     }
 
-    @Test func aMomentBeforeTheLatestCountsAsTheLatest() {
+    @Test func `an observation before the latest counts as the latest`() {
         var time = ListenedTime(longestGap: .seconds(2))
         _ = time.advance(to: at(5))
         #expect(time.advance(to: at(4)) == .zero)
@@ -94,11 +94,11 @@ import Testing
 
 @Suite struct LoadTests {
     @Test(arguments: [(0.1, 100_000), (1, 1_000_000), (0, 1), (-3, 1), (1e9, 1_000_000_000_000), (.nan, 1_000_000)])
-    func aCostBecomesWholeMillionthsWithinBounds(cost: Double, millionths: Int64) {
+    func `a cost is rounded to millionths within bounds`(cost: Double, millionths: Int64) {
         #expect(Load(cost: cost).millionths == millionths)
     }
 
-    @Test func nothingIsLeftOverAfterAddingAndTakingAway() {
+    @Test func `adding and removing loads leaves exactly zero`() {
         var load = Load.zero
         for _ in 0..<1000 { load += Load(cost: 0.1) }
         for _ in 0..<1000 { load -= Load(cost: 0.1) }

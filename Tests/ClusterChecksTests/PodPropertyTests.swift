@@ -1,10 +1,11 @@
 import CheckModel
 import ClusterChecks
 import Platform
+import TestKit
 import Testing
 
-/// Random histories of pods, cordons and reports, each from a seed: after every step the nodes stand as they would if all were told anew, and
-/// configs are only where they may be.
+/// Random histories of pods, cordons and reports, each from a seed: after every step the nodes stand as they would if
+/// all were told anew, and configs are only where they may be.
 @Suite struct PodPropertyTests {
     struct History {
         let entropy: SeededEntropy
@@ -31,11 +32,11 @@ import Testing
             entropy = SeededEntropy(seed: seed)
         }
 
-        func roll(_ sides: Int) -> Int { Int(entropy.next() % UInt64(sides)) }
+        func roll(_ sides: Int) -> Int { entropy.next(below: sides) }
     }
 
     @Test(arguments: 0..<30 as Range<UInt64>)
-    func nodesStandAsKubernetesSaysAndConfigsAreWhereTheyMayBe(seed: UInt64) throws {
+    func `node conditions follow Kubernetes and configs are only where they may be`(seed: UInt64) throws {
         var history = History(seed: seed)
         for _ in 0..<150 {
             try history.step()
@@ -44,7 +45,7 @@ import Testing
     }
 
     /// Over a few seeds everything that the rules are about comes to pass.
-    @Test func theHistoriesAreNotTame() throws {
+    @Test func `the random histories cover every condition`() throws {
         var seen: Set<String> = []
         for seed in 0..<12 as Range<UInt64> {
             var history = History(seed: seed)
@@ -244,7 +245,8 @@ extension PodPropertyTests.History {
         try checkAgainstAllToldAnew()
     }
 
-    /// The dispatcher looks again only at the nodes that a change can have touched; told everything anew, it must come to the same.
+    /// The dispatcher looks again only at the nodes that a change can have touched; told everything anew, it must come
+    /// to the same.
     private func checkAgainstAllToldAnew() throws {
         let store = dispatcher.store
         let nodes = store.occupiedSlots.map { store.nodes[$0] }

@@ -1,16 +1,18 @@
 import CheckModel
 import ClusterChecks
 import Platform
+import TestKit
 import Testing
 
-/// Random clusters, each from a seed: whatever is rebalanced, nothing is lost, nothing gets worse, and nobody gets what he may not.
+/// Random clusters, each from a seed: whatever is rebalanced, nothing is lost, nothing gets worse, and nobody gets what
+/// he may not.
 @Suite struct RebalancingPropertyTests {
     struct Cluster {
         let entropy: SeededEntropy
         var dispatcher: Dispatcher
         var configs: [EncodedConfig] = []
 
-        func roll(_ sides: Int) -> Int { Int(entropy.next() % UInt64(sides)) }
+        func roll(_ sides: Int) -> Int { entropy.next(below: sides) }
 
         init(seed: UInt64) throws {
             entropy = SeededEntropy(seed: seed)
@@ -24,7 +26,8 @@ import Testing
                 try Row("c\(index)", check: check[roll(5) / 4], Array(repeating: 1, count: 1 + roll(3))).config()
             }
             _ = dispatcher.reconcile(Wanted(upserts: configs, isWhole: true))
-            // A node's work is measured, in part or not at all; some nodes are cordoned or about to leave only after they got theirs.
+            // A node's work is measured, in part or not at all; some nodes are cordoned or about to leave only after
+            // they got theirs.
             for node in dispatcher.store.occupiedSlots.map({ dispatcher.store.nodes[$0] }) where roll(6) > 0 {
                 var checks: [String: RunnerStats] = [:]
                 for checkID in node.configs.flatMap(\.instanceIDs) where roll(10) > 0 {
@@ -60,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: 0..<300 as Range<UInt64>)
-    func nothingIsLostAndNothingGetsWorse(seed: UInt64) throws {
+    func `rebalancing loses no config and makes no balance worse`(seed: UInt64) throws {
         var cluster = try Cluster(seed: seed)
         let options = options(cluster)
         let before = cluster.dispatcher.rebalancingView.measuredNodes
@@ -98,7 +101,7 @@ import Testing
     }
 
     @Test(arguments: 0..<60 as Range<UInt64>)
-    func thePlanFollowsFromTheStateAlone(seed: UInt64) throws {
+    func `the plan depends on the state alone`(seed: UInt64) throws {
         let cluster = try Cluster(seed: seed)
         let nodes = cluster.dispatcher.rebalancingView.measuredNodes
         var options = RebalancingOptions()
@@ -113,7 +116,7 @@ import Testing
     }
 
     /// Over the seeds above moves are made, and by both algorithms; else nothing above would say anything.
-    @Test func theClustersAreNotTame() throws {
+    @Test func `the random clusters cover every case`() throws {
         var moves = [0, 0]
         for seed in 0..<100 as Range<UInt64> {
             let nodes = try Cluster(seed: seed).dispatcher.rebalancingView.measuredNodes

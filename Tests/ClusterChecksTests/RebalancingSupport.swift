@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import JSON
 import Testing
 
 /// What a row of a table says of one config: its check, and the average times of its instances in milliseconds.
@@ -16,7 +17,7 @@ struct Row: Sendable {
     }
 
     func config() throws -> EncodedConfig {
-        let instances = times.indices.map { JSON.object(["url": .string("http://\(name)/\($0)")]) }
+        let instances = times.indices.map { JSONValue.object(["url": .string("http://\(name)/\($0)")]) }
         return try ConfigPatch().encode(
             CheckConfig(
                 key: ConfigKey(source: "test:\(name)", check: check, index: 0), checkName: check, instances: instances))

@@ -1,6 +1,9 @@
 import CheckModel
 import ClusterChecks
+import JSON
+import Leadership
 import Platform
+import TestKit
 import Testing
 
 @Suite struct ShardingTests {
@@ -11,10 +14,10 @@ import Testing
         return options
     }()
 
-    private func config(_ check: String, _ instances: [String], logs: JSON? = nil) throws -> CheckConfig {
+    private func config(_ check: String, _ instances: [String], logs: JSONValue? = nil) throws -> CheckConfig {
         CheckConfig(
             key: ConfigKey(source: "file:/conf.d/\(check).json", check: check, index: 0), checkName: check,
-            instances: try instances.map { try JSON(parsing: $0) }, logs: logs, serviceID: "kube_service://a/b")
+            instances: try instances.map { try JSONValue(parsing: $0) }, logs: logs, serviceID: "kube_service://a/b")
     }
 
     private func shards(_ check: String, _ instances: [String]) throws -> [CheckConfig] {
@@ -30,22 +33,22 @@ import Testing
         ("one group", #"{"collectors":["pods"]}"#, []),
         ("others alone", #"{"collectors":["jobs","services"]}"#, []),
     ])
-    func kubeStateMetricsIsTakenApartByResources(row: String, instance: String, groups: [[String]]) throws {
+    func `kube_state_metrics is split by resources`(row: String, instance: String, groups: [[String]]) throws {
         let shards = try shards("kubernetes_state_core", [instance])
-        #expect(shards.map { $0.instances[0]["collectors"] } == groups.map { .array($0.map(JSON.string)) })
+        #expect(shards.map { $0.instances[0]["collectors"] } == groups.map { .array($0.map(JSONValue.string)) })
         #expect(shards.allSatisfy { $0.instances[0]["skip_leader_election"] == .bool(true) })
         #expect(shards.allSatisfy { $0.serviceID == "kube_service://a/b" })
         #expect(Set(shards.map(\.key)).count == groups.count)
     }
 
-    @Test func withoutCollectorsItCollectsAllAndIsTakenApart() throws {
+    @Test func `kube_state_metrics without collectors collects all and is split`() throws {
         let shards = try shards("kubernetes_state_core", [#"{"namespaces":["a"]}"#])
         #expect(shards.map(\.key.shard) == ["pods", "nodes", "others"])
         #expect(shards[2].instances[0]["collectors"]?.arrayValue?.contains(.string("deployments")) == true)
         #expect(shards.allSatisfy { $0.instances[0]["namespaces"] == .array([.string("a")]) })
     }
 
-    @Test func criteriaTakeItApartByHash() throws {
+    @Test func `sharding criteria split a config by hash`() throws {
         let shards = try shards(
             "kubernetes_state_core",
             [
@@ -55,7 +58,7 @@ import Testing
             ])
         #expect(shards.map(\.key.shard) == ["hash-0", "hash-1", "hash-2", "aggregates"])
         #expect(shards.prefix(3).map { $0.instances[0]["shard_id"] } == [.number("0"), .number("1"), .number("2")])
-        let criteria = JSON.array([.string("namespace"), .string("resource")])
+        let criteria = JSONValue.array([.string("namespace"), .string("resource")])
         #expect(shards.prefix(3).allSatisfy { $0.instances[0]["shard_criteria"] == criteria })
         #expect(shards[3].instances[0]["first"] == .bool(true))
     }
@@ -66,13 +69,13 @@ import Testing
         #"{"shard_criteria":"namespace","shard_count":2}"#, #"{"shard_criteria":[1],"shard_count":2}"#,
         #"{"collectors":"pods"}"#, #"{"collectors":["pods",1]}"#,
     ])
-    func whatIsWrongIsToldAndDispatchedWhole(instance: String) throws {
+    func `a config that cannot be split is reported and dispatched whole`(instance: String) throws {
         let outcome = Sharding(Self.all).shards(of: try config("kubernetes_state_core", [instance]))
         #expect(outcome.shards.isEmpty)
         #expect(outcome.problem?.contains("dispatched whole") == true)
     }
 
-    @Test func severalInstancesAreDispatchedEachByItself() throws {
+    @Test func `several instances are dispatched separately`() throws {
         let shards = try shards("postgres", [#"{"host":"a"}"#, #"{"host":"b","name":"n"}"#, #"{"host":"c"}"#])
         #expect(shards.map(\.serviceID) == (0..<3).map { "kube_service://a/b#instance-shard-\($0)" })
         #expect(shards.map(\.instances.count) == [1, 1, 1])
@@ -82,7 +85,7 @@ import Testing
         #expect(Sharding(Self.all).shards(of: logs).shards.isEmpty)
     }
 
-    @Test func anEditedInstanceKeepsItsKeyAndANamedOneAlsoWhenAnotherGoes() throws {
+    @Test func `an edited instance keeps its key, and a named one also when another is removed`() throws {
         let before = try shards("postgres", [#"{"name":"a"}"#, #"{"name":"b","v":1}"#, #"{"name":"c"}"#])
         let edited = try shards("postgres", [#"{"name":"a"}"#, #"{"name":"b","v":2}"#, #"{"name":"c"}"#])
         #expect(edited.map(\.key) == before.map(\.key))
@@ -92,7 +95,7 @@ import Testing
         #expect(Set(same.map(\.key)).count == 2)
     }
 
-    @Test func endpointsChecksAndChecksOfNoClusterAreLeftWhole() throws {
+    @Test func `endpoints checks and other configs are not split`() throws {
         var pinned = try config("postgres", [#"{"host":"a"}"#, #"{"host":"b"}"#])
         pinned.nodeName = "w1"
         #expect(Sharding(Self.all).shards(of: pinned).shards.isEmpty)
@@ -103,35 +106,40 @@ import Testing
     }
 
     /// Parts come and go with their config, whatever they are at that time.
-    @Test func theHandlerKeepsThePartsOfWhatItIsGiven() async throws {
+    @Test func `the handler tracks the parts of a split config`() async throws {
         var options = HandlerOptions(patch: ConfigPatch())
         options.warmup = .zero
         options.sharding = Self.all
         options.excludedChecks = ["never"]
         let desired = DesiredConfigs(for: options)
         let clock = ManualClock()
+        let executor = ManualExecutor()
+        func settle() { executor.drain() }
         let term = Term(token: "t", validUntil: Deadline(.distantFuture))
         let handler = Handler(
-            source: desired, leadership: GivenLeadership(.leading(term)), options: options, clock: clock,
-            log: Log(sink: RecordedLog()))
+            source: desired, leadership: Watched(.leading(term)), options: options, clock: clock,
+            log: Log(sink: RecordingLog()))
         func keys() throws -> [String] {
             let state = try handler.snapshot(now: clock.now())
             return (state.nodes.flatMap(\.configs) + state.dangling.map(\.config)).map(\.key.shard).sorted()
         }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await handler.run() }
+        try await executor.run({ await handler.run() }) {
             let three = try config("postgres", [#"{"host":"a"}"#, #"{"host":"b"}"#, #"{"host":"c"}"#])
             desired.apply(upserts: [three, try config("never", ["{}"])], synced: true)
-            try await eventually("three parts dangle") { (try? keys()) == ["instance-0", "instance-1", "instance-2"] }
+            settle()
+            #expect((try? keys()) == ["instance-0", "instance-1", "instance-2"])
             desired.apply(upserts: [try config("postgres", [#"{"host":"a"}"#, #"{"host":"b"}"#])])
-            try await eventually("one is gone") { try keys() == ["instance-0", "instance-1"] }
+            settle()
+            #expect(try keys() == ["instance-0", "instance-1"])
             desired.apply(upserts: [try config("postgres", [#"{"host":"a"}"#])])
-            try await eventually("whole again") { try keys() == [""] }
+            settle()
+            #expect(try keys() == [""])
             desired.apply(upserts: [three])
-            try await eventually("three again") { try keys() == ["instance-0", "instance-1", "instance-2"] }
+            settle()
+            #expect(try keys() == ["instance-0", "instance-1", "instance-2"])
             desired.apply(removals: [three.key])
-            try await eventually("all gone") { try keys().isEmpty }
-            group.cancelAll()
+            settle()
+            #expect(try keys().isEmpty)
         }
     }
 }

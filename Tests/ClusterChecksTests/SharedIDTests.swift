@@ -25,7 +25,7 @@ import Testing
         return dispatcher
     }
 
-    @Test func reportsThatAlternateBetweenTwoAddressesAreOfTwoAndSaidOnce() throws {
+    @Test func `reports that alternate between two addresses are two agents and logged once`() throws {
         var dispatcher = dispatcher()
         let said = try sharing(["b", "a", "b", "a", "b", "a", "b"], &dispatcher)
         #expect(said == [2: ["a", "b"]])
@@ -38,19 +38,19 @@ import Testing
 
     @Test(arguments: [
         ["a", "b", "b", "b"], ["a", "b", "c", "d"], ["a", "a", "a"], ["a", nil, "a", nil], ["b", "a", "a", "a", "a"],
-    ]) func anAgentThatRestartsElsewhereIsOne(addresses: [String?]) throws {
+    ]) func `an agent that restarts at another address is one agent`(addresses: [String?]) throws {
         var dispatcher = dispatcher()
         #expect(try sharing(addresses, &dispatcher).isEmpty)
     }
 
-    @Test func anAddressOfLongAgoDoesNotCount() throws {
+    @Test func `an old address does not count`() throws {
         var dispatcher = dispatcher()
         #expect(try sharing(["a"] + Array(repeating: "b", count: 31) + ["a", "a"], &dispatcher).isEmpty)
         dispatcher = self.dispatcher()
         #expect(try sharing(["a"] + Array(repeating: "b", count: 28) + ["a"], &dispatcher).count == 1)
     }
 
-    @Test func onceOneIsSilentForTheTimeoutOneRemains() throws {
+    @Test func `after the timeout of one agent the other remains`() throws {
         var dispatcher = dispatcher()
         let said = try sharing(["a", "b", "a"] + Array(repeating: "b", count: 40), &dispatcher)
         #expect(said == [2: ["a", "b"], 33: []])
@@ -58,13 +58,13 @@ import Testing
         #expect(dispatcher.store.node("x")?.agents == [])
     }
 
-    @Test func thePodsAreNamedWhereTheyAreKnown() throws {
+    @Test func `the message names the pods where they are known`() throws {
         var dispatcher = dispatcher([agentPod("one", addresses: ["a"]), agentPod("two", addresses: ["b"])])
         let said = try sharing(["a", "b", "a"], &dispatcher)
         #expect(said == [2: ["a (pod agents/one)", "b (pod agents/two)"]])
     }
 
-    @Test func oncePodsAreKnownOnlyTheirAddressesAndStatedOnesCount() throws {
+    @Test func `once pods are known only their addresses and stated ones count`() throws {
         let addresses = ["a", "b", "a", "b"]
         var dispatcher = dispatcher([agentPod("one", addresses: ["a"])])
         #expect(try sharing(addresses, &dispatcher).isEmpty)
@@ -72,12 +72,12 @@ import Testing
         #expect(try sharing(addresses, isStated: true, &dispatcher).count == 1)
     }
 
-    @Test func twoAddressesOfOnePodAreOneAgent() throws {
+    @Test func `two addresses of one pod are one agent`() throws {
         var dispatcher = dispatcher([agentPod("one", addresses: ["a", "b"])])
         #expect(try sharing(["a", "b", "a", "b"], &dispatcher).isEmpty)
     }
 
-    @Test func theDeletionOfOnePodDoesNotForgetTheOther() throws {
+    @Test func `the deletion of one pod does not expire the other`() throws {
         let pods = [agentPod("one", addresses: ["a"]), agentPod("two", addresses: ["b"])]
         var dispatcher = dispatcher(pods)
         _ = try sharing(["a", "b", "a"], &dispatcher)

@@ -1,7 +1,9 @@
 import CheckModel
 import ClusterChecks
+import JSON
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 /// A config of `instances` instances, ready to be dispatched; `edition` is what an edit changes.
@@ -10,7 +12,7 @@ func encodedConfig(_ name: String, instances: Int = 1, edition: Int = 0) throws 
 }
 
 func checkConfig(_ name: String, instances: Int = 1, edition: Int = 0) -> CheckConfig {
-    let instance = JSON.object(["url": .string("http://\(name)/\(edition)")])
+    let instance = JSONValue.object(["url": .string("http://\(name)/\(edition)")])
     return CheckConfig(
         key: key(name), checkName: "http_check", instances: Array(repeating: instance, count: instances))
 }
@@ -78,7 +80,7 @@ func agentPod(
 }
 
 func worker(_ name: String, isSchedulable: Bool = true) -> WorkerNode {
-    WorkerNode(name: name, isSchedulable: isSchedulable, isReady: true)
+    WorkerNode(name: name, isSchedulable: isSchedulable)
 }
 
 extension ClusterStore {
@@ -115,48 +117,6 @@ extension StoreChange {
     }
 }
 
-/// A clock that stands still until a test moves it.
-struct ManualClock: Clock {
-    private let time = Watched(at(0))
-
-    func now() -> Instant { time.value }
-    func wallTime() -> WallTime { WallTime(nanoseconds: 0) }
-    func set(_ seconds: Double) { time.set(at(seconds)) }
-
-    func sleep(until deadline: Instant) async throws {
-        try Task.checkCancellation()
-        var seen = time.current
-        while seen.value < deadline { seen = try await time.next(after: seen.version) }
-    }
-}
-
-/// Leadership as a test says.
-struct GivenLeadership: Leadership {
-    let state: Watched<LeadershipState>
-
-    init(_ state: LeadershipState) {
-        self.state = Watched(state)
-    }
-}
-
-/// Keeps the lines, as `message name=value …`.
-final class RecordedLog: LogSink {
-    private let recorded = Mutex<[String]>([])
-
-    var lines: [String] { recorded.withLock { $0 } }
-
-    func write(_ line: LogLine) {
-        let fields = line.fields.map { " \($0.name)=\($0.value)" }.joined()
-        recorded.withLock { $0.append("\(line.level.name) \(line.message)\(fields)") }
-    }
-}
-
-/// Waits until `condition` holds, giving other tasks their turn; a failure after a time that no healthy machine needs.
-func eventually(_ what: Comment, _ condition: () throws -> Bool) async throws {
-    for _ in 0..<10_000 {
-        if try condition() { return }
-        try await Task.sleep(for: .milliseconds(2))
-    }
-    Issue.record(what)
-    throw CancellationError()
+extension ManualClock {
+    func set(_ seconds: Double) { set(at(seconds)) }
 }

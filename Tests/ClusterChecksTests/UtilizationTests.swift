@@ -1,5 +1,6 @@
 import CheckModel
 import ClusterChecks
+import JSON
 import Testing
 
 /// The published and derived vectors of the utilization algorithm, by the names of their rows.
@@ -29,23 +30,26 @@ import Testing
         ]
     }
 
-    @Test func rowU1TheLighterOfTwoGoesToTheEmptyNodeAndThenNothingMoves() throws {
+    @Test func `row U1: the lighter of two configs goes to the empty node and then nothing moves`() throws {
         let nodes = try u1()
         let moves = plan(nodes, isSticky: false)
         #expect(moves.map(\.text) == ["node1→node2 d2"])
         #expect(plan(apply(moves, to: nodes), isSticky: false).isEmpty)
     }
 
-    @Test func rowD0WithTheDefaultStickinessU1DoesNotMove() throws {
+    @Test func `row D0: with the default stickiness nothing of U1 moves`() throws {
         #expect(plan(try u1(), isSticky: true).isEmpty)
     }
 
-    /// Eight of 0.5 workers, or thirty-two of a thirty-second, on one of two nodes of four workers; the first by digest comes first.
+    /// Eight of 0.5 workers, or thirty-two of a thirty-second, on one of two nodes of four workers; the first by digest
+    /// comes first.
     @Test(arguments: [
         ("D2", 8, 7500 as Int64, false, 4), ("D2", 8, 7500, true, 0), ("D3", 32, 468_750, false, 16),
         ("D3", 32, 468_750, true, 8),
     ])
-    func aDerivedVectorMovesAsManyAsItSays(row: String, count: Int, time: Int64, isSticky: Bool, expected: Int) throws {
+    func `the derived vectors give their number of moves`(
+        row: String, count: Int, time: Int64, isSticky: Bool, expected: Int
+    ) throws {
         // A thirty-second of 15 s is no whole number of milliseconds; of 15,000 s it is.
         let rows = (0..<count).map { Row("c\($0)", [time]) }
         var nodes = [try measuredNode("A", rows), try measuredNode("B", [])]
@@ -60,7 +64,7 @@ import Testing
     private func everyFifteenThousandSeconds(_ node: MeasuredNode) throws -> MeasuredNode {
         var checks: [String: RunnerStats] = [:]
         let configs = try node.configs.map { former in
-            let instance = JSON.object([
+            let instance = JSONValue.object([
                 "url": .string(former.key.source), "min_collection_interval": .number("15000"),
             ])
             let config = try ConfigPatch().encode(
@@ -71,7 +75,7 @@ import Testing
         return MeasuredNode(id: node.id, statistics: NodeStatistics(workers: 4, checks: checks), configs: configs)
     }
 
-    @Test func rowU3WhatHasNotCompletedARunStaysWhereItIs() throws {
+    @Test func `row U3: a config that has not completed a run stays`() throws {
         let nodes = [
             try measuredNode("node1", [Row("z1", [0]), Row("z2", [0]), Row("d", [2000])]),
             try measuredNode("node2", []),
@@ -84,7 +88,7 @@ import Testing
         #expect(plan(busier, isSticky: false, isForced: true).map(\.text) == ["node1→node2 e"])
     }
 
-    @Test func rowU5TwoConfigsOfOneCheckAreTwo() throws {
+    @Test func `row U5: two configs of one check count as two`() throws {
         let nodes = [try measuredNode("A", [Row("one", [6000]), Row("two", [6000])]), try measuredNode("B", [])]
         #expect(nodes[0].configs[0].digest != nodes[0].configs[1].digest)
         #expect(plan(nodes, isSticky: false).count == 1)
@@ -94,7 +98,7 @@ import Testing
         ("U6", [[1, 1], [], []] as [[Double]], [[1], [1], []] as [[Double]]),
         ("U7", [[1, 1, 1], [], []], [[1], [1], [1]]),
     ])
-    func aProposalIsWorthItByTenHundredths(row: String, current: [[Double]], proposed: [[Double]]) {
+    func `a proposal is accepted from a gain of 0.1`(row: String, current: [[Double]], proposed: [[Double]]) {
         let (before, after) = (
             distribution(current.map { $0.map { ($0, 1) } }, workers: [3, 3, 3]),
             distribution(proposed.map { $0.map { ($0, 1) } }, workers: [3, 3, 3])
@@ -104,7 +108,7 @@ import Testing
         #expect(!UtilizationRebalancing.isWorthIt(after, before, minimumImprovement: nil))
     }
 
-    @Test func aSmallGainIsWorthItOnlyByForce() {
+    @Test func `a smaller gain is accepted only by force`() {
         let before = distribution([[(3, 3)], [(1, 1)]], workers: [4, 4])
         let after = distribution([[(2.95, 3)], [(1.05, 1)]], workers: [4, 4])
         #expect(!UtilizationRebalancing.isWorthIt(before, after, minimumImprovement: 10))
@@ -113,14 +117,14 @@ import Testing
 
     /// No longer empty, but much smaller than the other: what was 0.1 and 0 becomes 0.05 and 0.2.
     @Test(arguments: [10, nil])
-    func aProposalThatWouldMakeItWorseIsNeverWorthIt(minimumImprovement: Int?) {
+    func `a proposal that makes the balance worse is never accepted`(minimumImprovement: Int?) {
         let before = distribution([[(0.2, 1), (0.2, 1)], []], workers: [4, 1])
         let after = distribution([[(0.2, 1)], [(0.2, 1)]], workers: [4, 1])
         #expect(after.emptyCount < before.emptyCount)
         #expect(!UtilizationRebalancing.isWorthIt(before, after, minimumImprovement: minimumImprovement))
     }
 
-    @Test func rowU8TheLeastUtilizedIsTaken() {
+    @Test func `row U8: the least utilized node is chosen`() {
         let four = [4, 4, 4]
         let plain = distribution([[(3, 1)], [(1, 1)], [(2, 1)]], workers: four)
         #expect(plain.leastUtilized(present: nil) == 1)
@@ -141,8 +145,9 @@ import Testing
             ["check3", "check1", "check4", "check2"]
         )
     ])
-    func theHeaviestIsPlacedFirst(row: String, checks: [(String, Int64)], order: [String]) throws {
-        // All on a node that may keep nothing more attractive than the others: each is placed on the then emptiest, in order.
+    func `the heaviest config is placed first`(row: String, checks: [(String, Int64)], order: [String]) throws {
+        // All on a node that may keep nothing more attractive than the others: each is placed on the then emptiest, in
+        // order.
         let nodes = [
             try measuredNode("a", checks.map { Row($0.0, [$0.1]) }),
             try measuredNode("b", []), try measuredNode("c", []), try measuredNode("d", []),
@@ -152,7 +157,7 @@ import Testing
         #expect(moves.map(\.destination) == ["b", "c", "d"])
     }
 
-    @Test func rowU9EqualOnesComeByDigest() throws {
+    @Test func `row U9: equal configs are ordered by digest`() throws {
         let rows = [Row("A", [1000]), Row("B", [1000]), Row("C", [1000]), Row("Z", [2000])]
         let nodes = [
             try measuredNode("a", rows), try measuredNode("b", []), try measuredNode("c", []),
@@ -162,7 +167,7 @@ import Testing
         #expect(plan(nodes, isSticky: false).map(\.config.key) == equal)
     }
 
-    @Test func rowU10AboveFourFifthsARunnerIsBusy() {
+    @Test func `row U10: a runner above 80 percent is busy`() {
         var runners = distribution([[(1, 1)], []], workers: [4, 2])
         #expect(runners.busyCount == 0)
         runners.place(need: 2.5, instances: 1, on: 0)
@@ -172,14 +177,14 @@ import Testing
         #expect(runners.emptyCount == 0)
     }
 
-    @Test func rowU11TheDeviationIsThatOfUtilizations() {
+    @Test func `row U11: the deviation is that of the utilizations`() {
         let three = distribution([[(3, 1)], [(2, 1)], [(4, 1)]], workers: [4, 4, 4])
         #expect((three.deviation * 1000).rounded() == 204)
         let mixed = distribution([[(1, 1)], [], []], workers: [4, 4, 0])
         #expect(mixed.runners.map(\.utilization) == [0.25, 0, 0])
     }
 
-    @Test func whatIsPinnedByNameStays() throws {
+    @Test func `a config that is pinned to a node stays`() throws {
         let nodes = [
             try measuredNode("A", [Row("one", check: "stays", [9000]), Row("two", [8000])]), try measuredNode("B", []),
         ]
@@ -187,7 +192,7 @@ import Testing
         #expect(plan(nodes, isSticky: false, pinned: ["stays", "http_check"]).isEmpty)
     }
 
-    @Test func whatIsMeasuredInPartStays() throws {
+    @Test func `a config that is measured in part stays`() throws {
         let full = try measuredNode("A", [Row("pair", [4000, 4000]), Row("one", [4000])])
         var checks = full.statistics.checks
         let pair = try #require(full.configs.first { $0.instanceIDs.count == 2 })
@@ -208,7 +213,7 @@ import Testing
         }
     }
 
-    @Test func rowI1TheOthersLeaveItsNode() throws {
+    @Test func `row I1: isolating a check moves the others off its node`() throws {
         let nodes = try nodes()
         let checkID = nodes[0].configs[2].instanceIDs[0]
         guard case .isolated("A", let moves) = Isolation(RebalancingOptions()).plan(checkID, nodes) else {
@@ -220,7 +225,7 @@ import Testing
         #expect(after[1].configs.count == 5)
     }
 
-    @Test func rowI2AnUnknownCheckOrASingleRunnerIsRefused() throws {
+    @Test func `row I2: an unknown check or a single runner is refused`() throws {
         let nodes = try nodes()
         let isolation = Isolation(RebalancingOptions())
         func reason(_ checkID: String, _ nodes: [MeasuredNode]) -> String {
@@ -235,7 +240,7 @@ import Testing
         #expect(reason(checkID, [nodes[0], cordoned]) == "No other runners available")
     }
 
-    @Test func whatIsNotMeasuredLeavesToo() throws {
+    @Test func `configs without measurements leave an isolated check's node too`() throws {
         let nodes = try nodes()
         let checkID = nodes[0].configs[0].instanceIDs[0]
         let unmeasured = MeasuredNode(

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 #if canImport(AutoConf)
     @testable import AutoConf
@@ -12,13 +13,14 @@ private let endpoint = EndpointAddress(
 private let target = CheckTarget(
     endpoint, of: NamespacedName(namespace: "shop", name: "web"), standardTags: [], .auto, environment: environment)
 
-/// Reads lines of `key=value` as annotations (`former.key=value` with the former prefix), of a Service and of its endpoints. Both must mean the
-/// same, a bad one must give no check, and each config must be what may be sent. Where the first byte is no text, the bytes choose the lines.
+/// Reads lines of `key=value` as annotations (`former.key=value` with the former prefix), of a Service and of its
+/// endpoints. Both must mean the same, a bad one must give no check, and each config must be what may be sent. Where
+/// the first byte is no text, the bytes choose the lines.
 func fuzzAnnotations(_ input: [UInt8]) {
     var choices = Choices(bytes: input.dropFirst())
     let text = (input.first ?? 0x20) < 0x20 ? choices.lines() : String(decoding: input, as: UTF8.self)
-    let service = read(text, .service)
-    let endpoints = read(text, .endpoints)
+    let service = ServiceAnnotations(annotations(in: text, "service"), .service)
+    let endpoints = ServiceAnnotations(annotations(in: text, "endpoints"), .endpoints)
     precondition(service.templates == endpoints.templates, "a Service and its endpoints are read alike")
     for template in service.templates {
         precondition(!template.checkName.isEmpty, "a check has a name")
@@ -38,22 +40,22 @@ func fuzzAnnotations(_ input: [UInt8]) {
     for config in bound.configs { check(config) }
 }
 
-private func read(_ text: String, _ subject: ServiceAnnotations.Subject) -> ServiceAnnotations {
+/// The annotations in a text of the corpus, `NAME=VALUE` a line.
+func annotations(in text: String, _ subject: String) -> [String: String] {
     var annotations: [String: String] = [:]
     for line in text.split(separator: "\n") {
         let parts = line.split(separator: "=", maxSplits: 1)
         guard parts.count == 2 else { continue }
         let isFormer = parts[0].hasPrefix("former.")
         let key = isFormer ? parts[0].dropFirst("former.".count) : parts[0]
-        annotations["\(isFormer ? "service-discovery" : "ad").datadoghq.com/\(subject.rawValue).\(key)"] = String(
-            parts[1])
+        annotations["\(isFormer ? "service-discovery" : "ad").datadoghq.com/\(subject).\(key)"] = String(parts[1])
     }
-    return ServiceAnnotations(annotations, subject)
+    return annotations
 }
 
 private func check(_ config: CheckConfig) {
     for json in config.instances + [config.initConfig, config.logs].compactMap(\.self) {
-        guard let again = try? JSON(parsing: json.encoded()) else { fatalError("what is sent is no JSON") }
+        guard let again = try? JSONValue(parsing: json.encoded()) else { fatalError("what is sent is no JSON") }
         precondition(again.encoded() == json.encoded(), "what is sent is read as something else")
     }
     guard !config.ignoreAutodiscoveryTags else { return }
@@ -67,7 +69,8 @@ private func check(_ config: CheckConfig) {
 /// Annotations whose parts fit together more often than those of random text do.
 private struct Choices {
     var bytes: ArraySlice<UInt8>
-    /// Deeper values are leaves: text that is nested as deep as there are bytes is copied at each level, and took most of the time.
+    /// Deeper values are leaves: text that is nested as deep as there are bytes is copied at each level, and took most
+    /// of the time.
     private var depth = 0
 
     init(bytes: ArraySlice<UInt8>) { self.bytes = bytes }

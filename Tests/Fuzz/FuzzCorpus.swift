@@ -1,7 +1,8 @@
 import Glibc
 import Platform
 
-/// The inputs of `Tests/Fuzz/corpus/TARGET`, in the order of their names. Targets of unit tests have links to this file and to what they replay.
+/// The inputs of `Tests/Fuzz/corpus/TARGET`, in the order of their names. Targets of unit tests have links to this file
+/// and to what they replay.
 func fuzzCorpus(_ target: String) throws -> [(name: String, input: [UInt8])] {
     let tests = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
     let folder = "\(tests)/Fuzz/corpus/\(target)"

@@ -1,8 +1,9 @@
 import CheckModel
+import JSON
 import Platform
 
-#if canImport(NodeAgentAPI)
-    @testable import NodeAgentAPI
+#if canImport(Replica)
+    @testable import Replica
 #else
     /// The one case that is needed of what names most of the API.
     enum APIError: Error {
@@ -10,14 +11,15 @@ import Platform
     }
 #endif
 
-/// Reads one message of the protocol, whose kind the first byte names. What is read must be read again from what it encodes to.
+/// Reads one message of the protocol, whose kind the first byte names. What is read must be read again from what it
+/// encodes to.
 func fuzzDecoders(_ input: [UInt8]) {
     let body = Array(input.dropFirst())
     switch input.first {
     case UInt8(ascii: "s"): readStatus(body)
     case UInt8(ascii: "u"):
         guard let answer = try? NodeStatusAnswer.isUpToDate(parsing: body) else { return }
-        precondition((try? JSON(parsing: body))?["isuptodate"] == .bool(answer), "up to date without a word")
+        precondition((try? JSONValue(parsing: body))?["isuptodate"] == .bool(answer), "up to date without a word")
     case UInt8(ascii: "c"): readConfigs(body)
     case UInt8(ascii: "f"):
         guard let request = try? FollowRequest(parsing: body) else { return }
@@ -27,23 +29,24 @@ func fuzzDecoders(_ input: [UInt8]) {
         precondition(FollowAnswer(parsing: answer.encoded()) == answer, "an answer to a follower changes")
     case UInt8(ascii: "r"):
         guard let stats = try? RunnerStats.byCheckID(parsing: body, of: "runner") else { return }
-        let shown = JSON.object(stats.mapValues(\.shown)).encoded()
+        let shown = JSONValue.object(stats.mapValues(\.shown)).encoded()
         guard let again = try? RunnerStats.byCheckID(parsing: shown, of: "runner") else {
             fatalError("what is shown of statistics are none")
         }
         precondition(again.mapValues(\.shown) == stats.mapValues(\.shown), "statistics change on their way")
     case UInt8(ascii: "w"):
         guard let count = try? RunnerWorkers.count(parsing: body, of: "runner") else { return }
-        precondition(count >= 0 && (try? JSON(parsing: body))?["Count"]?.integerValue == Int64(count))
+        precondition(count >= 0 && (try? JSONValue(parsing: body))?["Count"]?.integerValue == Int64(count))
     default: break
     }
 }
 
-/// The reader in one pass must agree with the one that makes values, but for keys that are there twice: the last is taken, as Go does.
+/// The reader in one pass must agree with the one that makes values, but for keys that are there twice: the last is
+/// taken, as Go does.
 private func readStatus(_ body: [UInt8]) {
-    let json: JSON?
+    let json: JSONValue?
     do {
-        json = try JSON(parsing: body)
+        json = try JSONValue(parsing: body)
     } catch {
         guard !error.reason.hasPrefix("duplicate key") else { return }
         json = nil
@@ -66,7 +69,7 @@ private func readStatus(_ body: [UInt8]) {
 
 private func readConfigs(_ body: [UInt8]) {
     guard let answer = try? ConfigsAnswer(parsing: body) else { return }
-    guard let elements = (try? JSON(parsing: body, limits: ConfigsAnswer.limits))?["configs"]?.arrayValue else {
+    guard let elements = (try? JSONValue(parsing: body, limits: ConfigsAnswer.limits))?["configs"]?.arrayValue else {
         fatalError("an answer without configs is read as an empty one")
     }
     precondition(elements.count == answer.configs.count, "a config is lost")
@@ -82,6 +85,6 @@ private func readConfigs(_ body: [UInt8]) {
 }
 
 private func read(_ wire: [UInt8]) -> WireConfig? {
-    guard let json = try? JSON(parsing: wire, limits: ConfigsAnswer.limits) else { return nil }
+    guard let json = try? JSONValue(parsing: wire, limits: ConfigsAnswer.limits) else { return nil }
     return try? WireConfig(json, message: "", place: "")
 }

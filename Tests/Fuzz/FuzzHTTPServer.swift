@@ -10,9 +10,9 @@ private struct Result: Equatable {
     var firstBody: [UInt8]?
 }
 
-/// Feeds the input whole and in pieces, whose length the first byte gives: both must read the same requests, refuse for the same
-/// reason, and answer alike. Odd requests are answered late. A first request that is taken must have the body that a decoder as simple as can
-/// be finds in it.
+/// Feeds the input whole and in pieces, whose length the first byte gives: both must read the same requests, refuse for
+/// the same reason, and answer alike. Odd requests are answered late. A first request that is taken must have the body
+/// that a decoder as simple as can be finds in it.
 func fuzzHTTPServer(_ input: [UInt8]) {
     guard let first = input.first else { return }
     let bytes = Array(input.dropFirst())
@@ -21,7 +21,8 @@ func fuzzHTTPServer(_ input: [UInt8]) {
     if let body = whole.firstBody { precondition(simplyDecoded(bytes, body), "a body is not what its bytes say") }
 }
 
-/// Whether the body of the first request of `bytes` is `body`: as many bytes as Content-Length has, or chunks of plain hexadecimal sizes.
+/// Whether the body of the first request of `bytes` is `body`: as many bytes as Content-Length has, or chunks of plain
+/// hexadecimal sizes.
 private func simplyDecoded(_ bytes: [UInt8], _ body: [UInt8]) -> Bool {
     let skipped = bytes.starts(with: [13, 10]) ? 2 : 0
     guard let end = bytes.indices.dropFirst(skipped).first(where: { bytes[$0...].starts(with: [13, 10, 13, 10]) })
@@ -51,7 +52,7 @@ private func result(_ bytes: [UInt8], pieces length: Int) -> Result {
     limits.headerBytes = 300
     limits.headerFields = 5
     limits.bodyBytes = 100
-    limits.requestsUnderWay = 3
+    limits.pipelinedRequests = 3
     var state = ConnectionState(limits: limits, peer: PeerAddress(host: "192.0.2.1", port: 1))
     var result = Result()
     var late: [UInt64] = []

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 #if canImport(AutoConf)
     @testable import AutoConf
@@ -9,8 +10,9 @@ private let environment = Environment(
 
 private let addresses = ["10.96.0.20", "fd00::1", "web.example"]
 
-/// Resolves a text, whose first byte chooses the address, and compares with a resolver that is as simple as can be. Brackets around an
-/// address of IPv6 apart, both must give the same. Then it resolves the text as JSON, if it is: keys must stay.
+/// Resolves a text, whose first byte chooses the address, and compares with a resolver that is as simple as can be.
+/// Brackets around an address of IPv6 apart, both must give the same. Then it resolves the text as JSON, if it is: keys
+/// must stay.
 func fuzzTemplate(_ input: [UInt8]) {
     guard let first = input.first, let text = String(validating: input.dropFirst(), as: UTF8.self) else { return }
     let address = addresses[Int(first) % addresses.count]
@@ -26,13 +28,13 @@ func fuzzTemplate(_ input: [UInt8]) {
     case (.failure, .failure): break
     case (let value, let simple): fatalError("\(value) is not \(simple)")
     }
-    if let json = try? JSON(parsing: text), let resolved = try? json.resolved(variables) {
+    if let json = try? JSONValue(parsing: text), let resolved = try? json.resolved(variables) {
         precondition(shape(of: json) == shape(of: resolved), "keys and structure stay")
     }
 }
 
 /// The text cut at each `%%`: a part between two of them, if it is not empty and has no line feed, is a variable.
-private func simplyResolved(_ text: String, _ variables: TargetVariables) throws -> JSON {
+private func simplyResolved(_ text: String, _ variables: TargetVariables) throws -> JSONValue {
     var parts: [[UInt8]] = [[]]
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
@@ -91,7 +93,7 @@ private func port(_ parameter: String?) -> Int? {
     }
 }
 
-private func withoutBrackets(_ value: JSON, _ address: String) -> [UInt8] {
+private func withoutBrackets(_ value: JSONValue, _ address: String) -> [UInt8] {
     guard let text = value.stringValue else { return value.encoded() }
     var output: [UInt8] = []
     var rest = Array(text.utf8)[...]
@@ -108,7 +110,7 @@ private func withoutBrackets(_ value: JSON, _ address: String) -> [UInt8] {
     return output
 }
 
-private func shape(of json: JSON) -> JSON {
+private func shape(of json: JSONValue) -> JSONValue {
     switch json {
     case .array(let elements): .array(elements.map(shape))
     case .object(let members): .object(members.mapValues(shape))

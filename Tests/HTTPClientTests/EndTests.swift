@@ -1,6 +1,7 @@
 import Glibc
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -16,15 +17,15 @@ import Testing
 
     private func waitForRequests(_ count: Int, _ server: RawServer) async throws {
         try await eventually(within: .seconds(30), "\(count) requests") {
-            server.seen.requests.count >= count ? true : nil
+            server.seen.requests.count >= count
         }
     }
 
     private func waitForCloses(_ count: Int, _ server: RawServer) async throws {
-        try await eventually(within: .seconds(30), "\(count) closes") { server.seen.closedByPeer >= count ? true : nil }
+        try await eventually(within: .seconds(30), "\(count) closes") { server.seen.closedByPeer >= count }
     }
 
-    @Test func cancellingStopsTheTransferAndTheServerSeesIt() async throws {
+    @Test func `cancelling stops the transfer and the server sees it`() async throws {
         let server = try silentServer()
         let client = try plainClient()
         let completions = Completions()
@@ -33,12 +34,12 @@ import Testing
         transfer.cancel()
         transfer.cancel()
         try await waitForCloses(1, server)
-        try await eventually(within: .seconds(30), "the completion") { completions.count > 0 ? true : nil }
+        try await eventually(within: .seconds(30), "the completion") { completions.count > 0 }
         await client.shutdown()
         #expect(completions.kinds == ["cancelled"])
     }
 
-    @Test func cancellingTheTaskStopsTheTransfer() async throws {
+    @Test func `cancelling the task stops the transfer`() async throws {
         let server = try silentServer()
         let client = try plainClient()
         let task = Task { try await client.send(ClientRequest(url: server.url()), deadline: farDeadline) }
@@ -48,7 +49,7 @@ import Testing
         try await waitForCloses(1, server)
     }
 
-    @Test func aTaskThatWasCancelledBeforeGetsNoResponse() async throws {
+    @Test func `a task that was cancelled before sending gets no response`() async throws {
         let server = try silentServer()
         let client = try plainClient()
         let gate = Gate()
@@ -61,12 +62,12 @@ import Testing
         await #expect(throws: HTTPClientError.cancelled) { try await task.value }
     }
 
-    @Test func cancellingAFinishedTransferDoesNothing() async throws {
+    @Test func `cancelling a finished transfer does nothing`() async throws {
         let server = try RawServer(answer: RequestTests.ok)
         let client = try plainClient()
         let completions = Completions()
         let transfer = client.start(ClientRequest(url: server.url()), deadline: farDeadline) { completions.add($0) }
-        try await eventually(within: .seconds(30), "the response") { completions.count > 0 ? true : nil }
+        try await eventually(within: .seconds(30), "the response") { completions.count > 0 }
         transfer.cancel()
         #expect(try await client.send(ClientRequest(url: server.url()), deadline: farDeadline).status == 200)
         await client.shutdown()
@@ -74,7 +75,7 @@ import Testing
         #expect(server.seen.connections == 1)
     }
 
-    @Test func shutdownFailsWhatIsUnderWayOnceAndClosesEveryConnection() async throws {
+    @Test func `shutdown fails each transfer once and closes every connection`() async throws {
         let server = try silentServer()
         let client = try plainClient { $0.maximumConnectionsPerHost = 3 }
         let completions = Completions()
@@ -92,7 +93,7 @@ import Testing
         #expect(completions.count == 6)
     }
 
-    @Test func aClientThatNobodyHoldsEndsByItself() async throws {
+    @Test func `a released client shuts down by itself`() async throws {
         let server = try silentServer()
         let completions = Completions()
         do {
@@ -101,11 +102,11 @@ import Testing
             try await waitForRequests(1, server)
         }
         try await waitForCloses(1, server)
-        try await eventually(within: .seconds(30), "the completion") { completions.count > 0 ? true : nil }
+        try await eventually(within: .seconds(30), "the completion") { completions.count > 0 }
         #expect(completions.kinds == ["closed"])
     }
 
-    @Test func aCompletionMayStartTheNextRequestAndDropTheClient() async throws {
+    @Test func `a completion may start the next request and release the client`() async throws {
         let server = try RawServer(answer: RequestTests.ok)
         let completions = Completions()
         do {
@@ -118,11 +119,11 @@ import Testing
                 }
             }
         }
-        try await eventually(within: .seconds(30), "two completions") { completions.count == 2 ? true : nil }
+        try await eventually(within: .seconds(30), "two completions") { completions.count == 2 }
         #expect(completions.kinds == ["200", "200"])
     }
 
-    @Test func manyTransfersAtOnceEachEndOnce() async throws {
+    @Test func `each of many concurrent transfers completes once`() async throws {
         let server = try RawServer(answer: RequestTests.ok)
         let client = try plainClient()
         let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -139,7 +140,7 @@ import Testing
     }
 
     /// In a process of its own, whose descriptors nobody else counts.
-    @Test func aThousandRequestsLeaveNoDescriptorBehind() async {
+    @Test func `a thousand requests leak no file descriptor`() async {
         await #expect(processExitsWith: .success) {
             let server = try RawServer { connection in
                 while let request = connection.readRequest() {
@@ -168,7 +169,7 @@ import Testing
                 await client.shutdown()
             }
             try await eventually(within: .seconds(30), "no descriptor more than before, \(openDescriptors())") {
-                openDescriptors() == before ? true : nil
+                openDescriptors() == before
             }
         }
     }

@@ -3,19 +3,21 @@ import HTTPClient
 import HTTPServer
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
-/// What the machine's files and environment must not change. Each test gives a thread of its own other files in their place, which
-/// needs root.
+/// What the machine's files and environment must not change. Each test gives a thread of its own other files in their
+/// place, which needs root.
 @Suite struct HostSettingsTests {
-    @Test func withACAGivenTheSystemsRootsAreNotTrusted() async throws {
+    @Test func `the system's root certificates are not trusted when a CA is given`() async throws {
         let openssl = try OpenSSL()
         let identity = try await openssl.makeIdentity("root")
         let other = try await openssl.makeIdentity("other")
         let path = openssl.directory.path
         let (process, port) = try await openssl.serve(["-cert", "\(path)/root.pem", "-key", "\(path)/root.key"])
-        // The server's own certificate becomes one of the system's roots, by its hash as OpenSSL looks for it in CAPATH.
+        // The server's own certificate becomes one of the system's roots, by its hash as OpenSSL looks for it in
+        // CAPATH.
         let hash = try await openssl.run(["x509", "-noout", "-hash", "-in", "\(path)/root.pem"]).prefix { $0 != "\n" }
         let text = { (bytes: [UInt8]) in String(decoding: bytes, as: UTF8.self) }
         try openssl.directory.write("certs/\(hash).0", text(identity.certificate), mode: 0o644)
@@ -31,7 +33,7 @@ import Testing
         withExtendedLifetime(process) {}
     }
 
-    @Test func aNameServerThatIsSilentHoldsUpNothingElse() async throws {
+    @Test func `a silent name server delays no other request`() async throws {
         let directory = try TemporaryDirectory()
         let (silent, address) = try listenForNothing()
         defer { close(silent) }
@@ -54,7 +56,7 @@ import Testing
         #expect(results == ["timedOut(waiting)", "200"])
     }
 
-    @Test func aProxyInTheEnvironmentIsUsedOnlyIfSoOrdered() async {
+    @Test func `a proxy in the environment is used only when the options allow it`() async {
         await #expect(processExitsWith: .success) {
             let port = try TestEnvironment.freePort()
             for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
@@ -102,8 +104,8 @@ import Testing
     }
 }
 
-/// Runs `body` on a thread that sees each first file or folder in place of the second, as do the threads that it starts. Nothing else
-/// on the machine does.
+/// Runs `body` on a thread that sees each first file or folder in place of the second, as do the threads that it
+/// starts. Nothing else on the machine does.
 private func withFiles<Answer: Sendable>(
     _ replacements: [(file: String, place: String)], _ body: @escaping @Sendable () throws -> Answer
 ) async throws -> Answer {
@@ -154,7 +156,8 @@ private struct OwnMounts {
         places = replacements.map(\.place)
     }
 
-    /// Takes the mounts away. They would end with the thread, but not where a mount that is not private has passed them on.
+    /// Takes the mounts away. They would end with the thread, but not where a mount that is not private has passed them
+    /// on.
     func end() {
         typealias Unmount = @convention(c) (UnsafePointer<CChar>?, Int32) -> Int32
         guard let symbol = unsafe dlsym(nil, "umount2") else { return }

@@ -1,6 +1,7 @@
 import Glibc
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 
 /// A TCP server that says exactly what a test tells it to, good HTTP or not: one thread for each connection.
@@ -54,6 +55,15 @@ final class RawServer: Sendable {
     convenience init(answer: String) throws {
         try self.init { connection in
             while connection.readRequest() != nil { connection.write(answer) }
+        }
+    }
+
+    /// A server that reads a request, writes `text` and nothing more, and waits for the client to close.
+    convenience init(stallingAfter text: String) throws {
+        try self.init { connection in
+            _ = connection.readRequest()
+            connection.write(text)
+            connection.waitForClose()
         }
     }
 

@@ -21,7 +21,7 @@ import Testing
         try RawServer(answer: "HTTP/1.1 302 Found\r\nLocation: \(location)\r\nContent-Length: 0\r\n\r\n")
     }
 
-    @Test func aRedirectIsAResponseUnlessItMayBeFollowed() async throws {
+    @Test func `a redirect is returned as the response unless following is allowed`() async throws {
         let server = try countdown()
         let response = try await plainClient().send(ClientRequest(url: server.url("/1")), deadline: farDeadline)
         #expect(response.status == 302)
@@ -30,7 +30,7 @@ import Testing
         #expect(server.seen.requests.count == 1)
     }
 
-    @Test func redirectsAreFollowedUpToTheLimit() async throws {
+    @Test func `redirects are followed up to the limit`() async throws {
         let server = try countdown()
         let client = try plainClient()
         let response = try await client.send(
@@ -43,13 +43,13 @@ import Testing
         #expect(error == .tooManyRedirects(3))
     }
 
-    @Test func aRedirectWithoutALocationIsTheResponse() async throws {
+    @Test func `a redirect without a location is returned as the response`() async throws {
         let server = try RawServer(answer: "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n")
         let request = ClientRequest(url: server.url(), maximumRedirects: 3)
         #expect(try await plainClient().send(request, deadline: farDeadline).status == 304)
     }
 
-    @Test func credentialsStayWithTheirHost() async throws {
+    @Test func `credentials are not sent to another host`() async throws {
         let other = try RawServer(answer: RequestTests.ok)
         let server = try redirecting(to: other.url("/there"))
         let request = ClientRequest(
@@ -64,7 +64,7 @@ import Testing
         #expect(forwarded.contains("X-Kept: 1\r\n"))
     }
 
-    @Test func credentialsGoAlongOnTheSameHost() async throws {
+    @Test func `credentials are sent again to the same host`() async throws {
         let server = try countdown()
         let request = ClientRequest(
             url: server.url("/1"), headers: [("Authorization", "Bearer secret")], maximumRedirects: 1)
@@ -74,13 +74,13 @@ import Testing
     }
 
     @Test(arguments: ["ftp://127.0.0.1/x", "file:///etc/passwd", "gopher://127.0.0.1/"])
-    func aRedirectToAnotherProtocolIsRefused(location: String) async throws {
+    func `a redirect to another protocol is refused`(location: String) async throws {
         let server = try redirecting(to: location)
         let error = await failure(try plainClient(), ClientRequest(url: server.url(), maximumRedirects: 3))
         #expect(kind(error) == "invalidURL")
     }
 
-    @Test func aRedirectedPostBecomesAGetWithoutABody() async throws {
+    @Test func `a redirected POST becomes a GET without a body`() async throws {
         let server = try countdown()
         let request = ClientRequest("POST", url: server.url("/1"), body: Array("abc".utf8), maximumRedirects: 1)
         #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test(arguments: ["PUT", "DELETE", "PATCH"])
-    func aRequestThatChangesSomethingIsNotRepeatedElsewhere(method: String) async throws {
+    func `an unsafe request is not repeated at a redirect`(method: String) async throws {
         let server = try countdown()
         let request = ClientRequest(method, url: server.url("/1"), body: Array("abc".utf8), maximumRedirects: 3)
         #expect(try await plainClient().send(request, deadline: farDeadline).status == 302)

@@ -1,12 +1,12 @@
 import HTTPClient
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @Suite struct RequestTests {
     static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-    @Test func aGetIsSentAsItWasGiven() async throws {
+    @Test func `a GET is sent as it was given`() async throws {
         let server = try RawServer(answer: Self.ok)
         let client = try plainClient()
         let request = ClientRequest(
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(arguments: ["POST", "PUT", "PATCH", "DELETE"])
-    func aBodyIsSentWithItsLengthAndNothingThatWasNotAskedFor(method: String) async throws {
+    func `a body is sent with its length and without added headers`(method: String) async throws {
         let server = try RawServer(answer: Self.ok)
         let client = try plainClient()
         // libcurl would ask for a 100 (Continue) from one megabyte on.
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(arguments: [("POST", "Content-Length: 0"), ("DELETE", nil), ("HEAD", nil), ("OPTIONS", nil)])
-    func aRequestWithoutABodyHasNone(method: String, length: String?) async throws {
+    func `a request without a body has none`(method: String, length: String?) async throws {
         let server = try RawServer(answer: "HTTP/1.1 204 No Content\r\n\r\n")
         let client = try plainClient()
         let response = try await client.send(ClientRequest(method, url: server.url()), deadline: farDeadline)
@@ -47,7 +47,7 @@ import Testing
         #expect(lines.first { $0.hasPrefix("Content-Length") }.map(String.init) == length)
     }
 
-    @Test func theContentTypeOfABodyIsTheCallers() async throws {
+    @Test func `the caller sets the content type of a body`() async throws {
         let server = try RawServer(answer: Self.ok)
         let client = try plainClient()
         let request = ClientRequest(
@@ -68,7 +68,7 @@ import Testing
         ClientRequest(url: "http://127.0.0.1/", headers: [("content-length", "7")]),
         ClientRequest(url: "http://127.0.0.1/", headers: [("Transfer-Encoding", "chunked")]),
     ])
-    func aRequestThatWouldNotBeOneRequestIsRefused(request: ClientRequest) async throws {
+    func `a request that would smuggle another is refused`(request: ClientRequest) async throws {
         #expect(kind(await failure(try plainClient(), request)) == "invalidRequest")
     }
 
@@ -78,26 +78,26 @@ import Testing
         "http://[::1/",
         "http://user:secret@127.0.0.1/", "gopher://127.0.0.1/",
     ])
-    func aURLThatIsNoneIsRefused(url: String) async throws {
+    func `an invalid URL is refused`(url: String) async throws {
         let error = await failure(try plainClient(), ClientRequest(url: url))
         #expect(kind(error) == "invalidURL")
         #expect(error?.description.contains("secret") == false)
     }
 
-    @Test func plainHTTPIsRefusedUnlessAllowed() async throws {
+    @Test func `plain HTTP is refused unless allowed`() async throws {
         let client = try secureClient(TLSTrust())
         let error = await failure(client, ClientRequest(url: "http://127.0.0.1:1/"))
         #expect(error == .invalidURL("http://127.0.0.1:1/: the scheme http is not allowed here, only https is"))
     }
 
-    @Test func theTokenIsNeverSentInPlainText() async throws {
+    @Test func `the token is never sent in plain text`() async throws {
         let server = try RawServer(answer: Self.ok)
         let client = try plainClient { $0.bearerToken = { "secret" } }
         _ = try await client.send(ClientRequest(url: server.url()), deadline: farDeadline)
         #expect(try #require(server.seen.requests.first).contains("uthorization") == false)
     }
 
-    @Test func connectToChangesTheAddressAndNothingElse() async throws {
+    @Test func `connectTo changes only the address that is connected to`() async throws {
         let server = try RawServer(answer: Self.ok)
         let client = try plainClient()
         let request = ClientRequest(
@@ -107,7 +107,7 @@ import Testing
         #expect(try #require(server.seen.requests.first).hasPrefix("GET /x HTTP/1.1\r\nHost: api.invalid:1234\r\n"))
     }
 
-    @Test func connectionsAreKeptAndUsedAgain() async throws {
+    @Test func `connections are kept alive and reused`() async throws {
         let server = try RawServer(answer: Self.ok)
         let client = try plainClient()
         for _ in 0..<10 { _ = try await client.send(ClientRequest(url: server.url()), deadline: farDeadline) }
@@ -115,14 +115,14 @@ import Testing
         #expect(server.seen.connections == 1)
     }
 
-    @Test func eachRequestHasAConnectionOfItsOwnIfSoOrdered() async throws {
+    @Test func `each request has its own connection when reuse is off`() async throws {
         let server = try RawServer(answer: Self.ok)
         let client = try plainClient { $0.reusesConnections = false }
         for _ in 0..<10 { _ = try await client.send(ClientRequest(url: server.url()), deadline: farDeadline) }
         #expect(server.seen.connections == 10)
     }
 
-    @Test func noMoreConnectionsToAHostAreOpenedThanAllowed() async throws {
+    @Test func `no more connections to a host are opened than allowed`() async throws {
         let gate = Gate()
         let server = try RawServer { connection in
             while connection.readRequest() != nil {
@@ -135,9 +135,9 @@ import Testing
         for _ in 0..<6 {
             client.start(ClientRequest(url: server.url()), deadline: farDeadline) { completions.add($0) }
         }
-        try await eventually(within: .seconds(30), "two requests") { server.seen.requests.count >= 2 ? true : nil }
+        try await eventually(within: .seconds(30), "two requests") { server.seen.requests.count >= 2 }
         gate.open()
-        try await eventually(within: .seconds(30), "six responses") { completions.count == 6 ? true : nil }
+        try await eventually(within: .seconds(30), "six responses") { completions.count == 6 }
         #expect(completions.kinds == Array(repeating: "200", count: 6))
         #expect(server.seen.connections == 2)
     }

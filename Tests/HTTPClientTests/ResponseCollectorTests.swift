@@ -7,18 +7,18 @@ import Testing
         ResponseCollector, [ResponseCollector.Progress]
     ) {
         var collector = ResponseCollector(followsRedirects: followsRedirects)
-        let progress = lines.map { collector.line(Array(($0 + "\r\n").utf8)) }
+        let progress = lines.map { collector.add(line: Array(($0 + "\r\n").utf8)) }
         return (collector, progress)
     }
 
-    @Test func aHeaderIsCompleteAtItsEmptyLine() {
+    @Test func `the header ends with an empty line`() {
         let (collector, progress) = collect(["HTTP/1.1 200 OK", "A: b", ""])
         #expect(progress == [.partial, .partial, .complete])
         #expect(collector.head.status == 200)
         #expect(collector.head["a"] == "b")
     }
 
-    @Test func aTrailerAddsNothing() {
+    @Test func `trailers are ignored`() {
         let (collector, progress) = collect(["HTTP/1.1 200 OK", "", "X: y", "HTTP/1.1 500 No", ""])
         #expect(progress == [.partial, .complete, .partial, .partial, .partial])
         #expect(collector.head.status == 200)
@@ -31,11 +31,13 @@ import Testing
         (["HTTP/1.1 302 Found", "Location:", ""], true, true), (["HTTP/1.1 304 Not Modified", ""], true, true),
         (["HTTP/1.1 100 Continue", ""], false, false), (["HTTP/1.1 101 Switching Protocols", ""], false, true),
     ])
-    func aBlockThatIsFollowedByAnotherIsNotTheResponses(lines: [String], followsRedirects: Bool, isComplete: Bool) {
+    func `an interim header block is not the header of the response`(
+        lines: [String], followsRedirects: Bool, isComplete: Bool
+    ) {
         #expect(collect(lines, followsRedirects: followsRedirects).0.isComplete == isComplete)
     }
 
-    @Test func theLimitIsForEachBlock() {
+    @Test func `the size limit holds for each header block`() {
         let line = "X: " + String(repeating: "y", count: 60_000)
         #expect(!collect(["HTTP/1.1 200 OK", line, line]).1.contains(.tooLarge))
         #expect(collect(["HTTP/1.1 200 OK", line, line, line]).1.last == .tooLarge)

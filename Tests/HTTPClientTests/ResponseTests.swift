@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func statusFieldsAndBodyComeAsTheyWereSent() async throws {
+    @Test func `status, fields and body arrive as they were sent`() async throws {
         let response = try await answer(
             "HTTP/1.1 503 Later\r\nRetry-After:  7 \r\nX-Two: a\r\nx-two: b\r\nX-Empty:\r\nContent-Length: 3\r\n\r\nabc"
         ).get()
@@ -49,7 +49,7 @@ import Testing
         #expect(response.redirects == 0)
     }
 
-    @Test func aChunkedBodyIsJoinedAndItsTrailerDropped() async throws {
+    @Test func `a chunked body is joined and its trailer dropped`() async throws {
         let response = try await answer(
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX-Trailer: 1\r\n\r\n"
         ).get()
@@ -57,7 +57,7 @@ import Testing
         #expect(response["X-Trailer"] == nil)
     }
 
-    @Test func interimResponsesArePassedOver() async throws {
+    @Test func `interim responses are skipped`() async throws {
         let response = try await answer(
             "HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
                 + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -66,7 +66,7 @@ import Testing
         #expect(response.headers.map(\.name) == ["Content-Length"])
     }
 
-    @Test func aBodyWithoutALengthEndsWithTheConnection() async throws {
+    @Test func `a body without a length ends with the connection`() async throws {
         #expect(try await answer("HTTP/1.1 200 OK\r\n\r\nabc").get().text == "abc")
     }
 
@@ -82,12 +82,12 @@ import Testing
         ("HTTP/1.1 200 OK\r\nContent-Le", "malformedResponse"),
         ("", "connectionFailed"),
     ])
-    func anAnswerThatIsNoCompleteResponseIsAnError(text: String, expected: String) async {
+    func `an incomplete response is an error`(text: String, expected: String) async {
         let result = await answer(text)
         #expect(kindOf(result) == expected, "\(result)")
     }
 
-    @Test func aResetIsAFailedConnection() async throws {
+    @Test func `a connection reset is a failed connection`() async throws {
         let server = try RawServer { connection in
             _ = connection.readRequest()
             connection.reset()
@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test(arguments: [(1_000, "200"), (999, "responseTooLarge"), (0, "responseTooLarge")])
-    func aBodyMayBeAsLargeAsTheRequestAllows(limit: Int, expected: String) async {
+    func `a body may be as large as the request allows`(limit: Int, expected: String) async {
         let body = String(repeating: "x", count: 1_000)
         for framing in [
             "Content-Length: 1000\r\n\r\n\(body)", "Transfer-Encoding: chunked\r\n\r\n3e8\r\n\(body)\r\n0\r\n\r\n",
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test func aHeaderWithoutEndIsRefused() async {
+    @Test func `an endless header is refused`() async {
         let fields = String(repeating: "X: " + String(repeating: "y", count: 1_000) + "\r\n", count: 200)
         #expect(kindOf(await answer("HTTP/1.1 200 OK\r\n" + fields + "\r\n")) == "malformedResponse")
     }
@@ -126,7 +126,7 @@ import Testing
         0xa0, 0x86, 0x01, 0x00,
     ]
 
-    @Test func compressionIsUsedOnlyWhenAskedForAndTheLimitCountsWhatComesOut() async throws {
+    @Test func `compression is opt-in and the size limit counts decompressed bytes`() async throws {
         var response = Array(
             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(Self.gzip.count)\r\n\r\n".utf8)
         response += Self.gzip

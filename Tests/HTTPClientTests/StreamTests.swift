@@ -1,6 +1,7 @@
 import HTTPClient
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
@@ -18,7 +19,7 @@ import Testing
         return count
     }
 
-    @Test func headAndPiecesArriveBeforeTheEnd() async throws {
+    @Test func `a stream delivers the head and the pieces before the body ends`() async throws {
         let first = Gate()
         let second = Gate()
         let server = try RawServer { connection in
@@ -44,7 +45,7 @@ import Testing
         #expect(try await stream.head().status == 200)
     }
 
-    @Test func anErrorStatusIsAHeadToo() async throws {
+    @Test func `a stream with an error status has a head`() async throws {
         let server = try RawServer(answer: "HTTP/1.1 410 Gone\r\nContent-Length: 3\r\n\r\nold")
         let client = try plainClient()
         let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
@@ -53,7 +54,7 @@ import Testing
         #expect(try await stream.next() == nil)
     }
 
-    @Test func aStreamThatCannotBeginSaysWhy() async throws {
+    @Test func `a stream that cannot begin says why`() async throws {
         let port = try TestEnvironment.freePort()
         let client = try plainClient()
         let stream = client.stream(ClientRequest(url: "http://127.0.0.1:\(port)/"), deadline: farDeadline)
@@ -61,7 +62,7 @@ import Testing
         await #expect(throws: HTTPClientError.connectionRefused("127.0.0.1:\(port)")) { try await stream.next() }
     }
 
-    @Test func whatCameBeforeAStreamBrokeIsReadBeforeTheError() async throws {
+    @Test func `the bytes before a broken stream's error can be read`() async throws {
         let server = try RawServer { connection in
             _ = connection.readRequest()
             connection.write(Self.head + "3\r\nabc\r\n")
@@ -77,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func aSlowReaderSlowsTheServerDownAndLosesNothing() async throws {
+    @Test func `a slow reader slows the server down and loses nothing`() async throws {
         let piece = [UInt8](repeating: 7, count: 1 << 20)
         let pieces = 64
         let counter = Written()
@@ -87,10 +88,10 @@ import Testing
             for _ in 0..<pieces where connection.write(piece) { counter.pieces.add(1, ordering: .relaxed) }
             connection.waitForClose()
         }
-        let clock = SetClock()
+        let clock = ManualClock()
         let client = try HTTPClient(options: HTTPClientOptions(allowsPlainHTTP: true), clock: clock)
         let request = ClientRequest(url: server.url(), idleTimeout: .seconds(60))
-        let stream = client.stream(request, deadline: SetClock.deadline, bufferBytes: 64 << 10)
+        let stream = client.stream(request, deadline: anHourLater, bufferBytes: 64 << 10)
         _ = try await stream.head()
         // The server goes on until the sockets' buffers are full, which are far smaller than the body.
         var before = -1
@@ -98,38 +99,30 @@ import Testing
             let now = counter.pieces.load(ordering: .relaxed)
             defer { before = now }
             try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(300))
-            return now == before ? true : nil
+            return now == before
         }
         #expect(before < pieces / 2)
         // Waiting for the reader is not idleness. Other transfers of the client go on meanwhile.
-        clock.set(Instant(nanoseconds: 600_000_000_000))
+        clock.advance(by: .seconds(600))
         let other = try RawServer(answer: RequestTests.ok)
-        #expect(try await client.send(ClientRequest(url: other.url()), deadline: SetClock.deadline).status == 200)
+        #expect(try await client.send(ClientRequest(url: other.url()), deadline: anHourLater).status == 200)
         let first = try #require(try await stream.next())
         #expect(first.count <= (64 << 10) + (16 << 10))
         #expect(try await first.count + readAll(stream) == pieces << 20)
     }
 
-    @Test func aStreamThatNobodyHoldsIsStopped() async throws {
-        let server = try RawServer { connection in
-            _ = connection.readRequest()
-            connection.write(Self.head)
-            connection.waitForClose()
-        }
+    @Test func `a released stream is stopped`() async throws {
+        let server = try RawServer(stallingAfter: Self.head)
         let client = try plainClient()
         do {
             let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
             _ = try await stream.head()
         }
-        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 ? true : nil }
+        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 }
     }
 
-    @Test func aReaderWhoseTaskIsCancelledReturnsAndTheServerSeesTheClose() async throws {
-        let server = try RawServer { connection in
-            _ = connection.readRequest()
-            connection.write(Self.head)
-            connection.waitForClose()
-        }
+    @Test func `cancelling a stream's reader closes the connection`() async throws {
+        let server = try RawServer(stallingAfter: Self.head)
         let client = try plainClient()
         let stream = client.stream(ClientRequest(url: server.url()), deadline: farDeadline)
         _ = try await stream.head()
@@ -137,15 +130,11 @@ import Testing
         try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(50))
         reader.cancel()
         await #expect(throws: HTTPClientError.cancelled) { try await reader.value }
-        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 ? true : nil }
+        try await eventually(within: .seconds(30), "the close") { server.seen.closedByPeer == 1 }
     }
 
-    @Test func shutdownEndsAStream() async throws {
-        let server = try RawServer { connection in
-            _ = connection.readRequest()
-            connection.write(Self.head)
-            connection.waitForClose()
-        }
+    @Test func `shutdown ends a stream`() async throws {
+        let server = try RawServer(stallingAfter: Self.head)
         let client = try plainClient()
         let stream = client.stream(ClientRequest(url: server.url()), deadline: .distantFuture)
         _ = try await stream.head()

@@ -6,6 +6,9 @@ import Testing
 /// A deadline that no passing test comes near.
 var farDeadline: Instant { SystemClock().now() + .seconds(60) }
 
+/// A deadline on a `ManualClock`, about an hour after its start.
+let anHourLater = Instant(nanoseconds: 3_600_000_000_000)
+
 /// A client that also speaks plain HTTP.
 func plainClient(_ change: (inout HTTPClientOptions) -> Void = { _ in }) throws -> HTTPClient {
     var options = HTTPClientOptions(allowsPlainHTTP: true)

@@ -2,6 +2,7 @@ import HTTPClient
 import HTTPServer
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 
 /// Our own server with TLS, for clients to believe or not.

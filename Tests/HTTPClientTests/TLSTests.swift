@@ -2,13 +2,15 @@ import HTTPClient
 import HTTPServer
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
 @Suite struct TLSTests {
     private static let otherPin = "sha256//" + String(repeating: "A", count: 43) + "="
 
-    /// Asks a new server, believing what `trust` makes of its identity and of another one; the status or the kind of the error.
+    /// Asks a new server, believing what `trust` makes of its identity and of another one; the status or the kind of
+    /// the error.
     private func ask(_ trust: (_ server: TLSIdentity, _ other: TLSIdentity) -> TLSTrust) async throws -> String {
         let server = try TLSServer()
         let client = try secureClient(trust(server.identity, try TLSServer.identity()))
@@ -24,33 +26,33 @@ import Testing
         return result
     }
 
-    @Test func theGivenCAIsBelieved() async throws {
+    @Test func `a server certified by the given CA is trusted`() async throws {
         #expect(try await ask { server, _ in TLSTrust(caPEM: server.certificatePEM) } == "200")
     }
 
-    @Test func anotherCAIsNotBelieved() async throws {
+    @Test func `a server certified by another CA is not trusted`() async throws {
         #expect(try await ask { _, other in TLSTrust(caPEM: other.certificatePEM) } == "tls")
     }
 
-    @Test func withoutACATheSystemsRootsDecide() async throws {
+    @Test func `without a CA the system's root certificates decide`() async throws {
         #expect(try await ask { _, _ in TLSTrust() } == "tls")
     }
 
-    @Test func aCAThatCannotBeReadIsAnError() async throws {
+    @Test func `an unreadable CA is an error`() async throws {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
         #expect(try await ask { _, _ in TLSTrust(caPEM: Array(broken.utf8)) } == "tls")
     }
 
-    @Test func thePinnedKeyAloneIsEnough() async throws {
+    @Test func `a pinned key is enough without a CA`() async throws {
         #expect(try await ask { server, _ in TLSTrust(pinnedPublicKey: server.publicKeyPin) } == "200")
     }
 
-    @Test func anotherKeyThanThePinnedIsRefused() async throws {
+    @Test func `another key than the pinned one is refused`() async throws {
         #expect(try await ask { _, other in TLSTrust(pinnedPublicKey: other.publicKeyPin) } == "tls")
         #expect(try await ask { _, _ in TLSTrust(pinnedPublicKey: Self.otherPin) } == "tls")
     }
 
-    @Test func withCAAndPinBothMustHold() async throws {
+    @Test func `with a CA and a pin both must match`() async throws {
         #expect(
             try await ask { server, _ in
                 TLSTrust(caPEM: server.certificatePEM, pinnedPublicKey: server.publicKeyPin)
@@ -65,13 +67,13 @@ import Testing
             } == "tls")
     }
 
-    @Test func withoutVerificationAnyCertificateWillDoButAPinStillDecides() async throws {
+    @Test func `a pin is checked even without verification`() async throws {
         #expect(try await ask { _, _ in TLSTrust(verifies: false) } == "200")
         #expect(try await ask { _, other in TLSTrust(caPEM: other.certificatePEM, verifies: false) } == "200")
         #expect(try await ask { _, other in TLSTrust(pinnedPublicKey: other.publicKeyPin, verifies: false) } == "tls")
     }
 
-    @Test func aPinIsAskedAgainWhenTheServerIsReplaced() async throws {
+    @Test func `a pin is checked again when the server is replaced`() async throws {
         let first = try TLSServer()
         let client = try secureClient(TLSTrust(pinnedPublicKey: first.identity.publicKeyPin))
         let request = ClientRequest(url: first.url())
@@ -83,7 +85,7 @@ import Testing
         await second.stop()
     }
 
-    @Test func theNameInTheCertificateMustBeTheURLs() async throws {
+    @Test func `the name in the certificate must match the URL`() async throws {
         let server = try TLSServer(try TLSServer.identity(["api.example"]))
         let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM))
         let target = ConnectTarget(host: "127.0.0.1", port: server.port)
@@ -95,7 +97,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func theServerNameIsVerifiedInPlaceOfTheURLsHost() async throws {
+    @Test func `a given server name is verified in place of the URL's host`() async throws {
         let server = try TLSServer(try TLSServer.identity(["api.example"]))
         let ca = server.identity.certificatePEM
         let right = try secureClient(TLSTrust(caPEM: ca, serverName: "api.example"))
@@ -106,13 +108,13 @@ import Testing
         await server.stop()
     }
 
-    @Test func aPortThatSpeaksNoTLSIsATLSError() async throws {
+    @Test func `a port without TLS is a TLS error`() async throws {
         let server = try RawServer { $0.write("HTTP/1.1 400 Bad Request\r\n\r\n") }
         let client = try secureClient(TLSTrust())
         #expect(kind(await failure(client, ClientRequest(url: server.url(scheme: "https")))) == "tls")
     }
 
-    @Test func everyRequestCarriesTheNewestToken() async throws {
+    @Test func `every request carries the newest token`() async throws {
         let server = try TLSServer()
         let tokens = Mutex(["one", "two", nil, "", "three"].makeIterator())
         let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM)) {
@@ -123,7 +125,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func theRequestsOwnAuthorizationWins() async throws {
+    @Test func `the request's own Authorization header wins`() async throws {
         let server = try TLSServer()
         let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM)) { $0.bearerToken = { "token" } }
         let request = ClientRequest(url: server.url(), headers: [("authorization", "Basic eDp5")])
@@ -132,7 +134,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func aTokenThatWouldBreakTheHeaderIsRefused() async throws {
+    @Test func `a token that would break the header is refused`() async throws {
         let server = try TLSServer()
         let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM)) {
             $0.bearerToken = { "to\nken" }
@@ -144,7 +146,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func theTokenIsNotSentToWhereARedirectLeads() async throws {
+    @Test func `the token is not sent to a redirect's target`() async throws {
         let identity = try TLSServer.identity()
         let other = try TLSServer(identity)
         let target = other.url("/there")
@@ -158,7 +160,7 @@ import Testing
         await other.stop()
     }
 
-    @Test func aRedirectToPlainHTTPIsRefused() async throws {
+    @Test func `a redirect to plain HTTP is refused`() async throws {
         let plain = try RawServer(answer: RequestTests.ok)
         let target = plain.url()
         let server = try TLSServer { _ in HTTPResponse(status: 302, headers: [("Location", target)]) }
@@ -168,7 +170,7 @@ import Testing
         await server.stop()
     }
 
-    @Test func aServerWithoutACertificateIsRefusedAlsoWithAPinAlone() async throws {
+    @Test func `a server without a certificate is refused, with a pin alone too`() async throws {
         let openssl = try OpenSSL()
         let arguments = ["-nocert", "-cipher", "aNULL:@SECLEVEL=0", "-tls1_2"]
         let (process, port) = try await openssl.serve(arguments)
@@ -179,7 +181,7 @@ import Testing
         withExtendedLifetime(process) {}
     }
 
-    @Test func aClientCertificateIsShownToAServerThatAsks() async throws {
+    @Test func `a client certificate is sent to a server that asks for one`() async throws {
         let openssl = try OpenSSL()
         let server = try await openssl.makeIdentity("server")
         let ours = try await openssl.makeIdentity("client")

@@ -75,7 +75,7 @@ final class DrivenConnection {
     }
 
     @Test(arguments: [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] as [[UInt64]])
-    func pipelinedRequestsAreAnsweredInTheirOrderWhateverTheOrderOfTheAnswers(order: [UInt64]) {
+    func `pipelined requests are answered in request order`(order: [UInt64]) {
         let connection = DrivenConnection()
         connection.receive(Self.get("/0") + Self.get("/1") + Self.get("/2"))
         #expect(connection.paths == ["/0", "/1", "/2"])
@@ -84,7 +84,7 @@ final class DrivenConnection {
         #expect(!connection.isFinished)
     }
 
-    @Test func anAnswerGivenAtOnceWaitsForAnEarlierOne() {
+    @Test func `a response waits for the responses to earlier requests`() {
         let connection = DrivenConnection()
         connection.immediate = ["/quick"]
         connection.receive(Self.get("/slow") + Self.get("/quick"))
@@ -93,9 +93,9 @@ final class DrivenConnection {
         #expect(connection.bodies == ["/slow", "/quick"])
     }
 
-    @Test func onlySoManyRequestsAreUnderWayAndTheRestIsHeldUntilThereIsRoom() {
+    @Test func `requests over the limit per connection wait until there is room`() {
         var limits = HTTPLimits()
-        limits.requestsUnderWay = 2
+        limits.pipelinedRequests = 2
         let connection = DrivenConnection(limits)
         connection.receive((0..<5).map { Self.get("/\($0)") }.joined())
         #expect(connection.paths == ["/0", "/1"])
@@ -110,7 +110,7 @@ final class DrivenConnection {
         #expect(connection.wantsInput)
     }
 
-    @Test func aSecondAnswerAndOneForNoRequestAreDropped() {
+    @Test func `a second response and one for no request are dropped`() {
         let connection = DrivenConnection()
         connection.receive(Self.get("/0") + Self.get("/1"))
         connection.respond(1, DrivenConnection.answer("/1"))
@@ -121,7 +121,7 @@ final class DrivenConnection {
         #expect(connection.bodies == ["/0", "/1"])
     }
 
-    @Test func aRefusalComesAfterTheEarlierAnswersAndEndsTheConnection() {
+    @Test func `an error response follows the earlier responses and closes the connection`() {
         let connection = DrivenConnection()
         connection.receive(Self.get("/0") + "GET / HTTP/1.1\r\nHost : a\r\n\r\n" + Self.get("/never"))
         #expect(connection.error == .whitespaceBeforeColon)
@@ -135,7 +135,7 @@ final class DrivenConnection {
         #expect(connection.needsLingering)
     }
 
-    @Test func nothingIsReadAfterARequestThatEndsTheConnection() {
+    @Test func `nothing is read after a request that closes the connection`() {
         let connection = DrivenConnection()
         connection.immediate = ["/last", "/never"]
         connection.receive(Self.get("/last", "Connection: close\r\n") + Self.get("/never"))
@@ -144,7 +144,7 @@ final class DrivenConnection {
         #expect(connection.isFinished)
     }
 
-    @Test func nothingIsWrittenAfterAResponseThatEndsTheConnection() {
+    @Test func `nothing is written after a response that closes the connection`() {
         let connection = DrivenConnection()
         connection.receive(Self.get("/0") + Self.get("/1"))
         connection.respond(1, DrivenConnection.answer("/1"))
@@ -155,7 +155,7 @@ final class DrivenConnection {
         #expect(connection.isFinished)
     }
 
-    @Test func anHTTP10ClientIsToldThatTheConnectionStays() {
+    @Test func `an HTTP/1.0 client is told that the connection stays open`() {
         let connection = DrivenConnection()
         connection.immediate = ["/"]
         connection.receive("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
@@ -165,7 +165,7 @@ final class DrivenConnection {
         #expect(connection.isFinished)
     }
 
-    @Test func continueIsSaidOnceAndAfterTheEarlierAnswers() {
+    @Test func `100 Continue is sent once and after the earlier responses`() {
         let connection = DrivenConnection()
         connection.receive(
             Self.get("/0") + "POST /1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
@@ -179,7 +179,7 @@ final class DrivenConnection {
         #expect(connection.paths == ["/0", "/1"])
     }
 
-    @Test func continueIsNotSaidToAClientThatSendsTheBodyAtOnce() {
+    @Test func `100 Continue is not sent to a client that sends the body at once`() {
         let connection = DrivenConnection()
         connection.immediate = ["/"]
         connection.receive("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab")
@@ -187,7 +187,7 @@ final class DrivenConnection {
         #expect(connection.paths == ["/"])
     }
 
-    @Test func whatAClientAskedBeforeItEndedItsHalfIsAnswered() {
+    @Test func `requests sent before the client's half-close are answered`() {
         let connection = DrivenConnection()
         connection.receive(Self.get("/0") + "GET /1 HT")
         connection.state.endInput()
@@ -198,7 +198,7 @@ final class DrivenConnection {
         #expect(!connection.needsLingering)
     }
 
-    @Test func stoppingEndsAnIdleConnectionAtOnceAndABusyOneAfterItsAnswers() {
+    @Test func `stopping closes an idle connection at once and a busy one after its responses`() {
         let idle = DrivenConnection()
         idle.immediate = ["/"]
         idle.receive(Self.get("/"))
@@ -217,7 +217,7 @@ final class DrivenConnection {
         #expect(busy.isFinished)
     }
 
-    @Test func stoppingLetsARequestThatHasBegunBeFinishedAndAnswered() {
+    @Test func `stopping lets a begun request finish and answers it`() {
         let connection = DrivenConnection()
         connection.immediate = ["/a"]
         connection.receive("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
@@ -228,7 +228,7 @@ final class DrivenConnection {
         #expect(connection.isFinished)
     }
 
-    @Test func eachPhaseOfARequestHasItsOwnTimeout() {
+    @Test func `each phase of a request has its own timeout`() {
         let connection = DrivenConnection()
         connection.immediate = ["/a"]
         #expect(connection.timeout == .init(kind: .header, number: 0))
@@ -244,7 +244,7 @@ final class DrivenConnection {
         #expect(connection.timeout == .init(kind: .idle, number: 2))
     }
 
-    @Test func aSlowHeaderOrBodyIsAnsweredAndAnIdleConnectionIsNot() {
+    @Test func `a slow header or body gets a 408 and an idle connection gets none`() {
         for (text, kind, expected) in [
             ("GET / HT", TimeoutKind.header, RequestError.headerTooSlow as RequestError?),
             ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx", .body, .bodyTooSlow), ("", .header, nil),

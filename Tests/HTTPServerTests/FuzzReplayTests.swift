@@ -2,7 +2,7 @@ import Testing
 
 @Suite struct FuzzReplayTests {
     /// The fuzz target's own function: it traps where a request is read otherwise in pieces, or goes beyond a limit.
-    @Test func noRequestOfTheCorpusIsReadOtherwiseInPieces() throws {
+    @Test func `requests of the fuzzing corpus parse the same in pieces`() throws {
         let corpus = try fuzzCorpus("http")
         #expect(corpus.count >= 20)
         for (_, input) in corpus {

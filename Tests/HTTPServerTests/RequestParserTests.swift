@@ -68,7 +68,7 @@ import Testing
     ]
 
     @Test(arguments: accepted)
-    func acceptedRequestsReadTheSameHoweverTheyAreCut(text: String, expected: [String]) {
+    func `valid requests parse the same however they are split`(text: String, expected: [String]) {
         #expect(Feeding.parseEveryWay(text) == [ParseResult(requests: expected)])
     }
 
@@ -77,16 +77,16 @@ import Testing
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
     ])
-    func anIncompleteRequestIsWaitedFor(text: String) {
+    func `an incomplete request waits for more bytes`(text: String) {
         #expect(Feeding.parseEveryWay(text) == [ParseResult(isWaiting: true)])
     }
 
-    @Test func anEmptyLineAfterABodyDoesNotBeginARequest() {
+    @Test func `an empty line after a body does not begin a request`() {
         let text = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx\r\n"
         #expect(Feeding.parseEveryWay(text).map(\.isWaiting) == [false])
     }
 
-    @Test func aHeaderMayBeExactlyAsLongAsTheLimit() {
+    @Test func `a header may be exactly as long as the limit`() {
         var limits = HTTPLimits()
         limits.headerBytes = 256
         let start = "GET / HTTP/1.1\r\nHost: a\r\nX: "
@@ -101,7 +101,7 @@ import Testing
         #expect(Feeding.parseEveryWay("\r\n" + fits, limits: limits).map(\.error) == [.headerTooLarge])
     }
 
-    @Test func aBodyMayBeExactlyAsLongAsTheLimit() {
+    @Test func `a body may be exactly as long as the limit`() {
         var limits = HTTPLimits()
         limits.bodyBytes = 4
         let fixed = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: "
@@ -115,7 +115,7 @@ import Testing
             Feeding.parseEveryWay(chunked + "3\r\nabc\r\n2\r\nde\r\n", limits: limits).map(\.error) == [.bodyTooLarge])
     }
 
-    @Test func onlyAnHTTP11ClientThatSaysSoWaitsForContinue() throws {
+    @Test func `only an HTTP/1.1 client with Expect: 100-continue waits for it`() throws {
         for (version, expectation, expected) in [
             ("1.1", "Expect: 100-Continue\r\n", true), ("1.1", "", false), ("1.0", "Expect: 100-continue\r\n", false),
         ] {
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func theSetsOfBytesAreThoseOfTheirGrammars() {
+    @Test func `the character sets are those of the RFC's grammar`() {
         let alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
         for (set, others) in [
             (Byte.token, "!#$%&'*+-.^_`|~"), (Byte.target, "-._~:/?@!$&'()*+,;=%[]"),
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func headersAreFoundInAnyCaseAsTextAndAsBytes() throws {
+    @Test func `headers are found in any case, as text and as bytes`() throws {
         var parser = RequestParser(limits: HTTPLimits(), peer: Feeding.peer)
         let text = "GET / HTTP/1.1\r\nHost: a\r\nX-Tag: one\r\nx-tag: two\r\n\r\n"
         var position = 0

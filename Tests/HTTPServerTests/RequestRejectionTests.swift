@@ -97,7 +97,7 @@ import Testing
         (chunks("0;" + String(repeating: "x", count: 1_025)), .chunkExtensionsTooLarge),
     ]
 
-    @Test func aHeaderThatIsTooLargeIsRefusedForWhatIsTooLargeInIt() {
+    @Test func `a header over a limit is refused for the limit that it exceeds`() {
         var limits = HTTPLimits()
         limits.headerBytes = 300
         limits.headerFields = 3
@@ -118,7 +118,7 @@ import Testing
     @Test(arguments: [
         (400, 17), (408, 2), (413, 2), (414, 1), (417, 1), (431, 3), (501, 2), (503, 1), (505, 1),
     ])
-    func everyRefusalHasOneStatusAndClosesTheConnection(status: Int, count: Int) {
+    func `every rejection has one status and closes the connection`(status: Int, count: Int) {
         let errors = RequestError.allCases.filter { $0.status == status }
         #expect(errors.count == count)
         for error in errors {
@@ -130,7 +130,7 @@ import Testing
     }
 
     @Test(arguments: requestLines + fieldLines + framing)
-    func aMalformedRequestIsRefusedForItsReasonHoweverItIsCut(text: String, expected: RequestError) {
+    func `a malformed request is refused for its reason however it is split`(text: String, expected: RequestError) {
         #expect(Feeding.parseEveryWay(text).map(\.error) == [expected])
     }
 }

@@ -180,7 +180,7 @@ struct SmugglingRow: Sendable, CustomTestStringConvertible {
     ]
 
     @Test(arguments: transferEncoding + contentLength + chunks + others)
-    func nothingIsReadAsARequestThatIsNotOneWithoutDoubt(row: SmugglingRow) {
+    func `an ambiguous request is refused`(row: SmugglingRow) {
         let bytes = Array(row.text.utf8)
         var cuts: [[Int]] = bytes.indices.map { [$0] }
         cuts.append(Array(bytes.indices))

@@ -34,7 +34,7 @@ final class SwitchedGate: ResponseGate {
         return (write, String(decoding: buffer, as: UTF8.self))
     }
 
-    @Test func aGateIsAskedWhenItsResponseIsWrittenNotWhenItIsGiven() {
+    @Test func `a gate is checked when its response is written, not when it is given`() {
         var queue = ResponseQueue()
         let gate = SwitchedGate()
         let first = queue.add(Self.request)
@@ -52,7 +52,7 @@ final class SwitchedGate: ResponseGate {
         #expect(!text.contains("leader's"))
     }
 
-    @Test func anOpenGateLetsItsResponsePass() {
+    @Test func `an open gate lets its response pass`() {
         var queue = ResponseQueue()
         let gate = SwitchedGate()
         _ = queue.add(Self.request, DrivenConnection.answer("leader's", gate: gate))
@@ -60,7 +60,7 @@ final class SwitchedGate: ResponseGate {
         #expect(gate.asked == 1)
     }
 
-    @Test func aResponseThatHasBegunIsCutOffWhenItsGateClosesBeforeTheRestIsWritten() {
+    @Test func `a partly written response is cut off when its gate closes`() {
         var queue = ResponseQueue()
         let gate = SwitchedGate()
         _ = queue.add(Self.request, DrivenConnection.answer("leader's", gate: gate))
@@ -72,7 +72,7 @@ final class SwitchedGate: ResponseGate {
         #expect(nextWrite(&queue).0 == .refused)
     }
 
-    @Test func aBlockedWriteGoesOnWithExactlyItsRestWhileTheGateIsOpen() {
+    @Test func `a blocked write goes on with exactly its rest while the gate is open`() {
         var queue = ResponseQueue()
         let gate = SwitchedGate()
         _ = queue.add(Self.request, DrivenConnection.answer("leader's", gate: gate))
@@ -86,7 +86,7 @@ final class SwitchedGate: ResponseGate {
         #expect(queue.isEmpty == true)
     }
 
-    @Test func aLargeBodyIsWrittenInRecordsAndItsGateIsAskedBeforeEach() {
+    @Test func `a large body is written in records and its gate is checked before each`() {
         var queue = ResponseQueue()
         let gate = SwitchedGate()
         let pieces = (0..<50).map { [UInt8](repeating: UInt8($0), count: 1_000) } + [[]]
@@ -117,7 +117,7 @@ final class SwitchedGate: ResponseGate {
         (.get, 304, "304 Not Modified\r\nDate: then\r\nA: b\r\n\r\n"),
         (.get, 299, "299 \r\nDate: then\r\nContent-Length: 4\r\nA: b\r\n\r\nbody"),
     ])
-    func aHeadSaysWhatFollowsIt(method: HTTPMethod, status: Int, expected: String) {
+    func `the head of a response describes its body`(method: HTTPMethod, status: Int, expected: String) {
         var queue = ResponseQueue()
         var request = Self.request
         request.isHead = method == .head
@@ -132,7 +132,7 @@ final class SwitchedGate: ResponseGate {
             (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"), (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
             (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
         ] as [(Int64, String)])
-    func datesAreWrittenAsHTTPWantsThem(seconds: Int64, expected: String) {
+    func `dates are written in HTTP's format`(seconds: Int64, expected: String) {
         #expect(imfFixdate(WallTime(nanoseconds: seconds * 1_000_000_000)) == expected)
     }
 }

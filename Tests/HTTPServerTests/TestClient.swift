@@ -136,8 +136,8 @@ import Platform
     }
 }
 
-/// Answers by path: `/hello` at once, `/echo` with the body, `/big`, `/peer`; keeps the responders of `/later…` for the test; drops
-/// that of `/dropped`.
+/// Answers by path: `/hello` at once, `/echo` with the body, `/big`, `/peer`; keeps the responders of `/later…` for the
+/// test; drops that of `/dropped`.
 final class TestHandler: HTTPHandler {
     let later = Watched<[(path: String, responder: Responder)]>([])
     static let big = [UInt8](repeating: UInt8(ascii: "b"), count: 3_000_000)
@@ -180,13 +180,4 @@ func withServer(
         throw error
     }
     await server.stop(within: .seconds(5))
-}
-
-/// Waits, at most 10 s, until something is so.
-func eventually(_ condition: () -> Bool) async -> Bool {
-    for _ in 0..<1_000 {
-        if condition() { return true }
-        try? await Task.sleep(for: .milliseconds(10))
-    }
-    return false
 }

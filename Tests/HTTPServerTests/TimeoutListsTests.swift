@@ -4,20 +4,20 @@ import Testing
 @testable import HTTPServer
 
 @Suite struct TimeoutListsTests {
-    @Test func timeoutsExpireAtTheirDeadlinesAndNotBefore() {
+    @Test func `timeouts expire at their deadlines and not before`() {
         var lists = TimeoutLists()
         lists.set(3, .idle, deadline: Instant(nanoseconds: 100))
         lists.set(0, .header, deadline: Instant(nanoseconds: 50))
         #expect(lists.nextDeadline == Instant(nanoseconds: 50))
-        #expect(lists.takeExpired(at: Instant(nanoseconds: 49)) == nil)
-        let first = lists.takeExpired(at: Instant(nanoseconds: 100))
+        #expect(lists.popExpired(at: Instant(nanoseconds: 49)) == nil)
+        let first = lists.popExpired(at: Instant(nanoseconds: 100))
         #expect(first?.index == 0)
         #expect(first?.kind == .header)
-        #expect(lists.takeExpired(at: Instant(nanoseconds: 100))?.index == 3)
+        #expect(lists.popExpired(at: Instant(nanoseconds: 100))?.index == 3)
         #expect(lists.nextDeadline == nil)
     }
 
-    @Test func aNewTimeoutTakesThePlaceOfTheOldOne() {
+    @Test func `a new timeout replaces the old one`() {
         var lists = TimeoutLists()
         lists.set(0, .idle, deadline: Instant(nanoseconds: 10))
         lists.set(1, .idle, deadline: Instant(nanoseconds: 20))
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: 1...20)
-    func theListsAgreeWithASimpleModel(seed: UInt64) {
+    func `the timeout lists agree with a simple model`(seed: UInt64) {
         let entropy = SeededEntropy(seed: seed)
         var lists = TimeoutLists()
         var model: [Int: (kind: TimeoutKind, deadline: Instant)] = [:]
@@ -48,7 +48,7 @@ import Testing
                 lists.set(index, kind, deadline: deadline)
                 model[index] = (kind, deadline)
             }
-            while let (index, kind) = lists.takeExpired(at: now) {
+            while let (index, kind) = lists.popExpired(at: now) {
                 let expected = model.removeValue(forKey: index)
                 #expect(expected?.kind == kind)
                 #expect(expected.map { $0.deadline <= now } == true)

@@ -1,7 +1,9 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -20,7 +22,7 @@ import Testing
             ])
     }
 
-    @Test func anAnnotatedServiceBecomesACheckIsReplacedInPlaceWhenEditedAndGoesWithTheService() async throws {
+    @Test func `a check follows its annotated Service from creation through an edit to deletion`() async throws {
         let plane = try await ControlPlane.start()
         let agent = try Self.startAgent(plane)
         let client = try await agent.client()
@@ -33,25 +35,25 @@ import Testing
         try await plane.kubectl("annotate", "service", "two", Self.annotation("other"))
         try await plane.kubectl("annotate", "service", "bad", #"ad.datadoghq.com/service.checks={"http_check":"#)
         try await eventually(within: .seconds(60), "two configs; \(agent.process.output)") {
-            nodes.map(\.instances.count) == [1, 1] ? true : nil
+            nodes.map(\.instances.count) == [1, 1]
         }
         let holder = try #require(nodes.first { $0.instances.contains { $0.contains(#""first""#) } })
         #expect(holder.instances[0].contains("http://\(address):800/"), "\(holder.instances)")
         let other = ProtocolAgent.instances(of: nodes).filter { $0.contains(#""other""#) }
         #expect(other.count == 1)
         try await eventually(within: .seconds(20), "the bad annotation in the log") {
-            agent.process.output.contains("default/bad") ? true : nil
+            agent.process.output.contains("default/bad")
         }
 
         try await plane.kubectl("annotate", "--overwrite", "service", "one", Self.annotation("second"))
         try await eventually(within: .seconds(60), "the edited config on the same node; \(agent.process.output)") {
-            holder.instances.count == 1 && holder.instances[0].contains(#""second""#) ? true : nil
+            holder.instances.count == 1 && holder.instances[0].contains(#""second""#)
         }
         #expect(ProtocolAgent.instances(of: nodes).count == 2)
 
         try await plane.kubectl("delete", "service", "one")
         try await eventually(within: .seconds(60), "the config to go; \(agent.process.output)") {
-            ProtocolAgent.instances(of: nodes) == other ? true : nil
+            ProtocolAgent.instances(of: nodes) == other
         }
         for node in nodes { #expect(node.lines.allSatisfy { $0["error"] == nil }, "\(node.process.output)") }
         agent.process.signal(SIGTERM)
@@ -60,7 +62,7 @@ import Testing
         try await plane.stop()
     }
 
-    @Test func aRestartedAPIServerLosesNoConfigAndNewOnesArriveAfterwards() async throws {
+    @Test func `a restart of the API server loses no config and later ones arrive`() async throws {
         let plane = try await ControlPlane.start()
         let agent = try Self.startAgent(plane)
         let client = try await agent.client()
@@ -68,13 +70,13 @@ import Testing
         try await plane.kubectl("create", "service", "clusterip", "one", "--tcp=80:80")
         try await plane.kubectl("annotate", "service", "one", Self.annotation("first"))
         try await eventually(within: .seconds(60), "the config; \(agent.process.output)") {
-            node.instances.count == 1 ? true : nil
+            node.instances.count == 1
         }
         try await plane.restartAPIServer()
         try await plane.kubectl("create", "service", "clusterip", "two", "--tcp=80:80")
         try await plane.kubectl("annotate", "service", "two", Self.annotation("later"))
         try await eventually(within: .seconds(90), "the later config; \(agent.process.output)") {
-            node.instances.count == 2 ? true : nil
+            node.instances.count == 2
         }
         #expect(node.sets.map(\.count) == [1, 2] || node.sets.map(\.count) == [0, 1, 2], "\(node.process.output)")
         #expect(node.lines.allSatisfy { $0["error"] == nil }, "\(node.process.output)")

@@ -1,16 +1,19 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
-/// A pod's token and CA are replaced under a running cluster-agent, as a kubelet does it, and the old ones are refused at once.
+/// A pod's token and CA are replaced under a running cluster-agent, as a kubelet does it, and the old ones are refused
+/// at once.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct CredentialTests {
     /// How old a reading of a credential may be, and what the retries after it may take.
     private static let bound = Duration.seconds(75)
 
-    @Test func aRevokedTokenAndANewCAAreReplacedWithoutARestart() async throws {
+    @Test func `a revoked token and a new CA are replaced without a restart`() async throws {
         let clock = SystemClock()
         let plane = try await ControlPlane.start()
         try await plane.apply(annotatedServices: 0..<1)
@@ -73,7 +76,7 @@ import Testing
 
     private static func settle(_ agent: RunningClusterAgent, _ node: ProtocolAgent, configs: Int) async throws {
         try await eventually(within: bound * 2, "ready and \(configs) configs; \(agent.process.output.suffix(4000))") {
-            try await agent.probe("/readyz").status == 200 && node.instances.count == configs ? true : nil
+            try await agent.probe("/readyz").status == 200 && node.instances.count == configs
         }
     }
 
@@ -81,7 +84,7 @@ import Testing
     private static func expectLoss(_ agent: RunningClusterAgent) async throws {
         try await eventually(within: .seconds(60), "the Lease to be lost; \(agent.process.output.suffix(2000))") {
             let ready = try await agent.probe("/readyz")
-            return ready.status == 503 && ready.text.contains("leader") ? true : nil
+            return ready.status == 503 && ready.text.contains("leader")
         }
         #expect(try await agent.probe("/livez").status == 200)
     }
@@ -93,7 +96,8 @@ import Testing
     }
 }
 
-/// A folder as the kubelet's projected volume makes it: the files are links through `..data`, which is swapped in one step.
+/// A folder as the kubelet's projected volume makes it: the files are links through `..data`, which is swapped in one
+/// step.
 private final class ServiceAccountVolume: Sendable {
     private let plane: ControlPlane
 
@@ -131,7 +135,7 @@ extension ControlPlane {
                 + #""audiences":["https://kubernetes.default.svc"],"#
                 + #""boundObjectRef":{"kind":"Secret","apiVersion":"v1","name":"\#(name)"}}}"#)
         let path = "/api/v1/namespaces/cluster-agent/serviceaccounts/cluster-agent/token"
-        let answer = try JSON(parsing: Array(try await kubectl("create", "--raw", path, "-f", request).utf8))
+        let answer = try JSONValue(parsing: Array(try await kubectl("create", "--raw", path, "-f", request).utf8))
         guard let token = answer["status"]?["token"]?.stringValue else { throw TestFailure("no token: \(answer)") }
         return token
     }

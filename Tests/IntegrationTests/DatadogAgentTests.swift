@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -10,7 +11,7 @@ extension RealClusterTests {
         private static let longerThanAnyFault = 25
         private let clock = SystemClock()
 
-        @Test func agentsOfTheProtocolKeepEveryCheckThroughWhateverHappensToTheReplicas() async throws {
+        @Test func `agents keep every check whatever happens to the replicas`() async throws {
             let plane = try await ControlPlane.start()
             let cluster = try await FrontedCluster(
                 plane, replicas: 3, agents: ["a", "b", "c"], expirationSeconds: Self.longerThanAnyFault)
@@ -31,7 +32,7 @@ extension RealClusterTests {
             try await cluster.settle("the rolling restart of all replicas")
             try await storm(cluster)
             try await eventually(within: .seconds(60), "every agent to have built its client three times") {
-                cluster.agents.allSatisfy { $0.events.count { $0.kind == "client" } >= 3 } ? true : nil
+                cluster.agents.allSatisfy { $0.events.count { $0.kind == "client" } >= 3 }
             }
             try await cluster.settle("the clients that were built again")
 
@@ -41,9 +42,10 @@ extension RealClusterTests {
             try await cluster.stop()
         }
 
-        /// What moves checks, one after the other: a removal before a change of the leader, as a new leader places anew by what there is then; an agent
-        /// that joins; and a Service that is down for so long that every agent counts as lost.
-        @Test func checksThatMoveAreRunByNobodyOrByTwoForAMomentAlone() async throws {
+        /// What moves checks, one after the other: a removal before a change of the leader, as a new leader places anew
+        /// by what there is then; an agent that joins; and a Service that is down for so long that every agent counts
+        /// as lost.
+        @Test func `a moving check is run by nobody or by two agents only for a moment`() async throws {
             let plane = try await ControlPlane.start()
             let expirationSeconds = 6
             let cluster = try await FrontedCluster(
@@ -61,7 +63,7 @@ extension RealClusterTests {
 
             try cluster.join("d")
             try await eventually(within: .seconds(60), "the share of an agent that joined") {
-                cluster.agents[3].running.isEmpty ? nil : true
+                !cluster.agents[3].running.isEmpty
             }
             try await cluster.settle("an agent that joined")
             let byJoining = cluster.moves
@@ -94,7 +96,8 @@ extension RealClusterTests {
             try await cluster.serve()
         }
 
-        /// The leader is asked to go, and the next one is killed and stays away for a while, with its connections still coming.
+        /// The leader is asked to go, and the next one is killed and stays away for a while, with its connections still
+        /// coming.
         private func leaderChanges(_ cluster: FrontedCluster) async throws {
             try await cluster.restart(try await cluster.leader(), by: SIGTERM)
             try await cluster.settle("a leader that was asked to go")
@@ -102,7 +105,8 @@ extension RealClusterTests {
             try await cluster.settle("a leader that was killed")
         }
 
-        /// Half of the requests never arrive, of the others half the answers do not; what changes meanwhile arrives at the latest afterwards.
+        /// Half of the requests never arrive, of the others half the answers do not; what changes meanwhile arrives at
+        /// the latest afterwards.
         private func storm(_ cluster: FrontedCluster) async throws {
             try await cluster.service.set(.storm)
             try await clock.sleep(until: clock.now() + .seconds(4))

@@ -1,11 +1,12 @@
 import Glibc
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
 /// Changes that reach those who wait for them at a replica that does not lead.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct FollowerPushTests {
-    @Test func aNodeAgentAtAFollowerHasAnEditedAnnotationThoughItPollsOnceAnHour() async throws {
+    @Test func `a node-agent at a follower that polls once an hour gets an edited annotation at once`() async throws {
         try await ReplicatedCluster.run(replicas: 2, services: 6) { cluster in
             try await cluster.settle(configs: 6)
             let follower = 1 - (try await cluster.leader())
@@ -21,7 +22,7 @@ import Testing
                     "--cluster_checks.node_expiration_timeout=10",
                 ], outputPath: "\(directory.path)/node.log")
             try await eventually(within: .seconds(60), "its share; \(node.output)") {
-                node.output.contains("waiting for changes") && node.output.contains("configs changed") ? true : nil
+                node.output.contains("waiting for changes") && node.output.contains("configs changed")
             }
             for number in 0..<6 {
                 try await cluster.plane.kubectl(
@@ -31,7 +32,7 @@ import Testing
             }
             try await eventually(within: .seconds(60), "the edited configs; \(node.output)") {
                 let lines = node.output.split(separator: "\n")
-                return lines.contains { $0.contains("configs changed") && !$0.contains("removed=0") } ? true : nil
+                return lines.contains { $0.contains("configs changed") && !$0.contains("removed=0") }
             }
             #expect(!node.output.contains("polling for changes"), "\(node.output)")
             node.signal(SIGTERM)

@@ -2,11 +2,12 @@ import Glibc
 import HTTPClient
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
-/// Replicas that elect a leader on a real API server, behind one Service, and node agents that were written from the protocol's description alone and know
-/// only that Service.
+/// Replicas that elect a leader on a real API server, behind one Service, and node agents that were written from the
+/// protocol's description alone and know only that Service.
 final class FrontedCluster: Sendable {
     private static let leaseSeconds = 6
     /// A poll every 200 ms, a client that is built anew every 24 s, and 1.2 s of grace.
@@ -104,7 +105,7 @@ final class FrontedCluster: Sendable {
     func awaitReady(_ number: Int) async throws {
         try await eventually(within: .seconds(60), "replica \(number); \(replica(number).process.output.suffix(2000))")
         {
-            try await replica(number).probe("/readyz").status == 200 ? true : nil
+            try await replica(number).probe("/readyz").status == 200
         }
     }
 
@@ -119,7 +120,8 @@ final class FrontedCluster: Sendable {
         try await awaitReady(number)
     }
 
-    /// Makes `service-N` with a check called `sN.EDITION`, or edits it; from now on that is wanted, and no older edition.
+    /// Makes `service-N` with a check called `sN.EDITION`, or edits it; from now on that is wanted, and no older
+    /// edition.
     func want(_ number: Int, edition: Int = 0) async throws {
         let object =
             #"{"apiVersion":"v1","kind":"Service","metadata":{"name":"service-\#(number)","namespace":"default","#
@@ -150,7 +152,7 @@ final class FrontedCluster: Sendable {
             let isAnswered = agents.allSatisfy {
                 $0.answers("status", since: start) > 1 && $0.answers("endpoints", since: start) > 1
             }
-            return isRun && isAnswered ? true : nil
+            return isRun && isAnswered
         }
         let errors = agents.map { agent in agent.events.count { $0.kind == "error" } }
         print("\(phase): settled after \(rounded((clock.now() - start).seconds)) s; errors so far \(errors)")

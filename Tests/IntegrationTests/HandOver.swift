@@ -15,13 +15,15 @@ enum HandOver: String, CaseIterable {
 
     /// Longer than a request may take, so that a write is committed whose sender has given it up.
     private static let delay = ReplicatedCluster.renewDeadline
-    /// How much longer than the design's bound it may take on two cores that also run the API server, the prober and a debug build.
+    /// How much longer than the design's bound it may take on two cores that also run the API server, the prober and a
+    /// debug build.
     private static let margin = Duration.seconds(2)
 
     /// How long after the cause somebody leads at the latest.
     ///
-    /// A leader that was asked gives the Lease back. Else the Lease must expire, which it does the lease duration after the last renewal that was
-    /// committed; 1 s is DESIGN's for noticing it. A delayed renewal is committed later by the delay and the time to the next one.
+    /// A leader that was asked gives the Lease back. Else the Lease must expire, which it does the lease duration after
+    /// the last renewal that was committed; 1 s is DESIGN's for noticing it. A delayed renewal is committed later by
+    /// the delay and the time to the next one.
     var bound: Duration {
         let expiry = ReplicatedCluster.leaseDuration + .seconds(1) + Self.margin
         return switch self {

@@ -1,17 +1,19 @@
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
 extension RealClusterTests {
-    /// Hand-overs between three replicas, by everything that may end a leader: one of each kind, or as many as `TEST_HANDOVERS` says.
+    /// Hand-overs between three replicas, by everything that may end a leader: one of each kind, or as many as
+    /// `TEST_HANDOVERS` says.
     ///
-    /// Nothing is taken from the replicas' own logs: the times are those at which the prober had an answer, the Lease's writes those that the
-    /// proxy recorded.
+    /// Nothing is taken from the replicas' own logs: the times are those at which the prober had an answer, the Lease's
+    /// writes those that the proxy recorded.
     @Suite(.timeLimit(.minutes(40))) struct HandOverTests {
         private static let count = processEnvironment()["TEST_HANDOVERS"].flatMap { Int($0) } ?? HandOver.allCases.count
         private static let configs = 6
 
-        @Test func noTwoTermsAnswerAndEveryConfigStaysPlacedWhateverEndsALeader() async throws {
+        @Test func `however a leader ends, no two terms answer and every config stays placed`() async throws {
             let clock = SystemClock()
             let began = clock.now()
             var times: [HandOver: [Duration]] = [:]

@@ -1,16 +1,18 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
 /// What the author of an annotation wrote is what an agent's YAML parser reads.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct HardInstancesTests {
-    @Test func instancesOfAnAnnotationReachAnAgentUnchanged() async throws {
+    @Test func `the instances of an annotation reach the agent unchanged`() async throws {
         let plane = try await ControlPlane.start()
         let instances = try await HardInstances(in: plane.directory)
-        let service = JSON.object([
+        let service = JSONValue.object([
             "apiVersion": .string("v1"), "kind": .string("Service"),
             "metadata": .object([
                 "name": .string("hard"),
@@ -29,7 +31,7 @@ import Testing
         let client = try await cluster.client()
         let agent = try DatadogAgent("a", in: plane.directory, url: cluster.url, ["--scale=0.02"])
         try await eventually(within: .seconds(60), "the config; \(cluster.process.output) \(agent.process.output)") {
-            agent.running.isEmpty ? nil : true
+            !agent.running.isEmpty
         }
         let result = try await instances.compare(with: agent)
         #expect(result.hasSuffix("in 1 configs are unchanged\n"), "\(result)")

@@ -1,5 +1,6 @@
 import CheckModel
 import HTTPClient
+import Leadership
 import Platform
 import Synchronization
 import TestSupport
@@ -42,8 +43,8 @@ final class LeaderProber: Sendable {
         state.withLock { $0.answers }
     }
 
-    /// Asks the replicas at `urls` until cancelled, one request after the other for each. Requests are patient: a frozen replica answers them
-    /// when it thaws.
+    /// Asks the replicas at `urls` until cancelled, one request after the other for each. Requests are patient: a
+    /// frozen replica answers them when it thaws.
     func run(_ urls: [String], nodes: [String]) async throws {
         // A replica that is started again has another certificate.
         let options = HTTPClientOptions(
@@ -118,7 +119,8 @@ extension LeaderProber {
     /// - Every 200 names its term.
     /// - No answer of an older term to a request that was sent after a newer term had answered.
     /// - No answer of an older term arrives more than a second after a newer term's first.
-    /// - In a term, all answers for one node are alike, and together the nodes hold `expected` configs (unless that is nil, for configs that change).
+    /// - In a term, all answers for one node are alike, and together the nodes hold `expected` configs (unless that is
+    ///   nil, for configs that change).
     func violations(expected: Int?) throws -> [String] {
         let good = all.filter { $0.status == 200 }
         var found = good.filter { $0.term.isEmpty }.map { "a 200 without a term from replica \($0.replica)" }

@@ -3,8 +3,9 @@ import TestSupport
 
 /// All writes of one Lease, as the proxies saw them, and what they say about who may have led when.
 ///
-/// A write counts as sent when all of it had reached the proxy (its sender cannot have sent it later), and as committed between the moment at which
-/// the proxy passed it on and the one at which it had read the answer. So the rules below hold without any margin.
+/// A write counts as sent when all of it had reached the proxy (its sender cannot have sent it later), and as committed
+/// between the moment at which the proxy passed it on and the one at which it had read the answer. So the rules below
+/// hold without any margin.
 struct LeaseHistory {
     /// One leadership: the write that acquired the Lease, and the renewals.
     struct Term {
@@ -54,9 +55,10 @@ struct LeaseHistory {
 
     /// What the writes, and the answers of the replicas, say against the rules; empty when they keep them.
     ///
-    /// - Who takes the Lease from another, unless it was given back, waited for its whole duration since the last renewal.
-    /// - Nobody answers under a term before its Lease was acquired, nor a request that was sent after its time was over: the renew deadline
-    ///   after its last renewal was sent, or its release, or the acquisition by another.
+    /// - Who takes the Lease from another, unless it was given back, waited for its whole duration since the last
+    ///   renewal.
+    /// - Nobody answers under a term before its Lease was acquired, nor a request that was sent after its time was
+    ///   over: the renew deadline after its last renewal was sent, or its release, or the acquisition by another.
     func violations(_ answers: [LeaderProber.Answer]) -> [String] {
         var found: [String] = []
         for (before, after) in zip(terms, terms.dropFirst()) where before.released == nil {

@@ -1,16 +1,18 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
 extension RealClusterTests {
     /// Thousands of annotated Services that come as fast as eight connections can make them, and go again.
     ///
-    /// The short form looks for what grows or hangs. `TEST_SERVICES=5000` is the whole: three rounds, and memory as DESIGN wants it; meant for
-    /// release builds of the programs, by `TEST_PROGRAMS`.
+    /// The short form looks for what grows or hangs. `TEST_SERVICES=5000` is the whole: three rounds, and memory as
+    /// DESIGN wants it; meant for release builds of the programs, by `TEST_PROGRAMS`.
     @Suite(.timeLimit(.minutes(30))) struct ManyServicesTests {
         private static let wanted = processEnvironment()["TEST_SERVICES"].flatMap { Int($0) }
         private static let count = wanted ?? 500
@@ -20,7 +22,7 @@ extension RealClusterTests {
         private static let growth = wanted == nil ? 2.0 : 1.2
         private static let nodes = 5
 
-        @Test func allConfigsArePlacedAndMemoryIsGivenBackWhenTheyAreGone() async throws {
+        @Test func `thousands of configs are placed and their memory is freed when they are gone`() async throws {
             let clock = SystemClock()
             let plane = try await ControlPlane.start()
             let port = try TestEnvironment.freePort()
@@ -36,7 +38,7 @@ extension RealClusterTests {
             let holders = try Self.client(
                 "holders.py", [agent.url, RunningClusterAgent.token, "\(Self.nodes)", "0.5"], plane)
             try await eventually(within: .seconds(60), "node-agents that are served; \(holders.output)") {
-                try await agent.probe("/readyz").status == 200 ? true : nil
+                try await agent.probe("/readyz").status == 200
             }
             try await clock.sleep(until: clock.now() + .seconds(5))
             let start = agent.process.anonymousKilobytes
@@ -85,7 +87,7 @@ extension RealClusterTests {
             return try await eventually(within: .seconds(180), "\(count) configs held; \(last)") {
                 // The newest line is what they hold now.
                 last = String(holders.output.split(separator: "\n").last ?? "")
-                guard let line = try? JSON(parsing: Array(last.utf8)), let time = line["time"]?.integerValue,
+                guard let line = try? JSONValue(parsing: Array(last.utf8)), let time = line["time"]?.integerValue,
                     line["held"]?.integerValue == Int64(count), line["distinct"]?.integerValue == Int64(count)
                 else { return nil }
                 return Instant(nanoseconds: time)
@@ -98,7 +100,7 @@ extension RealClusterTests {
         ) async throws -> (first: Instant, last: Instant) {
             let script = try client("services.py", [plane.adminKubeconfig, action, "\(count)"], plane)
             let end = try await script.wait(within: .seconds(600))
-            guard end == .exited(0), let line = try? JSON(parsing: Array(script.output.utf8)),
+            guard end == .exited(0), let line = try? JSONValue(parsing: Array(script.output.utf8)),
                 let first = line["first"]?.integerValue, let last = line["last"]?.integerValue
             else { throw TestFailure("\(action): \(end): \(script.output)") }
             return (Instant(nanoseconds: first), Instant(nanoseconds: last))

@@ -1,5 +1,6 @@
 import HTTPClient
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -13,12 +14,13 @@ extension RealClusterTests {
 
         /// What one replica may ask for in any second, and on average over an outage.
         ///
-        /// The election tries once in each retry period, at most two requests a try; every watch breaks in the same moment and comes back after
-        /// 0.8 to 1.6 s, then after twice that, and so on up to a minute.
+        /// The election tries once in each retry period, at most two requests a try; every watch breaks in the same
+        /// moment and comes back after 0.8 to 1.6 s, then after twice that, and so on up to a minute.
         private static let longestSecond = 15
         private static let averageRate = 4.0
 
-        @Test func anOutageOfTheAPIServerChangesNothingForNodeAgentsAndIsNotFilledWithRequests() async throws {
+        @Test func `an outage of the API server changes nothing for node-agents and causes few requests`() async throws
+        {
             let clock = SystemClock()
             try await ReplicatedCluster.run(replicas: 2, services: Self.configs) { cluster in
                 try await cluster.settle(configs: Self.configs)
@@ -44,7 +46,7 @@ extension RealClusterTests {
                 #expect(recovery <= bound)
                 for number in cluster.ports.indices {
                     try await eventually(within: .seconds(30), "replica \(number) to be ready") {
-                        try await cluster.replica(number).probe("/readyz").status == 200 ? true : nil
+                        try await cluster.replica(number).probe("/readyz").status == 200
                     }
                 }
                 print(
@@ -55,7 +57,7 @@ extension RealClusterTests {
             }
         }
 
-        @Test func aWatchWhoseVersionWasCompactedAwayListsAgainAndLosesNothing() async throws {
+        @Test func `a watch at a compacted version lists again and loses nothing`() async throws {
             // Without the watch cache a watch goes to etcd, as one does that is older than the cache.
             try await ReplicatedCluster.run(
                 replicas: 2, services: Self.configs, apiServer: "--watch-cache=false"
@@ -80,9 +82,9 @@ extension RealClusterTests {
             try await eventually(within: .seconds(30), "a watch after a 410 on way \(way): \(later)") {
                 () async throws -> Bool? in
                 let own = try await cluster.proxy.requests().filter { $0.way == way && $0.path == "/api/v1/services" }
-                guard let expired = own.firstIndex(where: { $0.status == 410 }) else { return nil }
+                guard let expired = own.firstIndex(where: { $0.status == 410 }) else { return false }
                 later = own[(expired + 1)...].filter { !$0.isEvent }
-                return later.last?.isWatch == true ? true : nil
+                return later.last?.isWatch == true
             }
             #expect(later.map(\.isWatch) == [false, true], "\(later.map(\.target))")
         }
@@ -103,8 +105,8 @@ extension RealClusterTests {
             }
         }
 
-        /// The longest pause that client-go's backoff can be in when everything has failed for `outage`: 0.8 s, doubled up to 30 s, and each
-        /// stretched up to twofold.
+        /// The longest pause that client-go's backoff can be in when everything has failed for `outage`: 0.8 s, doubled
+        /// up to 30 s, and each stretched up to twofold.
         private static func longestPause(after outage: Duration) -> Duration {
             var pause = Duration.milliseconds(800)
             var elapsed = pause

@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -15,11 +16,11 @@ import Testing
             ])
     }
 
-    @Test func theManifestsGiveEveryPermissionAndAMissingOneIsNamed() async throws {
+    @Test func `the manifests grant every permission and a missing one is named`() async throws {
         let plane = try await ControlPlane.start()
         let well = try start("well", on: plane)
         try await eventually(within: .seconds(60), "its permissions; \(well.process.output)") {
-            well.process.output.contains("all permissions are there") ? true : nil
+            well.process.output.contains("all permissions are there")
         }
         #expect(!well.process.output.contains("permissions are missing"))
 
@@ -29,7 +30,7 @@ import Testing
             #"--patch=[{"op": "remove", "path": "/rules/2"}]"#)
         let poor = try start("poor", on: plane)
         try await eventually(within: .seconds(60), "what is missing; \(poor.process.output)") {
-            poor.process.output.contains("permissions are missing") ? true : nil
+            poor.process.output.contains("permissions are missing")
         }
         let line = poor.process.output.split(separator: "\n").first { $0.contains("permissions are missing") } ?? ""
         for verb in ["get", "list", "watch"] {

@@ -3,14 +3,15 @@ import Glibc
 import HTTPClient
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
-/// Replicas that elect a leader on a real API server, each by a way of its own through a proxy; annotated Services; two node-agents that know
-/// only the protocol; and a prober that asks every replica each 10 ms.
+/// Replicas that elect a leader on a real API server, each by a way of its own through a proxy; annotated Services; two
+/// node-agents that know only the protocol; and a prober that asks every replica each 10 ms.
 final class ReplicatedCluster: Sendable {
-    /// Lease duration, renew deadline and retry period in the proportions of client-go's defaults (15, 10 and 2 s), but shorter, so that
-    /// the tests are too; `TEST_LEASE_SECONDS=15` makes them the defaults.
+    /// Lease duration, renew deadline and retry period in the proportions of client-go's defaults (15, 10 and 2 s), but
+    /// shorter, so that the tests are too; `TEST_LEASE_SECONDS=15` makes them the defaults.
     static let leaseSeconds = processEnvironment()["TEST_LEASE_SECONDS"].flatMap { Int($0) } ?? 6
     static let leaseDuration = Duration.seconds(leaseSeconds)
     static let renewDeadline = Duration.seconds(leaseSeconds * 2 / 3)
@@ -26,7 +27,8 @@ final class ReplicatedCluster: Sendable {
     private let client: HTTPClient
     private let clock = SystemClock()
 
-    /// Runs `body` with a cluster of `count` replicas and `services` annotated Services, and checks afterwards what must hold at all times.
+    /// Runs `body` with a cluster of `count` replicas and `services` annotated Services, and checks afterwards what
+    /// must hold at all times.
     static func run(
         replicas count: Int, services: Int, apiServer options: String? = nil,
         _ body: (ReplicatedCluster) async throws -> Void
@@ -110,11 +112,12 @@ final class ReplicatedCluster: Sendable {
         return last.way
     }
 
-    /// Waits until every replica serves node-agents, some replica's state shows all of `configs` on agents that report, and they hold them.
+    /// Waits until every replica serves node-agents, some replica's state shows all of `configs` on agents that report,
+    /// and they hold them.
     func settle(configs: Int, within limit: Duration = .seconds(90)) async throws {
         let start = clock.now()
         try await eventually(within: limit, "every replica to serve") {
-            self.ports.indices.allSatisfy { self.prober.isServed(by: $0, since: start) } ? true : nil
+            self.ports.indices.allSatisfy { self.prober.isServed(by: $0, since: start) }
         }
         var shown = "none"
         try await eventually(within: limit, "\(configs) configs on two nodes; the state shows \(shown)") {

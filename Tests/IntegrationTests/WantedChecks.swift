@@ -3,8 +3,8 @@ import TestSupport
 
 /// Which checks are wanted, and since when others are not, to judge what node agents did.
 struct WantedChecks {
-    /// How long a check that moves may run on two agents or on none: each agent learns of it at its own poll, every 200 ms here, or at the next one
-    /// if that gets no answer in the 3 s that it may take.
+    /// How long a check that moves may run on two agents or on none: each agent learns of it at its own poll, every 200
+    /// ms here, or at the next one if that gets no answer in the 3 s that it may take.
     private static let longestMove = Duration.seconds(5)
 
     /// One time for which an agent ran a check.
@@ -38,8 +38,8 @@ struct WantedChecks {
         stops(agents).count
     }
 
-    /// What the agents did wrong: whatever they were told that nobody may tell them, and a check that nobody ran, or two, for too long. If no check may
-    /// move: one stopped that was wanted, and an edited one that changed its agent.
+    /// What the agents did wrong: whatever they were told that nobody may tell them, and a check that nobody ran, or
+    /// two, for too long. If no check may move: one stopped that was wanted, and an edited one that changed its agent.
     func violations(_ agents: [DatadogAgent], mayMove: Bool) -> [String] {
         let told = agents.flatMap { agent in
             agent.events.filter { ["flush", "violation"].contains($0.kind) }.map { "\(agent.id): \($0.fields)" }

@@ -2,6 +2,7 @@ import Glibc
 import Kubernetes
 import Platform
 import Synchronization
+import TestKit
 import TestSupport
 import Testing
 
@@ -65,7 +66,7 @@ import Testing
         return try .kubeconfig(path: path, clock: SystemClock())
     }
 
-    @Test func podsNodesAndEndpointsAreKnownThroughARestartACompactionAndANewCA() async throws {
+    @Test func `pods, nodes and endpoints are known through a restart, a compaction and a new CA`() async throws {
         let plane = try await ControlPlane.start()
         let (clock, entropy, log) = (SystemClock(), SystemEntropy(), Log(sink: NoLog()))
         let client = try KubernetesClient(try Self.configuration(plane), userAgent: "test/1", clock: clock)
@@ -85,7 +86,7 @@ import Testing
                 plane, Self.slice, Self.pod("a", "agent"), Self.pod("b", "agent"), Self.pod("c", "other"),
                 #"{"apiVersion":"v1","kind":"Node","metadata":{"name":"node-1"}}"#)
             try await eventually(within: .seconds(30), "the first state: \(watches.map(\.report))") {
-                pods.names == ["a", "b"] && nodes.names == ["node-1"] && endpoints["web-1"] != nil ? true : nil
+                pods.names == ["a", "b"] && nodes.names == ["node-1"] && endpoints["web-1"] != nil
             }
             #expect(endpoints["web-1"]?.serviceName == "web")
             #expect(
@@ -94,7 +95,7 @@ import Testing
             try await plane.kubectl("cordon", "node-1")
             try await plane.kubectl("delete", "pod", "a", "--wait=false")
             try await eventually(within: .seconds(30), "the cordon and the end: \(watches.map(\.report))") {
-                nodes["node-1"]?.isUnschedulable == true && pods["a"]?.isTerminating == true ? true : nil
+                nodes["node-1"]?.isUnschedulable == true && pods["a"]?.isTerminating == true
             }
 
             // While it is away from the watches an object goes, and every version that they know is forgotten.
@@ -103,16 +104,16 @@ import Testing
             try await Self.apply(plane, Self.pod("d", "agent"))
             try await plane.compact()
             try await eventually(within: .seconds(90), "the state after the restart: \(watches.map(\.report))") {
-                pods["b"] == nil && pods["d"] != nil ? true : nil
+                pods["b"] == nil && pods["d"] != nil
             }
 
             try await plane.renewAuthority()
             try await Self.apply(plane, Self.pod("e", "agent"))
             try await eventually(within: .seconds(120), "the state under the new CA: \(watches.map(\.report))") {
-                pods["e"] != nil ? true : nil
+                pods["e"] != nil
             }
             try await eventually(within: .seconds(90), "every watch to be well: \(watches.map(\.report))") {
-                watches.allSatisfy { $0.report.problem == nil && $0.report.isSynced } ? true : nil
+                watches.allSatisfy { $0.report.problem == nil && $0.report.isSynced }
             }
             group.cancelAll()
         }

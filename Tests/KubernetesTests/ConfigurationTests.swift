@@ -1,5 +1,6 @@
 import HTTPClient
 import Platform
+import TestKit
 import Testing
 
 @testable import Kubernetes
@@ -21,14 +22,14 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
 @Suite struct InClusterConfigurationTests {
     private static let environment = ["KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"]
 
-    private static func serviceAccount(without missing: String = "") throws -> TemporaryFolder {
-        let folder = try TemporaryFolder()
+    private static func serviceAccount(without missing: String = "") throws -> TemporaryDirectory {
+        let folder = try TemporaryDirectory()
         let files = ["ca.crt": certificate, "token": " secret\n", "namespace": "agents\n"]
         for (name, text) in files where name != missing { try folder.write(name, text) }
         return folder
     }
 
-    @Test func aPodFindsServerTokenAndNamespace() throws {
+    @Test func `in a pod the server, token and namespace are found`() throws {
         let folder = try Self.serviceAccount()
         let configuration = try KubernetesConfiguration.inCluster(
             environment: Self.environment, directory: folder.path, clock: clock)
@@ -38,7 +39,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         #expect(configuration.trust.caPEM == Array(certificate.utf8))
     }
 
-    @Test func anIPv6AddressIsBracketed() throws {
+    @Test func `an IPv6 address is bracketed`() throws {
         let folder = try Self.serviceAccount()
         let environment = ["KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443"]
         let configuration = try KubernetesConfiguration.inCluster(
@@ -46,7 +47,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         #expect(configuration.server == "https://[fd00::1]:6443")
     }
 
-    @Test func theNamespaceIsTheEnvironmentsElseTheFilesElseDefault() throws {
+    @Test func `the namespace is that of the environment, else of the file, else default`() throws {
         let folder = try Self.serviceAccount(without: "namespace")
         var environment = Self.environment
         let byDefault = try KubernetesConfiguration.inCluster(
@@ -59,7 +60,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
     }
 
     @Test(arguments: ["ca.crt", "token"])
-    func aMissingFileIsNamed(name: String) throws {
+    func `a missing file is named`(name: String) throws {
         let folder = try Self.serviceAccount(without: name)
         let reason = refusal {
             try .inCluster(environment: Self.environment, directory: folder.path, clock: clock)
@@ -69,7 +70,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
     }
 
     @Test(arguments: ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"])
-    func outsideAPodItSaysWhatIsMissing(name: String) {
+    func `outside a pod the error says what is missing`(name: String) {
         var environment = Self.environment
         environment[name] = ""
         let reason = refusal { try .inCluster(environment: environment, clock: clock) }
@@ -91,11 +92,11 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
     }
 
     private static func read(_ text: String) throws -> KubernetesConfiguration {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         return try .kubeconfig(path: try folder.write("config", text), clock: clock)
     }
 
-    @Test func theCurrentContextIsRead() throws {
+    @Test func `the current context is read`() throws {
         let ca =
             "\"server\":\"https://h:6443/prefix/\",\"certificate-authority-data\":\"Q0E=\",\"tls-server-name\":\"n\""
         let user = #""client-certificate-data":"Q0VSVA==","client-key-data":"S0VZ","token":"t""#
@@ -110,8 +111,8 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         #expect(configuration.trust.verifies)
     }
 
-    @Test func relativePathsAreRelativeToTheFile() throws {
-        let folder = try TemporaryFolder()
+    @Test func `relative paths are relative to the kubeconfig`() throws {
+        let folder = try TemporaryDirectory()
         try folder.write("ca.pem", certificate)
         try folder.write("secret", "from file\n")
         let path = try folder.write(
@@ -160,35 +161,35 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         (config(more: #",{"name":"c","context":{}}"#), "contexts: there is more than one 'c'"),
         (config(context: "d", more: #",{"name":"d","context":{"cluster":"z"}}"#), "clusters: there is no 'z'"),
         (#"{"clusters":[{"cluster":{}}]}"#, "clusters[0].name is missing"),
-        (#"{"clusters":3}"#, "clusters is not of the type"),
-        ("{", "the document"),
+        (#"{"clusters":3}"#, "clusters is a number, not an array"),
+        ("{", "line 1, column 2: ends where"),
     ])
-    func aMistakeIsNamedWithItsPlace(text: String, expected: String) throws {
-        let folder = try TemporaryFolder()
+    func `an error in a kubeconfig names the place`(text: String, expected: String) throws {
+        let folder = try TemporaryDirectory()
         let path = try folder.write("config", text)
         let reason = refusal { try .kubeconfig(path: path, clock: clock) } ?? "nothing"
         #expect(reason.hasPrefix("kubeconfig \(path): "), "\(reason)")
         #expect(reason.contains(expected), "\(reason)")
     }
 
-    @Test func aMissingFileIsNamed() {
+    @Test func `a missing file is named`() {
         let reason = refusal { try .kubeconfig(path: "/nonexistent/config", clock: clock) }
         #expect(reason == "kubeconfig /nonexistent/config: No such file or directory")
     }
 
-    @Test func anInsecureClusterIsBelievedAsAsked() throws {
+    @Test func `insecure-skip-tls-verify turns verification off`() throws {
         let text = Self.config(cluster: #""server":"https://h","insecure-skip-tls-verify":true"#)
         #expect(try !Self.read(text).trust.verifies)
     }
 }
 
 @Suite struct KubectlTests {
-    private static func kubectl(_ folder: TemporaryFolder, _ script: String) throws -> String {
+    private static func kubectl(_ folder: TemporaryDirectory, _ script: String) throws -> String {
         try folder.writeProgram("kubectl", "#!/bin/sh\n\(script)\n")
     }
 
-    @Test func itIsAskedForTheWholeContextAsJSON() throws {
-        let folder = try TemporaryFolder()
+    @Test func `kubectl is asked for the whole context as JSON`() throws {
+        let folder = try TemporaryDirectory()
         let program = try Self.kubectl(folder, #"echo "$@"; echo noise >&2; cat"#)
         let output = try Kubectl.flattenedConfig(path: "/a b/c", program: program)
         #expect(
@@ -196,8 +197,8 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
                 == "config view --raw --flatten --minify -o json --kubeconfig /a b/c\n")
     }
 
-    @Test func whatItSaysWhenItFailsIsPassedOn() throws {
-        let folder = try TemporaryFolder()
+    @Test func `an error of kubectl is passed on`() throws {
+        let folder = try TemporaryDirectory()
         let program = try Self.kubectl(folder, "echo error: bad yaml >&2; exit 3")
         let expected = "kubeconfig /c: `\(program) config view` failed (status 3): error: bad yaml"
         #expect(throws: KubernetesError.configuration(expected)) {
@@ -205,8 +206,8 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         }
     }
 
-    @Test func aSignalIsAFailure() throws {
-        let folder = try TemporaryFolder()
+    @Test func `kubectl killed by a signal is an error`() throws {
+        let folder = try TemporaryDirectory()
         let program = try Self.kubectl(folder, "kill -KILL $$")
         do throws(KubernetesError) {
             _ = try Kubectl.flattenedConfig(path: "/c", program: program)
@@ -216,7 +217,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         }
     }
 
-    @Test func withoutItTheWayAroundIsSaid() {
+    @Test func `without kubectl the error names the alternative`() {
         do throws(KubernetesError) {
             _ = try Kubectl.flattenedConfig(path: "/c", program: "no-such-kubectl")
             Issue.record("it succeeded")
@@ -226,8 +227,8 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         }
     }
 
-    @Test func outputWithoutEndIsGivenUp() throws {
-        let folder = try TemporaryFolder()
+    @Test func `endless output of kubectl is an error`() throws {
+        let folder = try TemporaryDirectory()
         let program = try Self.kubectl(folder, "exec yes")
         #expect(throws: KubernetesError.configuration("kubectl printed more than 1048576 bytes")) {
             try Kubectl.flattenedConfig(path: "/c", program: program)

@@ -1,9 +1,11 @@
 import HTTPClient
-import HTTPServer
+import JSON
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
+@testable import HTTPServer
 @testable import Kubernetes
 
 /// The system's clock, which a test moves on.
@@ -33,14 +35,14 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         "comment\n" + pem("CERTIFICATE") + "\r\n\r\n" + pem("CERTIFICATE", "MAMB\r\nAQE=") + "\nend",
         pem("TRUSTED CERTIFICATE", "MAAx"),
     ])
-    func aWholeCertificateIsTaken(text: String) {
+    func `a complete certificate is accepted`(text: String) {
         #expect(PEM.problem(in: text, label: PEM.certificate) == nil)
     }
 
     @Test(arguments: [
         "PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY",
     ])
-    func everyKindOfKeyIsTaken(label: String) {
+    func `every kind of private key is accepted`(label: String) {
         #expect(PEM.problem(in: pem(label), label: PEM.privateKey) == nil)
         #expect(
             PEM.problem(in: pem(label, "Proc-Type: 4,ENCRYPTED\nDEK-Info: x\n\nAAAA"), label: PEM.privateKey) == nil)
@@ -58,11 +60,11 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         ("-----END CERTIFICATE-----", "a PEM block ends that did not begin"),
         ("-----BEGIN A-----\n" + pem("CERTIFICATE"), "a PEM block begins inside another"),
     ])
-    func whatIsNotWholeIsRefused(text: String, expected: String) {
+    func `truncated PEM is refused`(text: String, expected: String) {
         #expect(PEM.problem(in: text, label: PEM.certificate) == expected)
     }
 
-    @Test func aRealCertificateIsTakenAndItsFirstHalfIsNot() throws {
+    @Test func `a real certificate is accepted and its first half is not`() throws {
         let identity = try TLSIdentity.selfSigned(hosts: [], now: SystemClock().wallTime())
         let text = String(decoding: identity.certificatePEM, as: UTF8.self)
         #expect(PEM.problem(in: text, label: PEM.certificate) == nil)
@@ -81,7 +83,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
             directory: volume.path, clock: clock)
     }
 
-    @Test func aSwappedVolumeIsReadWithinAMinute() throws {
+    @Test func `a swapped volume is read within a minute`() throws {
         let (first, second) = (pem("CERTIFICATE"), pem("CERTIFICATE", "MAMBAQE="))
         let volume = try ProjectedVolume(["token": "one", "ca.crt": first])
         let clock = SkippingClock()
@@ -94,7 +96,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         #expect(configuration.trust.caPEM == Array(second.utf8))
     }
 
-    @Test func whatIsGoneOrEmptyOrBrokenChangesNothingAndIsSaidOnce() throws {
+    @Test func `a missing, empty or broken file changes nothing and is logged once`() throws {
         let ca = pem("CERTIFICATE")
         let volume = try ProjectedVolume(["token": "one", "ca.crt": ca])
         let clock = SkippingClock()
@@ -119,9 +121,9 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         #expect(configuration.credentials.takeNewProblems() == [])
     }
 
-    @Test func ourCertificateAndItsKeyAreReadAgainTogether() throws {
+    @Test func `the client certificate and its key are read again together`() throws {
         let (old, new) = ("MAA=", "MAMBAQE=")
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         try folder.write("tls.crt", pem("CERTIFICATE", old))
         try folder.write("tls.key", pem("EC PRIVATE KEY", old))
         let path = try folder.write(
@@ -164,7 +166,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
 
     private let clock = SkippingClock()
     private let handler = Handler()
-    private let log = LogLines()
+    private let log = RecordingLog()
 
     private func identity() throws -> TLSIdentity {
         try TLSIdentity.selfSigned(hosts: ["127.0.0.1"], now: clock.wallTime())
@@ -186,8 +188,8 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         }
     }
 
-    /// Calls `body` with a client of a server with TLS, while a watch is under way that was opened under the first CA; it ends, whole,
-    /// after `body`, and then so many connections are left.
+    /// Calls `body` with a client of a server with TLS, while a watch is under way that was opened under the first CA;
+    /// it ends, whole, after `body`, and then so many connections are left.
     private func whileWatching(
         connectionsLeft: Int,
         _ body: (KubernetesClient, HTTPServer, ProjectedVolume) async throws -> Void
@@ -205,16 +207,14 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         let client = try KubernetesClient(configuration, userAgent: "test/1", clock: clock, log: Log(sink: log))
         let deadline = clock.now() + .seconds(600)
         async let events = watch(client, deadline)
-        while handler.watches.withLock({ $0.isEmpty }) { try await Task.sleep(for: .milliseconds(5)) }
+        try await eventually("the watch") { !handler.watches.withLock { $0.isEmpty } }
         let result: Result<Void, any Error>
         do { result = .success(try await body(client, server, volume)) } catch { result = .failure(error) }
         handler.endWatches(#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}"# + "\n")
         #expect(await events == ["open", "9"])
-        let limit = clock.now() + .seconds(120)
-        while server.openConnections > connectionsLeft, clock.now() < limit {
-            try await Task.sleep(for: .milliseconds(5))
+        try await eventually(within: .seconds(120), "the connections to close") {
+            server.openConnections == connectionsLeft
         }
-        #expect(server.openConnections == connectionsLeft)
         await client.shutdown()
         await server.stop(within: .seconds(1))
         try result.get()
@@ -238,7 +238,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         return seen
     }
 
-    @Test func aNewCAIsTrustedWithinAMinuteAndTheWatchUnderWayGoesOn() async throws {
+    @Test func `a new CA is trusted within a minute and an open watch goes on`() async throws {
         try await whileWatching(connectionsLeft: 1) { client, server, volume in
             let second = try identity()
             try server.replaceIdentity(second)
@@ -261,7 +261,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         }
     }
 
-    @Test func aFailedHandshakeHasTheFilesReadAtOnce() async throws {
+    @Test func `a failed handshake reads the files again at once`() async throws {
         try await whileWatching(connectionsLeft: 1) { client, server, volume in
             let second = try identity()
             try server.replaceIdentity(second)
@@ -271,7 +271,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
         }
     }
 
-    @Test func aBrokenCAChangesNothingAndIsSaidOnce() async throws {
+    @Test func `a broken CA changes nothing and is logged once`() async throws {
         try await whileWatching(connectionsLeft: 2) { client, server, volume in
             let ca = try readFile("\(volume.path)/ca.crt", atMost: 1 << 20)
             try volume.swap(["token": "t", "ca.crt": String(decoding: ca.prefix(200), as: UTF8.self)])

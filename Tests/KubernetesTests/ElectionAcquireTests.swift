@@ -1,12 +1,13 @@
 import Kubernetes
+import Leadership
 import Platform
 import Testing
 
 /// How the Lease is acquired: client-go's vectors, and ours.
 @Suite struct ElectionAcquireTests {
-    @Test func aMissingLeaseIsCreated() {
+    @Test func `a missing Lease is created`() {
         let bench = ElectionBench()
-        #expect(bench.election.knowledge(at: bench.now) == .unknown)
+        #expect(!bench.election.isKnown)
         #expect(bench.attempt())
         #expect(bench.calls == ["get", "create"])
         #expect(bench.spec?.holder == "baz")
@@ -17,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: [LeaseSpec(), held(by: ""), held(by: "", renewed: "long after now")])
-    func aLeaseWithoutHolderIsFreeAtOnce(spec: LeaseSpec) {
+    func `a Lease without a holder is acquired at once`(spec: LeaseSpec) {
         let bench = ElectionBench()
         bench.shelf.put(spec)
         #expect(bench.attempt())
@@ -26,7 +27,7 @@ import Testing
         #expect(bench.spec?.leaseTransitions == 1)
     }
 
-    @Test func aFreshLeaseOfAnotherIsLeftAlone() {
+    @Test func `a fresh Lease of another is not acquired`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing"))
         #expect(!bench.attempt())
@@ -35,7 +36,7 @@ import Testing
         #expect(bench.takeNotices() == [.holder("bing")])
     }
 
-    @Test func theRecordedDurationCountsAndNotOurOwn() {
+    @Test func `the duration in the Lease counts, not our own`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing", for: 3))
         #expect(!bench.attempt())
@@ -48,7 +49,7 @@ import Testing
     }
 
     @Test(arguments: [nil, 0, -5])
-    func aRecordWithoutUsableDurationIsGivenOurOwn(seconds: Int?) {
+    func `a Lease without a usable duration gets our own`(seconds: Int?) {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing", for: seconds))
         #expect(!bench.attempt())
@@ -58,7 +59,7 @@ import Testing
         #expect(bench.attempt())
     }
 
-    @Test func anAbsurdDurationIsCappedAtAnHourAndSaidOnce() {
+    @Test func `an absurd duration is capped at an hour and logged once`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing", for: 2_147_483_647))
         #expect(!bench.attempt())
@@ -70,7 +71,7 @@ import Testing
         #expect(bench.attempt())
     }
 
-    @Test func aRenewalOfTheHolderStartsTheWaitAgain() {
+    @Test func `a renewal of the holder restarts the wait`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing", renewed: "t1"))
         #expect(!bench.attempt())
@@ -83,7 +84,7 @@ import Testing
         #expect(bench.attempt())
     }
 
-    @Test func anEditOfLabelsIsNoRenewal() {
+    @Test func `an edit of labels is not a renewal`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing"))
         #expect(!bench.attempt())
@@ -95,17 +96,17 @@ import Testing
         #expect(bench.shelf.lease?.annotations["someone"] == "was here")
     }
 
-    @Test func aLeaseThatIsOursFromTheStartIsRenewedWithoutTransition() {
+    @Test func `a Lease that names us at start is renewed without a transition`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "baz", transitions: 7))
         #expect(bench.attempt())
         #expect(bench.calls == ["get", "update"])
         #expect(bench.spec?.leaseTransitions == 7)
         #expect(bench.spec?.acquireTime == "t0")
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.election.held?.continuesPrevious == false)
     }
 
-    @Test func anotherCandidateThatIsFasterWins() {
+    @Test func `a faster candidate wins`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: ""))
         let read = bench.election.begin(bench.moment())
@@ -118,7 +119,7 @@ import Testing
         #expect(bench.followed == "bing")
     }
 
-    @Test func aCreateThatLosesTheRaceDoesNotLead() {
+    @Test func `a create that loses the race does not lead`() {
         let bench = ElectionBench()
         let read = bench.election.begin(bench.moment())
         let write = bench.receive(answerTo: read)
@@ -128,7 +129,7 @@ import Testing
         #expect(!bench.isLeading)
     }
 
-    @Test func anAcquisitionWhoseAnswerWasLostIsFoundByTheNextTry() {
+    @Test func `an acquisition whose answer was lost is found at the next attempt`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "", transitions: 3))
         bench.faults = [nil, .answerLost]
@@ -136,22 +137,22 @@ import Testing
         bench.pass(.seconds(3))
         #expect(bench.attempt())
         #expect(bench.spec?.leaseTransitions == 4)
-        #expect(bench.election.term?.resourceVersion == bench.shelf.lease?.resourceVersion)
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.election.held?.resourceVersion == bench.shelf.lease?.resourceVersion)
+        #expect(bench.election.held?.continuesPrevious == false)
     }
 
-    @Test func theTokenIsTheVersionOfTheWriteThatAcquired() {
+    @Test func `the term's token is the resourceVersion of the acquiring write`() {
         let bench = ElectionBench()
         #expect(bench.attempt())
         let acquired = bench.shelf.lease?.resourceVersion
         bench.pass(.seconds(2))
         #expect(bench.attempt())
-        #expect(bench.election.term?.resourceVersion == acquired)
-        #expect(bench.election.term?.leaseUID == "uid-1")
+        #expect(bench.election.held?.resourceVersion == acquired)
+        #expect(bench.election.held?.leaseUID == "uid-1")
         #expect(bench.shelf.lease?.resourceVersion != acquired)
     }
 
-    @Test func aStoredLeaseWithAnotherHolderIsNotBelieved() {
+    @Test func `a write whose answer names another holder is not a success`() {
         let bench = ElectionBench()
         let read = bench.election.begin(bench.moment())
         _ = bench.receive(answerTo: read)
@@ -163,7 +164,7 @@ import Testing
     }
 
     @Test(arguments: [(10, 10), (3, 10), (25, 25)])
-    func aDeletedLeaseIsFreeOnlyAfterAWholeLeaseDuration(recorded: Int, waited: Int) {
+    func `a deleted Lease is acquired only after a whole lease duration`(recorded: Int, waited: Int) {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing", for: recorded))
         #expect(!bench.attempt())
@@ -176,7 +177,7 @@ import Testing
         #expect(bench.spec?.leaseTransitions == 0)
     }
 
-    @Test func weTakeOverTheAnnotationsOfTheAgentAndKeepOthers() {
+    @Test func `acquiring replaces our annotations and keeps others`() {
         let bench = ElectionBench()
         let before = ["cluster-agent/address": "old", "cluster-agent/public-key": "old", "a.b/c": "kept"]
         bench.shelf.put(held(by: ""), annotations: before)
@@ -185,22 +186,19 @@ import Testing
         #expect(bench.shelf.lease?.annotations == ["cluster-agent/address": "new", "a.b/c": "kept"])
     }
 
-    @Test func aFollowerSeesWhatTheLeaderPublishes() {
+    @Test func `a follower sees what the leader publishes`() {
         let bench = ElectionBench()
         let published = ["cluster-agent/address": "[::1]:5005", "cluster-agent/public-key": "sha256//x", "a.b/c": "no"]
         bench.shelf.put(held(by: "bing"), annotations: published)
         bench.attempt()
-        guard case .following(let record?) = bench.election.knowledge(at: bench.now) else {
-            Issue.record("nobody is followed")
-            return
-        }
-        #expect(record.address == "[::1]:5005")
-        #expect(record.publicKeyPin == "sha256//x")
-        #expect(record.annotations.count == 2)
-        #expect(bench.election.knowledge(at: bench.now + .seconds(10)) == .following(nil))
+        #expect(
+            bench.election.leader(at: bench.now) == LeaderEndpoint(address: "[::1]:5005", publicKeyPin: "sha256//x"))
+        #expect(bench.followed == "bing")
+        #expect(bench.election.leader(at: bench.now + .seconds(10)) == nil)
+        #expect(bench.election.foreignHolder(at: bench.now + .seconds(10)) == nil)
     }
 
-    @Test func aStrategyIsSaidOnceAndOverwritten() {
+    @Test func `a coordination strategy is logged once and overwritten`() {
         let bench = ElectionBench()
         var spec = held(by: "bing")
         spec.strategy = "OldestEmulationVersion"

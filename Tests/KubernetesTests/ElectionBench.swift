@@ -75,7 +75,13 @@ final class ElectionBench {
     }
 
     var shelf = LeaseShelf()
-    var election: Election
+    var election: Election {
+        didSet {
+            if let token = election.held?.token, token != tokens.last { tokens.append(token) }
+        }
+    }
+    /// The tokens of the terms so far, each once.
+    private(set) var tokens: [String] = []
     var now = Instant(nanoseconds: 1_000_000_000_000)
     var calls: [String] = []
     /// What becomes of the next requests; nil for no fault.
@@ -107,8 +113,8 @@ final class ElectionBench {
         return isLeading
     }
 
-    /// A release from its first request to its end; whether it ended with nothing of ours left. `between` happens after each
-    /// request.
+    /// A release from its first request to its end; whether it ended with nothing of ours left. `between` happens after
+    /// each request.
     @discardableResult
     func release(between: (ElectionBench) -> Void = { _ in }) -> Bool {
         guard var request = election.beginRelease() else { return true }
@@ -158,13 +164,18 @@ final class ElectionBench {
         now = now + duration
     }
 
+    /// The number of the present term, counted from 1; nil while we do not lead.
+    var termNumber: Int? {
+        election.held.map { _ in tokens.count }
+    }
+
     var isLeading: Bool {
-        if case .leading = election.knowledge(at: now) { true } else { false }
+        election.leads(at: now)
     }
 
     /// The identity of the leader that is followed.
     var followed: String? {
-        if case .following(let record) = election.knowledge(at: now) { record?.identity } else { nil }
+        election.foreignHolder(at: now)
     }
 
     var spec: LeaseSpec? {

@@ -1,8 +1,8 @@
 import Kubernetes
 import Platform
 
-/// Two candidates on one Lease, event by event: requests that come late, get lost or are committed unheard, processes that
-/// stand still or are replaced, watches that tell or do not. Only the pure machines, one thread and one seed.
+/// Two candidates on one Lease, event by event: requests that come late, get lost or are committed unheard, processes
+/// that stand still or are replaced, watches that tell or do not. Only the pure machines, one thread and one seed.
 struct ElectionDuel {
     /// A request on its way: it is committed at `arrival`, unless it gets lost, and answered at `answer`.
     private struct Flight {
@@ -28,7 +28,7 @@ struct ElectionDuel {
         var frozenUntil = Instant.distantPast
         var incarnation = 0
         /// Its current term and when it began.
-        var term: (number: Int, began: Instant, validUntil: Instant)?
+        var term: (token: String, began: Instant, validUntil: Instant)?
     }
 
     private let entropy: SeededEntropy
@@ -176,14 +176,15 @@ struct ElectionDuel {
 
     /// Keeps the books on the term of one candidate.
     private mutating func note(_ index: Int) {
-        let term = candidates[index].election.term
-        if let known = candidates[index].term, known.number == term?.number {
+        let term = candidates[index].election.held
+        if let known = candidates[index].term, known.token == term?.token {
             candidates[index].term?.validUntil = max(known.validUntil, term?.validUntil ?? known.validUntil)
             return
         }
-        // A machine that lost its term only finds out when it runs: until then, whoever reads `validUntil` may act by it.
+        // A machine that lost its term only finds out when it runs: until then, whoever reads `validUntil` may act by
+        // it.
         if let known = candidates[index].term { close(index, known, end: known.validUntil) }
-        candidates[index].term = term.map { ($0.number, now, $0.validUntil) }
+        candidates[index].term = term.map { ($0.token, now, $0.validUntil) }
     }
 
     /// The term ends now, by a release or the end of the process.
@@ -194,7 +195,7 @@ struct ElectionDuel {
     }
 
     private mutating func close(
-        _ index: Int, _ term: (number: Int, began: Instant, validUntil: Instant), end: Instant
+        _ index: Int, _ term: (token: String, began: Instant, validUntil: Instant), end: Instant
     ) {
         let holder = "c\(index)-\(candidates[index].incarnation)"
         if let last = terms.last, last.holder != holder { handOvers += 1 }

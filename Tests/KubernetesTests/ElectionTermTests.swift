@@ -12,7 +12,7 @@ import Testing
         return bench
     }
 
-    @Test func renewalsNeedOneRequestEach() {
+    @Test func `a renewal needs one request`() {
         let bench = Self.leading()
         bench.pass(.seconds(2))
         #expect(bench.attempt())
@@ -21,10 +21,10 @@ import Testing
         #expect(bench.calls == ["update", "update"])
         #expect(bench.spec?.acquireTime == "1970-01-01T00:16:40.000000Z")
         #expect(bench.spec?.renewTime == "1970-01-01T00:16:44.000000Z")
-        #expect(bench.election.term?.number == 1)
+        #expect(bench.termNumber == 1)
     }
 
-    @Test func anEditBySomebodyElseCostsOneReading() {
+    @Test func `an edit by somebody else costs one read`() {
         let bench = Self.leading()
         bench.attempt()
         bench.shelf.edit { $0.replaceAnnotations(prefix: "x", with: ["x": "y"]) }
@@ -32,57 +32,57 @@ import Testing
         #expect(bench.attempt())
         #expect(bench.calls == ["update", "update", "get", "update", "update"])
         #expect(bench.election.slowRenewals == 1)
-        #expect(bench.election.term?.number == 1)
+        #expect(bench.termNumber == 1)
         #expect(bench.shelf.lease?.annotations == ["x": "y"])
     }
 
-    @Test func theTermCountsFromTheSendingOfTheRenewal() {
+    @Test func `the term counts from when the renewal was sent`() {
         let bench = Self.leading()
-        #expect(bench.election.term?.validUntil == bench.now + .seconds(8))
+        #expect(bench.election.held?.validUntil == bench.now + .seconds(8))
         bench.pass(.seconds(2))
         let sent = bench.now
         bench.faults = [.late(.seconds(4))]
         #expect(bench.attempt())
-        #expect(bench.election.term?.validUntil == sent + .seconds(8))
+        #expect(bench.election.held?.validUntil == sent + .seconds(8))
     }
 
-    @Test func theTermEndsWhenNoRenewalSucceeds() {
+    @Test func `the term ends when no renewal succeeds`() {
         let bench = Self.leading()
         bench.pass(.nanoseconds(7_999_999_999))
         #expect(bench.isLeading)
         bench.pass(.nanoseconds(1))
         #expect(!bench.isLeading)
         bench.election.expire(bench.now)
-        #expect(bench.election.term == nil)
+        #expect(bench.election.held == nil)
         guard case .lost(_, .notRenewed)? = bench.takeNotices().first else {
             Issue.record("the loss is not told")
             return
         }
     }
 
-    @Test func aRenewalWhoseAnswerWasLostIsRepeatedInTheSameTerm() {
+    @Test func `a renewal whose answer was lost is repeated in the same term`() {
         let bench = Self.leading()
         bench.pass(.seconds(2))
         bench.faults = [.answerLost]
         #expect(bench.attempt())
         #expect(bench.calls == ["update", "get", "update"])
-        #expect(bench.election.term?.number == 1)
+        #expect(bench.termNumber == 1)
     }
 
-    @Test func anAnswerAfterTheEndDoesNotReviveTheTerm() {
+    @Test func `an answer after the end does not revive the term`() {
         let bench = Self.leading()
         bench.pass(.seconds(6))
         bench.faults = [.late(.seconds(3))]
-        let first = bench.election.term
+        let first = bench.election.held
         #expect(bench.attempt())
-        let second = bench.election.term
-        #expect(second?.number == 2)
-        #expect(second?.continuesOwn == true)
+        let second = bench.election.held
+        #expect(bench.termNumber == 2)
+        #expect(second?.continuesPrevious == true)
         #expect(second?.resourceVersion == bench.shelf.lease?.resourceVersion)
         #expect(second?.resourceVersion != first?.resourceVersion)
     }
 
-    @Test func anAnswerThatIsOlderThanTheRenewDeadlineBeginsNoTerm() {
+    @Test func `an answer older than the renew deadline begins no term`() {
         let bench = ElectionBench()
         bench.faults = [nil, .late(.seconds(8))]
         #expect(!bench.attempt())
@@ -92,20 +92,20 @@ import Testing
         #expect(bench.calls == ["get", "create", "update"])
     }
 
-    @Test func afterAPauseWithNobodyInBetweenANewTermContinuesTheOld() {
+    @Test func `after a pause without another leader a new term continues the old one`() {
         let bench = Self.leading()
-        let first = bench.election.term
+        let first = bench.election.held
         bench.pass(.seconds(30))
         #expect(bench.election.wake <= bench.now)
         #expect(bench.attempt())
         #expect(bench.calls == ["get", "update"])
-        #expect(bench.election.term?.number == 2)
-        #expect(bench.election.term?.continuesOwn == true)
-        #expect(bench.election.term?.resourceVersion != first?.resourceVersion)
+        #expect(bench.termNumber == 2)
+        #expect(bench.election.held?.continuesPrevious == true)
+        #expect(bench.election.held?.resourceVersion != first?.resourceVersion)
         #expect(bench.spec?.leaseTransitions == 0)
     }
 
-    @Test func afterAPauseInWhichAnotherLedNothingIsContinued() {
+    @Test func `after a pause with another leader nothing is continued`() {
         let bench = Self.leading()
         bench.pass(.seconds(30))
         bench.shelf.put(held(by: "bing", transitions: 1))
@@ -114,24 +114,24 @@ import Testing
         bench.shelf.put(held(by: "", renewed: "t2", transitions: 1))
         #expect(bench.attempt())
         #expect(bench.spec?.leaseTransitions == 2)
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.election.held?.continuesPrevious == false)
     }
 
-    @Test func aReleasedLeaseOfAnotherThatCountsNoTransitionsIsNotContinued() {
+    @Test func `a Lease released by a holder that counts no transitions is not continued`() {
         let bench = Self.leading()
         bench.pass(.seconds(30))
         bench.shelf.put(held(by: "", transitions: -1))
         #expect(bench.attempt())
         #expect(bench.spec?.leaseTransitions == 0)
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.election.held?.continuesPrevious == false)
     }
 
-    @Test func anotherHolderEndsTheTermAtOnce() {
+    @Test func `another holder ends the term at once`() {
         let bench = Self.leading()
         bench.pass(.seconds(1))
         bench.shelf.put(held(by: "bing", transitions: 1))
         #expect(!bench.attempt())
-        #expect(bench.election.term == nil)
+        #expect(bench.election.held == nil)
         #expect(bench.followed == "bing")
         guard case .lost(_, .taken(by: "bing"))? = bench.takeNotices().last else {
             Issue.record("the loss is not told last")
@@ -139,7 +139,7 @@ import Testing
         }
     }
 
-    @Test func aLeaseDeletedWhileLeadingIsMadeAgainInANewTerm() {
+    @Test func `a Lease deleted while leading is created again in a new term`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "", transitions: 4))
         bench.attempt()
@@ -149,22 +149,22 @@ import Testing
         bench.calls = []
         #expect(bench.attempt())
         #expect(bench.calls == ["update", "get", "create"])
-        #expect(bench.election.term?.number == 2)
-        #expect(bench.election.term?.leaseUID == "uid-2")
-        #expect(bench.election.term?.continuesOwn == false)
+        #expect(bench.termNumber == 2)
+        #expect(bench.election.held?.leaseUID == "uid-2")
+        #expect(bench.election.held?.continuesPrevious == false)
         #expect(bench.spec?.leaseTransitions == 5)
         #expect(bench.spec?.acquireTime == acquired)
     }
 
-    @Test func aLeaseMadeAnewByAnotherIsNotTakenForOurs() {
+    @Test func `a Lease recreated by another is not taken for ours`() {
         let bench = Self.leading()
         bench.shelf.delete()
         bench.shelf.put(held(by: "bing"))
         #expect(!bench.attempt())
-        #expect(bench.election.term == nil)
+        #expect(bench.election.held == nil)
     }
 
-    @Test func requestsNeverOutliveTheTerm() {
+    @Test func `requests never outlive the term`() {
         let bench = Self.leading()
         #expect(bench.election.deadline(now: bench.now) == bench.now + .seconds(4))
         bench.pass(.seconds(6))
@@ -173,10 +173,10 @@ import Testing
         #expect(candidate.election.deadline(now: candidate.now) == candidate.now + .seconds(1))
     }
 
-    @Test func retirementEndsTheTermAndNeverWritesAgain() {
+    @Test func `retirement ends the term and never writes again`() {
         let bench = Self.leading()
         bench.election.retire()
-        #expect(bench.election.term == nil)
+        #expect(bench.election.held == nil)
         #expect(!bench.attempt())
         #expect(bench.calls == ["get"])
         bench.shelf.delete()
@@ -190,7 +190,7 @@ import Testing
         #expect(bench.followed == "bing")
     }
 
-    @Test func aWriteThatWasUnderWayAtRetirementBeginsNoTerm() {
+    @Test func `a write in flight at retirement begins no term`() {
         let bench = ElectionBench()
         let read = bench.election.begin(bench.moment())
         guard let write = bench.receive(answerTo: read) else { return }
@@ -200,7 +200,7 @@ import Testing
         #expect(bench.spec?.holder == "baz")
     }
 
-    @Test func theReleaseEmptiesTheHolderAndOurAnnotationsOnly() throws {
+    @Test func `the release clears the holder and only our annotations`() throws {
         let bench = ElectionBench()
         bench.annotations = ["cluster-agent/address": "h:1", "cluster-agent/nodes": "3"]
         bench.shelf.put(held(by: "", transitions: 6), annotations: ["a.b/c": "kept"])
@@ -216,10 +216,10 @@ import Testing
         #expect(released.spec.leaseTransitions == 7)
         #expect(released.annotations == ["a.b/c": "kept"])
         #expect(bench.takeNotices().last == .released)
-        #expect(bench.election.knowledge(at: bench.now) == .following(nil))
+        #expect(bench.election.isKnown && !bench.isLeading && bench.followed == nil)
     }
 
-    @Test func whatIsNotOursIsNotReleased() {
+    @Test func `a Lease of another is not released`() {
         let bench = Self.leading()
         bench.shelf.put(held(by: "bing", transitions: 1))
         #expect(bench.release())
@@ -228,7 +228,7 @@ import Testing
         #expect(bench.followed == "bing")
     }
 
-    @Test func whoNeverClaimedTheLeaseReleasesWithoutAsking() {
+    @Test func `a replica that never claimed the Lease releases without a request`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing"))
         bench.attempt()
@@ -237,7 +237,7 @@ import Testing
         #expect(bench.election.isRetired)
     }
 
-    @Test func aReleaseIsRepeatedWhereNoAnswerCame() {
+    @Test func `a release without an answer is repeated`() {
         let bench = Self.leading()
         bench.faults = [.lost, nil, .answerLost]
         #expect(bench.release())
@@ -246,7 +246,7 @@ import Testing
     }
 
     @Test(arguments: [(403, false), (500, true), (429, true)])
-    func aRefusedReleaseIsRepeatedOnlyIfItMaySucceedLater(code: Int, isRepeated: Bool) {
+    func `a refused release is repeated only if it may succeed later`(code: Int, isRepeated: Bool) {
         let bench = Self.leading()
         guard let get = bench.election.beginRelease() else { Issue.record("nothing to release"); return }
         let error = KubernetesError.status(Status(code: code))
@@ -257,7 +257,7 @@ import Testing
         }
     }
 
-    @Test func aFailureIsToldOnceAndSoIsItsEnd() {
+    @Test func `a failure and its end are each reported once`() {
         let bench = Self.leading()
         for _ in 0..<3 {
             bench.pass(.seconds(1))
@@ -273,7 +273,7 @@ import Testing
 
 /// When the next attempt is due, and what a watch changes about it.
 @Suite struct ElectionTimingTests {
-    @Test func aLeaderRenewsARetryPeriodAfterEachSuccess() {
+    @Test func `a leader renews a retry period after each success`() {
         let bench = ElectionBench()
         bench.attempt()
         #expect(bench.election.wake == bench.now + .seconds(2))
@@ -283,7 +283,7 @@ import Testing
         #expect(bench.election.wake == bench.now + .seconds(2))
     }
 
-    @Test func aLeaderRetriesARetryPeriodAfterTheStartOfAFailure() {
+    @Test func `a leader retries a retry period after the start of a failed attempt`() {
         let bench = ElectionBench()
         bench.attempt()
         bench.pass(.seconds(2))
@@ -294,11 +294,11 @@ import Testing
         bench.pass(.seconds(5))
         bench.faults = [.lost, .lost]
         bench.attempt()
-        #expect(bench.election.wake == bench.election.term?.validUntil)
+        #expect(bench.election.wake == bench.election.held?.validUntil)
     }
 
     @Test(arguments: [(0.0, 2.0), (0.5, 3.2), (0.999, 4.3976)])
-    func aCandidateJittersItsRetries(fraction: Double, seconds: Double) {
+    func `a candidate jitters its retries`(fraction: Double, seconds: Double) {
         let bench = ElectionBench(leaseDuration: .seconds(15), renewDeadline: .seconds(10))
         bench.shelf.put(held(by: "bing", for: 15))
         bench.attempt(fraction: fraction)
@@ -306,7 +306,7 @@ import Testing
         #expect(abs(pause.seconds - seconds) < 0.001)
     }
 
-    @Test func aCandidateTriesAtTheObservedExpiryExactly() {
+    @Test func `a candidate tries exactly at the observed expiry`() {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing", for: 3))
         bench.attempt(fraction: 0.9)
@@ -317,7 +317,7 @@ import Testing
         #expect(bench.election.wake > bench.now + .seconds(3))
     }
 
-    @Test func theWatchSetsTheTimeOfObservation() throws {
+    @Test func `an event of the watch sets the time of observation`() throws {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing", for: 3))
         bench.attempt(fraction: 0.9)
@@ -331,7 +331,7 @@ import Testing
         #expect(bench.attempt())
     }
 
-    @Test func aReleasedLeaseInTheWatchIsTriedAtOnce() throws {
+    @Test func `a release seen in the watch is tried at once`() throws {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing"))
         bench.attempt()
@@ -341,7 +341,7 @@ import Testing
         #expect(bench.attempt())
     }
 
-    @Test func aDeletedLeaseInTheWatchIsTriedAtOnceByItsHolderOnly() {
+    @Test func `a deletion seen in the watch is tried at once by the holder only`() {
         let leader = ElectionBench()
         leader.attempt()
         leader.election.watched(.deleted, now: leader.now)
@@ -353,7 +353,7 @@ import Testing
         #expect(follower.election.wake > follower.now)
     }
 
-    @Test func anOldEventOfAnotherHolderDoesNotEndTheTerm() throws {
+    @Test func `an old event of another holder does not end the term`() throws {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing"))
         let old = try #require(bench.shelf.lease)
@@ -365,11 +365,11 @@ import Testing
         #expect(bench.election.wake <= bench.now)
         #expect(bench.attempt())
         #expect(bench.calls == ["update"])
-        #expect(bench.election.term?.number == 1)
+        #expect(bench.termNumber == 1)
         #expect(bench.election.wake == bench.now + .seconds(2))
     }
 
-    @Test func aRetiredReplicaIsNotHinted() throws {
+    @Test func `a retired replica ignores the watch`() throws {
         let bench = ElectionBench()
         bench.shelf.put(held(by: "bing"))
         bench.attempt()

@@ -2,16 +2,18 @@ import Kubernetes
 import Platform
 import Testing
 
-/// client-go's election vectors and ours, as one table: identity `baz`, Lease `foo/bar`, lease duration 10 s, renew deadline 8 s.
+/// client-go's election vectors and ours, as one table: identity `baz`, Lease `foo/bar`, lease duration 10 s, renew
+/// deadline 8 s.
 ///
 /// Not in the table, with the reason:
-/// - "coordinated: led by other / own": coordinated election (KEP-4355) is not supported; that a strategy is told and ignored is
-///   in `ElectionAcquireTests`.
-/// - "cancel during PUT / during GET with ReleaseOnCancel", with its Events: needs the running elector; `LeaderElectorEventTests`.
-/// - "health": there is no check of a leader's observed time, for a leader past its deadline is none; liveness asks whether
-///   attempts are made at all, in `LeaderElectorLivenessTests`.
-/// - "lock: update before get": an update is only ever made from a Lease that was read or stored. "round trip": `LeaseCodingTests`.
-///   "nil recorder": `LeaderElectorTests` has none.
+/// - "coordinated: led by other / own": coordinated election (KEP-4355) is not supported; that a strategy is told and
+///   ignored is in `ElectionAcquireTests`.
+/// - "cancel during PUT / during GET with ReleaseOnCancel", with its Events: needs the running elector;
+///   `LeaderElectorEventTests`.
+/// - "health": there is no check of a leader's observed time, for a leader past its deadline is none; liveness asks
+///   whether attempts are made at all, in `LeaderElectorLivenessTests`.
+/// - "lock: update before get": an update is only ever made from a Lease that was read or stored. "round trip":
+///   `LeaseCodingTests`. "nil recorder": `LeaderElectorTests` has none.
 /// - "stop the process" with a real SIGSTOP, and hand-overs on the real API server: the integration tests.
 @Suite struct ElectionVectorTests {
     struct Vector: Sendable, CustomTestStringConvertible {
@@ -27,17 +29,17 @@ import Testing
     }
 
     @Test(arguments: clientGo + releases + additions)
-    func theElectionDoesWhatTheVectorSays(vector: Vector) throws {
+    func `the election does what the vector says`(vector: Vector) throws {
         try vector.run(ElectionBench(labels: ["app": "ours"]))
     }
 
-    @Test func theDuelWouldSeeAnOverlap() {
+    @Test func `the duel detects a planted overlap`() {
         var duel = ElectionDuel(seed: 4355, renewDeadline: .seconds(11))
         duel.run(handOvers: 100)
         #expect(duel.overlaps != [])
     }
 
-    @Test func eachVectorHasANameOfItsOwn() {
+    @Test func `the vectors' names are unique`() {
         let names = (Self.clientGo + Self.releases + Self.additions).map(\.name)
         #expect(Set(names).count == names.count)
     }
@@ -174,27 +176,27 @@ import Testing
             let sent = bench.now
             bench.faults = [.late(.seconds(4))]
             #expect(bench.attempt())
-            #expect(bench.election.term?.validUntil == sent + .seconds(8))
+            #expect(bench.election.held?.validUntil == sent + .seconds(8))
             // A candidate that saw the commit at its very moment waits longer than that.
-            #expect(sent + .seconds(10) > bench.election.term?.validUntil ?? .distantFuture)
+            #expect(sent + .seconds(10) > bench.election.held?.validUntil ?? .distantFuture)
         },
         Vector("response lost but committed") { bench in
             bench.attempt()
             bench.pass(.seconds(2))
             bench.faults = [.answerLost]
             #expect(bench.attempt())
-            #expect(bench.election.term?.number == 1)
+            #expect(bench.termNumber == 1)
             expect(bench, holder: "baz", transitions: 0, calls: ["get", "create", "update", "get", "update"])
         },
         Vector("stop the process 20 s, then resume, nobody took over") { bench in
             bench.attempt()
-            let token = bench.election.term?.resourceVersion
+            let token = bench.election.held?.resourceVersion
             bench.pass(.seconds(20))
             #expect(!bench.isLeading)
             #expect(bench.attempt())
-            #expect(bench.election.term?.number == 2)
-            #expect(bench.election.term?.continuesOwn == true)
-            #expect(bench.election.term?.resourceVersion != token)
+            #expect(bench.termNumber == 2)
+            #expect(bench.election.held?.continuesPrevious == true)
+            #expect(bench.election.held?.resourceVersion != token)
         },
         Vector("stop the process 20 s, then resume, another took over") { bench in
             bench.attempt()
@@ -210,8 +212,8 @@ import Testing
             bench.shelf.delete()
             bench.pass(.seconds(2))
             #expect(bench.attempt())
-            #expect(bench.election.term?.number == 2)
-            #expect(bench.election.term?.leaseUID == "uid-2")
+            #expect(bench.termNumber == 2)
+            #expect(bench.election.held?.leaseUID == "uid-2")
             expect(bench, holder: "baz", transitions: 0, calls: ["get", "create", "update", "get", "create"])
         },
         Vector("lease edited (label only) by third party, while leading") { bench in
@@ -219,7 +221,7 @@ import Testing
             bench.shelf.edit { $0.merge(labels: ["x": "y"]) }
             bench.pass(.seconds(2))
             #expect(bench.attempt())
-            #expect(bench.election.term?.number == 1)
+            #expect(bench.termNumber == 1)
             #expect(bench.shelf.lease?.labels == ["app": "ours", "x": "y"])
         },
         Vector("lease edited (label only) by third party, while following") { bench in

@@ -1,6 +1,7 @@
 import HTTPServer
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Kubernetes
@@ -30,9 +31,9 @@ import Testing
         (group("v1beta1"), "/apis/discovery.k8s.io/v1beta1/endpointslices"),
         (group("v1alpha1"), "/api/v1/endpoints"), (group("v2"), "/api/v1/endpoints"),
     ])
-    func theBestFormOfTheServerIsReadAndSaid(discovery: String, path: String) async throws {
+    func `the newest endpoints API of the server is used and logged`(discovery: String, path: String) async throws {
         try await ScriptedAPIServer.with(Self.answer { Self.found(discovery) }) { client, server, _ in
-            let log = LogLines()
+            let log = RecordingLog()
             let source = EndpointsSource(client: client, log: Log(sink: log))
             let page = try await source.list(ListRequest(limit: 500), deadline: soon())
             #expect(page.resourceVersion == "7")
@@ -44,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func withoutSlicesEndpointsAreReadAlsoOfOneNamespace() async throws {
+    @Test func `without EndpointSlices Endpoints are read, in one namespace too`() async throws {
         try await ScriptedAPIServer.with(Self.answer { .text(404, "") }) { client, server, _ in
             let source = EndpointsSource(client: client, namespace: "shop", log: Log(sink: NoLog()))
             _ = try await source.list(ListRequest(limit: nil), deadline: soon())
@@ -53,7 +54,7 @@ import Testing
     }
 
     @Test(arguments: [403, 500, 503])
-    func aQuestionThatIsNotAnsweredIsNoAnswer(status: Int) async throws {
+    func `a failed discovery selects no API`(status: Int) async throws {
         try await ScriptedAPIServer.with(Self.answer { HTTPResponse(status: status) }) { client, server, _ in
             let source = EndpointsSource(client: client, log: Log(sink: NoLog()))
             await #expect(throws: KubernetesError.status(Status(code: status))) {
@@ -63,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func anUpgradeOfTheServerIsFollowedAtTheNextList() async throws {
+    @Test func `an upgrade of the server is noticed at the next list`() async throws {
         let versions = Mutex([Self.group("v1beta1"), Self.group("v1")])
         let discovery: @Sendable () -> HTTPResponse = { Self.found(versions.withLock { $0.removeFirst() }) }
         try await ScriptedAPIServer.with(Self.answer(discovery)) { client, server, _ in

@@ -1,6 +1,7 @@
 import HTTPServer
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Kubernetes
@@ -82,7 +83,7 @@ final class EventShelf: EventClient {
 }
 
 @Suite struct EventRecorderTests {
-    private static func recorder(_ shelf: EventShelf, _ clock: VirtualClock, _ log: LogLines) -> EventRecorder {
+    private static func recorder(_ shelf: EventShelf, _ clock: VirtualClock, _ log: RecordingLog) -> EventRecorder {
         EventRecorder(
             events: shelf, component: "cluster-agent", instance: "pod-1", clock: clock, entropy: SeededEntropy(seed: 1),
             log: Log(sink: log, minimum: .debug))
@@ -90,10 +91,10 @@ final class EventShelf: EventClient {
 
     /// Runs a recorder; cancels it at the end of `body` and lets it finish.
     private static func with(
-        _ body: @escaping @Sendable (EventRecorder, EventShelf, VirtualClock, LogLines) async throws -> Void
+        _ body: @escaping @Sendable (EventRecorder, EventShelf, VirtualClock, RecordingLog) async throws -> Void
     ) throws {
         try virtually { clock in
-            let (shelf, log) = (EventShelf(clock: clock), LogLines())
+            let (shelf, log) = (EventShelf(clock: clock), RecordingLog())
             let recorder = recorder(shelf, clock, log)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await recorder.run() }
@@ -109,7 +110,7 @@ final class EventShelf: EventClient {
         recorder.record(.warning, reason: "InvalidCheckConfig", message: message, about: object)
     }
 
-    @Test func whatIsToldIsSentInOrderAndRepetitionsAreCounted() throws {
+    @Test func `Events are sent in order and repetitions are counted`() throws {
         try Self.with { recorder, shelf, clock, _ in
             Self.tell(recorder, "a")
             Self.tell(recorder, "b")
@@ -122,11 +123,11 @@ final class EventShelf: EventClient {
         }
     }
 
-    @Test func twoReplicasAndARestartCountInOneObject() throws {
+    @Test func `two replicas and a restart count in one Event`() throws {
         try virtually { clock in
             let shelf = EventShelf(clock: clock)
             for _ in 0..<3 {
-                let recorder = Self.recorder(shelf, clock, LogLines())
+                let recorder = Self.recorder(shelf, clock, RecordingLog())
                 Self.tell(recorder, "a")
                 await recorder.finish()
             }
@@ -134,7 +135,7 @@ final class EventShelf: EventClient {
         }
     }
 
-    @Test func anOutageIsSatOutTenSecondsApart() throws {
+    @Test func `in an outage an Event is retried every ten seconds`() throws {
         try Self.with { recorder, shelf, clock, log in
             shelf.refuse(.transport("connection refused"))
             Self.tell(recorder, "a")
@@ -152,7 +153,7 @@ final class EventShelf: EventClient {
         }
     }
 
-    @Test func afterTwelveTriesItIsDroppedWithOneWarningAndTheNextIsTried() throws {
+    @Test func `after twelve attempts an Event is dropped with one warning and the next is tried`() throws {
         try Self.with { recorder, shelf, clock, log in
             shelf.refuse(.transport("connection refused"))
             Self.tell(recorder, "a")
@@ -168,7 +169,7 @@ final class EventShelf: EventClient {
     }
 
     @Test(arguments: [(400, [LogLevel.debug, .debug]), (500, [.debug, .debug]), (403, [.warning, .debug])])
-    func aRefusalIsNotRepeated(code: Int, levels: [LogLevel]) throws {
+    func `a refused Event is not retried`(code: Int, levels: [LogLevel]) throws {
         try Self.with { recorder, shelf, clock, log in
             shelf.refuse(.status(Status(code: code, message: "no")))
             Self.tell(recorder, "a")
@@ -179,7 +180,7 @@ final class EventShelf: EventClient {
         }
     }
 
-    @Test func aNamespaceThatIsBeingDeletedIsNotWorthALine() throws {
+    @Test func `a namespace that is being deleted is not logged`() throws {
         try Self.with { recorder, shelf, clock, log in
             let message = "unable to create new content in namespace shop because it is being terminated"
             shelf.refuse(.status(Status(code: 403, message: message)))
@@ -189,7 +190,7 @@ final class EventShelf: EventClient {
         }
     }
 
-    @Test func aFullQueueDropsTheNewestWithOneWarning() throws {
+    @Test func `a full queue drops the newest Event with one warning`() throws {
         try Self.with { recorder, shelf, clock, log in
             shelf.set(latency: .seconds(5))
             for index in 0..<(EventQueue.limit + 10) {
@@ -202,7 +203,7 @@ final class EventShelf: EventClient {
         }
     }
 
-    @Test func theLastWordsGetOutAfterTheCancellation() throws {
+    @Test func `pending Events are sent after cancellation`() throws {
         let told = Mutex<[String]>([])
         try virtually { clock in
             let (shelf, recorder) = Self.make(clock)
@@ -221,7 +222,7 @@ final class EventShelf: EventClient {
         #expect(told.withLock { $0 } == ["last words ×1", "under way ×1"])
     }
 
-    @Test func finishingTakesTwoSecondsAtMost() throws {
+    @Test func `finishing takes at most two seconds`() throws {
         try virtually { clock in
             let (shelf, recorder) = Self.make(clock)
             shelf.set(latency: .seconds(60))
@@ -234,13 +235,13 @@ final class EventShelf: EventClient {
 
     private static func make(_ clock: VirtualClock) -> (EventShelf, EventRecorder) {
         let shelf = EventShelf(clock: clock)
-        return (shelf, recorder(shelf, clock, LogLines()))
+        return (shelf, recorder(shelf, clock, RecordingLog()))
     }
 }
 
 /// Events over HTTP.
 @Suite struct KubernetesEventClientTests {
-    @Test func anEventIsPostedAndAnExistingOneReadAndPatched() async throws {
+    @Test func `a new Event is posted and an existing one read and patched`() async throws {
         let stored = #"{"metadata":{"resourceVersion":"5"},"count":3,"lastTimestamp":null,"reportingInstance":""}"#
         let answer: ScriptedAPIServer.Answer = { request, _ in
             let status = request.method == .post ? 409 : 200
@@ -254,8 +255,7 @@ final class EventShelf: EventClient {
             let name = EventNote(.warning, reason: "InvalidCheckConfig", message: "broken", about: web).name
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await recorder.run() }
-                let end = soon()
-                while server.lines.count < 3, SystemClock().now() < end { try? await Task.sleep(for: .milliseconds(5)) }
+                try? await eventually("three requests") { server.lines.count >= 3 }
                 group.cancelAll()
             }
             let path = "/api/v1/namespaces/shop/events"

@@ -10,7 +10,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
 }
 
 @Suite struct EventNoteTests {
-    @Test func theNameIsTheObjectsAndAHashOfWhatIsSaid() {
+    @Test func `the name of an Event is the object's name and a hash of its content`() {
         let name = note("broken").name
         #expect(name.hasPrefix("web."))
         #expect(name.utf8.count == "web.".utf8.count + 16)
@@ -20,7 +20,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
         #expect(note("broken", later).name == name)
     }
 
-    @Test func whateverDiffersGivesAnotherName() {
+    @Test func `any difference gives another name`() {
         var (other, recreated) = (web, web)
         other.name = "api"
         recreated.uid = "u-2"
@@ -32,20 +32,20 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
         #expect(Set(notes.map(\.name)).count == notes.count)
     }
 
-    @Test func combinedNotesHaveOneNameWhateverTheirMessages() {
+    @Test func `combined Events have one name whatever their messages`() {
         #expect(note("a").combined.name == note("b").combined.name)
         #expect(note("a").combined.message == "(combined from similar events): a")
     }
 
     @Test(arguments: ["Web", "a_b", "-a", "a..b", "", "é", String(repeating: "a", count: 240)])
-    func anObjectWhoseNameIsNoDNSSubdomainGivesAHashOnly(name: String) {
+    func `an object whose name is not a DNS subdomain gives only a hash`(name: String) {
         var object = web
         object.name = name
         #expect(note("x", object).name.utf8.count == 16)
         #expect(isDNSSubdomain(note("x", object).name))
     }
 
-    @Test func theEventIsWhereItsObjectIsOrInDefault() {
+    @Test func `an Event is in the namespace of its object or in default`() {
         #expect(note("x").namespace == "shop")
         #expect(note("x", ObjectReference(kind: "Node", namespace: "", name: "n")).namespace == "default")
     }
@@ -55,24 +55,20 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
         (String(repeating: "é", count: 600), 1024), ("a" + String(repeating: "é", count: 600), 1023),
         (String(repeating: "👩‍👩‍👧‍👧", count: 60), 1000), ("", 0),
     ])
-    func aLongMessageIsCutBetweenCharacters(message: String, bytes: Int) {
+    func `a long message is cut between characters`(message: String, bytes: Int) {
         let cut = note(message).message
         #expect(cut.utf8.count == bytes)
         #expect(message.hasPrefix(cut))
     }
 
-    @Test func theHashIsFNV1a() {
-        // The zero byte after each text is part of the sequence: "a" alone would be af63dc4c8601ec8c.
-        var hash = FowlerNollVo()
-        #expect(hash.text == "cbf29ce484222325")
-        hash.add("")
-        #expect(hash.text == "af63bd4c8601b7df")
+    @Test func `the hash is FNV-1a of each text and a zero byte`() {
+        #expect(note("broken").name == "web.a56524ace288a43a")
     }
 
-    @Test func theEventIsWrittenAsTheCoreAPIWantsIt() throws {
+    @Test func `an Event is encoded as the core API wants it`() throws {
         let time = WallTime(nanoseconds: 1_767_323_045_999_999_999)
         let event = Event(note: note("broken"), component: "c", instance: "pod-1", first: time, last: time, count: 2)
-        let text = String(decoding: try encode(event, place: "test"), as: UTF8.self)
+        let text = String(decoding: event.encoded(), as: UTF8.self)
         #expect(
             text == #"{"apiVersion":"v1","count":2,"firstTimestamp":"2026-01-02T03:04:05Z","involvedObject":{"#
                 + #""apiVersion":"v1","kind":"Service","name":"web","namespace":"shop","resourceVersion":"7","uid":"u-1"},"#
@@ -85,7 +81,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
 @Suite struct EventCorrelatorTests {
     private static let start = Instant(nanoseconds: 0)
 
-    @Test func tenDifferentMessagesAreToldApartAndTheRestAreCombined() {
+    @Test func `ten different messages are separate Events and the rest are combined`() {
         var correlator = EventCorrelator()
         let sent = (0..<13).map { correlator.admit(note("m\($0)"), now: Self.start) }
         #expect(sent.prefix(10) == (0..<10).map { note("m\($0)") }[...])
@@ -94,7 +90,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
         #expect(known == note("m3"))
     }
 
-    @Test func afterTenMinutesOfSilenceTheyAreToldApartAgain() {
+    @Test func `after ten quiet minutes messages are separate again`() {
         var correlator = EventCorrelator()
         for index in 0..<11 { _ = correlator.admit(note("m\(index)"), now: Self.start) }
         let later = Self.start + .seconds(600)
@@ -104,7 +100,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
         #expect(late == note("new"))
     }
 
-    @Test func otherObjectsAndReasonsAreNotSimilar() {
+    @Test func `other objects and reasons are not combined`() {
         var correlator = EventCorrelator()
         for index in 0..<11 { _ = correlator.admit(note("m\(index)"), now: Self.start) }
         var other = web
@@ -114,7 +110,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
         #expect(sent == [note("x", other), reason])
     }
 
-    @Test func oneObjectGets25AtOnceAndOneEachFiveMinutes() {
+    @Test func `one object gets 25 Events at once and then one in five minutes`() {
         var correlator = EventCorrelator()
         func isSent(_ object: ObjectReference, after seconds: Int) -> Bool {
             correlator.admit(note("same", object), now: Self.start + .seconds(seconds)) != nil
@@ -132,7 +128,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
         #expect(isSent(other, after: 1_000_000))
     }
 
-    @Test func whatWasUsedLongestAgoIsForgottenFirst() {
+    @Test func `the least recently used entry is evicted first`() {
         var memory = RecentlyUsed<Int, String>(limit: 3)
         for key in 1...3 { memory[key] = "\(key)" }
         let used = memory[1]
@@ -145,7 +141,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
 }
 
 @Suite struct EventQueueTests {
-    @Test func theSameNoteWaitsOnceAndIsCounted() {
+    @Test func `a repeated Event is queued once and counted`() {
         var queue = EventQueue()
         for (second, message) in ["a", "a", "a", "b"].enumerated() {
             let isQueued = queue.add(note(message), at: WallTime(nanoseconds: Int64(second)))
@@ -159,7 +155,7 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
         #expect(queue.isEmpty)
     }
 
-    @Test func theNewestIsDroppedWhenThereIsNoRoom() {
+    @Test func `the newest Event is dropped when the queue is full`() {
         var queue = EventQueue()
         func isQueued(_ message: String) -> Bool { queue.add(note(message), at: WallTime(nanoseconds: 0)) }
         #expect((0..<EventQueue.limit).allSatisfy { isQueued("\($0)") })
@@ -234,20 +230,20 @@ private func note(_ message: String, _ object: ObjectReference = web) -> EventNo
     ]
 
     @Test(arguments: rows.indices)
-    func anEventIsDeliveredOnceWhateverTheAnswers(row: Int) {
+    func `an Event is delivered once whatever the answers`(row: Int) {
         let (answers, asked, end) = Self.rows[row]
         let result = Self.run(answers)
         #expect(result.asked == asked)
         #expect(result.end == end)
     }
 
-    @Test func afterTwelveTriesWithoutAnswerItIsDropped() {
+    @Test func `after twelve unanswered attempts an Event is dropped`() {
         let result = Self.run(Array(repeating: Self.silence, count: 20))
         #expect(result.asked.count == 12)
         #expect(result.end == .dropped(.transport("no answer")))
     }
 
-    @Test func aQuarrelWithOthersEnds() {
+    @Test func `conflicts with other writers end`() {
         let quarrel = (0..<50).flatMap { _ in [Self.stored(1), Self.refused(409)] }
         let result = Self.run([Self.refused(409)] + quarrel)
         #expect(result.asked.count == 10)

@@ -1,17 +1,10 @@
 import HTTPServer
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Kubernetes
-
-/// Stands at one instant, so that what is computed from the time left does not depend on the machine's speed.
-private struct StoppedClock: Clock {
-    let instant: Instant
-    func now() -> Instant { instant }
-    func wallTime() -> WallTime { WallTime(nanoseconds: 0) }
-    func sleep(until deadline: Instant) async throws {}
-}
 
 /// The client as it speaks to an API server.
 @Suite struct KubernetesClientTests {
@@ -35,7 +28,7 @@ private struct StoppedClock: Clock {
         return caught.withLock { $0 }
     }
 
-    @Test func aListIsAskedForWithTokenAndEscapedQuery() async throws {
+    @Test func `a list request has the token and an escaped query`() async throws {
         try await ScriptedAPIServer.with({ _, _ in Self.json(200, Self.page) }) { client, server, _ in
             let all = ResourceSource<Service>(client: client)
             let page = try await all.list(ListRequest(limit: 500, continuation: "a+b/c=&"), deadline: soon())
@@ -59,7 +52,7 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func aWatchGivesEachEventAndEnds() async throws {
+    @Test func `a watch delivers each event and ends`() async throws {
         let lines =
             #"{"type":"ADDED","object":{"metadata":{"name":"é","resourceVersion":"8"}}}"# + "\n"
             + #"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}"# + "\n"
@@ -87,7 +80,7 @@ private struct StoppedClock: Clock {
         ("{\"type\":\"ADDED\",\"object\":{}}\n", "watch /api/v1/services: object.metadata is missing"),
         ("garbage\n", "watch /api/v1/services"),
     ])
-    func aDamagedWatchIsAnError(body: String, expected: String) async throws {
+    func `a damaged watch is an error`(body: String, expected: String) async throws {
         try await ScriptedAPIServer.with({ _, _ in Self.json(200, body) }) { client, _, _ in
             do throws(KubernetesError) {
                 let request = WatchRequest(resourceVersion: "7", timeoutSeconds: 300)
@@ -99,7 +92,7 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func aRefusedWatchSaysWhy() async throws {
+    @Test func `a refused watch says why`() async throws {
         let gone = #"{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}"#
         try await ScriptedAPIServer.with({ _, _ in Self.json(410, gone) }) { client, _, _ in
             let expected = Status(code: 410, reason: "Expired", message: "too old resource version")
@@ -110,7 +103,7 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func anErrorAnswerKeepsReasonMessageAndPatience() async throws {
+    @Test func `an error keeps reason, message and Retry-After`() async throws {
         let body =
             #"{"kind":"Status","message":"services is forbidden","reason":"Forbidden","details":{"retryAfterSeconds":3}}"#
         let told = Status(code: 403, reason: "Forbidden", message: "services is forbidden", retryAfterSeconds: 3)
@@ -121,7 +114,7 @@ private struct StoppedClock: Clock {
     }
 
     @Test(arguments: ["", "[]", "{}", #"{"kind":"Status","metadata":{},"status":"Success"}"#, "<html>"])
-    func aTwoHundredThatIsNoListIsAnError(body: String) async throws {
+    func `a 200 that is not a list is an error`(body: String) async throws {
         guard case .malformed(let place, _)? = try await Self.listError(Self.json(200, body)) else {
             Issue.record("it was taken for a list")
             return
@@ -129,7 +122,7 @@ private struct StoppedClock: Clock {
         #expect(place == "GET /api/v1/services")
     }
 
-    @Test func aReplacedTokenIsTriedOnceAfterA401() async throws {
+    @Test func `a replaced token is tried once after a 401`() async throws {
         let answer: ScriptedAPIServer.Answer = { request, _ in
             request.headers["Authorization"] == "Bearer second" ? Self.json(200, Self.page) : Self.json(401, "{}")
         }
@@ -145,7 +138,7 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func aRefusalIsNeverRetriedMoreThanOnce() async throws {
+    @Test func `a 401 is retried at most once`() async throws {
         try await ScriptedAPIServer.with({ _, _ in Self.json(401, "{}") }) { client, server, folder in
             try folder.write("token", "second")
             let source = ResourceSource<Service>(client: client)
@@ -156,7 +149,7 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func aRefusalIsRetriedOnceOverNewConnectionsWhenAnotherFileHasChanged() async throws {
+    @Test func `a refusal is retried once over new connections when another file has changed`() async throws {
         try await ScriptedAPIServer.with({ _, _ in Self.json(401, "{}") }) { client, server, folder in
             let authority = try readFile("\(folder.path)/ca.crt", atMost: 1 << 20)
             try folder.write("ca.crt", Array("renewed\n".utf8) + authority)
@@ -175,7 +168,7 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func aWatchTriesAReplacedTokenToo() async throws {
+    @Test func `a watch tries a replaced token too`() async throws {
         let answer: ScriptedAPIServer.Answer = { request, _ in
             request.headers["Authorization"] == "Bearer second" ? Self.json(200, "") : Self.json(401, "{}")
         }
@@ -187,7 +180,7 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func nobodyThereIsATransportError() async throws {
+    @Test func `an unreachable server is a transport error`() async throws {
         try await ScriptedAPIServer.with({ _, _ in Self.json(200, "{}") }) { _, _, folder in
             let clock = SystemClock()
             let environment = ["KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"]
@@ -204,8 +197,8 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func anUnusableCAIsAConfigurationError() throws {
-        let folder = try TemporaryFolder()
+    @Test func `an unusable CA is a configuration error`() throws {
+        let folder = try TemporaryDirectory()
         try folder.write("ca.crt", "none")
         try folder.write("token", "t")
         let clock = SystemClock()
@@ -228,18 +221,18 @@ private struct StoppedClock: Clock {
 
     private static func with(
         _ answer: @escaping ScriptedAPIServer.Answer,
-        _ body: (KubernetesLeaseClient, ScriptedAPIServer, StoppedClock) async throws -> Void
+        _ body: (KubernetesLeaseClient, ScriptedAPIServer, ManualClock) async throws -> Void
     ) async throws {
         try await ScriptedAPIServer.with(answer) { client, server, _ in
-            let clock = StoppedClock(instant: SystemClock().now())
+            let clock = ManualClock(at: SystemClock().now())
             try await body(
                 KubernetesLeaseClient(client: client, namespace: "n", name: "l", clock: clock), server, clock)
         }
     }
 
-    @Test func requestsNameTheLeaseAndTheirTimeLimit() async throws {
+    @Test func `requests name the Lease and their time limit`() async throws {
         try await Self.with(Self.answer(200, Self.stored)) { leases, server, clock in
-            let deadline = clock.instant + .milliseconds(120_500)
+            let deadline = clock.now() + .milliseconds(120_500)
             guard case .lease(var lease) = await leases.get(deadline: deadline) else {
                 Issue.record("no Lease")
                 return
@@ -261,7 +254,7 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func notFoundAndConflictAreResultsOfTheirOwn() async throws {
+    @Test func `not found and conflict are distinct results`() async throws {
         try await Self.with(Self.answer(404, "{}")) { leases, _, _ in
             guard case .notFound = await leases.get(deadline: soon()) else { Issue.record("not 404"); return }
             // Here it is the namespace that is missing.
@@ -283,13 +276,13 @@ private struct StoppedClock: Clock {
         }
     }
 
-    @Test func theWatchIsOfThisLeaseOnlyAndTellsItsEnd() async throws {
+    @Test func `the watch is of this Lease only and reports its end`() async throws {
         let lines =
             #"{"type":"ADDED","object":\#(Self.stored)}"# + "\n" + #"{"type":"DELETED","object":\#(Self.stored)}"#
             + "\n"
         try await Self.with(Self.answer(200, lines)) { leases, server, clock in
             let seen = Mutex<[String]>([])
-            let end = await leases.watch(deadline: clock.instant + .milliseconds(65_500)) { event in
+            let end = await leases.watch(deadline: clock.now() + .milliseconds(65_500)) { event in
                 switch event {
                 case .changed(let lease): seen.withLock { $0.append(lease.spec.holder) }
                 case .deleted: seen.withLock { $0.append("deleted") }

@@ -1,5 +1,6 @@
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Kubernetes
@@ -22,10 +23,10 @@ import Testing
         return (server, elector, recorder, shelf)
     }
 
-    /// After the acquisition renewals take two requests, a reading and a writing, because the Lease was edited; the cancellation
-    /// comes while one of them is under way.
+    /// After the acquisition renewals take two requests, a reading and a writing, because the Lease was edited; the
+    /// cancellation comes while one of them is under way.
     @Test(arguments: [("PUT", 1100), ("GET", 1300), ("PUT after GET", 1500)])
-    func aCancellationUnderWayReleasesTheLeaseAndTellsBothChangesOnce(during: String, milliseconds: Int) throws {
+    func `cancellation releases the Lease and records both changes once`(during: String, milliseconds: Int) throws {
         try virtually { clock in
             let (server, elector, recorder, shelf) = try Self.make(clock)
             await withTaskGroup(of: Void.self) { group in
@@ -52,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func aLeaderThatIsCutOffTellsThatItStoppedAndLaterThatItLeadsAgain() throws {
+    @Test func `a leader that is cut off records that it stopped and later that it leads again`() throws {
         try virtually { clock in
             let (server, elector, recorder, shelf) = try Self.make(clock)
             await withTaskGroup(of: Void.self) { group in
@@ -72,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func theMetricsTellHolderDeadlineAndRenewals() throws {
+    @Test func `the metrics show holder, deadline and renewals`() throws {
         try virtually { clock in
             let (server, elector, _, _) = try Self.make(clock)
             func page() -> [Substring] {
@@ -138,7 +139,7 @@ import Testing
         }
     }
 
-    @Test func anOutageOfTheAPIDoesNotStopTheAttempts() throws {
+    @Test func `an outage of the API server does not stop the attempts`() throws {
         var cut = LeaseServer.Conditions()
         cut.isCut = true
         #expect(try Self.oldest(cut) <= .milliseconds(19_400))
@@ -148,7 +149,7 @@ import Testing
         #expect(try Self.oldest(slow) <= .milliseconds(19_400))
     }
 
-    @Test func aLoopThatHangsIsSeen() throws {
+    @Test func `a hanging loop is noticed`() throws {
         try virtually { clock in
             let elector = try LeaderElector(
                 options: LeaderElectionOptions(identity: "a"), leases: HangingLeases(clock: clock), clock: clock,

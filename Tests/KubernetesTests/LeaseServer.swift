@@ -1,6 +1,7 @@
 import Kubernetes
 import Platform
 import Synchronization
+import TestKit
 
 /// A Lease server in virtual time, with faults for each client.
 final class LeaseServer: Sendable {

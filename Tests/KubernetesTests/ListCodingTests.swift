@@ -8,7 +8,7 @@ import Testing
         try decode(ObjectPage<Service>.self, from: Array(text.utf8), place: "GET /api/v1/services")
     }
 
-    @Test func aPageHasItsVersionItemsAndContinuation() throws {
+    @Test func `a page has its version, items and continuation`() throws {
         let page = try Self.page(
             """
             {"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":"9","continue":"c","remainingItemCount":3},
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(arguments: ["null", "[]"])
-    func noItemsMayBeNull(items: String) throws {
+    func `items may be null`(items: String) throws {
         let page = try Self.page(#"{"metadata":{"resourceVersion":"9","continue":""},"items":\#(items)}"#)
         #expect(page.items.isEmpty)
         #expect(page.continuation == nil)
@@ -32,11 +32,11 @@ import Testing
         #"{"kind":"Status","metadata":{"resourceVersion":"1"}}"#,
         #"{"metadata":{"resourceVersion":""},"items":[]}"#, #"{"metadata":{"resourceVersion":"0"},"items":[]}"#,
     ])
-    func whatIsNoListIsNeverAnEmptyOne(text: String) {
+    func `what is not a list is never an empty one`(text: String) {
         #expect(throws: KubernetesError.self) { try Self.page(text) }
     }
 
-    @Test func anErrorNamesTheItem() {
+    @Test func `an error names the item`() {
         do throws(KubernetesError) {
             _ = try decode(
                 ObjectPage<Service>.self,

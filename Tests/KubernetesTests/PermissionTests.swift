@@ -16,7 +16,7 @@ import Testing
         }
     }
 
-    @Test func aPermissionIsSaidAsOneSaysIt() {
+    @Test func `a permission is described in words`() {
         let said = [
             "list pods in namespace cluster-agent", "watch nodes",
             "update leases.coordination.k8s.io/l in namespace ns",
@@ -24,7 +24,7 @@ import Testing
         #expect(Self.needed.map(\.description) == said)
     }
 
-    @Test func whatIsNotAllowedIsNamed() async throws {
+    @Test func `missing permissions are named`() async throws {
         let answer = Self.answer(201) { #"{"status":{"allowed":\#(!$0.contains("nodes"))}}"# }
         try await ScriptedAPIServer.with(answer) { client, server, _ in
             let missing = try await PermissionCheck.missing(Self.needed, client: client, deadline: soon())
@@ -43,7 +43,7 @@ import Testing
     @Test(arguments: [
         (403, #"{"kind":"Status","code":403}"#), (500, ""), (201, "{}"), (201, #"{"status":{}}"#), (201, ""),
     ])
-    func aQuestionWithoutAnswerIsAnErrorAndNoMissingPermission(status: Int, body: String) async throws {
+    func `a failed review is an error and not a missing permission`(status: Int, body: String) async throws {
         try await ScriptedAPIServer.with(Self.answer(status) { _ in body }) { client, _, _ in
             await #expect(throws: KubernetesError.self) {
                 try await PermissionCheck.missing(Self.needed, client: client, deadline: soon())

@@ -1,6 +1,7 @@
 import Kubernetes
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 /// client-go's reflector tests, as far as they apply, and what an outage costs.
@@ -64,14 +65,14 @@ import Testing
         // A watch that the server does not have (any more) is listed anew.
         ([list("1"), .watchFails(.status(Status(code: 404))), list("3")], ["l", "w1", "l", "w3"]),
     ])
-    func eachFaultHasItsAnswer(answers: [ScriptedSource.Answer], expected: [String]) throws {
+    func `each fault is handled as documented`(answers: [ScriptedSource.Answer], expected: [String]) throws {
         let requests = try Self.requests(answers).map { request in
             request.hasPrefix("list") ? "l" : "w" + request.dropFirst("watch ".count)
         }
         #expect(requests == expected)
     }
 
-    @Test func nothingIsWaitedForLongerThanItMayTake() throws {
+    @Test func `no step waits longer than its limit`() throws {
         let answers = [Self.list("1")] + Array(repeating: .events([], lasting: .seconds(240)), count: 50)
         let limits = try virtually { clock in
             let source = ScriptedSource(clock, answers)
@@ -129,8 +130,8 @@ import Testing
     }
 
     @Test(arguments: Broken.Fault.allCases)
-    func anOutageOfAnHourCostsFewRequestsAndFewLines(fault: Broken.Fault) throws {
-        let log = LogLines()
+    func `an outage of an hour causes few requests and few log lines`(fault: Broken.Fault) throws {
+        let log = RecordingLog()
         let requests = try virtually { clock in
             let source = Broken(fault)
             let reflector = Reflector<Service>(

@@ -12,8 +12,20 @@ import Testing
         var machine = ReflectorMachine()
         _ = machine.listed(resourceVersion: "10", continuation: nil)
         _ = machine.replaced(now: start, fraction: 0)
-        machine.opened(now: start)
         return machine
+    }
+
+    /// Does what the machine says, without a failure, until it watches again.
+    private static func watchAgain(_ machine: inout ReflectorMachine, after action: ReflectorMachine.Action) {
+        var action = action
+        while true {
+            switch action {
+            case .list: action = machine.listed(resourceVersion: "10", continuation: nil)
+            case .replace: action = machine.replaced(now: start, fraction: 0)
+            case .pause: action = machine.resumed(now: start, fraction: 0)
+            case .watch: return
+            }
+        }
     }
 
     private static func watch(from version: String, seconds: Int = 240) -> ReflectorMachine.Action {
@@ -24,9 +36,9 @@ import Testing
         .status(Status(code: code, retryAfterSeconds: retryAfter))
     }
 
-    @Test func itListsPageAfterPageThenWatchesFromTheFirstPagesVersion() {
+    @Test func `a list is read page by page and the watch starts at the first page's version`() {
         var machine = ReflectorMachine()
-        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+        do { let first = machine.start(); #expect(first == Self.firstList) }
         let second = machine.listed(resourceVersion: "10", continuation: "more")
         #expect(second == .list(ListRequest(limit: 500, continuation: "more")))
         let end = machine.listed(resourceVersion: "12", continuation: nil)
@@ -35,7 +47,7 @@ import Testing
         #expect(next == Self.watch(from: "10", seconds: 270))
     }
 
-    @Test func aSnapshotThatExpiresBetweenPagesIsReadInOnePiece() {
+    @Test func `a list that expires between pages is read in one piece`() {
         var machine = ReflectorMachine()
         _ = machine.listed(resourceVersion: "10", continuation: "more")
         let next = machine.listFailed(Self.status(410), now: Self.start, fraction: 0)
@@ -47,206 +59,205 @@ import Testing
     }
 
     @Test(arguments: [.transport("refused"), status(403), status(500), .malformed(place: "p", reason: "r")])
-    func aListThatFailsIsRepeatedFromTheStartAfterAPause(error: KubernetesError) {
+    func `a failed list restarts after a pause`(error: KubernetesError) {
         var machine = ReflectorMachine()
         _ = machine.listed(resourceVersion: "10", continuation: "more")
         let pause = machine.listFailed(error, now: Self.start, fraction: 0.25)
         #expect(pause == .pause(.seconds(1)))
-        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
-    @Test func aWatchThatEndsOrderlyIsReopenedWhereItStopped() {
+    @Test func `a watch that ends normally is reopened where it stopped`() {
         var machine = Self.watching()
-        let goesOn = machine.saw(.object(resourceVersion: "11"))
+        let goesOn = machine.handle(.object(resourceVersion: "11"))
         #expect(goesOn)
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "11"))
     }
 
-    @Test func aBookmarkMovesTheVersion() {
+    @Test func `a bookmark advances the version`() {
         var machine = Self.watching()
-        _ = machine.saw(.bookmark(resourceVersion: "90"))
+        _ = machine.handle(.bookmark(resourceVersion: "90"))
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "90"))
     }
 
-    @Test func anUnknownEventMovesNothing() {
+    @Test func `an unknown event does not advance the version`() {
         var machine = Self.watching()
-        let goesOn = machine.saw(.unknown)
+        let goesOn = machine.handle(.unknown)
         #expect(goesOn)
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "10"))
     }
 
-    @Test func aWatchThatEndsAtOnceWithNothingIsAFailure() {
+    @Test func `a watch that ends at once without an event is a failure`() {
         var machine = Self.watching()
         let next = machine.ended(nil, now: Self.start + .milliseconds(999), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
-        do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "10")) }
     }
 
-    @Test func aWatchThatEndsAtOnceIsReopenedAfterAPauseAlsoWhenItBroughtSomething() {
+    @Test func `a watch that ends at once is reopened after a pause even when it delivered events`() {
         var machine = Self.watching()
-        _ = machine.saw(.opened)
-        _ = machine.saw(.bookmark(resourceVersion: "11"))
+        _ = machine.handle(.opened)
+        _ = machine.handle(.bookmark(resourceVersion: "11"))
         #expect(machine.ended(nil, now: Self.start + .milliseconds(999), fraction: 0) == .pause(.milliseconds(800)))
-        do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "11")) }
-        #expect(machine.takeNotices() == [])
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "11")) }
+        #expect(machine.drainNotices() == [])
     }
 
-    @Test func anObjectWithoutAVersionMovesNothing() {
+    @Test func `an object without a version does not advance the version`() {
         var machine = Self.watching()
-        let goesOn = machine.saw(.object(resourceVersion: ""))
+        let goesOn = machine.handle(.object(resourceVersion: ""))
         #expect(goesOn)
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "10"))
     }
 
-    @Test func anExpiredVersionInTheStreamIsListedAnewAtOnce() {
+    @Test func `a version that expires in the stream is listed again at once`() {
         var machine = Self.watching()
-        let goesOn = machine.saw(.error(Status(code: 410, reason: "Expired")))
+        let goesOn = machine.handle(.error(Status(code: 410, reason: "Expired")))
         #expect(!goesOn)
         #expect(machine.ended(nil, now: Self.start + .seconds(5), fraction: 0) == Self.firstList)
     }
 
-    @Test func anExpiredVersionAtTheRequestIsListedAnewAtOnce() {
+    @Test func `a version that has expired at the request is listed again at once`() {
         var machine = Self.watching()
         #expect(machine.ended(Self.status(410), now: Self.start + .seconds(5), fraction: 0) == Self.firstList)
     }
 
-    @Test func aVersionThatExpiresRightAfterTheListIsListedAnewAfterAPause() {
+    @Test func `a version that expires right after the list is listed again after a pause`() {
         var machine = Self.watching()
         let next = machine.ended(Self.status(410), now: Self.start + .milliseconds(10), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
-        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
     @Test(arguments: [.transport("reset"), status(429), status(500), status(503), status(401), status(403)])
-    func aBrokenWatchIsReopenedWhereItStoppedAfterAPause(error: KubernetesError) {
+    func `a broken watch is reopened where it stopped after a pause`(error: KubernetesError) {
         var machine = Self.watching()
-        _ = machine.saw(.object(resourceVersion: "11"))
+        _ = machine.handle(.object(resourceVersion: "11"))
         let next = machine.ended(error, now: Self.start + .seconds(5), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
-        do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "11")) }
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "11")) }
     }
 
-    @Test func aTooManyRequestsInTheStreamIsNoReasonToListAnew() {
+    @Test func `a 429 in the stream does not cause a list`() {
         var machine = Self.watching()
-        _ = machine.saw(.error(Status(code: 429, retryAfterSeconds: 7)))
+        _ = machine.handle(.error(Status(code: 429, retryAfterSeconds: 7)))
         #expect(machine.ended(nil, now: Self.start, fraction: 0) == .pause(.seconds(7)))
-        do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "10")) }
     }
 
-    @Test func whatTheServerAsksToWaitIsWaitedUpToAMinute() {
+    @Test func `Retry-After is followed up to a minute`() {
         var machine = Self.watching()
         #expect(machine.ended(Self.status(503, retryAfter: 9), now: Self.start, fraction: 0) == .pause(.seconds(9)))
-        machine.opened(now: Self.start)
+        _ = machine.resumed(now: Self.start, fraction: 0)
         let long = machine.ended(Self.status(503, retryAfter: 99_999), now: Self.start, fraction: 0)
         #expect(long == .pause(.seconds(60)))
     }
 
     @Test(arguments: [.malformed(place: "watch", reason: "bad"), status(400), status(404), status(422)])
-    func whatCannotBeUnderstoodOrWatchedIsListedAnewAfterAPause(error: KubernetesError) {
+    func `an unreadable or refused watch is listed again after a pause`(error: KubernetesError) {
         var machine = Self.watching()
         let next = machine.ended(error, now: Self.start + .seconds(5), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
-        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
-    @Test func refusalsWithoutEndGiveTheVersionUp() {
+    @Test func `endless refusals give the version up`() {
         var machine = Self.watching()
         for _ in 1...4 {
             _ = machine.ended(Self.status(500), now: Self.start, fraction: 0)
-            do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
-            machine.opened(now: Self.start)
+            do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "10")) }
         }
         _ = machine.ended(Self.status(500), now: Self.start, fraction: 0)
-        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
-    @Test func aSilentWatchAfterABrokenConnectionIsListedAnew() {
+    @Test func `a silent watch after a broken connection is listed again`() {
         var machine = Self.watching()
         _ = machine.ended(.transport("reset"), now: Self.start, fraction: 0)
-        machine.opened(now: Self.start)
+        _ = machine.resumed(now: Self.start, fraction: 0)
         #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.firstList)
         var heard = Self.watching()
         _ = heard.ended(.transport("reset"), now: Self.start, fraction: 0)
-        heard.opened(now: Self.start)
-        _ = heard.saw(.bookmark(resourceVersion: "20"))
+        _ = heard.resumed(now: Self.start, fraction: 0)
+        _ = heard.handle(.bookmark(resourceVersion: "20"))
         #expect(heard.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "20"))
     }
 
-    @Test func anOpenWatchThatBreaksIsNewsOnlyIfItCannotBeReopened() {
+    @Test func `a broken watch is reported only if it cannot be reopened`() {
         var machine = Self.watching()
-        _ = machine.saw(.opened)
+        _ = machine.handle(.opened)
         _ = machine.ended(.transport("reset"), now: Self.start + .seconds(60), fraction: 0)
-        #expect(machine.takeNotices() == [])
+        #expect(machine.drainNotices() == [])
         #expect(machine.problem == nil)
-        machine.opened(now: Self.start + .seconds(61))
+        _ = machine.resumed(now: Self.start + .seconds(61), fraction: 0)
         _ = machine.ended(.transport("refused"), now: Self.start + .seconds(61), fraction: 0)
-        #expect(machine.takeNotices() == [.failing(.transport("refused"))])
+        #expect(machine.drainNotices() == [.failing(.transport("refused"))])
         #expect(machine.problem == .transport("refused"))
-        machine.opened(now: Self.start + .seconds(63))
-        _ = machine.saw(.opened)
-        #expect(machine.takeNotices() == [.recovered])
+        _ = machine.resumed(now: Self.start + .seconds(63), fraction: 0)
+        _ = machine.handle(.opened)
+        #expect(machine.drainNotices() == [.recovered])
         #expect(machine.problem == nil)
     }
 
-    @Test func aWatchThatIsAcceptedAndBrokenAtOnceAgainAndAgainIsToldOnce() {
+    @Test func `a watch that keeps breaking at once is reported once`() {
         var machine = Self.watching()
         var notices: [ReflectorNotice] = []
-        for second in 1...5 {
+        for second in 0..<5 {
             let now = Self.start + .seconds(second)
-            machine.opened(now: now)
-            _ = machine.saw(.opened)
+            _ = machine.handle(.opened)
             _ = machine.ended(.transport("reset"), now: now + .milliseconds(20), fraction: 0)
-            notices += machine.takeNotices()
+            notices += machine.drainNotices()
+            _ = machine.resumed(now: now + .seconds(1), fraction: 0)
         }
         #expect(notices == [.failing(.transport("reset"))])
-        _ = machine.saw(.bookmark(resourceVersion: "11"))
-        #expect(machine.takeNotices() == [.recovered])
+        _ = machine.handle(.bookmark(resourceVersion: "11"))
+        #expect(machine.drainNotices() == [.recovered])
     }
 
-    @Test func tooManyRequestsNeverLeadToAList() {
+    @Test func `429s never cause a list`() {
         var machine = Self.watching()
         for _ in 1...20 {
             _ = machine.ended(Self.status(429), now: Self.start, fraction: 0)
-            do { let resumed = machine.resumed(); #expect(resumed == Self.watch(from: "10")) }
-            machine.opened(now: Self.start)
+            do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "10")) }
         }
     }
 
-    @Test func whatWeCanDoWithoutAndMayNotReadIsAskedForOnceAMinute() {
+    @Test func `an optional resource that is forbidden is tried once a minute`() {
         var machine = ReflectorMachine(isOptional: true)
         for _ in 1...3 {
             let list = machine.listFailed(Self.status(403), now: Self.start, fraction: 0.5)
             #expect(list == .pause(.seconds(60)))
-            do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+            do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
         }
-        #expect(machine.takeNotices() == [.failing(Self.status(403))])
+        #expect(machine.drainNotices() == [.failing(Self.status(403))])
         let other = machine.listFailed(Self.status(500), now: Self.start, fraction: 0)
         #expect(other == .pause(.milliseconds(800)))
+        _ = machine.resumed(now: Self.start, fraction: 0)
         _ = machine.listed(resourceVersion: "10", continuation: nil)
         _ = machine.replaced(now: Self.start, fraction: 0)
-        machine.opened(now: Self.start)
         // The permission is taken away later.
         #expect(machine.ended(Self.status(403), now: Self.start, fraction: 0) == .pause(.seconds(60)))
-        do { let resumed = machine.resumed(); #expect(resumed == Self.firstList) }
+        do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
-    @Test func everyEndIsCountedByItsReason() {
+    @Test func `the end of a watch is counted by its reason`() {
         var machine = Self.watching()
         let errors: [KubernetesError?] = [
             nil, .transport("x"), .transport("y"), Self.status(410), Self.status(403),
-            .malformed(place: "p", reason: "r"),
         ]
         for error in errors {
-            machine.opened(now: Self.start)
-            _ = machine.ended(error, now: Self.start, fraction: 0)
+            if error == Self.status(410) { _ = machine.handle(.error(Status(code: 410))) }
+            let next = machine.ended(error, now: Self.start, fraction: 0)
+            Self.watchAgain(&machine, after: next)
         }
-        _ = machine.saw(.error(Status(code: 410)))
+        _ = machine.ended(.malformed(place: "p", reason: "r"), now: Self.start, fraction: 0)
+        _ = machine.resumed(now: Self.start, fraction: 0)
         _ = machine.listFailed(Self.status(410), now: Self.start, fraction: 0)
         #expect(
             machine.restarts == ["ended": 1, "transport": 2, "expired": 2, "refused": 1, "malformed": 1])
     }
 
-    @Test func pausesDoubleUpToTheLimitAndBeginAnewAfterTwoQuietMinutes() {
+    @Test func `pauses double up to the limit and start over after two quiet minutes`() {
         var backoff = Backoff()
         var now = Self.start
         var pauses: [Duration] = []
@@ -260,16 +271,16 @@ import Testing
         #expect(backoff.pause(now: now + .seconds(120), fraction: 0) == .milliseconds(800))
     }
 
-    @Test func eachFailureIsToldOnceUntilItEnds() {
+    @Test func `each failure is reported once until it ends`() {
         var machine = Self.watching()
         for _ in 0..<3 {
             _ = machine.ended(.transport("refused"), now: Self.start, fraction: 0)
-            machine.opened(now: Self.start)
+            _ = machine.resumed(now: Self.start, fraction: 0)
         }
-        #expect(machine.takeNotices() == [.failing(.transport("refused"))])
-        _ = machine.saw(.bookmark(resourceVersion: "11"))
-        #expect(machine.takeNotices() == [.recovered])
+        #expect(machine.drainNotices() == [.failing(.transport("refused"))])
+        _ = machine.handle(.bookmark(resourceVersion: "11"))
+        #expect(machine.drainNotices() == [.recovered])
         _ = machine.ended(.transport("refused"), now: Self.start, fraction: 0)
-        #expect(machine.takeNotices() == [.failing(.transport("refused"))])
+        #expect(machine.drainNotices() == [.failing(.transport("refused"))])
     }
 }

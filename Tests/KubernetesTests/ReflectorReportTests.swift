@@ -1,6 +1,7 @@
 import Kubernetes
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 /// What a reflector reports of itself, in virtual time.
@@ -17,7 +18,7 @@ import Testing
 
     /// Runs the script, and calls `body` with the reflector, the source and the clock.
     private static func with<Value: Sendable>(
-        _ answers: [ScriptedSource.Answer], isOptional: Bool = false, log: LogLines = LogLines(),
+        _ answers: [ScriptedSource.Answer], isOptional: Bool = false, log: RecordingLog = RecordingLog(),
         _ body: @escaping @Sendable (Reflector<Service>, ScriptedSource, VirtualClock) async -> Value
     ) throws -> Value {
         try virtually { clock in
@@ -35,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func itIsSyncedAndInContactFromTheListOn() throws {
+    @Test func `a reflector is synced and in contact from the list on`() throws {
         let answers = [
             Self.page("1"),
             .events([.applied(Self.service("2")), .bookmark(resourceVersion: "3")], lasting: .seconds(240)),
@@ -52,7 +53,7 @@ import Testing
         #expect(during.events == ["applied": 1, "bookmark": 1] && during.restarts == [:])
     }
 
-    @Test func anOutageIsAProblemFromItsFirstFailureToTheReopening() throws {
+    @Test func `an outage is a problem from the first failure until the watch is reopened`() throws {
         let outage = Array(repeating: ScriptedSource.Answer.watchFails(.transport("refused")), count: 4)
         let answers =
             [Self.page("1"), .events([], failure: .transport("reset"))] + outage + [.events([], lasting: .seconds(240))]
@@ -69,8 +70,8 @@ import Testing
         #expect(end - (after.lastContact ?? .distantPast) < .seconds(1))
     }
 
-    @Test func whatIsOptionalAndForbiddenIsSettledAndComesBackWhenItIsGranted() throws {
-        let log = LogLines()
+    @Test func `an optional forbidden resource is settled and comes back when it is granted`() throws {
+        let log = RecordingLog()
         let answers =
             Array(repeating: ScriptedSource.Answer.listFails(Self.forbidden), count: 3) + [
                 Self.page("1"), .events([], lasting: .seconds(240)),
@@ -92,7 +93,7 @@ import Testing
             ])
     }
 
-    @Test func whatIsNeededAndForbiddenIsNotSettled() throws {
+    @Test func `a required forbidden resource is not settled`() throws {
         let report = try Self.with([.listFails(Self.forbidden)]) { reflector, _, clock in
             await clock.sleep(.seconds(1))
             return reflector.report
@@ -100,7 +101,7 @@ import Testing
         #expect(report.isForbidden && !report.isSettled)
     }
 
-    @Test func anAttemptIsNeverOlderThanTheReportSaysWhateverTheServerDoes() throws {
+    @Test func `an attempt is never older than the report says, whatever the server does`() throws {
         let answers: [ScriptedSource.Answer] =
             Array(repeating: .listFails(.transport("refused")), count: 40) + [Self.page("1")]
             + Array(repeating: .events([], lasting: .seconds(330), failure: .transport("timed out")), count: 5)
@@ -116,7 +117,7 @@ import Testing
         #expect(oldest.0 > .seconds(300) && oldest.0 <= .seconds(331) && oldest.1 == .seconds(660))
     }
 
-    @Test func metricsAreSortedAndOfOneFamilyEach() {
+    @Test func `the metrics are sorted and grouped by family`() {
         let now = Instant(nanoseconds: 100_000_000_000)
         let reports = [
             ResourceReport(

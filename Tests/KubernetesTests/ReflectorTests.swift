@@ -1,6 +1,7 @@
 import Kubernetes
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 /// The reflector as it runs, in virtual time.
@@ -20,7 +21,7 @@ import Testing
 
     /// Runs the script to its end; returns what was asked and what the handler was told.
     private static func run(
-        _ answers: [ScriptedSource.Answer], log: LogLines = LogLines()
+        _ answers: [ScriptedSource.Answer], log: RecordingLog = RecordingLog()
     ) throws -> (requests: [String], events: [String], synced: Bool) {
         try virtually { clock in
             let source = ScriptedSource(clock, answers)
@@ -39,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func objectsArriveByListThenByWatch() throws {
+    @Test func `objects arrive by the list and then by the watch`() throws {
         let end = try Self.run([
             .page(ObjectPage(resourceVersion: "1", continuation: "c", items: [Self.service("a", 1)])),
             .page(ObjectPage(resourceVersion: "1", items: [Self.service("b", 1)])),
@@ -51,8 +52,8 @@ import Testing
         #expect(end.synced)
     }
 
-    @Test func aFailedListTellsNothingAndSyncsNothing() throws {
-        let log = LogLines()
+    @Test func `a failed list delivers nothing and syncs nothing`() throws {
+        let log = RecordingLog()
         let forbidden = KubernetesError.status(Status(code: 403, message: "services is forbidden"))
         let end = try Self.run([.listFails(forbidden), .listFails(forbidden)], log: log)
         #expect(end.requests == ["list 500 -", "list 500 -", "list 500 -"])
@@ -62,7 +63,7 @@ import Testing
         #expect(log.values(of: "reason").first?.contains("403 Forbidden: services is forbidden") == true)
     }
 
-    @Test func pagesOfAListThatFailedAreNotDelivered() throws {
+    @Test func `the pages of a failed list are not delivered`() throws {
         let end = try Self.run([
             .page(ObjectPage(resourceVersion: "1", continuation: "c", items: [Self.service("a", 1)])),
             .listFails(.status(Status(code: 410))),
@@ -72,7 +73,7 @@ import Testing
         #expect(end.events == ["all b4"])
     }
 
-    @Test func anExpiredWatchReplacesEverything() throws {
+    @Test func `an expired watch replaces all objects`() throws {
         let end = try Self.run([
             .page(ObjectPage(resourceVersion: "1", items: [Self.service("a", 1), Self.service("b", 1)])),
             .events([.applied(Self.service("a", 2))], lasting: .seconds(5)),
@@ -83,8 +84,8 @@ import Testing
         #expect(end.events == ["all a1 b1", "+a2", "all b40"])
     }
 
-    @Test func aBrokenWatchGoesOnWhereItStopped() throws {
-        let log = LogLines()
+    @Test func `a broken watch goes on where it stopped`() throws {
+        let log = RecordingLog()
         let end = try Self.run(
             [
                 .page(ObjectPage(resourceVersion: "1", items: [])),
@@ -99,8 +100,8 @@ import Testing
             ])
     }
 
-    @Test func theEndOfAFailureIsSaidWhenTheWatchOpensAndNotAtItsEnd() throws {
-        let log = LogLines()
+    @Test func `the end of a failure is logged when the watch opens and not when it ends`() throws {
+        let log = RecordingLog()
         try virtually { clock in
             let source = ScriptedSource(
                 clock,
@@ -120,7 +121,7 @@ import Testing
         #expect(log.messages.last == "listing and watching work again")
     }
 
-    @Test func anEventThatCannotBeReadReplacesEverything() throws {
+    @Test func `an unreadable event replaces all objects`() throws {
         let end = try Self.run([
             .page(ObjectPage(resourceVersion: "1", items: [])),
             .events([], failure: .malformed(place: "watch", reason: "bad")),
@@ -130,8 +131,8 @@ import Testing
         #expect(end.events == ["all ", "all a7"])
     }
 
-    @Test func anUnknownEventIsSkippedAndSaid() throws {
-        let log = LogLines()
+    @Test func `an unknown event is skipped and logged`() throws {
+        let log = RecordingLog()
         let end = try Self.run(
             [
                 .page(ObjectPage(resourceVersion: "1", items: [])),

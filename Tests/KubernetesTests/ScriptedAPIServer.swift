@@ -1,6 +1,7 @@
 import HTTPServer
 import Platform
 import Synchronization
+import TestKit
 
 @testable import Kubernetes
 
@@ -35,7 +36,7 @@ final class ScriptedAPIServer: HTTPHandler {
     /// Serves while `body` runs.
     static func with(
         _ answer: @escaping Answer,
-        _ body: (KubernetesClient, ScriptedAPIServer, TemporaryFolder) async throws -> Void
+        _ body: (KubernetesClient, ScriptedAPIServer, TemporaryDirectory) async throws -> Void
     ) async throws {
         let clock = SystemClock()
         let identity = try TLSIdentity.selfSigned(hosts: ["127.0.0.1"], now: clock.wallTime())
@@ -45,7 +46,7 @@ final class ScriptedAPIServer: HTTPHandler {
                 name: "api", host: "127.0.0.1", port: 0, tls: TLSServerOptions(identity: identity)),
             handler: handler, clock: clock, log: Log(sink: NoLog()))
         server.start()
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         try folder.write("ca.crt", identity.certificatePEM)
         try folder.write("token", "first")
         let environment = ["KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": String(server.port)]

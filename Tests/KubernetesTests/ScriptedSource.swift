@@ -1,6 +1,7 @@
 import Kubernetes
 import Platform
 import Synchronization
+import TestKit
 
 /// Answers a reflector's requests from a script, one after the other; at its end it waits to be cancelled.
 final class ScriptedSource: ListWatchSource {

@@ -18,11 +18,11 @@ import Testing
         }
     }
 
-    @Test func theDefaultsAreValid() {
+    @Test func `the defaults are valid`() {
         #expect(Self.problem(.seconds(15), .seconds(10), .seconds(2)) == nil)
     }
 
-    @Test func eachMistakeHasUpstreamsText() {
+    @Test func `each invalid option has upstream's message`() {
         #expect(
             Self.problem(.seconds(10), .seconds(10), .seconds(2)) == "leaseDuration must be greater than renewDeadline")
         #expect(
@@ -35,12 +35,12 @@ import Testing
         #expect(Self.problem(.seconds(15), .seconds(10), .seconds(2), identity: "") == "Lock identity is empty")
     }
 
-    @Test func theRecordedDurationIsRoundedUp() {
+    @Test func `the recorded duration is rounded up`() {
         #expect(LeaderElectionOptions(identity: "a", leaseDuration: .milliseconds(1001)).recordedDuration == 2)
         #expect(LeaderElectionOptions(identity: "a", leaseDuration: .seconds(15)).recordedDuration == 15)
     }
 
-    @Test func oneRequestMayTakeHalfTheRenewDeadlineButASecondAtLeast() {
+    @Test func `a request may take half the renew deadline but at least a second`() {
         #expect(LeaderElectionOptions(identity: "a").requestTimeout == .seconds(5))
         #expect(LeaderElectionOptions(identity: "a", renewDeadline: .seconds(1)).requestTimeout == .seconds(1))
     }
@@ -57,7 +57,7 @@ import Testing
         (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000000Z"),
         (-1_000, "1969-12-31T23:59:59.999999Z"),
     ])
-    func aTimeHasSixFractionalDigits(nanoseconds: Int64, text: String) {
+    func `a time has six fractional digits`(nanoseconds: Int64, text: String) {
         #expect(MicroTime.text(WallTime(nanoseconds: nanoseconds)) == text)
     }
 }
@@ -71,9 +71,9 @@ import Testing
         "spec":{"holderIdentity":"x","leaseDurationSeconds":15,"renewTime":"2026-01-01T00:00:00.5Z","unknown":1}}
         """
 
-    @Test func metadataGoesBackAsItCame() throws {
+    @Test func `unknown metadata is written back as it came`() throws {
         let lease = try decode(Lease.self, from: Array(Self.stored.utf8), place: "test")
-        let sent = String(decoding: try encode(lease, place: "test"), as: UTF8.self)
+        let sent = String(decoding: lease.encoded(), as: UTF8.self)
         let metadata =
             #""metadata":{"annotations":{"a.b/c":"é\n","cluster-agent/address":"h:1"},"#
             + #""creationTimestamp":"2026-01-01T00:00:00Z","generation":9007199254740993,"labels":null,"#
@@ -85,14 +85,14 @@ import Testing
         #expect(sent.hasPrefix(#"{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","#))
     }
 
-    @Test func anEmptyHolderIsWritten() throws {
+    @Test func `an empty holder is written`() throws {
         let lease = Lease(namespace: "n", name: "l", labels: ["a": "b"], spec: LeaseSpec(holderIdentity: ""))
-        let sent = String(decoding: try encode(lease, place: "test"), as: UTF8.self)
+        let sent = String(decoding: lease.encoded(), as: UTF8.self)
         #expect(sent.contains(#""spec":{"holderIdentity":""}"#))
         #expect(sent.contains(#""metadata":{"labels":{"a":"b"},"name":"l","namespace":"n"}"#))
     }
 
-    @Test func annotationsAreReplacedByPrefixAlsoWhereThereWereNone() throws {
+    @Test func `annotations are replaced by prefix, even if there were none`() throws {
         var lease = try decode(Lease.self, from: Array(Self.stored.utf8), place: "test")
         lease.replaceAnnotations(prefix: "cluster-agent/", with: ["cluster-agent/x": "1"])
         #expect(lease.annotations == ["a.b/c": "é\n", "cluster-agent/x": "1"])
@@ -104,7 +104,7 @@ import Testing
     }
 
     @Test(arguments: [#"{"metadata":{"name":"l"}}"#, #"{"metadata":{"name":"l"},"spec":null}"#])
-    func aMissingRecordIsAnEmptyOne(text: String) throws {
+    func `a missing spec is an empty one`(text: String) throws {
         #expect(try decode(Lease.self, from: Array(text.utf8), place: "test").spec == LeaseSpec())
     }
 }
@@ -114,7 +114,7 @@ import Testing
         try decode(Service.self, from: Array(text.utf8), place: "GET /x")
     }
 
-    @Test func aServiceIsReadAsServersSendIt() throws {
+    @Test func `a Service is read as servers send it`() throws {
         let service = try Self.service(
             """
             {"metadata":{"name":"web","namespace":"shop","uid":"u","resourceVersion":"7","labels":{"app":"web"},
@@ -124,11 +124,11 @@ import Testing
             "clusterIP":"10.0.0.7","clusterIPs":["10.0.0.7"],"type":"NodePort"},"status":{"loadBalancer":{}}}
             """)
         #expect(service.name == "web" && service.namespace == "shop" && service.uid == "u")
-        #expect(service.resourceVersion == "7" && service.clusterIP == "10.0.0.7" && service.type == "NodePort")
+        #expect(service.resourceVersion == "7" && service.clusterIP == "10.0.0.7")
         #expect(service.labels == ["app": "web"])
         let older = "service-discovery.datadoghq.com/service.instances"
         #expect(service.annotations == ["ad.datadoghq.com/service.checks": "{}", older: "[]"])
-        #expect(service.ports == [.init(name: "http", port: 80), .init(port: 53, protocol: "UDP")])
+        #expect(service.ports == [.init(name: "http", port: 80), .init(port: 53)])
     }
 
     @Test(arguments: [
@@ -136,18 +136,28 @@ import Testing
         #"{"metadata":{"name":"w","resourceVersion":"1","labels":null,"annotations":null,"uid":null},"spec":null}"#,
         #"{"metadata":{"name":"w","resourceVersion":"1"},"spec":{"ports":null,"clusterIP":null,"type":null}}"#,
     ])
-    func missingAndNullAreEmpty(text: String) throws {
+    func `missing and null are empty`(text: String) throws {
         let service = try Self.service(text)
         #expect(service == Service(metadata: .init(name: "w", namespace: "", resourceVersion: "1"), clusterIP: ""))
     }
 
     @Test(arguments: [
         (#"{"metadata":{"resourceVersion":"1"}}"#, "metadata.name is missing"),
-        (#"{"metadata":{"name":"a","resourceVersion":"1"},"spec":{"ports":[{"port":1},{}]}}"#, "spec.ports[1].port"),
-        (#"{"metadata":{"name":"a","resourceVersion":"1","labels":{"x":1}}}"#, "metadata.labels.x"),
-        (#"{"metadata":{"name":"a"#, "the document: "),
+        (
+            #"{"metadata":{"name":"a","resourceVersion":"1"},"spec":{"ports":[{"port":1},{}]}}"#,
+            "spec.ports[1].port is missing"
+        ),
+        (
+            #"{"metadata":{"name":"a","resourceVersion":"1"},"spec":{"ports":[{"port":"80"}]}}"#,
+            "spec.ports[0].port is a string, not an integer"
+        ),
+        (
+            #"{"metadata":{"name":"a","resourceVersion":"1","labels":{"x":1}}}"#,
+            "metadata.labels.x is a number, not a string"
+        ),
+        (#"{"metadata":{"name":"a"#, "line 1, column 23: ends inside a string"),
     ])
-    func anErrorNamesThePlaceAndTheReason(text: String, expected: String) {
+    func `an error names the place and the reason`(text: String, expected: String) {
         do throws(KubernetesError) {
             _ = try decode(Service.self, from: Array(text.utf8), place: "GET /api/v1/services")
             Issue.record("it was read")
@@ -159,23 +169,23 @@ import Testing
 }
 
 @Suite struct StatusTests {
-    @Test func everyFieldMayBeMissing() throws {
+    @Test func `every field may be missing`() throws {
         let status = try decode(Status.self, from: Array(#"{"kind":"Status"}"#.utf8), place: "")
         #expect(status == Status(code: 0, reason: "Unknown"))
     }
 
-    @Test func anotherKindIsNoStatus() {
+    @Test func `another kind is not a Status`() {
         #expect(throws: KubernetesError.self) {
             try decode(Status.self, from: Array(#"{"kind":"Lease"}"#.utf8), place: "")
         }
     }
 
     @Test(arguments: [(409, "Conflict"), (418, "Unknown"), (502, "InternalError"), (503, "ServiceUnavailable")])
-    func aCodeWithoutReasonHasItsUsualOne(code: Int, reason: String) {
+    func `a status code without a reason gets the usual one`(code: Int, reason: String) {
         #expect(Status(code: code).reason == reason)
     }
 
-    @Test func aLongMessageIsCutAndKeptOnOneLine() {
+    @Test func `a long message is cut and kept on one line`() {
         let status = Status(code: 502, message: "<html>\n" + String(repeating: "x", count: 5000))
         #expect(status.message.utf8.count == Status.messageBytes)
         #expect(!status.description.contains("\n"))
@@ -185,7 +195,7 @@ import Testing
 @Suite struct LineSplitterTests {
     private static let text = Array("{\"a\":\"é\"}\n\n \r\n{\"b\":\"日本\"}\r\nrest".utf8)
 
-    @Test func linesAreTheSameHoweverTheBytesArrive() throws {
+    @Test func `lines are the same however the bytes arrive`() throws {
         for size in 1...Self.text.count {
             var splitter = LineSplitter()
             var lines: [String] = []
@@ -198,7 +208,7 @@ import Testing
         }
     }
 
-    @Test func aLineBeyondTheLimitIsRefused() throws {
+    @Test func `a line beyond the limit is refused`() throws {
         var splitter = LineSplitter(limit: 4)
         #expect(try splitter.append(Array("1234\n".utf8)).count == 1)
         #expect(try splitter.append(Array("12".utf8)).isEmpty)
@@ -213,7 +223,7 @@ import Testing
         try decode(WatchEvent<Service>.self, from: Array(text.utf8), place: "watch")
     }
 
-    @Test func eachKindIsRead() throws {
+    @Test func `each kind of watch event is read`() throws {
         let object = #"{"kind":"Service","metadata":{"name":"w","resourceVersion":"5"}}"#
         guard case .applied(let added) = try Self.event(#"{"type":"ADDED","object":\#(object)}"#),
             case .applied = try Self.event(#"{"type":"MODIFIED","object":\#(object)}"#),
@@ -231,7 +241,7 @@ import Testing
         #"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"#,
         #"{"kind":"Status","code":410,"reason":"Gone"}"#,
     ])
-    func anExpiredVersionIsAnErrorEvent(text: String) throws {
+    func `an expired version is an error event`(text: String) throws {
         guard case .error(let status) = try Self.event(text) else {
             Issue.record("read as another kind")
             return
@@ -240,7 +250,7 @@ import Testing
     }
 
     @Test(arguments: [#"{"type":"ADDED","object":{}}"#, #"{"type":"ADDED"}"#, "[]", #"{"a":1}"#])
-    func whatIsNoEventIsRefused(text: String) {
+    func `what is not a watch event is refused`(text: String) {
         #expect(throws: KubernetesError.self) { try Self.event(text) }
     }
 }

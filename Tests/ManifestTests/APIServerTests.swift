@@ -1,4 +1,6 @@
 import CheckModel
+import JSON
+import TestKit
 import TestSupport
 import Testing
 
@@ -21,7 +23,7 @@ import Testing
         return "\(value("apiVersion")) \(value("kind"))"
     }
 
-    @Test func everyFolderIsTakenByADryRunOnTheServer() async throws {
+    @Test func `a server-side dry run accepts every folder`() async throws {
         let plane = try await ControlPlane.start()
         for folder in Rendered.folders {
             let later = Self.later[folder] ?? []
@@ -37,7 +39,7 @@ import Testing
     }
 
     /// However it was made, the Secret is renewed in the same way.
-    @Test(arguments: ["create", "apply"]) func aRenewedTokenLeavesEverythingElseAlone(_ make: String) async throws {
+    @Test(arguments: ["create", "apply"]) func `renewing the token changes nothing else`(_ make: String) async throws {
         let plane = try await ControlPlane.start()
         let secret = try await Rendered.output(script, [])
         try await plane.kubectl(
@@ -61,7 +63,7 @@ import Testing
     private func data(_ plane: ControlPlane) async throws -> [String: String] {
         let text = try await plane.kubectl(
             "--namespace=cluster-agent", "get", "secret", "cluster-agent", "--output=json")
-        return (try JSON(parsing: Array(text.utf8))["data"]?.objectValue ?? [:]).compactMapValues(\.stringValue)
+        return (try JSONValue(parsing: Array(text.utf8))["data"]?.objectValue ?? [:]).compactMapValues(\.stringValue)
     }
 }
 

@@ -1,4 +1,6 @@
 import CheckModel
+import JSON
+import TestKit
 import TestSupport
 import Testing
 
@@ -14,7 +16,7 @@ import Testing
                 "--file", file,
             ],
             within: .seconds(300))
-        let report = try JSON(parsing: Array(text.utf8))
+        let report = try JSONValue(parsing: Array(text.utf8))
         func ids(_ key: String) -> [String] {
             (report["results"]?[key]?.arrayValue ?? []).compactMap { $0["check_id"]?.stringValue }.sorted()
         }
@@ -22,7 +24,7 @@ import Testing
     }
 
     @Test(arguments: ["base", "overlays/runners", "overlays/kubernetes-1.20"])
-    func itFindsNothing(folder: String) async throws {
+    func `the checker finds nothing in the manifests`(folder: String) async throws {
         let directory = try TemporaryDirectory()
         let found = try await findings(try await Rendered.file(folder, in: directory))
         #expect(found.failed == [])
@@ -31,7 +33,7 @@ import Testing
         #expect(found.passed > 150)
     }
 
-    @Test func itFindsWhatIsBroken() async throws {
+    @Test func `the checker finds planted mistakes`() async throws {
         let directory = try TemporaryDirectory()
         let lines = try await Rendered.text("base").split(separator: "\n", omittingEmptySubsequences: false)
         let broken = lines.map { $0.hasSuffix("privileged: false") ? $0.dropLast(5) + "true" : $0 }

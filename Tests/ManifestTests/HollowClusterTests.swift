@@ -1,5 +1,6 @@
 import Glibc
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -18,7 +19,8 @@ import Testing
             outputPath: "\(directory.path)/output-\(UInt32.random(in: 0 ... .max))")
     }
 
-    /// The folder with the built image's root file system and configuration. Building it takes minutes, when anything in it has changed.
+    /// The folder with the built image's root file system and configuration. Building it takes minutes, when anything
+    /// in it has changed.
     private static func image(_ directory: TemporaryDirectory) async throws -> String {
         let build = try start("\(tests)/setup/image", [], in: directory)
         let end = try await build.wait(within: .seconds(2400))
@@ -28,7 +30,7 @@ import Testing
         return "cluster-agent:0.1.0=\(folder)"
     }
 
-    @Test func whatDecidesInTheHollowClusterDecidesRightly() async throws {
+    @Test func `the unit tests of the hollow cluster pass`() async throws {
         let directory = try TemporaryDirectory()
         let python = try Self.start(
             "/usr/bin/python3",
@@ -40,7 +42,7 @@ import Testing
         #expect(end == .exited(0) && count >= 57, "\(output)")
     }
 
-    @Test func theManifestsAloneBringUpAClusterThatSurvivesWhatOperatorsDoAndWhatHappensToThem() async throws {
+    @Test func `the manifests bring up a cluster that survives operations and failures`() async throws {
         let directory = try TemporaryDirectory()
         let image = try await Self.image(directory)
         let scenario = try Self.start(
@@ -57,7 +59,7 @@ import Testing
         #expect(lines.count { $0.hasPrefix("PASSED ") } == 12, "\(output)")
     }
 
-    @Test func nothingOfAClusterThatWasKilledStays() async throws {
+    @Test func `nothing remains of a killed hollow cluster`() async throws {
         let directory = try TemporaryDirectory()
         let folder = "\(directory.path)/cluster"
         let cluster = try Self.start(
@@ -65,12 +67,12 @@ import Testing
             ["--image=\(try await Self.image(directory))", "--nodes=1", "--folder=\(folder)"], in: directory)
         try await eventually(within: .seconds(300), "the cluster; \(cluster.output)") {
             if let end = cluster.poll() { throw TestFailure("the cluster \(end): \(cluster.output)") }
-            return unsafe access("\(folder)/ready", F_OK) == 0 ? true : nil
+            return unsafe access("\(folder)/ready", F_OK) == 0
         }
         #expect(try !Self.processes(of: folder).isEmpty)
         cluster.signal(SIGKILL)
         try await eventually(within: .seconds(30), "its processes to go") {
-            try Self.processes(of: folder).isEmpty ? true : nil
+            try Self.processes(of: folder).isEmpty
         }
         let mounts = String(decoding: try readFile("/proc/self/mountinfo", atMost: 16 << 20), as: UTF8.self)
         #expect(!mounts.contains(folder), "\(mounts)")

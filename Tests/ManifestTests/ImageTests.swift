@@ -1,5 +1,7 @@
 import CheckModel
+import JSON
 import Platform
+import TestKit
 import TestSupport
 import Testing
 
@@ -8,7 +10,7 @@ import Testing
     /// The exported image: its root file system and its configuration.
     private struct Image {
         let directory: TemporaryDirectory
-        let config: JSON
+        let config: JSONValue
 
         var root: String { "\(directory.path)/image/rootfs" }
 
@@ -18,7 +20,7 @@ import Testing
             _ = try await Rendered.output(
                 "\(TestEnvironment.root)/Tests/setup/image", ["\(directory.path)/image"], within: .seconds(2400))
             let config = try readFile("\(directory.path)/image/config.json", atMost: 1 << 20)
-            return Image(directory: directory, config: try JSON(parsing: config))
+            return Image(directory: directory, config: try JSONValue(parsing: config))
         }
 
         /// The paths, without the root, of the files that `find` selects.
@@ -36,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func theImageHoldsTheProgramsAndNothingElseToRun() async throws {
+    @Test func `the image holds no other programs than ours`() async throws {
         let image = try await Image.export()
         let programs = try await image.find("-type", "f", "-perm", "/111", "!", "-name", "*.so*")
         #expect(programs == ["usr/local/bin/cluster-agent", "usr/local/bin/node-agent"])
@@ -49,7 +51,7 @@ import Testing
         #expect(try await image.find("-type", "f", "-size", "+40M") == [])
     }
 
-    @Test func nobodyCanChangeTheImageOrGainByIt() async throws {
+    @Test func `no file of the image is writable or set-user-ID`() async throws {
         let image = try await Image.export()
         #expect(try await image.find("-perm", "/6000") == [])
         #expect(try await image.find("!", "-type", "l", "-perm", "/0022") == [])
@@ -62,7 +64,7 @@ import Testing
         #expect(count > 100)
     }
 
-    @Test func theProgramsRunInIt() async throws {
+    @Test func `the programs run in the image`() async throws {
         let image = try await Image.export()
         for (program, option) in [
             ("cluster-agent", "leader_lease_name"), ("node-agent", "cluster_agent.url"),
@@ -75,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func theManifestsRunWhatIsInIt() async throws {
+    @Test func `the manifests run what is in the image`() async throws {
         let image = try await Image.export()
         let exposed = Set((image.config["ExposedPorts"]?.objectValue ?? [:]).keys)
         var used: Set<String> = []
@@ -105,12 +107,12 @@ import Testing
     }
 
     /// All containers of a folder's workloads, and the user and group that they run as.
-    private func containers(_ folder: String) async throws -> [(spec: JSON, user: String)] {
+    private func containers(_ folder: String) async throws -> [(spec: JSONValue, user: String)] {
         let directory = try TemporaryDirectory()
         let script = "import json, sys, yaml; json.dump(list(yaml.safe_load_all(open(sys.argv[1]))), sys.stdout)"
         let text = try await Rendered.output(
             "/usr/bin/env", ["python3", "-c", script, try await Rendered.file(folder, in: directory)])
-        let objects = try JSON(parsing: Array(text.utf8)).arrayValue ?? []
+        let objects = try JSONValue(parsing: Array(text.utf8)).arrayValue ?? []
         let pods = objects.compactMap { $0["spec"]?["template"]?["spec"] }
         #expect(pods.count >= 2)
         return pods.flatMap { pod in

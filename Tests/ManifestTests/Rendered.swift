@@ -1,6 +1,7 @@
 import CheckModel
 import Glibc
 import Platform
+import TestKit
 import TestSupport
 
 /// The manifests as kubectl 1.20 renders them, and the programs that look at them.

@@ -1,3 +1,4 @@
+import TestKit
 import TestSupport
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
     }
 
     @Test(arguments: Rendered.folders)
-    func theManifestsKeepEveryRule(folder: String) async throws {
+    func `the manifests keep every rule`(folder: String) async throws {
         let directory = try TemporaryDirectory()
         let file = try await Rendered.file(folder, in: directory)
         let (end, findings) = try await Rendered.run(Self.program, ["check", file, folder])
@@ -19,7 +20,7 @@ import Testing
     }
 
     @Test(arguments: try await names())
-    func theRuleFindsWhatBreaksIt(name: String) async throws {
+    func `each rule finds what breaks it`(name: String) async throws {
         let directory = try TemporaryDirectory()
         let file = try await Rendered.file("base", in: directory)
         let (end, findings) = try await Rendered.run(Self.program, ["mutation", name, file])

@@ -10,7 +10,7 @@ import Testing
         .timedOut(after: .seconds(10)),
     ]
 
-    @Test func theVersionIsAskedForBeforeAnythingElse() {
+    @Test func `the version is asked for before anything else`() {
         var session = AgentSession()
         #expect(session.calls == [.version])
         session.answer(.version("7.60.0"))
@@ -18,7 +18,7 @@ import Testing
         #expect(session.reports == [.connected(version: "7.60.0")])
     }
 
-    @Test func theVersionIsRetriedAfterOneSecondDoublingToFiveMinutes() {
+    @Test func `the version is retried after one second, doubling up to five minutes`() {
         var session = AgentSession()
         session.pass(.seconds(1500)) { _ in .failed(.status(503, text: "")) }
         let times = session.sent.map(\.second)
@@ -28,20 +28,20 @@ import Testing
         #expect(session.sets.isEmpty)
     }
 
-    @Test func aVersionThatNeverAnswersIsRetriedToo() {
+    @Test func `a version request that is never answered is retried`() {
         var session = AgentSession()
         session.pass(.seconds(60))
         #expect(session.sent.map(\.second) == [0, 12, 25, 40, 59])
     }
 
-    @Test func statusIsPostedEveryPollIntervalAndConfigsAreNotFetchedWhileUpToDate() {
+    @Test func `status is posted at every poll and configs are not fetched while up to date`() {
         var session = AgentSession.connected()
         session.pass(.seconds(35)) { _ in .status(isUpToDate: true) }
         #expect(session.calls.dropFirst() == Array(repeating: .status(lastChange: 0), count: 4)[...])
         #expect(session.sent.dropFirst().map(\.second) == [0, 10, 20, 30])
     }
 
-    @Test func configsAreFetchedWhenNotUpToDateAndTheirRevisionIsReportedNext() {
+    @Test func `outdated configs are fetched and their revision is reported next`() {
         var session = AgentSession.running(["b", "a"])
         #expect(session.sets == [["a", "b"]])
         #expect(session.core.lastChange == 7)
@@ -49,7 +49,7 @@ import Testing
         #expect(session.calls == [.version, .status(lastChange: 0), .configs, .status(lastChange: 7)])
     }
 
-    @Test func theListThatCameReplacesTheSet() {
+    @Test func `a fetched list replaces the set`() {
         var session = AgentSession.running(["a", "b"])
         session.pass(.seconds(10))
         session.answer(.status(isUpToDate: false))
@@ -62,7 +62,7 @@ import Testing
         #expect(session.core.lastChange == 0)
     }
 
-    @Test func theSameSetAgainIsNotRunAnew() {
+    @Test func `fetching the same set again restarts no check`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(10))
         session.answer(.status(isUpToDate: false))
@@ -71,7 +71,8 @@ import Testing
         #expect(session.core.lastChange == 9)
     }
 
-    @Test(arguments: failures) func aFailureToGetConfigsKeepsTheSetAndItsRevision(_ failure: AgentFailure) {
+    @Test(arguments: failures) func `a failure to fetch configs keeps the set and its revision`(_ failure: AgentFailure)
+    {
         var session = AgentSession.running(["a"])
         for _ in 0..<3 {
             session.pass(.seconds(10))
@@ -84,7 +85,9 @@ import Testing
         #expect(session.core.instances.map(\.id) == ["a"])
     }
 
-    @Test(arguments: failures) func aFailedStatusWithinTheGracePeriodCountsAsUpToDate(_ failure: AgentFailure) {
+    @Test(arguments: failures) func `a failed status within the grace period counts as up to date`(
+        _ failure: AgentFailure
+    ) {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(65)) { _ in .failed(failure) }
         #expect(session.sent.last?.second == 60)
@@ -94,19 +97,21 @@ import Testing
         #expect(session.sets == [["a"]])
     }
 
-    @Test func aStatusThatNeverSucceededHasNoGracePeriod() {
+    @Test func `there is no grace period before the first successful status`() {
         var session = AgentSession.connected()
         session.answer(.failed(.status(503, text: "")))
         #expect(session.pending?.call == .configs)
     }
 
-    @Test func withoutADegradedDeadlineChecksRunForEver() {
+    @Test func `without a degraded deadline checks run for ever`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(86_400)) { _ in .failed(.unreachable("gone")) }
         #expect(session.sets == [["a"]])
     }
 
-    @Test(arguments: failures) func pastTheDegradedDeadlineTheSetIsDroppedAndFetchedAnewLater(_ failure: AgentFailure) {
+    @Test(arguments: failures) func `past the degraded deadline the set is dropped and fetched again later`(
+        _ failure: AgentFailure
+    ) {
         var session = AgentSession.running(["a"]) { $0.degradedDeadline = .seconds(120) }
         session.pass(.seconds(125)) { _ in .failed(failure) }
         #expect(session.sets == [["a"]])
@@ -121,7 +126,7 @@ import Testing
         #expect(session.sets == [["a"], [], ["a"]])
     }
 
-    @Test func anAnswerToTheStatusHoldsOffTheDegradedDeadline() {
+    @Test func `an answered status postpones the degraded deadline`() {
         var session = AgentSession.running(["a"]) { $0.degradedDeadline = .seconds(60) }
         session.pass(.seconds(600)) { call in
             call == .configs ? .failed(.status(503, text: "warming up")) : .status(isUpToDate: false)
@@ -129,7 +134,7 @@ import Testing
         #expect(session.sets == [["a"]])
     }
 
-    @Test func anExtraHeartbeatGoesOutFiveSecondsBeforeTheNodeWouldExpire() {
+    @Test func `an extra heartbeat is sent five seconds before the node would expire`() {
         var session = AgentSession.running(["a"]) { $0.pollInterval = .seconds(90) }
         session.pass(.seconds(80))
         #expect(session.heartbeats.count == 3)
@@ -138,7 +143,7 @@ import Testing
         #expect(session.heartbeats[0].deadline == Instant(nanoseconds: 30_000_000_000))
     }
 
-    @Test func theAnswerToAnExtraHeartbeatIsIgnored() {
+    @Test func `the answer to an extra heartbeat is ignored`() {
         var session = AgentSession.running(["a"]) { $0.pollInterval = .seconds(90) }
         session.pass(.seconds(26))
         let before = session.calls
@@ -148,13 +153,13 @@ import Testing
         #expect(session.core.isReachable == true)
     }
 
-    @Test func pollsThatSucceedNeedNoExtraHeartbeat() {
+    @Test func `successful polls need no extra heartbeat`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(600)) { _ in .status(isUpToDate: true) }
         #expect(session.heartbeats.isEmpty)
     }
 
-    @Test func aShortExpirationGetsHeartbeatsAtMostEverySecond() {
+    @Test func `a short expiration causes at most one heartbeat a second`() {
         var session = AgentSession.running(["a"]) { $0.nodeExpirationTimeout = .seconds(2) }
         session.pass(.milliseconds(3500)) { _ in .status(isUpToDate: true) }
         #expect(session.heartbeats.count == 1, "the next waits until this one is answered or given up")
@@ -162,7 +167,7 @@ import Testing
         #expect(session.heartbeats.count == 2)
     }
 
-    @Test func connectionsAreMadeAnewEveryTwentyMinutes() {
+    @Test func `connections are reopened every twenty minutes`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(1195)) { _ in .status(isUpToDate: true) }
         #expect(session.rebuilds == 0)
@@ -173,7 +178,7 @@ import Testing
     @Test(arguments: [
         (AgentFailure.unreachable("reset"), 1), (.timedOut(after: .seconds(10)), 1), (.status(503, text: ""), 0),
         (.malformed("no"), 0),
-    ]) func aLostConnectionIsMadeAnewBeforeTheNextPoll(_ failure: AgentFailure, _ rebuilds: Int) {
+    ]) func `a lost connection is reopened before the next poll`(_ failure: AgentFailure, _ rebuilds: Int) {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(10))
         session.answer(.failed(failure))
@@ -181,7 +186,7 @@ import Testing
         #expect(session.rebuilds == rebuilds)
     }
 
-    @Test func anAnswerThatComesAfterItsRequestWasGivenUpChangesNothing() {
+    @Test func `an answer to an abandoned request changes nothing`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(10))
         session.answer(.status(isUpToDate: false))
@@ -193,7 +198,7 @@ import Testing
         #expect(session.core.lastChange == 7)
     }
 
-    @Test func aLateAnswerIsNotTakenForThatOfTheNextRequestOfItsKind() {
+    @Test func `a late answer is not taken for that of the next request`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(10))
         let late = session.pending
@@ -204,7 +209,7 @@ import Testing
         #expect(session.pending?.call == .status(lastChange: 7))
     }
 
-    @Test func anAnswerThatComesTwiceCountsOnce() {
+    @Test func `a repeated answer counts once`() {
         var session = AgentSession.connected()
         let status = session.pending
         session.answer(.status(isUpToDate: false))
@@ -212,7 +217,7 @@ import Testing
         #expect(session.pending?.call == .configs)
     }
 
-    @Test func aPollThatTakesLongerThanItsIntervalIsFollowedByOneAtOnce() {
+    @Test func `a poll that takes longer than its interval is followed by one at once`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(10))
         session.pass(.seconds(12))
@@ -220,7 +225,7 @@ import Testing
         #expect(polls == [10, 21])
     }
 
-    @Test func endpointsChecksAreAskedForOnEveryPollOnlyWithANodeName() {
+    @Test func `endpoints checks are fetched at every poll if the node name is known`() {
         var session = AgentSession.connected { $0.kubernetesNodeName = "k8s-1" }
         session.answer(.status(isUpToDate: false))
         session.answer(.configs(lastChange: 7, configs: [AgentSession.config(["c"])]))
@@ -243,7 +248,7 @@ import Testing
         #expect(!without.calls.contains(.endpointsConfigs))
     }
 
-    @Test func theSameInstanceInTwoConfigsRunsOnce() {
+    @Test func `the same instance in two configs runs once`() {
         var session = AgentSession.connected()
         session.answer(.status(isUpToDate: false))
         session.answer(
@@ -251,7 +256,7 @@ import Testing
         #expect(session.sets == [["a", "b"]])
     }
 
-    @Test func lossAndReturnOfTheClusterAgentAreEachSaidOnce() {
+    @Test func `losing and regaining the cluster-agent are each logged once`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(45)) { _ in .failed(.unreachable("refused")) }
         session.pass(.seconds(40)) { _ in .status(isUpToDate: true) }
@@ -264,7 +269,7 @@ import Testing
             ])
     }
 
-    @Test func configsThatCannotBeHadWhileTheStatusIsAnsweredDoNotFlapTheReport() {
+    @Test func `failing config requests do not make the connection state flap while the status is answered`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(100)) { call in
             call == .configs ? .failed(.status(503, text: "not synced")) : .status(isUpToDate: false)
@@ -272,7 +277,7 @@ import Testing
         #expect(session.reports.dropFirst(3) == [.unreachable(call: .configs, .status(503, text: "not synced"))])
     }
 
-    @Test func registrationAndChangesAreReportedWithCounts() {
+    @Test func `registration and changes are logged with counts`() {
         var session = AgentSession.connected()
         session.answer(.status(isUpToDate: false))
         session.answer(
@@ -288,7 +293,7 @@ import Testing
             ])
     }
 
-    @Test func requestsAreNumberedAndSpeakTheProtocol() throws {
+    @Test func `requests are numbered and follow the protocol`() throws {
         var session = AgentSession { options in
             options.nodeID = "node 1/ü"
             options.kubernetesNodeName = "k8s.1"

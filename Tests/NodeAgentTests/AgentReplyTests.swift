@@ -3,18 +3,18 @@ import NodeAgent
 import Testing
 
 @Suite struct AgentReplyTests {
-    @Test func theVersionNeedsAMajorNumberOnly() {
+    @Test func `a version needs only a major number`() {
         let full = #"{"Major":7,"Minor":60,"Patch":1,"Pre":"","Meta":"","Commit":"abc"}"#
         #expect(reply(.version, full) == .version("7.60.1"))
         #expect(reply(.version, #"{"Major":1}"#) == .version("1.0.0"))
     }
 
-    @Test func theStatusSaysWhetherItIsUpToDate() {
+    @Test func `the status answer says whether the node is up to date`() {
         #expect(reply(.status(lastChange: 0), #"{"isuptodate":true}"#) == .status(isUpToDate: true))
         #expect(reply(.status(lastChange: 0), #"{"isuptodate":false}"#) == .status(isUpToDate: false))
     }
 
-    @Test func configsKeepTheirBytesAndGetTheirCheckIDs() {
+    @Test func `configs keep their bytes and get their check IDs`() {
         // §2.3's vector: redisdb with init_config {} and a YAML instance.
         let instance = Array("host: 10.0.0.1\nport: 6379\n".utf8)
         let body = ConfigsAnswer.wire(
@@ -27,7 +27,7 @@ import Testing
         #expect(AgentReply(to: .configs, status: 200, body: body) == .configs(lastChange: 3, configs: [expected]))
     }
 
-    @Test func anEmptyListOfConfigsIsTaken() {
+    @Test func `an empty list of configs is accepted`() {
         #expect(reply(.configs, #"{"last_change":0,"configs":[]}"#) == .configs(lastChange: 0, configs: []))
     }
 
@@ -39,7 +39,7 @@ import Testing
         (.configs, #"{"last_change":-1,"configs":[]}"#), (.configs, #"{"last_change":1,"configs":[{}]}"#),
         (.configs, #"{"last_change":1,"configs":[{"check_name":"a","instances":["%"]}]}"#),
         (.configs, #"{"last_change":1,"configs":[]"#), (.endpointsConfigs, "{}"),
-    ]) func aMalformed200IsAFailureAndNeverAnEmptyList(_ call: AgentCall, _ body: String) {
+    ]) func `a malformed 200 is a failure and never an empty list`(_ call: AgentCall, _ body: String) {
         guard case .failed(.malformed) = reply(call, body) else {
             Issue.record("\(call) took \(body)")
             return
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: [400, 401, 403, 404, 500, 503, 508, 204, 302])
-    func anyOtherStatusIsAFailureWithItsFirstLine(_ status: Int) {
+    func `any other status is a failure with its first line`(_ status: Int) {
         let body = Array("no such thing\nsecond line".utf8)
         for call in [AgentCall.version, .status(lastChange: 0), .configs, .endpointsConfigs] {
             #expect(
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func aRefusedTokenSaysWhatToCompare() {
+    @Test func `a refused token says what to compare`() {
         #expect(AgentFailure.status(403, text: "invalid").description.contains("cluster_agent.auth_token"))
     }
 

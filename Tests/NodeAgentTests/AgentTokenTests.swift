@@ -1,7 +1,7 @@
 import Glibc
 import HTTPServer
 import Platform
-import TestSupport
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -15,11 +15,9 @@ import Testing
 
     private func token() throws -> AgentToken {
         try writeFile(path, Array(Self.old.utf8))
-        var table = OptionTable()
-        table.add(NodeAgentOptions.authToken)
-        table.add(NodeAgentOptions.authTokenFile)
         let options = try Options(
-            table: table, arguments: ["--cluster_agent.auth_token_file=\(path)"], environment: [:])
+            table: OptionTable(NodeAgentOptions.authToken, NodeAgentOptions.authTokenFile),
+            arguments: ["--cluster_agent.auth_token_file=\(path)"], environment: [:])
         return AgentToken(
             try SharedToken(
                 options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),
@@ -38,7 +36,7 @@ import Testing
         return token.refusal(of: request) == nil
     }
 
-    @Test func aClusterAgentThatDoesNotKnowTheNewTokenYetIsGivenTheFormerOne() throws {
+    @Test func `a cluster-agent that refuses the new token gets the former one`() throws {
         defer { unsafe unlink(path) }
         let token = try token()
         #expect(token.presented == Self.old)
@@ -52,14 +50,14 @@ import Testing
         #expect(token.presented == Self.new, "the cluster-agent has the new one by now")
     }
 
-    @Test func withoutAFormerTokenTheOneThereIsIsPresentedWhateverIsSaidOfIt() throws {
+    @Test func `without a former token a refused token is sent again`() throws {
         defer { unsafe unlink(path) }
         let token = try token()
         token.refused(Self.old)
         #expect(token.presented == Self.old)
     }
 
-    @Test func aRefusalReadsTheFileAtOnce() throws {
+    @Test func `a refusal reads the token file again at once`() throws {
         defer { unsafe unlink(path) }
         let token = try token()
         try writeFile(path, Array(Self.new.utf8))
@@ -68,7 +66,7 @@ import Testing
         #expect(token.presented == Self.new)
     }
 
-    @Test func callersMayHaveEitherTokenForAWhile() throws {
+    @Test func `callers may use either token for a while`() throws {
         defer { unsafe unlink(path) }
         let token = try token()
         try write(Self.new)

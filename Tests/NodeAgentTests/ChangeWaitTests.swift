@@ -28,7 +28,7 @@ import Testing
         session.pass(end - session.now)
     }
 
-    @Test func afterAGoodPollItAsksForItsRevisionToChange() throws {
+    @Test func `a successful poll is followed by a wait for a change`() throws {
         let session = Self.waiting()
         let wait = try #require(Self.wait(session))
         #expect(wait > .milliseconds(7499) && wait <= .seconds(10), "a third of 30 s, and up to a quarter less")
@@ -39,7 +39,7 @@ import Testing
         #expect(request.deadline == session.now + wait + .seconds(5))
     }
 
-    @Test func whileNothingChangesItAsksAgainAndNeitherPollsNorSendsExtraHeartbeats() {
+    @Test func `while nothing changes the agent waits again and neither polls nor sends extra heartbeats`() {
         var session = Self.waiting()
         let before = session.calls.count
         Self.pass(.seconds(600), &session)
@@ -52,7 +52,7 @@ import Testing
         #expect(session.core.isReachable == true)
     }
 
-    @Test func aChangeIsRunAndTheNextOneIsWaitedForAtOnce() {
+    @Test func `a change is applied and the next one is waited for at once`() {
         var session = Self.waiting()
         session.pass(.seconds(3))
         session.answer(.configs(lastChange: 8, configs: [AgentSession.config(["b"])]))
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: AgentCoreTests.failures)
-    func aFailureStopsNoCheckAndIsFollowedByAPollWithinAnInterval(_ failure: AgentFailure) throws {
+    func `a failed wait stops no check and is followed by a poll within an interval`(_ failure: AgentFailure) throws {
         var session = Self.waiting()
         Self.pass(.seconds(100), &session)
         session.answer(.failed(failure))
@@ -78,7 +78,7 @@ import Testing
         #expect(Self.wait(session) != nil, "and waits again")
     }
 
-    @Test func agentsThatLoseTheSameLeaderComeBackAtDifferentMoments() {
+    @Test func `agents that lose the same leader come back at different moments`() {
         let times = (0..<100).map { number in
             var session = Self.waiting { $0.nodeID = "node-\(number)" }
             session.pass(.seconds(1))
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func whileALeaderWarmsUpItPollsAsEver() {
+    @Test func `the agent polls while a leader warms up`() {
         var session = Self.waiting()
         session.pass(.seconds(35)) { call in
             if case .wait = call { .failed(.status(503, text: "warming up")) } else { .status(isUpToDate: true) }
@@ -104,7 +104,7 @@ import Testing
         #expect(session.core.isReachable == true, "the status was answered each time")
     }
 
-    @Test func aServerThatDoesNotKnowHowToWaitIsPolledUntilConnectionsAreMadeAnew() {
+    @Test func `a server without long polls is polled until connections are reopened`() {
         var session = Self.waiting()
         let same = AgentReply.configs(lastChange: 7, configs: [AgentSession.config(["a"])])
         func reply(_ call: AgentCall) -> AgentReply {
@@ -120,7 +120,7 @@ import Testing
         #expect(session.sets == [["a"]])
     }
 
-    @Test func oneQuickRepeatIsNoReasonToPoll() {
+    @Test func `one immediate answer is no reason to poll`() {
         var session = Self.waiting()
         let same = AgentReply.configs(lastChange: 7, configs: [AgentSession.config(["a"])])
         for _ in 0..<10 {
@@ -131,7 +131,7 @@ import Testing
         #expect(Self.wait(session) != nil)
     }
 
-    @Test func aServerThatAnswersAtOnceEachTimeIsAskedTwiceASecondAtMost() {
+    @Test func `a server that always answers at once is asked at most twice a second`() {
         var session = Self.waiting()
         var revision: Int64 = 7
         let before = session.calls.count
@@ -146,7 +146,7 @@ import Testing
         #expect(silent.calls.count - calls <= 24)
     }
 
-    @Test func endpointsChecksAreAskedForAboutOnceAnInterval() {
+    @Test func `endpoints checks are fetched about once an interval`() {
         var session = AgentSession.connected { options in
             options.waitsForChanges = true
             options.kubernetesNodeName = "k8s-1"
@@ -168,7 +168,7 @@ import Testing
         #expect(session.sets == [["e"]])
     }
 
-    @Test func aFailureToGetEndpointsChecksIsFollowedByAPoll() {
+    @Test func `a failure to fetch endpoints checks is followed by a poll`() {
         var session = AgentSession.connected { options in
             options.waitsForChanges = true
             options.kubernetesNodeName = "k8s-1"
@@ -183,14 +183,14 @@ import Testing
         #expect(session.pending?.call == .status(lastChange: 0))
     }
 
-    @Test func connectionsAreMadeAnewBetweenTwoWaitsAndNeverUnderOne() {
+    @Test func `connections are reopened between two waits and never during one`() {
         var session = Self.waiting()
         Self.pass(.seconds(3600), &session)
         #expect(session.rebuilds == 2 || session.rebuilds == 3)
         #expect(session.cancelled.isEmpty)
     }
 
-    @Test func aCallThatIsNeverAnsweredIsGivenUp() throws {
+    @Test func `a wait that is never answered is abandoned`() throws {
         var session = Self.waiting()
         let call = try #require(session.pending)
         session.pass(.seconds(17))
@@ -201,12 +201,12 @@ import Testing
         #expect(session.rebuilds == 1)
     }
 
-    @Test func withAShortExpirationItWaitsAThirdOfThat() throws {
+    @Test func `a wait lasts at most a third of the expiration`() throws {
         let wait = try #require(Self.wait(Self.waiting { $0.nodeExpirationTimeout = .seconds(6) }))
         #expect(wait >= .milliseconds(1500) && wait <= .seconds(2))
     }
 
-    @Test func a304ToAnythingElseIsAFailure() {
+    @Test func `a 304 to any other request is a failure`() {
         #expect(AgentReply(to: .wait(lastChange: 1, wait: .seconds(1)), status: 304, body: []) == .unchanged)
         #expect(AgentReply(to: .configs, status: 304, body: []) == .failed(.status(304, text: "")))
         #expect(AgentReply(to: .endpointsConfigs, status: 304, body: []) == .failed(.status(304, text: "")))

@@ -3,25 +3,12 @@ import Testing
 
 @testable import NodeAgent
 
-/// Small numbers from a seed.
-struct SeededEntropyBytes {
-    private let entropy: SeededEntropy
-
-    init(seed: UInt64) {
-        entropy = SeededEntropy(seed: seed)
-    }
-
-    func next(below limit: Int) -> Int {
-        Int(entropy.next() % UInt64(limit))
-    }
-}
-
 @Suite struct CheckDefinitionTests {
     private func definition(_ check: String, _ instance: String) throws(CheckFailure) -> CheckDefinition {
         try CheckDefinition(AssignedInstance(id: "x", checkName: check, instance: Array(instance.utf8)))
     }
 
-    @Test func anHTTPCheckNeedsOnlyAURL() throws {
+    @Test func `an http_check needs only a URL`() throws {
         let check = try definition("http_check", #"{"url":"http://10.96.0.20:80/health","name":"web","tags":["a:b"]}"#)
         let expected = HTTPCheck(
             url: "http://10.96.0.20:80/health", method: "GET", headers: [], statuses: .standard, contentMatch: nil,
@@ -30,7 +17,7 @@ struct SeededEntropyBytes {
         #expect(check.timeout == .seconds(10))
     }
 
-    @Test func anHTTPChecksOptionsAreTaken() throws {
+    @Test func `the options of an http_check are read`() throws {
         let check = try definition(
             "http_check",
             #"""
@@ -49,7 +36,7 @@ struct SeededEntropyBytes {
         #expect(check.timeout == .milliseconds(1500))
     }
 
-    @Test func aTCPCheckTakesItsPortAsNumberOrText() throws {
+    @Test func `a tcp_check accepts its port as number or text`() throws {
         for port in ["6379", "\"6379\""] {
             let check = try definition("tcp_check", #"{"host":"redis","port":\#(port)}"#)
             #expect(check.work == .tcp(TCPCheck(host: "redis", port: 6379)))
@@ -59,13 +46,13 @@ struct SeededEntropyBytes {
     @Test(arguments: [
         ("prometheus", "prometheus_url"), ("prometheus", "openmetrics_endpoint"),
         ("openmetrics", "openmetrics_endpoint"),
-    ]) func aPrometheusCheckTakesEitherKey(_ name: String, _ key: String) throws {
+    ]) func `a Prometheus check accepts either key of its URL`(_ name: String, _ key: String) throws {
         let check = try definition(name, #"{"\#(key)":"http://10.0.0.1/metrics"}"#)
         let expected = PrometheusCheck(url: "http://10.0.0.1/metrics", headers: [], trust: CheckTrust())
         #expect(check.work == .prometheus(expected))
     }
 
-    @Test func secretsAreLeftAsTheyAre() throws {
+    @Test func `secrets in an instance are left as they are`() throws {
         let check = try definition("http_check", #"{"url":"http://a/","headers":{"X-Key":"ENC[k8s_secret@a/b/c]"}}"#)
         guard case .http(let http) = check.work else { return }
         #expect(http.headers == [CheckHeader(name: "X-Key", value: "ENC[k8s_secret@a/b/c]")])
@@ -94,7 +81,9 @@ struct SeededEntropyBytes {
         ("tcp_check", #"{"host":"a","port":0}"#, "port is 0"),
         ("tcp_check", #"{"host":"a","port":65536}"#, "port is 65536"),
         ("prometheus", "{}", "prometheus_url is missing"),
-    ]) func aWrongInstanceNamesTheOptionAndTheReason(_ check: String, _ instance: String, _ message: String) {
+    ]) func `an error in an instance names the option and the reason`(
+        _ check: String, _ instance: String, _ message: String
+    ) {
         let failure = #expect(throws: CheckFailure.self) { try self.definition(check, instance) }
         #expect(failure?.kind == .config)
         #expect(failure?.message.contains(message) == true, "\(failure?.message ?? "")")
@@ -104,7 +93,7 @@ struct SeededEntropyBytes {
         (#"{"url":"http://a/"}"#, Duration.seconds(15)), (#"{"min_collection_interval":60}"#, .seconds(60)),
         (#"{"min_collection_interval":"0.5"}"#, .milliseconds(500)), (#"{"min_collection_interval":0}"#, .seconds(15)),
         ("not json", .seconds(15)),
-    ]) func theIntervalIsFifteenSecondsUnlessTheInstanceSays(_ instance: String, _ interval: Duration) {
+    ]) func `the interval is fifteen seconds unless the instance sets it`(_ instance: String, _ interval: Duration) {
         let assigned = AssignedInstance(id: "x", checkName: "http_check", instance: Array(instance.utf8))
         #expect(CheckDefinition.interval(of: assigned) == interval)
     }
@@ -113,7 +102,7 @@ struct SeededEntropyBytes {
         (#"(1|2|3)\d\d"#, [100, 200, 301, 399], [400, 500, 99]), ("200", [200], [201, 100]),
         ("2xx", [200, 299], [300, 199]), ("200, 204,5XX", [200, 204, 503], [201, 400]),
         (#"2\d\d"#, [250], [350]), (#"(4|5)xx"#, [404, 500], [200]),
-    ]) func statusPatternsAcceptExactlyWhatTheySay(_ text: String, _ accepted: [Int], _ refused: [Int]) throws {
+    ]) func `status patterns match exactly what they say`(_ text: String, _ accepted: [Int], _ refused: [Int]) throws {
         let pattern = try #require(StatusPattern(text))
         #expect(accepted.allSatisfy(pattern.accepts))
         #expect(!refused.contains(where: pattern.accepts))
@@ -122,7 +111,7 @@ struct SeededEntropyBytes {
     @Test(arguments: [
         "", "20", "2000", "2x", "xxx", "0xx", "(1|2", "(12)xx", "(1||2)xx", "200,", "200-299", "²00", "+20",
     ])
-    func otherStatusPatternsAreRefused(_ text: String) {
+    func `other status patterns are refused`(_ text: String) {
         #expect(StatusPattern(text) == nil)
     }
 
@@ -130,7 +119,7 @@ struct SeededEntropyBytes {
         ("ok", "all ok here", true), ("ok", "o k", false), ("a\\.b", "xa.b", true), ("", "", true),
         ("long", "lon", false),
         ("\\(x\\)", "f(x)", true), ("end", "the end", true),
-    ]) func plainPatternsAreFoundAnywhere(_ pattern: String, _ body: String, _ found: Bool) throws {
+    ]) func `plain patterns match anywhere`(_ pattern: String, _ body: String, _ found: Bool) throws {
         #expect(try PlainPattern(pattern).isFound(in: Array(body.utf8)) == found)
     }
 }

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Platform
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 @Suite struct CheckRecordTests {
     private let refused = CheckFailure(.refused, "nothing listens")
 
-    @Test func onlyTheFirstFailureAndTheRecoveryAreTransitions() {
+    @Test func `only the first failure and the recovery are transitions`() {
         var record = CheckRecord(id: "a:1", checkName: "a", interval: .seconds(15))
         let outcomes: [CheckOutcome] = [
             .success(CheckSuccess()), .failure(refused), .failure(CheckFailure(.dns, "no")), .success(CheckSuccess()),
@@ -19,14 +20,14 @@ import Testing
         #expect((record.runs, record.totalFailures, record.isUp) == (5, 2, true))
     }
 
-    @Test func theAverageIsOverTheLastThirtyTwoRuns() {
+    @Test func `the average is over the last 32 runs`() {
         var record = CheckRecord(id: "a:1", checkName: "a", interval: .seconds(15))
         _ = record.add(.success(CheckSuccess()), duration: .seconds(1000), at: WallTime(nanoseconds: 0))
         for _ in 0..<32 { _ = record.add(.failure(refused), duration: .seconds(2), at: WallTime(nanoseconds: 0)) }
         #expect(record.averageDuration == .seconds(2))
     }
 
-    @Test func statsHaveTheKeysThatClusterAgentsRead() throws {
+    @Test func `statistics have the keys that cluster-agents read`() throws {
         var good = CheckRecord(id: "prometheus:1", checkName: "prometheus", interval: .seconds(15))
         _ = good.add(
             .success(CheckSuccess(samples: 30)), duration: .milliseconds(241),
@@ -34,8 +35,8 @@ import Testing
         var bad = CheckRecord(id: "tcp_check:2", checkName: "tcp_check", interval: .seconds(15))
         _ = bad.add(.failure(refused), duration: .zero, at: WallTime(nanoseconds: 5_000_000_000))
         let fresh = CheckRecord(id: "tcp_check:3", checkName: "tcp_check", interval: .seconds(15))
-        let stats = try JSON(parsing: RunnerAnswers.stats([good, bad, fresh]))
-        let expected = try JSON(
+        let stats = try JSONValue(parsing: RunnerAnswers.stats([good, bad, fresh]))
+        let expected = try JSONValue(
             parsing: """
                 {"prometheus:1": {"AverageExecutionTime": 241, "MetricSamples": 30, "HistogramBuckets": 0, "Events": 0,
                   "ServiceChecks": 1, "LastExecFailed": false, "LastError": "", "TotalRuns": 1, "TotalErrors": 0,
@@ -49,7 +50,7 @@ import Testing
         #expect(stats == expected)
     }
 
-    @Test func workersAndVersionHaveTheirShape() {
+    @Test func `workers and version are encoded as cluster-agents read them`() {
         #expect(
             String(decoding: RunnerAnswers.workers(utilization: [0.25, 1]), as: UTF8.self)
                 == #"{"Count":2,"Instances":{"worker_1":{"Utilization":0.25},"worker_2":{"Utilization":1}}}"#)
@@ -58,7 +59,7 @@ import Testing
                 == #"{"Commit":"","Major":0,"Meta":"","Minor":1,"Patch":0,"Pre":""}"#)
     }
 
-    @Test func utilizationIsTheShareOfTimeSpentRunning() {
+    @Test func `utilization is the share of time spent running`() {
         func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
         var use = WorkerUse(count: 2, now: at(0))
         #expect(use.begin(now: at(0)) == 0)

@@ -1,5 +1,6 @@
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -31,23 +32,6 @@ private final class ScriptedExecutor: CheckExecutor {
     func shutdown() async {}
 }
 
-/// Keeps lines for a test.
-final class KeptLog: LogSink {
-    private let lines = Mutex<[LogLine]>([])
-
-    func write(_ line: LogLine) {
-        lines.withLock { $0.append(line) }
-    }
-
-    func fields(of message: String) -> [[String: String]] {
-        lines.withLock { lines in
-            lines.filter { $0.message == message }.map { line in
-                Dictionary(line.fields.map { ($0.name, $0.value) }) { first, _ in first }
-            }
-        }
-    }
-}
-
 @Suite struct CheckRunnerTests {
     private static func instance(_ host: String, check: String = "tcp_check", timeout: String = "10")
         -> AssignedInstance
@@ -56,43 +40,46 @@ final class KeptLog: LogSink {
         return AssignedInstance(id: "\(check):\(host)", checkName: check, instance: Array(text.utf8))
     }
 
-    /// Runs a runner while `body` looks at it.
+    /// Runs a runner in virtual time while `body` looks at it.
     private static func run(
-        workers: Int = 4, _ executor: ScriptedExecutor, log: KeptLog = KeptLog(),
-        _ body: (CheckRunner) async throws -> Void
-    ) async throws {
-        let runner = CheckRunner(workers: workers, executor: executor, clock: SystemClock(), log: Log(sink: log))
-        let task = Task { await runner.run() }
-        defer { task.cancel() }
-        try await body(runner)
-        task.cancel()
-        await task.value
+        workers: Int = 4, _ executor: ScriptedExecutor, log: RecordingLog = RecordingLog(),
+        _ body: @escaping @Sendable (CheckRunner, VirtualClock) async throws -> Void
+    ) throws {
+        try virtually { clock in
+            let runner = CheckRunner(workers: workers, executor: executor, clock: clock, log: Log(sink: log))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await runner.run() }
+                defer { group.cancelAll() }
+                try await body(runner, clock)
+            }
+        }
     }
 
     private static func record(_ runner: CheckRunner, _ id: String) -> CheckRecord? {
         runner.snapshot.records.first { $0.id == id }
     }
 
-    @Test func instancesRunAgainAndAgainAndTheirResultsAreKept() async throws {
+    @Test func `instances run repeatedly and their results are kept`() throws {
         let executor = ScriptedExecutor { host, _ in
             host == "up" ? .success(CheckSuccess(samples: 2)) : .failure(CheckFailure(.refused, "no"))
         }
-        try await Self.run(executor) { runner in
+        try Self.run(executor) { runner, clock in
             runner.replace([Self.instance("up"), Self.instance("down")])
-            try await eventually {
-                runner.snapshot.records.allSatisfy { $0.runs >= 3 } && !runner.snapshot.records.isEmpty
-            }
+            await clock.sleep(.seconds(1))
+            #expect(runner.snapshot.records.allSatisfy { $0.runs >= 3 })
             #expect(Self.record(runner, "tcp_check:up")?.isUp == true)
             #expect(Self.record(runner, "tcp_check:down")?.lastFailure?.kind == .refused)
         }
     }
 
-    @Test func aCheckThatThisAgentDoesNotHaveFailsAloneAndSaysWhichThereAre() async throws {
-        let log = KeptLog()
-        try await Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }, log: log) { runner in
+    @Test func `an unknown check fails alone and lists the known ones`() throws {
+        let log = RecordingLog()
+        try Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }, log: log) { runner, clock in
             runner.replace([Self.instance("a"), Self.instance("b", check: "redisdb")])
-            try await eventually { Self.record(runner, "redisdb:b")?.isUp == false }
-            try await eventually { (Self.record(runner, "tcp_check:a")?.runs ?? 0) > 2 }
+            await clock.sleep(.seconds(1))
+            #expect(Self.record(runner, "redisdb:b")?.isUp == false)
+            await clock.sleep(.seconds(1))
+            #expect((Self.record(runner, "tcp_check:a")?.runs ?? 0) > 2)
             let failure = Self.record(runner, "redisdb:b")?.lastFailure
             #expect(failure?.kind == .config)
             #expect(failure?.message.contains("http_check, openmetrics, prometheus, tcp_check") == true)
@@ -101,50 +88,57 @@ final class KeptLog: LogSink {
         #expect(log.fields(of: "check failing").map { $0["check"] } == ["redisdb:b"])
     }
 
-    @Test func failingAndRecoveringAreEachLoggedOnce() async throws {
-        let log = KeptLog()
+    @Test func `failure and recovery are each logged once`() throws {
+        let log = RecordingLog()
         let executor = ScriptedExecutor { _, run in
             (3...5).contains(run) ? .failure(CheckFailure(.dns, "no address")) : .success(CheckSuccess())
         }
-        try await Self.run(executor, log: log) { runner in
+        try Self.run(executor, log: log) { runner, clock in
             runner.replace([Self.instance("a")])
-            try await eventually { (Self.record(runner, "tcp_check:a")?.runs ?? 0) > 8 }
+            await clock.sleep(.seconds(1))
+            #expect((Self.record(runner, "tcp_check:a")?.runs ?? 0) > 8)
         }
         #expect(log.fields(of: "check failing") == [["check": "tcp_check:a", "kind": "dns", "reason": "no address"]])
         #expect(log.fields(of: "check recovered") == [["check": "tcp_check:a", "failed_runs": "3"]])
     }
 
-    @Test func aRunThatNeverEndsIsGivenUpAndFreesItsWorker() async throws {
+    @Test func `a run that never ends times out and frees its worker`() throws {
         let executor = ScriptedExecutor { host, _ in host == "hangs" ? nil : .success(CheckSuccess()) }
-        try await Self.run(workers: 1, executor) { runner in
+        try Self.run(workers: 1, executor) { runner, clock in
             runner.replace([Self.instance("hangs", timeout: "0.01"), Self.instance("good")])
-            try await eventually { Self.record(runner, "tcp_check:hangs")?.lastFailure?.kind == .timeout }
+            await clock.sleep(.seconds(3))
+            #expect(Self.record(runner, "tcp_check:hangs")?.lastFailure?.kind == .timeout)
             let runs = Self.record(runner, "tcp_check:good")?.runs ?? 0
-            try await eventually { (Self.record(runner, "tcp_check:good")?.runs ?? 0) > runs }
+            await clock.sleep(.seconds(3))
+            #expect((Self.record(runner, "tcp_check:good")?.runs ?? 0) > runs)
             #expect(executor.stopped.withLock { $0 }.contains("hangs"))
         }
     }
 
-    @Test func whatIsNoLongerWantedStopsAndIsForgotten() async throws {
+    @Test func `an unscheduled instance stops and is forgotten`() throws {
         let executor = ScriptedExecutor { host, _ in host == "slow" ? nil : .success(CheckSuccess()) }
-        try await Self.run(executor) { runner in
+        try Self.run(executor) { runner, clock in
             runner.replace([Self.instance("slow"), Self.instance("fast")])
-            try await eventually { executor.started.withLock { $0["slow"] == 1 && ($0["fast"] ?? 0) > 1 } }
+            await clock.sleep(.seconds(1))
+            #expect(executor.started.withLock { $0["slow"] == 1 && ($0["fast"] ?? 0) > 1 })
             runner.replace([])
-            try await eventually { executor.stopped.withLock { $0 } == ["slow"] }
+            await clock.sleep(.seconds(1))
+            #expect(executor.stopped.withLock { $0 } == ["slow"])
             #expect(runner.snapshot.records.isEmpty)
             let runs = executor.started.withLock { $0["fast"] }
-            try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(100))
+            await clock.sleep(.seconds(60))
             #expect(executor.started.withLock { $0["fast"] } == runs)
         }
     }
 
-    @Test func anEditedInstanceIsAnotherOneWithAHistoryOfItsOwn() async throws {
-        try await Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }) { runner in
+    @Test func `an edited instance is a new one with its own history`() throws {
+        try Self.run(ScriptedExecutor { _, _ in .success(CheckSuccess()) }) { runner, clock in
             runner.replace([Self.instance("a"), Self.instance("b")])
-            try await eventually { (Self.record(runner, "tcp_check:b")?.runs ?? 0) > 3 }
+            await clock.sleep(.seconds(1))
+            #expect((Self.record(runner, "tcp_check:b")?.runs ?? 0) > 3)
             runner.replace([Self.instance("b"), Self.instance("c")])
-            try await eventually { (Self.record(runner, "tcp_check:c")?.runs ?? 0) > 0 }
+            await clock.sleep(.seconds(1))
+            #expect((Self.record(runner, "tcp_check:c")?.runs ?? 0) > 0)
             #expect((Self.record(runner, "tcp_check:b")?.runs ?? 0) > 3)
             #expect(runner.snapshot.records.map(\.id) == ["tcp_check:b", "tcp_check:c"])
         }

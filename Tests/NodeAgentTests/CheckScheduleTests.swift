@@ -63,7 +63,7 @@ import Testing
         (0..<count).map { ScheduledInstance(id: "check:\($0)", interval: .seconds(seconds)) }
     }
 
-    @Test func everyInstanceStartsOncePerIntervalOnAGridOfItsOwn() {
+    @Test func `every instance starts once per interval at a fixed offset`() {
         var playground = Playground(workers: 64)
         playground.replace(Self.instances(200))
         playground.pass(.seconds(150))
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func manyNewInstancesAreSpreadOverTheWholeInterval() {
+    @Test func `many new instances are spread over the whole interval`() {
         var playground = Playground(workers: 1000)
         playground.replace(Self.instances(1500))
         playground.pass(.seconds(15))
@@ -84,14 +84,14 @@ import Testing
         #expect(bySecond.values.allSatisfy { $0 > 50 && $0 < 200 }, "\(bySecond)")
     }
 
-    @Test func aFewNewInstancesStartSoon() {
+    @Test func `a few new instances start soon`() {
         var playground = Playground(workers: 4)
         playground.replace(Self.instances(3, every: 3600))
         playground.pass(.milliseconds(750))
         #expect(playground.starts.count == 3)
     }
 
-    @Test func theSpreadIsTheSameEachTime() {
+    @Test func `the spread is the same each time`() {
         var (first, second) = (Playground(workers: 4), Playground(workers: 4))
         first.replace(Self.instances(50))
         second.replace(Self.instances(50).reversed())
@@ -100,14 +100,14 @@ import Testing
         #expect(first.starts == second.starts)
     }
 
-    @Test func noMoreRunsThanWorkersAreUnderWay() {
+    @Test func `no more runs than workers are active`() {
         var playground = Playground(workers: 4) { _ in .seconds(2) }
         playground.replace(Self.instances(100))
         playground.pass(.seconds(300))
         #expect(playground.mostAtOnce == 4)
     }
 
-    @Test func overdueRunsAreLeftOutAndEveryInstanceGetsItsTurn() {
+    @Test func `overdue runs are skipped and every instance gets its turn`() {
         // 100 runs of 2 s on 4 workers take 50 s, more than three intervals.
         var playground = Playground(workers: 4) { _ in .seconds(2) }
         playground.replace(Self.instances(100))
@@ -118,7 +118,7 @@ import Testing
         #expect(playground.schedule.instancesWaiting <= 100)
     }
 
-    @Test func aRunLongerThanItsIntervalIsNotStartedTwiceAndSkipsWhatItMissed() {
+    @Test func `a run longer than its interval is not started twice and skips what it missed`() {
         var playground = Playground(workers: 4) { _ in .seconds(20) }
         playground.replace([ScheduledInstance(id: "slow", interval: .seconds(15))])
         playground.pass(.seconds(100))
@@ -126,7 +126,7 @@ import Testing
         #expect(zip(starts.dropFirst(), starts).allSatisfy { ($0 - $1).rounded() == 30 }, "\(starts)")
     }
 
-    @Test func unscheduledInstancesStopAndTheirRunsAreCancelledAndNotCounted() {
+    @Test func `unscheduled instances stop and their cancelled runs are not counted`() {
         var playground = Playground(workers: 4) { _ in .seconds(5) }
         playground.replace(Self.instances(2))
         playground.pass(.seconds(1))
@@ -142,7 +142,7 @@ import Testing
         #expect(playground.schedule.nextWake == nil)
     }
 
-    @Test func instancesThatStayKeepTheirTimes() {
+    @Test func `instances that stay keep their offsets`() {
         var (alone, joined) = (Playground(workers: 500), Playground(workers: 500))
         alone.replace(Self.instances(100))
         joined.replace(Self.instances(100))
@@ -154,7 +154,7 @@ import Testing
         for (id, starts) in alone.starts { #expect(joined.starts[id] == starts, "\(id)") }
     }
 
-    @Test func anInstanceThatReturnsWhileItsCancelledRunHangsDoesNotRunTwiceAtOnce() {
+    @Test func `an instance that returns while its cancelled run hangs does not run twice at once`() {
         var playground = Playground(workers: 4) { _ in .seconds(40) }
         playground.replace(Self.instances(1))
         playground.pass(.seconds(1))
@@ -166,12 +166,12 @@ import Testing
         #expect(playground.ignored == 1)
     }
 
-    @Test func aFinishedRunThatNobodyStartedIsIgnored() {
+    @Test func `the end of an unknown run is ignored`() {
         var schedule = CheckSchedule(workers: 1)
         #expect(schedule.finished(run: 99, now: Instant(nanoseconds: 0)) == (nil, []))
     }
 
-    @Test(arguments: 1...20) func anyHistoryKeepsTheRules(_ seed: UInt64) {
+    @Test(arguments: 1...20) func `the schedule keeps its rules in random histories`(_ seed: UInt64) {
         let dice = SeededEntropy(seed: seed)
         let lengths = (0..<30).map { _ in Int64(dice.next() % 20_000) }
         var playground = Playground(workers: 1 + Int(dice.next() % 5)) { id in
@@ -194,7 +194,7 @@ import Testing
         for id in wanted { #expect(playground.starts[id]?.isEmpty == false, "\(id) never ran") }
     }
 
-    @Test func tenThousandInstancesCostLittlePerStart() {
+    @Test func `starting one of ten thousand instances is cheap`() {
         // 10,000 starts in 15 s of virtual time, and the queue stays as long as there are instances.
         var playground = Playground(workers: 10_000)
         playground.replace(Self.instances(10_000))

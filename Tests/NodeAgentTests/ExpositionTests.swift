@@ -1,3 +1,5 @@
+import Platform
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -24,7 +26,7 @@ import Testing
 
         """
 
-    @Test func theFormatsOwnExampleIsRead() throws {
+    @Test func `the example of the format's documentation is read`() throws {
         #expect(try Exposition(Array(Self.whole.utf8)).samples == 10)
     }
 
@@ -33,7 +35,7 @@ import Testing
         ("# TYPE a untyped\na 1\n", 1), ("a 0x1p3\n", 1), ("a -Inf\n", 1), ("a nan\n", 1), ("a{} 1\n", 1),
         ("a{b=\"\"}1\n", 1), ("a 1e-300\n", 1), ("a 1 -5\n", 1), ("#TYPE a gauge\na 2\n", 1), ("a 1\t2 \n", 1),
         ("# EOF\n", 0), ("_:a 1\n", 1),
-    ]) func whatIsAllowedIsCounted(_ page: String, _ samples: Int) throws {
+    ]) func `valid expositions are read and their samples counted`(_ page: String, _ samples: Int) throws {
         #expect(try Exposition(Array(page.utf8)).samples == samples)
     }
 
@@ -69,11 +71,11 @@ import Testing
         ("# HELP\n", 1, "expected a metric name, not the end of the line"),
         ("# HELP a-b text\n", 1, "invalid metric name after HELP"),
         ("# HELP a bad \\escape\n", 1, "invalid escape in a HELP"),
-    ]) func whatIsNotAllowedNamesItsLineAndReason(_ page: String, _ line: Int, _ reason: String) {
+    ]) func `an invalid exposition is an error with line and reason`(_ page: String, _ line: Int, _ reason: String) {
         #expect(throws: ExpositionError(line: line, reason: reason)) { try Exposition(Array(page.utf8)) }
     }
 
-    @Test func bytesThatAreNotUTF8AreRefused() {
+    @Test func `bytes that are not UTF-8 are refused`() {
         for page in [[0x61, 0x7B, 0x62, 0x3D, 0x22, 0xFF, 0x22, 0x7D, 0x31, 0x0A], [0x23, 0x20, 0xC3, 0x0A]]
             as [[UInt8]]
         {
@@ -81,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func limitsHold() throws {
+    @Test func `the limits of an exposition hold`() throws {
         var limits = ExpositionLimits()
         (limits.lineBytes, limits.samples, limits.labels) = (20, 2, 1)
         #expect(try Exposition(Array("a 1\nb 2\n".utf8), limits: limits).samples == 2)
@@ -96,10 +98,10 @@ import Testing
         }
     }
 
-    @Test func anyPrefixAndAnyChangedByteIsReadOrRefusedButNeverTraps() {
+    @Test func `no prefix or changed byte of an exposition crashes the reader`() {
         let page = Array(Self.whole.utf8)
         for end in stride(from: 0, to: page.count, by: 3) { _ = try? Exposition(Array(page[..<end])) }
-        let dice = SeededEntropyBytes(seed: 1)
+        let dice = SeededEntropy(seed: 1)
         for _ in 0..<500 {
             var changed = page
             for _ in 0..<3 { changed[dice.next(below: page.count)] = UInt8(dice.next(below: 256)) }

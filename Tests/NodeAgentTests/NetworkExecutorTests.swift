@@ -1,4 +1,5 @@
 import Platform
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -31,7 +32,7 @@ import Testing
         LoopbackListener(.answers(LoopbackListener.response(status, body, headers: headers)))
     }
 
-    @Test func aServiceThatAnswersIsUp() async throws {
+    @Test func `a service that answers is up`() async throws {
         let listener = answering(200, "all is well")
         let url = "http://127.0.0.1:\(listener.port)/"
         let http = try await Self.outcome("http_check", #"{"url":"\#(url)","content_match":"is well"}"#)
@@ -42,13 +43,13 @@ import Testing
         #expect(named == .success(CheckSuccess()), "IPv6 is refused, then IPv4 accepts")
     }
 
-    @Test func aMetricsPageIsCounted() async throws {
+    @Test func `the samples of a metrics page are counted`() async throws {
         let listener = answering(200, Self.page)
         let instance = #"{"prometheus_url":"http://127.0.0.1:\#(listener.port)/metrics"}"#
         #expect(try await Self.outcome("prometheus", instance) == .success(CheckSuccess(samples: 3)))
     }
 
-    @Test func aClosedPortIsRefused() async throws {
+    @Test func `a closed port is refused`() async throws {
         let port = LoopbackListener.closedPort()
         for (check, instance) in [
             ("http_check", #"{"url":"http://127.0.0.1:\#(port)/"}"#),
@@ -59,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func aNameWithoutAddressIsDNS() async throws {
+    @Test func `a name without an address is a DNS failure`() async throws {
         for (check, instance) in [
             ("http_check", #"{"url":"http://nothing.invalid/"}"#),
             ("tcp_check", #"{"host":"nothing.invalid","port":1}"#),
@@ -70,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func aServerThatNeverAnswersTimesOut() async throws {
+    @Test func `a server that never answers times out`() async throws {
         let listener = LoopbackListener(.isSilent)
         for (check, key) in [("http_check", "url"), ("prometheus", "prometheus_url")] {
             let instance = #"{"\#(key)":"http://127.0.0.1:\#(listener.port)/","timeout":0.3}"#
@@ -78,13 +79,13 @@ import Testing
         }
     }
 
-    @Test func aConnectionThatIsNotMadeInTimeTimesOut() async throws {
+    @Test func `a connection that is not made in time times out`() async throws {
         let listener = LoopbackListener(.isFull)
         let instance = #"{"host":"127.0.0.1","port":\#(listener.port),"timeout":0.3}"#
         #expect(try await Self.failure("tcp_check", instance)?.kind == .timeout)
     }
 
-    @Test func anUnexpectedStatusIsOfKindStatus() async throws {
+    @Test func `an unexpected status is a failure of kind status`() async throws {
         let listener = answering(503)
         let url = "http://127.0.0.1:\(listener.port)/"
         let failure = try await Self.failure("http_check", #"{"url":"\#(url)"}"#)
@@ -94,13 +95,13 @@ import Testing
         #expect(try await Self.failure("prometheus", #"{"prometheus_url":"\#(url)"}"#)?.kind == .status)
     }
 
-    @Test func aBodyWithoutTheExpectedTextIsOfKindContent() async throws {
+    @Test func `a body without the expected text is a failure of kind content`() async throws {
         let listener = answering(200, "maintenance")
         let instance = #"{"url":"http://127.0.0.1:\#(listener.port)/","content_match":"welcome"}"#
         #expect(try await Self.failure("http_check", instance)?.kind == .content)
     }
 
-    @Test func redirectsAreFollowedUpToFive() async throws {
+    @Test func `redirects are followed up to five`() async throws {
         let target = answering(204)
         let redirecting = answering(302, headers: ["Location: http://127.0.0.1:\(target.port)/"])
         let url = "http://127.0.0.1:\(redirecting.port)/"
@@ -115,7 +116,7 @@ import Testing
         #expect(failure?.message.contains("5") == true)
     }
 
-    @Test func aPageThatIsNoExpositionIsMalformedWithItsLine() async throws {
+    @Test func `a page that is not an exposition is malformed, with the line`() async throws {
         let listener = answering(200, "up 1\n<html>\n")
         let instance = #"{"prometheus_url":"http://127.0.0.1:\#(listener.port)/"}"#
         let failure = try await Self.failure("prometheus", instance)
@@ -123,32 +124,32 @@ import Testing
         #expect(failure?.message.contains("line 2") == true)
     }
 
-    @Test func anAnswerThatIsNotHTTPIsMalformed() async throws {
+    @Test func `an answer that is not HTTP is malformed`() async throws {
         let listener = LoopbackListener(.answers(Array("-ERR unknown command\r\n".utf8)))
         let failure = try await Self.failure("http_check", #"{"url":"http://127.0.0.1:\#(listener.port)/"}"#)
         #expect(failure?.kind == .malformed, "\(failure?.description ?? "up")")
     }
 
-    @Test func aConnectionThatIsClosedWithoutAnAnswerIsOfKindConnect() async throws {
+    @Test func `a connection closed without an answer is a failure of kind connect`() async throws {
         let listener = LoopbackListener(.answers([]))
         let failure = try await Self.failure("http_check", #"{"url":"http://127.0.0.1:\#(listener.port)/"}"#)
         #expect(failure?.kind == .connect, "\(failure?.description ?? "up")")
     }
 
-    @Test func plainHTTPOnATLSURLIsOfKindTLS() async throws {
+    @Test func `plain HTTP at an https URL is a failure of kind TLS`() async throws {
         let listener = LoopbackListener(.greets(LoopbackListener.response(400)))
         let failure = try await Self.failure("http_check", #"{"url":"https://127.0.0.1:\#(listener.port)/"}"#)
         #expect(failure?.kind == .tls, "\(failure?.description ?? "up")")
     }
 
     @Test(arguments: ["/nonexistent/ca.pem", "/proc/self/cmdline"])
-    func aCAThatCannotBeUsedIsOfKindConfig(_ path: String) async throws {
+    func `an unusable CA is a failure of kind config`(_ path: String) async throws {
         let failure = try await Self.failure("http_check", #"{"url":"https://127.0.0.1:1/","tls_ca_cert":"\#(path)"}"#)
         #expect(failure?.kind == .config)
         #expect(failure?.message.contains("tls_ca_cert") == true)
     }
 
-    @Test func aCancelledRunEnds() async throws {
+    @Test func `a cancelled run ends`() async throws {
         let (silent, full) = (LoopbackListener(.isSilent), LoopbackListener(.isFull))
         let clock = SystemClock()
         let executor = NetworkExecutor(clock: clock)
@@ -164,15 +165,5 @@ import Testing
             try await eventually { ended.value }
         }
         await executor.shutdown()
-    }
-}
-
-/// Waits until `condition` holds; fails after 30 s, which no sound run comes near.
-func eventually(_ condition: () -> Bool) async throws {
-    let clock = SystemClock()
-    let end = clock.now() + .seconds(30)
-    while !condition() {
-        try #require(clock.now() < end, "it did not come to pass within 30 s")
-        try await clock.sleep(until: clock.now() + .milliseconds(5))
     }
 }

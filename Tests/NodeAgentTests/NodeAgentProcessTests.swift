@@ -2,8 +2,10 @@ import CheckModel
 import Glibc
 import HTTPClient
 import HTTPServer
+import JSON
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import NodeAgent
@@ -17,7 +19,7 @@ import Testing
     }
 
     private static func agent(
-        _ cluster: RunningServer, log: KeptLog, _ further: [String] = []
+        _ cluster: RunningServer, log: RecordingLog, _ further: [String] = []
     ) throws -> NodeAgentProcess {
         let arguments = [
             "--cluster_agent.url=\(cluster.url)/", "--cluster_agent.auth_token=\(token)", "--hostname=node-1",
@@ -31,7 +33,7 @@ import Testing
 
     /// Runs an agent while `body` looks at it; it must stop in order.
     private static func run(
-        _ agent: NodeAgentProcess, _ log: KeptLog, _ body: () async throws -> Void
+        _ agent: NodeAgentProcess, _ log: RecordingLog, _ body: () async throws -> Void
     ) async throws {
         let stopping = Watched(false)
         let task = Task {
@@ -61,11 +63,11 @@ import Testing
 
     private static func checkIDs(_ agent: NodeAgentProcess) async throws -> [String] {
         let url = "https://127.0.0.1:\(agent.commandPort)/api/v1/clcrunner/stats"
-        let stats = try JSON(parsing: try await get(url, pin: agent.publicKeyPin).body)
+        let stats = try JSONValue(parsing: try await get(url, pin: agent.publicKeyPin).body)
         return (stats.objectValue ?? [:]).keys.sorted()
     }
 
-    @Test func checksAreFetchedRunAndReportedWithTheIDsThatTheClusterAgentComputes() async throws {
+    @Test func `checks are fetched, run and reported under the cluster-agent's check IDs`() async throws {
         let (cluster, up) = (FakeClusterAgent(), LoopbackListener(.answers(LoopbackListener.response(200))))
         let closed = LoopbackListener.closedPort()
         let configs = [
@@ -75,15 +77,12 @@ import Testing
         ]
         cluster.set(configs, revision: 42)
         let server = try RunningServer(cluster)
-        let log = KeptLog()
+        let log = RecordingLog()
         let agent = try Self.agent(server, log: log)
         try await Self.run(agent, log) {
             let ids = configs.flatMap(\.checkIDs).sorted()
             try await eventually { log.fields(of: "check failing").count == 2 }
-            for _ in 0..<500 where try await Self.checkIDs(agent) != ids {
-                try await SystemClock().sleep(until: SystemClock().now() + .milliseconds(20))
-            }
-            #expect(try await Self.checkIDs(agent) == ids)
+            try await eventually("all checks") { try await Self.checkIDs(agent) == ids }
 
             let page = try await Self.get("http://127.0.0.1:\(try #require(agent.metricsPort))/metrics").body
             #expect(page.contains("node_agent_cluster_agent_up 1\n"))
@@ -103,12 +102,12 @@ import Testing
         await server.server.stop(within: .seconds(1))
     }
 
-    @Test func nothingWrongThatTheClusterAgentSaysStopsACheck() async throws {
+    @Test func `no error of the cluster-agent stops a check`() async throws {
         let (cluster, up) = (FakeClusterAgent(), LoopbackListener(.answers(LoopbackListener.response(200))))
         let instance = #"{"url":"http://127.0.0.1:\#(up.port)/","min_collection_interval":0.05}"#
         cluster.set([Self.config("http_check", instance)], revision: 1)
         let server = try RunningServer(cluster)
-        let log = KeptLog()
+        let log = RecordingLog()
         let agent = try Self.agent(server, log: log, ["--grace_time_seconds=0"])
         try await Self.run(agent, log) {
             try await eventually { log.fields(of: "configs changed").count == 1 }
@@ -129,10 +128,10 @@ import Testing
         await server.server.stop(within: .seconds(1))
     }
 
-    @Test func aClusterAgentWithAnotherKeyIsNotTalkedTo() async throws {
+    @Test func `a cluster-agent with another key than the pinned one is refused`() async throws {
         let (cluster, other) = (FakeClusterAgent(), try RunningServer(FakeClusterAgent()))
         let server = try RunningServer(cluster)
-        let log = KeptLog()
+        let log = RecordingLog()
         let agent = try Self.agent(
             server, log: log, ["--cluster_agent.public_key_pin=\(other.identity.publicKeyPin)"])
         try await Self.run(agent, log) {
@@ -148,9 +147,9 @@ import Testing
         await other.server.stop(within: .seconds(1))
     }
 
-    @Test func theAgentsOwnAPIWantsTheToken() async throws {
+    @Test func `the agent's own API requires the token`() async throws {
         let server = try RunningServer(FakeClusterAgent())
-        let log = KeptLog()
+        let log = RecordingLog()
         let agent = try Self.agent(server, log: log)
         try await Self.run(agent, log) {
             let base = "https://127.0.0.1:\(agent.commandPort)"
@@ -171,7 +170,7 @@ import Testing
         await server.server.stop(within: .seconds(1))
     }
 
-    @Test func aCheckOverTLSVerifiesWithItsOwnCA() async throws {
+    @Test func `a check over TLS verifies with its own CA`() async throws {
         let (server, other) = (try RunningServer(FakeClusterAgent()), try RunningServer(FakeClusterAgent()))
         let (right, wrong) = (try server.writeCertificate("right"), try other.writeCertificate("wrong"))
         defer {
@@ -214,7 +213,7 @@ import Testing
             ],
             "sha256//x"
         ),
-    ]) func whatIsMissingOrWrongStopsTheStartAndIsNamed(_ arguments: [String], _ place: String) throws {
+    ]) func `a missing or wrong option stops the start and is named`(_ arguments: [String], _ place: String) throws {
         let options = try Options(
             table: NodeAgentOptions.table, arguments: arguments + ["--cmd_port=0", "--metrics_port=0"], environment: [:]
         )
@@ -227,13 +226,13 @@ import Testing
     @Test(arguments: [
         "--cluster_agent.url=http://a:1", "--cluster_agent.url=a:1", "--cluster_agent.auth_token=short",
         "--check_runners=0", "--ad_config_poll_interval=0",
-    ]) func anOptionOutOfRangeIsRefused(_ argument: String) {
+    ]) func `an option out of range is refused`(_ argument: String) {
         #expect(throws: OptionError.self) {
             try Options(table: NodeAgentOptions.table, arguments: [argument], environment: [:])
         }
     }
 
-    @Test func theNodesNameComesFromOptionEnvironmentOrHost() throws {
+    @Test func `the node's name comes from the option, the environment or the host`() throws {
         let none = try Options(table: NodeAgentOptions.table, arguments: [], environment: [:])
         let given = try Options(table: NodeAgentOptions.table, arguments: [], environment: ["DD_HOSTNAME": "a"])
         #expect(NodeAgentProcess.nodeID(given, ["NODE_NAME": "b"]) == "a")

@@ -13,11 +13,11 @@ import Testing
         (Instant(nanoseconds: 1), .seconds(Int64.max), .distantFuture),
         (Instant(nanoseconds: -1), .seconds(Int64.min), .distantPast),
     ])
-    func anInstantSaturatesInsteadOfOverflowing(start: Instant, step: Duration, end: Instant) {
+    func `an instant saturates instead of overflowing`(start: Instant, step: Duration, end: Instant) {
         #expect(start + step == end)
     }
 
-    @Test func subtractionSaturatesToo() {
+    @Test func `subtracting instants saturates`() {
         #expect(Instant.distantFuture - Instant.distantPast == .nanoseconds(Int64.max))
         #expect(Instant.distantPast - Instant.distantFuture == .nanoseconds(Int64.min))
         #expect(Instant(nanoseconds: 3) - Instant(nanoseconds: 10) == .nanoseconds(-7))
@@ -34,16 +34,16 @@ import Testing
     ]
 
     @Test(arguments: durations)
-    func aDurationIsCutToWholeNanosecondsAndClamped(duration: Duration, nanoseconds: Int64) {
+    func `a duration is cut to whole nanoseconds and clamped`(duration: Duration, nanoseconds: Int64) {
         #expect(duration.nanoseconds == nanoseconds)
     }
 
-    @Test func anInstantIsWrittenInSeconds() {
+    @Test func `an instant is written in seconds`() {
         #expect(Instant(nanoseconds: 12_000_000_345).description == "12.000000345s")
         #expect(Instant(nanoseconds: 0).description == "0.000000000s")
     }
 
-    @Test func theSystemClockDoesNotGoBack() {
+    @Test func `the system clock does not go back`() {
         var last = Self.clock.now()
         for _ in 0..<1000 {
             let now = Self.clock.now()
@@ -52,14 +52,14 @@ import Testing
         }
     }
 
-    @Test func aSleepEndsAtItsDeadlineOrLater() async throws {
+    @Test func `a sleep ends at its deadline or later`() async throws {
         let deadline = Self.clock.now() + .milliseconds(20)
         try await Self.clock.sleep(until: deadline)
         #expect(Self.clock.now() >= deadline)
         try await Self.clock.sleep(until: .distantPast)
     }
 
-    @Test func aCancelledSleepThrowsEvenWhenItsDeadlineIsPastOrFarAway() async {
+    @Test func `a cancelled sleep throws even when its deadline is past or far away`() async {
         for deadline in [Instant.distantFuture, .distantPast, Self.clock.now() + .seconds(3600)] {
             let sleeper = Task {
                 while !Task.isCancelled { await Task.yield() }
@@ -70,14 +70,14 @@ import Testing
         }
     }
 
-    @Test func aSleepUntilTheDistantFutureDoesNotReturnByItself() async throws {
+    @Test func `a sleep until the distant future does not return by itself`() async throws {
         let sleeper = Task { try await Self.clock.sleep(until: .distantFuture) }
         try await Self.clock.sleep(until: Self.clock.now() + .milliseconds(30))
         sleeper.cancel()
         await #expect(throws: CancellationError.self) { try await sleeper.value }
     }
 
-    @Test func wallTimeIsOfThisCentury() {
+    @Test func `wall time is plausible`() {
         let year2020 = WallTime(nanoseconds: 1_577_836_800_000_000_000)
         let year2100 = WallTime(nanoseconds: 4_102_444_800_000_000_000)
         #expect(Self.clock.wallTime() > year2020)
@@ -87,7 +87,7 @@ import Testing
     @Test(arguments: [
         (7, 3, "007"), (0, 1, "0"), (1234, 2, "1234"), (5, 0, "5"),
     ])
-    func numbersArePaddedWithZeros(number: Int, width: Int, text: String) {
+    func `numbers are padded with zeros`(number: Int, width: Int, text: String) {
         #expect(zeroPadded(number, width: width) == text)
     }
 
@@ -98,7 +98,7 @@ import Testing
         (1_767_225_600_000_000_000, "2026-01-01T00:00:00.000Z"),
         (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000Z"),
     ])
-    func wallTimeIsWrittenAsRFC3339(nanoseconds: Int64, text: String) {
+    func `wall time is written as RFC 3339`(nanoseconds: Int64, text: String) {
         #expect(timestamp(WallTime(nanoseconds: nanoseconds)) == text)
     }
 }

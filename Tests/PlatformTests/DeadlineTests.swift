@@ -2,7 +2,7 @@ import Platform
 import Testing
 
 @Suite struct DeadlineTests {
-    @Test func aDeadlineMovesOnlyForward() {
+    @Test func `a deadline moves only forward`() {
         let deadline = Deadline(Instant(nanoseconds: 10))
         deadline.extend(to: Instant(nanoseconds: 20))
         #expect(deadline.instant == Instant(nanoseconds: 20))
@@ -10,13 +10,13 @@ import Testing
         #expect(deadline.instant == Instant(nanoseconds: 20))
     }
 
-    @Test func aDeadlineIsAheadUntilItsInstant() {
+    @Test func `a deadline has not passed before its instant`() {
         let deadline = Deadline(Instant(nanoseconds: 10))
         #expect(deadline.isAhead(of: Instant(nanoseconds: 9)))
         #expect(!deadline.isAhead(of: Instant(nanoseconds: 10)))
     }
 
-    @Test func anEndedDeadlineStaysEnded() {
+    @Test func `an ended deadline stays ended`() {
         let deadline = Deadline(.distantFuture)
         deadline.end()
         deadline.extend(to: .distantFuture)
@@ -24,7 +24,7 @@ import Testing
         #expect(!deadline.isAhead(of: Instant(nanoseconds: .min + 1)))
     }
 
-    @Test func extensionsFromManyTasksEndAtTheLatest() async {
+    @Test func `concurrent extensions give the latest deadline`() async {
         let deadline = Deadline(Instant(nanoseconds: 0))
         await withDiscardingTaskGroup { group in
             for task in 0..<8 {
@@ -36,7 +36,7 @@ import Testing
         #expect(deadline.instant == Instant(nanoseconds: 7999))
     }
 
-    @Test func anEndDuringExtensionsIsNotUndone() async {
+    @Test func `an extension does not undo a concurrent end`() async {
         for _ in 0..<50 {
             let deadline = Deadline(Instant(nanoseconds: 0))
             await withDiscardingTaskGroup { group in

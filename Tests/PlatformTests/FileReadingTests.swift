@@ -1,39 +1,17 @@
 import Glibc
 import Platform
+import TestKit
 import Testing
 
 @Suite struct FileReadingTests {
-    private final class Folder {
-        let path: String
-
-        init() {
-            var name = Array("/tmp/platform-test-XXXXXX".utf8CString)
-            unsafe mkdtemp(&name)
-            path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
-
-        deinit {
-            unsafe unlink("\(path)/token")
-            unsafe rmdir(path)
-        }
-    }
-
-    private struct ManualClock: Clock {
-        let time = Watched(Instant(nanoseconds: 0))
-
-        func now() -> Instant { time.value }
-        func wallTime() -> WallTime { WallTime(nanoseconds: 0) }
-        func sleep(until deadline: Instant) async throws {}
-    }
-
-    @Test func aMissingFileIsNamedWithTheSystemsReason() {
+    @Test func `a missing file is an error with the system's reason`() {
         #expect(throws: FileError(path: "/nonexistent/token", number: ENOENT)) {
             try readFile("/nonexistent/token", atMost: 10)
         }
     }
 
-    @Test func aFileOverTheLimitIsRefused() throws {
-        let folder = Folder()
+    @Test func `a file over the limit is refused`() throws {
+        let folder = try TemporaryDirectory()
         try writeFile("\(folder.path)/token", Array(repeating: 65, count: 11))
         #expect(throws: FileError(path: "\(folder.path)/token", number: EFBIG)) {
             try readFile("\(folder.path)/token", atMost: 10)
@@ -41,15 +19,15 @@ import Testing
         #expect(try readFile("\(folder.path)/token", atMost: 11).count == 11)
     }
 
-    @Test func aChangedFileIsReadAgainAfterTheIntervalAndTheLastGoodTextIsKept() throws {
-        let folder = Folder()
+    @Test func `a changed file is read again after the interval and the last good text is kept`() throws {
+        let folder = try TemporaryDirectory()
         let path = "\(folder.path)/token"
         let clock = ManualClock()
         try writeFile(path, Array(" one \n".utf8))
         let file = try RereadFile(path, every: .seconds(60), clock: clock)
         try writeFile(path, Array("two".utf8))
         #expect(file.text == "one")
-        clock.time.set(Instant(nanoseconds: 61_000_000_000))
+        clock.advance(by: .seconds(61))
         #expect(file.text == "two")
         try writeFile(path, [])
         #expect(file.reread() == "two")
@@ -61,8 +39,8 @@ import Testing
         #expect(file.problem == nil)
     }
 
-    @Test func aFirstReadingThatIsNotAcceptedIsAnError() throws {
-        let folder = Folder()
+    @Test func `an invalid first reading is an error`() throws {
+        let folder = try TemporaryDirectory()
         try writeFile("\(folder.path)/token", [])
         #expect(throws: FileError(path: "\(folder.path)/token", reason: "empty")) {
             try RereadFile("\(folder.path)/token", every: .seconds(1), clock: ManualClock())
@@ -74,7 +52,7 @@ import Testing
         (951_782_399_999_000_000, "2000-02-28T23:59:59.999Z"), (951_782_400_000_000_000, "2000-02-29T00:00:00.000Z"),
         (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000Z"),
     ])
-    func wallTimeIsWrittenAsRFC3339(nanoseconds: Int64, text: String) {
+    func `wall time is written as RFC 3339`(nanoseconds: Int64, text: String) {
         #expect(timestamp(WallTime(nanoseconds: nanoseconds)) == text)
     }
 }

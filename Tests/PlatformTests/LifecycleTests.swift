@@ -24,7 +24,7 @@ import Testing
             afterwards: { diary.note("\(name) over, cancelled: \(Task.isCancelled)") })
     }
 
-    @Test func partsStopInTheReverseOrderEachAwaitedBeforeTheNext() async {
+    @Test func `parts stop in reverse order, each before the next`() async {
         let diary = Diary()
         var lifecycle = Lifecycle(log: log, clock: clock)
         part("first", diary, in: &lifecycle)
@@ -38,7 +38,7 @@ import Testing
             ])
     }
 
-    @Test func aPartThatEndsByItselfStopsEverythingAndIsNamed() async {
+    @Test func `a part that ends by itself stops everything and is named`() async {
         let diary = Diary()
         let clock = clock
         var lifecycle = Lifecycle(log: log, clock: clock)
@@ -49,7 +49,7 @@ import Testing
         #expect(diary.all == ["first cancelled", "first over, cancelled: false"])
     }
 
-    @Test func aStopThatHangsEndsTheProcessWithStatus1() async {
+    @Test func `a stop that hangs exits with status 1`() async {
         await #expect(processExitsWith: .exitCode(1)) {
             var lifecycle = Lifecycle(log: Log(sink: NoLog()), clock: SystemClock())
             lifecycle.add(
@@ -58,7 +58,7 @@ import Testing
             _ = await lifecycle.run(stopWithin: .seconds(1)) {}
         }
     }
-    @Test func aProcessMayLiveOnAfterAnOrdinaryStop() async {
+    @Test func `the process goes on after an orderly stop`() async {
         await #expect(processExitsWith: .success) {
             var lifecycle = Lifecycle(log: Log(sink: NoLog()), clock: SystemClock())
             lifecycle.add("quick", closing: {})

@@ -1,34 +1,35 @@
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Platform
 
 @Suite struct LogTests {
-    @Test func linesBelowTheMinimumAreDropped() {
-        let sink = Recorder()
+    @Test func `lines below the minimum level are dropped`() {
+        let sink = RecordingLog()
         let log = Log(sink: sink, minimum: .warning, component: "elector")
         log.debug("one")
         log.info("two")
         log.warning("three")
         log.error("four")
-        #expect(sink.lines.map(\.message) == ["three", "four"])
-        #expect(sink.lines.map(\.level) == [.warning, .error])
-        #expect(sink.lines.allSatisfy { $0.component == "elector" })
+        #expect(sink.records.map(\.message) == ["three", "four"])
+        #expect(sink.records.map(\.level) == [.warning, .error])
+        #expect(sink.records.allSatisfy { $0.component == "elector" })
     }
 
-    @Test func fieldsKeepTheirOrderAndMayRepeat() {
-        let sink = Recorder()
+    @Test func `fields keep their order and may repeat`() {
+        let sink = RecordingLog()
         Log(sink: sink).named("a").info("moved", ["node": "n2", "node": "n1", "count": 3])
-        #expect(sink.lines.map(\.component) == ["a"])
-        #expect(sink.lines.first?.fields.map(\.name) == ["node", "node", "count"])
-        #expect(sink.lines.first?.fields.map(\.value) == ["n2", "n1", "3"])
+        #expect(sink.records.map(\.component) == ["a"])
+        #expect(sink.records.first?.fields.map(\.name) == ["node", "node", "count"])
+        #expect(sink.records.first?.fields.map(\.value) == ["n2", "n1", "3"])
     }
 
-    @Test(arguments: LogLevel.allCases) func aLevelIsKnownByItsName(level: LogLevel) {
+    @Test(arguments: LogLevel.allCases) func `a level is parsed from its name`(level: LogLevel) {
         #expect(LogLevel(name: level.name) == level)
     }
 
-    @Test func warnIsWarningAndNothingElseIsALevel() {
+    @Test func `warn means warning and nothing else is a level`() {
         #expect(LogLevel(name: "warn") == .warning)
         #expect(LogLevel(name: "INFO") == nil)
         #expect(LogLevel(name: "") == nil)
@@ -40,25 +41,15 @@ import Testing
         (#"a\b"#, #"m a="a\\b""#), ("a\nb", #"m a="a\nb""#), ("\u{1b}[2J", #"m a="\u001b[2J""#),
         ("\u{9b}2J", #"m a="\u009b2J""#), ("größer", "m a=größer"),
     ])
-    func noValueCanForgeALineOrMoveACursor(value: String, text: String) {
+    func `no value can forge a log line or move the cursor`(value: String, text: String) {
         let line = LogLine(level: .info, component: "", message: "m", fields: [("a", value)])
         #expect(StandardErrorLog.plain(line, "T") == "T INFO \(text)")
     }
 
-    @Test func aLineIsOneJSONObject() {
+    @Test func `a log line is one JSON object`() {
         let line = LogLine(level: .error, component: "api", message: "refused", fields: [("why", "a\"\n")])
         #expect(
             StandardErrorLog.json(line, "T")
                 == #"{"time":"T","level":"error","component":"api","message":"refused","why":"a\"\n"}"#)
-    }
-}
-
-private final class Recorder: LogSink {
-    private let state = Mutex<[LogLine]>([])
-
-    var lines: [LogLine] { state.withLock { $0 } }
-
-    func write(_ line: LogLine) {
-        state.withLock { $0.append(line) }
     }
 }

@@ -2,7 +2,7 @@ import Platform
 import Testing
 
 @Suite struct MetricsTests {
-    @Test func aFamilyIsWrittenWithItsHelpAndItsSamplesInOrder() {
+    @Test func `a metric family is written with its help and its samples in order`() {
         var writer = MetricsWriter()
         writer.family(
             "nodes", .gauge, help: "Nodes by state.",
@@ -21,13 +21,13 @@ import Testing
                 """)
     }
 
-    @Test func aFamilyWithoutSamplesIsNotWritten() {
+    @Test func `a metric family without samples is not written`() {
         var writer = MetricsWriter()
         writer.family("nodes", .gauge, help: "Nodes.", [])
         #expect(writer.text.isEmpty)
     }
 
-    @Test func aLabelCanHoldAnything() {
+    @Test func `a label value can be any text`() {
         var writer = MetricsWriter()
         writer.family("a", .gauge, help: "A.", [(labels: ["l": "q\" b\\ n\n ü"], value: 1)])
         #expect(writer.text.hasSuffix(#"a{l="q\" b\\ n\n ü"} 1"# + "\n"))
@@ -38,13 +38,13 @@ import Testing
         (1e300, "1e+300"),
         (.nan, "NaN"), (.infinity, "+Inf"), (-.infinity, "-Inf"), (-0.5, "-0.5"),
     ])
-    func valuesAreWrittenAsPrometheusReadsThem(value: Double, text: String) {
+    func `values are written as Prometheus reads them`(value: Double, text: String) {
         var writer = MetricsWriter()
         writer.family("a", .gauge, help: "A.", [(labels: [:], value: value)])
         #expect(writer.text.hasSuffix("\na \(text)\n"))
     }
 
-    @Test func aPageHoldsThePartsInTheOrderOfTheirRegistrationAsTheyAreWhenRead() {
+    @Test func `a page collects its parts in order of registration, at the time of reading`() {
         let registry = MetricsRegistry()
         let counter = Counter()
         registry.register { $0.family("b_total", .counter, help: "B.", [(labels: [:], value: Double(counter.value))]) }
@@ -55,7 +55,7 @@ import Testing
         #expect(registry.page().contains("b_total 3\n"))
     }
 
-    @Test func aCounterLosesNothing() async {
+    @Test func `a counter loses no concurrent increment`() async {
         let counter = Counter()
         await withDiscardingTaskGroup { group in
             for _ in 0..<8 { group.addTask { for _ in 0..<1000 { counter.add() } } }
@@ -65,7 +65,7 @@ import Testing
 }
 
 @Suite struct HistogramTests {
-    @Test func aHistogramIsWrittenInBucketsThatEachHoldTheSmallerOnes() {
+    @Test func `a histogram is written in cumulative buckets`() {
         var histogram = Histogram(bounds: [0.5, 2])
         for value in [0.1, 0.5, 1, 7] { histogram.observe(value) }
         var page = MetricsWriter()

@@ -10,15 +10,7 @@ import Testing
     private static let token = Option.text(
         "agent.token", allowed: "four characters", help: "A secret.", isSecret: true, accepts: { $0.utf8.count == 4 })
 
-    private static var table: OptionTable {
-        var table = OptionTable()
-        table.add(port)
-        table.add(wait)
-        table.add(tags)
-        table.add(isOn)
-        table.add(token)
-        return table
-    }
+    private static let table = OptionTable(port, wait, tags, isOn, token)
 
     private func read(
         _ arguments: [String] = [], _ environment: [String: String] = [:], file: [(key: String, text: String)]? = nil
@@ -28,7 +20,7 @@ import Testing
             file: file.map { ("agent.json", $0) })
     }
 
-    @Test func aFlagBeatsTheEnvironmentWhichBeatsTheFileWhichBeatsTheDefault() throws {
+    @Test func `a flag beats the environment, which beats the file, which beats the default`() throws {
         #expect(try read()[Self.port] == 5005)
         let file = [(key: "agent.port", text: "1")]
         #expect(try read(file: file)[Self.port] == 1)
@@ -41,12 +33,12 @@ import Testing
         ("30", Duration.seconds(30)), ("1.5", .milliseconds(1500)), ("500ms", .milliseconds(500)), ("1m", .seconds(60)),
         ("0", .zero), ("0.25s", .milliseconds(250)),
     ])
-    func durationsAreSecondsOrCarryAUnit(text: String, duration: Duration) throws {
+    func `durations are seconds or carry a unit`(text: String, duration: Duration) throws {
         #expect(try read(["--agent.wait=\(text)"])[Self.wait] == duration)
     }
 
     @Test(arguments: ["", "s", "-1", "1d", "1e3", "61", "2m", ".5", "1 s", "nan", "99999999999999999999"])
-    func aWrongDurationIsRefusedWithKeyValueAndRange(text: String) {
+    func `an invalid duration is refused with key, value and range`(text: String) {
         #expect(
             throws: OptionError(problems: [
                 "--agent.wait=\(text): not allowed; it takes: duration from 0s to 1m"
@@ -58,11 +50,11 @@ import Testing
         ("", []), ("a", ["a"]), ("a, b", ["a", "b"]), ("[]", []), (#"["a","b,c"]"#, ["a", "b,c"]),
         (#"[ "a\"b" ]"#, ["a\"b"]),
     ])
-    func listsAreSeparatedByCommasOrJSON(text: String, list: [String]) throws {
+    func `lists are separated by commas or JSON`(text: String, list: [String]) throws {
         #expect(try read(["--agent.tags=\(text)"])[Self.tags] == list)
     }
 
-    @Test func everyProblemIsToldAtOnceEachWithItsPlace() {
+    @Test func `all problems are reported together, each with its place`() {
         #expect(
             throws: OptionError(problems: [
                 "--nonsense: unknown option; --help lists them",
@@ -76,24 +68,24 @@ import Testing
         }
     }
 
-    @Test func aSecretIsNotRepeatedInAMessage() {
+    @Test func `a secret is not repeated in a message`() {
         #expect(throws: OptionError(problems: ["--agent.token=…: not allowed; it takes: four characters"])) {
             try read(["--agent.token=hunter2"])
         }
     }
 
-    @Test func aBareFlagIsTrueAndOtherKeysNeedAValue() throws {
+    @Test func `a bare flag is true and other options need a value`() throws {
         #expect(try read(["--agent.on"])[Self.isOn])
         #expect(throws: OptionError.self) { try read(["--agent.port"]) }
         #expect(throws: OptionError.self) { try read(["agent.port=1"]) }
     }
 
-    @Test func anUnknownVariableOfOursIsAWarningAndOthersAreNotOurs() throws {
+    @Test func `an unknown variable with our prefix is a warning and others are ignored`() throws {
         let options = try read([], ["DD_CLUSTER_CHECKS_COLOUR": "red", "DD_SITE": "x", "HOME": "/"])
         #expect(options.warnings == ["DD_CLUSTER_CHECKS_COLOUR: unknown option in the environment; it is ignored"])
     }
 
-    @Test func theMarkdownTableHasARowForEachOption() {
+    @Test func `the Markdown table has a row for each option`() {
         let lines = Self.table.markdown.split(separator: "\n")
         #expect(lines.count == 7)
         #expect(lines[2] == "| `agent.port` | `5005` | number from 0 to 65535 | The port. |")

@@ -2,7 +2,7 @@ import Platform
 import Testing
 
 @Suite struct WatchedTests {
-    @Test func versionsStartAtOneAndGrowByOne() {
+    @Test func `versions start at 1 and grow by 1`() {
         let watched = Watched("a")
         #expect(watched.current.version == 1)
         watched.set("b")
@@ -11,7 +11,7 @@ import Testing
         #expect(watched.value == "bc")
     }
 
-    @Test func aReaderThatIsBehindGetsTheNewestAtOnce() async throws {
+    @Test func `a reader that is behind gets the newest value at once`() async throws {
         let watched = Watched(0)
         for number in 1...5 { watched.set(number) }
         let newest = try await watched.next(after: 2)
@@ -19,7 +19,7 @@ import Testing
         #expect(newest.version == 6)
     }
 
-    @Test func everyWaiterIsWoken() async throws {
+    @Test func `every waiting task is woken`() async throws {
         let watched = Watched(0)
         let ready = Counter()
         try await withThrowingTaskGroup(of: Int.self) { group in
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func aCancelledWaiterThrowsAndTheOthersWaitOn() async throws {
+    @Test func `a cancelled waiter throws and the others keep waiting`() async throws {
         let watched = Watched(0)
         let patient = Task { try await watched.next(after: 1).value }
         let impatient = Task { try await watched.next(after: 1).value }
@@ -45,7 +45,7 @@ import Testing
         #expect(try await patient.value == 3)
     }
 
-    @Test func aWaiterThatWasCancelledBeforeItWaitsThrows() async {
+    @Test func `a waiter that was cancelled before waiting throws`() async {
         let watched = Watched(0)
         let waiter = Task {
             while !Task.isCancelled { await Task.yield() }
@@ -55,7 +55,7 @@ import Testing
         await #expect(throws: CancellationError.self) { try await waiter.value }
     }
 
-    @Test func changesAndCancellationsAtOnceLoseNoWaiter() async {
+    @Test func `concurrent changes and cancellations lose no waiter`() async {
         for round in 0..<200 {
             let watched = Watched(0)
             let waiters = (0..<4).map { _ in Task { try? await watched.next(after: 1).value } }
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func aReaderThatFollowsSeesTheLastValue() async throws {
+    @Test func `a reader that follows sees the last value`() async throws {
         let watched = Watched(0)
         let reader = Task {
             var seen = watched.current
@@ -78,5 +78,26 @@ import Testing
         }
         for number in 1...1000 { watched.set(number) }
         #expect(try await reader.value == 1000)
+    }
+
+    @Test func aWaitWithADeadlineEndsWithAChangeBeforeIt() async {
+        let watched = Watched(0)
+        let waiter = Task { await watched.change(after: 1, until: .distantFuture, clock: SystemClock()) }
+        watched.set(1)
+        await waiter.value
+        await watched.change(after: 1, until: .distantFuture, clock: SystemClock())
+    }
+
+    @Test func aWaitWithADeadlineEndsThereWithoutAChange() async {
+        let clock = SystemClock()
+        let deadline = clock.now() + .milliseconds(20)
+        await Watched(0).change(after: 1, until: deadline, clock: clock)
+        #expect(clock.now() >= deadline)
+    }
+
+    @Test func aWaitWithADeadlineEndsWithItsTask() async {
+        let waiter = Task { await Watched(0).change(after: 1, until: .distantFuture, clock: SystemClock()) }
+        waiter.cancel()
+        await waiter.value
     }
 }

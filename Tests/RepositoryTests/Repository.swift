@@ -34,6 +34,35 @@ struct Repository {
         try entries(of: folder.isEmpty ? root : "\(root)/\(folder)").map(\.name)
     }
 
+    /// Whether a file or folder of the checkout exists.
+    static func exists(_ path: String) -> Bool {
+        unsafe access("\(root)/\(path)", F_OK) == 0
+    }
+
+    /// What stands between backticks in a Markdown file, outside its code blocks.
+    static func codeSpans(of path: String) throws -> [String] {
+        let blocks = try text(of: path).split(separator: "```", omittingEmptySubsequences: false)
+        return blocks.enumerated().filter { $0.offset.isMultiple(of: 2) }.flatMap { codeSpans(in: $0.element) }
+    }
+
+    /// What stands between backticks in a text.
+    static func codeSpans(in text: Substring) -> [String] {
+        let parts = text.split(separator: "`", omittingEmptySubsequences: false)
+        return parts.enumerated().filter { !$0.offset.isMultiple(of: 2) }.map { String($0.element) }
+    }
+
+    /// The names of all types that the Swift files under a folder declare, nested ones too.
+    static func declaredTypes(under folder: String) throws -> Set<String> {
+        let keywords: Set<Substring> = ["struct", "class", "enum", "protocol", "actor"]
+        var names: Set<String> = []
+        for line in try swiftFiles(under: folder).flatMap(\.lines) where !StyleTests.isComment(line) {
+            let words = line.split(separator: " ")
+            guard let keyword = words.firstIndex(where: keywords.contains), keyword + 1 < words.count else { continue }
+            names.insert(String(words[keyword + 1].prefix { $0.isLetter || $0.isNumber || $0 == "_" }))
+        }
+        return names
+    }
+
     private static func lines(of path: String) throws -> [String] {
         guard let file = unsafe fopen(path, "r") else { throw RepositoryError(path: path) }
         defer { unsafe fclose(file) }

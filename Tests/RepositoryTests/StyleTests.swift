@@ -4,15 +4,53 @@ import Testing
     static let sources = Result { try Repository.swiftFiles(under: "Sources") }
     static let tests = Result { try Repository.swiftFiles(under: "Tests") }
 
-    @Test func everyPackageAndPublicDeclarationIsDocumented() throws {
+    /// The folders whose comments must be wrapped.
+    static let wrappedFolders = ["Tests"]
+
+    @Test func `package types and package functions and properties with a body of several lines are documented`() throws
+    {
         for file in try Self.sources.get() {
-            for (index, line) in file.lines.enumerated() where Self.isExposedDeclaration(line) {
+            for (index, line) in file.lines.enumerated() where Self.needsDocumentation(file.lines, at: index) {
                 #expect(Self.hasDocumentation(file.lines, before: index), "\(file.path):\(index + 1): \(line)")
             }
         }
     }
 
-    @Test func noSourceFileIsLongerThan600LinesAndHalfAreNoLongerThan150() throws {
+    @Test(arguments: [
+        (["package struct Term: Sendable {", "}"], true), (["package typealias A = B"], true),
+        (["public protocol Clock {", "}"], true), (["struct Term {", "}"], false),
+        (["package let name: String"], false),
+        (["package var isReady: Bool { true }"], false), (["package var isReady: Bool {", "    true", "}"], false),
+        (["    package var sum: Int {", "        let a = 1", "        return a + 1", "    }"], true),
+        (["package func f() {", "    a()", "    b()", "}"], true), (["package func f() {", "    a()", "}"], false),
+        (["package func f(", "    _ a: Int", ") throws {", "    a()", "    b()", "}"], true),
+        (["package init(a: Int) {", "    self.a = a", "    b = 1", "}"], true),
+        (["package extension A {", "}"], false),
+        (["package import Platform"], false),
+        (["package var a = 1", "package func f() {", "    a()", "    b()", "}"], false),
+        (["package static let a = [", "    1,", "    2,", "]"], false),
+    ])
+    func `documentation is asked for by the kind and the size of a declaration`(lines: [String], isNeeded: Bool) {
+        #expect(Self.needsDocumentation(lines, at: 0) == isNeeded)
+    }
+
+    @Test func `comments are wrapped at 120 columns`() throws {
+        for folder in Self.wrappedFolders {
+            for file in try Repository.swiftFiles(under: folder) {
+                for line in Self.longComments(file.lines) { Issue.record("\(file.path):\(line)") }
+            }
+        }
+    }
+
+    @Test func `a long comment is found unless it is one word or text of a literal`() {
+        let long = String(repeating: "word ", count: 30)
+        let quotes = "\"\"\""
+        #expect(Self.longComments(["/// " + long, "// " + long, "    // short", "f() // " + long]) == [1, 2])
+        #expect(Self.longComments(["// https://" + String(repeating: "a", count: 120)]) == [])
+        #expect(Self.longComments(["let text = " + quotes, "// " + long, quotes, "// " + long]) == [4])
+    }
+
+    @Test func `no source file is longer than 600 lines and half are no longer than 150`() throws {
         let files = try Self.sources.get()
         for file in files { #expect(file.lines.count <= 600, "\(file.path): \(file.lines.count) lines") }
         let sizes = files.map(\.lines.count).sorted()
@@ -20,7 +58,7 @@ import Testing
         for file in try Self.tests.get() { #expect(file.lines.count <= 800, "\(file.path): \(file.lines.count) lines") }
     }
 
-    @Test func noFunctionIsLongerThan70Lines() throws {
+    @Test func `no function is longer than 70 lines`() throws {
         for file in try Self.sources.get() {
             for function in Self.functions(file.lines) {
                 #expect(function.length <= 70, "\(file.path):\(function.line): \(function.length) lines")
@@ -35,7 +73,7 @@ import Testing
         ("fatalError(\"TODO", "a stub"), ("preconditionFailure(\"TODO", "a stub"), ("TODO", "work left undone"),
         ("FIXME", "work left undone"),
     ])
-    func theSourcesContainNo(text: String, meaning: String) throws {
+    func `the sources do not contain a forbidden text`(text: String, meaning: String) throws {
         for file in try Self.sources.get() where file.module != "Simulation" {
             for (index, line) in file.lines.enumerated() where !Self.isComment(line) {
                 #expect(!(line + "\n").contains(text), "\(file.path):\(index + 1): \(meaning)")
@@ -43,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func everyUncheckedSendableIsProvedByACommentAboveIt() throws {
+    @Test func `every unchecked Sendable is justified by a comment above it`() throws {
         for file in try Self.sources.get() {
             for (index, line) in file.lines.enumerated()
             where line.contains("@unchecked Sendable") && !Self.isComment(line) {
@@ -52,9 +90,9 @@ import Testing
         }
     }
 
-    /// Locks are generic: each look at a bare closure in one, through `withLock`, wraps it once more, for good, until the stack is too small for the
-    /// call. In a struct it is left as it is.
-    @Test func noLockHoldsABareClosure() throws {
+    /// Locks are generic: each look at a bare closure in one, through `withLock`, wraps it once more, for good, until
+    /// the stack is too small for the call. In a struct it is left as it is.
+    @Test func `no lock holds a bare closure`() throws {
         for file in try Self.sources.get() {
             for (index, line) in file.lines.enumerated() where !Self.isComment(line) {
                 let holdsClosure = ["Mutex<", "Watched<"].contains { lock in
@@ -69,7 +107,8 @@ import Testing
         #expect(!Self.isClosure("[@Sendable () -> Void]>([])") && !Self.isClosure("State> = f() -> g"))
     }
 
-    /// Whether a generic argument is a function type, an optional one or a tuple with one: an arrow in no brackets but round ones.
+    /// Whether a generic argument is a function type, an optional one or a tuple with one: an arrow in no brackets but
+    /// round ones.
     static func isClosure(_ argument: Substring) -> Bool {
         var depth = 0
         var previous: Character = " "
@@ -86,7 +125,7 @@ import Testing
         return false
     }
 
-    @Test func aLongFunctionIsFound() {
+    @Test func `a long function is found`() {
         let long = ["    func f() {"] + Array(repeating: "        g()", count: 70) + ["    }"]
         #expect(Self.functions(long).map(\.length) == [72])
         #expect(Self.functions(["    func f() {", "        g()", "    }"]).map(\.length) == [3])
@@ -96,10 +135,39 @@ import Testing
         line.drop { $0 == " " }.hasPrefix("//")
     }
 
-    static func isExposedDeclaration(_ line: String) -> Bool {
-        let words = line.split(separator: " ")
-        guard let first = words.first, first == "package" || first == "public" else { return false }
-        return !words.contains("import") && !words.contains("extension")
+    /// Types need documentation; so do functions, initializers, subscripts and properties with a body of several lines.
+    static func needsDocumentation(_ lines: [String], at index: Int) -> Bool {
+        let words = Set(lines[index].split { !$0.isLetter })
+        guard let first = lines[index].split(separator: " ").first, first == "package" || first == "public",
+            words.isDisjoint(with: ["import", "extension"])
+        else { return false }
+        if !words.isDisjoint(with: ["func", "init", "subscript", "var"]) {
+            let indentation = String(lines[index].prefix { $0 == " " })
+            // A signature goes on in lines that are indented further or begin with its end.
+            let after = lines[(index + 1)...].firstIndex { line in
+                !["    ", ")", "{", "where"].contains { line.hasPrefix(indentation + $0) }
+            }
+            let signature = lines[index..<(after ?? lines.endIndex)]
+            guard let start = signature.firstIndex(where: { $0.hasSuffix("{") || $0.hasSuffix("}") }),
+                lines[start].hasSuffix("{"),
+                let end = lines[start...].firstIndex(where: { $0.hasPrefix(indentation + "}") })
+            else { return false }
+            return end - start > 2
+        }
+        return !words.isDisjoint(with: ["struct", "class", "enum", "actor", "protocol", "typealias"])
+    }
+
+    /// The numbers of comment lines longer than 120 columns; a single long word cannot be wrapped.
+    static func longComments(_ lines: [String]) -> [Int] {
+        var isInLiteral = false
+        var found: [Int] = []
+        for (index, line) in lines.enumerated() {
+            if !isInLiteral, isComment(line), line.count > 120, line.split(separator: " ").count > 2 {
+                found.append(index + 1)
+            }
+            if line.ranges(of: "\"\"\"").count % 2 == 1 { isInLiteral.toggle() }
+        }
+        return found
     }
 
     static func hasDocumentation(_ lines: [String], before index: Int) -> Bool {

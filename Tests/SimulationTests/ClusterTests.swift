@@ -1,10 +1,13 @@
 import Simulation
 import Testing
 
-/// Two replicas and five agents of the real code, through a leader's crash, a leader paused past its term, a node's loss, and whatever else the
-/// seed draws: no two terms answer, no config is on two nodes, no agent gets a wrong "nothing", and in the end all is as it should be.
+/// Two replicas and five agents of the real code, through a leader's crash, a leader paused past its term, a node's
+/// loss, and whatever else the seed draws: no two terms answer, no config is on two nodes, no agent gets a wrong
+/// "nothing", and in the end all is as it should be.
 @Suite struct ClusterTests {
-    @Test(arguments: seeds(50)) func aClusterKeepsItsPromisesAndASeedIsOneHistory(seed: UInt64) async throws {
+    @Test(arguments: seeds(50)) func `a cluster keeps its invariants and a seed gives one history`(seed: UInt64)
+        async throws
+    {
         let cluster = SimulatedCluster(seed: seed)
         defer { Attachment.record(cluster.world.trace.lines.joined(separator: "\n"), named: "seed-\(seed).trace") }
         let outcome = try cluster.run()

@@ -4,10 +4,10 @@ import Simulation
 import Synchronization
 import Testing
 
-/// Everything that concurrent code does must stay on the world's thread; what Swift's runtime does with a preferred executor is
-/// not promised for ever, so it is tried here, one kind of suspension at a time.
+/// Everything that concurrent code does must stay on the world's thread; what Swift's runtime does with a preferred
+/// executor is not promised for ever, so it is tried here, one kind of suspension at a time.
 @Suite struct ContainmentTests {
-    @Test func everyKindOfSuspensionComesBackToTheWorldsThread() throws {
+    @Test func `every kind of suspension resumes on the world's thread`() throws {
         let world = World(seed: 1)
         let process = SimulatedProcess("p", in: world)
         let probe = Probe()
@@ -17,7 +17,7 @@ import Testing
         #expect(probe.threads == [pthread_self()])
     }
 
-    @Test func aJobFromAnotherThreadEndsTheRun() {
+    @Test func `a job from another thread ends the run`() {
         let world = World(seed: 1)
         let process = SimulatedProcess("p", in: world)
         let watched = Watched(0)
@@ -27,7 +27,7 @@ import Testing
         #expect(failure?.reason == "a job of p came from another thread: something left the simulation")
     }
 
-    @Test func whatOnlyAnotherThreadWouldWakeIsADeadlock() {
+    @Test func `a wait that only another thread could end is a deadlock`() {
         let world = World(seed: 9)
         let process = SimulatedProcess("p", in: world)
         process.spawn { _ = try? await Watched(0).next(after: 1) }
@@ -36,7 +36,7 @@ import Testing
         #expect(failure?.description.contains("SIMULATION_SEED=9") == true)
     }
 
-    @Test func aLoopThatNeverWaitsIsNoticed() {
+    @Test func `a loop that never waits is noticed`() {
         let world = World(seed: 1, maximumSteps: 1000)
         let process = SimulatedProcess("p", in: world)
         process.spawn {

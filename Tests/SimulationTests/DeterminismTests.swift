@@ -3,7 +3,7 @@ import Simulation
 import Testing
 
 @Suite struct DeterminismTests {
-    @Test(arguments: 1...20) func aSeedIsOneHistoryInThisProcessAndInAnother(seed: UInt64) async throws {
+    @Test(arguments: 1...20) func `a seed gives one history in this process and in another`(seed: UInt64) async throws {
         let here = try Self.history(seed: seed)
         #expect(try Self.history(seed: seed) == here)
         let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) { [seed] in
@@ -12,12 +12,12 @@ import Testing
         #expect(said(result, "history: ") == here)
     }
 
-    @Test func twoSeedsAreTwoHistories() throws {
+    @Test func `two seeds give two histories`() throws {
         let histories = try (1...50).map { try Self.history(seed: $0) }
         #expect(Set(histories).count == 50)
     }
 
-    @Test func anOrderThatCameFromASetsHashingDiffersBetweenTwoProcesses() async throws {
+    @Test func `an order that depends on hashing differs between two processes`() async throws {
         let here = try Self.hashedHistory()
         let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             print("history: \(try DeterminismTests.hashedHistory())")

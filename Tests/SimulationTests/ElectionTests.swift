@@ -1,4 +1,5 @@
 import Kubernetes
+import Leadership
 import Platform
 import Simulation
 import Synchronization
@@ -6,20 +7,21 @@ import Testing
 
 /// The real elector on a simulated API server: three candidates, and whatever can go wrong between them and the server.
 @Suite struct ElectionTests {
-    @Test(arguments: seeds(50)) func noTwoTermsAreValidAtOnceWhateverHappens(seed: UInt64) throws {
+    @Test(arguments: seeds(50)) func `no two terms are ever valid at once`(seed: UInt64) throws {
         let election = ElectionSetting(seed: seed)
         election.start()
         election.disturb(for: .seconds(240))
         // Each disturbance ends by itself within 50 s.
         try election.world.run(for: .seconds(290))
-        // The Lease of a holder that crashed last expires 15 s after its last renewal was seen; a deleted one is waited for as long.
+        // The Lease of a holder that crashed last expires 15 s after its last renewal was seen; a deleted one is waited
+        // for as long.
         try election.world.run(atMost: .seconds(20)) { election.leader != nil }
         let leader = election.leader
         try election.world.run(for: .seconds(60))
         #expect(election.leader == leader)
     }
 
-    @Test func aReleaseIsTakenUpAtOnce() throws {
+    @Test func `a released Lease is acquired at once`() throws {
         let election = ElectionSetting(seed: 1)
         election.start()
         try election.world.run(atMost: .seconds(20)) { election.leader != nil }
@@ -30,7 +32,7 @@ import Testing
         #expect(election.world.now - before < .seconds(1))
     }
 
-    @Test func aCrashedLeaderIsFollowedWhenItsLeaseExpires() throws {
+    @Test func `a crashed leader is replaced when its Lease expires`() throws {
         let election = ElectionSetting(seed: 2)
         election.start()
         try election.world.run(atMost: .seconds(20)) { election.leader != nil }
@@ -42,7 +44,7 @@ import Testing
         #expect((.seconds(12) ... .seconds(16)).contains(election.world.now - before))
     }
 
-    @Test func aLeaderThatCannotRenewStopsBeforeAnotherBegins() throws {
+    @Test func `a leader that cannot renew stops before another begins`() throws {
         let election = ElectionSetting(seed: 3)
         election.start()
         try election.world.run(atMost: .seconds(20)) { election.leader != nil }
@@ -85,11 +87,11 @@ private final class Candidate: Sendable {
     }
 
     var hasSeenTheLease: Bool {
-        if case .unknown = elector.state.value { process.status == .crashed } else { true }
+        if case .unknown = elector.leadership.value { process.status == .crashed } else { true }
     }
 
     var isLeading: Bool {
-        guard process.status != .crashed, case .leading(let term) = elector.state.value else { return false }
+        guard process.status != .crashed, case .leading(let term) = elector.leadership.value else { return false }
         return term.validUntil.isAhead(of: process.clock.now())
     }
 }
@@ -132,8 +134,8 @@ private final class ElectionSetting: Sendable {
     /// Starts the next incarnation of a candidate, unless that was done already.
     private func restart(_ candidate: Candidate) {
         guard current.withLock({ $0[candidate.process.name] === candidate }) else { return }
-        // A process that never saw the Lease cannot tell a deletion from a new installation: whoever deletes the Lease of running replicas
-        // and starts one within a renew deadline may see two of them lead.
+        // A process that never saw the Lease cannot tell a deletion from a new installation: whoever deletes the Lease
+        // of running replicas and starts one within a renew deadline may see two of them lead.
         let early = deleted.withLock { $0 } + .seconds(10) - world.now
         guard early <= .zero else {
             world.after(early) { [self] in restart(candidate) }

@@ -5,7 +5,7 @@ import Testing
 
 /// The simulated API server must be as strict as a real one, or the elector's tests prove nothing.
 @Suite struct LeasesTests {
-    @Test func aLeaseIsCreatedOnceAndUpdatedOnlyFromItsNewestState() throws {
+    @Test func `a Lease is created once and updated only from its newest state`() throws {
         let setting = LeaseSetting(seed: 1)
         let seen = setting.run { client, deadline in
             var seen = [name(of: await client.get(deadline: deadline))]
@@ -28,7 +28,7 @@ import Testing
         #expect(try seen() == expected)
     }
 
-    @Test func anAnswerCanBeLostThoughTheWriteIsStored() throws {
+    @Test func `the answer to a stored write can be lost`() throws {
         let setting = LeaseSetting(seed: 2)
         setting.leases.loseAnswers(1)
         let seen = setting.run { client, deadline in
@@ -41,7 +41,7 @@ import Testing
         #expect(setting.leases.holder == "a")
     }
 
-    @Test func aRefusingServerFailsAtOnceAndEndsWatches() throws {
+    @Test func `a refusing server fails at once and ends watches`() throws {
         let setting = LeaseSetting(seed: 3)
         setting.world.after(.seconds(1)) { setting.leases.setRefusing(true) }
         let seen = setting.run { client, deadline in
@@ -51,7 +51,7 @@ import Testing
         #expect(try seen() == ["no answer from the Kubernetes API: connection reset", "failed"])
     }
 
-    @Test(arguments: 1...20) func aWatchTellsTheStateAndThenEachChangeInOrder(seed: UInt64) throws {
+    @Test(arguments: 1...20) func `a watch delivers the state and then each change in order`(seed: UInt64) throws {
         let setting = LeaseSetting(seed: seed)
         var conditions = NetworkConditions()
         conditions.latency = .zero ... .seconds(1)

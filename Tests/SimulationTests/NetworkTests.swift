@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 @Suite struct NetworkTests {
-    @Test func aRequestIsAnsweredByTheServersProcess() throws {
+    @Test func `a request is answered by the server's process`() throws {
         let setting = Setting(seed: 1)
         setting.listen { request, responder in responder.respond(.text(200, "to \(request.peer.host)")) }
         setting.ask()
@@ -14,7 +14,7 @@ import Testing
         #expect(setting.written.all == ["200 for 10.0.0.2"])
     }
 
-    @Test func anAnswerMayComeLater() throws {
+    @Test func `a response may come later`() throws {
         let setting = Setting(seed: 2)
         let server = setting.server
         setting.listen { _, responder in
@@ -30,14 +30,14 @@ import Testing
         #expect(setting.answers.all == ["201"])
     }
 
-    @Test func nobodyListensMeansRefused() throws {
+    @Test func `a port without a listener is refused`() throws {
         let setting = Setting(seed: 3)
         setting.ask()
         try setting.world.run(for: .seconds(1))
         #expect(setting.answers.all == ["refused"])
     }
 
-    @Test func aCrashResetsWhatItHadAndRefusesWhatComes() throws {
+    @Test func `a crash resets open connections and refuses new ones`() throws {
         let setting = Setting(seed: 4)
         let held = Mutex<[Responder]>([])
         setting.listen { _, responder in held.withLock { $0.append(responder) } }
@@ -49,7 +49,7 @@ import Testing
         #expect(setting.answers.all.sorted() == ["refused", "reset"])
     }
 
-    @Test func arestartedProcessIsFoundAtTheSamePlace() throws {
+    @Test func `a restarted process is found at the same address`() throws {
         let setting = Setting(seed: 5)
         setting.listen { _, responder in responder.respond(.text(200, "old")) }
         setting.server.crash()
@@ -62,7 +62,7 @@ import Testing
         #expect(setting.answers.all == ["202"])
     }
 
-    @Test func aRequestToAPausedProcessIsServedWhenItGoesOn() throws {
+    @Test func `a request to a paused process is served when it resumes`() throws {
         let setting = Setting(seed: 6)
         setting.listen { _, responder in responder.respond(.text(200, "")) }
         setting.server.pause()
@@ -77,7 +77,7 @@ import Testing
         #expect(setting.written.all.count == 2)
     }
 
-    @Test func theGateIsAskedWhenTheAnswerIsWrittenNotWhenItIsMade() throws {
+    @Test func `the gate is checked when the response is written, not when it is made`() throws {
         let setting = Setting(seed: 7)
         let open = Mutex(true)
         let gate = Gate { open.withLock { $0 } }
@@ -91,7 +91,7 @@ import Testing
         #expect(setting.written.all == ["503 for 10.0.0.2"])
     }
 
-    @Test func acrossACutNothingArrives() throws {
+    @Test func `nothing crosses a partition`() throws {
         let setting = Setting(seed: 8)
         setting.listen { _, responder in responder.respond(.text(200, "")) }
         setting.network.cut("client", "server")
@@ -103,7 +103,7 @@ import Testing
         #expect(setting.answers.all == ["timedOut", "200"])
     }
 
-    @Test func someMessagesAreLostWhenTheConditionsSaySo() throws {
+    @Test func `messages are lost at the configured rate`() throws {
         let setting = Setting(seed: 9)
         setting.listen { _, responder in responder.respond(.text(200, "")) }
         var conditions = NetworkConditions()
@@ -120,7 +120,7 @@ import Testing
         #expect(setting.answers.all.last == "200")
     }
 
-    @Test func aCancelledRequestIsNotAnswered() throws {
+    @Test func `a cancelled request is not answered`() throws {
         let setting = Setting(seed: 10)
         setting.listen { _, responder in responder.respond(.text(200, "")) }
         setting.ask()?.cancel()

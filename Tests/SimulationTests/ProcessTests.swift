@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 @Suite struct ProcessTests {
-    @Test func aCrashDropsEverythingAndRunsNoDefer() throws {
+    @Test func `a crash drops everything and runs no defer`() throws {
         let world = World(seed: 3)
         let process = SimulatedProcess("p", in: world)
         let other = SimulatedProcess("q", in: world)
@@ -40,7 +40,7 @@ import Testing
         #expect(process.status == .crashed)
     }
 
-    @Test func aPauseHoldsJobsAndTimersWhileTimeGoesOn() throws {
+    @Test func `a pause holds jobs and timers while time goes on`() throws {
         let world = World(seed: 4, jobCost: .zero ... .zero)
         let process = SimulatedProcess("p", in: world)
         let start = process.clock.now()
@@ -61,7 +61,7 @@ import Testing
         #expect(seen.all.sorted() == ["request at 20.0", "timer at 20.0"])
     }
 
-    @Test func whatWasHeldRunsInAnOrderThatTheSeedDraws() throws {
+    @Test func `held jobs run in an order drawn from the seed`() throws {
         let orders = try (1...20).map { (seed: UInt64) in
             let world = World(seed: seed)
             let process = SimulatedProcess("p", in: world)
@@ -76,7 +76,7 @@ import Testing
         #expect(Set(orders.map { $0.sorted() }) == [Array("1234")])
     }
 
-    @Test func twoProcessesClocksDifferInTheirZeroAndInWallTimeNotInRate() throws {
+    @Test func `the clocks of two processes differ in zero and wall time, not in rate`() throws {
         let world = World(seed: 5)
         let (one, two) = (SimulatedProcess("one", in: world), SimulatedProcess("two", in: world))
         let before = (one.clock.now(), two.clock.now())
@@ -87,7 +87,7 @@ import Testing
         #expect(two.clock.now() - before.1 == .seconds(7))
     }
 
-    @Test func aSleepUntilTheDistantFutureIsNoReasonForTimeToJump() throws {
+    @Test func `a sleep until the distant future does not make time jump`() throws {
         let world = World(seed: 6)
         let process = SimulatedProcess("p", in: world)
         let sleeper = process.spawn { try? await process.clock.sleep(until: .distantFuture) }

@@ -3,7 +3,7 @@ import Testing
 
 /// The node-agents' pods are replaced one after the other, and nothing else happens: no check is left alone meanwhile.
 @Suite struct RolloutTests {
-    @Test(arguments: seeds(8)) func inARolloutEveryCheckIsRunAllTheTime(seed: UInt64) throws {
+    @Test(arguments: seeds(8)) func `in a rollout every check runs all the time`(seed: UInt64) throws {
         let world = World(seed: seed)
         let cluster = SimulatedCluster(world, ClusterPlan(rolloutIn: world))
         defer { Attachment.record(world.trace.lines.joined(separator: "\n"), named: "rollout-\(seed).trace") }

@@ -1,11 +1,13 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 package import Platform
 import Synchronization
+import TestKit
 
-/// A proxy in front of a control plane's API server, with a way of its own for each replica, that fails on demand and records what it saw:
-/// `IntegrationTests/clients/api_proxy.py`, whose head says what the faults and the record are.
+/// A proxy in front of a control plane's API server, with a way of its own for each replica, that fails on demand and
+/// records what it saw: `IntegrationTests/clients/api_proxy.py`, whose head says what the faults and the record are.
 package final class APIProxy: Sendable {
     /// How a way fails.
     package enum Fault: Sendable {
@@ -94,12 +96,12 @@ package final class APIProxy: Sendable {
             environment: ["PATH": processEnvironment()["PATH"] ?? "/usr/bin:/bin"],
             outputPath: "\(plane.directory.path)/api-proxy.log")
         let ports = try await eventually(within: .seconds(30), "the proxy; \(process.output)") {
-            process.output.split(separator: "\n").first.flatMap { try? JSON(parsing: Array($0.utf8)) }
+            process.output.split(separator: "\n").first.flatMap { try? JSONValue(parsing: Array($0.utf8)) }
         }
         return try APIProxy(process, ports, plane)
     }
 
-    private init(_ process: ChildProcess, _ told: JSON, _ plane: ControlPlane) throws {
+    private init(_ process: ChildProcess, _ told: JSONValue, _ plane: ControlPlane) throws {
         self.process = process
         self.plane = plane
         guard let control = told["control"]?.integerValue, let ports = told["paths"]?.arrayValue
@@ -152,16 +154,16 @@ package final class APIProxy: Sendable {
         process.signal(SIGKILL)
     }
 
-    private func ask(_ method: String, _ target: String, _ body: String? = nil) async throws -> JSON {
+    private func ask(_ method: String, _ target: String, _ body: String? = nil) async throws -> JSONValue {
         let answer = try await client.send(
             ClientRequest(method, url: "http://127.0.0.1:\(controlPort)\(target)", body: body.map { Array($0.utf8) }),
             deadline: clock.now() + .seconds(20))
-        return try JSON(parsing: answer.body)
+        return try JSONValue(parsing: answer.body)
     }
 }
 
 extension APIProxy.Request {
-    fileprivate init?(_ row: JSON) {
+    fileprivate init?(_ row: JSONValue) {
         guard let way = row["path"]?.integerValue, let method = row["method"]?.stringValue,
             let target = row["target"]?.stringValue, let received = row["received"]?.integerValue
         else { return nil }
@@ -178,7 +180,7 @@ extension APIProxy.Request {
 }
 
 extension APIProxy.StoredLease {
-    fileprivate init?(_ lease: JSON) {
+    fileprivate init?(_ lease: JSONValue) {
         guard let spec = lease["spec"], let version = lease["metadata"]?["resourceVersion"]?.stringValue,
             let version = Int(version)
         else { return nil }

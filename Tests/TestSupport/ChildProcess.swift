@@ -1,6 +1,7 @@
 package import Glibc
 import Platform
 import Synchronization
+import TestKit
 
 /// A process that a test started: its output goes to a file, and it is ended, at the latest, when this object goes.
 package final class ChildProcess: Sendable {

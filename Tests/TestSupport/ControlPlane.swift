@@ -1,7 +1,9 @@
 import CheckModel
 import Glibc
 import HTTPClient
+import JSON
 package import Platform
+package import TestKit
 
 /// A real etcd and kube-apiserver on loopback ports of their own: `Tests/setup/control-plane`.
 package final class ControlPlane: Sendable {
@@ -17,7 +19,7 @@ package final class ControlPlane: Sendable {
         let plane = try ControlPlane(options)
         _ = try await eventually(within: .seconds(120), "the control plane; \(plane.process.output)") {
             if let end = plane.process.poll() { throw TestFailure("control plane \(end): \(plane.process.output)") }
-            return unsafe access("\(plane.path)/ready", F_OK) == 0 ? true : nil
+            return unsafe access("\(plane.path)/ready", F_OK) == 0
         }
         return plane
     }
@@ -92,14 +94,14 @@ package final class ControlPlane: Sendable {
         guard let id = pid_t(try setting("API_SERVER_PID")) else { throw TestFailure("no API_SERVER_PID") }
         let now = SystemClock().now()
         kill(id, SIGKILL)
-        try await eventually(within: .seconds(30), "the API server to go") { self.isReady ? nil : true }
+        try await eventually(within: .seconds(30), "the API server to go") { !self.isReady }
         return now
     }
 
     /// Starts kube-apiserver after `stopAPIServer`, and waits until it serves.
     package func startAPIServer() async throws {
         process.signal(SIGUSR1)
-        try await eventually(within: .seconds(120), "the API server to come back") { self.isReady ? true : nil }
+        try await eventually(within: .seconds(120), "the API server to come back") { self.isReady }
     }
 
     /// Makes etcd forget every version but the newest: a watch from an older one gets 410.
@@ -114,7 +116,7 @@ package final class ControlPlane: Sendable {
         return revision
     }
 
-    private func etcd(_ call: String, _ body: String) async throws -> JSON {
+    private func etcd(_ call: String, _ body: String) async throws -> JSONValue {
         let clock = SystemClock()
         let client = try HTTPClient(options: HTTPClientOptions(allowsPlainHTTP: true), clock: clock)
         let request = ClientRequest("POST", url: "\(try setting("ETCD_URL"))/v3/kv/\(call)", body: Array(body.utf8))
@@ -123,13 +125,13 @@ package final class ControlPlane: Sendable {
         guard answer.status == 200 else {
             throw TestFailure("etcd \(call): \(answer.status) \(String(decoding: answer.body, as: UTF8.self))")
         }
-        return try JSON(parsing: answer.body)
+        return try JSONValue(parsing: answer.body)
     }
 
     private func restart(by signal: Int32) async throws {
         process.signal(signal)
-        try await eventually(within: .seconds(30), "the API server to go") { self.isReady ? nil : true }
-        try await eventually(within: .seconds(120), "the API server to come back") { self.isReady ? true : nil }
+        try await eventually(within: .seconds(30), "the API server to go") { !self.isReady }
+        try await eventually(within: .seconds(120), "the API server to come back") { self.isReady }
     }
 
     private var isReady: Bool {

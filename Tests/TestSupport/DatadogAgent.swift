@@ -1,9 +1,11 @@
-package import CheckModel
+import CheckModel
+package import JSON
 package import Platform
 import Synchronization
+package import TestKit
 
-/// A node agent that was written from the description of the protocol alone: `AcceptanceTests/clients/datadog_agent.py`, whose head says what its
-/// times are and what it tells.
+/// A node agent that was written from the description of the protocol alone:
+/// `AcceptanceTests/clients/datadog_agent.py`, whose head says what its times are and what it tells.
 package final class DatadogAgent: Sendable {
     /// One thing that it told.
     package struct Event: Sendable {
@@ -12,7 +14,7 @@ package final class DatadogAgent: Sendable {
         /// `schedule`, `unschedule`, `answer`, `error`, `flush`, `violation` or `client`.
         package let kind: String
         /// All of it.
-        package let fields: JSON
+        package let fields: JSONValue
         /// What a check is called that was scheduled or unscheduled: its instances' names, joined.
         package let check: String?
     }
@@ -86,7 +88,7 @@ package final class DatadogAgent: Sendable {
 
 extension DatadogAgent.Event {
     fileprivate init?(_ line: [UInt8]) {
-        guard let fields = try? JSON(parsing: line), let kind = fields["event"]?.stringValue,
+        guard let fields = try? JSONValue(parsing: line), let kind = fields["event"]?.stringValue,
             let time = fields["time"]?.integerValue
         else { return nil }
         self.fields = fields
@@ -94,7 +96,7 @@ extension DatadogAgent.Event {
         self.time = Instant(nanoseconds: time)
         check = fields["instances"]?.arrayValue.map { instances in
             let names = instances.map { instance in
-                instance.stringValue.flatMap { try? JSON(parsing: Array($0.utf8)) }?["name"]?.stringValue ?? ""
+                instance.stringValue.flatMap { try? JSONValue(parsing: Array($0.utf8)) }?["name"]?.stringValue ?? ""
             }
             return names.joined(separator: ",")
         }

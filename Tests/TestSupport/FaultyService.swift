@@ -1,9 +1,12 @@
-package import CheckModel
+import CheckModel
 import Glibc
 import HTTPClient
+package import JSON
 import Platform
+package import TestKit
 
-/// A Service in front of replicas whose network fails on demand: `AcceptanceTests/clients/service.py`, whose head says how.
+/// A Service in front of replicas whose network fails on demand: `AcceptanceTests/clients/service.py`, whose head says
+/// how.
 package final class FaultyService: Sendable {
     /// What becomes of requests.
     package enum Fault: String, Sendable {
@@ -39,7 +42,7 @@ package final class FaultyService: Sendable {
         return try FaultyService(process, try await process.firstLine())
     }
 
-    private init(_ process: ChildProcess, _ told: JSON) throws {
+    private init(_ process: ChildProcess, _ told: JSONValue) throws {
         guard let control = told["control"]?.integerValue, let port = told["port"]?.integerValue
         else { throw TestFailure("the service told no ports: \(process.output)") }
         self.process = process
@@ -69,7 +72,7 @@ package final class FaultyService: Sendable {
     package func counts() async throws -> [String: Int] {
         let answer = try await client.send(
             ClientRequest(url: "\(controlURL)/counts"), deadline: clock.now() + .seconds(20))
-        let members = try JSON(parsing: answer.body).objectValue ?? [:]
+        let members = try JSONValue(parsing: answer.body).objectValue ?? [:]
         return members.compactMapValues { $0.integerValue.map { Int($0) } }
     }
 
@@ -90,9 +93,9 @@ extension ChildProcess {
     /// The first line of its output, which is JSON and says on which ports it listens.
     ///
     /// - Throws: `TestFailure` with its output if there is none after half a minute.
-    package func firstLine() async throws -> JSON {
+    package func firstLine() async throws -> JSONValue {
         try await eventually(within: .seconds(30), "a first line; \(output)") {
-            output.split(separator: "\n").first.flatMap { try? JSON(parsing: Array($0.utf8)) }
+            output.split(separator: "\n").first.flatMap { try? JSONValue(parsing: Array($0.utf8)) }
         }
     }
 }

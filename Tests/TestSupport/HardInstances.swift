@@ -1,7 +1,8 @@
 import Platform
+package import TestKit
 
-/// A config whose instances are easily changed on their way, and a comparison by parsers that share nothing with this package:
-/// `AcceptanceTests/clients/instances.py`.
+/// A config whose instances are easily changed on their way, and a comparison by parsers that share nothing with this
+/// package: `AcceptanceTests/clients/instances.py`.
 package struct HardInstances: Sendable {
     private static let script = "\(TestEnvironment.root)/Tests/AcceptanceTests/clients/instances.py"
 

@@ -1,6 +1,8 @@
-package import CheckModel
+import CheckModel
 package import HTTPClient
+package import JSON
 import Platform
+package import TestKit
 
 /// A cluster-agent as a process of its own, with its own port, and a client that trusts exactly its certificate.
 package final class RunningClusterAgent: Sendable {
@@ -13,6 +15,8 @@ package final class RunningClusterAgent: Sendable {
     package let port: Int
     /// The port of its probes; 0 when they are off.
     package let healthPort: Int
+    private let directory: TemporaryDirectory
+    private let tokenPath: String
     private let certificatePath: String
     /// The file of the operator's token, which the process makes.
     package let operatorTokenPath: String
@@ -27,15 +31,18 @@ package final class RunningClusterAgent: Sendable {
     ///   - arguments: further options.
     ///   - environment: variables beside `PATH`.
     ///   - hasProbes: whether it answers probes.
-    ///   - serviceAccount: a folder that it finds where a pod finds its service account, in a mount namespace of its own (root).
-    ///   - descriptors: how many descriptors it may have: the soft and the hard limit, such as `1024:12000`; nil for the test's own.
+    ///   - serviceAccount: a folder that it finds where a pod finds its service account, in a mount namespace of its
+    ///     own (root).
+    ///   - descriptors: how many descriptors it may have: the soft and the hard limit, such as `1024:12000`; nil for
+    ///     the test's own.
     package init(
         _ name: String, in directory: TemporaryDirectory, port: Int? = nil, _ arguments: [String],
         environment: [String: String] = [:], hasProbes: Bool = false, serviceAccount: String? = nil,
         descriptors: String? = nil
     ) throws {
         let port = try port ?? TestEnvironment.freePort()
-        let token = try directory.write("\(name).token", Self.token)
+        self.directory = directory
+        tokenPath = try directory.write("\(name).token", Self.token)
         operatorTokenPath = "\(directory.path)/\(name).operator"
         certificatePath = "\(directory.path)/\(name).pem"
         self.port = port
@@ -47,7 +54,8 @@ package final class RunningClusterAgent: Sendable {
             words[0],
             words.dropFirst() + [
                 "run", "--cluster_agent.listen_host=127.0.0.1", "--cluster_agent.cmd_port=\(port)",
-                "--cluster_agent.auth_token_file=\(token)", "--cluster_agent.tls_certificate_out=\(certificatePath)",
+                "--cluster_agent.auth_token_file=\(tokenPath)",
+                "--cluster_agent.tls_certificate_out=\(certificatePath)",
                 "--cluster_agent.operator_token_file=\(operatorTokenPath)",
                 "--health_port=\(healthPort)", "--metrics_port=0",
             ] + arguments,
@@ -55,8 +63,22 @@ package final class RunningClusterAgent: Sendable {
             outputPath: "\(directory.path)/\(name).log")
     }
 
-    /// What starts a program with `directory` in the place of a service account. The program takes over the process, so that its id is the one
-    /// that was started; `/run` is its own, so that nothing is made on this machine.
+    /// Starts a node-agent that reports to this cluster-agent and writes its log to `NAME.log` in the same directory.
+    ///
+    /// - Throws: if the program cannot be started.
+    package func startNodeAgent(
+        _ name: String = "node", port: Int = 0, _ arguments: [String]
+    ) throws -> ChildProcess {
+        try ChildProcess(
+            try TestEnvironment.program("node-agent"),
+            [
+                "run", "--cluster_agent.url=\(url)", "--cluster_agent.auth_token_file=\(tokenPath)",
+                "--cluster_agent.ca_file=\(certificatePath)", "--hostname=\(name)", "--cmd_port=\(port)",
+            ] + arguments, outputPath: "\(directory.path)/\(name).log")
+    }
+
+    /// What starts a program with `directory` in the place of a service account. The program takes over the process, so
+    /// that its id is the one that was started; `/run` is its own, so that nothing is made on this machine.
     private static func asPod(_ directory: String) -> [String] {
         let script = """
             set -e; place=/run/secrets/kubernetes.io/serviceaccount; mount -t tmpfs none /run; mkdir -p "$place"
@@ -65,7 +87,8 @@ package final class RunningClusterAgent: Sendable {
         return ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh", directory]
     }
 
-    /// What the probe `path` (such as `/readyz`) says: its status and its text. Status 0 when it does not answer within 2 s.
+    /// What the probe `path` (such as `/readyz`) says: its status and its text. Status 0 when it does not answer within
+    /// 2 s.
     package func probe(_ path: String) async throws -> (status: Int, text: String) {
         let client = try HTTPClient(options: HTTPClientOptions(allowsPlainHTTP: true), clock: clock)
         let answer = try? await client.send(
@@ -109,7 +132,7 @@ package final class RunningClusterAgent: Sendable {
             url: "\(url)/api/v1/clusterchecks", headers: [("Authorization", "Bearer \(token)")])
         let answer = try await client.send(request, deadline: clock.now() + .seconds(10))
         guard answer.status == 200 else { throw TestFailure("state: \(answer.status)") }
-        let state = try JSON(parsing: answer.body)
+        let state = try JSONValue(parsing: answer.body)
         var nodes: [String: [String]] = [:]
         for node in state["nodes"]?.arrayValue ?? [] {
             let identifiers = (node["configs"]?.arrayValue ?? []).flatMap { $0["instance_ids"]?.arrayValue ?? [] }
@@ -140,12 +163,12 @@ package final class ProtocolAgent: Sendable {
     }
 
     /// Everything it said: one JSON object a line.
-    package var lines: [JSON] {
-        process.output.split(separator: "\n").compactMap { try? JSON(parsing: Array($0.utf8)) }
+    package var lines: [JSONValue] {
+        process.output.split(separator: "\n").compactMap { try? JSONValue(parsing: Array($0.utf8)) }
     }
 
     /// Each set of configs that it held, in order: per config its check name, service id and instances.
-    package var sets: [[[JSON]]] {
+    package var sets: [[[JSONValue]]] {
         lines.compactMap { $0["configs"]?.arrayValue?.compactMap(\.arrayValue) }
     }
 

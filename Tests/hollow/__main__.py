@@ -1,4 +1,4 @@
-"""Prepares a cluster's folder, with a copy of all that runs, and starts the cluster from there. See `cluster` beside this."""
+"""Prepares a cluster's folder with a copy of all that runs, and starts the cluster from it. See the script `cluster`."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ _CHECKOUT = os.path.dirname(os.path.dirname(_HERE))
 _SETUP = os.path.join(os.path.dirname(_HERE), "setup")
 _WRAPPERS = {
     "kubectl": 'exec nsenter --target "$(cat {0}/pid)" --net -- kubectl --kubeconfig={0}/plane/kubeconfig.json --cache-dir={0}/kubectl-cache "$@"',
-    # With the root too: in a chroot, the mount namespace alone would lead out of it.
+    # --root too: in a chroot, the mount namespace alone would lead out of it.
     "enter": 'exec nsenter --target "$(cat {0}/pid)" --net --mount --pid --root --wd -- "$@"',
     "exec": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.execute {0} \"$@\"",
     "node": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.silence {0} \"$@\"",
@@ -29,7 +29,7 @@ _USAGE = """
   $CLUSTER/node silence node-2                             the node hangs; `wake` brings it back
   $CLUSTER/enter curl -sk https://10.244.1.2:5005/         any program of this machine in the cluster's network
 
-Logs: $CLUSTER/*.log, $CLUSTER/nodes/*/pods/*/*/*/log. Ctrl-C ends all of it and leaves nothing behind.
+Logs: $CLUSTER/*.log, $CLUSTER/nodes/*/pods/*/*/*/log. Ctrl-C stops the cluster and leaves nothing behind.
 """
 
 
@@ -64,7 +64,7 @@ def copy_image(folder: str, number: int, text: str) -> tuple:
     root = os.path.join(folder, "images", str(number))
     os.makedirs(os.path.dirname(root), exist_ok=True)
     subprocess.run(["cp", "--archive", "--reflink=auto", os.path.join(source, "rootfs"), root], check=True)
-    # Alone, or as part of an OCI image configuration.
+    # By itself, or as part of an OCI image configuration.
     return name, {"root": root, "config": config.get("config", config)}
 
 
@@ -77,7 +77,7 @@ def write_wrappers(folder: str):
 
 
 def prepare(options: argparse.Namespace) -> str:
-    """Returns the path of the description of a cluster that needs nothing of the checkout any more."""
+    """Returns the path of the description of a cluster that no longer needs the checkout."""
     folder = make_folder(options.folder)
     os.chmod(folder, stat.S_IRWXU | stat.S_IXGRP | stat.S_IXOTH)
     shutil.copytree(_HERE, os.path.join(folder, "program", "hollow"), ignore=shutil.ignore_patterns("tests", "__pycache__"))

@@ -12,7 +12,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class APIError(Exception):
-    """An answer that is not 2xx, with what the Status object in it says."""
+    """A response other than 2xx, with the message of its Status object."""
 
     def __init__(self, status: int, reason: str, message: str):
         super().__init__(f"{status} {reason}: {message}")
@@ -22,10 +22,10 @@ class APIError(Exception):
 
 
 class Client:
-    """Requests to one API server. Each thread has a connection of its own."""
+    """Requests to one API server. Each thread has its own connection."""
 
     def __init__(self, kubeconfig: str):
-        """`kubeconfig` is the path of a JSON one with one cluster and one user, by token or client certificate."""
+        """`kubeconfig` is the path of a JSON file with one cluster and one user, by token or client certificate."""
         with open(kubeconfig, encoding="utf-8") as file:
             config = json.load(file)
         cluster = config["clusters"][0]["cluster"]
@@ -42,9 +42,9 @@ class Client:
         self._local = threading.local()
 
     def request(self, method: str, path: str, body=None, content_type: str = "application/json"):
-        """Sends one request and returns the decoded answer; tries once more on a new connection when the old one broke.
+        """Sends a request and returns the decoded response; retries once on a new connection if the old one broke.
 
-        Raises `APIError` for an answer that says no, and `ConnectionError` when there is none.
+        Raises `APIError` for an error response, and `ConnectionError` if there is no response.
         """
         data = None if body is None else json.dumps(body).encode()
         headers = self._headers | ({} if data is None else {"Content-Type": content_type})
@@ -69,7 +69,7 @@ class Client:
         return self.request("GET", path)
 
     def get_or_none(self, path: str):
-        """The object, or None when there is none."""
+        """The object, or None if it does not exist."""
         try:
             return self.get(path)
         except APIError as error:
@@ -81,7 +81,7 @@ class Client:
         return http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._context)
 
     def stream(self, path: str, timeout: float):
-        """Yields the JSON lines of a watch until it ends; no line for `timeout` seconds is an error."""
+        """Yields the JSON lines of a watch until it ends; raises if no line arrives for `timeout` seconds."""
         connection = self.connect(timeout)
         try:
             connection.request("GET", path, headers=self._headers)
@@ -103,7 +103,7 @@ def api_error(status: int, answer: bytes) -> APIError:
 
 
 class Reflector(threading.Thread):
-    """Keeps `objects` (by namespace/name) equal to a list of the API server, and calls `changed` after each change."""
+    """Keeps `objects` (by namespace/name) in sync with the API server, and calls `changed` after each change."""
 
     def __init__(self, client: Client, path: str, changed, log):
         super().__init__(daemon=True, name=f"reflector {path}")
@@ -142,7 +142,7 @@ class Reflector(threading.Thread):
         return answer["metadata"]["resourceVersion"]
 
     def _follow(self, version: str):
-        """Watches from a version on, again and again, until the server says that it is too old."""
+        """Watches from a version, repeatedly, until the server reports that it is too old."""
         while True:
             path = self._query(watch="true", resourceVersion=version, timeoutSeconds=60, allowWatchBookmarks="true")
             for event in self._client.stream(path, timeout=90):

@@ -1,9 +1,9 @@
-"""The cluster itself: the first process of its process namespace. When it ends, the kernel ends all others.
+"""The cluster: the first process of its process namespace. When it ends, the kernel ends all others.
 
     python3 -m hollow.cluster CLUSTER_JSON
 
-Starts the control plane, one runner for each node, and here, in threads, what every node of a real cluster has too:
-the rules of the Services, and the names.
+Starts the control plane and one runner per node. In its own threads it does what each node of a real cluster does: the
+rules of the Services, and DNS.
 """
 
 import json
@@ -19,7 +19,7 @@ from .api import Client, Reflector
 
 
 class Cluster:
-    """The processes of one cluster. The first of them that ends is the end of all."""
+    """The processes of one cluster. When one ends, all end."""
 
     def __init__(self, description: dict, path: str):
         self._path, self._folder = path, description["folder"]
@@ -35,7 +35,7 @@ class Cluster:
             os.path.join(self._folder, "program", "setup", "control-plane"), os.path.join(self._folder, "plane"),
             f"--service-cluster-ip-range={network.SERVICE_RANGE}", f"--controllers={network.GATEWAY}",
             "--etcd-data=/run/etcd/data",
-            # Where NetworkPolicies expect it.
+            # The port that NetworkPolicies allow.
             "--port=6443"])
         self._wait_for("plane/ready", 180)
         self._serve_network()
@@ -50,11 +50,11 @@ class Cluster:
         return 0
 
     def _prepare(self):
-        """Takes the checkout out of everybody's sight, and gives the namespaces what they need."""
+        """Hides the checkout, and prepares the namespaces."""
         linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
         linux.mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
         os.mkdir("/run/netns")
-        # In memory: a disk that others keep busy would stop the whole cluster with each write.
+        # In memory: on a busy disk, each write would stop the whole cluster.
         os.mkdir("/run/etcd")
         for folder in self._description["forbidden"]:
             linux.mount("tmpfs", folder, "tmpfs", linux.MS_RDONLY, "mode=755")
@@ -74,7 +74,7 @@ class Cluster:
             file.write(str(process.pid))
 
     def _reap(self):
-        """Takes note of ended processes. Those of containers belong to the runners, but orphans come here."""
+        """Reaps ended processes. Runners reap those of containers; orphans are reaped here."""
         while True:
             try:
                 process, status = os.waitpid(-1, os.WNOHANG)
@@ -113,7 +113,7 @@ class Cluster:
 
 
 class Known(threading.Thread):
-    """Watches some kinds of objects, and loads the nftables rules that follow from them after each change."""
+    """Watches objects of some kinds, and loads the nftables rules for them after each change."""
 
     def __init__(self, client: Client, paths: list, ruleset, say):
         super().__init__(daemon=True, name=paths[0])
@@ -130,7 +130,7 @@ class Known(threading.Thread):
         while True:
             self._changed.wait()
             self._changed.clear()
-            # Until all is known nothing is loaded: nothing is refused by mistake.
+            # Load nothing until all lists are known, so that nothing is refused by mistake.
             if not all(reflector.synced for reflector in self._reflectors):
                 continue
             rules = self._ruleset(*self.objects())

@@ -1,9 +1,9 @@
-"""Starts one container from a description in a JSON file, says on standard output that it did, and ends as it ends.
+"""Starts one container from a description in a JSON file, reports it on standard output, and exits as the container does.
 
     python3 -m hollow.container DESCRIPTION
 
-Run by the pod runner. SIGTERM is passed on, SIGUSR1 kills. When this process ends, however it ends, the kernel ends
-the container, whose first process is the first of a process namespace.
+Run by the pod runner. SIGTERM is passed on, SIGUSR1 kills. When this process ends for any reason, the kernel ends the
+container, because its first process is the first of a process namespace.
 """
 
 import json
@@ -24,7 +24,7 @@ def main(path: str) -> int:
     linux.join(description["network"], linux.CLONE_NEWNET)
     linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
     failure, report = os.pipe()
-    # Held back until they can be passed on: SIGTERM at this moment must not be lost.
+    # Blocked until they can be passed on: a SIGTERM at this moment must not be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
     child = os.fork()
     if child == 0:
@@ -33,7 +33,7 @@ def main(path: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     signal.signal(signal.SIGUSR1, lambda *_: os.kill(child, signal.SIGKILL))
     with os.fdopen(failure) as stream:
-        # Its end comes with the container's program.
+        # It ends with the container's program.
         error = stream.read()
     print(json.dumps({"error": error} if error else {"pid": child}), flush=True)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR1})
@@ -46,7 +46,7 @@ def _become_container(description: dict, report: int):
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            # Python ignores them, and what is ignored stays so in the program that takes its place.
+            # Python ignores them, and a program inherits ignored signals through exec.
             signal.signal(number, signal.SIG_DFL)
         log = os.open(description["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         _make_root(description)
@@ -55,7 +55,7 @@ def _become_container(description: dict, report: int):
         os.umask(0o022)
         os.chdir(description["directory"])
         null = os.open("/dev/null", os.O_RDONLY)
-        # All other descriptors are closed by the exec, as Python opens them.
+        # exec closes all other descriptors, as Python opens them with close-on-exec.
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         execute(description["command"], description["environment"])
@@ -65,7 +65,7 @@ def _become_container(description: dict, report: int):
 
 
 def _make_root(description: dict):
-    """The image's file system with a layer of the container's own on it, and what every container has in it."""
+    """Mounts the image's file system with a writable layer for the container, and the standard mounts of a container."""
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     layer = description["layer"]
     linux.mount("tmpfs", layer, "tmpfs", 0, "mode=755")
@@ -111,19 +111,19 @@ def _mount_volume(root: str, given: dict):
 
 
 def become_user(description: dict):
-    """Gives up everything but the user and groups of a description."""
+    """Drops all privileges and takes the user and groups of a description."""
     linux.drop_capabilities()
     os.setgroups(description["groups"])
     os.setresgid(*[description["gid"]] * 3)
     os.setresuid(*[description["uid"]] * 3)
-    # A change of the user clears it; the parent is this namespace's outside, so its id is 0 while it lives.
+    # After the change of user, which clears it. The parent is outside this namespace, so its id is 0 while it lives.
     linux.signal_at_end_of_parent(signal.SIGKILL)
     if description["seccomp"]:
         seccomp.apply()
 
 
 def execute(command: list, environment: dict):
-    """Runs a program in the place of this one; a name without a slash is looked for in the environment's PATH."""
+    """Replaces this process with a program; a name without a slash is searched in the environment's PATH."""
     name = command[0]
     if "/" in name:
         os.execve(name, command, environment)
@@ -134,5 +134,5 @@ def execute(command: list, environment: dict):
 
 
 if __name__ == "__main__":
-    # At once: while Python ends, a signal that comes late would be this process's end, and the exit code lost.
+    # Immediately: a late signal during Python's shutdown would end this process and lose the exit code.
     os._exit(main(sys.argv[1]))

@@ -1,9 +1,9 @@
-"""Enters namespaces of its own and starts the cluster in them; passes signals on, and ends as it ends.
+"""Enters new namespaces and starts the cluster in them; passes signals on, and exits as the cluster does.
 
     python3 -m hollow.enter CLUSTER_JSON
 
-Namespaces are the whole clean-up: processes, mounts, links and rules of a cluster are in them, and go with the last
-process, however it ended. Nothing outside is changed but files in the cluster's folder.
+The namespaces are the clean-up: they contain the processes, mounts, links and rules of a cluster, and disappear with the
+last process, however it ends. Outside, only files in the cluster's folder change.
 """
 
 import json
@@ -27,7 +27,7 @@ def main(path: str) -> int:
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
-        # A group of its own, so that Ctrl-C comes once, from here.
+        # Its own process group, so that it gets Ctrl-C once, from here.
         os.setpgid(0, 0)
         os.execv(sys.executable, [sys.executable, "-B", "-m", "hollow.cluster", path])
     with open(os.path.join(folder, "pid"), "w", encoding="ascii") as file:
@@ -38,10 +38,10 @@ def main(path: str) -> int:
             process, status = os.waitpid(child, os.WNOHANG)
             if process:
                 if cluster["temporary"] and status == 0:
-                    # After a failure the logs are of use.
+                    # Keep the logs after a failure.
                     shutil.rmtree(folder, ignore_errors=True)
                 return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        # Another parent than at the start means that the one who wanted this cluster has died.
+        # If the parent has changed, the process that started this cluster has died.
         if received is not None and received.si_signo != signal.SIGCHLD or os.getppid() != parent:
             os.kill(child, signal.SIGTERM)
 

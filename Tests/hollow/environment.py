@@ -12,7 +12,7 @@ _SUFFIXES = {
 
 
 def expand(text: str, variables: dict) -> str:
-    """Replaces each `$(NAME)` that is known. `$$` is one `$`, and what is not known or not closed stays as it is."""
+    """Replaces each known `$(NAME)`. `$$` becomes `$`; unknown and unclosed references stay."""
 
     def replacement(match: re.Match) -> str:
         if match[0] == "$$":
@@ -23,7 +23,7 @@ def expand(text: str, variables: dict) -> str:
 
 
 def quantity(text: str) -> Decimal:
-    """The number that a Kubernetes quantity such as 50m, 64Mi or 1.5 stands for."""
+    """The number of a Kubernetes quantity such as 50m, 64Mi or 1.5."""
     match = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text))
     if not match or match[2] not in _SUFFIXES:
         raise Refusal(f"cannot read the quantity '{text}'")
@@ -52,7 +52,7 @@ def field(pod: dict, path: str, host_address: str, pod_address: str) -> str:
 
 
 def resource_field(container: dict, reference: dict, allocatable: dict) -> str:
-    """The value of a `resourceFieldRef`: rounded up; a limit that is not set is what the node has."""
+    """The value of a `resourceFieldRef`, rounded up. A limit that is not set is the capacity of the node."""
     kind, _, name = reference["resource"].partition(".")
     if kind not in ("limits", "requests") or not name:
         raise Refusal(f"cannot give the resource '{reference['resource']}'")
@@ -68,7 +68,7 @@ def resource_field(container: dict, reference: dict, allocatable: dict) -> str:
 
 
 class Surroundings:
-    """What variables may refer to beside the Pod itself."""
+    """What variables can refer to besides the Pod."""
 
     def __init__(self, host_address: str, pod_address: str, allocatable: dict, key_of_object):
         """`key_of_object(kind, namespace, name, key)` returns the text of one key of a Secret or ConfigMap, or None."""
@@ -77,7 +77,7 @@ class Surroundings:
 
 
 def environment(pod: dict, container: dict, image: dict, service: dict, around: Surroundings) -> dict:
-    """The environment of a container: the image's, then the API server's Service, then the Pod's, in the order given."""
+    """The environment of a container: the image's, then the API server's Service, then the Pod's, in order."""
     variables = dict(entry.partition("=")[::2] for entry in image.get("Env") or [])
     variables |= service
     for entry in container.get("env") or []:
@@ -106,7 +106,7 @@ def _value(pod: dict, container: dict, entry: dict, variables: dict, around: Sur
 
 
 def api_service(address: str, port: int) -> dict:
-    """The variables by which a pod finds the API server; a kubelet sets them whatever `enableServiceLinks` says."""
+    """The variables by which a pod finds the API server; a kubelet sets them regardless of `enableServiceLinks`."""
     url = f"tcp://{address}:{port}"
     return {
         "KUBERNETES_SERVICE_HOST": address,
@@ -121,7 +121,7 @@ def api_service(address: str, port: int) -> dict:
 
 
 def command(container: dict, image: dict, variables: dict) -> list:
-    """The argument vector: `command` takes the place of the entry point and of the image's command, `args` of the latter."""
+    """The argument vector: `command` replaces the entry point and the image's command, `args` replaces the latter."""
     words = container.get("command") or image.get("Entrypoint") or []
     if container.get("args"):
         words = words + container["args"]
@@ -133,7 +133,7 @@ def command(container: dict, image: dict, variables: dict) -> list:
 
 
 def user(pod: dict, container: dict, image: dict) -> tuple:
-    """(uid, gid, other groups): the container's word before the Pod's before the image's."""
+    """(uid, gid, other groups): the container's setting, else the Pod's, else the image's."""
     of_pod = pod["spec"].get("securityContext") or {}
     of_container = container.get("securityContext") or {}
     merged = of_pod | of_container

@@ -1,4 +1,4 @@
-"""Runs a program in a container that runs, as `kubectl exec` does: its namespaces, root, user and environment.
+"""Runs a program in a running container, as `kubectl exec` does: in its namespaces, with its user and environment.
 
     python3 -m hollow.execute CLUSTER_FOLDER POD COMMAND...
 """
@@ -17,7 +17,7 @@ _NAMESPACES = {
 
 
 def find(folder: str, pod: str) -> tuple:
-    """(process, description) of the last start of the first container of a pod."""
+    """(process, description) of the latest start of a pod's first container."""
     found = []
     for path in glob.glob(f"{folder}/nodes/*/pods/*/*/*/container.json"):
         with open(path, encoding="utf-8") as file:
@@ -33,9 +33,9 @@ def find(folder: str, pod: str) -> tuple:
 
 def main(folder: str, pod: str, *command: str) -> int:
     process, description = find(folder, pod)
-    # Where the cluster itself runs in a chroot, the root of a mount namespace is not that of the process in it.
+    # If the cluster runs in a chroot, the root of a mount namespace is not that of the process in it.
     root = os.open(f"/proc/{process}/root", os.O_RDONLY | os.O_DIRECTORY)
-    # The file system last: after it there is no /proc of ours.
+    # The file system last: after it our /proc is gone.
     for name, flag in _NAMESPACES.items():
         linux.join(f"/proc/{process}/ns/{name}", flag)
     os.fchdir(root)

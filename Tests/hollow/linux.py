@@ -1,4 +1,4 @@
-"""The calls of Linux that Python's standard library of Debian 12 does not have."""
+"""Linux calls that Python's standard library in Debian 12 lacks."""
 
 import ctypes
 import os
@@ -23,7 +23,7 @@ def unshare(flags: int):
 
 
 def join(path: str, flags: int):
-    """Enters the namespace that a file stands for."""
+    """Enters the namespace of a file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _checked(_libc.setns(descriptor, flags), f"setns {path}")
@@ -37,14 +37,14 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
 
 
 def bind(source: str, target: str, flags: int = 0):
-    """Shows a file or folder at another place; flags such as MS_RDONLY need a second call of the kernel."""
+    """Bind-mounts a file or folder; flags such as MS_RDONLY need a second mount call."""
     mount(source, target, flags=MS_BIND)
     if flags:
         mount("", target, flags=MS_BIND | MS_REMOUNT | flags)
 
 
 def enter_root(path: str):
-    """Makes a mount point the root, and takes the old root away."""
+    """Makes a mount point the root, and unmounts the old root."""
     os.chdir(path)
     _checked(_libc.syscall(_PIVOT_ROOT[os.uname().machine], b".", b"."), f"pivot_root {path}")
     _checked(_libc.umount2(b".", MNT_DETACH), "umount of the old root")
@@ -56,12 +56,12 @@ def set_host_name(name: str):
 
 
 def signal_at_end_of_parent(number: int):
-    """The kernel sends this process a signal when its parent (exactly: the parent's thread that made it) ends."""
+    """The kernel sends this process a signal when the thread of its parent that created it ends."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(number), 0, 0, 0), "prctl")
 
 
 def drop_capabilities():
-    """No program that is run from now on can have a capability, whatever its file says."""
+    """No program run from now on can gain a capability, whatever its file says."""
     capability = 0
     while _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) == 0:
         capability += 1

@@ -1,4 +1,4 @@
-"""What `kubectl logs` asks of a kubelet: GET /containerLogs/NAMESPACE/POD/CONTAINER over TLS."""
+"""The endpoint of a kubelet that `kubectl logs` uses: GET /containerLogs/NAMESPACE/POD/CONTAINER over TLS."""
 
 import os
 import ssl
@@ -11,13 +11,13 @@ PORT = 10250
 
 
 def last_lines(data: bytes, count: int) -> bytes:
-    """The last lines of a text, all of them when it has fewer."""
+    """The last lines of a text, or all of them if it has fewer."""
     lines = data.splitlines(keepends=True)
     return b"".join(lines[max(len(lines) - count, 0):])
 
 
 def serve(address: str, certificate: str, key: str, folder_of):
-    """Serves in a thread. `folder_of(namespace, pod, container)` is the folder with one folder for each start, or None."""
+    """Serves in a thread. `folder_of(namespace, pod, container)` is the folder with one subfolder per start, or None."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_):
@@ -37,7 +37,7 @@ def serve(address: str, certificate: str, key: str, folder_of):
             try:
                 self._copy(path, options)
             except OSError:
-                # Nobody listens any more.
+                # The client has gone.
                 pass
 
         def _copy(self, path: str, options: dict):
@@ -58,7 +58,7 @@ def serve(address: str, certificate: str, key: str, folder_of):
 
 
 def log_file(folder, options: dict):
-    """The log of a container's last start, or of the one before it, if there is one."""
+    """The log of a container's latest start, or of the previous one, if there is one."""
     if not folder or not os.path.isdir(folder):
         return None
     starts = sorted(int(name) for name in os.listdir(folder))

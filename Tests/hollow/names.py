@@ -1,7 +1,6 @@
-"""The names of Services: answers DNS questions for SERVICE.NAMESPACE.svc and SERVICE.NAMESPACE.svc.cluster.local.
+"""DNS for Services: answers queries for SERVICE.NAMESPACE.svc and SERVICE.NAMESPACE.svc.cluster.local.
 
-There is nothing outside the cluster: every other name does not exist. RFC 1035, without recursion and compression of
-what is asked.
+No other name exists. RFC 1035, without recursion, and without compression in queries.
 """
 
 import random
@@ -16,7 +15,7 @@ _NO_ERROR, _FORMAT_ERROR, _NO_SUCH_NAME, _NOT_IMPLEMENTED = 0, 1, 3, 4
 
 
 def addresses(name: str, services: dict, endpoints: dict):
-    """The addresses of a Service by its name, those of its ready pods when it has none itself; None: no such name."""
+    """The addresses of a Service by its name, or of its ready pods if it is headless; None if there is no such name."""
     labels = name.lower().rstrip(".").removesuffix("." + _DOMAIN).split(".")
     if len(labels) != 3 or labels[2] != "svc":
         return None
@@ -46,7 +45,7 @@ def question(packet: bytes) -> tuple:
 
 
 def answer(packet: bytes, resolve) -> bytes:
-    """The answer to a query; `resolve(name)` returns addresses or None. What cannot be read gets an error, if it has an id."""
+    """The response to a query; `resolve(name)` returns addresses or None. A malformed query with an id gets an error."""
     try:
         name, kind, network, end = question(packet)
     except (ValueError, IndexError, struct.error):
@@ -64,7 +63,7 @@ def answer(packet: bytes, resolve) -> bytes:
 
 def _head(packet: bytes, code: int, questions: int, answers: int) -> bytes:
     identifier, flags = struct.unpack_from(">HH", packet)
-    # An authoritative answer; "recursion desired" comes back as it was, and it is said to be there so that nobody waits.
+    # An authoritative answer. "Recursion desired" is copied; "recursion available" is set, so that clients do not wait.
     flags = 0x8480 | (flags & 0x0100) | code
     return struct.pack(">HHHHHH", identifier, flags, questions, answers, 0, 0)
 

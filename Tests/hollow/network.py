@@ -1,6 +1,6 @@
-"""The network of the pods: each has a namespace with one address, and everything between two of them is routed.
+"""The pod network: each pod has a network namespace with one address, and traffic between pods is routed.
 
-There is no bridge: a pod's route leads to the gateway, so that each packet passes the rules of the Services, in both
+There is no bridge: a pod's route leads to the gateway, so that each packet passes the rules of the Services in both
 directions.
 """
 
@@ -21,10 +21,10 @@ def _batch(lines: list, *words: str):
 
 
 def prepare(nodes: int):
-    """What the machine that all nodes are has: the gateway's and the nodes' addresses, forwarding, a way to the Services."""
+    """Sets up the machine that acts as all nodes: addresses of gateway and nodes, forwarding, a route to the Services."""
     lines = ["link set lo up", f"address add {GATEWAY}/32 dev lo"]
     lines += [f"address add {NODE_ADDRESS.format(number + 10)}/32 dev lo" for number in range(1, nodes + 1)]
-    # The rules of the Services change the destination before the packet goes anywhere.
+    # The rules of the Services change the destination before routing.
     lines.append(f"route add {SERVICE_RANGE} dev lo src {GATEWAY}")
     _batch(lines)
     with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as file:
@@ -36,7 +36,7 @@ def pod_range(node: int) -> str:
 
 
 def set_link(name: str, is_up: bool):
-    """Takes a pod's link down, or up again with its route, which the kernel removed."""
+    """Takes a pod's link down, or up again, with the route that the kernel removed."""
     ip("link", "set", name, "up" if is_up else "down")
     if is_up:
         address = "10.244." + name.removeprefix("p").replace("-", ".")
@@ -44,7 +44,7 @@ def set_link(name: str, is_up: bool):
 
 
 class Addresses:
-    """The addresses of one node's pods: one that was given back is used again as late as possible."""
+    """The pod addresses of one node. A released address is reused as late as possible."""
 
     def __init__(self, node: int):
         self._free = [f"10.244.{node}.{number}" for number in range(2, 255)]
@@ -57,15 +57,15 @@ class Addresses:
 
 
 class PodNetwork:
-    """One pod's network namespace and the link that leads there."""
+    """A pod's network namespace and the link to it."""
 
     def __init__(self, name: str, address: str):
-        """`name` is at most 15 bytes and is the namespace's and the link's."""
+        """`name`, at most 15 bytes, names the namespace and the link."""
         self.name, self.address = name, address
         self.path = f"/run/netns/{name}"
 
     def set_up(self):
-        # One that a killed runner left behind.
+        # Left behind by a killed runner.
         self.tear_down()
         ip("netns", "add", self.name)
         _batch([

@@ -19,13 +19,13 @@ from .network import NODE_ADDRESS, Addresses, pod_range
 from .podstatus import timestamp
 from .podworker import PodWorker
 
-# A kubelet's own times.
+# The intervals of a kubelet.
 _HEARTBEAT, _LEASE_SECONDS = 10, 40
 _CAPACITY = {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "20Gi", "pods": "110"}
 
 
 class Node:
-    """What the pods of a node share."""
+    """State that the pods of a node share."""
 
     def __init__(self, cluster: dict, number: int):
         self.name, self.number = f"node-{number}", number
@@ -46,7 +46,7 @@ class Node:
         return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
 
     def tell(self, pod: dict, kind: str, reason: str, message: str):
-        """Writes a log line and an Event about a pod; an Event that cannot be written is only logged."""
+        """Writes a log line and an Event about a pod. Failure to write the Event is logged."""
         metadata = pod["metadata"]
         self.log(f"{metadata['namespace']}/{metadata['name']}: {reason}: {message}")
         event = {
@@ -83,7 +83,7 @@ def node_object(node: Node) -> dict:
 
 
 def node_status(node: Node, before: dict) -> dict:
-    """The status of a healthy node; conditions that have not changed keep their time."""
+    """The status of a healthy node. Unchanged conditions keep their transition time."""
     times = {(known["type"], known["status"]): known["lastTransitionTime"] for known in before.get("conditions") or []}
     conditions = []
     for kind, value, reason in (
@@ -96,7 +96,7 @@ def node_status(node: Node, before: dict) -> dict:
             "lastHeartbeatTime": timestamp(), "lastTransitionTime": changed})
     return {
         "capacity": _CAPACITY, "allocatable": node.allocatable, "conditions": conditions,
-        # No host name: nobody could look it up.
+        # No host name: it could not be resolved.
         "addresses": [{"type": "InternalIP", "address": node.address}],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": logs.PORT}},
         "nodeInfo": {
@@ -108,7 +108,7 @@ def node_status(node: Node, before: dict) -> dict:
 
 
 class Heartbeat(threading.Thread):
-    """Says that the node lives: its Lease each 10 seconds, its status when it is not what it should be."""
+    """Sends the node's heartbeats: renews its Lease every 10 seconds, and corrects its status if needed."""
 
     def __init__(self, node: Node):
         super().__init__(daemon=True, name="heartbeat")
@@ -156,7 +156,7 @@ def _essence(status: dict) -> tuple:
 
 
 class Workers:
-    """One worker for each pod of the node, by uid."""
+    """One worker per pod of the node, by uid."""
 
     def __init__(self, node: Node):
         self._node, self._workers = node, {}
@@ -173,7 +173,7 @@ class Workers:
                 self._reconcile(self._pods.objects)
 
     def folder_of(self, namespace: str, pod: str, container: str):
-        """Where the starts of a container are, or None when the pod is not here."""
+        """The folder with the starts of a container, or None if the pod is not on this node."""
         found = self._pods.objects.get(f"{namespace}/{pod}")
         return found and os.path.join(self._node.folder, "pods", found["metadata"]["uid"], container)
 
@@ -195,7 +195,7 @@ def main(path: str, number: int):
         node = Node(json.load(file), number)
     os.makedirs(os.path.join(node.folder, "pods"), exist_ok=True)
     workers = Workers(node)
-    # Its certificate is not looked at.
+    # Its certificate is not verified.
     pki = os.path.join(os.path.dirname(path), "plane", "pki", "apiserver")
     logs.serve(node.address, f"{pki}.crt", f"{pki}.key", workers.folder_of)
     heartbeat = Heartbeat(node)

@@ -1,4 +1,4 @@
-"""Looks at a hollow cluster from inside its network: what kubectl says, what the leader says, what node-agents have run."""
+"""Observes a hollow cluster from inside its network: kubectl, the leader's state, what node-agents have run."""
 
 import base64
 import http.client
@@ -17,11 +17,11 @@ from .pauses import PauseWatch
 
 
 class Failure(Exception):
-    """Something that should have come did not."""
+    """An expected condition did not occur."""
 
 
 def within(seconds: float, what: str, test):
-    """The first true value of `test()`; a failure that names `what` and the last error if there is none in time."""
+    """The first true value of `test()`. On timeout, raises a failure that names `what` and the last error."""
     deadline = time.monotonic() + seconds
     while True:
         last = None
@@ -37,7 +37,7 @@ def within(seconds: float, what: str, test):
 
 
 def times(seconds: float, tests: dict) -> dict:
-    """{what: seconds until its test was true for the first time}; they are asked in turn, none waits for another."""
+    """{what: seconds until its test was first true}. Tests are polled in turn; none waits for another."""
     begun = time.monotonic()
     found = {}
     while len(found) < len(tests):
@@ -54,7 +54,7 @@ def times(seconds: float, tests: dict) -> dict:
 
 
 class Observer:
-    """Enters the network of a cluster: this process has no other from then on."""
+    """Enters the network of a cluster, for the rest of this process's life."""
 
     def __init__(self, folder: str):
         self._folder = folder
@@ -79,7 +79,7 @@ class Observer:
         return done.stdout
 
     def shell(self, command: str, manifests: str) -> str:
-        """Runs a command line in which `kubectl` is this cluster's and `manifests/` the given folder; both outputs."""
+        """Runs a command line with this cluster's `kubectl` and the given `manifests/` folder; returns both outputs."""
         script = re.sub(r"\bmanifests/", manifests + "/", command)
         script = re.sub(r"\bkubectl\b", " ".join(self._kubectl), script)
         done = subprocess.run(["bash", "-c", f"set -o pipefail; {script}"], text=True, capture_output=True, check=False)
@@ -94,7 +94,7 @@ class Observer:
         return {pod["metadata"]["name"]: pod for pod in self._get("pods", "-n", namespace)}
 
     def ready_pods(self, part: str, namespace: str = "cluster-agent", but_not_on: str = "") -> dict:
-        """Pods of a workload that are ready and not about to go, by name."""
+        """Pods of a workload that are ready and not terminating, by name."""
         found = {}
         for name, pod in self.pods(namespace).items():
             conditions = {known["type"]: known["status"] for known in pod["status"].get("conditions") or []}
@@ -106,13 +106,13 @@ class Observer:
         return found
 
     def waiting(self, namespace: str, name: str) -> dict:
-        """{reason: message} of containers that wait."""
+        """{reason: message} of waiting containers."""
         statuses = self.pods(namespace)[name]["status"].get("containerStatuses") or []
         waits = [status["state"]["waiting"] for status in statuses if "waiting" in status["state"]]
         return {wait["reason"]: wait.get("message", "") for wait in waits}
 
     def restarts(self) -> dict:
-        """The restarts of each container of the pods that are there."""
+        """The restart counts of the containers of existing pods."""
         return {
             name: status["restartCount"] for name, pod in sorted(self.pods("cluster-agent").items())
             for status in pod["status"].get("containerStatuses") or []}
@@ -131,7 +131,7 @@ class Observer:
         return holder.partition("_")[0]
 
     def other_leader(self, before: str):
-        """The leader by name, if it is another one and says itself that it leads."""
+        """The name of the leader, if it differs from the given one and its own state confirms that it leads."""
         name = self.leader()
         return name if name and name != before and self._state_of(name, self.token()) else None
 
@@ -157,19 +157,19 @@ class Observer:
             raise Failure(f"{pod}: {' '.join(command)}: exit code {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    # What the agents say
+    # The state of agents
 
     def token(self, key: str = "operator-token") -> str:
-        """A token of the Secret: the operator's sees the state, `token` is what node-agents present."""
+        """A token from the Secret: `operator-token` opens the state, `token` is presented by node-agents."""
         text = self.kubectl("-n", "cluster-agent", "get", "secret", "cluster-agent", "-o", f"jsonpath={{.data.{key}}}")
         return base64.b64decode(text).decode().strip()
 
     def accepts(self, token: str) -> bool:
-        """Whether every replica that is ready takes a node-agent with this token."""
+        """Whether every ready replica accepts a node-agent with this token."""
         return all(_ask(pod["status"]["podIP"], "/version", token, 3)[0] == 200 for pod in self.ready_pods("cluster-agent").values())
 
     def _state_of(self, pod: str, token: str):
-        """What a replica says of nodes and configs, if it leads."""
+        """A replica's state of nodes and configs, if it leads."""
         return self._state_at(self.pods("cluster-agent")[pod]["status"]["podIP"], token, 3)
 
     @staticmethod
@@ -181,8 +181,8 @@ class Observer:
         return None if state.get("not_running") else state
 
     def never_leads(self, pod: str, seconds: float) -> threading.Thread:
-        """Asks a replica all the time, from now on, whether it leads; the thread's `answers`
-        counts what it said, `seen` how often that it does."""
+        """Asks a replica continuously, from now on, whether it leads. The thread's `answers` counts its
+        answers, `seen` how often it said that it leads."""
         address, token = self.pods("cluster-agent")[pod]["status"]["podIP"], self.token()
 
         def ask():
@@ -207,7 +207,7 @@ class Observer:
         return [text for known in state["nodes"] if known["name"] == node for text in known.get("conditions") or []]
 
     def expect_checks_of(self, namespace: str):
-        """Each annotated Service is one check, named as the Service."""
+        """Each annotated Service defines one check with the name of the Service."""
         self._expected = {
             service["metadata"]["name"] for service in self._get("services", "-n", namespace)
             if any(key.startswith("ad.datadoghq.com/") for key in service["metadata"].get("annotations") or {})}
@@ -215,7 +215,7 @@ class Observer:
             raise Failure(f"there is no annotated Service in {namespace}")
 
     def all_placed_on(self, nodes: list):
-        """Lines that say what is where, if each check is on one of these nodes, once, and each node has its share."""
+        """Lines with each node's checks, if each check is on exactly one of these nodes and each has its share."""
         state = self._state()
         if not state or state.get("warmup") or state.get("dangling"):
             return None
@@ -230,11 +230,11 @@ class Observer:
         self._pauses.begin()
 
     def longest_pause(self) -> tuple:
-        """(seconds, check) of the longest time in which a check did not run, since `begin_pauses`."""
+        """(seconds, check) of the longest interval between two runs of a check since `begin_pauses`."""
         return self._pauses.longest(self._expected)
 
     def lost_checks(self) -> list:
-        """Checks that every node-agent was without at some time since `begin_pauses`, and that one had before."""
+        """Checks that no node-agent had at some time since `begin_pauses`, though one had it before."""
         return self._pauses.lost(self._expected)
 
     @classmethod
@@ -248,8 +248,8 @@ class Observer:
         return {check: known["name"] for known in nodes for check in check_names(known)}
 
     def all_run_on(self, nodes: list) -> bool:
-        """Each check has run with success since this was first asked after the last time that it was true, on one of these
-        nodes and no other."""
+        """Whether each check has run successfully, on one of these nodes and no other, since the first call after this was
+        last true."""
         results = {}
         for pod in self.ready_pods("node-agent").values():
             if pod["spec"]["nodeName"] in nodes:
@@ -269,7 +269,7 @@ class Observer:
 
     @staticmethod
     def _results(address: str, timeout: float = 3) -> dict:
-        """{check id: (runs, whether the last one was a success)} of a node-agent."""
+        """{check id: (runs, whether the last run succeeded)} of a node-agent."""
         connection = http.client.HTTPConnection(address, 5000, timeout=timeout)
         try:
             connection.request("GET", "/metrics")
@@ -282,7 +282,7 @@ class Observer:
 
 
 def _ask(address: str, path: str, token: str, timeout: float) -> tuple:
-    """(status, body) of a cluster-agent's answer."""
+    """(status, body) of a cluster-agent's response."""
     # pylint: disable-next=protected-access
     connection = http.client.HTTPSConnection(address, 5005, timeout=timeout, context=ssl._create_unverified_context())
     try:
@@ -294,7 +294,7 @@ def _ask(address: str, path: str, token: str, timeout: float) -> tuple:
 
 
 def check_names(node: dict) -> list:
-    """The names that the instances of a node's configs give themselves, sorted."""
+    """The instance names of a node's configs, sorted."""
     configs = [known.get("config", known) for known in node.get("configs") or []]
     instances = [json.loads(base64.b64decode(text)) for config in configs for text in config["instances"]]
     return sorted(instance["name"] for instance in instances)

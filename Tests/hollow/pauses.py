@@ -1,4 +1,4 @@
-"""How long checks pause: what users of a cluster see of all that happens to it."""
+"""How long checks pause: the effect on users of whatever happens to a cluster."""
 
 import http.client
 import threading
@@ -8,7 +8,7 @@ from .api import APIError
 
 
 class Pauses:
-    """The longest time between two runs of each check, wherever it ran, and checks that nobody held for a time. Pure."""
+    """The longest interval between two runs of each check, on any node, and checks that no node-agent held for a while. Pure."""
 
     def __init__(self):
         self._counts = {}
@@ -16,7 +16,7 @@ class Pauses:
         self._held, self._watched, self._lost = set(), set(), set()
 
     def take(self, place: str, counts: dict, now: float):
-        """What one node-agent says: {check: runs}. A count that is not the one before means a run; a new place counts from 0."""
+        """Records the state of one node-agent: {check: runs}. A changed count means a run; on a new node it starts at 0."""
         for check, runs in counts.items():
             if runs and self._counts.get((place, check)) != runs:
                 self._counts[place, check] = runs
@@ -28,28 +28,28 @@ class Pauses:
         self._last[check] = now
 
     def hold(self, checks: set):
-        """What all node-agents together hold, when all of them have answered."""
+        """Records the checks that all node-agents together hold, once all have answered."""
         self._held = checks
         self._lost |= self._watched - checks
 
     def begin(self):
-        """Forgets pauses that are over and checks that were lost; pauses that last began when they began."""
+        """Forgets ended pauses and lost checks. Pauses that are not over keep their beginning."""
         self._longest = {}
         self._watched, self._lost = self._held, set()
 
     def lost(self, checks: set) -> list:
-        """Those of these checks that were held when it began, and were seen not to be."""
+        """Those of these checks that were held at the beginning and later were not."""
         return sorted(self._lost & checks)
 
     def longest(self, checks: set, now: float) -> tuple:
-        """(seconds, check) of the longest pause of these checks, one that lasts included; (0, "") if none has run."""
+        """(seconds, check) of the longest pause of these checks, including pauses that are not over; (0, "") if none has run."""
         found = [
             (max(self._longest.get(check, 0), now - self._last[check]), check) for check in sorted(checks) if check in self._last]
         return max(found, default=(0.0, ""))
 
 
 class PauseWatch(threading.Thread):
-    """Asks all node-agents all the time."""
+    """Polls all node-agents continuously."""
 
     def __init__(self, client, runs_at):
         """`runs_at(address)` returns {check: runs} of a node-agent."""
@@ -83,7 +83,7 @@ class PauseWatch(threading.Thread):
             time.sleep(0.5)
 
     def _ask(self, place: str, address):
-        """What a node-agent says, or None when it does not answer."""
+        """The runs of a node-agent, or None if it does not answer."""
         try:
             runs = self._runs_at(address) if address else None
         except (OSError, http.client.HTTPException, ValueError):

@@ -1,15 +1,15 @@
-"""Which fields of a Pod the runner knows. A field that would matter and is not known is refused by name, not left out."""
+"""The Pod fields that the runner supports. A field that matters and is not supported is refused by name, not ignored."""
 
 from .refusal import Refusal
 
-# What the runner does.
+# Fields that the runner implements.
 _POD = {"containers", "volumes", "securityContext", "terminationGracePeriodSeconds", "nodeName", "serviceAccountName", "serviceAccount"}
-# What others have done before the Pod is here (scheduler, admission), or what changes nothing for one pod in this cluster.
+# Fields handled before the Pod arrives (scheduler, admission), or without effect on a pod in this cluster.
 _POD_DONE_BY_OTHERS = {
     "affinity", "automountServiceAccountToken", "imagePullSecrets", "nodeSelector", "preemptionPolicy", "priority", "priorityClassName",
     "schedulerName", "tolerations", "topologySpreadConstraints",
 }
-# Known with these values only.
+# Supported with these values only.
 _POD_FIXED = {"restartPolicy": ["Always"], "dnsPolicy": ["ClusterFirst"], "enableServiceLinks": [False]}
 _CONTAINER = {
     "name", "image", "command", "args", "env", "ports", "workingDir", "volumeMounts", "securityContext", "startupProbe", "livenessProbe",
@@ -28,7 +28,7 @@ _PROBE_TIMES = {"initialDelaySeconds", "periodSeconds", "timeoutSeconds", "succe
 
 
 def check(pod: dict, images: set):
-    """Refuses a Pod that asks for what the runner does not do."""
+    """Refuses a Pod that uses fields the runner does not support."""
     spec = pod["spec"]
     fixed = {name: spec.get(name, values[0]) for name, values in _POD_FIXED.items()}
     fixed["enableServiceLinks"] = spec.get("enableServiceLinks", True)

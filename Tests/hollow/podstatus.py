@@ -1,10 +1,10 @@
-"""The status of a Pod, from what is known of its containers. Pure."""
+"""The status of a Pod, derived from its containers. Pure."""
 
 import time
 
 
 class ContainerRecord:
-    """What a runner knows of one container of a pod."""
+    """The runner's record of one container of a pod."""
 
     def __init__(self, name: str, image: str):
         self.name, self.image = name, image
@@ -26,7 +26,7 @@ class ContainerRecord:
         self.is_started, self.is_ready = is_started, is_ready
 
     def end(self, exit_code: int):
-        """The container is no more. 137 is the code of one that had to be killed."""
+        """The container has ended. 137 means that it was killed."""
         started = (self.state.get("running") or {}).get("startedAt", timestamp())
         ended = {"exitCode": exit_code, "reason": "Completed" if exit_code == 0 else "Error"}
         ended |= {"startedAt": started, "finishedAt": timestamp(), "containerID": self.identity}
@@ -34,7 +34,7 @@ class ContainerRecord:
         self.take(False, False)
 
     def remember(self):
-        """It is to be started again: what is its state will be its last one."""
+        """It is about to be restarted: its state becomes its last state."""
         self.last_state = {"terminated": self.state["terminated"]}
 
     def status(self) -> dict:
@@ -50,8 +50,8 @@ def timestamp() -> str:
 
 
 def pod_status(records: list, before: dict, host_address: str, pod_address: str, started: str) -> dict:
-    """The fields of `status` that a kubelet owns. `before` is the status that the API server has: a condition that has
-    not changed keeps its time."""
+    """The fields of `status` that a kubelet owns. `before` is the status in the API server: an unchanged condition keeps its
+    transition time."""
     has_begun = all(record.last_state or "waiting" not in record.state for record in records)
     ready = all(record.is_ready for record in records)
     unready = [record.name for record in records if not record.is_ready]

@@ -1,4 +1,4 @@
-"""One pod, from the moment it is bound to the node until it is gone: a kubelet's pod worker."""
+"""One pod, from being bound to the node until it is removed: a kubelet's pod worker."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from .refusal import NotYet, Refusal
 from .volumes import PodVolumes
 
 _TICK = 0.1
-# Seconds between two looks at what volumes show, and at what processes have read.
+# Seconds between two checks of the volumes, and of the files that processes have read.
 _REFRESH = 10
 _RETRY = 1
 _HOSTS = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n{}\t{}\n"
@@ -23,7 +23,7 @@ _RESOLVER = "search {0}.svc.cluster.local svc.cluster.local cluster.local\nnames
 
 
 class RunningContainer:
-    """One container of the pod: its record, its process while there is one, and its probes."""
+    """One container of the pod: its record, its process if it runs, and its probes."""
 
     def __init__(self, spec: dict):
         self.spec = spec
@@ -37,7 +37,7 @@ class RunningContainer:
         self.ends = 0
 
     def back_off(self, now: float):
-        """The first start after an end is at once, the others wait 10, 20, 40, … 300 seconds."""
+        """The first restart is immediate; further ones wait 10, 20, 40, … 300 seconds."""
         self.ends += 1
         delay = 0 if self.ends == 1 else min(10 * 2 ** (self.ends - 2), 300)
         self.start_at = now + delay
@@ -45,7 +45,7 @@ class RunningContainer:
 
 
 class PodWorker(threading.Thread):
-    """Runs one pod. `update` tells it what the API server says of it."""
+    """Runs one pod. `update` passes it the object from the API server."""
 
     def __init__(self, node, pod: dict):
         metadata = pod["metadata"]
@@ -64,7 +64,7 @@ class PodWorker(threading.Thread):
         self._continue_counts()
 
     def _continue_counts(self):
-        """Containers that ran under a runner before this one were ended with it: they start again."""
+        """Containers of a previous runner ended with it: they are started again."""
         known = {status["name"]: status for status in (self._pod.get("status") or {}).get("containerStatuses") or []}
         for container in self._containers:
             status = known.get(container.spec["name"])
@@ -72,7 +72,7 @@ class PodWorker(threading.Thread):
                 container.record.restarts = status["restartCount"] + 1
 
     def update(self, pod):
-        """`pod` is the object, or None when there is none any more."""
+        """`pod` is the object, or None if it no longer exists."""
         if pod is None:
             self._is_gone = True
         else:
@@ -96,7 +96,7 @@ class PodWorker(threading.Thread):
                 self._rest(_TICK)
             self._end()
         except Exception:  # pylint: disable=broad-except
-            # An error of the runner itself: shown, not hidden. The pod stays as it is.
+            # An error of the runner itself: report it. The pod stays as it is.
             self._node.log(f"{self.name}: {traceback.format_exc()}")
 
     def _rest(self, seconds: float):
@@ -106,7 +106,7 @@ class PodWorker(threading.Thread):
     # Preparing
 
     def _is_prepared(self) -> bool:
-        """One attempt at all that comes before the containers."""
+        """One attempt at everything that precedes the containers."""
         try:
             podspec.check(self._pod, set(self._node.images))
             os.makedirs(os.path.join(self._folder, "volumes"), exist_ok=True)
@@ -142,7 +142,7 @@ class PodWorker(threading.Thread):
         self._tell("Warning", event, message)
 
     def _tell(self, kind: str, reason: str, message: str):
-        """Says it once, in the log and as an Event."""
+        """Reports it once, in the log and as an Event."""
         if (reason, message) not in self._told:
             self._told.add((reason, message))
             self._node.tell(self._pod, kind, reason, message)
@@ -215,7 +215,7 @@ class PodWorker(threading.Thread):
             "command": environment.command(spec, image["config"], variables), "environment": variables,
             "directory": spec.get("workingDir") or image["config"].get("WorkingDir") or "/",
             "uid": uid, "gid": gid, "groups": groups, "readOnly": is_read_only, "mounts": mounts,
-            # Only RuntimeDefault gets so far.
+            # Only RuntimeDefault reaches this point.
             "seccomp": "seccompProfile" in security, "log": os.path.join(folder, "log"),
         }
 
@@ -244,7 +244,7 @@ class PodWorker(threading.Thread):
                 container.asked[name] = self._node.executor.submit(probes.carry_out, probe, container.spec, self._address)
         container.record.take(container.probes.is_started, container.probes.is_ready)
 
-    # What is kept while it runs
+    # Upkeep while it runs
 
     def _keep_volumes(self):
         now = time.monotonic()
@@ -277,13 +277,13 @@ class PodWorker(threading.Thread):
                     container.process.kill()
 
     def _report(self):
-        """Writes the status when it is not what the API server has."""
+        """Writes the status if it differs from the API server's."""
         if self._is_gone:
             return
         before = self._pod.get("status") or {}
         records = [container.record for container in self._containers]
         status = pod_status(records, before, self._node.address, self._address, self._since)
-        # The node lifecycle controller, too, writes readiness.
+        # The node lifecycle controller writes readiness too.
         if status == self._sent and is_ready(before) == is_ready(status):
             return
         metadata = self._pod["metadata"]
@@ -322,12 +322,12 @@ class PodWorker(threading.Thread):
         if self._network:
             self._network.tear_down()
             self._node.addresses.give_back(self._address)
-        # Logs stay, secrets do not.
+        # Keep logs, remove secrets.
         shutil.rmtree(os.path.join(self._folder, "volumes"), ignore_errors=True)
         self._delete()
 
     def _delete(self):
-        """Tells the API server that nothing of the pod is left."""
+        """Deletes the object from the API server: nothing of the pod is left."""
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": self._pod["metadata"]["uid"]}}
         while not self._is_gone:
             try:

@@ -1,7 +1,7 @@
-"""NetworkPolicies as nftables rules, beside those of the Services.
+"""NetworkPolicies as nftables rules, besides those of the Services.
 
-A pod that a policy selects can be reached, or can reach others, only as the policies say that select it. Rules see a
-packet after its Service was replaced by a pod. What comes from the machine itself (probes) is not asked about.
+A pod that policies select can be reached, or can reach others, only as those policies allow. Rules see a packet after its
+Service was replaced by a pod. Traffic from the machine itself (probes) is always allowed.
 """
 
 TABLE = "hollow_policies"
@@ -24,7 +24,7 @@ def selects(selector: dict, labels: dict) -> bool:
 
 
 class Pods:
-    """The pods that have an address, and what policies may ask of them."""
+    """The pods that have an address, and the lookups that policies need."""
 
     def __init__(self, pods: dict, namespaces: dict):
         self.all = [pod for _, pod in sorted(pods.items()) if (pod.get("status") or {}).get("podIP")]
@@ -34,7 +34,7 @@ class Pods:
         return [pod for pod in self.all if pod["metadata"]["namespace"] == namespace and selects(selector, labels_of(pod))]
 
     def of_peer(self, namespace: str, peer: dict) -> list:
-        """The pods of a peer that is not an address block."""
+        """The pods of a peer other than an address block."""
         if "namespaceSelector" in peer:
             chosen = {
                 item["metadata"]["name"] for item in self._namespaces.values() if selects(peer["namespaceSelector"], labels_of(item))}
@@ -63,7 +63,7 @@ def port_number(pod: dict, name: str, protocol: str):
 
 
 def _ports(rule: dict, pod) -> list:
-    """nftables matches for the ports of a rule on one pod, or on what is no pod (None); [""] for every port."""
+    """nftables matches for the ports of a rule on one pod, or on something other than a pod (None); [""] for every port."""
     if not rule.get("ports"):
         return [""]
     matches = []
@@ -84,7 +84,7 @@ def _block(side: str, block: dict) -> str:
 
 
 def _allowed_in(policy: dict, pod: dict, pods: Pods) -> list:
-    """Matches of what may reach a pod."""
+    """Matches for traffic that may reach a pod."""
     found = []
     for rule in policy["spec"].get("ingress") or []:
         sources = [""]
@@ -100,7 +100,7 @@ def _allowed_in(policy: dict, pod: dict, pods: Pods) -> list:
 
 
 def _allowed_out(policy: dict, pods: Pods) -> list:
-    """Matches of what a pod may reach. A named port is looked up at each pod that is reached."""
+    """Matches for traffic that a pod may send. A named port is resolved on each destination pod."""
     found = []
     for rule in policy["spec"].get("egress") or []:
         if not rule.get("to"):
@@ -118,7 +118,7 @@ def _allowed_out(policy: dict, pods: Pods) -> list:
 
 
 def ruleset(policies: dict, all_pods: dict, namespaces: dict) -> str:
-    """The whole table, to be put in the place of the old one in one transaction."""
+    """The whole table, to replace the old one in one transaction."""
     pods = Pods(all_pods, namespaces)
     ingress, egress = {}, {}
     for _, policy in sorted(policies.items()):
@@ -135,7 +135,7 @@ def ruleset(policies: dict, all_pods: dict, namespaces: dict) -> str:
             lines += [f"    {' '.join(match.split())} return".replace("     return", "    return") for match in sorted(allowed)]
             lines += ["    counter drop", "  }"]
     lines += _base("forward", _lookup("saddr", "egress", egress) + _lookup("daddr", "ingress", ingress))
-    # To the machine itself: the API server and the names.
+    # To the machine itself: the API server and DNS.
     lines += _base("input", _lookup("saddr", "egress", egress))
     return "\n".join([*lines, "}", ""])
 

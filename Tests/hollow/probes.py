@@ -1,4 +1,4 @@
-"""Probes: what a container's probes say together (pure), and how one is carried out."""
+"""Probes: the combined result of a container's probes (pure), and how one is run."""
 
 import http.client
 import socket
@@ -18,11 +18,11 @@ class ProbeState:
         return now >= self._next
 
     def begin(self, now: float):
-        """A probe is carried out now; the next one is a period later."""
+        """Records that a probe runs now; the next one runs a period later."""
         self._next = now + self.probe.get("periodSeconds", 10)
 
     def take(self, good: bool) -> bool:
-        """Counts one result; True when as many of a kind as the threshold came in a row, and `good` is now that."""
+        """Counts one result; True if the threshold of equal results in a row is reached, and `good` is now that result."""
         self._streak = self._streak + 1 if good == self._streak_of else 1
         self._streak_of = good
         threshold = self.probe.get("successThreshold", 1) if good else self.probe.get("failureThreshold", 3)
@@ -52,14 +52,14 @@ class ContainerProbes:
                 self._states[name] = ProbeState(self._container[name], now, initially)
 
     def due(self, now: float) -> list:
-        """(name, probe) of those that are to be carried out now."""
+        """(name, probe) of those that are due."""
         found = [(name, state) for name, state in self._states.items() if state.is_due(now)]
         for _, state in found:
             state.begin(now)
         return [(name, state.probe) for name, state in found]
 
     def take(self, name: str, good: bool, now: float):
-        """Counts one result. `must_restart` names the probe for which the container has to be ended, when it has to."""
+        """Counts one result. `must_restart` names the probe because of which the container must be restarted, if any."""
         state = self._states.get(name)
         if state is None or not state.take(good):
             return
@@ -85,7 +85,7 @@ def port_of(container: dict, port) -> int:
 
 
 def carry_out(probe: dict, container: dict, address: str) -> str:
-    """Returns why the probe failed, and nothing when it succeeded."""
+    """Returns why the probe failed, or nothing if it succeeded."""
     timeout = probe.get("timeoutSeconds", 1)
     try:
         if "tcpSocket" in probe:

@@ -1,4 +1,4 @@
-"""A container's process as the pod runner sees it, and what it must not have read."""
+"""A container's process as the pod runner sees it, and the check that it has not read forbidden files."""
 
 import json
 import os
@@ -13,7 +13,7 @@ class ContainerProcess:
     """One start of a container: a `hollow.container` and what it runs."""
 
     def __init__(self, description: dict, folder: str):
-        """Starts it. Must be called by a thread that lives as long as the container: the kernel ends it with that.
+        """Starts it. Call it from a thread that lives as long as the container: the kernel ends the container with the thread.
 
         Raises `Refusal` with the reason if the program could not be started.
         """
@@ -37,7 +37,7 @@ class ContainerProcess:
         self._is_killed = False
 
     def poll(self):
-        """The exit code, 128 and the signal's number for one that a signal ended; None while it runs."""
+        """The exit code, 128 plus the signal number if a signal ended it, or None while it runs."""
         code = self._process.poll()
         return code if code is None or code >= 0 else 128 - code
 
@@ -45,14 +45,14 @@ class ContainerProcess:
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self):
-        """Once is enough, however often it is called."""
+        """Idempotent."""
         if not self._is_killed:
             self._is_killed = True
             self._process.send_signal(signal.SIGUSR1)
 
 
 def foreign_paths(process: int, forbidden: list) -> list:
-    """Paths below one of the forbidden folders that a process has mapped, mounted, open or in its arguments."""
+    """Paths in the forbidden folders that a process has mapped, mounted, open or in its arguments."""
     base = f"/proc/{process}"
     texts = []
     for name in ("maps", "mountinfo", "cmdline", "environ"):
@@ -64,6 +64,6 @@ def foreign_paths(process: int, forbidden: list) -> list:
         try:
             texts.append(os.readlink(link))
         except OSError:
-            # A descriptor that was closed meanwhile.
+            # The descriptor was closed in the meantime.
             pass
     return sorted({text for text in texts for folder in forbidden if folder in text})

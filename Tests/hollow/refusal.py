@@ -1,9 +1,9 @@
-"""What the pod runner says when it is asked for more than it can do, and when it has to wait."""
+"""The errors of the pod runner: a request that it does not support, and a missing object to wait for."""
 
 
 class Refusal(Exception):
-    """The Pod asks for something that this runner does not do: its name, and what would be right. Trying again is of no use."""
+    """The Pod uses something that this runner does not support: its name, and what is supported. Retrying does not help."""
 
 
 class NotYet(Exception):
-    """Something that the Pod needs is not there: a Secret, a key of it. It is tried again."""
+    """Something that the Pod needs does not exist, such as a Secret or a key of it. It is retried."""

@@ -1,8 +1,8 @@
-"""Drives a hollow cluster through what operators do and what happens to them, and says how long each took.
+"""Takes a hollow cluster through operations and failures, and reports how long each took.
 
     python3 -m hollow.scenario --image=NAME=FOLDER --manifests=FOLDER [--transcript=FILE] [--overlay=NAME]
 
-Prints one line for each step, `PASSED step: …` or `FAILED step: …`; a failed step ends it. Fails if a step did.
+Prints one line per step, `PASSED step: …` or `FAILED step: …`. Stops at the first failed step, and fails.
 """
 
 import argparse
@@ -42,7 +42,7 @@ spec:
 
 
 class Scenario:
-    """The steps, in order. Each asserts, and tells the transcript."""
+    """The steps, in order. Each asserts, and writes to the transcript."""
 
     def __init__(self, observer: Observer, manifests: str, overlay: str, transcript):
         self._observer, self._manifests, self._overlay = observer, manifests, overlay
@@ -67,7 +67,7 @@ class Scenario:
             self._say(f"\n{result[0].upper()}{result[1:]}.")
 
     def _pause_of(self, step) -> str:
-        """What the step meant for the checks, each of which runs every 5 seconds."""
+        """The effect of the step on the checks, which run every 5 seconds."""
         seconds, check = self._observer.longest_pause()
         lost = self._observer.lost_checks()
         if lost and step in (self.takes_a_new_token, self.loses_the_leader, self.is_cordoned):
@@ -81,18 +81,18 @@ class Scenario:
         self._transcript.flush()
 
     def _show(self, command: str, most: int = 30):
-        """Runs a command line with kubectl in it, and shows both."""
+        """Runs a command line with kubectl, and shows it and its output."""
         output = self._observer.shell(command, self._manifests)
         self._say("\n".join(["```", f"$ {command}", *_shortened(output, most), "```"]))
 
     def _show_in_pod(self, *command: str):
-        """Runs a program of the image in the leader's pod, and shows both."""
+        """Runs a program of the image in the leader's pod, and shows it and its output."""
         pod = self._observer.leader()
         output = self._observer.run_in_pod(pod, *command)
         self._say("\n".join(["```", f"$ exec {pod} {' '.join(command)}", *_shortened(output, 18), "```"]))
 
     def _settled(self, nodes: list, limit: float, since: float) -> str:
-        """Waits until every check is placed on these nodes and runs there; says when."""
+        """Waits until every check is placed on these nodes and runs there; reports when."""
         placed = within(limit, "every check is placed once", lambda: self._observer.all_placed_on(nodes))
         at = time.monotonic() - since
         within(60, "every check runs where it was placed, with success", lambda: self._observer.all_run_on(nodes))
@@ -156,7 +156,7 @@ class Scenario:
         token = self._observer.token("token")
         within(120, "the replicas take the new token", lambda: self._observer.accepts(token))
         took = time.monotonic() - begun
-        # Longer than a node-agent that could not report would be kept.
+        # Longer than the expiration timeout of a node-agent.
         self._settled(self._observer.nodes(), 60, begun)
         if self._observer.restarts() != restarts:
             raise Failure(f"containers were restarted: {restarts} became {self._observer.restarts()}")
@@ -185,7 +185,7 @@ class Scenario:
         return f"both workloads were new after {took:.0f} s; {text}"
 
     def is_cordoned(self) -> str:
-        """The leader's node gets nothing new and keeps what it has."""
+        """The leader's node gets no new checks and keeps its own."""
         observer = self._observer
         node = observer.node_of(observer.leader())
         before = observer.placements()
@@ -201,7 +201,7 @@ class Scenario:
         return f"the leader says of {node}: {', '.join(conditions)}; a new check went elsewhere and the others stayed; {text}"
 
     def is_drained(self) -> str:
-        """The leader has to go from its node; the node-agent stays, as pods of a DaemonSet do."""
+        """The leader is evicted from its node; the node-agent stays, as pods of a DaemonSet do."""
         before = self._observer.leader()
         node = self._observer.node_of(before)
         begun = time.monotonic()
@@ -217,7 +217,7 @@ class Scenario:
         return f"another replica led after {led:.1f} s; {text}"
 
     def loses_a_node(self) -> str:
-        """The worst one: the node of the leader. Its Lease runs out, and so does the node's."""
+        """The worst case: the node of the leader. Its Lease expires, and so does the node's."""
         leader = self._former = self._observer.leader()
         self._silent = self._observer.node_of(leader)
         others = [name for name in self._observer.nodes() if name != self._silent]
@@ -264,7 +264,7 @@ class Scenario:
 
 
 def _shortened(output: str, most: int) -> list:
-    """Lines for people: no warnings, not the two columns of `-o wide` that are always empty, not too many."""
+    """Lines to show: no warnings, without the two empty columns of `-o wide`, and not too many."""
     lines = [line for line in output.strip("\n").split("\n") if not line.startswith("# Warning:")]
     lines = [re.sub(r" +(NOMINATED NODE +READINESS GATES|<none> +<none>)$", "", line).rstrip() for line in lines]
     return lines[:most] + ([f"… {len(lines) - most} more lines"] if len(lines) > most else [])
@@ -302,7 +302,7 @@ def drive(options: argparse.Namespace, folder: str, log: str, cluster: subproces
         return os.path.exists(os.path.join(folder, "ready"))
 
     try:
-        # The first time it builds the control plane.
+        # The first run builds the control plane.
         within(3600, "the cluster is ready", is_ready)
         observer = Observer(folder)
         within(60, "three nodes are ready", lambda: len(observer.ready_nodes()) == 3)
@@ -316,7 +316,7 @@ def drive(options: argparse.Namespace, folder: str, log: str, cluster: subproces
 
 
 def show_logs(folder: str):
-    """The ends of all logs, since the folder goes away."""
+    """The ends of all logs, since the folder is deleted."""
     for parent, _, names in sorted(os.walk(folder)):
         for name in sorted(names):
             if name.endswith("log") and not parent.endswith("plane"):

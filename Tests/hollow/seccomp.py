@@ -1,7 +1,7 @@
-"""The seccomp profile `RuntimeDefault`, as far as it concerns a process without capabilities.
+"""The seccomp profile `RuntimeDefault`, as it applies to a process without capabilities.
 
-It denies what the default profile of containerd and CRI-O denies to such a process: mounting, namespaces, kernel
-modules, keys, clocks, tracing of performance, io_uring. Theirs lists what is allowed; this one lists what is not.
+It denies what the default profile of containerd and CRI-O denies such a process: mounts, namespaces, kernel modules, keys,
+clocks, perf events, io_uring. Their profile lists what is allowed; this one lists what is denied.
 """
 
 import ctypes
@@ -9,7 +9,7 @@ import errno
 import os
 import struct
 
-# Number on x86_64 and on aarch64; None where there is no such call.
+# Number on x86_64 and on aarch64; None if the call does not exist.
 _DENIED = {
     "acct": (163, 89), "add_key": (248, 217), "bpf": (321, 280), "clock_adjtime": (305, 266), "clock_settime": (227, 112),
     "delete_module": (176, 106), "finit_module": (313, 273), "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430),
@@ -21,7 +21,7 @@ _DENIED = {
     "set_mempolicy": (238, 237), "setns": (308, 268), "settimeofday": (164, 170), "swapoff": (168, 225), "swapon": (167, 224),
     "umount2": (166, 39), "unshare": (272, 97), "userfaultfd": (323, 282),
 }
-# Its flags lie in memory, where a filter cannot look: C libraries then use `clone`.
+# Its flags are in memory, which a filter cannot read. C libraries then fall back to `clone`.
 _CLONE3 = 435
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
@@ -43,7 +43,7 @@ def program(machine: str) -> bytes:
 
 
 def apply():
-    """Puts this process, and all that it becomes, under the profile. It must have given up new privileges."""
+    """Applies the profile to this process and its descendants. Requires no_new_privs."""
     code = program(os.uname().machine)
     buffer = ctypes.create_string_buffer(code, len(code))
     head = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))

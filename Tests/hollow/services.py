@@ -1,4 +1,4 @@
-"""Services as nftables rules: what kube-proxy does on every node, done once for all, since all nodes are this machine."""
+"""Services as nftables rules: what kube-proxy does on every node, done once, since all nodes are this machine."""
 
 import subprocess
 
@@ -22,10 +22,10 @@ def targets(service: dict, endpoints) -> dict:
 
 
 def ruleset(services: dict, endpoints: dict) -> str:
-    """The whole table, to be put in the place of the old one in one transaction.
+    """The whole table, to replace the old one in one transaction.
 
-    A Service without endpoints refuses connections. A pod that reaches itself through a Service sees the gateway's
-    address as its peer: it would drop a packet that comes from outside with its own.
+    A Service without endpoints refuses connections. A pod that reaches itself through a Service sees the gateway's address
+    as its peer, because it would drop a packet from outside with its own address.
     """
     all_targets = {}
     for key, service in services.items():
@@ -71,5 +71,5 @@ def _set(head: str, kind: str, elements: list) -> str:
 
 
 def load(rules: str):
-    """Puts the table into this network namespace."""
+    """Loads the table in this network namespace."""
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True, capture_output=True)

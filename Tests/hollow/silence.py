@@ -1,8 +1,8 @@
-"""Makes a node silent, or lets it speak again: its runner and its containers are frozen, and its links are down.
+"""Silences a node, or wakes it: freezes its runner and its containers, and takes its links down.
 
     python3 -m hollow.silence CLUSTER_FOLDER silence|wake NODE
 
-Nothing ends and nothing says goodbye: as when a machine hangs or loses its network.
+No process ends and no connection is closed, as when a machine hangs or loses its network.
 """
 
 import os
@@ -14,7 +14,7 @@ from . import network
 
 
 def descendants(process: int) -> list:
-    """A process and all below it, the upper ones first."""
+    """A process and its descendants, parents first."""
     children = {}
     for name in os.listdir("/proc"):
         if name.isdecimal():
@@ -34,7 +34,7 @@ def main(folder: str, what: str, node: str):
     with open(os.path.join(folder, f"{node}.pid"), encoding="ascii") as file:
         processes = descendants(int(file.read()))
     is_silent = what == "silence"
-    # /sys shows the links of the namespace that it was mounted in.
+    # /sys shows the links of the namespace in which it was mounted.
     links = [name for _, name in socket.if_nameindex() if name.startswith(f"p{node.removeprefix('node-')}-")]
     for process in processes if is_silent else reversed(processes):
         os.kill(process, signal.SIGSTOP if is_silent else signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""The volumes of a pod, as folders in the runner's directory, kept equal to what they show while the pod lives."""
+"""The volumes of a pod, as folders in the runner's directory, kept up to date while the pod lives."""
 
 import base64
 import os
@@ -10,7 +10,7 @@ from .refusal import NotYet, Refusal
 
 
 class AtomicFolder:
-    """A folder whose files change together: `..data` is a symbolic link that is swapped, each file one into `..data`."""
+    """A folder whose files change together: `..data` is a symbolic link that is replaced atomically, and each file is a link into it."""
 
     def __init__(self, path: str, group):
         """`group` is the pod's fsGroup or None."""
@@ -18,7 +18,7 @@ class AtomicFolder:
         os.makedirs(path, mode=0o755, exist_ok=True)
 
     def show(self, files: dict) -> bool:
-        """Makes the folder hold exactly `files`, {relative path: (bytes, mode)}; False when it did already."""
+        """Makes the folder hold exactly `files`, {relative path: (bytes, mode)}; False if it already did."""
         if files == self._shown:
             return False
         version = f"..{time.strftime('%Y_%m_%d_%H_%M_%S')}.{time.monotonic_ns()}"
@@ -53,14 +53,14 @@ class AtomicFolder:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         with open(path, "wb") as file:
             file.write(content)
-        # A kubelet makes everything in such a volume readable for the pod's group.
+        # A kubelet makes everything in such a volume readable by the pod's group.
         os.chmod(path, mode if self._group is None else mode | 0o440)
         if self._group is not None:
             os.chown(path, 0, self._group)
 
 
 def object_files(kind: str, name: str, found, source: dict, mode: int) -> dict:
-    """The files of a Secret or ConfigMap source; `found` is the object or None."""
+    """The files of a Secret or ConfigMap source; `found` is the object, or None."""
     if found is None:
         if source.get("optional"):
             return {}
@@ -81,13 +81,13 @@ def object_files(kind: str, name: str, found, source: dict, mode: int) -> dict:
 
 
 class Token:
-    """A bound ServiceAccount token that is asked for again when four fifths of its life are over."""
+    """A bound ServiceAccount token, renewed after four fifths of its lifetime."""
 
     def __init__(self):
         self._text, self._again = None, 0.0
 
     def text(self, ask, now: float) -> str:
-        """`ask()` returns (token, seconds that it lives). A failed renewal leaves the token in use."""
+        """`ask()` returns (token, lifetime in seconds). After a failed renewal the old token stays in use."""
         if now >= self._again:
             try:
                 self._text, lifetime = ask()
@@ -111,9 +111,9 @@ class PodVolumes:
         return os.path.join(self._folder, name)
 
     def refresh(self, pod_address: str) -> list:
-        """Makes every volume show what it should, and returns the names of those that changed.
+        """Updates every volume, and returns the names of those that changed.
 
-        Raises `NotYet` with the volume's name when something is missing.
+        Raises `NotYet` with the volume's name if something is missing.
         """
         changed = []
         for volume in self._pod["spec"].get("volumes") or []:
@@ -160,7 +160,7 @@ class PodVolumes:
         if kind == "serviceAccountToken":
             token = self._tokens.setdefault((volume, source["path"]), Token())
             text = token.text(lambda: self._ask_for_token(source), time.monotonic())
-            # A kubelet closes it to others as soon as the pod has a group of its own.
+            # A kubelet denies access to others if the pod has an fsGroup.
             return {source["path"]: (text.encode(), mode if self._group is None else 0o600)}
         return {item["path"]: (self._downward(item, pod_address).encode(), item.get("mode", mode)) for item in source["items"]}
 

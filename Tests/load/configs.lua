@@ -1,4 +1,4 @@
--- Each thread of wrk asks for the configs of one node.
+-- Each thread of wrk requests the configs of one node.
 local token = os.getenv("TOKEN")
 function request()
     return wrk.format("GET", "/api/v1/clusterchecks/configs/node-0", { ["Authorization"] = "Bearer " .. token, ["X-Real-Ip"] = "" })

@@ -1,6 +1,6 @@
-// The yardstick for the cluster-agent's status POST and configs GET: Go's net/http doing the same work. Bearer token compared in constant
-// time, JSON in and out, a store behind a lock, TLS 1.3. Every node's configs are those of the answer in a file, as another agent gave it;
-// the answer is made of them for each request. Used by the script `run` beside it.
+// The reference for the cluster-agent's status POST and configs GET: Go's net/http doing the same work, with a bearer token
+// compared in constant time, JSON in and out, a store behind a lock, and TLS 1.3. Every node has the configs of the response
+// in a file, which a cluster-agent gave; the response is encoded anew for each request. Used by the script `run`.
 package main
 
 import (
@@ -63,7 +63,7 @@ type store struct {
 	given configs
 }
 
-// The node of an id, with the lock held.
+// node returns the node with an id. The lock must be held.
 func (s *store) node(id string) *node {
 	one := s.nodes[id]
 	if one == nil {
@@ -147,7 +147,7 @@ func main() {
 	server := &http.Server{
 		Addr:      address,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS13},
-		// HTTP/1.1 only, as the cluster-agent.
+		// HTTP/1.1 only, as in the cluster-agent.
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
 	}
 	log.Fatal(server.ListenAndServeTLS(certificate, key))

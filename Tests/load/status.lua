@@ -1,4 +1,4 @@
--- Each thread of wrk posts the status of 64 node-agents in turn.
+-- Each thread of wrk posts the statuses of 64 node-agents in turn.
 local token = os.getenv("TOKEN")
 local count = 0
 function request()

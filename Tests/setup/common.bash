@@ -1,11 +1,11 @@
-# What the scripts beside this file share. Sourced, never run.
+# Functions shared by the scripts in this folder. Sourced, never run.
 
 set -euo pipefail
 shopt -s inherit_errexit
 
 readonly program="${program:-${0##*/}}"
 
-# Built and unpacked programs are kept here, outside the checkout, so that a fresh clone does not pay for them again.
+# Built and unpacked programs are cached here, outside the checkout, so that a new clone can use them.
 readonly cache="${CLUSTER_AGENT_CACHE:-/var/cache/cluster-agent}"
 
 say() {
@@ -17,13 +17,13 @@ die() {
     exit 1
 }
 
-# Sleeps without a process, and no longer than until a signal comes: nobody ever writes to the pipe it reads from.
+# Sleeps without starting a process, and wakes on a signal: nothing is ever written to the pipe it reads from.
 pause() {
     [[ -n ${never:-} ]] || exec {never}<> <(:)
     read -r -t "$1" -u "$never" _ || true
 }
 
-# A port below the range from which the kernel picks ports for outgoing connections, on which nobody listens now.
+# Prints a port below the kernel's ephemeral range on which nothing listens now.
 free_port() {
     local port
     for _ in {1..100}; do
@@ -36,18 +36,18 @@ free_port() {
     die "found no free port on 127.0.0.1 in 100 tries"
 }
 
-# spawn LOG COMMAND...: starts it in the background, as $!. The kernel ends it when this shell dies, however it dies.
+# spawn LOG COMMAND...: starts the command in the background, as $!. The kernel stops it when this shell dies for any reason.
 spawn() {
     local log=$1
     shift
     setpriv --pdeathsig TERM "$@" </dev/null >>"$log" 2>&1 &
 }
 
-# end PID: SIGTERM, and SIGKILL if it takes more than 10 seconds.
+# end PID: sends SIGTERM, and SIGKILL after 10 seconds.
 end() {
     local pid=$1 start=$SECONDS
     kill -TERM "$pid" 2>/dev/null || true
-    # A stopped process takes no SIGTERM.
+    # A stopped process does not handle SIGTERM.
     kill -CONT "$pid" 2>/dev/null || true
     while kill -0 "$pid" 2>/dev/null; do
         ((SECONDS - start < 10)) || kill -KILL "$pid" 2>/dev/null || true
@@ -56,24 +56,24 @@ end() {
     wait "$pid" 2>/dev/null || true
 }
 
-# Ends with a message that tells what to do, unless the caller may change the system.
+# Exits with a message that says what to do, unless run as root.
 need_root() {
     ((EUID == 0)) || die "$1 needs root: run it as root, or with sudo"
 }
 
 need_debian() {
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
-        die "this needs Debian 12: there is no apt-get here; install by hand what Tests/README.md lists"
+        die "this needs Debian 12, and apt-get was not found; install by hand what Tests/README.md lists"
 }
 
-# apt-get that asks nothing and waits for whoever else holds dpkg's lock.
+# Runs apt-get without prompts, and waits for dpkg's lock.
 apt() {
     DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=900 -o Acquire::Retries=3 \
         -o Dpkg::Use-Pty=0 "$@"
 }
 
-# Reads the package lists. Their lock is not covered by DPkg::Lock::Timeout, hence the loop. One source that cannot be
-# read is no reason to stop: what matters is whether the package that we want is found afterwards.
+# Updates the package lists. DPkg::Lock::Timeout does not cover their lock, hence the loop. A source that cannot be read is
+# not an error: what matters is whether the wanted package is found afterwards.
 apt_update() {
     local output
     for _ in {1..180}; do
@@ -89,7 +89,7 @@ apt_update() {
     die "apt-get update: another program has held the lock of the package lists for 15 minutes; end it and try again"
 }
 
-# Prints those of the given packages that are not installed.
+# Prints the given packages that are not installed.
 missing_packages() {
     local name
     for name in "$@"; do
@@ -98,7 +98,7 @@ missing_packages() {
     done
 }
 
-# Installs the given Debian packages; does nothing, and needs nothing, when all are there.
+# Installs the given Debian packages. Does nothing, and needs no root, if all are installed.
 install_packages() {
     local missing
     need_debian
@@ -110,17 +110,17 @@ install_packages() {
     quietly "apt-get could not install ${missing[*]}" apt install --yes --no-install-recommends "${missing[@]}"
 }
 
-# quietly MESSAGE COMMAND...: shows what the command says only if it fails, and ends with the message then.
+# quietly MESSAGE COMMAND...: if the command fails, shows its output and exits with the message.
 quietly() {
     local message=$1 output
     shift
     output=$("$@" 2>&1 </dev/null) || {
         printf '%s\n' "$output" | tail --lines=40 >&2
-        die "$message; what it said is above"
+        die "$message; see its output above"
     }
 }
 
-# Downloads one Debian package without installing it (so that no service of it starts) and unpacks it into a directory.
+# Downloads a Debian package and unpacks it into a directory, without installing it, so that no service starts.
 unpack_package() {
     local name=$1 directory=$2
     mkdir -p "$directory"
@@ -136,19 +136,19 @@ unpack_package() {
 # Sets `toolchain` to the directory that holds bin/swift.
 find_toolchain() {
     local swift
-    swift=$(command -v swift) || die "there is no swift in PATH: install the Swift toolchain first"
+    swift=$(command -v swift) || die "swift is not in PATH: install the Swift toolchain first"
     toolchain=$(dirname "$(dirname "$(readlink --canonicalize "$swift")")")
     [[ $toolchain != /usr ]] ||
-        die "the Swift toolchain is spread over /usr; this needs one in a directory of its own, such as /opt/swift/usr"
+        die "the Swift toolchain is installed in /usr; this needs one in its own directory, such as /opt/swift/usr"
 }
 
-# Prints the machine's sources of Debian packages as `deb` lines.
+# Prints the machine's Debian package sources as `deb` lines.
 package_sources() {
     apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
         sort --unique
 }
 
-# make_debian_root DIR PACKAGE...: a bare Debian 12 with these packages, which reaches packages as this machine does.
+# make_debian_root DIR PACKAGE...: makes a bare Debian 12 with these packages and this machine's package sources.
 make_debian_root() {
     local root=$1 release=bookworm mirror include
     shift
@@ -157,7 +157,7 @@ make_debian_root() {
     include=$(IFS=,; printf %s "$*")
     quietly "debootstrap failed" debootstrap --variant=minbase --include="$include" "$release" "$root" "$mirror"
     package_sources >"$root/etc/apt/sources.list"
-    # How this machine reaches its mirror: proxy, certificates, time-outs.
+    # How this machine reaches its mirror: proxy, certificates, timeouts.
     apt-config dump | grep '^Acquire::' | grep --invert-match '^Acquire::IndexTargets' \
         >"$root/etc/apt/apt.conf.d/90machine" || true
     cp --dereference /etc/resolv.conf /etc/hosts "$root/etc/"
@@ -166,13 +166,13 @@ make_debian_root() {
     fi
 }
 
-# Runs a function that makes a file or a folder in the cache, once: `make_once FILE FUNCTION`. The function gets a scratch
-# directory and must leave the result in it as `result`. Others who need the same file wait for the first.
+# make_once FILE FUNCTION: runs a function that makes a file or folder in the cache, once. The function gets a scratch
+# directory and must leave its result there as `result`. Concurrent callers wait for the first.
 make_once() {
     local file=$1 make=$2 scratch
     if [[ ! -x $file ]]; then
         mkdir -p "$cache" 2>/dev/null && [[ -w $cache ]] ||
-            die "cannot write to the cache $cache: run as root, or set CLUSTER_AGENT_CACHE to a directory of yours"
+            die "cannot write to the cache $cache: run as root, or set CLUSTER_AGENT_CACHE to a directory that you can write to"
         (
             exec 9>"$file.lock"
             flock --exclusive --timeout 3600 9 || die "waited an hour for the lock $file.lock"

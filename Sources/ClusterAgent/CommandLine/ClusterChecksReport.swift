@@ -1,8 +1,9 @@
 import CheckModel
+import JSON
 
 /// What `clusterchecks` prints of the state, in the words that operators know from upstream's command.
 struct ClusterChecksReport {
-    let state: JSON
+    let state: JSONValue
     /// Show the configs of this check alone; empty: all.
     let check: String
 
@@ -59,7 +60,7 @@ struct ClusterChecksReport {
         return lines
     }
 
-    private func block(_ config: JSON, ids: [String]) -> [String] {
+    private func block(_ config: JSONValue, ids: [String]) -> [String] {
         var lines = ["", "=== \(config["check_name"]?.stringValue ?? "") check ==="]
         lines.append("Configuration provider: \(config["provider"]?.stringValue ?? "")")
         lines.append("Configuration source: \(config["source"]?.stringValue ?? "")")
@@ -72,7 +73,7 @@ struct ClusterChecksReport {
         return lines
     }
 
-    private func statistics(of id: String, in stats: JSON?) -> [String] {
+    private func statistics(of id: String, in stats: JSONValue?) -> [String] {
         guard let stats else { return [] }
         func number(_ key: String) -> Int64 { stats[key]?.integerValue ?? 0 }
         var lines = ["Instance ID: \(id) [\(stats["LastExecFailed"]?.boolValue == true ? "ERROR" : "OK")]"]
@@ -87,16 +88,16 @@ struct ClusterChecksReport {
         return lines
     }
 
-    private func shown(_ configs: [JSON]) -> [(Int, JSON)] {
+    private func shown(_ configs: [JSONValue]) -> [(Int, JSONValue)] {
         configs.enumerated().filter { isShown($0.element) }.map { ($0.offset, $0.element) }
     }
 
-    private func isShown(_ config: JSON) -> Bool {
+    private func isShown(_ config: JSONValue) -> Bool {
         check.isEmpty || config["check_name"]?.stringValue == check
     }
 
     /// The text of a base64 string; the instance is JSON, which is YAML.
-    private func decoded(_ json: JSON) -> String {
+    private func decoded(_ json: JSONValue) -> String {
         guard let text = json.stringValue, let bytes = Base64.decode(text.utf8) else { return "" }
         return String(decoding: bytes, as: UTF8.self)
     }

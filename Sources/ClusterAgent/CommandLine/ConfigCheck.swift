@@ -1,6 +1,7 @@
 import AutoConf
 import CheckModel
 import Glibc
+import JSON
 import Kubernetes
 import Platform
 
@@ -20,12 +21,10 @@ struct ConfigCheck {
 
     /// The command.
     static var command: Program.Command {
-        var table = OptionTable()
-        table.add(json)
-        return Program.Command(
+        Program.Command(
             "configcheck",
             help: "checks config files, or Services (kubectl get services -o json) from standard input (-)",
-            table: table, operands: "[FILE… | DIRECTORY… | -]"
+            table: OptionTable(json), operands: "[FILE… | DIRECTORY… | -]"
         ) { context throws(StartError) in
             let given = context.operands.isEmpty ? [context.options[AgentOptions.confdPath]] : context.operands
             guard given != [""] else {
@@ -120,16 +119,16 @@ struct ConfigCheck {
 
     private var json: String {
         let found = configs.map { config in
-            (try? JSON(parsing: Scrubbing.scrubbed(WireConfig(config)).encoded())) ?? .null
+            (try? JSONValue(parsing: Scrubbing.scrubbed(WireConfig(config)).encoded())) ?? .null
         }
         let wrong = problems.map { problem in
-            JSON.object([
+            JSONValue.object([
                 "object": .string(problem.object), "reason": .string(problem.reason),
                 "severity": .string(problem.severity.rawValue),
             ])
         }
         return String(
-            decoding: JSON.object(["configs": .array(found), "problems": .array(wrong)]).encoded(), as: UTF8.self)
+            decoding: JSONValue.object(["configs": .array(found), "problems": .array(wrong)]).encoded(), as: UTF8.self)
     }
 
     private static func standardInput() throws(FileError) -> [UInt8] {

@@ -1,6 +1,7 @@
 import CheckModel
 import HTTPClient
 import HTTPServer
+import JSON
 import Platform
 
 /// The cluster-agent on this machine, or in this pod, as the operator's commands talk to it: found by its own options.
@@ -38,7 +39,7 @@ struct LocalAgent: Sendable {
     /// What it answers to one call.
     ///
     /// - Throws: `StartError` if there is no answer, or none that helps.
-    func call(_ method: String = "GET", _ path: String, body: String? = nil) async throws(StartError) -> JSON {
+    func call(_ method: String = "GET", _ path: String, body: String? = nil) async throws(StartError) -> JSONValue {
         let request = ClientRequest(
             method, url: url + path, body: body.map { Array($0.utf8) }, maximumResponseBytes: 1 << 30)
         let response: ClientResponse
@@ -54,7 +55,7 @@ struct LocalAgent: Sendable {
             throw StartError("\(url)\(path): status \(response.status)\(text.isEmpty ? "" : ": \(text)")")
         }
         do {
-            return try JSON(parsing: response.body, limits: JSONLimits(bytes: 1 << 30))
+            return try JSONValue(parsing: response.body, limits: JSONLimits(bytes: 1 << 30))
         } catch {
             throw StartError("\(url)\(path): \(error)")
         }

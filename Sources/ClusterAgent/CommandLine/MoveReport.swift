@@ -1,9 +1,10 @@
 import CheckModel
+import JSON
 
 /// What `clusterchecks rebalance` and `isolate` print.
 enum MoveReport {
     /// The text for a rebalancing: one line for each move.
-    static func rebalanced(_ answer: JSON) -> String {
+    static func rebalanced(_ answer: JSONValue) -> String {
         let moves = answer.arrayValue ?? []
         let lines = moves.map { move in
             func text(_ key: String) -> String { move[key]?.stringValue ?? "" }
@@ -16,7 +17,7 @@ enum MoveReport {
     }
 
     /// The text for an isolation.
-    static func isolated(_ answer: JSON) -> String {
+    static func isolated(_ answer: JSONValue) -> String {
         let id = answer["check_id"]?.stringValue ?? ""
         guard answer["is_isolated"]?.boolValue == true else {
             return "Check \(id) could not be isolated: \(answer["reason"]?.stringValue ?? "")"

@@ -1,5 +1,6 @@
 import CheckModel
 import HTTPClient
+import JSON
 import Platform
 
 /// The commands with which an operator asks the cluster-agent on the same machine. Each prints for people, or with `--json` what it was answered.
@@ -14,7 +15,7 @@ enum OperatorCommands {
     static var all: [Program.Command] {
         [
             Program.Command(
-                "clusterchecks", help: "shows which node runs what", table: table(check, json)
+                "clusterchecks", help: "shows which node runs what", table: OptionTable(check, json)
             ) { context throws(StartError) in
                 let name = context.options[check]
                 return try await ask(context, "GET", "/api/v1/clusterchecks") {
@@ -22,7 +23,8 @@ enum OperatorCommands {
                 }
             },
             Program.Command(
-                "clusterchecks rebalance", help: "moves checks from busy nodes to idle ones", table: table(force, json),
+                "clusterchecks rebalance", help: "moves checks from busy nodes to idle ones",
+                table: OptionTable(force, json),
                 aliases: ["-f": "--force"]
             ) { context throws(StartError) in
                 if !context.options[json] { print("Requesting a cluster check rebalance...") }
@@ -31,14 +33,14 @@ enum OperatorCommands {
                     context, "POST", "/api/v1/clusterchecks/rebalance", body: body, MoveReport.rebalanced)
             },
             Program.Command(
-                "clusterchecks isolate", help: "leaves one check alone on its node", table: table(checkID, json)
+                "clusterchecks isolate", help: "leaves one check alone on its node", table: OptionTable(checkID, json)
             ) { context throws(StartError) in
                 let id = context.options[checkID]
                 guard !id.isEmpty else { throw .usage("--checkID=ID is needed: `clusterchecks` shows the IDs") }
                 let path = "/api/v1/clusterchecks/isolate/check/" + percentEncoded(id)
                 return try await ask(context, "POST", path, body: "", MoveReport.isolated)
             },
-            Program.Command("status", help: "shows how the cluster-agent fares", table: table(json)) {
+            Program.Command("status", help: "shows how the cluster-agent fares", table: OptionTable(json)) {
                 context throws(StartError) in
                 try await ask(context, "GET", "/api/v1/clusterchecks") { StatusReport(state: $0).text }
             },
@@ -46,15 +48,9 @@ enum OperatorCommands {
         ]
     }
 
-    private static func table<each Value>(_ option: repeat Option<each Value>) -> OptionTable {
-        var table = OptionTable()
-        repeat table.add(each option)
-        return table
-    }
-
     private static func ask(
         _ context: Program.Context, _ method: String, _ path: String, body: String? = nil,
-        _ text: (JSON) -> String
+        _ text: (JSONValue) -> String
     ) async throws(StartError) -> Int32 {
         let agent = try LocalAgent(context)
         let answer = try await agent.call(method, path, body: body)

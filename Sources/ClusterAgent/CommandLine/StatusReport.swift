@@ -1,8 +1,9 @@
 import CheckModel
+import JSON
 
 /// What `status` prints, in the words of upstream's status page.
 struct StatusReport {
-    let state: JSON
+    let state: JSONValue
 
     /// The text.
     var text: String {

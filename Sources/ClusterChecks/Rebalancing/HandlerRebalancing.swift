@@ -1,4 +1,5 @@
 package import CheckModel
+import Leadership
 package import Platform
 import Synchronization
 

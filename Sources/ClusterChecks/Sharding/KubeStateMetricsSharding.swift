@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 /// Takes a check of kube-state-metrics apart: by `shard_criteria` and `shard_count` where its instance has them, else by resources: pods, nodes, and
 /// the others.
@@ -36,15 +37,15 @@ enum KubeStateMetricsSharding {
     }
 
     /// Counts what no single node can: it must run once, whatever the others collect.
-    private static func isAggregate(_ instance: JSON) -> Bool {
+    private static func isAggregate(_ instance: JSONValue) -> Bool {
         instance["pod_collection_mode"] == .string("cluster_aggregates_only")
     }
 
-    private static func hasCriteria(_ value: JSON) -> Bool {
+    private static func hasCriteria(_ value: JSONValue) -> Bool {
         value != .null && value != .array([])
     }
 
-    private static func byResource(_ config: CheckConfig, _ members: [String: JSON]) -> Sharding.Outcome {
+    private static func byResource(_ config: CheckConfig, _ members: [String: JSONValue]) -> Sharding.Outcome {
         guard let collectors = collectors(members["collectors"]) else {
             return Sharding.Outcome(problem: "collectors is not a list of strings: it is dispatched whole")
         }
@@ -56,19 +57,19 @@ enum KubeStateMetricsSharding {
         return Sharding.Outcome(
             shards: groups.map { name, collectors in
                 var shard = members
-                shard["collectors"] = .array(collectors.sorted().map(JSON.string))
+                shard["collectors"] = .array(collectors.sorted().map(JSONValue.string))
                 return config.shard(name, runsAnywhere(shard))
             })
     }
 
-    private static func collectors(_ value: JSON?) -> [String]? {
+    private static func collectors(_ value: JSONValue?) -> [String]? {
         guard let value, value != .null, value != .array([]) else { return defaultCollectors }
         let names = value.arrayValue?.map(\.stringValue)
         guard let names, names.allSatisfy({ $0 != nil }) else { return nil }
         return names.compactMap { $0 }
     }
 
-    private static func byHash(_ config: CheckConfig, _ members: [String: JSON]) -> Sharding.Outcome {
+    private static func byHash(_ config: CheckConfig, _ members: [String: JSONValue]) -> Sharding.Outcome {
         let wanted = (members["shard_criteria"]?.arrayValue ?? []).compactMap(\.stringValue)
         let isFine =
             !wanted.isEmpty && wanted.count == members["shard_criteria"]?.arrayValue?.count
@@ -84,14 +85,14 @@ enum KubeStateMetricsSharding {
         return Sharding.Outcome(
             shards: (0..<count).map { index in
                 var shard = members
-                shard["shard_criteria"] = .array(wanted.sorted().map(JSON.string))
+                shard["shard_criteria"] = .array(wanted.sorted().map(JSONValue.string))
                 shard["shard_id"] = .integer(index)
                 return config.shard("hash-\(index)", runsAnywhere(shard))
             })
     }
 
     /// A runner is no candidate of any election, and must not wait for one.
-    private static func runsAnywhere(_ members: [String: JSON]) -> JSON {
+    private static func runsAnywhere(_ members: [String: JSONValue]) -> JSONValue {
         .object(members.merging(["skip_leader_election": .bool(true)]) { $1 })
     }
 }

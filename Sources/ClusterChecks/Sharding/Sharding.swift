@@ -1,4 +1,5 @@
 package import CheckModel
+import JSON
 
 /// Takes configs apart, each part with a key of its own that edits do not change. A pure function of the config.
 package struct Sharding: Sendable {
@@ -45,7 +46,7 @@ package struct Sharding: Sendable {
 
 extension CheckConfig {
     /// The part of this config that has one instance.
-    func shard(_ name: String, _ instance: JSON) -> CheckConfig {
+    func shard(_ name: String, _ instance: JSONValue) -> CheckConfig {
         var shard = self
         shard.key = key.shard(name)
         shard.instances = [instance]

@@ -1,13 +1,13 @@
-/// What one connection does, without its socket: bytes in, requests out; answers in, bytes out.
+/// The state of a connection, without its socket: bytes in, requests out; responses in, bytes out.
 ///
-/// Requests are numbered from 0 and answered in their order, whatever the order in which the answers are given. At most
-/// `HTTPLimits.requestsUnderWay` wait for their answers; what comes beyond is held until there is room, and nothing more is read.
-/// A request that is refused is answered after the earlier ones, and the connection ends with it.
+/// Requests are numbered from 0 and answered in order, whatever the order of the responses. At most
+/// `HTTPLimits.pipelinedRequests` await their responses; further input is held until there is room, and nothing more is
+/// read. A rejected request is answered after the earlier ones, and then the connection closes.
 struct ConnectionState: ~Copyable {
-    /// Answers a request at once, or returns nil and answers later with `respond`.
+    /// Handles a request: returns the response, or nil if it follows through `respond`.
     typealias Handle = (_ sequence: UInt64, _ request: HTTPRequest) -> HTTPResponse?
 
-    /// A period that may last only so long. A period with another number is a new one.
+    /// A period that a timeout limits. A period with another number is a new one.
     struct TimeoutPeriod: Equatable {
         var kind: TimeoutKind
         var number: UInt64
@@ -15,9 +15,9 @@ struct ConnectionState: ~Copyable {
 
     private enum Input {
         case open
-        /// Nothing more is read: a request was refused, or was the last.
+        /// Nothing more is read: a request was rejected or was the last one.
         case closed
-        /// The client has ended its half.
+        /// The client has closed its sending side.
         case ended
     }
 
@@ -40,37 +40,37 @@ struct ConnectionState: ~Copyable {
         input == .open && held.isEmpty && hasRoom
     }
 
-    /// Whether held bytes can be read on, as answers have made room.
+    /// Whether held bytes can be parsed, because responses have made room.
     var canResume: Bool {
         input == .open && !held.isEmpty && hasRoom
     }
 
-    /// Whether the socket did not take all that was to be written.
+    /// Whether the socket did not accept all output.
     var isBlocked: Bool {
         output.isBlocked
     }
 
-    /// Whether all that will be said has been said.
+    /// Whether all responses have been written and nothing more is read.
     var isFinished: Bool {
         output.isEmpty && (input != .open || output.isClosing)
     }
 
-    /// Whether the client may still be sending, so that closing the socket at once could destroy the last answer on its way: the
-    /// system resets a connection that is closed with unread bytes.
+    /// Whether the client may still be sending. Closing the socket at once could then destroy the last response in
+    /// transit, because the system resets a connection that is closed with unread bytes.
     var needsLingering: Bool {
         input != .ended && output.isClosing
     }
 
-    /// Bytes that have come and are of no complete request, or of one that is held.
+    /// The bytes of the current request and of held requests.
     var unfinishedBytes: Int {
         parser.unfinishedBytes + held.count
     }
 
     private var hasRoom: Bool {
-        output.count < limits.requestsUnderWay && !output.isClosing
+        output.count < limits.pipelinedRequests && !output.isClosing
     }
 
-    /// What runs now against the clock; nil while the client waits for us.
+    /// The period that a timeout limits now; nil while the client waits for the server.
     var timeout: TimeoutPeriod? {
         if output.isBlocked { return TimeoutPeriod(kind: .write, number: writes) }
         guard input == .open, held.isEmpty else { return nil }
@@ -83,9 +83,9 @@ struct ConnectionState: ~Copyable {
         }
     }
 
-    /// Takes bytes from the client.
+    /// Handles bytes from the client.
     ///
-    /// - Returns: why a request was refused, if one was.
+    /// - Returns: why a request was rejected, if one was.
     mutating func receive(_ bytes: Span<UInt8>, _ handle: Handle) -> RequestError? {
         var position = 0
         let error = read(bytes, at: &position, handle)
@@ -93,29 +93,29 @@ struct ConnectionState: ~Copyable {
         return error
     }
 
-    /// Reads held bytes on.
+    /// Continues with held bytes.
     ///
-    /// - Returns: why a request was refused, if one was.
+    /// - Returns: why a request was rejected, if one was.
     mutating func resume(_ handle: Handle) -> RequestError? {
         let bytes = held
         held = []
         return receive(bytes.span, handle)
     }
 
-    /// The client has ended its half: what it has asked is still answered; a request that is not complete never will be.
+    /// Handles the end of the input. Complete requests are still answered; an incomplete one is dropped.
     mutating func endInput() {
         input = .ended
         held = []
     }
 
-    /// Takes the answer to a request that was not answered at once.
+    /// Adds the response to a request that was not answered at once.
     mutating func respond(_ sequence: UInt64, _ response: HTTPResponse) {
         output.respond(sequence, response)
     }
 
-    /// A period has lasted too long.
+    /// Handles a timeout.
     ///
-    /// - Returns: why a request was refused; nil if there is nothing to say and the connection is to be dropped.
+    /// - Returns: why a request was rejected; nil if there is nothing to answer and the connection must be dropped.
     mutating func timeOut(_ kind: TimeoutKind) -> RequestError? {
         let error: RequestError
         switch (kind, parser.position) {
@@ -123,20 +123,21 @@ struct ConnectionState: ~Copyable {
         case (.body, .inBody): error = .bodyTooSlow
         default: return nil
         }
-        refuse(error)
+        reject(error)
         return error
     }
 
-    /// The server has too much of unfinished requests, and this connection more than its share.
+    /// Rejects the current request, because the server exceeds its limit on incomplete requests and this connection its
+    /// share.
     ///
-    /// - Returns: why the request is refused; nil if nothing is read any more.
+    /// - Returns: why the request was rejected; nil if nothing more is read anyway.
     mutating func shed() -> RequestError? {
         guard input == .open else { return nil }
-        refuse(.tooMuchUnfinished)
+        reject(.tooMuchUnfinished)
         return .tooMuchUnfinished
     }
 
-    /// Ends the connection after the requests that have begun.
+    /// Closes the connection after the requests that have begun.
     mutating func stop() {
         isStopping = true
         guard input == .open, parser.position == .betweenRequests else { return }
@@ -145,14 +146,14 @@ struct ConnectionState: ~Copyable {
         output.closesAfterLast = true
     }
 
-    /// Fills `buffer`, which is empty, with what is to be written now; see `ResponseQueue`.
+    /// Fills the empty `buffer` with the next output; see `ResponseQueue`.
     mutating func nextWrite(into buffer: inout [UInt8], date: [UInt8]) -> ResponseQueue.Write {
         output.nextWrite(into: &buffer, date: date)
     }
 
-    /// Keeps what the socket did not take of the newest write.
+    /// Keeps the output that the socket did not accept.
     ///
-    /// - Parameter hasProgressed: whether it took some.
+    /// - Parameter hasProgressed: whether it accepted some.
     mutating func keepUnsent(_ bytes: ArraySlice<UInt8>, hasProgressed: Bool) {
         output.keepUnsent(bytes)
         if hasProgressed { writes += 1 }
@@ -162,17 +163,17 @@ struct ConnectionState: ~Copyable {
         while position < bytes.count, input == .open, hasRoom {
             do throws(RequestError) {
                 guard let parsed = try parser.parse(bytes, at: &position) else { break }
-                take(parsed, handle)
+                dispatch(parsed, handle)
             } catch {
-                refuse(error)
+                reject(error)
                 return error
             }
         }
-        output.owesContinue = input == .open && parser.awaitsContinue
+        output.isContinuePending = input == .open && parser.awaitsContinue
         return nil
     }
 
-    private mutating func take(_ parsed: RequestParser.Parsed, _ handle: Handle) {
+    private mutating func dispatch(_ parsed: RequestParser.Parsed, _ handle: Handle) {
         requests += 1
         let keepsAlive = parsed.keepsAlive && !isStopping
         if !keepsAlive { input = .closed }
@@ -182,11 +183,11 @@ struct ConnectionState: ~Copyable {
         if let response = handle(sequence, parsed.request) { output.respond(sequence, response) }
     }
 
-    private mutating func refuse(_ error: RequestError) {
+    private mutating func reject(_ error: RequestError) {
         input = .closed
         held = []
-        output.owesContinue = false
+        output.isContinuePending = false
         _ = output.add(.init(isHead: parser.isReadingHead, isHTTP10: false, keepsAlive: false), error.response)
-        parser.forget()
+        parser.reset()
     }
 }

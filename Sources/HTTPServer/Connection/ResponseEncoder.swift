@@ -1,14 +1,16 @@
-/// Writes the heads of responses (RFC 9112 §4).
+import Platform
+
+/// Encodes the heads of responses (RFC 9112 §4).
 enum ResponseEncoder {
-    /// What an interim answer to `Expect: 100-continue` is.
+    /// The interim response to `Expect: 100-continue`.
     static let continueBytes = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
-    /// How a response says whether the connection stays.
+    /// What a response says about the persistence of the connection.
     enum Persistence {
-        /// Says nothing: HTTP/1.1 stays.
+        /// Nothing: HTTP/1.1 connections are persistent.
         case keepAlive
-        /// An HTTP/1.0 client must be told that it stays.
-        case keepAliveSaid
+        /// Keep-alive, which an HTTP/1.0 client must be told.
+        case explicitKeepAlive
         case close
     }
 
@@ -46,7 +48,7 @@ enum ResponseEncoder {
         }
         switch persistence {
         case .keepAlive: break
-        case .keepAliveSaid: buffer.append(contentsOf: keepAlive)
+        case .explicitKeepAlive: buffer.append(contentsOf: keepAlive)
         case .close: buffer.append(contentsOf: close)
         }
         appendLineEnd(to: &buffer)
@@ -78,4 +80,28 @@ enum ResponseEncoder {
         502: "Bad Gateway",
         503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported", 508: "Loop Detected",
     ]
+}
+
+/// The `Date` line of responses, formatted once per second.
+struct DateLine {
+    private var second = Int64.min
+    /// `Date: Sun, 06 Nov 1994 08:49:37 GMT` and CRLF.
+    private(set) var bytes: [UInt8] = []
+
+    /// Formats the line again if the second has changed.
+    mutating func update(_ time: WallTime) {
+        let second = time.nanoseconds / 1_000_000_000
+        guard second != self.second else { return }
+        self.second = second
+        bytes = Array("Date: \(imfFixdate(time))\r\n".utf8)
+    }
+}
+
+/// A time in the date format of HTTP (RFC 9110 §5.6.7).
+func imfFixdate(_ time: WallTime) -> String {
+    let civil = CivilTime(time)
+    let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    let date = "\(zeroPadded(civil.day, width: 2)) \(months[civil.month - 1]) \(zeroPadded(civil.year, width: 4))"
+    return "\(weekdays[civil.weekday]), \(date) \(civil.clockText) GMT"
 }

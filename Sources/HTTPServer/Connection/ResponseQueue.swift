@@ -1,17 +1,18 @@
-/// The answers of one connection: kept until it is their turn, then written in the order of their requests.
+/// The responses of a connection, kept until their turn and written in the order of their requests.
 ///
-/// A response's gate is asked right before each write that holds bytes of it. Before its first byte another response can take its
-/// place; after that the connection has to be dropped, as a truncated answer is an error for the client, and a late one is worse.
+/// The gate of a response is checked right before each write that contains bytes of it. Before its first byte another
+/// response can replace it. After that the connection must be dropped: the client treats a truncated response as an
+/// error, and a late one would be worse.
 struct ResponseQueue: ~Copyable {
-    /// What to hand to the socket next.
+    /// What to write next.
     enum Write: Equatable {
         case nothing
         case bytes
-        /// A response that has begun may no longer be sent: drop the connection.
+        /// A partly written response may no longer be sent: drop the connection.
         case refused
     }
 
-    /// What a response needs to know of its request.
+    /// The properties of a request that its response depends on.
     struct Request {
         var isHead: Bool
         var isHTTP10: Bool
@@ -23,7 +24,7 @@ struct ResponseQueue: ~Copyable {
         var response: HTTPResponse?
     }
 
-    /// The body that is being written, and how far it is.
+    /// The body being written, and the position in it.
     private struct Writing {
         var body: [[UInt8]] = []
         var gate: (any ResponseGate)?
@@ -35,52 +36,52 @@ struct ResponseQueue: ~Copyable {
         }
     }
 
-    /// One TLS record's worth: what one write holds at most, but for a long head.
+    /// The size of one TLS record: the maximum of one write, except for a long head.
     private static let writeLimit = 16_384
 
     private var slots: [Slot] = []
-    /// The number of the request that the first slot belongs to.
+    /// The number of the request of the first slot.
     private var firstSequence: UInt64 = 0
     private var writing = Writing()
     private var unsent: [UInt8] = []
-    /// The gates of the responses that have bytes in the newest write.
+    /// The gates of the responses in the latest write.
     private var gates: [any ResponseGate] = []
-    /// Whether a 100 is due once all earlier answers are written.
-    var owesContinue = false
-    /// Whether the connection closes after the answers that are waited for now.
+    /// Whether `100 Continue` is sent after all earlier responses.
+    var isContinuePending = false
+    /// Whether the connection closes after the last pending response.
     var closesAfterLast = false
-    /// Whether a response that ends the connection has been encoded; nothing is encoded after it.
+    /// Whether the last response of the connection has been encoded; nothing is encoded after it.
     private(set) var isClosing = false
 
-    /// How many requests wait for their answers, or their answers for their turn.
+    /// The number of requests whose response is pending or not yet encoded.
     var count: Int {
         slots.count
     }
 
-    /// Whether the socket did not take all of the newest write.
+    /// Whether the socket did not accept all of the latest write.
     var isBlocked: Bool {
         !unsent.isEmpty
     }
 
-    /// Whether every answer has been written.
+    /// Whether all responses have been written.
     var isEmpty: Bool {
         slots.isEmpty && writing.isFinished && unsent.isEmpty
     }
 
-    /// Adds a request that will be answered; returns its number, which counts from 0.
+    /// Adds a request, and its response if there is one; returns its number, which counts from 0.
     mutating func add(_ request: Request, _ response: HTTPResponse? = nil) -> UInt64 {
         slots.append(Slot(request: request, response: response))
         return firstSequence + UInt64(slots.count - 1)
     }
 
-    /// Takes the answer to the request with the number `sequence`; one that is not waited for is dropped.
+    /// Adds the response to request `sequence`. A response that no request waits for is dropped.
     mutating func respond(_ sequence: UInt64, _ response: HTTPResponse) {
         guard sequence >= firstSequence, sequence - firstSequence < UInt64(slots.count) else { return }
         let index = Int(sequence - firstSequence)
         if slots[index].response == nil { slots[index].response = response }
     }
 
-    /// Fills `buffer`, which is empty, with what is to be written now. What the socket does not take comes back by `keepUnsent`.
+    /// Fills the empty `buffer` with the next output. Pass what the socket does not accept to `keepUnsent`.
     mutating func nextWrite(into buffer: inout [UInt8], date: [UInt8]) -> Write {
         if !unsent.isEmpty {
             for gate in gates where gate.replacement() != nil { return .refused }
@@ -100,17 +101,17 @@ struct ResponseQueue: ~Copyable {
         return buffer.isEmpty ? .nothing : .bytes
     }
 
-    /// Keeps what the socket did not take.
+    /// Keeps the bytes that the socket did not accept.
     mutating func keepUnsent(_ bytes: ArraySlice<UInt8>) {
         unsent = Array(bytes)
     }
 
-    /// Encodes the head of the next response, if it is there.
+    /// Encodes the head of the next response, if there is one.
     private mutating func beginNext(into buffer: inout [UInt8], date: [UInt8]) -> Bool {
         guard !isClosing else { return false }
         guard !slots.isEmpty else {
-            if owesContinue { buffer.append(contentsOf: ResponseEncoder.continueBytes) }
-            owesContinue = false
+            if isContinuePending { buffer.append(contentsOf: ResponseEncoder.continueBytes) }
+            isContinuePending = false
             return false
         }
         guard var response = slots[0].response else { return false }
@@ -127,12 +128,12 @@ struct ResponseQueue: ~Copyable {
         }
         isClosing = response.closesConnection || !request.keepsAlive || closesAfterLast && slots.isEmpty
         ResponseEncoder.appendHead(
-            of: response, isClosing ? .close : request.isHTTP10 ? .keepAliveSaid : .keepAlive, date: date,
+            of: response, isClosing ? .close : request.isHTTP10 ? .explicitKeepAlive : .keepAlive, date: date,
             to: &buffer)
         if isClosing {
             firstSequence += UInt64(slots.count)
             slots = []
-            owesContinue = false
+            isContinuePending = false
         }
         if !request.isHead, ResponseEncoder.mayHaveBody(response.status) {
             writing = Writing(body: response.body, gate: response.gate)

@@ -1,12 +1,13 @@
 import Glibc
 import Platform
 
-/// One connection on its loop's thread: its socket, its transport and its state.
+/// A connection on the thread of its loop: socket, transport and state.
 final class ServerConnection {
     enum Phase {
         case handshaking
         case open
-        /// All is said; what the client still sends is read and dropped until it ends its half, so that it gets our last answer.
+        /// All responses are sent. Further input is discarded until the client closes its side, so that it receives the
+        /// last response.
         case lingering
     }
 
@@ -14,13 +15,13 @@ final class ServerConnection {
     let transport: Transport
     var state: ConnectionState
     var phase: Phase
-    /// What the loop watches the socket for.
+    /// The events that the loop watches the socket for.
     var interest = EpollEvents(readable: true)
-    /// Whether TLS has to write before it can read on.
+    /// Whether TLS must write before it can continue reading.
     var readNeedsRoom = false
-    /// How many of its unfinished bytes are counted in the server's.
+    /// How many bytes of this connection are included in the count of the server.
     var countedBytes = 0
-    /// The period whose timeout is set.
+    /// The period that the current timeout limits.
     var timeout: ConnectionState.TimeoutPeriod?
 
     /// - Returns: nil if there is no memory for TLS.
@@ -37,14 +38,14 @@ final class ServerConnection {
         phase = .handshaking
     }
 
-    /// What the socket should be watched for.
+    /// The events that the socket should be watched for.
     var wantedInterest: EpollEvents {
         guard phase != .lingering else { return EpollEvents(readable: true) }
         return EpollEvents(
             readable: phase == .handshaking || state.wantsInput, writable: state.isBlocked || readNeedsRoom)
     }
 
-    /// What runs now against the clock.
+    /// The period that a timeout should limit.
     var wantedTimeout: ConnectionState.TimeoutPeriod? {
         switch phase {
         case .handshaking: ConnectionState.TimeoutPeriod(kind: .handshake, number: 0)
@@ -53,17 +54,17 @@ final class ServerConnection {
         }
     }
 
-    /// Ends our half.
+    /// Closes the sending side and starts to linger.
     func beginLingering() {
-        transport.sayGoodbye()
+        transport.sendCloseNotify()
         shutdown(socket.descriptor.number, Int32(SHUT_WR))
         phase = .lingering
         readNeedsRoom = false
     }
 
-    /// Reads and drops what there is.
+    /// Reads and discards available input.
     ///
-    /// - Returns: whether the client has ended its half, or the connection broke.
+    /// - Returns: whether the client has closed its side or the connection is broken.
     func discardInput(_ scratch: inout [UInt8]) -> Bool {
         for _ in 0..<8 {
             let count = unsafe recv(socket.descriptor.number, &scratch, scratch.count, 0)
@@ -73,7 +74,7 @@ final class ServerConnection {
         return false
     }
 
-    /// Answers a client that spoke plain HTTP to a TLS port, in the clear, as far as the socket takes it.
+    /// Answers in plain text a client that sent plain HTTP to a TLS port, if the socket accepts it.
     func answerPlainHTTP() {
         let text = "this port speaks HTTPS\n"
         let answer =
@@ -85,30 +86,30 @@ final class ServerConnection {
     }
 }
 
-/// The connections of a loop, by tokens that are never used twice.
+/// The connections of a loop, identified by tokens that are never reused.
 struct ConnectionTable {
     private var connections: [ServerConnection?] = []
     private var generations: [UInt32] = []
     private var free: [Int] = []
 
-    /// How many there are.
+    /// The number of connections.
     var count: Int {
         connections.count - free.count
     }
 
-    /// The tokens of all of them.
+    /// The tokens of all connections.
     var tokens: [UInt64] {
         connections.indices.filter { connections[$0] != nil }.map(token)
     }
 
-    /// The connection with a token; nil once it has been removed.
+    /// The connection with `token`; nil once it is removed.
     subscript(token: UInt64) -> ServerConnection? {
         let index = Self.index(of: token)
         guard index < connections.count, generations[index] == UInt32(token >> 32) else { return nil }
         return connections[index]
     }
 
-    /// Where a token's connection lies, counted from 0; used again for another once it is removed.
+    /// The index of a connection in the table. It is reused after the connection is removed.
     static func index(of token: UInt64) -> Int {
         Int(token & 0xFFFF_FFFF)
     }
@@ -129,7 +130,7 @@ struct ConnectionTable {
         return token(at: connections.count - 1)
     }
 
-    /// Forgets a connection.
+    /// Removes a connection.
     mutating func remove(_ token: UInt64) {
         let index = Self.index(of: token)
         connections[index] = nil

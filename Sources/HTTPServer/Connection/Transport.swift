@@ -1,27 +1,27 @@
 import COpenSSL
 import Glibc
 
-/// Bytes in and out of a connection's socket, in the clear or through TLS. Never blocks.
+/// Reads and writes the socket of a connection, in plain text or through TLS. Never blocks.
 enum Transport: ~Copyable {
-    /// What became of a read or a write.
+    /// The result of a read or a write.
     enum Outcome {
         case bytes(Int)
-        /// Try again once the socket is readable.
+        /// Retry when the socket is readable.
         case needsInput
-        /// Try again once the socket is writable.
+        /// Retry when the socket is writable.
         case needsRoom
-        /// The client has ended its half.
+        /// The client has closed its sending side.
         case ended
         /// The connection is broken.
         case failed
-        /// The client spoke plain HTTP to a TLS port.
+        /// The client sent plain HTTP to a TLS port.
         case failedAsPlainHTTP
     }
 
     case plain(Int32)
     case tls(TLSSession)
 
-    /// Whether requests can be read: always in the clear, after the handshake with TLS.
+    /// Whether requests can be read: always in plain text, after the handshake with TLS.
     var isEstablished: Bool {
         switch self {
         case .plain: true
@@ -29,7 +29,7 @@ enum Transport: ~Copyable {
         }
     }
 
-    /// Whether bytes wait that the socket does not report any more.
+    /// Whether TLS has buffered bytes that the socket no longer reports.
     var hasBufferedInput: Bool {
         switch self {
         case .plain: false
@@ -47,7 +47,7 @@ enum Transport: ~Copyable {
         }
     }
 
-    /// Writes from `buffer`. After `needsRoom` or `needsInput` the same bytes must be given again, from any address.
+    /// Writes `buffer`. After `needsRoom` or `needsInput` pass the same bytes again, at any address.
     func write(_ buffer: UnsafeRawBufferPointer) -> Outcome {
         switch self {
         case .plain(let number):
@@ -58,11 +58,11 @@ enum Transport: ~Copyable {
         }
     }
 
-    /// Says that nothing more will be written, as far as the protocol has words for it.
-    func sayGoodbye() {
+    /// Tells the client that nothing more follows, if the protocol allows it.
+    func sendCloseNotify() {
         switch self {
         case .plain: break
-        case .tls(let session): session.sayGoodbye()
+        case .tls(let session): session.sendCloseNotify()
         }
     }
 
@@ -74,11 +74,11 @@ enum Transport: ~Copyable {
     }
 }
 
-/// The server's side of one TLS connection.
+/// The server side of a TLS connection.
 @safe struct TLSSession: ~Copyable {
     private let pointer: OpaquePointer
 
-    /// A session that will speak through the socket `number`, which it does not own. Nil if OpenSSL has no memory.
+    /// A session on the socket `number`, which it does not own. Nil if OpenSSL has no memory.
     init?(_ context: TLSContext, socket number: Int32) {
         guard let session = unsafe SSL_new(context.pointer) else { return nil }
         guard unsafe SSL_set_fd(session, number) == 1 else {
@@ -101,29 +101,29 @@ enum Transport: ~Copyable {
         unsafe SSL_has_pending(pointer) == 1
     }
 
-    /// Reads; does the handshake first.
+    /// Reads; performs the handshake first.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Transport.Outcome {
         clearErrors()
         let count = unsafe SSL_read(pointer, buffer.baseAddress, Int32(clamping: buffer.count))
         return count > 0 ? .bytes(Int(count)) : outcome(count)
     }
 
-    /// Writes.
     func write(_ buffer: UnsafeRawBufferPointer) -> Transport.Outcome {
         clearErrors()
         let count = unsafe SSL_write(pointer, buffer.baseAddress, Int32(clamping: buffer.count))
         return count > 0 ? .bytes(Int(count)) : outcome(count)
     }
 
-    /// Sends `close_notify`, if the handshake was finished and nothing has failed.
-    func sayGoodbye() {
+    /// Sends `close_notify` if the handshake is complete and nothing has failed.
+    func sendCloseNotify() {
         guard isEstablished else { return }
         ERR_clear_error()
         unsafe SSL_shutdown(pointer)
         ERR_clear_error()
     }
 
-    /// SSL_get_error is right only if the queue was empty before the call. Clearing costs far more than looking.
+    /// SSL_get_error is correct only if the error queue was empty before the call. Clearing the queue costs far more
+    /// than peeking at it.
     private func clearErrors() {
         if ERR_peek_error() != 0 { ERR_clear_error() }
     }

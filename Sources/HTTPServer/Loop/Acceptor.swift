@@ -2,30 +2,30 @@ import CLinux
 import Glibc
 import Platform
 
-/// A listener and the pause that it makes when the process has no descriptors left.
+/// A listener, and the pause after the process has run out of descriptors.
 final class Acceptor {
-    /// Else the loop would spin: the connection that cannot be accepted stays readable on the listener.
+    /// Without a pause the loop would spin: a connection that cannot be accepted keeps the listener readable.
     static let pause = Duration.milliseconds(100)
 
     let listener: Listener
-    /// Until when nothing is accepted.
+    /// The end of the current pause.
     var pausedUntil: Instant?
-    /// When the last pause was logged.
+    /// When a pause was last logged.
     var loggedAt: Instant?
 
     init(_ listener: consuming Listener) {
         self.listener = listener
     }
 
-    /// Whether a pause is over.
+    /// Whether a pause has ended.
     func mayResume(at now: Instant) -> Bool {
         pausedUntil.map { $0 <= now } ?? false
     }
 
-    /// Takes one waiting connection.
+    /// Accepts one pending connection.
     ///
-    /// - Returns: nil if none waits.
-    /// - Throws: `SystemCallError` if the system cannot give one now.
+    /// - Returns: nil if none is pending.
+    /// - Throws: `SystemCallError` if the system cannot accept now.
     func accept() throws(SystemCallError) -> ClientSocket? {
         while true {
             var number: Int32 = -1
@@ -36,7 +36,7 @@ final class Acceptor {
             switch errno {
             case EAGAIN: return nil
             case EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM: throw SystemCallError("accept4")
-            // The connection died before it was accepted; the next may be well (accept(2), "Error handling").
+            // The connection failed before it was accepted; the next may succeed (accept(2), "Error handling").
             default: continue
             }
         }
@@ -44,15 +44,15 @@ final class Acceptor {
 }
 
 extension EventLoop {
-    private static let acceptsInARow = 64
+    private static let acceptsPerTurn = 64
     private static let logInterval = Duration.seconds(10)
 
-    /// Accepts what waits, and gives each connection to the loop that has the fewest.
+    /// Accepts pending connections and assigns each one to the loop with the fewest.
     mutating func accept() {
-        for _ in 0..<Self.acceptsInARow {
+        for _ in 0..<Self.acceptsPerTurn {
             do {
                 guard let socket = try acceptor?.accept() else { return }
-                place(socket)
+                assign(socket)
             } catch {
                 return pauseAccepting(error)
             }
@@ -70,7 +70,7 @@ extension EventLoop {
         }
     }
 
-    private mutating func place(_ socket: ClientSocket) {
+    private mutating func assign(_ socket: ClientSocket) {
         guard server.openConnections < server.options.limits.connections,
             socket.descriptor.number < server.descriptorCeiling
         else {
@@ -89,6 +89,6 @@ extension EventLoop {
         acceptor?.pausedUntil = now + Acceptor.pause
         if let loggedAt = acceptor?.loggedAt, now - loggedAt < Self.logInterval { return }
         acceptor?.loggedAt = now
-        server.log.warning("cannot accept connections, trying again", ["error": error])
+        server.log.warning("cannot accept connections, retrying", ["error": error])
     }
 }

@@ -1,13 +1,13 @@
 import Glibc
 import Platform
 
-/// One thread's share of a server: its epoll and its connections. Made and used on that thread only.
+/// One event loop of a server, with its epoll and connections. It is created and used on one thread only.
 struct EventLoop: ~Copyable {
     static let inboxToken = UInt64.max
     static let listenerToken = UInt64.max - 1
-    /// How many times a connection is read before others get their turn.
-    private static let readsInARow = 4
-    /// What clients get to end their half once only lingering connections keep a loop from stopping.
+    /// How often a connection is read before others get their turn.
+    private static let readsPerTurn = 4
+    /// How long a stopping loop waits for clients to close their side once only lingering connections remain.
     private static let lingerWhenStopping = Duration.milliseconds(500)
 
     let server: ServerCore
@@ -20,12 +20,12 @@ struct EventLoop: ~Copyable {
     private var input = [UInt8](repeating: 0, count: 32_768)
     private var output: [UInt8] = []
     private var date = DateLine()
-    /// Connections that have more to read than they were given time for.
+    /// Connections with more input than one turn reads.
     private var unread: [UInt64] = []
     private var stopDeadline: Instant?
-    private var trimmer = HeapTrimmer()
+    private var churn = ConnectionChurn()
 
-    /// - Parameter accepts: whether this loop accepts for all.
+    /// - Parameter accepts: whether this loop accepts connections for all loops.
     /// - Throws: `SystemCallError`.
     init(_ server: ServerCore, inbox: LoopInbox, accepts: Bool) throws(SystemCallError) {
         self.server = server
@@ -41,7 +41,7 @@ struct EventLoop: ~Copyable {
         output.reserveCapacity(20_000)
     }
 
-    /// Works until it is stopped.
+    /// Runs until the loop is stopped.
     mutating func run() {
         while true {
             let count = epoll.wait(milliseconds: waitingTime())
@@ -50,14 +50,14 @@ struct EventLoop: ~Copyable {
             for index in 0..<count {
                 let (token, readiness) = epoll.event(at: index)
                 switch token {
-                case Self.inboxToken: emptyInbox()
+                case Self.inboxToken: drainInbox()
                 case Self.listenerToken: accept()
                 default: handle(token, readiness)
                 }
             }
-            readOn()
+            continueReading()
             expire()
-            if trimmer.isDue(at: now) { trimmer.trim() }
+            if churn.isDue(at: now) { FreedMemory.giveBack() }
             if acceptor?.mayResume(at: now) == true { resumeAccepting() }
             if isStopped() { break }
         }
@@ -70,29 +70,30 @@ struct EventLoop: ~Copyable {
         var next = timeouts.nextDeadline ?? .distantFuture
         if let pausedUntil = acceptor?.pausedUntil { next = min(next, pausedUntil) }
         if let stopDeadline { next = min(next, stopDeadline) }
-        if let deadline = trimmer.deadline { next = min(next, deadline) }
+        if let deadline = churn.deadline { next = min(next, deadline) }
         guard next != .distantFuture else { return -1 }
-        // Rounded up, so that it is past when we wake.
+        // Rounded up, so that the deadline has passed when epoll returns.
         let milliseconds = ((next - server.clock.now()).nanoseconds + 999_999) / 1_000_000
         return Int32(clamping: max(0, min(milliseconds, 60_000)))
     }
 
-    private mutating func emptyInbox() {
-        let contents = inbox.take()
+    private mutating func drainInbox() {
+        let contents = inbox.drain()
         for socket in contents.accepted { adopt(socket) }
-        for answer in contents.answers {
-            guard let connection = connections[answer.connection] else { continue }
+        for item in contents.responses {
+            guard let connection = connections[item.connection] else { continue }
             let wasFull = !connection.state.wantsInput
-            connection.state.respond(answer.sequence, answer.response)
-            advance(connection, answer.connection)
-            settle(connection, answer.connection)
-            // TLS may have taken bytes from the socket that were not asked for while there was no room.
-            if wasFull, connection.state.wantsInput { unread.append(answer.connection) }
+            connection.state.respond(item.sequence, item.response)
+            advance(connection, item.connection)
+            reconcile(connection, item.connection)
+            // TLS may have buffered bytes that were not read while the connection had no room; epoll does not report
+            // them.
+            if wasFull, connection.state.wantsInput { unread.append(item.connection) }
         }
         if let deadline = contents.stopDeadline { stop(by: deadline) }
     }
 
-    /// Takes over an accepted connection, which was counted when it was accepted.
+    /// Adopts an accepted connection, which was counted when it was accepted.
     mutating func adopt(_ socket: ClientSocket) {
         let limits = server.options.limits
         guard stopDeadline == nil, let connection = ServerConnection(socket, tls: server.tlsContext, limits: limits)
@@ -105,7 +106,7 @@ struct EventLoop: ~Copyable {
             connections.remove(token)
             return inbox.connectionEnded()
         }
-        settle(connection, token)
+        reconcile(connection, token)
     }
 
     private mutating func handle(_ token: UInt64, _ readiness: EpollEvents) {
@@ -120,26 +121,26 @@ struct EventLoop: ~Copyable {
             advance(connection, token)
         }
         read(connection, token)
-        settle(connection, token)
+        reconcile(connection, token)
     }
 
     private mutating func read(_ connection: ServerConnection, _ token: UInt64) {
-        for _ in 0..<Self.readsInARow {
+        for _ in 0..<Self.readsPerTurn {
             guard connection.phase == .handshaking || connection.state.wantsInput, connections[token] != nil else {
                 return
             }
             let outcome = unsafe input.withUnsafeMutableBytes { unsafe connection.transport.read(into: $0) }
             if connection.phase == .handshaking, connection.transport.isEstablished {
                 connection.phase = .open
-                trimmer.noteChange(at: now)
+                churn.noteChange(at: now)
             }
             switch outcome {
             case .bytes(let count):
                 let (server, inbox) = (server, inbox)
                 let error = connection.state.receive(input.span.extracting(0..<count)) { sequence, request in
-                    server.ask(request, Responder(inbox, connection: token, sequence: sequence))
+                    server.dispatch(request, Responder(inbox, connection: token, sequence: sequence))
                 }
-                note(error, connection)
+                recordRejection(error, connection)
                 advance(connection, token)
                 guard count == input.count || connection.transport.hasBufferedInput else { return }
             case .needsInput:
@@ -159,26 +160,26 @@ struct EventLoop: ~Copyable {
         unread.append(token)
     }
 
-    /// Reads on where there was more than one turn's worth.
-    private mutating func readOn() {
+    /// Continues reading connections that had more input than one turn reads.
+    private mutating func continueReading() {
         guard !unread.isEmpty else { return }
         let tokens = unread
         unread = []
         for token in tokens { handle(token, EpollEvents(readable: true)) }
     }
 
-    /// Writes what can be written, and reads held requests as room for them comes.
+    /// Writes as much as possible, and reads held requests when there is room for them.
     private mutating func advance(_ connection: ServerConnection, _ token: UInt64) {
         while flush(connection, token), connection.state.canResume {
             let (server, inbox) = (server, inbox)
             let error = connection.state.resume { sequence, request in
-                server.ask(request, Responder(inbox, connection: token, sequence: sequence))
+                server.dispatch(request, Responder(inbox, connection: token, sequence: sequence))
             }
-            note(error, connection)
+            recordRejection(error, connection)
         }
     }
 
-    /// - Returns: whether everything there was is written.
+    /// - Returns: whether all output has been written.
     private mutating func flush(_ connection: ServerConnection, _ token: UInt64) -> Bool {
         while true {
             output.removeAll(keepingCapacity: true)
@@ -214,8 +215,8 @@ struct EventLoop: ~Copyable {
         return true
     }
 
-    /// Brings what the loop knows of a connection in line with its state.
-    private mutating func settle(_ connection: ServerConnection, _ token: UInt64) {
+    /// Reconciles the interest, the timeout and the phase of a connection with its state.
+    private mutating func reconcile(_ connection: ServerConnection, _ token: UInt64) {
         guard connections[token] != nil else { return }
         if shedUnfinished(connection) {
             advance(connection, token)
@@ -223,7 +224,7 @@ struct EventLoop: ~Copyable {
         }
         if connection.phase != .lingering, connection.state.isFinished {
             guard connection.state.needsLingering else {
-                connection.transport.sayGoodbye()
+                connection.transport.sendCloseNotify()
                 return drop(token)
             }
             connection.beginLingering()
@@ -251,15 +252,15 @@ struct EventLoop: ~Copyable {
 
     private mutating func drop(_ token: UInt64) {
         guard let connection = connections[token] else { return }
-        _ = hasTooMuch(0, connection)
+        countUnfinished(0, connection)
         timeouts.clear(ConnectionTable.index(of: token))
         connections.remove(token)
-        trimmer.noteChange(at: now)
+        churn.noteChange(at: now)
         inbox.connectionEnded()
     }
 
     private mutating func expire() {
-        while let (index, kind) = timeouts.takeExpired(at: now) {
+        while let (index, kind) = timeouts.popExpired(at: now) {
             let token = connections.token(at: index)
             guard let connection = connections[token] else { continue }
             connection.timeout = nil
@@ -267,38 +268,39 @@ struct EventLoop: ~Copyable {
                 drop(token)
                 continue
             }
-            note(error, connection)
+            recordRejection(error, connection)
             advance(connection, token)
-            settle(connection, token)
+            reconcile(connection, token)
         }
     }
 
-    /// Refuses the request that is being read, if what has come of requests that are not whole is too much.
+    /// Rejects the request that is being read if the bytes of incomplete requests exceed the limit.
     ///
-    /// - Returns: whether it did.
+    /// - Returns: whether it was rejected.
     private func shedUnfinished(_ connection: ServerConnection) -> Bool {
-        guard hasTooMuch(connection.state.unfinishedBytes, connection), let error = connection.state.shed() else {
+        guard countUnfinished(connection.state.unfinishedBytes, connection), let error = connection.state.shed() else {
             return false
         }
-        note(error, connection)
-        _ = hasTooMuch(connection.state.unfinishedBytes, connection)
+        recordRejection(error, connection)
+        countUnfinished(connection.state.unfinishedBytes, connection)
         return true
     }
 
-    /// Counts the bytes of unfinished requests that a connection has now; most requests come whole and cost nothing here.
+    /// Updates the count of bytes of incomplete requests. Most requests arrive whole and cost nothing here.
     ///
-    /// - Returns: whether they have become too many.
-    private func hasTooMuch(_ bytes: Int, _ connection: ServerConnection) -> Bool {
+    /// - Returns: whether they exceed the limit.
+    @discardableResult
+    private func countUnfinished(_ bytes: Int, _ connection: ServerConnection) -> Bool {
         guard bytes != connection.countedBytes else { return false }
         defer { connection.countedBytes = bytes }
         return server.countUnfinished(bytes - connection.countedBytes, of: bytes)
     }
 
-    private func note(_ error: RequestError?, _ connection: ServerConnection) {
+    private func recordRejection(_ error: RequestError?, _ connection: ServerConnection) {
         guard let error else { return }
         server.counters.refusedRequests.add()
         server.log.debug(
-            "refused a request",
+            "rejected a request",
             ["peer": connection.socket.peer.host, "status": error.status, "reason": error.reason])
     }
 
@@ -311,7 +313,7 @@ struct EventLoop: ~Copyable {
                 drop(token)
             } else {
                 connection.state.stop()
-                settle(connection, token)
+                reconcile(connection, token)
             }
         }
     }
@@ -319,8 +321,8 @@ struct EventLoop: ~Copyable {
     private mutating func isStopped() -> Bool {
         guard let stopDeadline else { return false }
         if connections.count == 0 || now >= stopDeadline { return true }
-        let onlyLinger = connections.tokens.allSatisfy { connections[$0]?.phase == .lingering }
-        if onlyLinger { self.stopDeadline = min(stopDeadline, now + Self.lingerWhenStopping) }
+        let allLinger = connections.tokens.allSatisfy { connections[$0]?.phase == .lingering }
+        if allLinger { self.stopDeadline = min(stopDeadline, now + Self.lingerWhenStopping) }
         return false
     }
 }

@@ -1,26 +1,26 @@
 import Platform
 import Synchronization
 
-/// How other threads reach an event loop.
+/// The inbox of an event loop, through which other threads reach it.
 final class LoopInbox: Sendable {
-    /// An answer that was not given while the handler was being called.
-    struct Answer: Sendable {
+    /// A response given after the handler had returned.
+    struct Response: Sendable {
         let connection: UInt64
         let sequence: UInt64
         let response: HTTPResponse
     }
 
-    /// All that has come since the loop looked last.
+    /// Everything posted since the last drain.
     struct Contents: Sendable {
-        var answers: [Answer] = []
+        var responses: [Response] = []
         var accepted: [ClientSocket] = []
-        /// Set once the loop is to end: by when.
+        /// Set once the loop must stop: the deadline.
         var stopDeadline: Instant?
 
         fileprivate var isClosed = false
 
         fileprivate var isEmpty: Bool {
-            answers.isEmpty && accepted.isEmpty && stopDeadline == nil
+            responses.isEmpty && accepted.isEmpty && stopDeadline == nil
         }
     }
 
@@ -33,43 +33,43 @@ final class LoopInbox: Sendable {
         event = try EventDescriptor()
     }
 
-    /// How many connections the loop has, with those that are on their way to it.
+    /// The number of connections of the loop, including queued ones.
     var connectionCount: Int {
         connections.load(ordering: .relaxed)
     }
 
-    /// Counts a connection that is given to the loop.
+    /// Counts a connection assigned to the loop.
     func connectionBegan() {
         connections.wrappingAdd(1, ordering: .relaxed)
     }
 
-    /// Counts a connection that is closed.
+    /// Counts a closed connection.
     func connectionEnded() {
         connections.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    /// Readable while there is something in it.
+    /// The descriptor to watch; readable while the inbox is not empty.
     var descriptor: Int32 {
         event.number
     }
 
-    /// Delivers an answer.
-    func post(_ answer: Answer) {
-        put { $0.answers.append(answer) }
+    /// Posts a response.
+    func post(_ response: Response) {
+        put { $0.responses.append(response) }
     }
 
-    /// Hands over a connection.
+    /// Posts an accepted connection.
     func post(_ socket: ClientSocket) {
         put { $0.accepted.append(socket) }
     }
 
-    /// Asks the loop to end.
+    /// Asks the loop to stop.
     func postStop(by deadline: Instant) {
         put { $0.stopDeadline = deadline }
     }
 
-    /// Takes all of it.
-    func take() -> Contents {
+    /// Removes and returns everything posted.
+    func drain() -> Contents {
         event.clear()
         return contents.withLock { contents in
             defer { contents = Contents() }
@@ -77,7 +77,7 @@ final class LoopInbox: Sendable {
         }
     }
 
-    /// Drops all that is in it and all that will come: the loop has ended.
+    /// Drops everything posted now and later, because the loop has ended.
     func close() {
         let dropped = contents.withLock { contents in
             defer {
@@ -89,7 +89,7 @@ final class LoopInbox: Sendable {
         for _ in dropped.accepted { connectionEnded() }
     }
 
-    /// The loop is woken by the first thing that comes; it takes all of them at once.
+    /// Only the first item wakes the loop, which drains all items at once.
     private func put(_ change: (inout Contents) -> Void) {
         let wasEmpty = contents.withLock { contents in
             guard !contents.isClosed else { return false }
@@ -100,7 +100,7 @@ final class LoopInbox: Sendable {
     }
 }
 
-/// An accepted connection; closed when nothing refers to it any more.
+/// An accepted connection, closed when its last reference is released.
 final class ClientSocket: Sendable {
     let descriptor: FileDescriptor
     let peer: PeerAddress

@@ -1,21 +1,7 @@
-package import Platform
+import Platform
 import Synchronization
 
-/// What a server has counted since it was made.
-package struct HTTPServerCounters: Sendable {
-    /// Connections accepted.
-    package let accepted = Counter()
-    /// Connections closed at once, as `HTTPLimits.connections` were open.
-    package let turnedAway = Counter()
-    /// TLS handshakes that failed.
-    package let failedHandshakes = Counter()
-    /// Requests handed to the handler.
-    package let requests = Counter()
-    /// Requests that the server itself refused: malformed, too large or too slow.
-    package let refusedRequests = Counter()
-}
-
-/// What the loops of a server share.
+/// The state that the loops of a server share.
 final class ServerCore: Sendable {
     let options: HTTPServerOptions
     let handler: any HTTPHandler
@@ -23,7 +9,7 @@ final class ServerCore: Sendable {
     let log: Log
     let inboxes: [LoopInbox]
     let counters = HTTPServerCounters()
-    /// Accepted connections have lower descriptors than this.
+    /// Descriptors of accepted connections are below this number.
     let descriptorCeiling: Int
     private let unfinishedBytes = Atomic<Int>(0)
     private let tls: Mutex<TLSContext?>
@@ -44,40 +30,40 @@ final class ServerCore: Sendable {
         self.listener = Mutex(listener)
     }
 
-    /// Gives the listener away, once.
+    /// Returns the listener on the first call, then nil.
     func takeListener() -> Listener? {
         listener.withLock { $0.take() }
     }
 
-    /// What new TLS connections use.
+    /// The TLS context of new connections.
     var tlsContext: TLSContext? {
         tls.withLock { $0 }
     }
 
-    /// New connections use `context` from now on.
+    /// Replaces the TLS context of new connections.
     func replace(_ context: TLSContext) {
         tls.withLock { $0 = context }
     }
 
-    /// Connections that are open or on their way to a loop.
+    /// Connections that are open or queued for a loop.
     var openConnections: Int {
         inboxes.reduce(0) { $0 + $1.connectionCount }
     }
 
-    /// Counts bytes of unfinished requests that have come, or gone.
+    /// Adds to the bytes of incomplete requests of the whole server; `change` may be negative.
     ///
-    /// - Parameter bytes: how many the connection has now.
-    /// - Returns: whether they are too many together, and those of the connection more than its share.
+    /// - Parameter bytes: the total of the connection.
+    /// - Returns: whether the server exceeds its limit and the connection its share.
     func countUnfinished(_ change: Int, of bytes: Int) -> Bool {
         let limits = options.limits
-        let together = unfinishedBytes.wrappingAdd(change, ordering: .relaxed).newValue
-        return together > limits.unfinishedBytes && bytes > limits.unfinishedBytes / limits.connections
+        let total = unfinishedBytes.wrappingAdd(change, ordering: .relaxed).newValue
+        return total > limits.unfinishedBytes && bytes > limits.unfinishedBytes / limits.connections
     }
 
-    /// Asks the handler; returns the answer if it was given at once.
-    func ask(_ request: HTTPRequest, _ responder: Responder) -> HTTPResponse? {
+    /// Passes a request to the handler; returns the response if the handler answered at once.
+    func dispatch(_ request: HTTPRequest, _ responder: Responder) -> HTTPResponse? {
         counters.requests.add()
         handler.handle(request, responder)
-        return responder.takeImmediateAnswer()
+        return responder.takeImmediateResponse()
     }
 }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// An IPv4 or IPv6 address with a port, as the system's calls take it.
+/// An IPv4 or IPv6 address with a port, as system calls use it.
 struct SocketAddress {
     private var storage = sockaddr_storage()
     private var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -10,24 +10,25 @@ struct SocketAddress {
         storage.ss_family
     }
 
-    /// Whether it is the unspecified address (`::` or `0.0.0.0`).
-    var isEveryAddress: Bool {
+    /// Whether this is the unspecified address (`::` or `0.0.0.0`).
+    var isUnspecified: Bool {
         let host = peer.host
         return host == "::" || host == "0.0.0.0"
     }
 
-    /// The port.
     var port: UInt16 {
         peer.port
     }
 
-    /// Numeric address and port. An IPv4 address inside IPv6 (`::ffff:…`, from a socket for both) is shown as IPv4.
+    /// The numeric address and port. An IPv4-mapped IPv6 address (`::ffff:…`, from a dual-stack socket) is shown as
+    /// IPv4.
     var peer: PeerAddress {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         var port: UInt16 = 0
         let isIPv6 = family == sa_family_t(AF_INET6)
         unsafe withUnsafeBytes(of: storage) { bytes in
-            // Both kinds begin with family and port; the IPv4 address follows at 4, the IPv6 address at 8.
+            // Both families begin with family and port; the IPv4 address follows at offset 4, the IPv6 address at
+            // offset 8.
             unsafe port = UInt16(bigEndian: bytes.load(fromByteOffset: 2, as: UInt16.self))
             let isMapped =
                 unsafe isIPv6 && bytes[8..<18].allSatisfy { $0 == 0 } && bytes[18] == 0xFF && bytes[19] == 0xFF
@@ -39,7 +40,7 @@ struct SocketAddress {
         return PeerAddress(host: String(decoding: host, as: UTF8.self), port: port)
     }
 
-    /// Calls a system call that reads the address.
+    /// Passes the address to a system call that reads it.
     func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         unsafe withUnsafePointer(to: storage) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, length) }
@@ -62,9 +63,9 @@ struct SocketAddress {
         unsafe filled { unsafe _ = getsockname(socket, $0, $1) }
     }
 
-    /// The addresses of a host to listen on.
+    /// The addresses to listen on for a host.
     ///
-    /// - Parameter host: empty for every address.
+    /// - Parameter host: empty for all addresses.
     /// - Throws: `HTTPServerError.cannotListen`.
     static func resolve(host: String, port: UInt16) throws(HTTPServerError) -> [SocketAddress] {
         if host.isEmpty { return try resolve(host: "::", port: port) + resolve(host: "0.0.0.0", port: port) }

@@ -1,8 +1,9 @@
 import Platform
 
-/// The timeouts of many connections, one each, set and cleared in constant time.
+/// The timeouts of many connections, at most one each, set and cleared in constant time.
 ///
-/// All timeouts of a kind last equally long, so a list for each kind, to whose end new ones are added, is in the order of time.
+/// All timeouts of a kind have the same duration, so one list per kind with new timeouts at its end is in order of
+/// time.
 struct TimeoutLists {
     private static let none = -1
 
@@ -26,9 +27,9 @@ struct TimeoutLists {
         return earliest
     }
 
-    /// Sets the timeout of the connection with the table index `index`, in place of the one that it had.
+    /// Sets the timeout of the connection at `index` of the connection table, replacing any earlier one.
     ///
-    /// - Parameter deadline: not before any that was set for the same kind.
+    /// - Parameter deadline: not before any deadline set earlier for the same kind.
     mutating func set(_ index: Int, _ kind: TimeoutKind, deadline: Instant) {
         while nodes.count <= index { nodes.append(Node()) }
         clear(index)
@@ -38,7 +39,7 @@ struct TimeoutLists {
         last[kind.rawValue] = index
     }
 
-    /// The connection has no timeout any more.
+    /// Removes the timeout of a connection.
     mutating func clear(_ index: Int) {
         guard index < nodes.count, let kind = nodes[index].kind else { return }
         let (previous, next) = (nodes[index].previous, nodes[index].next)
@@ -47,8 +48,8 @@ struct TimeoutLists {
         nodes[index] = Node()
     }
 
-    /// Takes one timeout whose deadline has come.
-    mutating func takeExpired(at now: Instant) -> (index: Int, kind: TimeoutKind)? {
+    /// Removes and returns one timeout whose deadline has passed.
+    mutating func popExpired(at now: Instant) -> (index: Int, kind: TimeoutKind)? {
         for kind in TimeoutKind.allCases {
             let index = first[kind.rawValue]
             if index != Self.none, nodes[index].deadline <= now {

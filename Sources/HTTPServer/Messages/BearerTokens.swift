@@ -1,7 +1,8 @@
 package import Platform
 import Synchronization
 
-/// The bearer tokens that callers may present (RFC 6750 §2.1): one, and for a grace after it was replaced the one before.
+/// The bearer tokens that callers may use (RFC 6750 §2.1): the current one and, for a grace period after a replacement,
+/// the previous one.
 package final class BearerTokens: Sendable {
     private struct Token {
         let bytes: [UInt8]
@@ -9,19 +10,19 @@ package final class BearerTokens: Sendable {
     }
 
     private let grace: Duration
-    /// The newest last.
+    /// In order of age, the newest last.
     private let tokens: Mutex<[Token]>
 
-    /// Accepts `token` alone; if it is empty nobody may call.
+    /// Accepts only `token`; if it is empty, no caller is authorized.
     ///
-    /// - Parameter grace: how long a token is still accepted after another took its place. Whoever reads the new one earlier or later than we
-    ///   do is not turned away meanwhile.
+    /// - Parameter grace: how long a replaced token is still accepted, so that callers that read the new token earlier
+    ///   or later than this process are not rejected meanwhile.
     package init(_ token: String, grace: Duration = .zero) {
         self.grace = grace
         tokens = Mutex(token.isEmpty ? [] : [Token(bytes: Array(token.utf8))])
     }
 
-    /// From now on callers need `token`, or, within the grace, one that it replaced.
+    /// Replaces the token. Replaced tokens stay valid for the grace period.
     package func replace(with token: String, now: Instant) {
         let new = Token(bytes: Array(token.utf8))
         let until = now + grace
@@ -32,11 +33,11 @@ package final class BearerTokens: Sendable {
         }
     }
 
-    /// What to answer a caller who may not call: 401 without a token, 403 with a wrong one. Nil for one who may.
+    /// The response to an unauthorized caller: 401 without a token, 403 with a wrong one; nil for an authorized caller.
     ///
-    /// It takes as long for a token that is wrong in its first byte as for one that is wrong in its last.
+    /// The time of the comparison does not depend on the position of the first wrong byte.
     ///
-    /// - Parameter realm: the program's name.
+    /// - Parameter realm: the name of the program.
     package func refusal(of request: HTTPRequest, realm: String, now: Instant) -> HTTPResponse? {
         guard let authorization = request.headers["Authorization"] else {
             return Self.unauthorized("no session token provided", realm)

@@ -1,6 +1,6 @@
-/// The header fields of a request, in the order in which they came. Names compare without regard to case (RFC 9110 §5.1).
+/// The header fields of a request, in the order received. Names are compared ignoring case (RFC 9110 §5.1).
 ///
-/// Fields that the server parsed stay bytes until somebody asks for them.
+/// Fields parsed by the server stay bytes until they are read.
 package struct HTTPHeaders: Sendable {
     private enum Storage: Sendable {
         case texts([(name: String, value: String)])
@@ -9,7 +9,7 @@ package struct HTTPHeaders: Sendable {
 
     private let storage: Storage
 
-    /// The given fields.
+    /// Creates a header from fields.
     package init(_ fields: [(name: String, value: String)] = []) {
         storage = .texts(fields)
     }
@@ -46,7 +46,8 @@ package struct HTTPHeaders: Sendable {
         }
     }
 
-    /// The bytes of the first value of `name`, without a copy where the server parsed them: for fields that every request has.
+    /// The bytes of the first value of `name`, without a copy if the server parsed the field: for fields of every
+    /// request.
     package func bytes(_ name: String) -> ArraySlice<UInt8>? {
         switch storage {
         case .texts:
@@ -61,7 +62,7 @@ package struct HTTPHeaders: Sendable {
     }
 }
 
-/// Where one header field lies in the bytes of its head; a head has at most 65,535 of them.
+/// The position of a header field in the bytes of the head, which has at most 65,535 bytes.
 struct FieldLine: Sendable {
     private let nameStart: UInt16
     private let nameEnd: UInt16
@@ -72,19 +73,19 @@ struct FieldLine: Sendable {
         Int(nameStart)..<Int(nameEnd)
     }
 
-    /// Without the white space around it.
+    /// Without leading and trailing white space.
     var value: Range<Int> {
         Int(valueStart)..<Int(valueEnd)
     }
 
-    /// Reads the field that begins at `position` (RFC 9112 §5), and moves `position` behind its line.
+    /// Parses the field at `position` (RFC 9112 §5) and moves `position` to the next line.
     ///
-    /// - Parameter bytes: hold a line feed at or after `position`.
+    /// - Parameter bytes: contain a line feed at or after `position`.
     init(_ bytes: Span<UInt8>, at position: inout Int) throws(RequestError) {
         var index = position
         while Byte.token.contains(bytes[index]) { index += 1 }
         guard index > position, bytes[index] == UInt8(ascii: ":") else {
-            throw Self.nameFault(bytes[index], isFirst: index == position)
+            throw Self.nameError(bytes[index], isFirst: index == position)
         }
         let name = position..<index
         index += 1
@@ -102,7 +103,7 @@ struct FieldLine: Sendable {
         valueEnd = UInt16(truncatingIfNeeded: value.upperBound)
     }
 
-    private static func nameFault(_ byte: UInt8, isFirst: Bool) -> RequestError {
+    private static func nameError(_ byte: UInt8, isFirst: Bool) -> RequestError {
         switch byte {
         case Byte.space, Byte.tab: isFirst ? .foldedLine : .whitespaceBeforeColon
         case Byte.lineFeed: .bareLineFeed

@@ -1,4 +1,4 @@
-/// A request's method; methods that no route of ours uses are kept as their text.
+/// The method of a request. Methods that no route uses are kept as text.
 package enum HTTPMethod: Hashable, Sendable {
     case get
     case head
@@ -8,11 +8,11 @@ package enum HTTPMethod: Hashable, Sendable {
     case other(String)
 }
 
-/// The client's address as the socket tells it.
+/// The address of a client, as reported by the socket.
 package struct PeerAddress: Hashable, Sendable {
-    /// Numeric IPv4 or IPv6 address without brackets.
+    /// The numeric IPv4 or IPv6 address, without brackets.
     package let host: String
-    /// Its port.
+    /// The port.
     package let port: UInt16
 
     /// An address.
@@ -22,19 +22,19 @@ package struct PeerAddress: Hashable, Sendable {
     }
 }
 
-/// One complete request.
+/// A complete request.
 package struct HTTPRequest: Sendable {
     /// The method.
     package var method: HTTPMethod
-    /// The path as it came: percent-encoded, beginning with `/`, without the query.
+    /// The path as received: percent-encoded, beginning with `/`, without the query.
     package var path: String
-    /// What follows the first `?`, undecoded; nil without one.
+    /// The part after the first `?`, not decoded; nil if there is none.
     package var query: String?
-    /// The header fields in the order in which they came.
+    /// The header fields in the order received.
     package var headers: HTTPHeaders
-    /// The whole body; chunked bodies are joined.
+    /// The whole body; chunks are joined.
     package var body: [UInt8]
-    /// Who sent it.
+    /// The address of the client.
     package var peer: PeerAddress
 
     /// A request.
@@ -52,39 +52,38 @@ package struct HTTPRequest: Sendable {
     }
 }
 
-/// Asked right before a response is written: a leader's answer must not leave after its term has ended.
+/// Decides right before a response is written whether it may still be sent: the answer of a leader must not leave after
+/// the end of its term.
 package protocol ResponseGate: Sendable {
-    /// Nil if the response may be written now; else what to write in its place.
+    /// Nil if the response may be sent now; else the response to send instead.
     func replacement() -> HTTPResponse?
 }
 
-/// One complete response. `Content-Length`, `Date` and `Connection` are the server's to write.
+/// A complete response. The server adds `Content-Length`, `Date` and `Connection`.
 package struct HTTPResponse: Sendable {
     /// The status code.
     package var status: Int
-    /// Further header fields, in order; their names and values were made by us and are not checked again.
+    /// The other header fields, in order. They are not validated.
     package var headers: [(name: String, value: String)]
-    /// The body in pieces, written one after the other without being joined first.
+    /// The body in pieces, which are written one after another without being joined.
     package var body: [[UInt8]]
-    /// Asked right before writing; nil when the answer is good at any time.
+    /// Checked right before each write; nil if the response stays valid.
     package var gate: (any ResponseGate)?
-    /// Whether the connection closes after it.
-    package var closesConnection: Bool
+    /// Whether the connection closes after the response.
+    var closesConnection = false
 
     /// A response.
     package init(
         status: Int, headers: [(name: String, value: String)] = [], body: [[UInt8]] = [],
-        gate: (any ResponseGate)? = nil,
-        closesConnection: Bool = false
+        gate: (any ResponseGate)? = nil
     ) {
         self.status = status
         self.headers = headers
         self.body = body
         self.gate = gate
-        self.closesConnection = closesConnection
     }
 
-    /// A text/plain response whose body is `text` and a newline, as Go's `http.Error` writes it.
+    /// A text/plain response with the body `text` and a newline, as `http.Error` of Go writes it.
     package static func text(_ status: Int, _ text: String) -> HTTPResponse {
         HTTPResponse(
             status: status,

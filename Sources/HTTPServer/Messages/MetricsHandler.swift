@@ -1,15 +1,15 @@
 package import Platform
 
-/// Serves a registry's page as `/metrics`, without a token: for a port of its own, in plain HTTP.
+/// Serves the metrics of a registry at `/metrics` without authentication, for a port of its own.
 package struct MetricsHandler: HTTPHandler {
     private let registry: MetricsRegistry
 
-    /// A handler that reads `registry` at each request.
+    /// A handler that reads `registry` on each request.
     package init(registry: MetricsRegistry) {
         self.registry = registry
     }
 
-    /// Answers GET and HEAD of `/metrics`.
+    /// Answers GET and HEAD requests for `/metrics`.
     package func handle(_ request: HTTPRequest, _ responder: Responder) {
         guard request.method == .get || request.method == .head else {
             return responder.respond(.text(405, "/metrics takes GET"))

@@ -1,5 +1,5 @@
-/// Why a request is refused before a handler sees it. Each case has one status; the connection closes after it, as nothing that
-/// follows on it can be trusted to begin where a request begins.
+/// Why a request is rejected before a handler sees it. Each case has one status. The connection closes after it,
+/// because the start of the next request cannot be trusted.
 enum RequestError: Error, Hashable, Sendable, CaseIterable {
     case malformedRequestLine
     case malformedTarget
@@ -32,7 +32,7 @@ enum RequestError: Error, Hashable, Sendable, CaseIterable {
     case unsupportedVersion
     case tooMuchUnfinished
 
-    /// The status code that the client gets.
+    /// The status code of the response.
     var status: Int {
         switch self {
         case .malformedRequestLine, .malformedTarget, .bareCarriageReturn, .bareLineFeed, .foldedLine,
@@ -87,7 +87,7 @@ enum RequestError: Error, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// The answer.
+    /// The response.
     var response: HTTPResponse {
         var response = HTTPResponse.text(status, reason)
         response.closesConnection = true

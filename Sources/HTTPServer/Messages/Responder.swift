@@ -1,14 +1,14 @@
 import Synchronization
 
-/// Answers requests. Called on an event loop's thread: it must not block; it may answer at once or later.
+/// Handles requests. It is called on the thread of an event loop and must not block; it may answer at once or later.
 package protocol HTTPHandler: Sendable {
-    /// Takes one request; answers through `responder`, exactly once, from any thread.
+    /// Handles a request. It must be answered through `responder`, exactly once, from any thread.
     func handle(_ request: HTTPRequest, _ responder: Responder)
 }
 
-/// The right to answer one request, once, from any thread.
+/// Answers one request, once, from any thread.
 ///
-/// If it is dropped unused the request is answered with 500, so that no client waits for ever.
+/// A responder that is released without an answer sends a 500, so that no client waits forever.
 package final class Responder: Sendable {
     private enum Destination: Sendable {
         case function(@Sendable (HTTPResponse) -> Void)
@@ -16,11 +16,11 @@ package final class Responder: Sendable {
     }
 
     private enum State: Sendable {
-        /// The handler is being called on the loop's thread, which looks here when it returns.
+        /// The handler is running on the thread of the loop, which checks for a response when the handler returns.
         case handling
-        /// Answered while the handler was being called; the loop takes the answer from here, with no message to itself.
+        /// Answered while the handler was running; the loop takes the response from here, without a message to itself.
         case answered(HTTPResponse)
-        /// The handler has returned: an answer has to be delivered.
+        /// The handler has returned; a response must be posted.
         case waiting
         case used
     }
@@ -28,7 +28,7 @@ package final class Responder: Sendable {
     private let destination: Destination
     private let state: Mutex<State>
 
-    /// A responder that hands the response to `deliver`; tests make their own.
+    /// A responder that passes the response to `deliver`, without an event loop.
     package init(_ deliver: @escaping @Sendable (HTTPResponse) -> Void) {
         destination = .function(deliver)
         state = Mutex(.waiting)
@@ -46,9 +46,9 @@ package final class Responder: Sendable {
         if isUnused { respond(.text(500, "no answer was given")) }
     }
 
-    /// Answers. Only the first call does anything.
+    /// Sends the response. Only the first call has an effect.
     package func respond(_ response: HTTPResponse) {
-        let isToBeDelivered = state.withLock { state in
+        let mustDeliver = state.withLock { state in
             switch state {
             case .handling:
                 state = .answered(response)
@@ -60,16 +60,16 @@ package final class Responder: Sendable {
                 return false
             }
         }
-        guard isToBeDelivered else { return }
+        guard mustDeliver else { return }
         switch destination {
         case .function(let deliver): deliver(response)
         case .loop(let inbox, let connection, let sequence):
-            inbox.post(LoopInbox.Answer(connection: connection, sequence: sequence, response: response))
+            inbox.post(LoopInbox.Response(connection: connection, sequence: sequence, response: response))
         }
     }
 
-    /// The answer, if it was given while the handler was being called; later ones go through the inbox.
-    func takeImmediateAnswer() -> HTTPResponse? {
+    /// The response, if it was given while the handler was running; a later one goes through the inbox.
+    func takeImmediateResponse() -> HTTPResponse? {
         state.withLock { state in
             if case .answered(let response) = state {
                 state = .used

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The bytes that HTTP's grammar names.
+/// Bytes and character sets of the HTTP grammar.
 enum Byte {
     static let tab = UInt8(ascii: "\t")
     static let lineFeed = UInt8(ascii: "\n")
@@ -8,7 +8,7 @@ enum Byte {
     static let space = UInt8(ascii: " ")
     static let delete: UInt8 = 0x7F
 
-    /// A set of ASCII characters as 128 bits, one for each character: tested without a look into memory.
+    /// A set of ASCII characters as a bitmap of 128 bits, tested without a memory access.
     struct Set: Sendable {
         let low: UInt64
         let high: UInt64
@@ -26,15 +26,15 @@ enum Byte {
         Set(low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C7FF_FFFE)
     }
 
-    /// What a request target is made of: letters, digits and `-._~:/?@!$&'()*+,;=%[]`, which are RFC 3986's unreserved and
-    /// reserved characters and `%`, without the fragment's `#`.
+    /// The characters of a request target: letters, digits and `-._~:/?@!$&'()*+,;=%[]`, which are the unreserved and
+    /// reserved characters of RFC 3986 and `%`, without `#` for the fragment.
     @inline(__always)
     static var target: Set {
         Set(low: 0xAFFF_FFF2_0000_0000, high: 0x47FF_FFFE_AFFF_FFFF)
     }
 
-    /// What an authority without user information is made of: letters, digits and `-._~!$&'()*+;=:%[]`; no comma, which would
-    /// look like two hosts.
+    /// The characters of an authority without user information: letters, digits and `-._~!$&'()*+;=:%[]`. A comma is
+    /// excluded because it would look like two hosts.
     @inline(__always)
     static var host: Set {
         Set(low: 0x2FFF_6FF2_0000_0000, high: 0x47FF_FFFE_AFFF_FFFE)
@@ -50,13 +50,14 @@ enum Byte {
         }
     }
 
-    /// Whether a field's value may hold it: visible characters, space, tab and, as RFC 9110 §5.5 bids, bytes above ASCII.
+    /// Whether a field value may contain the byte: visible characters, space, tab and, as RFC 9110 §5.5 requires, bytes
+    /// above ASCII.
     @inline(__always)
     static func isFieldValue(_ byte: UInt8) -> Bool {
         byte >= space && byte != delete || byte == tab
     }
 
-    /// ASCII's lower case.
+    /// The byte in ASCII lower case.
     @inline(__always)
     static func lowered(_ byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
@@ -64,7 +65,7 @@ enum Byte {
 }
 
 extension Span where Element == UInt8 {
-    /// Whether the bytes in `range` are `text`, which is in lower case, in any case.
+    /// Whether the bytes in `range` equal `text`, which is in lower case, ignoring case.
     func matches(_ range: Range<Int>, _ text: StaticString) -> Bool {
         guard range.count == text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { text in
@@ -75,7 +76,7 @@ extension Span where Element == UInt8 {
         }
     }
 
-    /// Where the first line feed at or after `start` is.
+    /// The index of the first line feed at or after `start`.
     func lineFeed(from start: Int) -> Int? {
         unsafe withUnsafeBufferPointer { bytes in
             guard start < bytes.count, let base = bytes.baseAddress,
@@ -90,7 +91,7 @@ extension Span where Element == UInt8 {
         unsafe extracting(range).withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
-    /// `range` without spaces and tabs at its ends.
+    /// `range` without leading and trailing spaces and tabs.
     func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, self[start] == Byte.space || self[start] == Byte.tab { start += 1 }
@@ -98,7 +99,7 @@ extension Span where Element == UInt8 {
         return start..<end
     }
 
-    /// The elements of a comma-separated list in `range`, trimmed; empty ones too.
+    /// Calls `body` with each element of a comma-separated list in `range`, trimmed, including empty ones.
     func forEachElement<Failure: Error>(
         of range: Range<Int>, _ body: (Range<Int>) throws(Failure) -> Void
     ) throws(Failure) {

@@ -1,9 +1,9 @@
-/// The decoder of a chunked body (RFC 9112 §7.1). Extensions and trailers are checked, counted and dropped.
+/// A decoder of chunked bodies (RFC 9112 §7.1). Extensions and trailers are validated, limited and discarded.
 struct ChunkedBody {
     private enum Stage {
-        /// In the size: its value and digits so far.
+        /// In the chunk size: value and number of digits so far.
         case size(Int, digits: Int)
-        /// Behind the size, up to the line's end.
+        /// After the chunk size, up to the end of the line.
         case extensions(size: Int)
         case sizeLineFeed(size: Int)
         case data(remaining: Int)
@@ -13,7 +13,7 @@ struct ChunkedBody {
     }
 
     private static let extensionLimit = 1_024
-    /// 16 digits hold any 64-bit size; more could only be zeros in front.
+    /// 16 digits represent any 64-bit size; further digits could only be leading zeros.
     private static let digitLimit = 16
 
     private let limits: HTTPLimits
@@ -29,9 +29,9 @@ struct ChunkedBody {
         self.limits = limits
     }
 
-    /// Decodes `input` from `start` on and appends the data to `body`.
+    /// Decodes `input` from `start` and appends the data to `body`.
     ///
-    /// - Returns: where it stopped: at the end of the input or of the body.
+    /// - Returns: the index after the last decoded byte: the end of the input or of the body.
     mutating func decode(
         _ input: Span<UInt8>, from start: Int, into body: inout [UInt8]
     ) throws(RequestError) -> Int {
@@ -43,19 +43,19 @@ struct ChunkedBody {
                 index += count
                 stage = count == remaining ? .dataCarriageReturn : .data(remaining: remaining - count)
             } else {
-                try take(input[index], bodyBytes: body.count)
+                try consume(input[index], bodyBytes: body.count)
                 index += 1
             }
         }
         return index
     }
 
-    private mutating func take(_ byte: UInt8, bodyBytes: Int) throws(RequestError) {
+    private mutating func consume(_ byte: UInt8, bodyBytes: Int) throws(RequestError) {
         switch stage {
         case .size(let size, let digits):
-            try takeSize(byte, size, digits, bodyBytes: bodyBytes)
+            try consumeSize(byte, size, digits, bodyBytes: bodyBytes)
         case .extensions(let size):
-            try takeExtension(byte, size)
+            try consumeExtension(byte, size)
         case .sizeLineFeed(let size):
             guard byte == Byte.lineFeed else { throw .bareCarriageReturn }
             stage = size == 0 ? .trailer : .data(remaining: size)
@@ -66,19 +66,19 @@ struct ChunkedBody {
             guard byte == Byte.lineFeed else { throw .bareCarriageReturn }
             stage = .size(0, digits: 0)
         case .trailer:
-            try takeTrailer(byte)
+            try consumeTrailer(byte)
         case .data:
-            break  // `decode` takes data in one piece.
+            break  // `decode` copies data in bulk.
         }
     }
 
-    private mutating func takeSize(
+    private mutating func consumeSize(
         _ byte: UInt8, _ size: Int, _ digits: Int, bodyBytes: Int
     ) throws(RequestError) {
         if let digit = Byte.hexadecimalDigit(byte) {
             guard digits < Self.digitLimit else { throw .malformedChunk }
             let larger = size << 4 | digit
-            // Checked at each digit, so that it cannot overflow.
+            // Checked at each digit, so that the size cannot overflow.
             guard larger <= limits.bodyBytes - bodyBytes else { throw .bodyTooLarge }
             stage = .size(larger, digits: digits + 1)
             return
@@ -92,7 +92,7 @@ struct ChunkedBody {
         }
     }
 
-    private mutating func takeExtension(_ byte: UInt8, _ size: Int) throws(RequestError) {
+    private mutating func consumeExtension(_ byte: UInt8, _ size: Int) throws(RequestError) {
         extensionBytes += 1
         guard extensionBytes <= Self.extensionLimit else { throw .chunkExtensionsTooLarge }
         if byte == Byte.carriageReturn {
@@ -102,7 +102,7 @@ struct ChunkedBody {
         }
     }
 
-    private mutating func takeTrailer(_ byte: UInt8) throws(RequestError) {
+    private mutating func consumeTrailer(_ byte: UInt8) throws(RequestError) {
         trailerBytes += 1
         guard trailerBytes <= limits.headerBytes else { throw .trailerTooLarge }
         trailerLine.append(byte)

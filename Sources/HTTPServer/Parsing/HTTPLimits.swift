@@ -1,32 +1,34 @@
-/// Everything that a client may take, with its unit. A server checks them when it is made.
+/// The limits on what clients may send and use, with units. A server validates them when it is created.
 package struct HTTPLimits: Sendable {
-    /// Request line and header fields together, in bytes, and the same again for trailers. Default: 16,384 (16 KiB); at most 65,535.
-    package var headerBytes = 16_384
-    /// Fields in a header. Default: 100.
-    package var headerFields = 100
-    /// A body, in bytes. Default: 1,048,576 (1 MiB).
-    package var bodyBytes = 1_048_576
-    /// Bytes of requests that have not come whole yet, or are held until earlier ones are answered, of the whole server. Beyond it
-    /// connections that have more than their even share, `unfinishedBytes / connections`, are refused with 503. Without it unfinished
-    /// bodies, which need no token, could take `bodyBytes` for each connection. Default: 67,108,864 (64 MiB).
-    package var unfinishedBytes = 67_108_864
-    /// Open connections of the whole server; more are closed as soon as they are accepted. Default: 10,000, or fewer where the process
-    /// may not have so many descriptors: see `DescriptorLimit`.
+    /// The size of request line and header fields together, in bytes; the same limit applies to trailers. Default:
+    /// 16,384 (16 KiB); maximum: 65,535.
+    var headerBytes = 16_384
+    /// The number of header fields. Default: 100.
+    var headerFields = 100
+    /// The size of a request body, in bytes. Default: 1,048,576 (1 MiB).
+    var bodyBytes = 1_048_576
+    /// The bytes of incomplete requests, and of requests held until earlier ones are answered, of the whole server.
+    /// Above this limit, connections that use more than an equal share, `unfinishedBytes / connections`, are rejected
+    /// with 503. Without it incomplete bodies, which need no token, could use `bodyBytes` per connection. Default:
+    /// 67,108,864 (64 MiB).
+    var unfinishedBytes = 67_108_864
+    /// The open connections of the whole server; further ones are closed on arrival. Default: 10,000, or fewer if the
+    /// limit on descriptors is lower: see `DescriptorLimit`.
     package var connections = 10_000
-    /// Pipelined requests of one connection that may wait for their answers; more are not read. Default: 16.
-    package var requestsUnderWay = 16
-    /// From accepting to a finished TLS handshake. Default: 10 s.
-    package var handshakeTimeout = Duration.seconds(10)
-    /// From a connection's start or a request's first byte to the end of its header. Default: 10 s.
-    package var headerTimeout = Duration.seconds(10)
-    /// From the end of a header to the end of its body. Default: 30 s.
-    package var bodyTimeout = Duration.seconds(30)
-    /// Between two requests. Default: 75 s, which is more than the time after which Go's clients close (none by default) or curl's.
+    /// The pipelined requests of one connection that may await their responses; further ones are not read. Default: 16.
+    var pipelinedRequests = 16
+    /// From accepting a connection to the end of the TLS handshake. Default: 10 s.
+    var handshakeTimeout = Duration.seconds(10)
+    /// From the start of a connection or the first byte of a request to the end of its header. Default: 10 s.
+    var headerTimeout = Duration.seconds(10)
+    /// From the end of a header to the end of the body. Default: 30 s.
+    var bodyTimeout = Duration.seconds(30)
+    /// Between two requests. Default: 75 s, longer than `HTTPClient` reuses idle connections.
     package var idleTimeout = Duration.seconds(75)
-    /// Without any progress while an answer waits to be taken by the client. Default: 30 s.
-    package var writeTimeout = Duration.seconds(30)
-    /// After the last answer, until the client closes its side. Default: 3 s.
-    package var lingerTimeout = Duration.seconds(3)
+    /// Without progress while a response waits for the client to read it. Default: 30 s.
+    var writeTimeout = Duration.seconds(30)
+    /// From the last response until the client closes its side. Default: 3 s.
+    var lingerTimeout = Duration.seconds(3)
 
     /// The defaults.
     package init() {}
@@ -37,7 +39,7 @@ package struct HTTPLimits: Sendable {
         try check("bodyBytes", bodyBytes, 0...(1 << 30))
         try check("unfinishedBytes", unfinishedBytes, 1...(1 << 40))
         try check("connections", connections, 1...1_000_000)
-        try check("requestsUnderWay", requestsUnderWay, 1...1_000)
+        try check("pipelinedRequests", pipelinedRequests, 1...1_000)
         let durations = [
             ("handshakeTimeout", handshakeTimeout), ("headerTimeout", headerTimeout), ("bodyTimeout", bodyTimeout),
             ("idleTimeout", idleTimeout), ("writeTimeout", writeTimeout), ("lingerTimeout", lingerTimeout),
@@ -55,7 +57,7 @@ package struct HTTPLimits: Sendable {
     }
 }
 
-/// Why a connection may be ended by time.
+/// The reason of a timeout.
 enum TimeoutKind: Int, CaseIterable, Sendable {
     case handshake
     case header
@@ -66,7 +68,7 @@ enum TimeoutKind: Int, CaseIterable, Sendable {
 }
 
 extension HTTPLimits {
-    /// How long a period of `kind` lasts.
+    /// The duration of timeouts of `kind`.
     func duration(_ kind: TimeoutKind) -> Duration {
         switch kind {
         case .handshake: handshakeTimeout

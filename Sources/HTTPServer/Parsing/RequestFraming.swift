@@ -1,6 +1,7 @@
-/// What a request's header fields say about where its body ends and what becomes of the connection (RFC 9112 §6, §9).
+/// What the header fields of a request say about the end of its body and the persistence of the connection (RFC 9112
+/// §6, §9).
 ///
-/// Whatever two readers could understand differently is refused: that is how requests are smuggled.
+/// Anything that two parsers could interpret differently is rejected, to prevent request smuggling.
 struct RequestFraming {
     enum Body: Equatable {
         case none
@@ -16,8 +17,8 @@ struct RequestFraming {
     private var asksToKeep = false
     private var expectsContinue = false
 
-    /// Notes a field.
-    mutating func take(_ bytes: Span<UInt8>, _ line: FieldLine) throws(RequestError) {
+    /// Adds a field.
+    mutating func add(_ bytes: Span<UInt8>, _ line: FieldLine) throws(RequestError) {
         let name = line.name
         switch name.count {
         case 4 where bytes.matches(name, "host"):
@@ -28,16 +29,16 @@ struct RequestFraming {
             guard bytes.matches(line.value, "100-continue") else { throw .unknownExpectation }
             expectsContinue = true
         case 10 where bytes.matches(name, "connection"):
-            takeConnection(bytes, line.value)
+            parseConnection(bytes, line.value)
         case 14 where bytes.matches(name, "content-length"):
-            try takeContentLength(bytes, line.value)
+            try parseContentLength(bytes, line.value)
         case 17 where bytes.matches(name, "transfer-encoding"):
-            try takeTransferEncoding(bytes, line.value)
+            try parseTransferEncoding(bytes, line.value)
         default: break
         }
     }
 
-    /// How the body is delimited, once all fields are noted.
+    /// The framing of the body, once all fields have been added.
     func body(minorVersion: Int, limit: Int) throws(RequestError) -> Body {
         guard hosts == 1 || minorVersion == 0 else { throw .missingHost }
         if hasTransferEncoding {
@@ -55,33 +56,34 @@ struct RequestFraming {
         !asksToClose && (minorVersion > 0 || asksToKeep)
     }
 
-    /// Whether the client waits for a 100 before it sends the body; HTTP/1.0 knows no such thing (RFC 9110 §10.1.1).
+    /// Whether the client waits for `100 Continue` before it sends the body. HTTP/1.0 does not have it (RFC 9110
+    /// §10.1.1).
     func awaitsContinue(minorVersion: Int) -> Bool {
         expectsContinue && minorVersion > 0
     }
 
-    private mutating func takeConnection(_ bytes: Span<UInt8>, _ value: Range<Int>) {
+    private mutating func parseConnection(_ bytes: Span<UInt8>, _ value: Range<Int>) {
         bytes.forEachElement(of: value) { element in
             if bytes.matches(element, "close") { asksToClose = true }
             if bytes.matches(element, "keep-alive") { asksToKeep = true }
         }
     }
 
-    private mutating func takeContentLength(_ bytes: Span<UInt8>, _ value: Range<Int>) throws(RequestError) {
+    private mutating func parseContentLength(_ bytes: Span<UInt8>, _ value: Range<Int>) throws(RequestError) {
         guard !value.isEmpty else { throw .malformedContentLength }
         var length = 0
         for index in value {
             let digit = bytes[index] &- UInt8(ascii: "0")
             guard digit < 10 else { throw .malformedContentLength }
             let (product, overflow) = length.multipliedReportingOverflow(by: 10)
-            // What no memory could hold is too large by any limit; how large does not matter.
+            // A value that overflows is too large for any limit; its exact size does not matter.
             length = overflow || product > Int.max - 9 ? Int.max / 10 * 10 : product + Int(digit)
         }
         guard contentLength == nil || contentLength == length else { throw .differingContentLengths }
         contentLength = length
     }
 
-    private mutating func takeTransferEncoding(_ bytes: Span<UInt8>, _ value: Range<Int>) throws(RequestError) {
+    private mutating func parseTransferEncoding(_ bytes: Span<UInt8>, _ value: Range<Int>) throws(RequestError) {
         hasTransferEncoding = true
         try bytes.forEachElement(of: value) { element throws(RequestError) in
             guard !element.isEmpty else { throw .malformedTransferEncoding }

@@ -1,15 +1,15 @@
-/// The first line of a request (RFC 9112 §3): exactly `method SP target SP version CRLF`, no other white space.
+/// The first line of a request (RFC 9112 §3): exactly `method SP target SP version CRLF`, without other white space.
 struct RequestLine: Equatable {
     var method: HTTPMethod
     /// Begins with `/`, or is `*` for OPTIONS.
     var path: String
     var query: String?
-    /// The minor version, 0 or 1: later ones of HTTP/1 are treated as 1.1 (RFC 9110 §2.5).
+    /// The minor version, 0 or 1. Later versions of HTTP/1 are treated as 1.1 (RFC 9110 §2.5).
     var minorVersion: Int
 
-    /// Reads the line that begins at `position`, and moves `position` behind it.
+    /// Parses the line at `position` and moves `position` to the next line.
     ///
-    /// - Parameter bytes: hold a line feed at or after `position`.
+    /// - Parameter bytes: contain a line feed at or after `position`.
     init(_ bytes: Span<UInt8>, at position: inout Int) throws(RequestError) {
         var reader = Reader(position: position)
         let methodRange = try reader.word(bytes, Byte.token, or: .malformedRequestLine)
@@ -56,8 +56,8 @@ struct RequestLine: Equatable {
         return (start..<end, query)
     }
 
-    /// Skips `http://host` of a target in absolute form, which servers must accept (RFC 9112 §3.2.2); whom it names is not our
-    /// concern, as we serve one host.
+    /// Skips `http://host` of a target in absolute form, which servers must accept (RFC 9112 §3.2.2). The host is
+    /// ignored, because this server serves only one.
     private static func endOfAuthority(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(RequestError) -> Int {
         var start = range.lowerBound
         if range.count > 7, bytes.matches(start..<start + 7, "http://") {
@@ -81,7 +81,7 @@ extension RequestLine {
     private struct Reader {
         var position: Int
 
-        /// Characters of `set`, then one space.
+        /// Reads characters of `set`, then one space.
         mutating func word(
             _ bytes: Span<UInt8>, _ set: Byte.Set, or error: RequestError
         ) throws(RequestError) -> Range<Int> {
@@ -92,10 +92,10 @@ extension RequestLine {
             return start..<position
         }
 
-        /// `HTTP/` and two digits with a dot between.
+        /// Reads `HTTP/` and two digits separated by a dot; returns the minor version.
         mutating func version(_ bytes: Span<UInt8>) throws(RequestError) -> Int {
             let start = position
-            // The line feed that ends the line stops this loop, so that nothing behind it is looked at.
+            // The line feed at the end of the line stops this loop, so that nothing after it is read.
             while bytes[position] > Byte.space, position < start + 8 { position += 1 }
             guard position == start + 8, bytes.matches(start..<start + 5, "http/"), bytes[start] == UInt8(ascii: "H"),
                 bytes[start + 1] == UInt8(ascii: "T"), bytes[start + 2] == UInt8(ascii: "T"),
@@ -106,7 +106,7 @@ extension RequestLine {
             return min(minor, 1)
         }
 
-        /// The line's end; returns where the next begins.
+        /// Reads the line ending; returns the start of the next line.
         func end(_ bytes: Span<UInt8>) throws(RequestError) -> Int {
             guard bytes[position] == Byte.carriageReturn, bytes[position + 1] == Byte.lineFeed else {
                 throw fault(bytes, .malformedRequestLine)
@@ -114,7 +114,7 @@ extension RequestLine {
             return position + 2
         }
 
-        /// `error`, or what is more to the point about the byte at `position`.
+        /// `error`, or a more specific error about the byte at `position`.
         private func fault(_ bytes: Span<UInt8>, _ error: RequestError) -> RequestError {
             switch bytes[position] {
             case Byte.lineFeed: .bareLineFeed

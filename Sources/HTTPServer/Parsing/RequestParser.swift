@@ -1,16 +1,17 @@
-/// A byte-strict parser of HTTP/1.1 and 1.0 requests (RFC 9112) that takes its input in pieces of any size.
+/// A strict parser of HTTP/1.1 and 1.0 requests (RFC 9112) that accepts its input in pieces of any size.
 ///
-/// Every line ends in CRLF: a bare LF, which the RFC lets a recipient accept, is refused, as readers that differ in it can be played
-/// against each other. One empty line before a request is skipped (§2.2). After an error it must not be used again.
+/// Every line must end in CRLF. The RFC allows a recipient to accept a bare LF; this parser rejects it, because parsers
+/// that differ here enable request smuggling. One empty line before a request is skipped (§2.2). After an error the
+/// parser must not be used again.
 struct RequestParser: ~Copyable {
-    /// Where it stands, for the timeouts.
+    /// The position in the input, for timeouts.
     enum Position: Equatable {
         case betweenRequests
         case inHeader
         case inBody
     }
 
-    /// A request, and whether the connection may serve another after it.
+    /// A request, and whether the connection persists after it.
     struct Parsed {
         var request: HTTPRequest
         var isHTTP10: Bool
@@ -24,25 +25,26 @@ struct RequestParser: ~Copyable {
         case chunkedBody
     }
 
-    /// So much is reserved for a body at once; what is announced beyond must come before memory is spent on it.
+    /// The maximum capacity reserved for an announced body. A larger body must arrive before memory is allocated for
+    /// it.
     private static let bodyReservation = 65_536
 
     private let limits: HTTPLimits
     private let peer: PeerAddress
     private var stage = Stage.requestLine
     private var head: [UInt8] = []
-    /// Where in `head` the first line begins that has not been read.
+    /// The index in `head` of the first line that has not been parsed.
     private var lineStart = 0
     private var hasSkippedEmptyLine = false
-    /// Bytes of the empty line that are no longer in `head`. They count as those of the header do, so that the limit is the same however the
-    /// input is cut.
+    /// Bytes of the skipped empty line, which are no longer in `head`. They count towards the header limit, so that the
+    /// limit does not depend on how the input is split.
     private var skippedBytes = 0
     private var requestLine: RequestLine?
     private var fields: [FieldLine] = []
     private var framing = RequestFraming()
     private var body: [UInt8] = []
     private var chunks: ChunkedBody?
-    /// Whether the client waits for a 100 before it sends the body of the request that is being read.
+    /// Whether the client waits for `100 Continue` before it sends the body of the current request.
     private(set) var awaitsContinue = false
 
     init(limits: HTTPLimits, peer: PeerAddress) {
@@ -57,27 +59,27 @@ struct RequestParser: ~Copyable {
         }
     }
 
-    /// Bytes of the request that is being read.
+    /// The bytes of the current request so far.
     var unfinishedBytes: Int {
         head.count + body.count
     }
 
-    /// Whether the request that is being read is a HEAD, as far as is known.
+    /// Whether the current request is known to be a HEAD.
     var isReadingHead: Bool {
         requestLine?.method == .head
     }
 
-    /// Reads on.
+    /// Parses more input.
     ///
     /// - Parameters:
     ///   - input: the next bytes.
-    ///   - position: where in `input` to begin; moved behind what was read.
-    /// - Returns: a request, whose last byte is right before `position`; nil when the input is used up first.
+    ///   - position: where to start in `input`; moved past the bytes that were parsed.
+    /// - Returns: a request that ends right before `position`; nil if the input ends first.
     mutating func parse(_ input: Span<UInt8>, at position: inout Int) throws(RequestError) -> Parsed? {
         while position < input.count {
             switch stage {
             case .requestLine, .fields:
-                position = try takeHeader(input, from: position)
+                position = try readHeader(input, from: position)
                 if case .fixedBody(count: 0) = stage { return finish() }
             case .fixedBody(let count):
                 awaitsContinue = false
@@ -94,13 +96,13 @@ struct RequestParser: ~Copyable {
         return nil
     }
 
-    /// Gives the memory of a request that was refused back.
-    mutating func forget() {
+    /// Resets the parser and releases the memory of the current request.
+    mutating func reset() {
         self = RequestParser(limits: limits, peer: peer)
     }
 
-    /// Copies the header's bytes, which the request will keep, up to its end, and reads the lines that are complete.
-    private mutating func takeHeader(_ input: Span<UInt8>, from start: Int) throws(RequestError) -> Int {
+    /// Copies the bytes of the header, which the request keeps, and parses the complete lines.
+    private mutating func readHeader(_ input: Span<UInt8>, from start: Int) throws(RequestError) -> Int {
         let offset = start - head.count
         var (end, completeEnd) = headerEnd(input, from: start)
         let room = start + limits.headerBytes - head.count - skippedBytes
@@ -110,7 +112,7 @@ struct RequestParser: ~Copyable {
             completeEnd = (start..<end).last { input[$0] == Byte.lineFeed }.map { $0 + 1 }
         }
         head.append(input, start..<end)
-        if let completeEnd { try readLines(upTo: completeEnd - offset) }
+        if let completeEnd { try parseLines(upTo: completeEnd - offset) }
         switch stage {
         case .requestLine:
             try checkBeginning()
@@ -123,7 +125,7 @@ struct RequestParser: ~Copyable {
         return end
     }
 
-    /// Where in `input` the header ends, or the input's end; and where its last complete line ends.
+    /// The end of the header in `input`, or else the end of the input; and the end of the last complete line.
     private func headerEnd(_ input: Span<UInt8>, from start: Int) -> (end: Int, completeEnd: Int?) {
         var lineBegin = start - (head.count - lineStart)
         var mayBeSkipped = if case .requestLine = stage { !hasSkippedEmptyLine } else { false }
@@ -139,8 +141,8 @@ struct RequestParser: ~Copyable {
         return (input.count, completeEnd)
     }
 
-    /// Reads complete lines; `end` is behind a line feed.
-    private mutating func readLines(upTo end: Int) throws(RequestError) {
+    /// Parses complete lines up to `end`, which follows a line feed.
+    private mutating func parseLines(upTo end: Int) throws(RequestError) {
         let head = head
         let bytes = head.span
         var position = lineStart
@@ -161,7 +163,7 @@ struct RequestParser: ~Copyable {
                 let line = try FieldLine(bytes, at: &position)
                 guard fields.count < limits.headerFields else { throw .tooManyFields }
                 fields.append(line)
-                try framing.take(bytes, line)
+                try framing.add(bytes, line)
             case .fixedBody, .chunkedBody:
                 return
             }
@@ -174,7 +176,7 @@ struct RequestParser: ~Copyable {
         position += 2
     }
 
-    /// What cannot begin a request, such as a TLS handshake, is refused at its first byte instead of after the timeout.
+    /// Rejects at its first byte what cannot begin a request, such as a TLS handshake, instead of after a timeout.
     private mutating func checkBeginning() throws(RequestError) {
         if lineStart == head.count {
             skippedBytes += head.count
@@ -205,7 +207,7 @@ struct RequestParser: ~Copyable {
         try chunks?.decode(input, from: start, into: &body) ?? start
     }
 
-    /// The request that is complete; the parser is ready for the next.
+    /// Returns the complete request and resets the parser for the next one.
     private mutating func finish() -> Parsed? {
         guard let line = requestLine else { return nil }
         let request = HTTPRequest(
@@ -214,7 +216,7 @@ struct RequestParser: ~Copyable {
         let parsed = Parsed(
             request: request, isHTTP10: line.minorVersion == 0,
             keepsAlive: framing.keepsAlive(minorVersion: line.minorVersion))
-        forget()
+        reset()
         return parsed
     }
 }

@@ -8,9 +8,9 @@ import COpenSSL
         unsafe self.pointer = unsafe pointer
     }
 
-    /// The key of a PEM text.
+    /// Reads the key from a PEM text.
     ///
-    /// - Throws: `HTTPServerError.invalidPrivateKey` if there is none, or it is encrypted.
+    /// - Throws: `HTTPServerError.invalidPrivateKey` if there is none or it is encrypted.
     init(pem: [UInt8]) throws(HTTPServerError) {
         ERR_clear_error()
         let memory = try MemoryBIO(pem)
@@ -25,7 +25,7 @@ import COpenSSL
         unsafe EVP_PKEY_free(pointer)
     }
 
-    /// A new key on the curve P-256.
+    /// Generates a key on the curve P-256.
     ///
     /// - Throws: `HTTPServerError.resources`.
     static func generate() throws(HTTPServerError) -> PrivateKey {
@@ -46,11 +46,11 @@ import COpenSSL
     }
 }
 
-/// OpenSSL's buffer in memory.
+/// A memory BIO, the in-memory buffer of OpenSSL.
 @safe struct MemoryBIO: ~Copyable {
     let pointer: OpaquePointer
 
-    /// A buffer that holds `bytes`.
+    /// A buffer that contains `bytes`.
     ///
     /// - Throws: `HTTPServerError.resources`.
     init(_ bytes: [UInt8] = []) throws(HTTPServerError) {
@@ -66,7 +66,7 @@ import COpenSSL
         unsafe BIO_free(pointer)
     }
 
-    /// A copy of what it holds.
+    /// A copy of the contents.
     var contents: [UInt8] {
         var start: UnsafeMutablePointer<CChar>?
         let length = unsafe copenssl_bio_contents(pointer, &start)
@@ -74,7 +74,7 @@ import COpenSSL
     }
 }
 
-/// The newest reason on OpenSSL's error queue of this thread, which is emptied.
+/// The reason of the last error in the OpenSSL error queue of this thread; empties the queue.
 func opensslReason() -> String {
     let error = ERR_peek_last_error()
     ERR_clear_error()

@@ -1,14 +1,14 @@
 import COpenSSL
 import Platform
 
-private let secondsOfTenYears = 10 * 365 * 86_400
+private let secondsInTenYears = 10 * 365 * 86_400
 
-/// A certificate for `key`, signed with it, in PEM.
+/// Creates a self-signed certificate for `key`, in PEM.
 ///
-/// It is made for clients that pin the key or take the certificate as their CA: `CA:TRUE` is in it, as OpenSSL asks of a trust
-/// anchor, and every host as a subject alternative name.
+/// It is for clients that pin the key or trust the certificate as their CA: it has `CA:TRUE`, which OpenSSL requires of
+/// a trust anchor, and every host as a subject alternative name.
 ///
-/// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII name, or OpenSSL fails.
+/// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII host name, or if OpenSSL fails.
 func selfSignedCertificate(
     for key: borrowing PrivateKey, hosts: [String], now: WallTime
 ) throws(HTTPServerError) -> [UInt8] {
@@ -24,7 +24,7 @@ func selfSignedCertificate(
         unsafe X509_set_version(certificate, 2) == 1,  // X.509 version 3
         unsafe ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial) == 1,
         unsafe ASN1_TIME_set(X509_getm_notBefore(certificate), start - 3_600) != nil,
-        unsafe ASN1_TIME_set(X509_getm_notAfter(certificate), start + secondsOfTenYears) != nil,
+        unsafe ASN1_TIME_set(X509_getm_notAfter(certificate), start + secondsInTenYears) != nil,
         unsafe X509_set_pubkey(certificate, key.pointer) == 1,
         unsafe X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, "cluster-agent", -1, -1, 0) == 1,
         unsafe X509_set_issuer_name(certificate, subject) == 1,

@@ -1,16 +1,19 @@
 import COpenSSL
 
-/// What all TLS connections of a server share.
-// Proof: an SSL_CTX counts its references atomically and locks what SSL_new reads; it is changed only in `init`, before it is shared.
+/// The OpenSSL context that all TLS connections of a server share.
+// Proof: an SSL_CTX counts its references atomically and locks what SSL_new reads. It is modified only in `init`,
+// before it is shared.
 @safe final class TLSContext: @unchecked Sendable {
     private static let http11: [UInt8] = [8] + Array("http/1.1".utf8)
-    /// The fastest on machines with AES in hardware first; clients without it get ChaCha20 (SSL_OP_PRIORITIZE_CHACHA).
+    /// The fastest suite on machines with AES in hardware comes first; clients without it get ChaCha20
+    /// (SSL_OP_PRIORITIZE_CHACHA).
     private static let tls13Suites = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
     private static let tls12Suites = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
     let pointer: OpaquePointer
 
-    /// - Throws: `HTTPServerError` if OpenSSL does not take certificate or key, as when a key is shorter than its policy allows.
+    /// - Throws: `HTTPServerError` if OpenSSL rejects the certificate or key, for example because the key is too short
+    ///   for its policy.
     init(_ options: TLSServerOptions) throws(HTTPServerError) {
         ERR_clear_error()
         guard let context = unsafe SSL_CTX_new(TLS_server_method()) else { throw .resources(reason: opensslReason()) }
@@ -52,7 +55,8 @@ import COpenSSL
         }
     }
 
-    /// Takes `http/1.1` if the client offers it, and refuses a client that offers others only (RFC 7301 §3.2).
+    /// Selects `http/1.1` if the client offers it, and rejects a client that offers only other protocols (RFC 7301
+    /// §3.2).
     private static let selectHTTP11: SSL_CTX_alpn_select_cb_func = { _, selected, selectedLength, offered, count, _ in
         var chosen: UnsafeMutablePointer<UInt8>?
         let result = unsafe http11.withUnsafeBufferPointer { ours in

@@ -1,21 +1,21 @@
 import COpenSSL
 package import Platform
 
-/// A server's certificate chain and private key, checked to belong together.
+/// The certificate chain and private key of a server, verified to belong together.
 package final class TLSIdentity: Sendable {
-    /// The chain in PEM, the server's own certificate first.
+    /// The chain in PEM, with the certificate of the server first.
     package let certificatePEM: [UInt8]
-    /// SHA-256 of the first certificate's public key (SubjectPublicKeyInfo, DER) as libcurl's `CURLOPT_PINNEDPUBLICKEY` takes it:
-    /// `sha256//` and base64.
+    /// The SHA-256 of the public key of the first certificate (SubjectPublicKeyInfo, DER), in the form of libcurl's
+    /// `CURLOPT_PINNEDPUBLICKEY`: `sha256//` and Base64.
     package let publicKeyPin: String
     let privateKeyPEM: [UInt8]
 
-    /// An identity from files' contents.
+    /// An identity from the contents of PEM files.
     ///
     /// - Parameters:
-    ///   - certificatePEM: one or more certificates, the server's own first.
-    ///   - privateKeyPEM: its unencrypted private key.
-    /// - Throws: `HTTPServerError` if either cannot be used or they are of two pairs.
+    ///   - certificatePEM: one or more certificates, with that of the server first.
+    ///   - keyPEM: its unencrypted private key.
+    /// - Throws: `HTTPServerError` if either cannot be used or they do not belong together.
     package init(certificatePEM: [UInt8], keyPEM privateKeyPEM: [UInt8]) throws(HTTPServerError) {
         let chain = try CertificateChain(pem: certificatePEM)
         let key = try PrivateKey(pem: privateKeyPEM)
@@ -28,19 +28,19 @@ package final class TLSIdentity: Sendable {
         publicKeyPin = try chain.publicKeyPin()
     }
 
-    /// The pin of the first of some certificates, for a client that has them and no authority to check them by.
+    /// The pin of the first certificate, for a client that has the certificate and no CA to verify it.
     ///
     /// - Throws: `HTTPServerError.invalidCertificate`.
     package static func publicKeyPin(of certificatePEM: [UInt8]) throws(HTTPServerError) -> String {
         try CertificateChain(pem: certificatePEM).publicKeyPin()
     }
 
-    /// A new P-256 key and a certificate for it that it signed itself.
+    /// Generates a P-256 key and a self-signed certificate for it.
     ///
     /// - Parameters:
-    ///   - hosts: names and addresses that clients will use, besides `localhost`, `127.0.0.1` and `::1`, which are always in it.
-    ///   - now: the start of its validity, less an hour for clocks that are behind; it ends after ten years.
-    /// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII name, or OpenSSL fails.
+    ///   - hosts: host names and addresses that clients use, in addition to `localhost`, `127.0.0.1` and `::1`.
+    ///   - now: the start of the validity, less an hour for clients whose clock is behind; it lasts ten years.
+    /// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII host name, or if OpenSSL fails.
     package static func selfSigned(hosts: [String], now: WallTime) throws(HTTPServerError) -> TLSIdentity {
         let key = try PrivateKey.generate()
         let certificate = try selfSignedCertificate(
@@ -82,7 +82,7 @@ package final class TLSIdentity: Sendable {
         unsafe certificates.forEach { unsafe X509_free($0) }
     }
 
-    /// The server's own certificate.
+    /// The certificate of the server.
     var first: OpaquePointer {
         unsafe certificates[0]
     }
@@ -101,7 +101,7 @@ package final class TLSIdentity: Sendable {
     }
 }
 
-/// Standard base64 with padding (RFC 4648 §4).
+/// Standard Base64 with padding (RFC 4648 §4).
 func base64(_ bytes: [UInt8]) -> String {
     var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
     let length = unsafe EVP_EncodeBlock(&text, bytes, Int32(bytes.count))

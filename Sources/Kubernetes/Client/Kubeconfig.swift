@@ -1,5 +1,5 @@
-import FoundationEssentials
 import HTTPClient
+import JSON
 package import Platform
 
 extension KubernetesConfiguration {
@@ -19,207 +19,133 @@ extension KubernetesConfiguration {
 
 /// A kubeconfig file, as far as it is supported.
 struct Kubeconfig {
-    private struct File: Decodable {
-        let currentContext: String?
-        let clusters: [Named<Cluster>]?
-        let contexts: [Named<Context>]?
-        let users: [Named<User>]?
-
-        enum CodingKeys: String, CodingKey {
-            case currentContext = "current-context"
-            case clusters, contexts, users
-        }
-    }
-
-    /// What stands in a list under a name; `key` is the field that holds it.
-    private protocol Entry: Decodable {
-        static var key: String { get }
-    }
-
-    private struct Named<Value: Entry>: Decodable {
-        let name: String
-        let value: Value
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: AnyKey.self)
-            name = try container.decode(String.self, forKey: AnyKey("name"))
-            value = try container.decode(Value.self, forKey: AnyKey(Value.key))
-        }
-    }
-
-    private struct AnyKey: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(_ text: String) { stringValue = text }
-        init?(stringValue: String) { self.init(stringValue) }
-        init?(intValue: Int) { nil }
-    }
-
-    private struct Context: Entry {
-        static let key = "context"
-        let cluster: String?
-        let user: String?
-        let namespace: String?
-    }
-
-    private struct Cluster: Entry {
-        static let key = "cluster"
-        let server: String?
-        let serverName: String?
-        let insecure: Bool?
-        let authority: String?
-        let authorityData: String?
-        let proxy: String?
-
-        enum CodingKeys: String, CodingKey {
-            case server
-            case serverName = "tls-server-name"
-            case insecure = "insecure-skip-tls-verify"
-            case authority = "certificate-authority"
-            case authorityData = "certificate-authority-data"
-            case proxy = "proxy-url"
-        }
-    }
-
-    private struct User: Entry {
-        static let key = "user"
-        let certificate: String?
-        let certificateData: String?
-        let key: String?
-        let keyData: String?
-        let token: String?
-        let tokenFile: String?
-        let username: String?
-        let impersonate: String?
-        let exec: JSONValue?
-        let authProvider: JSONValue?
-
-        enum CodingKeys: String, CodingKey {
-            case certificate = "client-certificate"
-            case certificateData = "client-certificate-data"
-            case key = "client-key"
-            case keyData = "client-key-data"
-            case token, tokenFile, username, exec
-            case impersonate = "as"
-            case authProvider = "auth-provider"
-        }
-    }
-
     private let path: String
-    private let file: File
+    private let top: Entry
+    private let contexts: [Named]
+    private let clusters: [Named]
+    private let users: [Named]
+
+    private struct Named {
+        let name: String
+        let entry: Entry
+    }
 
     /// Reads the JSON of the kubeconfig at `path`.
     init(json: [UInt8], path: String) throws(KubernetesError) {
         self.path = path
-        do {
-            file = try decode(File.self, from: json, place: path)
-        } catch {
-            guard case .malformed(_, let reason) = error else { throw error }
-            throw .configuration("kubeconfig \(path): \(reason)")
+        let whole: JSONValue
+        do { whole = try JSONValue(parsing: json) } catch { throw .configuration("kubeconfig \(path): \(error)") }
+        top = try Entry(whole, path, place: "")
+        contexts = try Self.list("contexts", of: "context", in: top)
+        clusters = try Self.list("clusters", of: "cluster", in: top)
+        users = try Self.list("users", of: "user", in: top)
+    }
+
+    /// The entries of a list; `key` is the member that holds what stands under the name.
+    private static func list(
+        _ list: String, of key: String, in top: Entry
+    ) throws(KubernetesError) -> [Named] {
+        guard let value = top[list] else { return [] }
+        guard let elements = value.arrayValue else { throw top.mismatch(list, value, "an array") }
+        var all: [Named] = []
+        for (index, element) in elements.enumerated() {
+            let named = try Entry(element, top.path, place: "\(list)[\(index)]")
+            guard let name = named["name"] else { throw named.missing("name") }
+            guard let text = name.stringValue else { throw named.mismatch("name", name, "a string") }
+            guard let value = named[key] else { throw named.missing(key) }
+            all.append(Named(name: text, entry: try Entry(value, top.path, place: "\(list)[\(text)]")))
         }
+        return all
     }
 
     func configuration(clock: any Clock) throws(KubernetesError) -> KubernetesConfiguration {
-        guard let contextName = file.currentContext, !contextName.isEmpty else {
-            throw wrong("current-context", "is not set")
+        guard let contextName = try top.text("current-context") else {
+            throw top.wrong("current-context", "is not set")
         }
-        let context = try find(contextName, in: file.contexts, "contexts")
-        let clusterName = context.cluster ?? ""
-        let cluster = try find(clusterName, in: file.clusters, "clusters")
-        let clusterPlace = "clusters[\(clusterName)]"
-        guard let server = cluster.server, !server.isEmpty else { throw wrong(clusterPlace, "has no server") }
-        if let proxy = cluster.proxy, !proxy.isEmpty { throw wrong(clusterPlace, "proxy-url is not supported") }
-        let userName = context.user ?? ""
-        let user = try find(userName, in: file.users, "users")
-        let userPlace = "users[\(userName)]"
-        try check(user, userPlace)
+        let context = try find(contextName, in: contexts, "contexts")
+        let cluster = try find(try context.text("cluster") ?? "", in: clusters, "clusters")
+        guard let server = try cluster.text("server") else { throw cluster.wrong("has no server") }
+        guard try cluster.text("proxy-url") == nil else { throw cluster.wrong("proxy-url is not supported") }
+        let user = try find(try context.text("user") ?? "", in: users, "users")
+        try check(user)
         return try KubernetesConfiguration(
-            server: server, credentials: try credentials(cluster, clusterPlace, user, userPlace, clock),
-            namespace: context.namespace ?? "default",
-            place: "kubeconfig \(path): \(clusterPlace).server")
+            server: server, credentials: try credentials(cluster, user, clock),
+            namespace: try context.text("namespace") ?? "default",
+            place: "kubeconfig \(path): \(cluster.place).server")
     }
 
-    private func find<Value>(
-        _ name: String, in list: [Named<Value>]?, _ what: String
-    ) throws(KubernetesError) -> Value {
-        let found = (list ?? []).filter { $0.name == name }
-        guard let first = found.first else { throw wrong(what, "there is no '\(name)'") }
-        guard found.count == 1 else { throw wrong(what, "there is more than one '\(name)'") }
-        return first.value
+    private func find(_ name: String, in list: [Named], _ what: String) throws(KubernetesError) -> Entry {
+        let found = list.filter { $0.name == name }
+        guard let first = found.first else { throw top.wrong(what, "there is no '\(name)'") }
+        guard found.count == 1 else { throw top.wrong(what, "there is more than one '\(name)'") }
+        return first.entry
     }
 
-    private func check(_ user: User, _ place: String) throws(KubernetesError) {
+    private func check(_ user: Entry) throws(KubernetesError) {
         let advice =
             "give this user a token, a tokenFile (which is read again when it changes) or a client certificate"
-        if let exec = user.exec {
-            let program = exec["command"]?.text ?? ""
-            throw wrong("\(place).exec", "exec plugins are not run, so '\(program)' is not either; \(advice)")
+        if let exec = user["exec"] {
+            let program = exec["command"]?.stringValue ?? ""
+            throw user.wrong("exec", "exec plugins are not run, so '\(program)' is not either; \(advice)")
         }
-        if let provider = user.authProvider {
-            let name = provider["name"]?.text ?? ""
-            throw wrong("\(place).auth-provider", "auth providers such as '\(name)' are not supported; \(advice)")
+        if let provider = user["auth-provider"] {
+            let name = provider["name"]?.stringValue ?? ""
+            throw user.wrong("auth-provider", "auth providers such as '\(name)' are not supported; \(advice)")
         }
-        if user.username != nil {
-            throw wrong("\(place).username", "basic authentication is not supported; \(advice)")
-        }
-        if user.impersonate != nil {
-            throw wrong("\(place).as", "impersonation is not supported; give the permissions to this user itself")
+        if user["username"] != nil { throw user.wrong("username", "basic authentication is not supported; \(advice)") }
+        if user["as"] != nil {
+            throw user.wrong("as", "impersonation is not supported; give the permissions to this user itself")
         }
     }
 
     private func credentials(
-        _ cluster: Cluster, _ clusterPlace: String, _ user: User, _ userPlace: String, _ clock: any Clock
+        _ cluster: Entry, _ user: Entry, _ clock: any Clock
     ) throws(KubernetesError) -> Credentials {
-        let isInsecure = cluster.insecure ?? false
-        let serverName = cluster.serverName.flatMap { $0.isEmpty ? nil : $0 }
-        var constant = TLSTrust(serverName: serverName, verifies: !isInsecure)
+        let isInsecure = try cluster.flag("insecure-skip-tls-verify")
+        var constant = TLSTrust(serverName: try cluster.text("tls-server-name"), verifies: !isInsecure)
         var parts: [Credentials.Part] = []
-        let place = "\(clusterPlace).certificate-authority"
-        constant.caPEM = try bytes(cluster.authorityData, file: cluster.authority, place)
-        try add(cluster.authority, .authority, place, to: &parts, clock)
+        constant.caPEM = try data(cluster, "certificate-authority")
+        try add(cluster, "certificate-authority", .authority, to: &parts, clock)
         if isInsecure, constant.caPEM != nil || !parts.isEmpty {
-            throw wrong(clusterPlace, "a certificate authority and insecure-skip-tls-verify contradict each other")
+            throw cluster.wrong("a certificate authority and insecure-skip-tls-verify contradict each other")
         }
-        let (certificatePlace, keyPlace) = ("\(userPlace).client-certificate", "\(userPlace).client-key")
-        constant.clientCertificatePEM = try bytes(user.certificateData, file: user.certificate, certificatePlace)
-        constant.clientKeyPEM = try bytes(user.keyData, file: user.key, keyPlace)
-        try add(user.certificate, .certificate, certificatePlace, to: &parts, clock)
-        try add(user.key, .key, keyPlace, to: &parts, clock)
-        let credentials = Credentials(constant, parts, token: try token(user, userPlace, clock), clock: clock)
+        constant.clientCertificatePEM = try data(user, "client-certificate")
+        constant.clientKeyPEM = try data(user, "client-key")
+        try add(user, "client-certificate", .certificate, to: &parts, clock)
+        try add(user, "client-key", .key, to: &parts, clock)
+        let credentials = Credentials(constant, parts, token: try token(user, clock), clock: clock)
         if (credentials.trust.clientCertificatePEM == nil) != (credentials.trust.clientKeyPEM == nil) {
-            throw wrong(userPlace, "a client certificate and its key must be given together")
+            throw user.wrong("a client certificate and its key must be given together")
         }
         return credentials
     }
 
     private func add(
-        _ file: String?, _ kind: Credentials.Part.Kind, _ place: String, to parts: inout [Credentials.Part],
+        _ entry: Entry, _ key: String, _ kind: Credentials.Part.Kind, to parts: inout [Credentials.Part],
         _ clock: any Clock
     ) throws(KubernetesError) {
-        guard let file, !file.isEmpty else { return }
+        guard let file = try entry.text(key) else { return }
         do { parts.append(try Credentials.Part(kind, resolved(file), clock: clock)) } catch {
-            throw wrong(place, "\(error)")
+            throw entry.wrong(key, "\(error)")
         }
     }
 
     /// The file wins over the constant, as upstream: it can be replaced.
-    private func token(_ user: User, _ place: String, _ clock: any Clock) throws(KubernetesError) -> BearerToken? {
-        if let file = user.tokenFile, !file.isEmpty {
-            do {
-                return .file(try RereadFile(resolved(file), every: BearerToken.fileInterval, clock: clock))
-            } catch {
-                throw wrong("\(place).tokenFile", "\(error)")
-            }
+    private func token(_ user: Entry, _ clock: any Clock) throws(KubernetesError) -> BearerToken? {
+        guard let file = try user.text("tokenFile") else { return try user.text("token").map { .constant($0) } }
+        do {
+            return .file(try RereadFile(resolved(file), every: BearerToken.fileInterval, clock: clock))
+        } catch {
+            throw user.wrong("tokenFile", "\(error)")
         }
-        return user.token.flatMap { $0.isEmpty ? nil : .constant($0) }
     }
 
-    /// What is given in the kubeconfig itself; nil if it is not.
-    private func bytes(_ data: String?, file: String?, _ place: String) throws(KubernetesError) -> [UInt8]? {
-        guard let data, !data.isEmpty else { return nil }
-        guard (file ?? "").isEmpty else { throw wrong(place, "is given both as a file and as data") }
-        guard let decoded = Data(base64Encoded: data) else { throw wrong("\(place)-data", "is not Base64") }
-        return [UInt8](decoded)
+    /// What is given in the kubeconfig itself instead of in a file; nil if it is not.
+    private func data(_ entry: Entry, _ key: String) throws(KubernetesError) -> [UInt8]? {
+        guard let data = try entry.text("\(key)-data") else { return nil }
+        guard try entry.text(key) == nil else { throw entry.wrong(key, "is given both as a file and as data") }
+        guard let decoded = Base64.decode(data.utf8) else { throw entry.wrong("\(key)-data", "is not Base64") }
+        return decoded
     }
 
     /// Relative paths are relative to the kubeconfig's folder.
@@ -227,8 +153,62 @@ struct Kubeconfig {
         guard !file.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return file }
         return "\(path[...slash])\(file)"
     }
+}
 
-    private func wrong(_ place: String, _ reason: String) -> KubernetesError {
+/// An object in a kubeconfig, and where it stands there.
+private struct Entry {
+    /// The file.
+    let path: String
+    /// Such as `clusters[name]`; empty for the file's whole.
+    let place: String
+    private let members: [String: JSONValue]
+
+    init(_ json: JSONValue, _ path: String, place: String) throws(KubernetesError) {
+        self.path = path
+        self.place = place
+        guard case .object(let members) = json else {
+            let place = place.isEmpty ? "the document" : place
+            throw .configuration("kubeconfig \(path): \(place) is \(json.kind), not an object")
+        }
+        self.members = members
+    }
+
+    /// A member; nil if it is missing or null.
+    subscript(key: String) -> JSONValue? {
+        members[key].flatMap { $0 == .null ? nil : $0 }
+    }
+
+    /// A text; nil if it is missing or empty.
+    func text(_ key: String) throws(KubernetesError) -> String? {
+        guard let value = self[key] else { return nil }
+        guard let text = value.stringValue else { throw mismatch(key, value, "a string") }
+        return text.isEmpty ? nil : text
+    }
+
+    /// A boolean; false if it is missing.
+    func flag(_ key: String) throws(KubernetesError) -> Bool {
+        guard let value = self[key] else { return false }
+        guard let flag = value.boolValue else { throw mismatch(key, value, "a boolean") }
+        return flag
+    }
+
+    func wrong(_ reason: String) -> KubernetesError {
         .configuration("kubeconfig \(path): \(place): \(reason)")
+    }
+
+    func wrong(_ key: String, _ reason: String) -> KubernetesError {
+        .configuration("kubeconfig \(path): \(self.place(key)): \(reason)")
+    }
+
+    func missing(_ key: String) -> KubernetesError {
+        .configuration("kubeconfig \(path): \(self.place(key)) is missing")
+    }
+
+    func mismatch(_ key: String, _ value: JSONValue, _ expected: String) -> KubernetesError {
+        .configuration("kubeconfig \(path): \(self.place(key)) is \(value.kind), not \(expected)")
+    }
+
+    private func place(_ key: String) -> String {
+        place.isEmpty ? key : "\(place).\(key)"
     }
 }

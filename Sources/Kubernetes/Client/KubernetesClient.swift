@@ -1,4 +1,5 @@
 import HTTPClient
+import JSON
 package import Platform
 
 /// Requests to one API server, over connections of its own.
@@ -41,7 +42,7 @@ package final class KubernetesClient: Sendable {
     ///   - path: from the root, such as `/api/v1/services`; its parts must need no escaping.
     ///   - query: names and values, which are escaped.
     /// - Throws: `KubernetesError`; `.status` for every answer but 2xx.
-    func request<Answer: Decodable>(
+    func request<Answer: JSONReadable>(
         _ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8]? = nil,
         as type: Answer.Type, deadline: Instant
     ) async throws(KubernetesError) -> Answer {
@@ -59,7 +60,7 @@ package final class KubernetesClient: Sendable {
     /// Opens a watch and gives each event to `onEvent`, in the calling task, until that returns false or the server ends it.
     ///
     /// - Throws: `KubernetesError`: what refused or broke the watch.
-    func watch<Object: Decodable & Sendable>(
+    func watch<Object: JSONReadable & Sendable>(
         _ path: String, query: [(name: String, value: String)], of type: Object.Type, deadline: Instant,
         onEvent: (WatchEvent<Object>) -> Bool
     ) async throws(KubernetesError) {

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSON
 import Platform
 
 /// A look at PEM text (RFC 7468) from outside: whether it is whole. A file that is just being written is not.
@@ -43,10 +43,10 @@ enum PEM {
     }
 
     private static func problem(inBlock base64: String, _ label: Substring) -> String? {
-        guard let bytes = Data(base64Encoded: base64), !bytes.isEmpty else {
+        guard let bytes = Base64.decode(base64.utf8), !bytes.isEmpty else {
             return "the PEM block \(label) is not Base64"
         }
-        guard label == certificate, !isOneSequence([UInt8](bytes)) else { return nil }
+        guard label == certificate, !isOneSequence(bytes) else { return nil }
         return "the PEM block \(label) is no certificate"
     }
 

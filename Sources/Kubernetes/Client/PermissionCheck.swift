@@ -1,3 +1,4 @@
+import JSON
 package import Platform
 
 /// Asks the API server what we may do, so that a missing permission is named at the start and not found at the first use.
@@ -12,47 +13,40 @@ package enum PermissionCheck {
     ) async throws(KubernetesError) -> [Permission] {
         var missing: [Permission] = []
         for permission in permissions {
-            let place = "SelfSubjectAccessReview \(permission)"
-            let review = Review(spec: .init(resourceAttributes: .init(permission)))
             let answer = try await client.request(
                 "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-                body: try encode(review, place: place), as: Answer.self, deadline: deadline)
-            if !answer.status.allowed { missing.append(permission) }
+                body: review(permission), as: Answer.self, deadline: deadline)
+            if !answer.isAllowed { missing.append(permission) }
         }
         return missing
     }
 
-    private struct Review: Encodable {
-        struct Spec: Encodable {
-            let resourceAttributes: Attributes
-        }
-
-        struct Attributes: Encodable {
-            let verb: String
-            let group: String
-            let resource: String
-            let namespace: String?
-            let name: String?
-
-            init(_ permission: Permission) {
-                verb = permission.verb
-                group = permission.group
-                resource = permission.resource
-                namespace = permission.namespace
-                name = permission.name
-            }
-        }
-
-        let apiVersion = "authorization.k8s.io/v1"
-        let kind = "SelfSubjectAccessReview"
-        let spec: Spec
+    private static func review(_ permission: Permission) -> [UInt8] {
+        let attributes = [
+            "verb": permission.verb, "group": permission.group, "resource": permission.resource,
+            "namespace": permission.namespace, "name": permission.name,
+        ]
+        let named = attributes.compactMapValues { $0.map(JSONValue.string) }
+        return JSONValue.object([
+            "apiVersion": .string("authorization.k8s.io/v1"), "kind": .string("SelfSubjectAccessReview"),
+            "spec": .object(["resourceAttributes": .object(named)]),
+        ]).encoded()
     }
 
-    private struct Answer: Decodable {
-        struct Status: Decodable {
-            let allowed: Bool
-        }
+    private struct Answer: JSONReadable {
+        let isAllowed: Bool
 
-        let status: Status
+        init(from json: inout JSONReader) throws(JSONError) {
+            var isAllowed: Bool?
+            try json.enterObject()
+            while let key = try json.nextKey() {
+                guard key == "status" else { continue }
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    if key == "allowed" { isAllowed = try json.bool() }
+                }
+            }
+            self.isAllowed = try json.required(isAllowed, "status.allowed")
+        }
     }
 }

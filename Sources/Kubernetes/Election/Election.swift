@@ -1,3 +1,4 @@
+package import Leadership
 package import Platform
 
 /// A leader election as a pure state machine: client-go's algorithm (tools/leaderelection), and stricter.
@@ -40,30 +41,21 @@ package struct Election: Sendable {
         }
     }
 
-    /// One leadership of ours.
-    package struct Term: Hashable, Sendable {
-        /// Counts the terms of this machine from 1.
-        package let number: Int
+    /// The Lease while we hold it: what a term is made of.
+    package struct HeldLease: Hashable, Sendable {
         /// The resourceVersion of the write that acquired the Lease.
         package let resourceVersion: String
         /// The Lease's uid.
         package let leaseUID: String
-        /// Whether we led before and nobody else did since.
-        package let continuesOwn: Bool
-        /// The Lease's count of transitions, which does not change during the term.
+        /// Whether we held it before and nobody else did since.
+        package let continuesPrevious: Bool
+        /// The Lease's count of transitions, which does not change while we hold it.
         package let transitions: Int
         /// The send time of the last successful write plus the renew deadline.
         package internal(set) var validUntil: Instant
-    }
 
-    /// What is known of leadership.
-    package enum Knowledge: Hashable, Sendable {
-        /// Nothing was read yet.
-        case unknown
-        /// Not leading; the leader while its Lease is valid.
-        case following(LeaderRecord?)
-        /// Leading.
-        case leading(Term)
+        /// The fencing token of the term: `<resourceVersion>.<uid>`.
+        package var token: String { "\(resourceVersion).\(leaseUID)" }
     }
 
     private enum Step {
@@ -90,13 +82,14 @@ package struct Election: Sendable {
     private var observed: LeaseSpec?
     private var observedTime = Instant.distantPast
     private var observedAnnotations: [String: String] = [:]
-    private var isKnown = false
+    /// Whether the Lease was read, or found missing, once.
+    package private(set) var isKnown = false
     /// When the Lease, known before, was found missing.
     private var missingSince: Instant?
 
-    /// The term, while it is valid.
-    package private(set) var term: Term?
-    private var lastTerm: Term?
+    /// The Lease while we hold it and may act on that.
+    package private(set) var held: HeldLease?
+    private var lastHeld: HeldLease?
     /// Set for good by `retire`: from then on this process only observes.
     package private(set) var isRetired = false
 
@@ -124,22 +117,30 @@ package struct Election: Sendable {
     /// When to call `begin` next: at the time of the next try, and exactly at the end of our term or of the leader's Lease.
     package var wake: Instant {
         if isHinted { return .distantPast }
-        if let term { return min(nextAttempt, term.validUntil) }
+        if let held { return min(nextAttempt, held.validUntil) }
         if let expiry = foreignExpiry, expiry > lastStart { return min(nextAttempt, expiry) }
         return nextAttempt
     }
 
     /// When a request given at `now` must be over: it never outlives the term.
     package func deadline(now: Instant) -> Instant {
-        min(now + options.requestTimeout, term?.validUntil ?? .distantFuture)
+        min(now + options.requestTimeout, held?.validUntil ?? .distantFuture)
     }
 
-    /// What is known at `now`.
-    package func knowledge(at now: Instant) -> Knowledge {
-        if let term, now < term.validUntil { return .leading(term) }
-        guard isKnown else { return .unknown }
-        guard let observed, let expiry = foreignExpiry, now < expiry else { return .following(nil) }
-        return .following(LeaderRecord(identity: observed.holder, annotations: observedAnnotations))
+    /// Whether we may act as the leader at `now`.
+    package func leads(at now: Instant) -> Bool {
+        held.map { now < $0.validUntil } ?? false
+    }
+
+    /// The identity of the other replica that holds the Lease at `now`; nil while none is known to.
+    package func foreignHolder(at now: Instant) -> String? {
+        guard !leads(at: now), let observed, let expiry = foreignExpiry, now < expiry else { return nil }
+        return observed.holder
+    }
+
+    /// Where the other replica that holds the Lease at `now` serves; nil while none is known to, or it published no address.
+    package func leader(at now: Instant) -> LeaderEndpoint? {
+        foreignHolder(at: now) == nil ? nil : LeaderEndpoint(annotations: observedAnnotations)
     }
 
     /// The record in the Lease as last seen; nil before it was seen.
@@ -170,7 +171,7 @@ package struct Election: Sendable {
     package mutating func received(_ result: LeaseResult, _ moment: Moment) -> Request? {
         expire(moment.now)
         guard let attempt else { return nil }
-        if case .failed(let error) = result { diary.failed(error, leading: term != nil) }
+        if case .failed(let error) = result { diary.failed(error, leading: held != nil) }
         switch (attempt.step, result) {
         case (.renewing, .lease(let lease)):
             return stored(lease, wasOurs: true, attempt, moment)
@@ -190,7 +191,7 @@ package struct Election: Sendable {
 
     /// Ends the term if its time is over. To be called first after every wait.
     package mutating func expire(_ now: Instant) {
-        if let term, now >= term.validUntil { lose(.notRenewed) }
+        if let held, now >= held.validUntil { lose(.notRenewed) }
     }
 
     // MARK: Hints and the end
@@ -198,11 +199,11 @@ package struct Election: Sendable {
     /// Takes what a watch tells. It only ever brings an attempt forward, or tells a follower what it would have read later.
     package mutating func watched(_ event: LeaseEvent, now: Instant) {
         guard case .changed(let lease) = event else {
-            isHinted = isHinted || term != nil
+            isHinted = isHinted || held != nil
             return
         }
         let isOurs = lease.spec.holder == options.identity
-        if term != nil {
+        if held != nil {
             // The event may be older than our last write: the attempt will find out.
             isHinted = isHinted || !isOurs
         } else if !isOurs {
@@ -229,7 +230,7 @@ extension Election {
         observe(lease, moment.now)
         let spec = lease.spec
         let isOurs = spec.holder == options.identity
-        if let term, !isOurs || lease.uid != term.leaseUID || spec.leaseTransitions ?? 0 != term.transitions {
+        if let held, !isOurs || lease.uid != held.leaseUID || spec.leaseTransitions ?? 0 != held.transitions {
             lose(.taken(by: spec.holder))
         }
         let isFree = isOurs || spec.holder.isEmpty || moment.now >= expiry(of: spec)
@@ -243,7 +244,7 @@ extension Election {
         // Who deleted it did not ask the holder, whom we may never have seen: it has to find out first, or to run out of time.
         // A process that never saw the Lease does not wait, for it cannot tell a deletion from a new installation.
         let mayBeHeld: Bool
-        if term != nil {
+        if held != nil {
             mayBeHeld = false
             lose(.deleted)
         } else if observed != nil {
@@ -270,7 +271,7 @@ extension Election {
     private mutating func stored(_ lease: Lease, wasOurs: Bool, _ attempt: Attempt, _ moment: Moment) -> Request? {
         guard let version = lease.resourceVersion, let uid = lease.uid, lease.spec.holder == options.identity else {
             let reason = "a stored Lease came back without resourceVersion or uid, or with another holder"
-            diary.failed(.malformed(place: "Lease \(namespace)/\(name)", reason: reason), leading: term != nil)
+            diary.failed(.malformed(place: "Lease \(namespace)/\(name)", reason: reason), leading: held != nil)
             return finish(moment)
         }
         diary.answered()
@@ -285,17 +286,17 @@ extension Election {
             return nil
         }
         nextAttempt = moment.now + options.retryPeriod
-        if term != nil {
-            term?.validUntil = validUntil
+        if held != nil {
+            held?.validUntil = validUntil
             return nil
         }
         let transitions = lease.spec.leaseTransitions ?? 0
-        let continuesOwn = wasOurs && lastTerm?.leaseUID == uid && lastTerm?.transitions == transitions
-        let begun = Term(
-            number: (lastTerm?.number ?? 0) + 1, resourceVersion: version, leaseUID: uid, continuesOwn: continuesOwn,
-            transitions: transitions, validUntil: validUntil)
-        term = begun
-        lastTerm = begun
+        let continuesPrevious = wasOurs && lastHeld?.leaseUID == uid && lastHeld?.transitions == transitions
+        let begun = HeldLease(
+            resourceVersion: version, leaseUID: uid, continuesPrevious: continuesPrevious, transitions: transitions,
+            validUntil: validUntil)
+        held = begun
+        lastHeld = begun
         diary.acquired(begun)
         return nil
     }
@@ -310,7 +311,7 @@ extension Election {
     private mutating func finish(_ moment: Moment) -> Request? {
         guard let attempt else { return nil }
         self.attempt = nil
-        if term == nil {
+        if held == nil {
             let stretch = 1 + moment.fraction * LeaderElectionOptions.jitterFactor
             nextAttempt = moment.now + options.retryPeriod * stretch
         } else {
@@ -320,10 +321,10 @@ extension Election {
     }
 
     private mutating func lose(_ reason: ElectionNotice.Loss) {
-        guard let term else { return }
-        self.term = nil
+        guard let held else { return }
+        self.held = nil
         nextAttempt = .distantPast
-        diary.lost(term, reason)
+        diary.lost(held, reason)
     }
 
     mutating func observe(_ lease: Lease, _ now: Instant) {

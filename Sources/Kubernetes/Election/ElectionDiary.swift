@@ -13,9 +13,9 @@ package enum ElectionNotice: Hashable, Sendable {
     }
 
     /// A term of ours began.
-    case acquired(Election.Term)
+    case acquired(Election.HeldLease)
     /// A term of ours ended.
-    case lost(Election.Term, Loss)
+    case lost(Election.HeldLease, Loss)
     /// The Lease was given back.
     case released
     /// Another holder was seen, or none (empty).
@@ -43,11 +43,11 @@ struct ElectionDiary: Sendable {
         return notices
     }
 
-    mutating func acquired(_ term: Election.Term) {
+    mutating func acquired(_ term: Election.HeldLease) {
         notices.append(.acquired(term))
     }
 
-    mutating func lost(_ term: Election.Term, _ reason: ElectionNotice.Loss) {
+    mutating func lost(_ term: Election.HeldLease, _ reason: ElectionNotice.Loss) {
         notices.append(.lost(term, reason))
     }
 

@@ -2,7 +2,7 @@ import Platform
 
 extension ElectionNotice {
     /// The term that began or ended, and how an Event says so (client-go's words); nil if none did.
-    var change: (term: Election.Term, what: String)? {
+    var change: (term: Election.HeldLease, what: String)? {
         switch self {
         case .acquired(let term): (term, "became leader")
         case .lost(let term, _): (term, "stopped leading")
@@ -18,7 +18,7 @@ extension ElectionNotice {
                 "became leader",
                 [
                     "lease": lease, "identity": identity, "resource_version": term.resourceVersion,
-                    "continues_own": term.continuesOwn,
+                    "continues_own": term.continuesPrevious,
                 ])
         case .lost(_, let reason):
             reason.write(to: log, lease: lease)

@@ -9,11 +9,7 @@ struct ElectionReading {
 
     /// Reads `election` at `now`.
     init(_ election: Election, renewals: Histogram, now: Instant) {
-        if case .leading(let term) = election.knowledge(at: now) {
-            secondsLeft = (term.validUntil - now).seconds
-        } else {
-            secondsLeft = nil
-        }
+        secondsLeft = election.held.flatMap { now < $0.validUntil ? ($0.validUntil - now).seconds : nil }
         slowRenewals = election.slowRenewals
         record = election.observedRecord
         self.renewals = renewals

@@ -88,11 +88,10 @@ package struct KubernetesLeaseClient: LeaseClient {
     private func request(
         _ method: String, _ path: String, _ lease: Lease?, _ deadline: Instant
     ) async throws(KubernetesError) -> Lease {
-        var body: [UInt8]?
-        if let lease { body = try encode(lease, place: "Lease \(namespace)/\(name)") }
         let seconds = max(1, (deadline - clock.now() + .milliseconds(999)).nanoseconds / 1_000_000_000)
         return try await client.request(
-            method, path, query: [("timeout", "\(seconds)s")], body: body, as: Lease.self, deadline: deadline)
+            method, path, query: [("timeout", "\(seconds)s")], body: lease?.encoded(), as: Lease.self,
+            deadline: deadline)
     }
 }
 

@@ -1,9 +1,15 @@
+import Leadership
+
 /// The timing and the identity of a leader election.
 package struct LeaderElectionOptions: Sendable {
     /// client-go's jitter: a candidate pauses for the retry period times 1 to 2.2.
     package static let jitterFactor = 1.2
     /// Every annotation under this prefix belongs to the holder of the Lease: written by it, and removed by the next.
     package static let annotationPrefix = "cluster-agent/"
+    /// The annotation with the host and port at which the holder serves.
+    package static let addressAnnotation = annotationPrefix + "address"
+    /// The annotation with the pin of the holder's public key.
+    package static let publicKeyAnnotation = annotationPrefix + "public-key"
 
     /// Who we are: unique for each incarnation of a process, such as `<pod name>_<uuid>`.
     package var identity: String
@@ -63,5 +69,13 @@ package struct LeaderElectionOptions: Sendable {
         if renewDeadline < .nanoseconds(1) { throw .configuration("renewDeadline must be greater than zero") }
         if retryPeriod < .nanoseconds(1) { throw .configuration("retryPeriod must be greater than zero") }
         if identity.isEmpty { throw .configuration("Lock identity is empty") }
+    }
+}
+
+extension LeaderEndpoint {
+    /// The endpoint that a holder published in the Lease's annotations; nil without an address.
+    init?(annotations: [String: String]) {
+        guard let address = annotations[LeaderElectionOptions.addressAnnotation] else { return nil }
+        self.init(address: address, publicKeyPin: annotations[LeaderElectionOptions.publicKeyAnnotation])
     }
 }

@@ -1,3 +1,4 @@
+package import Leadership
 package import Platform
 import Synchronization
 
@@ -12,9 +13,8 @@ import Synchronization
 package final class LeaderElector: Sendable {
     private struct State {
         var election: Election
-        /// What was published last, and the term that went with it.
-        var published: Election.Knowledge = .unknown
-        var term: LeaderTerm?
+        /// The term that was published, while it is ours.
+        var term: Term?
         var lastAttempt: Instant
         /// How long renewals took (seconds).
         var renewals = Histogram(bounds: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8])
@@ -35,14 +35,17 @@ package final class LeaderElector: Sendable {
     private let isIdle = Watched<Bool>(true)
 
     /// What is known of leadership. A term may still stand here for a moment after its `validUntil`.
-    package let state = Watched<ElectionState>(.unknown)
+    package let leadership: Watched<LeadershipState>
 
     /// An elector that does nothing until `run`.
     ///
-    /// - Parameter recorder: tells about the Lease who became leader and who stopped leading.
+    /// - Parameters:
+    ///   - leadership: where to publish what is known, as its only writer.
+    ///   - recorder: records Events on the Lease when this replica starts or stops leading.
     /// - Throws: `KubernetesError.configuration` if the options are unusable.
     package init(
-        options: LeaderElectionOptions, leases: any LeaseClient, recorder: EventRecorder? = nil, clock: any Clock,
+        options: LeaderElectionOptions, leases: any LeaseClient,
+        leadership: Watched<LeadershipState> = Watched(.unknown), recorder: EventRecorder? = nil, clock: any Clock,
         entropy: any Entropy, log: Log
     ) throws(KubernetesError) {
         try options.validate()
@@ -50,6 +53,7 @@ package final class LeaderElector: Sendable {
         if leases.name.isEmpty { throw .configuration("the Lease's name is empty") }
         self.options = options
         self.leases = leases
+        self.leadership = leadership
         self.recorder = recorder
         self.clock = clock
         self.entropy = entropy
@@ -90,7 +94,7 @@ package final class LeaderElector: Sendable {
         // A write under way could take the Lease after we gave it back.
         while !isIdle.value, clock.now() < deadline, !Task.isCancelled {
             let seen = isIdle.current
-            if !seen.value { await wait(until: deadline, orChangeOf: isIdle, after: seen.version) }
+            if !seen.value { await isIdle.change(after: seen.version, until: deadline, clock: clock) }
         }
         var problem: KubernetesError?
         while clock.now() < deadline, !Task.isCancelled {
@@ -134,7 +138,7 @@ extension LeaderElector {
                 let seen = nudges.current.version
                 let wake = shared.withLock { $0.election.wake }
                 if wake <= clock.now() { break }
-                await wait(until: wake, orChangeOf: nudges, after: seen)
+                await nudges.change(after: seen, until: wake, clock: clock)
             }
         }
     }
@@ -145,7 +149,7 @@ extension LeaderElector {
         var request: Election.Request? = change { $0.begin(moment) }
         let before = shared.withLock { state in
             state.lastAttempt = start
-            return state.election.term?.validUntil
+            return state.election.held?.validUntil
         }
         while let current = request {
             let sent = moment.now
@@ -156,7 +160,7 @@ extension LeaderElector {
         }
         let end = moment.now
         shared.withLock { state in
-            guard let before, let term = state.election.term, before < term.validUntil else { return }
+            guard let before, let held = state.election.held, before < held.validUntil else { return }
             state.renewals.observe((end - start).seconds)
         }
     }
@@ -198,18 +202,6 @@ extension LeaderElector {
             annotations: options.annotations())
     }
 
-    /// Returns at `instant`, when `value` has another version than `version`, or when the task is cancelled.
-    private func wait<Value: Sendable>(
-        until instant: Instant, orChangeOf value: Watched<Value>, after version: UInt64
-    ) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await self.clock.sleep(until: instant) }
-            group.addTask { _ = try? await value.next(after: version) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
     /// Tells the election something and publishes what follows from it.
     ///
     /// The publication is part of the critical section, so that two changes cannot be published in the wrong order; it only
@@ -227,28 +219,22 @@ extension LeaderElector {
     }
 
     private func publish(_ state: inout State) {
-        let knowledge = state.election.knowledge(at: clock.now())
-        if case .leading(let term) = knowledge, case .leading(let before) = state.published,
-            term.number == before.number
-        {
-            state.published = knowledge
-            state.term?.validUntil.extend(to: term.validUntil)
-            return
+        let now = clock.now()
+        if let held = state.election.held, now < held.validUntil {
+            if let term = state.term, term.token == held.token {
+                return term.validUntil.extend(to: held.validUntil)
+            }
+            state.term?.validUntil.end()
+            let term = Term(
+                token: held.token, validUntil: Deadline(held.validUntil), continuesPrevious: held.continuesPrevious)
+            state.term = term
+            return leadership.set(.leading(term))
         }
-        guard knowledge != state.published else { return }
-        state.published = knowledge
         state.term?.validUntil.end()
         state.term = nil
-        switch knowledge {
-        case .unknown: self.state.set(.unknown)
-        case .following(let record): self.state.set(.following(record))
-        case .leading(let term):
-            let begun = LeaderTerm(
-                resourceVersion: term.resourceVersion, leaseUID: term.leaseUID, validUntil: Deadline(term.validUntil),
-                continuesOwn: term.continuesOwn)
-            state.term = begun
-            self.state.set(.leading(begun))
-        }
+        let known: LeadershipState = state.election.isKnown ? .following(state.election.leader(at: now)) : .unknown
+        // The Lease's other annotations change with each renewal; who leads does not.
+        if known != leadership.value { leadership.set(known) }
     }
 
     private func warnOfExpiry(_ error: KubernetesError?) {

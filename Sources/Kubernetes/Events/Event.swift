@@ -1,7 +1,7 @@
 import Platform
 
 /// How much an Event matters to those who read it.
-package enum EventType: String, Hashable, Sendable, Codable {
+package enum EventType: String, Hashable, Sendable {
     /// Things go as they should.
     case normal = "Normal"
     /// Somebody should look.
@@ -48,7 +48,12 @@ struct EventNote: Hashable, Sendable {
         let fields = [
             about.apiVersion, about.kind, about.namespace, about.name, about.uid, type.rawValue, reason, content,
         ]
-        let hash = fields.reduce(into: FowlerNollVo()) { $0.add($1) }.text
+        // Each text ends with a zero byte, so that ("ab", "c") and ("a", "bc") differ.
+        let sum = fields.reduce(into: FNV1a()) { hash, text in
+            hash.add(text.utf8)
+            hash.add(0)
+        }
+        let hash = zeroPadded(sum.value, width: 16, radix: 16)
         let name = "\(about.name).\(hash)"
         return isDNSSubdomain(name) ? name : hash
     }
@@ -110,25 +115,4 @@ func isDNSSubdomain(_ name: String) -> Bool {
                     || byte == hyphen
             }
         }
-}
-
-/// The 64-bit FNV-1a hash of a list of texts (http://www.isthe.com/chongo/tech/comp/fnv).
-struct FowlerNollVo {
-    private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    /// Adds a text and its end.
-    mutating func add(_ text: String) {
-        for byte in text.utf8 { add(byte) }
-        add(0)
-    }
-
-    private mutating func add(_ byte: UInt8) {
-        hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
-    }
-
-    /// The hash as 16 hexadecimal digits.
-    var text: String {
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }
 }

@@ -19,18 +19,16 @@ struct KubernetesEventClient: EventClient {
             switch request {
             case .create(let event):
                 let path = Self.collection(event.note.namespace)
-                let body = try encode(event, place: "Event \(event.note.namespace)/\(event.note.name)")
                 let _: StoredEvent = try await client.request(
-                    "POST", path, body: body, as: StoredEvent.self, deadline: deadline)
+                    "POST", path, body: event.encoded(), as: StoredEvent.self, deadline: deadline)
                 return .stored
             case .get(let namespace, let name):
                 return .found(
                     try await client.request(
                         "GET", "\(Self.collection(namespace))/\(name)", as: StoredEvent.self, deadline: deadline))
             case .patch(let patch, let namespace, let name):
-                let body = try encode(patch, place: "Event \(namespace)/\(name)")
                 let _: StoredEvent = try await client.request(
-                    "PATCH", "\(Self.collection(namespace))/\(name)", body: body, as: StoredEvent.self,
+                    "PATCH", "\(Self.collection(namespace))/\(name)", body: patch.encoded(), as: StoredEvent.self,
                     deadline: deadline)
                 return .stored
             }

@@ -1,59 +1,45 @@
-extension Event: Encodable {
-    private enum CodingKeys: String, CodingKey {
-        case apiVersion, kind, metadata, involvedObject, reason, message, source, firstTimestamp, lastTimestamp, count
-        case type, reportingComponent, reportingInstance
-    }
+import JSON
 
-    /// Writes it for a POST.
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode("v1", forKey: .apiVersion)
-        try container.encode("Event", forKey: .kind)
-        try container.encode(["name": note.name, "namespace": note.namespace], forKey: .metadata)
-        try container.encode(note.about, forKey: .involvedObject)
-        try container.encode(note.type, forKey: .type)
-        try container.encode(note.reason, forKey: .reason)
-        try container.encode(note.message, forKey: .message)
-        try container.encode(["component": component], forKey: .source)
-        try container.encode(component, forKey: .reportingComponent)
-        try container.encode(instance, forKey: .reportingInstance)
-        try container.encode(eventTime(first), forKey: .firstTimestamp)
-        try container.encode(eventTime(last), forKey: .lastTimestamp)
-        try container.encode(count, forKey: .count)
+extension Event {
+    /// The body of a POST.
+    func encoded() -> [UInt8] {
+        JSONValue.object([
+            "apiVersion": .string("v1"), "kind": .string("Event"),
+            "metadata": .object(["name": .string(note.name), "namespace": .string(note.namespace)]),
+            "involvedObject": note.about.json, "type": .string(note.type.rawValue), "reason": .string(note.reason),
+            "message": .string(note.message), "source": .object(["component": .string(component)]),
+            "reportingComponent": .string(component), "reportingInstance": .string(instance),
+            "firstTimestamp": .string(eventTime(first)), "lastTimestamp": .string(eventTime(last)),
+            "count": .integer(Int64(count)),
+        ]).encoded()
     }
 }
 
-extension StoredEvent: Decodable {
-    private enum CodingKeys: String, CodingKey {
-        case metadata, lastTimestamp, count, reportingInstance
-    }
-
-    private struct Metadata: Decodable {
-        let resourceVersion: String
-    }
-
+extension StoredEvent: JSONReadable {
     /// Reads it; all but the version may be missing, for others write Events in other ways.
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        resourceVersion = try container.decode(Metadata.self, forKey: .metadata).resourceVersion
-        count = try container.decodeIfPresent(Int.self, forKey: .count) ?? 1
-        last = try container.decodeIfPresent(String.self, forKey: .lastTimestamp) ?? ""
-        instance = try container.decodeIfPresent(String.self, forKey: .reportingInstance) ?? ""
+    init(from json: inout JSONReader) throws(JSONError) {
+        var whole = json
+        var (count, last, instance) = (1, "", "")
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "count": count = try json.integer()
+            case "lastTimestamp": last = try json.string()
+            case "reportingInstance": instance = try json.string()
+            default: break
+            }
+        }
+        self.init(resourceVersion: try whole.resourceVersion(), count: count, last: last, instance: instance)
     }
 }
 
-extension EventPatch: Encodable {
-    private enum CodingKeys: String, CodingKey {
-        case metadata, message, lastTimestamp, count, reportingInstance
-    }
-
-    /// Writes it as a JSON merge patch.
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(["resourceVersion": resourceVersion], forKey: .metadata)
-        try container.encode(message, forKey: .message)
-        try container.encode(instance, forKey: .reportingInstance)
-        try container.encode(eventTime(last), forKey: .lastTimestamp)
-        try container.encode(count, forKey: .count)
+extension EventPatch {
+    /// The body of a PATCH: a JSON merge patch.
+    func encoded() -> [UInt8] {
+        JSONValue.object([
+            "metadata": .object(["resourceVersion": .string(resourceVersion)]), "message": .string(message),
+            "reportingInstance": .string(instance), "lastTimestamp": .string(eventTime(last)),
+            "count": .integer(Int64(count)),
+        ]).encoded()
     }
 }

@@ -1,3 +1,5 @@
+package import JSON
+
 /// A `coordination.k8s.io/v1` Lease. Its metadata is kept as it came, with all that others wrote there, and sent back so.
 package struct Lease: Hashable, Sendable {
     private var metadata: [String: JSONValue]
@@ -14,36 +16,36 @@ package struct Lease: Hashable, Sendable {
 
     /// The name; empty if the object has none.
     package var name: String {
-        metadata["name"]?.text ?? ""
+        metadata["name"]?.stringValue ?? ""
     }
 
     /// The namespace; empty if the object has none.
     package var namespace: String {
-        metadata["namespace"]?.text ?? ""
+        metadata["namespace"]?.stringValue ?? ""
     }
 
     /// The version of this state of the object, which an update must send back; nil before it was stored.
     package var resourceVersion: String? {
-        get { metadata["resourceVersion"]?.text }
+        get { metadata["resourceVersion"]?.stringValue }
         set { metadata["resourceVersion"] = newValue.map { .string($0) } }
     }
 
     /// The identity of the object, which a deleted and newly created one does not share; nil before it was stored.
     package var uid: String? {
-        get { metadata["uid"]?.text }
+        get { metadata["uid"]?.stringValue }
         set { metadata["uid"] = newValue.map { .string($0) } }
     }
 
     /// All annotations that are text, ours and others'.
     package var annotations: [String: String] {
         guard case .object(let fields)? = metadata["annotations"] else { return [:] }
-        return fields.compactMapValues(\.text)
+        return fields.compactMapValues(\.stringValue)
     }
 
     /// All labels that are text, ours and others'.
     package var labels: [String: String] {
         guard case .object(let fields)? = metadata["labels"] else { return [:] }
-        return fields.compactMapValues(\.text)
+        return fields.compactMapValues(\.stringValue)
     }
 
     /// Sets `labels`; every other one stays.
@@ -66,7 +68,7 @@ package struct Lease: Hashable, Sendable {
 }
 
 /// The record in a Lease. Every field may be missing. Times are kept as text: whether they changed matters, not what they say.
-package struct LeaseSpec: Hashable, Sendable, Codable {
+package struct LeaseSpec: Hashable, Sendable {
     /// Who holds the Lease; nil or empty: nobody.
     package var holderIdentity: String?
     /// For how long after its last observed change nobody else may take it (seconds).
@@ -100,24 +102,58 @@ package struct LeaseSpec: Hashable, Sendable, Codable {
     }
 }
 
-extension Lease: Codable {
-    private enum CodingKeys: String, CodingKey {
-        case apiVersion, kind, metadata, spec
-    }
-
+extension Lease: JSONReadable {
     /// Reads a Lease; its `spec` may be missing.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        metadata = try container.decode([String: JSONValue].self, forKey: .metadata)
-        spec = try container.decodeIfPresent(LeaseSpec.self, forKey: .spec) ?? LeaseSpec()
+    package init(from json: inout JSONReader) throws(JSONError) {
+        var metadata: [String: JSONValue]?
+        spec = LeaseSpec()
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "metadata": metadata = try json.members()
+            case "spec": spec = try LeaseSpec(from: &json)
+            default: break
+            }
+        }
+        self.metadata = try json.required(metadata, "metadata")
     }
 
-    /// Writes it for a POST or PUT.
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode("coordination.k8s.io/v1", forKey: .apiVersion)
-        try container.encode("Lease", forKey: .kind)
-        try container.encode(metadata, forKey: .metadata)
-        try container.encode(spec, forKey: .spec)
+    /// The body of a POST or PUT.
+    package func encoded() -> [UInt8] {
+        JSONValue.object([
+            "apiVersion": .string("coordination.k8s.io/v1"), "kind": .string("Lease"), "metadata": .object(metadata),
+            "spec": spec.json,
+        ]).encoded()
+    }
+}
+
+extension LeaseSpec: JSONReadable {
+    /// Reads the record in a Lease.
+    package init(from json: inout JSONReader) throws(JSONError) {
+        self.init()
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "holderIdentity": holderIdentity = try json.string()
+            case "leaseDurationSeconds": leaseDurationSeconds = try json.integer()
+            case "acquireTime": acquireTime = try json.string()
+            case "renewTime": renewTime = try json.string()
+            case "leaseTransitions": leaseTransitions = try json.integer()
+            case "strategy": strategy = try json.string()
+            case "preferredHolder": preferredHolder = try json.string()
+            default: break
+            }
+        }
+    }
+
+    /// The fields that there are.
+    fileprivate var json: JSONValue {
+        let texts = [
+            "holderIdentity": holderIdentity, "acquireTime": acquireTime, "renewTime": renewTime, "strategy": strategy,
+            "preferredHolder": preferredHolder,
+        ]
+        let numbers = ["leaseDurationSeconds": leaseDurationSeconds, "leaseTransitions": leaseTransitions]
+        let members = texts.compactMapValues { $0.map(JSONValue.string) }
+        return .object(members.merging(numbers.compactMapValues { $0.map { .integer(Int64($0)) } }) { $1 })
     }
 }

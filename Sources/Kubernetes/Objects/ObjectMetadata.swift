@@ -1,6 +1,7 @@
-/// The metadata that we use of an object, and nothing else of it (`managedFields` are never kept). Lists and dictionaries that are
-/// missing or null are empty.
-package struct ObjectMetadata: Hashable, Sendable, Decodable {
+package import JSON
+
+/// The metadata that we use of an object, and nothing else of it (`managedFields` are never kept).
+package struct ObjectMetadata: Hashable, Sendable {
     /// The name.
     package var name: String
     /// The namespace; empty for objects of the cluster.
@@ -16,10 +17,6 @@ package struct ObjectMetadata: Hashable, Sendable, Decodable {
     /// When the object was asked to be deleted (RFC 3339); nil: it was not. A Pod lives on for its grace period.
     package var deletionTimestamp: String?
 
-    private enum CodingKeys: String, CodingKey {
-        case name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp
-    }
-
     /// Metadata.
     package init(
         name: String, namespace: String, uid: String = "", resourceVersion: String = "",
@@ -34,28 +31,38 @@ package struct ObjectMetadata: Hashable, Sendable, Decodable {
         self.deletionTimestamp = deletionTimestamp
     }
 
-    /// Reads metadata, of which only the name and the resourceVersion must be there.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        name = try container.decode(String.self, forKey: .name)
-        resourceVersion = try container.decode(String.self, forKey: .resourceVersion)
-        namespace = try container.decodeIfPresent(String.self, forKey: .namespace) ?? ""
-        uid = try container.decodeIfPresent(String.self, forKey: .uid) ?? ""
-        labels = try container.decodeIfPresent([String: String].self, forKey: .labels) ?? [:]
-        annotations = try container.decodeIfPresent([String: String].self, forKey: .annotations) ?? [:]
-        deletionTimestamp = try container.decodeIfPresent(String.self, forKey: .deletionTimestamp)
-    }
-
-    /// Only who the object is, its version and its end: for types of whose labels and annotations nothing is used.
-    func withoutLabelsAndAnnotations() -> ObjectMetadata {
-        ObjectMetadata(
-            name: name, namespace: namespace, uid: uid, resourceVersion: resourceVersion,
-            deletionTimestamp: deletionTimestamp)
+    /// Reads metadata, of which only the name and, if the object is stored, the resourceVersion must be there.
+    ///
+    /// - Parameters:
+    ///   - isLabelKept: of no labels by default.
+    ///   - isAnnotationKept: of no annotations by default.
+    init(
+        from json: inout JSONReader, isStored: Bool = true, isLabelKept: (String) -> Bool = { _ in false },
+        isAnnotationKept: (String) -> Bool = { _ in false }
+    ) throws(JSONError) {
+        var name: String?
+        var resourceVersion: String? = isStored ? nil : ""
+        self.init(name: "", namespace: "")
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "name": name = try json.string()
+            case "namespace": namespace = try json.string()
+            case "uid": uid = try json.string()
+            case "resourceVersion": resourceVersion = try json.string()
+            case "labels": labels = try json.strings(where: isLabelKept)
+            case "annotations": annotations = try json.strings(where: isAnnotationKept)
+            case "deletionTimestamp": deletionTimestamp = try json.string()
+            default: break
+            }
+        }
+        self.name = try json.required(name, "name")
+        self.resourceVersion = try json.required(resourceVersion, "resourceVersion")
     }
 }
 
 /// An object of the API that can be listed and watched.
-package protocol KubernetesObject: Decodable, Sendable {
+package protocol KubernetesObject: JSONReadable, Sendable {
     /// Where objects of this type are: the API group's root, such as `/api/v1`.
     static var root: String { get }
     /// The plural name in the path, such as `services`.

@@ -1,3 +1,5 @@
+package import JSON
+
 /// Names another object, as an Event's `involvedObject` and an endpoint's `targetRef` do. What is not known is empty.
 package struct ObjectReference: Hashable, Sendable {
     /// The API group and version, such as `v1` or `coordination.k8s.io/v1`.
@@ -27,31 +29,30 @@ package struct ObjectReference: Hashable, Sendable {
     }
 }
 
-extension ObjectReference: Codable {
-    private enum CodingKeys: String, CodingKey {
-        case apiVersion, kind, namespace, name, uid, resourceVersion
-    }
-
-    /// Reads a reference, in which every field may be missing or null.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        func text(_ key: CodingKeys) throws -> String { try container.decodeIfPresent(String.self, forKey: key) ?? "" }
-        self.init(
-            apiVersion: try text(.apiVersion), kind: try text(.kind), namespace: try text(.namespace),
-            name: try text(.name), uid: try text(.uid), resourceVersion: try text(.resourceVersion))
-    }
-
-    /// Writes the fields that are known.
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        func write(_ text: String, _ key: CodingKeys) throws {
-            if !text.isEmpty { try container.encode(text, forKey: key) }
+extension ObjectReference: JSONReadable {
+    /// Reads a reference, in which every field may be missing.
+    package init(from json: inout JSONReader) throws(JSONError) {
+        self.init(apiVersion: "", kind: "", namespace: "", name: "")
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "apiVersion": apiVersion = try json.string()
+            case "kind": kind = try json.string()
+            case "namespace": namespace = try json.string()
+            case "name": name = try json.string()
+            case "uid": uid = try json.string()
+            case "resourceVersion": resourceVersion = try json.string()
+            default: break
+            }
         }
-        try write(apiVersion, .apiVersion)
-        try write(kind, .kind)
-        try write(namespace, .namespace)
-        try write(name, .name)
-        try write(uid, .uid)
-        try write(resourceVersion, .resourceVersion)
+    }
+
+    /// The fields that are known.
+    var json: JSONValue {
+        let fields = [
+            "apiVersion": apiVersion, "kind": kind, "namespace": namespace, "name": name, "uid": uid,
+            "resourceVersion": resourceVersion,
+        ]
+        return .object(fields.filter { !$0.value.isEmpty }.mapValues { .string($0) })
     }
 }

@@ -1,3 +1,5 @@
+package import JSON
+
 /// A `v1` Pod, as far as we use it.
 package struct Pod: Hashable, Sendable {
     /// Name, namespace, uid, resourceVersion and end; labels and annotations are not kept.
@@ -6,24 +8,12 @@ package struct Pod: Hashable, Sendable {
     package var nodeName: String
     /// Its addresses, at most one of each family; empty until it has one.
     package var addresses: [String]
-    /// The node's address; empty until it is scheduled. A Pod in the host's network has it as its own.
-    package var hostAddress: String
-    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
-    package var phase: String
-    /// Whether it is ready to serve; false while nobody said so.
-    package var isReady: Bool
 
     /// A Pod.
-    package init(
-        metadata: ObjectMetadata, nodeName: String = "", addresses: [String] = [], hostAddress: String = "",
-        phase: String = "Running", isReady: Bool = false
-    ) {
+    package init(metadata: ObjectMetadata, nodeName: String = "", addresses: [String] = []) {
         self.metadata = metadata
         self.nodeName = nodeName
         self.addresses = addresses
-        self.hostAddress = hostAddress
-        self.phase = phase
-        self.isReady = isReady
     }
 
     /// Whether it was asked to end, and lives on for its grace period.
@@ -38,47 +28,45 @@ extension Pod: KubernetesObject {
     /// `pods`.
     package static let plural = "pods"
 
-    private enum CodingKeys: String, CodingKey {
-        case metadata, spec, status
-    }
-
-    private struct Spec: Decodable {
-        let nodeName: String?
-    }
-
-    private struct State: Decodable {
-        struct Address: Decodable {
-            let ip: String?
+    /// Reads a Pod, of which only the metadata must be there.
+    package init(from json: inout JSONReader) throws(JSONError) {
+        var metadata: ObjectMetadata?
+        self.init(metadata: ObjectMetadata(name: "", namespace: ""))
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "metadata": metadata = try ObjectMetadata(from: &json)
+            case "spec":
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    if key == "nodeName" { nodeName = try json.string() }
+                }
+            case "status": try readStatus(&json)
+            default: break
+            }
         }
-
-        let phase: String?
-        let hostIP: String?
-        let podIP: String?
-        let podIPs: [Address]?
-        let conditions: [ObjectCondition]?
+        self.metadata = try json.required(metadata, "metadata")
     }
 
-    /// Reads a Pod; lists that are missing or null are empty.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        let spec = try container.decodeIfPresent(Spec.self, forKey: .spec)
-        let state = try container.decodeIfPresent(State.self, forKey: .status)
-        let all = (state?.podIPs ?? []).compactMap(\.ip).filter { !$0.isEmpty }
-        let first = [state?.podIP ?? ""].filter { !$0.isEmpty }
-        self.init(
-            metadata: try container.decode(ObjectMetadata.self, forKey: .metadata).withoutLabelsAndAnnotations(),
-            nodeName: spec?.nodeName ?? "", addresses: all.isEmpty ? first : all, hostAddress: state?.hostIP ?? "",
-            phase: state?.phase ?? "", isReady: ObjectCondition.isTrue("Ready", in: state?.conditions) ?? false)
+    private mutating func readStatus(_ json: inout JSONReader) throws(JSONError) {
+        var first = ""
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "podIP": first = try json.string()
+            case "podIPs": addresses = try json.array(Self.address).filter { !$0.isEmpty }
+            default: break
+            }
+        }
+        if addresses.isEmpty, !first.isEmpty { addresses = [first] }
     }
-}
 
-/// One of an object's `status.conditions`.
-struct ObjectCondition: Decodable {
-    private let type: String?
-    private let status: String?
-
-    /// Whether the condition of this type is `True`; nil if there is none. `Unknown` is false.
-    static func isTrue(_ type: String, in conditions: [ObjectCondition]?) -> Bool? {
-        conditions?.first { $0.type == type }.map { $0.status == "True" }
+    private static func address(_ json: inout JSONReader) throws(JSONError) -> String {
+        var address = ""
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            if key == "ip" { address = try json.string() }
+        }
+        return address
     }
 }

@@ -1,3 +1,5 @@
+package import JSON
+
 /// A `v1` Service, as far as we use it.
 package struct Service: Hashable, Sendable {
     /// One port.
@@ -6,14 +8,11 @@ package struct Service: Hashable, Sendable {
         package let name: String
         /// The number under the ClusterIP.
         package let port: Int
-        /// `TCP`, `UDP` or `SCTP`.
-        package let `protocol`: String
 
         /// A port.
-        package init(name: String = "", port: Int, protocol: String = "TCP") {
+        package init(name: String = "", port: Int) {
             self.name = name
             self.port = port
-            self.protocol = `protocol`
         }
     }
 
@@ -21,16 +20,13 @@ package struct Service: Hashable, Sendable {
     package var metadata: ObjectMetadata
     /// The address: `None` for a headless Service, empty for one without (type ExternalName).
     package var clusterIP: String
-    /// `ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`.
-    package var type: String
     /// The ports in the order of the object.
     package var ports: [Port]
 
     /// A Service.
-    package init(metadata: ObjectMetadata, clusterIP: String, type: String = "ClusterIP", ports: [Port] = []) {
+    package init(metadata: ObjectMetadata, clusterIP: String, ports: [Port] = []) {
         self.metadata = metadata
         self.clusterIP = clusterIP
-        self.type = type
         self.ports = ports
     }
 
@@ -54,46 +50,62 @@ extension Service: KubernetesObject {
     /// `services`.
     package static let plural = "services"
 
-    private enum CodingKeys: String, CodingKey {
-        case metadata, spec
+    /// Reads a Service, of which only the metadata must be there.
+    package init(from json: inout JSONReader) throws(JSONError) {
+        try self.init(from: &json, isStored: true)
     }
 
-    private struct Spec: Decodable {
-        let clusterIP: String?
-        let type: String?
-        let ports: [Port]?
-    }
-
-    /// The prefixes of the annotations that are kept: autodiscovery's, and its older spelling. Others, such as what `kubectl apply` last
-    /// applied, can be as large as the object.
-    private static let annotationPrefixes = ["ad.datadoghq.com/", "service-discovery.datadoghq.com/"]
-
-    /// Reads a Service; lists and dictionaries that are missing or null are empty.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        metadata = try container.decode(ObjectMetadata.self, forKey: .metadata)
-        metadata.annotations = metadata.annotations.filter { annotation in
-            Self.annotationPrefixes.contains { annotation.key.hasPrefix($0) }
+    fileprivate init(from json: inout JSONReader, isStored: Bool) throws(JSONError) {
+        var metadata: ObjectMetadata?
+        self.init(metadata: ObjectMetadata(name: "", namespace: ""), clusterIP: "")
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "metadata":
+                metadata = try ObjectMetadata(
+                    from: &json, isStored: isStored, isLabelKept: { _ in true }, isAnnotationKept: Self.isKept)
+            case "spec": try readSpec(&json)
+            default: break
+            }
         }
-        let spec = try container.decodeIfPresent(Spec.self, forKey: .spec)
-        clusterIP = spec?.clusterIP ?? ""
-        type = spec?.type ?? "ClusterIP"
-        ports = spec?.ports ?? []
+        self.metadata = try json.required(metadata, "metadata")
+    }
+
+    private mutating func readSpec(_ json: inout JSONReader) throws(JSONError) {
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "clusterIP": clusterIP = try json.string()
+            case "ports":
+                ports = try json.array { (json) throws(JSONError) in
+                    let (name, port) = try json.port()
+                    return Port(name: name, port: try json.required(port, "port"))
+                }
+            default: break
+            }
+        }
+    }
+
+    /// Whether an annotation is kept: autodiscovery's, and its older spelling. Others, such as what `kubectl apply` last applied, can be as
+    /// large as the object.
+    private static func isKept(annotation: String) -> Bool {
+        annotation.hasPrefix("ad.datadoghq.com/") || annotation.hasPrefix("service-discovery.datadoghq.com/")
     }
 }
 
-extension Service.Port: Decodable {
-    private enum CodingKeys: String, CodingKey {
-        case name, port, `protocol`
-    }
-
-    /// Reads a port; the name may be missing, and so may the protocol, which is then TCP.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(
-            name: try container.decodeIfPresent(String.self, forKey: .name) ?? "",
-            port: try container.decode(Int.self, forKey: .port),
-            protocol: try container.decodeIfPresent(String.self, forKey: .protocol) ?? "TCP")
+extension JSONReader {
+    /// Reads a port of a Service or of its endpoints; the name may be missing.
+    mutating func port() throws(JSONError) -> (name: String, port: Int?) {
+        var read: (name: String, port: Int?) = ("", nil)
+        try enterObject()
+        while let key = try nextKey() {
+            switch key {
+            case "name": read.name = try string()
+            case "port": read.port = try integer()
+            default: break
+            }
+        }
+        return read
     }
 }
 
@@ -102,26 +114,22 @@ extension Service {
     ///
     /// - Throws: `KubernetesError.malformed`.
     package static func list(parsing text: [UInt8]) throws(KubernetesError) -> [Service] {
-        let place = "Services"
-        let json = try decode(JSONValue.self, from: text, place: place)
-        guard case .object(let fields) = json else { throw .malformed(place: place, reason: "not an object") }
-        var items = [json]
-        if case .array(let listed)? = fields["items"] { items = listed }
-        var services: [Service] = []
-        for (index, item) in items.enumerated() {
-            let bytes = try encode(item.withResourceVersion(), place: place)
-            services.append(try decode(Service.self, from: bytes, place: "Service \(index)"))
-        }
-        return services
+        try decode(ServiceList.self, from: text, place: "Services").services
     }
 }
 
-extension JSONValue {
-    /// The object with a resourceVersion, which only a stored one has.
-    fileprivate func withResourceVersion() -> JSONValue {
-        guard case .object(var fields) = self, case .object(var metadata)? = fields["metadata"] else { return self }
-        if metadata["resourceVersion"] == nil { metadata["resourceVersion"] = .string("") }
-        fields["metadata"] = .object(metadata)
-        return .object(fields)
+/// One Service, or a list of them.
+private struct ServiceList: JSONReadable {
+    let services: [Service]
+
+    init(from json: inout JSONReader) throws(JSONError) {
+        var single = json
+        var items: [Service]?
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            guard key == "items" else { continue }
+            items = try json.array { (json) throws(JSONError) in try Service(from: &json, isStored: false) }
+        }
+        if let items { services = items } else { services = [try Service(from: &single, isStored: false)] }
     }
 }

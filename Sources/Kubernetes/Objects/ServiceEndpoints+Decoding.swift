@@ -1,3 +1,5 @@
+package import JSON
+
 extension ServiceEndpoints: KubernetesObject {
     /// `/apis/discovery.k8s.io/v1`; what a server really has is asked of it (`EndpointsSource`).
     package static let root = "/apis/discovery.k8s.io/v1"
@@ -7,94 +9,104 @@ extension ServiceEndpoints: KubernetesObject {
     /// Which Service a slice belongs to.
     private static let serviceLabel = "kubernetes.io/service-name"
 
-    private enum CodingKeys: String, CodingKey {
-        case metadata, addressType, endpoints, ports, subsets
-    }
-
-    /// Reads an EndpointSlice of either version or an Endpoints object; every list may be missing or null.
+    /// Reads an EndpointSlice of either version or an Endpoints object, of which only the metadata must be there.
     ///
     /// Every slice has an `addressType`, and no Endpoints object has one. Items of a list lack kind and apiVersion.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        let metadata = try container.decode(ObjectMetadata.self, forKey: .metadata)
-        if try container.decodeIfPresent(String.self, forKey: .addressType) != nil {
-            let endpoints = try container.decodeIfPresent([SliceEndpoint].self, forKey: .endpoints) ?? []
-            let ports = try container.decodeIfPresent([Port].self, forKey: .ports) ?? []
-            self.init(
-                metadata: metadata.withoutLabelsAndAnnotations(),
-                serviceName: metadata.labels[Self.serviceLabel] ?? "",
-                subsets: [Subset(endpoints: endpoints.map(\.endpoint), ports: ports)])
-        } else {
-            let subsets = try container.decodeIfPresent([EndpointsSubset].self, forKey: .subsets) ?? []
-            self.init(
-                metadata: metadata.withoutLabelsAndAnnotations(), serviceName: metadata.name,
-                subsets: subsets.map(\.subset))
+    package init(from json: inout JSONReader) throws(JSONError) {
+        var metadata: ObjectMetadata?
+        var isSlice = false
+        var endpoints: [Endpoint] = []
+        var ports: [Port] = []
+        var subsets: [Subset] = []
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "metadata": metadata = try ObjectMetadata(from: &json, isLabelKept: { $0 == Self.serviceLabel })
+            case "addressType": isSlice = true
+            case "endpoints": endpoints = try json.array(Self.endpoint)
+            case "ports": ports = try json.array(Self.port)
+            case "subsets": subsets = try json.array(Self.subset)
+            default: break
+            }
         }
-    }
-}
-
-/// An endpoint as a slice has it.
-private struct SliceEndpoint: Decodable {
-    struct Conditions: Decodable {
-        let ready: Bool?
-        let serving: Bool?
-        let terminating: Bool?
-    }
-
-    /// The key of v1beta1's `topology` that became `nodeName`.
-    private static let hostKey = "kubernetes.io/hostname"
-
-    let addresses: [String]?
-    let conditions: Conditions?
-    let nodeName: String?
-    let topology: [String: String]?
-    let targetRef: ObjectReference?
-
-    /// What is not said of its condition is what the API defines: ready, serving as it is ready, not terminating.
-    var endpoint: ServiceEndpoints.Endpoint {
-        let isReady = conditions?.ready ?? true
-        return ServiceEndpoints.Endpoint(
-            addresses: addresses ?? [], isReady: isReady, isServing: conditions?.serving ?? isReady,
-            isTerminating: conditions?.terminating ?? false, nodeName: nodeName ?? topology?[Self.hostKey] ?? "",
-            target: targetRef)
-    }
-}
-
-/// A subset as an Endpoints object has it.
-private struct EndpointsSubset: Decodable {
-    struct Address: Decodable {
-        let ip: String
-        let nodeName: String?
-        let targetRef: ObjectReference?
-
-        func endpoint(isReady: Bool) -> ServiceEndpoints.Endpoint {
-            ServiceEndpoints.Endpoint(
-                addresses: [ip], isReady: isReady, isServing: isReady, nodeName: nodeName ?? "", target: targetRef)
-        }
-    }
-
-    let addresses: [Address]?
-    let notReadyAddresses: [Address]?
-    let ports: [ServiceEndpoints.Port]?
-
-    var subset: ServiceEndpoints.Subset {
-        let ready = (addresses ?? []).map { $0.endpoint(isReady: true) }
-        let others = (notReadyAddresses ?? []).map { $0.endpoint(isReady: false) }
-        return ServiceEndpoints.Subset(endpoints: ready + others, ports: ports ?? [])
-    }
-}
-
-extension ServiceEndpoints.Port: Decodable {
-    private enum CodingKeys: String, CodingKey {
-        case name, port, `protocol`
-    }
-
-    /// Reads a port; name and protocol may be missing, and then are empty and TCP.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
+        var kept = try json.required(metadata, "metadata")
+        let serviceName = isSlice ? kept.labels[Self.serviceLabel] ?? "" : kept.name
+        kept.labels = [:]
         self.init(
-            name: try container.decodeIfPresent(String.self, forKey: .name) ?? "",
-            port: try container.decodeIfPresent(Int.self, forKey: .port),
-            protocol: try container.decodeIfPresent(String.self, forKey: .protocol) ?? "TCP")
+            metadata: kept, serviceName: serviceName,
+            subsets: isSlice ? [Subset(endpoints: endpoints, ports: ports)] : subsets)
+    }
+
+    private static func port(_ json: inout JSONReader) throws(JSONError) -> Port {
+        let (name, port) = try json.port()
+        return Port(name: name, port: port)
+    }
+
+    /// Reads an endpoint as a slice has it. What is not said of its condition is what the API defines: ready, serving as it is ready, not
+    /// terminating.
+    private static func endpoint(_ json: inout JSONReader) throws(JSONError) -> Endpoint {
+        var addresses: [String] = []
+        var conditions: [String: Bool] = [:]
+        var nodeName: String?
+        var topology: [String: String] = [:]
+        var target: ObjectReference?
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "addresses": addresses = try json.strings()
+            case "conditions":
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    if ["ready", "serving", "terminating"].contains(key) { conditions[key] = try json.bool() }
+                }
+            case "nodeName": nodeName = try json.string()
+            // Of v1beta1; became `nodeName`.
+            case "topology": topology = try json.strings(where: { $0 == "kubernetes.io/hostname" })
+            case "targetRef": target = try ObjectReference(from: &json)
+            default: break
+            }
+        }
+        let isReady = conditions["ready"] ?? true
+        return Endpoint(
+            addresses: addresses, isReady: isReady, isServing: conditions["serving"] ?? isReady,
+            isTerminating: conditions["terminating"] ?? false,
+            nodeName: nodeName ?? topology.values.first ?? "", target: target)
+    }
+
+    /// Reads a subset as an Endpoints object has it.
+    private static func subset(_ json: inout JSONReader) throws(JSONError) -> Subset {
+        var ready: [Endpoint] = []
+        var notReady: [Endpoint] = []
+        var ports: [Port] = []
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "addresses":
+                ready = try json.array { (json) throws(JSONError) in try address(&json, isReady: true) }
+            case "notReadyAddresses":
+                notReady = try json.array { (json) throws(JSONError) in try address(&json, isReady: false) }
+            case "ports": ports = try json.array(port)
+            default: break
+            }
+        }
+        return Subset(endpoints: ready + notReady, ports: ports)
+    }
+
+    private static func address(_ json: inout JSONReader, isReady: Bool) throws(JSONError) -> Endpoint {
+        var address: String?
+        var nodeName = ""
+        var target: ObjectReference?
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "ip": address = try json.string()
+            case "nodeName": nodeName = try json.string()
+            case "targetRef": target = try ObjectReference(from: &json)
+            default: break
+            }
+        }
+        return Endpoint(
+            addresses: [try json.required(address, "ip")], isReady: isReady, isServing: isReady, nodeName: nodeName,
+            target: target)
     }
 }

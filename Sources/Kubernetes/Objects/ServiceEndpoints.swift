@@ -53,14 +53,11 @@ package struct ServiceEndpoints: Hashable, Sendable {
         package let name: String
         /// The number; nil: every port.
         package let port: Int?
-        /// `TCP`, `UDP` or `SCTP`.
-        package let `protocol`: String
 
         /// A port.
-        package init(name: String = "", port: Int?, protocol: String = "TCP") {
+        package init(name: String = "", port: Int?) {
             self.name = name
             self.port = port
-            self.protocol = `protocol`
         }
     }
 

@@ -1,3 +1,5 @@
+package import JSON
+
 /// An error answer of the API server: its `Status` object, or what can be said when a proxy answered without one.
 package struct Status: Hashable, Sendable, CustomStringConvertible {
     /// The HTTP status code.
@@ -57,27 +59,29 @@ package struct Status: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-extension Status: Decodable {
-    private enum CodingKeys: String, CodingKey {
-        case kind, code, reason, message, details
-    }
-
-    private struct Details: Decodable {
-        let retryAfterSeconds: Int?
-    }
-
+extension Status: JSONReadable {
     /// Reads a `Status` object, in which every field but the kind may be missing.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        let kind = try container.decodeIfPresent(String.self, forKey: .kind)
-        guard kind == "Status" else {
-            throw DecodingError.dataCorruptedError(
-                forKey: .kind, in: container, debugDescription: "expected Status, found \(kind ?? "nothing")")
+    package init(from json: inout JSONReader) throws(JSONError) {
+        var kind: String?
+        var code = 0
+        var (reason, message) = ("", "")
+        var retryAfterSeconds: Int?
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "kind": kind = try json.string()
+            case "code": code = try json.integer()
+            case "reason": reason = try json.string()
+            case "message": message = try json.string()
+            case "details":
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    if key == "retryAfterSeconds" { retryAfterSeconds = try json.integer() }
+                }
+            default: break
+            }
         }
-        self.init(
-            code: try container.decodeIfPresent(Int.self, forKey: .code) ?? 0,
-            reason: try container.decodeIfPresent(String.self, forKey: .reason),
-            message: try container.decodeIfPresent(String.self, forKey: .message) ?? "",
-            retryAfterSeconds: try container.decodeIfPresent(Details.self, forKey: .details)?.retryAfterSeconds)
+        guard try json.required(kind, "kind") == "Status" else { throw json.failure("is of another kind than Status") }
+        self.init(code: code, reason: reason, message: message, retryAfterSeconds: retryAfterSeconds)
     }
 }

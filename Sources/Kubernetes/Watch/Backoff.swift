@@ -2,8 +2,8 @@ package import Platform
 
 /// How long to pause after one failure more: client-go's reflector backoff.
 ///
-/// The first pause is 0.8 s, each later one twice as long up to a limit, all stretched by a random factor between 1 and 2.
-/// After a long time without failure it begins anew.
+/// The first pause is 0.8 s, each later one twice as long up to a limit, all stretched by a random factor between 1 and
+/// 2. After a long time without failure it begins anew.
 package struct Backoff: Sendable {
     private static let initial = Duration.milliseconds(800)
     private static let resetAfter = Duration.seconds(120)

@@ -1,11 +1,12 @@
+import JSON
 package import Platform
 import Synchronization
 
-/// Lists and watches the endpoints of Services, in the best form that the server has: EndpointSlice `v1`, else `v1beta1` (before
-/// Kubernetes 1.21), else Endpoints.
+/// Lists and watches the endpoints of Services, in the best form that the server has: EndpointSlice `v1`, else
+/// `v1beta1` (before Kubernetes 1.21), else Endpoints.
 ///
-/// The server is asked what it has before each list, so that an upgrade is followed: one that takes away the form in use answers the
-/// watch with 404, and that leads to a new list.
+/// The server is asked what it has before each list, so that an upgrade is followed: one that takes away the form in
+/// use answers the watch with 404, and that leads to a new list.
 package final class EndpointsSource: ListWatchSource {
     /// What is listed.
     package typealias Object = ServiceEndpoints
@@ -49,12 +50,27 @@ package final class EndpointsSource: ListWatchSource {
         return ResourceSource(client: client, path: ResourceSource<ServiceEndpoints>.path(form.rawValue, namespace))
     }
 
-    private struct Group: Decodable {
-        struct Version: Decodable {
-            let groupVersion: String
+    /// The versions of an API group, such as `discovery.k8s.io/v1`.
+    private struct Group: JSONReadable {
+        let versions: [String]
+
+        init(from json: inout JSONReader) throws(JSONError) {
+            var versions: [String]?
+            try json.enterObject()
+            while let key = try json.nextKey() {
+                if key == "versions" { versions = try json.array(Self.version) }
+            }
+            self.versions = try json.required(versions, "versions")
         }
 
-        let versions: [Version]
+        private static func version(_ json: inout JSONReader) throws(JSONError) -> String {
+            var version: String?
+            try json.enterObject()
+            while let key = try json.nextKey() {
+                if key == "groupVersion" { version = try json.string() }
+            }
+            return try json.required(version, "groupVersion")
+        }
     }
 
     private func discover(_ deadline: Instant) async throws(KubernetesError) {
@@ -62,7 +78,7 @@ package final class EndpointsSource: ListWatchSource {
         do throws(KubernetesError) {
             let group = try await client.request(
                 "GET", "/apis/discovery.k8s.io", as: Group.self, deadline: deadline)
-            served = Set(group.versions.map { "/apis/\($0.groupVersion)/endpointslices" })
+            served = Set(group.versions.map { "/apis/\($0)/endpointslices" })
         } catch .status(let status) where status.code == 404 {
             // A server without slices.
         }

@@ -1,7 +1,8 @@
+package import JSON
 package import Platform
 
-/// One page of a list to ask for. Always a consistent read of the newest state: a list from the server's cache may be older
-/// than what was seen before.
+/// One page of a list to ask for. Always a consistent read of the newest state: a list from the server's cache may be
+/// older than what was seen before.
 package struct ListRequest: Hashable, Sendable {
     /// At most this many objects; nil: all of them.
     package var limit: Int?
@@ -46,34 +47,35 @@ package struct ObjectPage<Object: Sendable>: Sendable {
     }
 }
 
-extension ObjectPage: Decodable where Object: Decodable {
-    private enum CodingKeys: String, CodingKey {
-        case metadata, items
-    }
-
-    private enum MetadataKeys: String, CodingKey {
-        case resourceVersion
-        case continuation = "continue"
-    }
-
+extension ObjectPage: JSONReadable where Object: JSONReadable {
     /// Reads a list; `items` may be null.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        let metadata = try container.nestedContainer(keyedBy: MetadataKeys.self, forKey: .metadata)
-        resourceVersion = try metadata.decode(String.self, forKey: .resourceVersion)
+    package init(from json: inout JSONReader) throws(JSONError) {
+        var version: String?
+        var next = ""
+        var items: [Object]?
+        try json.enterObject()
+        while let key = try json.nextKey(includingNull: true) {
+            switch key {
+            case "metadata":
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    switch key {
+                    case "resourceVersion": version = try json.string()
+                    case "continue": next = try json.string()
+                    default: break
+                    }
+                }
+            case "items": items = try json.isNull() ? [] : json.array(of: Object.self)
+            default: break
+            }
+        }
+        resourceVersion = try json.required(version, "metadata.resourceVersion")
         guard !resourceVersion.isEmpty, resourceVersion != "0" else {
             // A watch from there would begin with every object anew, in versions of no order.
-            throw DecodingError.dataCorruptedError(
-                forKey: .resourceVersion, in: metadata,
-                debugDescription: "'\(resourceVersion)' is no version to watch from")
+            throw json.failure("has no version to watch from")
         }
-        let next = try metadata.decodeIfPresent(String.self, forKey: .continuation) ?? ""
         continuation = next.isEmpty ? nil : next
-        guard container.contains(.items) else {
-            throw DecodingError.keyNotFound(
-                CodingKeys.items, .init(codingPath: decoder.codingPath, debugDescription: "not a list"))
-        }
-        items = try container.decodeIfPresent([Object].self, forKey: .items) ?? []
+        self.items = try json.required(items, "items")
     }
 }
 
@@ -85,8 +87,8 @@ package protocol ListWatchSource<Object>: Sendable {
     /// Reads one page.
     func list(_ request: ListRequest, deadline: Instant) async throws(KubernetesError) -> ObjectPage<Object>
 
-    /// Reads events until the server ends the watch (returns), `onEvent` returns false (returns), the deadline, or the task
-    /// is cancelled. `onEvent` is called from the calling task, first with `.opened`.
+    /// Reads events until the server ends the watch (returns), `onEvent` returns false (returns), the deadline, or the
+    /// task is cancelled. `onEvent` is called from the calling task, first with `.opened`.
     func watch(
         _ request: WatchRequest, deadline: Instant, onEvent: (WatchEvent<Object>) -> Bool
     ) async throws(KubernetesError)

@@ -3,8 +3,9 @@ import Synchronization
 
 /// What a reflector tells its handler.
 package enum ReflectorEvent<Object: Sendable>: Sendable {
-    /// All objects there are: those that are not among them are gone. An object of the same name may be another one than before, which
-    /// was deleted and created anew while nobody watched: whoever keeps something about an object compares the uid.
+    /// All objects there are: those that are not among them are gone. An object of the same name may be another one
+    /// than before, which was deleted and created anew while nobody watched: whoever keeps something about an object
+    /// compares the uid.
     case replaced([Object])
     /// The object is new or changed.
     case applied(Object)
@@ -37,8 +38,8 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// A reflector that does nothing until `run`.
     ///
     /// - Parameters:
-    ///   - isOptional: whether the process can do without this resource: then it is no failure that it may not be read; that is said once
-    ///     and tried again every minute.
+    ///   - isOptional: whether the process can do without this resource: then it is no failure that it may not be read;
+    ///     that is said once and tried again every minute.
     ///   - handler: called from the task of `run`, one event after the other; it must not block for long.
     package init(
         source: any ListWatchSource<Object>, isOptional: Bool = false, clock: any Clock, entropy: any Entropy, log: Log,
@@ -65,14 +66,11 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     package func run() async {
         var machine = ReflectorMachine(isOptional: isOptional)
         var collected: [Object] = []
-        var action = machine.resumed()
+        var action = machine.start()
         while !Task.isCancelled {
             let now = clock.now()
             state.withLock { $0.lastAttempt = now }
             switch action {
-            case .pause(let duration):
-                try? await clock.sleep(until: clock.now() + duration)
-                action = machine.resumed()
             case .list(let request):
                 if request.continuation == nil { collected = [] }
                 action = await list(request, &machine, &collected)
@@ -84,6 +82,9 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
                 action = machine.replaced(now: clock.now(), fraction: entropy.fraction())
             case .watch(let request):
                 action = await watch(request, &machine)
+            case .pause(let duration):
+                try? await clock.sleep(until: now + duration)
+                action = machine.resumed(now: clock.now(), fraction: entropy.fraction())
             }
             if !Task.isCancelled { report(on: &machine) }
         }
@@ -103,15 +104,11 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     }
 
     private func watch(_ request: WatchRequest, _ machine: inout ReflectorMachine) async -> ReflectorMachine.Action {
-        let start = clock.now()
-        let deadline = start + .seconds(request.timeoutSeconds) + Self.watchGrace
-        machine.opened(now: start)
+        let deadline = clock.now() + .seconds(request.timeoutSeconds) + Self.watchGrace
         var failure: KubernetesError?
         do throws(KubernetesError) {
             try await source.watch(request, deadline: deadline) { event in
-                deliver(event)
-                heard(Self.type(of: event))
-                let goesOn = machine.saw(Self.sighting(of: event))
+                let goesOn = machine.handle(deliver(event))
                 report(on: &machine)
                 return goesOn
             }
@@ -122,34 +119,30 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
         return machine.ended(failure, now: clock.now(), fraction: entropy.fraction())
     }
 
-    private func deliver(_ event: WatchEvent<Object>) {
+    /// Gives the handler its part of an event, and returns the machine's.
+    private func deliver(_ event: WatchEvent<Object>) -> ReflectorMachine.StreamEvent {
         switch event {
-        case .applied(let object): handler(.applied(object))
-        case .deleted(let object): handler(.deleted(object))
-        case .opened, .bookmark, .error: break
+        case .opened:
+            heard()
+            return .opened
+        case .applied(let object):
+            handler(.applied(object))
+            heard("applied")
+            return .object(resourceVersion: object.metadata.resourceVersion)
+        case .deleted(let object):
+            handler(.deleted(object))
+            heard("deleted")
+            return .object(resourceVersion: object.metadata.resourceVersion)
+        case .bookmark(let version):
+            heard("bookmark")
+            return .bookmark(resourceVersion: version)
+        case .error(let status):
+            heard("error")
+            return .error(status)
         case .unknown(let type):
+            heard("unknown")
             log.warning("a watch event of unknown type is skipped", ["resource": Object.plural, "type": type])
-        }
-    }
-
-    private static func sighting(of event: WatchEvent<Object>) -> ReflectorMachine.Sighting {
-        switch event {
-        case .opened: .opened
-        case .applied(let object), .deleted(let object): .object(resourceVersion: object.metadata.resourceVersion)
-        case .bookmark(let version): .bookmark(resourceVersion: version)
-        case .error(let status): .error(status)
-        case .unknown: .unknown
-        }
-    }
-
-    private static func type(of event: WatchEvent<Object>) -> String? {
-        switch event {
-        case .opened: nil
-        case .applied: "applied"
-        case .deleted: "deleted"
-        case .bookmark: "bookmark"
-        case .error: "error"
-        case .unknown: "unknown"
+            return .unknown
         }
     }
 
@@ -167,7 +160,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
             state.problem = machine.problem
             if state.restarts != machine.restarts { state.restarts = machine.restarts }
         }
-        for notice in machine.takeNotices() { write(notice) }
+        for notice in machine.drainNotices() { write(notice) }
     }
 
     private func write(_ notice: ReflectorNotice) {

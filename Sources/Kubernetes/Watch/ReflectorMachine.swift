@@ -1,72 +1,149 @@
 package import Platform
 
-/// List, then watch, for ever: client-go's reflector as a pure state machine, with kube-rs' choice to reopen a broken watch
-/// where it stopped instead of listing again.
+/// List, then watch, for ever: client-go's reflector as a pure state machine, with kube-rs' choice to reopen a broken
+/// watch where it stopped instead of listing again.
 ///
-/// Lists again only when the version is too old (410), an event cannot be understood, the server refuses the watch for
-/// good, or the version may belong to a past that the server no longer knows (a restored etcd). It never watches from no version, so
-/// that the server never sends all objects as if they were new.
+/// It lists again only when the version is too old (410), an event cannot be understood, the server refuses the watch
+/// for good, or the version may belong to a past that the server no longer knows (a restored etcd). It never watches
+/// from no version, so that the server never sends all objects as if they were new.
+///
+/// | State | Waits for | Leads to |
+/// |---|---|---|
+/// | listing | a page | listing (the next page), or replacing (after the last) |
+/// | listing | a page, which fails | pausing, then listing; listing in one piece if a later page has expired |
+/// | replacing | the handler to have the list | watching |
+/// | watching | events, and the end of the stream | see below |
+/// | pausing | the end of the pause | listing or watching |
+///
+/// | A watch that | Leads to |
+/// |---|---|
+/// | ends in order | watching, or listing if the version is in doubt; within a second: pausing, then watching |
+/// | expires (410) | listing; within a second of the last list: pausing, then listing |
+/// | is one request too many (429) | pausing, then watching |
+/// | is refused for now (401, 403, 5xx) | pausing, then watching; the fifth time in a row: pausing, then listing |
+/// | breaks (transport) | pausing, then watching |
+/// | fails in any other way | pausing, then listing |
+///
+/// A broken or refused watch leaves the version in doubt until an event tells a version, or until the next list. Where
+/// an optional resource is forbidden (403), both pause for a minute and list.
 package struct ReflectorMachine: Sendable {
-    /// What the shell must do now.
-    package indirect enum Action: Hashable, Sendable {
-        /// Read a page; without continuation it is the first of a new list.
+    /// What the shell must do now. It reports the outcome by the event that the action names.
+    package enum Action: Hashable, Sendable {
+        /// Read a page, then `listed` or `listFailed`; without continuation it is the first of a new list.
         case list(ListRequest)
-        /// Hand the collected pages to the handler.
+        /// Hand the collected pages to the handler, then `replaced`.
         case replace
-        /// Open a watch.
+        /// Watch: `handle` each event, then `ended`.
         case watch(WatchRequest)
-        /// Wait, then go on with what `resumed` says.
+        /// Sleep, then `resumed`.
         case pause(Duration)
     }
 
-    /// What an event says about where the stream is.
-    package enum Sighting: Hashable, Sendable {
+    /// What an event of the watch says about the stream.
+    package enum StreamEvent: Hashable, Sendable {
         /// The server has accepted the watch.
         case opened
         /// An object of this version, changed or deleted.
         case object(resourceVersion: String)
-        /// A bookmark.
+        /// Nothing else changed up to this version.
         case bookmark(resourceVersion: String)
-        /// An error: the stream is over.
+        /// The server gives up: nothing follows.
         case error(Status)
         /// An event of unknown kind.
         case unknown
     }
 
-    private struct Watch {
+    private enum State: Sendable {
+        /// Waits for a page. `version` is the version of the list, from its first page; nil before that.
+        case listing(version: String?)
+        /// Waits for the handler to have the list.
+        case replacing(version: String)
+        /// Waits for events, and for the end of the stream.
+        case watching(Watch)
+        /// Waits for the end of a pause.
+        case pausing(then: Goal)
+    }
+
+    /// How far a watch has come.
+    private enum Phase: Hashable, Sendable {
+        /// The server has not answered.
+        case opening
+        /// The server has accepted it and told no version.
+        case silent
+        /// An event told a version.
+        case advancing
+        /// The server gave up: nothing but the end of the stream follows.
+        case closing(Status)
+    }
+
+    /// What a pause leads to.
+    private enum Goal: Sendable {
+        case list
+        case watch(Position)
+    }
+
+    private struct Watch: Sendable {
+        var position: Position
         let start: Instant
-        var isOpen = false
-        var events = 0
-        var error: Status?
+        var phase = Phase.opening
+    }
+
+    /// Where the watch is in the server's history.
+    private struct Position: Sendable {
+        /// Whether the server has the version. One that has lost it, as after a restore, accepts a watch from there and
+        /// is silent.
+        enum Standing: Hashable {
+            /// The server told this version.
+            case confirmed
+            /// The watch broke, or was refused so often in a row: another server may answer next.
+            case inDoubt(refusals: Int)
+        }
+
+        var version: String
+        let listed: Instant
+        var standing = Standing.confirmed
+
+        mutating func advance(to version: String) {
+            if !version.isEmpty { self.version = version }
+            standing = .confirmed
+        }
+
+        mutating func broke() {
+            if standing == .confirmed { standing = .inDoubt(refusals: 0) }
+        }
+
+        /// Returns how many refusals there were in a row.
+        mutating func refused() -> Int {
+            var refusals = 1
+            if case .inDoubt(let before) = standing { refusals += before }
+            standing = .inDoubt(refusals: refusals)
+            return refusals
+        }
+    }
+
+    private struct Failure: Sendable {
+        let error: KubernetesError
+        /// Whether the server had accepted the watch: then it is no recovery that it accepts the next.
+        let cameAfterOpening: Bool
     }
 
     /// Objects on one page of a list (client-go's).
     package static let pageSize = 500
     /// A watch that ends sooner and brings nothing is a failure (client-go's).
     private static let shortestWatch = Duration.seconds(1)
-    /// So many refusals in a row, with no event between, and the version is given up.
+    /// After this many refusals in a row the version is given up.
     private static let refusalsBeforeRelisting = 5
-
-    /// How long a resource that we can do without, and may not read, is left alone.
+    /// How long an optional resource that we may not read is left alone.
     private static let forbiddenPause = Duration.seconds(60)
-
+    /// The longest pause that the server may ask for (seconds).
+    private static let longestRetryAfter = 60
     /// The longest watch that is asked for.
     package static let longestWatch = Duration.seconds(300)
 
     private let isOptional: Bool
-    private var version = ""
-    private var isContinuing = false
-    private var listed = Instant.distantPast
-    private var current: Watch?
-    private var afterPause = Action.list(ListRequest(limit: pageSize))
+    private var state = State.listing(version: nil)
     private var backoff = Backoff()
-    private var refusals = 0
-    /// Set when the connection broke: the server that answers next may have lost this version, and would then be silent.
-    private var isVersionInDoubt = false
-    /// Why it fails now; nil when all is well.
-    package private(set) var problem: KubernetesError?
-    /// Whether the problem came after the server had accepted the watch: then that alone is no recovery.
-    private var isProblemOfOpenWatch = false
+    private var failure: Failure?
     private var notices: [ReflectorNotice] = []
     /// How often listing or watching ended, by reason.
     package private(set) var restarts: [String: UInt64] = [:]
@@ -78,146 +155,179 @@ package struct ReflectorMachine: Sendable {
         self.isOptional = isOptional
     }
 
-    /// The first action, and the one after a pause.
-    package mutating func resumed() -> Action {
-        afterPause
+    /// Why it fails now; nil when all is well.
+    package var problem: KubernetesError? {
+        failure?.error
     }
 
     /// What happened since the last call and is worth a log line: each failure once, until it changes or ends.
-    package mutating func takeNotices() -> [ReflectorNotice] {
+    package mutating func drainNotices() -> [ReflectorNotice] {
         defer { notices = [] }
         return notices
     }
 
+    // MARK: Events
+
+    /// The first action.
+    package mutating func start() -> Action {
+        list(ListRequest(limit: Self.pageSize))
+    }
+
     /// A page was read.
     package mutating func listed(resourceVersion: String, continuation: String?) -> Action {
-        if !isContinuing { version = resourceVersion }
-        isContinuing = continuation != nil
-        guard let continuation else { return .replace }
-        return .list(ListRequest(limit: Self.pageSize, continuation: continuation))
+        guard case .listing(let first) = state else { preconditionFailure("a page that nobody asked for") }
+        let version = first ?? resourceVersion
+        guard let continuation else {
+            state = .replacing(version: version)
+            return .replace
+        }
+        return list(ListRequest(limit: Self.pageSize, continuation: continuation), version: version)
     }
 
     /// A page could not be read.
     package mutating func listFailed(_ error: KubernetesError, now: Instant, fraction: Double) -> Action {
+        guard case .listing(let version) = state else { preconditionFailure("a page that nobody asked for") }
         count(error)
-        let wasContinuing = isContinuing
-        isContinuing = false
-        if wasContinuing, case .status(let status) = error, status.isExpired {
+        if version != nil, case .status(let status) = error, status.isExpired {
             // The snapshot was compacted away while it was read: read it in one piece.
-            return .list(ListRequest(limit: nil))
+            return list(ListRequest(limit: nil))
         }
-        return pause(after: error, then: list, now: now, fraction: fraction)
+        return pause(after: error, then: .list, now: now, fraction: fraction)
     }
 
-    /// The list was handed over.
+    /// The handler has the list.
     package mutating func replaced(now: Instant, fraction: Double) -> Action {
-        listed = now
-        refusals = 0
-        isVersionInDoubt = false
+        guard case .replacing(let version) = state else { preconditionFailure("no list to hand over") }
         recovered()
-        return watch(fraction)
+        return begin(.watch(Position(version: version, listed: now)), now: now, fraction: fraction)
     }
 
-    /// A watch was opened.
-    package mutating func opened(now: Instant) {
-        current = Watch(start: now)
-    }
-
-    /// An event came; returns whether the watch goes on.
-    package mutating func saw(_ sighting: Sighting) -> Bool {
-        switch sighting {
+    /// An event came on the watch; returns whether to go on reading.
+    package mutating func handle(_ event: StreamEvent) -> Bool {
+        guard case .watching(var watch) = state else { preconditionFailure("an event of no watch") }
+        defer { state = .watching(watch) }
+        switch event {
         case .opened:
-            current?.isOpen = true
-            if !isProblemOfOpenWatch { recovered() }
+            watch.phase = .silent
+            if failure?.cameAfterOpening == false { recovered() }
             return true
         case .object(let resourceVersion), .bookmark(let resourceVersion):
-            if !resourceVersion.isEmpty { version = resourceVersion }
-            current?.isOpen = true
-            current?.events += 1
-            refusals = 0
-            isVersionInDoubt = false
+            watch.phase = .advancing
+            watch.position.advance(to: resourceVersion)
             recovered()
             return true
         case .error(let status):
-            current?.isOpen = true
-            current?.error = status
+            watch.phase = .closing(status)
             return false
         case .unknown:
             return true
         }
     }
 
-    /// The watch ended: orderly (nil), or broken.
+    /// The stream is over: it ended in order (nil), or it broke or was refused.
     package mutating func ended(_ error: KubernetesError?, now: Instant, fraction: Double) -> Action {
-        let watch = current ?? Watch(start: now)
-        current = nil
-        isProblemOfOpenWatch = watch.isOpen
-        let error = watch.error.map { .status($0) } ?? error
-        count(error)
-        switch error {
-        case nil:
-            return endedOrderly(watch, now: now, fraction: fraction)
-        case .status(let status)? where status.isExpired:
-            // Ordinary, but not in a loop: a list that is too old at once is a failure of the server.
-            guard now - listed < Self.shortestWatch else { return list }
-            return pause(after: .status(status), then: list, now: now, fraction: fraction)
-        case .status(let status)? where status.code == 429:
-            // To list again would be more work for a server that has too much.
-            return pause(after: .status(status), then: self.watch(fraction), now: now, fraction: fraction)
-        case .status(let status)? where status.isTransient || status.code == 401 || status.code == 403:
-            refusals += 1
-            isVersionInDoubt = true
-            let next = refusals < Self.refusalsBeforeRelisting ? self.watch(fraction) : list
-            return pause(after: .status(status), then: next, now: now, fraction: fraction)
-        case .transport(let reason)?:
-            isVersionInDoubt = true
-            // What lies between may end a connection at any time; it is news only if the watch cannot be opened again.
-            let isOrdinary = watch.isOpen && now - watch.start >= Self.shortestWatch
-            if isOrdinary { return pause(then: self.watch(fraction), now: now, fraction: fraction) }
-            return pause(after: .transport(reason), then: self.watch(fraction), now: now, fraction: fraction)
-        case let error?:
-            return pause(after: error, then: list, now: now, fraction: fraction)
+        guard case .watching(let watch) = state else { preconditionFailure("the end of no watch") }
+        switch watch.phase {
+        case .opening, .silent, .advancing:
+            count(error)
+            guard let error else { return endedInOrder(watch, now: now, fraction: fraction) }
+            return failed(error, watch, now: now, fraction: fraction)
+        case .closing(let status):
+            count(.status(status))
+            return failed(.status(status), watch, now: now, fraction: fraction)
         }
     }
 
-    private mutating func endedOrderly(_ watch: Watch, now: Instant, fraction: Double) -> Action {
+    /// The pause is over.
+    package mutating func resumed(now: Instant, fraction: Double) -> Action {
+        guard case .pausing(let goal) = state else { preconditionFailure("the end of no pause") }
+        return begin(goal, now: now, fraction: fraction)
+    }
+}
+
+extension ReflectorMachine {
+    private mutating func endedInOrder(_ watch: Watch, now: Instant, fraction: Double) -> Action {
+        let again = Goal.watch(watch.position)
         let isShort = now - watch.start < Self.shortestWatch
-        if isShort, watch.events == 0 {
+        if isShort, watch.phase != .advancing {
             let error = KubernetesError.transport("a watch ended at once and brought nothing")
-            return pause(after: error, then: self.watch(fraction), now: now, fraction: fraction)
+            return pause(after: error, of: watch, then: again, now: now, fraction: fraction)
         }
         recovered()
-        if isShort { return pause(then: self.watch(fraction), now: now, fraction: fraction) }
-        return isVersionInDoubt ? list : self.watch(fraction)
+        if isShort { return pause(then: again, now: now, fraction: fraction) }
+        return begin(watch.position.standing == .confirmed ? again : .list, now: now, fraction: fraction)
     }
 
-    private var list: Action {
-        .list(ListRequest(limit: Self.pageSize))
+    private mutating func failed(
+        _ error: KubernetesError, _ watch: Watch, now: Instant, fraction: Double
+    ) -> Action {
+        var position = watch.position
+        let goal: Goal
+        switch error {
+        case .status(let status) where status.isExpired:
+            // Ordinary, but not in a loop: a list that is too old at once is a failure of the server.
+            guard now - position.listed < Self.shortestWatch else { return begin(.list, now: now, fraction: fraction) }
+            goal = .list
+        case .status(let status) where status.code == 429:
+            // To list again would be more work for a server that has too much.
+            goal = .watch(position)
+        case .status(let status) where status.isTransient || status.code == 401 || status.code == 403:
+            goal = position.refused() < Self.refusalsBeforeRelisting ? .watch(position) : .list
+        case .transport:
+            position.broke()
+            // What lies between may end a connection at any time; it is news only if the watch cannot be opened again.
+            let isOrdinary = watch.phase != .opening && now - watch.start >= Self.shortestWatch
+            if isOrdinary { return pause(then: .watch(position), now: now, fraction: fraction) }
+            goal = .watch(position)
+        case .status, .configuration, .malformed:
+            goal = .list
+        }
+        return pause(after: error, of: watch, then: goal, now: now, fraction: fraction)
     }
 
-    /// Between 240 and 300 s, so that many replicas do not come back at once, and a dead connection is noticed in minutes.
-    private func watch(_ fraction: Double) -> Action {
-        .watch(WatchRequest(resourceVersion: version, timeoutSeconds: 240 + Int(fraction * 61)))
+    // MARK: What to do next
+
+    private mutating func begin(_ goal: Goal, now: Instant, fraction: Double) -> Action {
+        switch goal {
+        case .list:
+            return list(ListRequest(limit: Self.pageSize))
+        case .watch(let position):
+            state = .watching(Watch(position: position, start: now))
+            // Between 240 and 300 s: many replicas do not come back at once, and a dead connection is noticed in
+            // minutes.
+            let seconds = 240 + Int(fraction * 61)
+            return .watch(WatchRequest(resourceVersion: position.version, timeoutSeconds: seconds))
+        }
+    }
+
+    private mutating func list(_ request: ListRequest, version: String? = nil) -> Action {
+        state = .listing(version: version)
+        return .list(request)
     }
 
     private mutating func pause(
-        after error: KubernetesError, then next: Action, now: Instant, fraction: Double
+        after error: KubernetesError, of watch: Watch? = nil, then goal: Goal, now: Instant, fraction: Double
     ) -> Action {
-        if error != problem {
-            problem = error
-            notices.append(.failing(error))
-        }
-        guard case .status(let status) = error else { return pause(then: next, now: now, fraction: fraction) }
+        if error != problem { notices.append(.failing(error)) }
+        failure = Failure(error: error, cameAfterOpening: watch.map { $0.phase != .opening } ?? false)
+        guard case .status(let status) = error else { return pause(then: goal, now: now, fraction: fraction) }
         if isOptional, status.code == 403 {
-            afterPause = list
+            state = .pausing(then: .list)
             return .pause(Self.forbiddenPause)
         }
-        return pause(then: next, atLeast: status.retryAfterSeconds ?? 0, now: now, fraction: fraction)
+        return pause(then: goal, atLeast: status.retryAfterSeconds ?? 0, now: now, fraction: fraction)
     }
 
-    private mutating func pause(then next: Action, atLeast seconds: Int = 0, now: Instant, fraction: Double) -> Action {
-        afterPause = next
-        return .pause(max(backoff.pause(now: now, fraction: fraction), .seconds(min(seconds, 60))))
+    private mutating func pause(then goal: Goal, atLeast seconds: Int = 0, now: Instant, fraction: Double) -> Action {
+        state = .pausing(then: goal)
+        let asked = Duration.seconds(min(seconds, Self.longestRetryAfter))
+        return .pause(max(backoff.pause(now: now, fraction: fraction), asked))
+    }
+
+    private mutating func recovered() {
+        guard failure != nil else { return }
+        failure = nil
+        notices.append(.recovered)
     }
 
     private mutating func count(_ error: KubernetesError?) {
@@ -230,12 +340,6 @@ package struct ReflectorMachine: Sendable {
             case .malformed: "malformed"
             }
         restarts[reason, default: 0] += 1
-    }
-
-    private mutating func recovered() {
-        guard problem != nil else { return }
-        problem = nil
-        notices.append(.recovered)
     }
 }
 

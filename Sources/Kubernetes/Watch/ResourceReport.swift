@@ -21,11 +21,11 @@ package struct ResourceReport: Sendable {
     package var problem: KubernetesError?
     /// When the API server last told something about this resource; nil before it did.
     package var lastContact: Instant?
-    /// When the watch last began something: a page, a watch, a pause. It is alive while this is younger than `longestAttempt`,
-    /// whether the API server answers or not.
+    /// When the watch last began something: a page, a watch, a pause. It is alive while this is younger than
+    /// `longestAttempt`, whether the API server answers or not.
     package var lastAttempt: Instant
-    /// The longest time that may lie between two attempts: twice the longest deadline of one, so that a machine that is merely slow is not
-    /// taken for a loop that has stopped.
+    /// The longest time that may lie between two attempts: twice the longest deadline of one, so that a machine that is
+    /// merely slow is not taken for a loop that has stopped.
     package var longestAttempt: Duration
     /// How often listing or watching ended, by reason.
     package var restarts: [String: UInt64]

@@ -8,8 +8,8 @@ package struct ResourceSource<Object: KubernetesObject>: ListWatchSource {
 
     /// - Parameters:
     ///   - namespace: nil for all namespaces, or for objects that have none.
-    ///   - labelSelector: which objects, such as `app.kubernetes.io/name=node-agent`; nil for all. The API server answers 400 to one that
-    ///     cannot be understood.
+    ///   - labelSelector: which objects, such as `app.kubernetes.io/name=node-agent`; nil for all. The API server
+    ///     answers 400 to one that cannot be understood.
     package init(client: KubernetesClient, namespace: String? = nil, labelSelector: String? = nil) {
         self.init(
             client: client, path: Self.path("\(Object.root)/\(Object.plural)", namespace), labelSelector: labelSelector)

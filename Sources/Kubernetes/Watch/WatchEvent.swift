@@ -1,3 +1,5 @@
+package import JSON
+
 /// One event of a watch.
 package enum WatchEvent<Object: Sendable>: Sendable {
     /// The server has accepted the watch; always the first.
@@ -14,34 +16,48 @@ package enum WatchEvent<Object: Sendable>: Sendable {
     case unknown(String)
 }
 
-extension WatchEvent: Decodable where Object: Decodable {
-    private enum CodingKeys: String, CodingKey {
-        case type, object
-    }
-
-    private struct Bookmark: Decodable {
-        struct Metadata: Decodable {
-            let resourceVersion: String
-        }
-
-        let metadata: Metadata
-    }
-
+extension WatchEvent: JSONReadable where Object: JSONReadable {
     /// Reads one line of a watch. Some proxies put a bare `Status` there, which is an error event too.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        guard let type = try container.decodeIfPresent(String.self, forKey: .type) else {
-            self = .error(try Status(from: decoder))
+    package init(from json: inout JSONReader) throws(JSONError) {
+        var whole = json
+        var type: String?
+        var object: JSONReader?
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "type": type = try json.string()
+            // It is read when its type is known.
+            case "object": object = json
+            default: break
+            }
+        }
+        guard let type else {
+            self = .error(try Status(from: &whole))
             return
         }
+        var content = try json.required(object, "object")
         switch type {
-        case "ADDED", "MODIFIED": self = .applied(try container.decode(Object.self, forKey: .object))
-        case "DELETED": self = .deleted(try container.decode(Object.self, forKey: .object))
-        case "BOOKMARK":
-            let bookmark = try container.decode(Bookmark.self, forKey: .object)
-            self = .bookmark(resourceVersion: bookmark.metadata.resourceVersion)
-        case "ERROR": self = .error(try container.decode(Status.self, forKey: .object))
+        case "ADDED", "MODIFIED": self = .applied(try Object(from: &content))
+        case "DELETED": self = .deleted(try Object(from: &content))
+        case "BOOKMARK": self = .bookmark(resourceVersion: try content.resourceVersion())
+        case "ERROR": self = .error(try Status(from: &content))
         default: self = .unknown(type)
         }
+    }
+}
+
+extension JSONReader {
+    /// Reads the `metadata.resourceVersion` of an object, and nothing else of it.
+    mutating func resourceVersion() throws(JSONError) -> String {
+        var version: String?
+        try enterObject()
+        while let key = try nextKey() {
+            guard key == "metadata" else { continue }
+            try enterObject()
+            while let key = try nextKey() {
+                if key == "resourceVersion" { version = try string() }
+            }
+        }
+        return try required(version, "metadata.resourceVersion")
     }
 }

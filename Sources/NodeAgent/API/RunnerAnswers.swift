@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Platform
 
 /// The bodies of `/api/v1/clcrunner/…`, as the cluster-agent reads them from cluster check runners.
@@ -6,15 +7,15 @@ enum RunnerAnswers {
     /// `{"<check ID>": RunnerStats, …}`; a check that has not run yet has no entry: unknown is not zero.
     static func stats(_ records: [CheckRecord]) -> [UInt8] {
         let members = records.filter { $0.runs > 0 }.map { ($0.id, stats($0)) }
-        return JSON.object(Dictionary(members) { first, _ in first }).encoded()
+        return JSONValue.object(Dictionary(members) { first, _ in first }).encoded()
     }
 
     /// `{"Count": n, "Instances": {"worker_1": {"Utilization": x}, …}}`.
     static func workers(utilization: [Double]) -> [UInt8] {
         let instances = utilization.enumerated().map { index, share in
-            ("worker_\(index + 1)", JSON.object(["Utilization": .number((share * 10_000).rounded() / 10_000)]))
+            ("worker_\(index + 1)", JSONValue.object(["Utilization": .number((share * 10_000).rounded() / 10_000)]))
         }
-        return JSON.object([
+        return JSONValue.object([
             "Count": .integer(Int64(utilization.count)),
             "Instances": .object(Dictionary(instances) { first, _ in first }),
         ]).encoded()
@@ -23,13 +24,13 @@ enum RunnerAnswers {
     /// `{"Major": …}` of a dotted version.
     static func version(_ text: String) -> [UInt8] {
         let numbers = text.split(separator: ".").map { Int64($0) ?? 0 } + [0, 0, 0]
-        return JSON.object([
+        return JSONValue.object([
             "Major": .integer(numbers[0]), "Minor": .integer(numbers[1]), "Patch": .integer(numbers[2]),
             "Pre": .string(""), "Meta": .string(""), "Commit": .string(""),
         ]).encoded()
     }
 
-    private static func stats(_ record: CheckRecord) -> JSON {
+    private static func stats(_ record: CheckRecord) -> JSONValue {
         let second: Int64 = 1_000_000_000
         return .object([
             "AverageExecutionTime": .integer(record.averageDuration.nanoseconds / 1_000_000),
@@ -45,8 +46,8 @@ enum RunnerAnswers {
     }
 }
 
-extension JSON {
-    fileprivate static func number(_ value: Double) -> JSON {
+extension JSONValue {
+    fileprivate static func number(_ value: Double) -> JSONValue {
         .number(value == value.rounded() ? String(Int64(value)) : value.description)
     }
 }

@@ -1,17 +1,18 @@
 import CheckModel
+import JSON
 import Platform
 
 /// An instance's options, read by type; every error names the option.
 struct InstanceReader {
-    private let members: [String: JSON]
+    private let members: [String: JSONValue]
 
     /// Reads the instance's text.
     ///
     /// - Throws: `CheckFailure` if it is not a JSON object.
     init(_ text: [UInt8]) throws(CheckFailure) {
-        let value: JSON
+        let value: JSONValue
         do {
-            value = try JSON(parsing: text)
+            value = try JSONValue(parsing: text)
         } catch {
             throw CheckFailure(
                 .config, "the instance is not JSON (\(error)); this agent does not read YAML: write it as JSON")
@@ -33,7 +34,7 @@ struct InstanceReader {
         }
     }
 
-    private func value(_ key: String) -> JSON? {
+    private func value(_ key: String) -> JSONValue? {
         let value = members[key]
         return value == .null ? nil : value
     }

@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 
 extension AgentReply {
     /// What an HTTP answer to `call` means. A 200 that is not what was asked for is a failure, never an empty list.
@@ -24,7 +25,7 @@ extension AgentReply {
     }
 
     private static func version(_ body: [UInt8]) -> AgentReply {
-        guard let version = try? JSON(parsing: body), let major = version["Major"]?.integerValue else {
+        guard let version = try? JSONValue(parsing: body), let major = version["Major"]?.integerValue else {
             return .failed(.malformed("version: it has no integer `Major`"))
         }
         let minor = version["Minor"]?.integerValue ?? 0

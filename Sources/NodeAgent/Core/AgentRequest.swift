@@ -1,3 +1,4 @@
+import JSON
 package import Platform
 
 /// What a node-agent asks of the cluster-agent.
@@ -78,20 +79,5 @@ package struct AgentRequest: Sendable, Hashable {
     /// `node_type` 2 is a node agent (1 is a cluster check runner).
     private static func statusBody(_ lastChange: Int64) -> [UInt8] {
         Array("{\"last_change\":\(lastChange),\"node_type\":2}".utf8)
-    }
-}
-
-/// `text` as one path segment: everything but RFC 3986's unreserved characters as `%XX` of its UTF-8.
-func percentEncoded(_ text: String) -> String {
-    let digits = Array("0123456789ABCDEF")
-    return text.utf8.reduce(into: "") { encoded, byte in
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
-            encoded.unicodeScalars.append(Unicode.Scalar(byte))
-        default:
-            encoded.append("%")
-            encoded.append(digits[Int(byte >> 4)])
-            encoded.append(digits[Int(byte & 15)])
-        }
     }
 }

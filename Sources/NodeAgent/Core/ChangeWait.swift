@@ -24,12 +24,11 @@ struct ChangeWait: Sendable {
 
     private var quickAnswers = 0
     private var quickRepeats = 0
-    private var seed: UInt64
+    private var random: SplitMix64
 
     /// - Parameter name: agents of different names wait differently long, so that they do not all come at the same moment.
     init(name: String) {
-        // FNV-1a, 64 bits.
-        seed = name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+        random = SplitMix64(seed: FNV1a(name).value)
     }
 
     /// Notes a call sent at `now`.
@@ -59,12 +58,8 @@ struct ChangeWait: Sendable {
         quickRepeats = 0
     }
 
-    /// A share in [0, 1) that differs from agent to agent and from call to call (SplitMix64, as `SeededEntropy`).
+    /// A share in [0, 1) that differs from agent to agent and from call to call.
     mutating func fraction() -> Double {
-        seed &+= 0x9E37_79B9_7F4A_7C15
-        var bits = seed
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Double((bits ^ (bits >> 31)) >> 11) * 0x1p-53
+        random.fraction()
     }
 }

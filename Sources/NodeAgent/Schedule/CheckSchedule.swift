@@ -142,10 +142,9 @@ package struct CheckSchedule: Sendable {
         queue.removeAll { entries[$0.id]?.due == $0.due }
     }
 
-    /// A place in `window` that is always the same for an ID: FNV-1a of its bytes (Fowler, Noll, Vo), whose high bits are
-    /// scaled to the window.
+    /// A place in `window` that is always the same for an ID: the high bits of its hash, scaled to the window.
     private static func offset(of id: String, in window: Duration) -> Duration {
-        let hash = id.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let hash = FNV1a(id).value
         let mixed = (hash ^ (hash >> 32)) &* 0x9E37_79B9_7F4A_7C15
         return .nanoseconds(Int64(mixed.multipliedFullWidth(by: UInt64(max(0, window.nanoseconds))).high))
     }

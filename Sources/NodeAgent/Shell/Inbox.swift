@@ -19,18 +19,14 @@ final class Inbox<Event: Sendable>: Sendable {
     /// Waits for events, or for `deadline`, or for the task to be cancelled; none in the latter two cases.
     func take(until deadline: Instant) async -> [Event] {
         let heard = bell.current.version
-        let taken = events.withLock { events in
-            defer { events = [] }
-            return events
-        }
-        guard taken.isEmpty, deadline > clock.now() else { return taken }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [clock] in try? await clock.sleep(until: deadline) }
-            group.addTask { [bell] in _ = try? await bell.next(after: heard) }
-            await group.next()
-            group.cancelAll()
-        }
-        return events.withLock { events in
+        let waiting = drain()
+        guard waiting.isEmpty, deadline > clock.now() else { return waiting }
+        await bell.change(after: heard, until: deadline, clock: clock)
+        return drain()
+    }
+
+    private func drain() -> [Event] {
+        events.withLock { events in
             defer { events = [] }
             return events
         }

@@ -1,0 +1,128 @@
+import Kubernetes
+import Platform
+import Replica
+
+/// A process's connections to the Kubernetes API: one client for the election, and one for everything else.
+struct KubernetesConnection: Sendable {
+    /// The API as the replica uses it.
+    let access: KubernetesAccess
+    /// How this replica competes for the Lease; nil without leader election.
+    let election: LeaderElectionOptions?
+    private let permissions: NeededPermissions
+    private let client: KubernetesClient
+    private let electing: KubernetesClient?
+    private let clock: any Clock
+    private let log: Log
+
+    /// Nil when there is no Kubernetes: no `kubeconfig`, and this is no pod.
+    ///
+    /// - Throws: `StartError` when the configuration cannot be used, or leader election is wanted and there is no Kubernetes.
+    init?(
+        _ options: Options, _ environment: [String: String], published: PublishedAddress, clock: any Clock,
+        entropy: any Entropy, log: Log
+    ) throws(StartError) {
+        let isElecting = options[AgentOptions.leaderElection]
+        guard let configuration = try Self.configuration(options, environment, clock) else {
+            guard !isElecting else {
+                throw .usage(
+                    "--leader_election=true needs a Kubernetes API: run as a pod, or give --kubeconfig=FILE")
+            }
+            return nil
+        }
+        (self.clock, self.log) = (clock, log)
+        let namespace = Self.namespace(options, environment, configuration)
+        let agent = "cluster-agent/\(Command.version)"
+        do throws(KubernetesError) {
+            client = try KubernetesClient(configuration, userAgent: agent, clock: clock, log: log)
+            let recorder = EventRecorder(
+                client: client, component: "cluster-agent", instance: Self.ownName(environment), clock: clock,
+                entropy: entropy, log: log)
+            if isElecting {
+                guard published.isKnown else {
+                    throw .configuration(
+                        "--cluster_agent.advertise_address=HOST:PORT is needed where POD_IP is not set: "
+                            + "other replicas must find this one")
+                }
+                electing = try KubernetesClient(
+                    configuration, userAgent: "\(agent)/leader-election", clock: clock, log: log)
+                election = Self.electionOptions(options, environment, entropy)
+            } else {
+                (electing, election) = (nil, nil)
+            }
+            access = Self.access(options, namespace, client, electing, recorder, clock, log)
+        } catch {
+            throw .usage("\(error)")
+        }
+        permissions = NeededPermissions(options, namespace: namespace, isElecting: isElecting)
+    }
+
+    /// Adds the check of permissions and the closing of connections to the process's parts.
+    func addParts(to lifecycle: inout Lifecycle) {
+        let (client, electing, permissions, clock, log) = (client, electing, permissions, clock, log)
+        lifecycle.add(
+            "kubernetes",
+            closing: {
+                await client.shutdown()
+                await electing?.shutdown()
+            })
+        lifecycle.add(
+            "permissions",
+            run: {
+                await permissions.check(client, clock: clock, log: log)
+                try? await clock.sleep(until: .distantFuture)
+            })
+    }
+
+    private static func access(
+        _ options: Options, _ namespace: String, _ client: KubernetesClient, _ electing: KubernetesClient?,
+        _ recorder: EventRecorder, _ clock: any Clock, _ log: Log
+    ) -> KubernetesAccess {
+        let leases = electing.map {
+            KubernetesLeaseClient(client: $0, namespace: namespace, name: options[AgentOptions.leaseName], clock: clock)
+        }
+        var access = KubernetesAccess(
+            leases: leases, services: ResourceSource<Service>(client: client),
+            endpoints: EndpointsSource(client: client, log: log), pods: nil, nodes: nil, recorder: recorder)
+        let selector = options[AgentOptions.agentSelector]
+        if !selector.isEmpty {
+            let given = options[AgentOptions.agentNamespace]
+            access.pods = ResourceSource<Pod>(
+                client: client, namespace: given.isEmpty ? namespace : given, labelSelector: selector)
+            access.nodes = ResourceSource<KubernetesNode>(client: client)
+        }
+        return access
+    }
+
+    private static func electionOptions(
+        _ options: Options, _ environment: [String: String], _ entropy: any Entropy
+    ) -> LeaderElectionOptions {
+        LeaderElectionOptions(
+            identity: "\(ownName(environment))_\(entropy.uuid())", leaseDuration: options[AgentOptions.leaseDuration],
+            renewDeadline: options[AgentOptions.renewDeadline], retryPeriod: options[AgentOptions.retryPeriod],
+            labels: ["app.kubernetes.io/name": "cluster-agent", "app.kubernetes.io/managed-by": "cluster-agent"])
+    }
+
+    private static func ownName(_ environment: [String: String]) -> String {
+        environment["POD_NAME"].flatMap { $0.isEmpty ? nil : $0 } ?? hostName()
+    }
+
+    private static func configuration(
+        _ options: Options, _ environment: [String: String], _ clock: any Clock
+    ) throws(StartError) -> KubernetesConfiguration? {
+        let path = options[AgentOptions.kubeconfig]
+        do throws(KubernetesError) {
+            if !path.isEmpty { return try KubernetesConfiguration.kubeconfig(path: path, clock: clock) }
+            guard environment["KUBERNETES_SERVICE_HOST"] != nil else { return nil }
+            return try KubernetesConfiguration.inCluster(environment: environment, clock: clock)
+        } catch {
+            throw StartError(path.isEmpty ? "\(error)" : "--kubeconfig=\(path): \(error)")
+        }
+    }
+
+    private static func namespace(
+        _ options: Options, _ environment: [String: String], _ configuration: KubernetesConfiguration
+    ) -> String {
+        let candidates = [options[AgentOptions.namespace], environment["POD_NAMESPACE"] ?? "", configuration.namespace]
+        return candidates.first { !$0.isEmpty } ?? "default"
+    }
+}

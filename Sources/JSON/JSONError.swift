@@ -1,0 +1,51 @@
+/// Why a text is not the JSON that was expected, and where.
+package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Bytes before the place.
+    package let offset: Int
+    /// The line, from 1.
+    package let line: Int
+    /// The column in code points, from 1.
+    package let column: Int
+    /// The path of the value that is not what was expected, such as `spec.ports[0].port`; nil if the text is not JSON or beyond a limit.
+    package let path: String?
+    /// What is wrong there.
+    package let reason: String
+
+    /// An error at `offset` of `bytes`.
+    package init(at offset: Int, of bytes: [UInt8], path: String? = nil, reason: String) {
+        let before = bytes.prefix(offset)
+        let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        self.offset = offset
+        self.line = 1 + before.count { $0 == UInt8(ascii: "\n") }
+        // Continuation bytes (10xxxxxx) are no code points of their own.
+        self.column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
+        self.path = path
+        self.reason = reason
+    }
+
+    /// `line 3, column 14: reason`; of a value its path and the reason, which stay the same when something is added before it.
+    package var description: String {
+        path.map { "\($0) \(reason)" } ?? "line \(line), column \(column): \(reason)"
+    }
+}
+
+/// What a JSON text may be at most.
+package struct JSONLimits: Hashable, Sendable {
+    /// Bytes of the whole text. Default: 1,048,576 (1 MiB).
+    package var bytes: Int
+    /// Arrays and objects inside each other. Default: 64.
+    package var depth: Int
+    /// Bytes of one key as `encoded` writes it, quotes not counted. Default: 1,000, because YAML parsers, which agents read instances with,
+    /// take no key that ends more than 1,024 characters after its start.
+    package var keyBytes: Int
+    /// Bytes of one number. Default: 1,000; some parsers refuse integers of more than 4,300 digits.
+    package var numberBytes: Int
+
+    /// The limits; everything not given has its default.
+    package init(bytes: Int = 1_048_576, depth: Int = 64, keyBytes: Int = 1_000, numberBytes: Int = 1_000) {
+        self.bytes = bytes
+        self.depth = depth
+        self.keyBytes = keyBytes
+        self.numberBytes = numberBytes
+    }
+}

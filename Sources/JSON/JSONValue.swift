@@ -1,0 +1,112 @@
+import Platform
+
+/// A JSON value that loses nothing: numbers stay the text their author wrote, strings their exact code points.
+///
+/// Two objects are equal when they have the same members in any order. Strings are compared code point by code point, not by canonical
+/// equivalence as `String` is: an edit that only composes an accent is an edit.
+package enum JSONValue: Sendable {
+    /// `null`.
+    case null
+    /// `true` or `false`.
+    case bool(Bool)
+    /// A number as its JSON text, never rounded.
+    case number(String)
+    /// A string, unescaped.
+    case string(String)
+    /// An array.
+    case array([JSONValue])
+    /// An object; a key occurs once.
+    case object([String: JSONValue])
+}
+
+extension JSONValue {
+    /// The integer as a JSON number.
+    package static func integer(_ value: Int64) -> JSONValue {
+        .number(String(value))
+    }
+
+    /// The member of an object; nil if it has none of that name, or if this is no object.
+    package subscript(key: String) -> JSONValue? {
+        guard case .object(let members) = self else { return nil }
+        return members[key]
+    }
+
+    /// The string, if it is one.
+    package var stringValue: String? {
+        guard case .string(let text) = self else { return nil }
+        return text
+    }
+
+    /// The boolean, if it is one.
+    package var boolValue: Bool? {
+        guard case .bool(let value) = self else { return nil }
+        return value
+    }
+
+    /// The number, if it is one that is written as an integer and fits.
+    package var integerValue: Int64? {
+        guard case .number(let text) = self else { return nil }
+        return Int64(text)
+    }
+
+    /// The elements, if it is an array.
+    package var arrayValue: [JSONValue]? {
+        guard case .array(let elements) = self else { return nil }
+        return elements
+    }
+
+    /// The members, if it is an object.
+    package var objectValue: [String: JSONValue]? {
+        guard case .object(let members) = self else { return nil }
+        return members
+    }
+
+    /// What it is, for messages: `null`, `a boolean`, `a number`, `a string`, `an array` or `an object`.
+    package var kind: String {
+        switch self {
+        case .null: "null"
+        case .bool: "a boolean"
+        case .number: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        case .object: "an object"
+        }
+    }
+}
+
+extension JSONValue: Hashable {
+    /// Whether both are the same value, numbers and strings compared by their text.
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let left), .bool(let right)): left == right
+        case (.number(let left), .number(let right)): left == right
+        case (.string(let left), .string(let right)): left.hasSameBytes(as: right)
+        case (.array(let left), .array(let right)): left == right
+        case (.object(let left), .object(let right)): haveSameMembers(left, right)
+        default: false
+        }
+    }
+
+    /// Hashes so that equal values hash alike.
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .null: hasher.combine(0)
+        case .bool(let value): hasher.combine(value)
+        case .number(let text): hasher.combine(text)
+        case .string(let text): hasher.combine(text)
+        case .array(let elements): hasher.combine(elements)
+        case .object(let members): hasher.combine(members)
+        }
+    }
+
+    private static func haveSameMembers(_ left: [String: JSONValue], _ right: [String: JSONValue]) -> Bool {
+        guard left.count == right.count else { return false }
+        for (key, value) in left {
+            guard let index = right.index(forKey: key), right[index].key.hasSameBytes(as: key),
+                right[index].value == value
+            else { return false }
+        }
+        return true
+    }
+}

@@ -1,0 +1,23 @@
+import JSON
+
+extension JSONLimits {
+    /// Those of the API server's answers, whose bytes the client bounds: objects are nested deeply where a server-side apply was noted
+    /// (`managedFields`), and the keys there are as long as anything that a user may name.
+    static let kubernetes = JSONLimits(bytes: .max, depth: 512, keyBytes: .max)
+}
+
+/// Reads `Value` from JSON bytes.
+///
+/// - Parameters:
+///   - bytes: the JSON text.
+///   - place: what the bytes are, for the error, such as `GET /api/v1/services`.
+/// - Throws: `KubernetesError.malformed` with the place, the path inside the value, and the reason.
+func decode<Value: JSONReadable>(
+    _ type: Value.Type, from bytes: [UInt8], place: String
+) throws(KubernetesError) -> Value {
+    do {
+        return try Value(parsing: bytes, limits: .kubernetes)
+    } catch {
+        throw .malformed(place: place, reason: "\(error)")
+    }
+}

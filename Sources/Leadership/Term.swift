@@ -1,0 +1,50 @@
+package import Platform
+
+/// One leadership: who may answer as the leader, and until when. Two terms are equal if their tokens are.
+///
+/// The validity is an atomic that the elector extends and ends; whoever answers as the leader reads it right before writing.
+package final class Term: Sendable {
+    /// The fencing token: it differs between any two terms, and travels in a header of every leader-only answer.
+    ///
+    /// With a Lease it is `<resourceVersion of the write that acquired it>.<uid of the Lease>`.
+    package let token: String
+    /// The end of validity.
+    package let validUntil: Deadline
+    /// Whether this replica also held the term before, with nobody leading in between: what it placed then still stands.
+    package let continuesPrevious: Bool
+    /// The header fields of every leader-only answer of this term, built once: the content type and the token.
+    package let answerHeaders: [(name: String, value: String)]
+
+    /// The header that carries the token.
+    package static let headerName = "X-Cluster-Agent-Term"
+
+    /// A term with its token and its (moving) end.
+    package init(token: String, validUntil: Deadline, continuesPrevious: Bool = false) {
+        self.token = token
+        self.validUntil = validUntil
+        self.continuesPrevious = continuesPrevious
+        answerHeaders = [("Content-Type", "application/json"), (Self.headerName, token)]
+    }
+
+    /// The one term of a replica that runs without leader election: it never expires.
+    package static func unending(token: String) -> Term {
+        Term(token: token, validUntil: Deadline(.distantFuture))
+    }
+
+    /// Whether an answer may be given in this term at `now`.
+    package func isValid(at now: Instant) -> Bool {
+        validUntil.isAhead(of: now)
+    }
+}
+
+extension Term: Hashable {
+    /// Whether both have the same token.
+    package static func == (left: Term, right: Term) -> Bool {
+        left.token == right.token
+    }
+
+    /// Hashes the token.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(token)
+    }
+}

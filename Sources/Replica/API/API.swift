@@ -1,0 +1,363 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import JSON
+import Leadership
+import Platform
+
+/// How the API answers, and its limits.
+package struct APIOptions: Sendable {
+    /// What `GET /version` says.
+    package var version: AgentVersion
+    /// How long a forwarded call may take before it fails.
+    package var forwardTimeout: Duration = .seconds(5)
+    /// How long an operator's forwarded call may take: the leader refreshes all statistics first.
+    package var operationTimeout: Duration = .seconds(25)
+    /// How long after it forwarded a call a follower may pass the leader's answer on. A release of the Lease waits for as long: see
+    /// `API.forwardedUntil`.
+    package var forwardedAnswerLifetime: Duration = .milliseconds(400)
+    /// How long a call may wait for a change: a third of the node expiration timeout, because its arrival is a heartbeat.
+    package var longestWait: Duration = .seconds(10)
+    /// How long a follower's call may wait: half of `longestWait`, because it carries the heartbeats of the nodes that wait at the follower.
+    var longestFollow: Duration { longestWait / 2 }
+    /// How many calls may wait; further ones are refused. As many as a server has connections.
+    package var maximumWaiting = 10_000
+
+    /// The defaults, with a version.
+    package init(version: AgentVersion) {
+        self.version = version
+    }
+}
+
+/// Decides what becomes of each request, and of each forwarded call that came back. No I/O: `RequestHandler` performs the actions.
+///
+/// Every answer that only a leader may give carries the term's token, and a gate that is asked right before the answer is written.
+struct API: Sendable {
+    /// What to do with a request.
+    enum Action: Sendable {
+        /// Answer it.
+        case respond(HTTPResponse)
+        /// Answer it with what this returns, apart from the serving thread: to scrub very many configs takes seconds.
+        case respondInBackground(@Sendable () -> HTTPResponse)
+        /// Forward it to the leader, and pass the result to `finish`.
+        case forward(Forward)
+        /// Answer it when the node's configs change, or its wait is over.
+        case wait(ConfigsPoll)
+        /// Answer it, a follower's, when any node's configs change, or its wait is over.
+        case follow(FollowRequest)
+        /// Refresh the statistics, then pass it to `finish`.
+        case operate(Operation)
+    }
+
+    /// Until when followers may pass on answers that this replica gave as the leader. When a term ends early, the Lease is released only after
+    /// this, so that no answer of the term leaves a follower after another term has begun.
+    let forwardedUntil = Deadline(Instant(nanoseconds: 0))
+
+    let handler: Handler
+    private let tokens: BearerTokens
+    private let operators: BearerTokens?
+    let options: APIOptions
+    let clock: GateClock
+    private let versionBody: [[UInt8]]
+
+    private static let upToDate = [NodeStatusAnswer.bytes(upToDate: true)]
+    private static let outOfDate = [NodeStatusAnswer.bytes(upToDate: false)]
+
+    /// An API in front of `handler`.
+    ///
+    /// - Parameters:
+    ///   - tokens: the agents'.
+    ///   - operators: the operator's; nil if nobody may make an operator's call.
+    init(
+        handler: Handler, tokens: BearerTokens, operators: BearerTokens?, options: APIOptions, clock: any Clock
+    ) {
+        self.handler = handler
+        self.tokens = tokens
+        self.operators = operators
+        self.options = options
+        self.clock = GateClock(clock)
+        versionBody = [options.version.body]
+    }
+
+    /// Decides what becomes of a request that came at `now`.
+    func handle(_ request: HTTPRequest, now: Instant) -> Action {
+        do throws(APIError) {
+            let route = try Route(path: request.path)
+            if let refusal = refusal(of: request, route.authority, now) { return .respond(refusal) }
+            guard request.method == route.method else { throw .methodNotAllowed(allowed: route.method) }
+            return try answer(route, request, now)
+        } catch {
+            return .respond(error.response)
+        }
+    }
+
+    private func refusal(of request: HTTPRequest, _ authority: Route.Authority, _ now: Instant) -> HTTPResponse? {
+        let agents = tokens.refusal(of: request, realm: Self.realm, now: now)
+        switch (authority, operators) {
+        case (.agents, nil):
+            return agents
+        case (.agents, let operators?):
+            return agents == nil ? nil : operators.refusal(of: request, realm: Self.realm, now: now)
+        case (.operators, nil):
+            return agents?.status == 401 ? agents : APIError.noOperators.response
+        case (.operators, let operators?):
+            let refusal = operators.refusal(of: request, realm: Self.realm, now: now)
+            return refusal != nil && agents == nil ? APIError.operatorsOnly.response : refusal
+        }
+    }
+
+    private static let realm = "cluster-agent"
+
+    private func answer(_ route: Route, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
+        switch route {
+        case .status(let id):
+            let status: NodeStatusRequest
+            do { status = try NodeStatusRequest(parsing: request.body) } catch { throw .malformedBody(error) }
+            let address = try NodeAddress.of(request)
+            let report = NodeReport(
+                id: id, status: status, address: address.text, isAddressStated: address.isStated)
+            return try asLeader(request, now) { () throws(ClusterChecksError) in
+                let isUpToDate = try handler.nodeStatus(report, now: now)
+                return (isUpToDate.value ? Self.upToDate : Self.outOfDate, isUpToDate.term)
+            }
+        case .configs(let id):
+            // A forwarded call is never parked here: the replica that the caller asked parks it.
+            if !Forward.isForwarded(request), let poll = try ConfigsPoll(request, node: id) { return .wait(poll) }
+            return try asLeader(request, now) { () throws(ClusterChecksError) in
+                let node = try handler.configs(of: id, now: now)
+                return (
+                    ConfigsAnswer.pieces(lastChange: node.value.revision, configs: node.value.configs), node.term
+                )
+            }
+        case .endpointsChecks(let nodeName):
+            return try asLeader(request, now) { () throws(ClusterChecksError) in
+                let checks = try handler.endpointsChecks(of: nodeName, now: now)
+                return (ConfigsAnswer.pieces(lastChange: 0, configs: checks.value), checks.term)
+            }
+        case .allEndpointsChecks:
+            return .respondInBackground { allEndpointsChecks(request, now) }
+        case .rebalance:
+            let asked: RebalanceRequest
+            do { asked = try RebalanceRequest(parsing: request.body) } catch { throw .malformedBody(error) }
+            return try operate(.rebalance(isForced: asked.force), request, now)
+        case .isolate(let checkID):
+            return try operate(.isolate(checkID: checkID), request, now)
+        case .follow:
+            return .follow(try FollowRequest(parsing: request.body))
+        case .state:
+            return .respondInBackground { state(request, now) }
+        case .version:
+            return .respond(.json(versionBody))
+        }
+    }
+}
+
+// Leader-only calls.
+extension API {
+    /// Answers as the leader, or forwards the call to it.
+    private func asLeader(
+        _ request: HTTPRequest, _ now: Instant,
+        _ answer: () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term)
+    ) throws(APIError) -> Action {
+        do throws(ClusterChecksError) {
+            let (body, term) = try answer()
+            return .respond(inTerm(term, body, for: request, now))
+        } catch .notLeading(let leader?) {
+            return .forward(try forward(request, to: leader, now, within: options.forwardTimeout))
+        } catch {
+            throw .clusterChecks(error)
+        }
+    }
+
+    func forward(
+        _ request: HTTPRequest, to leader: LeaderEndpoint, _ now: Instant, within timeout: Duration,
+        isOperation: Bool = false
+    ) throws(APIError) -> Forward {
+        // One hop at most: two replicas that each believe the other leads must not send a call in circles.
+        guard !Forward.isForwarded(request) else { throw .alreadyForwarded(from: request.peer) }
+        return Forward(request, to: leader, now: now, timeout: timeout, isOperation: isOperation)
+    }
+
+    func inTerm(
+        _ term: Term, _ body: [[UInt8]], for request: HTTPRequest, _ now: Instant
+    ) -> HTTPResponse {
+        var response = inTerm(term, body)
+        if Forward.isForwarded(request) { promise(&response, in: term, arrival: now, now) }
+        return response
+    }
+
+    /// A leader's 200, which leaves only while the term is valid.
+    func inTerm(_ term: Term, _ body: [[UInt8]]) -> HTTPResponse {
+        HTTPResponse(
+            status: 200, headers: term.answerHeaders, body: body, gate: TermGate(term: term, clock: clock))
+    }
+
+    /// Adds for how long a follower may pass the answer on, counted from when it sent the call, which was before the call arrived here.
+    func promise(_ response: inout HTTPResponse, in term: Term, arrival: Instant, _ now: Instant) {
+        let lifetime = max(.zero, min(options.forwardedAnswerLifetime, term.validUntil.instant - now))
+        forwardedUntil.extend(to: now + lifetime)
+        // A hundredth less than it waited here, in case the clocks run at different rates.
+        let sinceSent = lifetime + (now - arrival) * 99 / 100
+        let total = lifetime == .zero ? .zero : sinceSent
+        response.headers.append((Forward.validForHeader, String(total.nanoseconds / 1_000_000)))
+    }
+
+    /// The endpoints checks of all nodes, scrubbed.
+    private func allEndpointsChecks(_ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
+        do throws(ClusterChecksError) {
+            let checks = try handler.allEndpointsChecks(now: now)
+            let body = ConfigsAnswer.pieces(lastChange: 0, configs: checks.value, isShown: true)
+            return inTerm(checks.term, body, for: request, now)
+        } catch {
+            return APIError.clusterChecks(error).response
+        }
+    }
+
+    /// Who runs what. Any replica answers; one that does not lead says so.
+    private func state(_ request: HTTPRequest, _ now: Instant) -> HTTPResponse {
+        do throws(ClusterChecksError) {
+            let state = try handler.snapshot(now: now)
+            let nodes = state.nodes.map {
+                StateAnswer.Node(
+                    name: $0.id, configs: $0.configs, pod: $0.conditions.pod, address: $0.address, nodeType: $0.type,
+                    conditions: $0.remarks, stats: $0.statistics?.checks ?? [:])
+            }
+            let dangling = state.dangling.map {
+                StateAnswer.Dangling(config: $0.config, reason: $0.reason.description)
+            }
+            let answer = StateAnswer(
+                warmup: state.isWarmingUp, nodes: nodes, dangling: dangling,
+                endpointsChecks: state.endpointsChecks.count)
+            return inTerm(state.term, [answer.encoded()], for: request, now)
+        } catch .startingUp {
+            return .json([StateAnswer(notRunning: "Startup in progress").encoded()])
+        } catch {
+            var leader: String?
+            if case .notLeading(let endpoint) = error { leader = endpoint?.address }
+            return .json([StateAnswer(notRunning: "currently follower", leader: leader).encoded()])
+        }
+    }
+
+    private func operate(_ kind: Operation.Kind, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
+        switch handler.leadership(at: now) {
+        case .leading:
+            return .operate(Operation(kind: kind, request: request))
+        case .following(let leader?):
+            return .forward(
+                try forward(request, to: leader, now, within: options.operationTimeout, isOperation: true))
+        case .following(nil):
+            throw .clusterChecks(.notLeading(nil))
+        case .unknown:
+            throw .clusterChecks(.startingUp)
+        }
+    }
+
+    /// Does what an operator asked, by the statistics that the Handler has now.
+    func finish(_ operation: Operation, now: Instant) -> HTTPResponse {
+        do throws(ClusterChecksError) {
+            switch operation.kind {
+            case .rebalance(let isForced):
+                let moves = try handler.rebalance(isForced: isForced)
+                return inTerm(moves.term, [RebalanceAnswer.encoded(moves.value)], for: operation.request, now)
+            case .isolate(let checkID):
+                let isolation = try handler.isolate(checkID)
+                return inTerm(isolation.term, [isolation.value.encoded()], for: operation.request, now)
+            }
+        } catch {
+            return APIError.clusterChecks(error).response
+        }
+    }
+
+    /// The answer to the caller of a forwarded call that came back or failed.
+    ///
+    /// A leader's 200 is passed on only for as long as the leader allowed, counted from when the call was sent, and only while this replica
+    /// follows that leader.
+    func finish(_ forward: Forward, _ result: ForwardResult, now: Instant) -> HTTPResponse {
+        switch result {
+        case .failed(let reason):
+            return APIError.forwardFailed(leader: forward.leader, reason: reason).response
+        case .answered(let status, let headers, let body):
+            let passed = Forward.passedOn(headers)
+            if forward.isOperation {
+                if status == 403 { return APIError.operatorUnknown(leader: forward.leader).response }
+                // It reports what was done, which stays true whoever leads.
+                return HTTPResponse(status: status, headers: passed, body: [body])
+            }
+            guard status == 200 else { return HTTPResponse(status: status, headers: passed, body: [body]) }
+            guard let lifetime = Forward.lifetime(headers) else {
+                return APIError.forwardFailed(leader: forward.leader, reason: "its answer names no term").response
+            }
+            guard handler.leadership(at: now) == .following(forward.leader) else {
+                return APIError.forwardedTooLate.response
+            }
+            let gate = ForwardGate(until: forward.sentAt + lifetime, clock: clock)
+            return HTTPResponse(status: 200, headers: passed, body: [body], gate: gate)
+        }
+    }
+}
+
+/// A clock behind one reference, so that a gate takes two words and no answer allocates for it.
+final class GateClock: Sendable {
+    private let clock: any Clock
+
+    init(_ clock: any Clock) {
+        self.clock = clock
+    }
+
+    func now() -> Instant { clock.now() }
+}
+
+/// Lets a leader's answer out only while its term is valid.
+struct TermGate: ResponseGate {
+    let term: Term
+    let clock: GateClock
+
+    func replacement() -> HTTPResponse? {
+        term.isValid(at: clock.now()) ? nil : APIError.termEnded.response
+    }
+}
+
+/// Lets a forwarded answer out only for as long as its leader allowed.
+struct ForwardGate: ResponseGate {
+    let until: Instant
+    let clock: GateClock
+
+    func replacement() -> HTTPResponse? {
+        clock.now() < until ? nil : APIError.forwardedTooLate.response
+    }
+}
+
+/// An operator's call that the leader decides by what runners measure at that time.
+struct Operation: Sendable {
+    enum Kind: Sendable {
+        case rebalance(isForced: Bool)
+        case isolate(checkID: String)
+    }
+
+    let kind: Kind
+    let request: HTTPRequest
+}
+
+/// The version that `GET /version` answers. Node-agents take major 1 with a minor below 21 for an old protocol that redirects: be 7 or more.
+package struct AgentVersion: Sendable {
+    private let major: Int
+    private let minor: Int
+    private let patch: Int
+    private let commit: String
+
+    /// A version; `commit` may be empty.
+    package init(major: Int, minor: Int, patch: Int, commit: String = "") {
+        self.major = major
+        self.minor = minor
+        self.patch = patch
+        self.commit = commit
+    }
+
+    /// The JSON object.
+    var body: [UInt8] {
+        JSONValue.object([
+            "Major": .number(String(major)), "Minor": .number(String(minor)), "Patch": .number(String(patch)),
+            "Pre": .string(""), "Meta": .string(""), "Commit": .string(commit),
+        ]).encoded()
+    }
+}

@@ -1,0 +1,74 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import Leadership
+
+/// Why a request gets no 200: every refusal of the API, its status and its text.
+///
+/// Node-agents look only for a 200; the texts are for people who read their logs.
+enum APIError: Error {
+    case notFound
+    case methodNotAllowed(allowed: HTTPMethod)
+    case invalidPath(reason: String)
+    case operatorsOnly
+    case noOperators
+    case invalidAddress(String)
+    case invalidQuery(reason: String)
+    case malformedBody(CheckModelError)
+    case operatorUnknown(leader: LeaderEndpoint)
+    case clusterChecks(ClusterChecksError)
+    case alreadyForwarded(from: PeerAddress)
+    case forwardFailed(leader: LeaderEndpoint, reason: String)
+    case forwardedTooLate
+    case termEnded
+    case malformedFollow(String)
+    case leaderNotFollowed(String)
+    case tooManyWait(limit: Int)
+    case stopping
+    case noThread
+
+    /// The answer.
+    var response: HTTPResponse {
+        switch self {
+        case .notFound: return .text(404, "404 page not found")
+        case .methodNotAllowed(let allowed):
+            var response = HTTPResponse.text(405, "method not allowed")
+            response.headers.append(("Allow", allowed == .post ? "POST" : "GET"))
+            return response
+        case .invalidPath(let reason): return .text(400, "invalid path: \(reason)")
+        case .operatorsOnly: return .text(403, "this call needs the operator's token; the agents' does not open it")
+        case .noOperators:
+            return .text(403, "this call needs an operator's token, and cluster_agent.operator_token_file is not set")
+        // Upstream answers 500 to these and to an unknown node. Agents look only for a 200, so the caller's mistake gets its proper status here.
+        case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
+        case .invalidQuery(let reason): return .text(400, "invalid query: \(reason)")
+        case .malformedBody(let error): return .text(400, error.description)
+        case .operatorUnknown(let leader):
+            let text =
+                "the leader at \(leader.address) does not know this operator's token: give all replicas the same "
+                + "operator token file, or ask the leader itself"
+            return .text(403, text)
+        case .clusterChecks(let error): return .text(Self.status(of: error), error.description)
+        case .alreadyForwarded(let peer):
+            return .text(508, "Query was already forwarded from: \(peer.host):\(peer.port)")
+        case .forwardFailed(let leader, let reason):
+            return .text(502, "the leader at \(leader.address) gave no answer: \(reason)")
+        case .forwardedTooLate: return .text(503, "the leader's answer came too late to be passed on")
+        case .termEnded: return .text(503, "the term ended before the answer was written")
+        case .malformedFollow(let reason): return .text(400, "follow: \(reason)")
+        case .leaderNotFollowed(let reason): return .text(503, "no changes can be waited for: the leader: \(reason)")
+        case .tooManyWait(let limit): return .text(503, "too many calls wait: \(limit) do already, which is the limit")
+        case .stopping: return .text(503, "stopping")
+        case .noThread: return .text(503, "the system has no thread to answer with: look at the limits of the pod")
+        }
+    }
+
+    private static func status(of error: ClusterChecksError) -> Int {
+        switch error {
+        case .startingUp, .notLeading, .warmingUp, .notSynced, .handingOver, .tooManyNodes: 503
+        case .unknownNode: 404
+        case .invalidNodeID: 400
+        case .advancedDispatchingOff: 409
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import HTTPServer
+import JSON
+
+/// What a path asks for, its ids decoded.
+enum Route: Hashable, Sendable {
+    case version
+    case status(id: String)
+    case configs(id: String)
+    case endpointsChecks(nodeName: String)
+    case allEndpointsChecks
+    case state
+    case rebalance
+    case isolate(checkID: String)
+    /// Between replicas only.
+    case follow
+
+    /// The route of a percent-encoded path. Every path but `/version` lies under `/api/v1/` or its older spelling.
+    ///
+    /// - Throws: `notFound`, or `invalidPath` for an id that is not correctly encoded.
+    init(path: String) throws(APIError) {
+        let bytes = path.utf8.span
+        let root = 8
+        guard Self.has(bytes, "/api/v1/", at: 0) || Self.has(bytes, "/v1/api/", at: 0) else {
+            guard path == "/version" else { throw .notFound }
+            self = .version
+            return
+        }
+        if let id = Self.segment(of: bytes, after: "clusterchecks/status/", at: root) {
+            self = .status(id: try Self.decoded(path.utf8.suffix(id)))
+        } else if let id = Self.segment(of: bytes, after: "clusterchecks/configs/", at: root) {
+            self = .configs(id: try Self.decoded(path.utf8.suffix(id)))
+        } else if let nodeName = Self.segment(of: bytes, after: "endpointschecks/configs/", at: root) {
+            self = .endpointsChecks(nodeName: try Self.decoded(path.utf8.suffix(nodeName)))
+        } else if path.utf8.dropFirst(root).elementsEqual("endpointschecks/configs".utf8) {
+            self = .allEndpointsChecks
+        } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks".utf8) {
+            self = .state
+        } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks/rebalance".utf8) {
+            self = .rebalance
+        } else if let checkID = Self.segment(of: bytes, after: "clusterchecks/isolate/check/", at: root) {
+            self = .isolate(checkID: try Self.decoded(path.utf8.suffix(checkID)))
+        } else if path == Self.followPath {
+            self = .follow
+        } else {
+            throw .notFound
+        }
+    }
+
+    /// Where a follower asks the leader for changes. It has no older spelling.
+    static let followPath = "/api/v1/clusterchecks/follow"
+
+    /// Whose token a route needs.
+    enum Authority {
+        /// Node-agents, runners and other replicas.
+        case agents
+        /// Operators, whose token also opens the agents' routes.
+        case operators
+    }
+
+    /// Whose token this route needs. Agents see what concerns them; who runs what, with all configs, is the operator's.
+    var authority: Authority {
+        switch self {
+        case .version, .status, .configs, .endpointsChecks, .follow: .agents
+        case .allEndpointsChecks, .state, .rebalance, .isolate: .operators
+        }
+    }
+
+    /// The only method that this route takes.
+    var method: HTTPMethod {
+        switch self {
+        case .status, .follow, .rebalance, .isolate: .post
+        case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state: .get
+        }
+    }
+
+    /// The length of what follows `prefix`, if that is one non-empty segment.
+    private static func segment(of path: Span<UInt8>, after prefix: String, at offset: Int) -> Int? {
+        guard has(path, prefix, at: offset) else { return nil }
+        let start = offset + prefix.utf8.count
+        for index in start..<path.count where path[index] == UInt8(ascii: "/") { return nil }
+        return start < path.count ? path.count - start : nil
+    }
+
+    private static func has(_ path: Span<UInt8>, _ text: String, at offset: Int) -> Bool {
+        let text = text.utf8.span
+        guard path.count - offset >= text.count else { return false }
+        for index in text.indices where path[offset + index] != text[index] { return false }
+        return true
+    }
+
+    private static func decoded(_ segment: Substring.UTF8View) throws(APIError) -> String {
+        do throws(PercentEncodingError) {
+            return try percentDecoded(segment)
+        } catch {
+            switch error {
+            case .incompleteEscape: throw .invalidPath(reason: "a % without two hexadecimal digits after it")
+            case .notUTF8: throw .invalidPath(reason: "an id that is not UTF-8")
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import AutoConf
+package import CheckModel
+package import ClusterChecks
+package import HTTPServer
+package import Kubernetes
+package import Leadership
+package import Platform
+
+/// One replica of the cluster-agent, whole, without sockets: it makes every part, connects them, and runs them from start to shutdown.
+///
+/// A process wraps it in sockets, a simulation in its network; both build this same type. It does no I/O and starts no thread: all that touches
+/// the world is given to it as its surroundings.
+package struct Replica: Sendable {
+    /// What accepts requests for a replica and hands them to its `requestHandler`.
+    package struct Listener: Sendable {
+        let start: @Sendable () -> Void
+        let stop: @Sendable () async -> Void
+
+        /// A listener.
+        ///
+        /// - Parameters:
+        ///   - start: begins to accept requests.
+        ///   - stop: accepts no more, and returns when answers under way are written or given up.
+        package init(start: @escaping @Sendable () -> Void, stop: @escaping @Sendable () async -> Void) {
+            self.start = start
+            self.stop = stop
+        }
+    }
+
+    /// The desired set of configs.
+    package let desired: DesiredConfigs
+    /// Who leads, as this replica knows it.
+    package let leadership: Watched<LeadershipState>
+    /// Answers node-agents and dispatches while this replica leads.
+    package let handler: Handler
+    /// Competes for the Lease; nil if this replica leads alone.
+    package let elector: LeaderElector?
+    /// What the probes answer.
+    package let readiness: Readiness
+
+    private let options: ReplicaOptions
+    private let surroundings: ReplicaSurroundings
+    private let autoConf: AutoConf
+    private let watches: ClusterWatches?
+    private let events: CheckConfigEvents?
+    private let api: API
+    private let polls: LongPolls
+    private let rebalancer: Rebalancer
+    private let requests: RequestHandler
+
+    /// Makes every part; starts nothing.
+    ///
+    /// - Throws: `KubernetesError.configuration` for an election that cannot work.
+    package init(_ options: ReplicaOptions, in surroundings: ReplicaSurroundings) throws(KubernetesError) {
+        self.options = options
+        self.surroundings = surroundings
+        let (clock, log) = (surroundings.clock, surroundings.log)
+        let kubernetes = surroundings.kubernetes
+        let isElecting = options.election != nil
+        let leadership = Watched<LeadershipState>(
+            isElecting ? .unknown : .leading(.unending(token: surroundings.entropy.uuid())))
+        self.leadership = leadership
+        desired = DesiredConfigs(for: options.handler)
+        let events = kubernetes?.recorder.map {
+            CheckConfigEvents(recorder: $0, leadership: leadership, clock: clock)
+        }
+        self.events = events
+        autoConf = AutoConf(
+            options: options.autoConf, desired: desired, environment: surroundings.environment,
+            files: surroundings.files, clock: clock, log: log, onProblems: { events?.record($0) })
+        handler = Handler(source: desired, leadership: leadership, options: options.handler, clock: clock, log: log)
+        elector = try Self.elector(options, surroundings, handler, leadership)
+        watches = kubernetes.map { [autoConf, handler] in ClusterWatches($0, autoConf, handler, surroundings) }
+        rebalancer = Rebalancer(
+            handler: handler, reader: surroundings.statistics, period: options.rebalancePeriod, clock: clock, log: log)
+        api = API(
+            handler: handler, tokens: surroundings.agentTokens, operators: surroundings.operatorTokens,
+            options: options.api, clock: clock)
+        polls = LongPolls(api: api, clock: clock, token: surroundings.token, peers: surroundings.peers)
+        requests = RequestHandler(
+            api: api, polls: polls, peers: surroundings.peers, rebalancer: rebalancer,
+            background: surroundings.background, clock: clock)
+        readiness = Readiness(
+            desired: desired, leadership: leadership, watches: watches, elector: elector, clock: clock)
+    }
+
+    /// Where every request of node-agents, runners, operators and other replicas goes.
+    package var requestHandler: any HTTPHandler { requests }
+
+    /// Runs until `stop` returns or a part ends by itself.
+    ///
+    /// Shutdown has one order: not ready; the term ends, and no leader's answer is written any more; the Lease is released; for a short delay this
+    /// replica serves on as a forwarding follower; calls that wait are answered; the listener stops; then the rest.
+    ///
+    /// - Parameters:
+    ///   - limit: a stop that takes longer ends the process; nil for no limit.
+    ///   - listener: serves this replica's requests.
+    ///   - outer: adds parts that start before all of the replica's and stop after them.
+    /// - Returns: the name of the part that ended by itself; nil after an ordinary stop.
+    package func run(
+        stopWithin limit: Duration?, listener: Listener, outer: (inout Lifecycle) -> Void = { _ in },
+        until stop: @escaping @Sendable () async -> Void
+    ) async -> String? {
+        var lifecycle = Lifecycle(log: surroundings.log, clock: surroundings.clock)
+        outer(&lifecycle)
+        lifecycle.add("pulse", run: { await readiness.run() })
+        lifecycle.add("config files", run: { await autoConf.run() })
+        if let recorder = surroundings.kubernetes?.recorder {
+            lifecycle.add("events", run: { await recorder.run() }, afterwards: { await recorder.finish() })
+        }
+        for watch in watches?.all ?? [] { lifecycle.add(watch.report.resource, run: { await watch.run() }) }
+        if let events { lifecycle.add("check events", run: { await events.run(autoConf) }) }
+        lifecycle.add("listener", closing: { await listener.stop() })
+        lifecycle.add("long polls", run: { await polls.run() }, afterwards: { polls.close() })
+        if options.handler.rebalancing.isEnabled { lifecycle.add("rebalancer", run: { await rebalancer.run() }) }
+        if let elector { lifecycle.add("election", run: { await elector.run() }) }
+        lifecycle.add("dispatcher", run: { await handler.run() }, afterwards: { await releaseLease() })
+        lifecycle.add("readiness", closing: { readiness.stop() })
+        listener.start()
+        return await lifecycle.run(stopWithin: limit, until: stop)
+    }
+
+    /// Writes the metrics of all parts.
+    package func collect(into writer: inout MetricsWriter) {
+        handler.collect(into: &writer)
+        autoConf.collect(into: &writer)
+        elector?.collect(into: &writer)
+        watches?.collect(into: &writer)
+        polls.collect(into: &writer)
+    }
+
+    /// Gives the Lease back once the term has ended, and lets followers find the next leader.
+    private func releaseLease() async {
+        let clock = surroundings.clock
+        // Until then a follower may pass on an answer of the term that just ended.
+        try? await clock.sleep(until: api.forwardedUntil.instant)
+        await elector?.release()
+        try? await clock.sleep(until: clock.now() + options.shutdownDelay)
+    }
+
+    private static func elector(
+        _ options: ReplicaOptions, _ surroundings: ReplicaSurroundings, _ handler: Handler,
+        _ leadership: Watched<LeadershipState>
+    ) throws(KubernetesError) -> LeaderElector? {
+        guard var election = options.election else { return nil }
+        guard let kubernetes = surroundings.kubernetes, let leases = kubernetes.leases else {
+            throw .configuration("leader election needs access to a Lease")
+        }
+        let (clock, endpoint) = (surroundings.clock, surroundings.endpoint)
+        election.annotations = { LeaseAnnotations.of(endpoint(), handler.summary(now: clock.now())) }
+        return try LeaderElector(
+            options: election, leases: leases, leadership: leadership, recorder: kubernetes.recorder, clock: clock,
+            entropy: surroundings.entropy, log: surroundings.log)
+    }
+}

@@ -1,0 +1,53 @@
+import ClusterChecks
+import HTTPServer
+import Platform
+import Synchronization
+
+/// Where every request of node-agents, runners, operators and other replicas arrives: performs what the `API` decides.
+final class RequestHandler: HTTPHandler {
+    private let api: API
+    private let polls: LongPolls
+    private let peers: any ReplicaTransport
+    private let rebalancer: Rebalancer
+    private let background: any BackgroundExecutor
+    private let clock: any Clock
+    /// Held while a background answer is made: one at a time.
+    private let making = Mutex(())
+
+    init(
+        api: API, polls: LongPolls, peers: any ReplicaTransport, rebalancer: Rebalancer,
+        background: any BackgroundExecutor, clock: any Clock
+    ) {
+        self.api = api
+        self.polls = polls
+        self.peers = peers
+        self.rebalancer = rebalancer
+        self.background = background
+        self.clock = clock
+    }
+
+    func handle(_ request: HTTPRequest, _ responder: Responder) {
+        let now = clock.now()
+        switch api.handle(request, now: now) {
+        case .respond(let response):
+            responder.respond(response)
+        case .respondInBackground(let make):
+            let isTaken = background.run { [self] in responder.respond(making.withLock { _ in make() }) }
+            if !isTaken { responder.respond(APIError.noThread.response) }
+        case .forward(let forward):
+            peers.send(forward) { [api, clock] result in
+                responder.respond(api.finish(forward, result, now: clock.now()))
+            }
+        case .wait(let poll):
+            api.heartbeat([poll.node], now: now)
+            polls.park(poll, responder, now)
+        case .follow(let call):
+            api.heartbeat(call.heard, now: now)
+            polls.park(call, responder, now)
+        case .operate(let operation):
+            rebalancer.refreshStatistics { [api, clock] in
+                responder.respond(api.finish(operation, now: clock.now()))
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import AutoConf
+import CheckModel
+import Kubernetes
+import Platform
+import Synchronization
+
+/// The configs that AutoConf makes of a plan's Services, by an instance of its own that reads them in order and misses nothing.
+final class ExpectedConfigs: Sendable {
+    private struct Key: Hashable {
+        let number: Int
+        let version: Int
+    }
+
+    private let clock: any Clock
+    private let known = Mutex<[Key: [CheckConfig]]>([:])
+
+    init(clock: any Clock) {
+        self.clock = clock
+    }
+
+    /// The configs of the Services with these numbers, in these versions; sorted by number.
+    func configs(_ desired: [Int: Int]) -> [CheckConfig] {
+        desired.sorted { $0.key < $1.key }.flatMap { configs(Key(number: $0.key, version: $0.value)) }
+    }
+
+    private func configs(_ key: Key) -> [CheckConfig] {
+        if let configs = known.withLock({ $0[key] }) { return configs }
+        let desired = CollectedConfigs()
+        let autoConf = AutoConf(
+            options: AutoConfOptions(watchesServices: true), desired: desired, environment: [:], files: NoFiles(),
+            clock: clock, log: Log(sink: SilentSink()))
+        autoConf.feed(.replaced([ClusterPlan.service(key.number, version: key.version)]))
+        let configs = desired.configs
+        known.withLock { $0[key] = configs }
+        return configs
+    }
+}
+
+/// Drops every line.
+private struct SilentSink: LogSink {
+    func write(_ line: LogLine) {}
+}

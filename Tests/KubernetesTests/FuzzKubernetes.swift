@@ -1,0 +1,1 @@
+../Fuzz/FuzzKubernetes.swift

@@ -1,0 +1,177 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import JSON
+import Leadership
+import Platform
+import TestKit
+import Testing
+
+@testable import Replica
+
+/// What operators have done: rebalancing and isolation.
+@Suite struct OperationTests {
+    private static let rebalance = "/api/v1/clusterchecks/rebalance"
+    private static let isolate = "/api/v1/clusterchecks/isolate/check/"
+
+    /// The answer of a leader, by the statistics that the Handler has.
+    private func answer(_ replica: TestReplica, _ path: String, body: String = "{}") -> HTTPResponse? {
+        switch replica.api.handle(replica.request(.post, path, body: body), now: replica.clock.now()) {
+        case .operate(let operation): replica.api.finish(operation, now: replica.clock.now())
+        case .respond(let response): response
+        default: nil
+        }
+    }
+
+    /// Has every node that reports answer that each of its instances takes `milliseconds`.
+    private func measure(_ replica: TestReplica, milliseconds: Int64, workers: Int = 4) throws {
+        let nodes = try replica.handler.snapshot(now: replica.clock.now()).nodes
+        let readings = nodes.map { node in
+            var stats = RunnerStats()
+            (stats.averageExecutionTime, stats.lastError) = (milliseconds, "http://u:secret@h failed")
+            let checks = node.configs.flatMap(\.instanceIDs).map { ($0, stats) }
+            return StatisticsReading(
+                id: node.id, .success(NodeStatistics(workers: workers, checks: Dictionary(checks) { $1 })))
+        }
+        replica.handler.take(readings, duration: .zero)
+    }
+
+    @Test func `an isolated check is alone on its node until a rebalance moves others there`() async throws {
+        try await TestReplica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
+            let more = (2..<6).map { index in
+                CheckConfig(
+                    key: ConfigKey(source: "test", check: "http_check", index: index), checkName: "http_check",
+                    instances: [.object(["url": .string("http://c\(index)"), "name": .string("a b/\(index)")])])
+            }
+            replica.desired.apply(upserts: more)
+            func nodes() throws -> [StateSnapshot.Node] { try replica.handler.snapshot(now: replica.clock.now()).nodes }
+            replica.settle()
+            #expect(try nodes().reduce(0) { $0 + $1.configs.count } == 6)
+            try measure(replica, milliseconds: 3000)
+            let isolated = try #require(try nodes()[0].configs.first { $0.instanceIDs[0].contains("a b/") })
+            let checkID = isolated.instanceIDs[0]
+            let encoded = checkID.replacing("%", with: "%25").replacing(" ", with: "%20").replacing("/", with: "%2F")
+            _ = replica.handler.takeChangedNodes()
+            let seen = replica.handler.changes.current.version
+            let response = try #require(answer(replica, Self.isolate + encoded, body: ""))
+            // Who waits for a change is told, and need not poll.
+            #expect(replica.handler.changes.current.version != seen)
+            #expect(replica.handler.takeChangedNodes() == ["node1", "node2"])
+            #expect(response.status == 200)
+            let text = try JSONValue(parsing: Array(response.text.utf8))
+            #expect(text["is_isolated"] == .bool(true))
+            #expect(text["check_id"] == .string(checkID))
+            #expect(text["check_node"] == .string("node1"))
+            #expect(text["reason"] == .string(""))
+            #expect(try nodes().map(\.configs.count) == [1, 5])
+            #expect(try nodes()[0].configs[0].key == isolated.key)
+
+            // Each keeps the one worker of its node busy all the time, and five of six are on one node.
+            try measure(replica, milliseconds: 15_000, workers: 1)
+            let rebalanced = try #require(answer(replica, Self.rebalance)?.text)
+            let moves = try JSONValue(parsing: Array(rebalanced.utf8))
+            #expect(moves.arrayValue?.isEmpty == false)
+            #expect(try nodes()[0].configs.count == 1 + (moves.arrayValue?.count ?? 0))
+            for move in moves.arrayValue ?? [] {
+                #expect(move["source_node_name"] == .string("node2"))
+                #expect(move["dest_node_name"] == .string("node1"))
+                #expect(move["check_name"] == .string("http_check"))
+                #expect(move["digest"]?.stringValue?.isEmpty == false)
+                #expect(move["check_weight"] == .number("0"))
+            }
+        }
+    }
+
+    @Test func `a check that cannot be isolated is refused with the reason`() async throws {
+        try await TestReplica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
+            let snapshot = try replica.handler.snapshot(now: replica.clock.now())
+            let checkID = try #require(snapshot.nodes[0].configs.first?.instanceIDs.first)
+            func reason(_ checkID: String) throws -> JSONValue? {
+                let text = try #require(answer(replica, Self.isolate + checkID.replacing(" ", with: "%20"))?.text)
+                let said = try JSONValue(parsing: Array(text.utf8))
+                #expect(said["is_isolated"] == .bool(false))
+                return said["reason"]
+            }
+            #expect(try reason(checkID) == .string("Its node node1 gives no statistics"))
+            #expect(try reason("unknown") == .string("No other runners available"))
+            try measure(replica, milliseconds: 100)
+            #expect(try reason("unknown") == .string("Unable to find check"))
+        }
+    }
+
+    @Test(arguments: [
+        ("", 400), ("[]", 400), (#"{"force":"yes"}"#, 400), ("{", 400), ("{}", 200), (#"{"force":null,"more":1}"#, 200),
+    ])
+    func `an invalid operator request is refused`(body: String, status: Int) async throws {
+        try await TestReplica.run(as: .dispatching) { replica in
+            #expect(answer(replica, Self.rebalance, body: body)?.status == status)
+        }
+    }
+
+    @Test(arguments: [Self.rebalance, Self.isolate + "x"])
+    func `operators' calls need the operators' token and POST`(path: String) async throws {
+        try await TestReplica.run(as: .dispatching) { replica in
+            #expect(replica.answer(replica.request(.get, path))?.status == 405)
+            let agents = replica.request(.post, path, headers: [("Authorization", "Bearer \(TestReplica.token)")])
+            #expect(replica.answer(agents)?.status == 403)
+        }
+        for (role, status) in [(ReplicaRole.unknown, 503), (.noLeader, 503)] {
+            try await TestReplica.run(as: role) { replica in
+                #expect(replica.answer(replica.request(.post, path, body: "{}"))?.status == status)
+            }
+        }
+        for role in [ReplicaRole.warmingUp, .notSynced] {
+            try await TestReplica.run(as: role) { replica in #expect(answer(replica, path)?.status == 503) }
+        }
+    }
+
+    @Test func `a follower forwards an operator's call and returns the result however late`() async throws {
+        try await TestReplica.run(as: .follower) { replica in
+            let request = replica.request(.post, Self.rebalance, body: #"{"force":true}"#)
+            let forward = try #require(replica.forward(request))
+            #expect(HTTPHeaders(forward.headers)["Authorization"] == "Bearer \(TestReplica.operatorToken)")
+            #expect(forward.body == Array(#"{"force":true}"#.utf8))
+            #expect(forward.deadline - replica.clock.now() == .seconds(25))
+            replica.clock.advance(by: .seconds(20))
+            let done = replica.api.finish(
+                forward, .answered(status: 200, headers: [], body: Array("[]".utf8)), now: replica.clock.now())
+            #expect(done.status == 200)
+            #expect(done.text == "[]")
+            #expect(done.gate == nil)
+            let refused = replica.api.finish(
+                forward, .answered(status: 403, headers: [], body: []), now: replica.clock.now())
+            #expect(refused.status == 403)
+            #expect(refused.text.contains("give all replicas the same operator token file, or ask the leader itself"))
+            #expect(refused.text.contains(TestReplica.leader.address))
+            let again = replica.request(
+                .post, Self.rebalance, body: "{}",
+                headers: [
+                    ("Authorization", "Bearer \(TestReplica.operatorToken)"), ("X-DCA-Follower-Forwarded", "true"),
+                ])
+            #expect(replica.answer(again)?.status == 508)
+        }
+    }
+
+    @Test func `the state shows measurements without secrets, and a follower's names the leader`() async throws {
+        try await TestReplica.run(as: .dispatching) { replica in
+            func state() throws -> JSONValue {
+                try JSONValue(
+                    parsing: Array(
+                        try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks"))).text.utf8))
+            }
+            let before = try #require(try state()["nodes"]?.arrayValue?.first)
+            #expect(before["stats"] == nil)
+            #expect(try state()["endpoints_checks"] == .number("0"))
+            try measure(replica, milliseconds: 241)
+            let node = try #require(try state()["nodes"]?.arrayValue?.first)
+            let stats = try #require(node["stats"]?.objectValue)
+            #expect(stats.count == 2)
+            #expect(stats.values.allSatisfy { $0["AverageExecutionTime"] == .number("241") })
+            #expect(stats.values.allSatisfy { $0["LastError"] == .string("http://u:********@h failed") })
+        }
+        try await TestReplica.run(as: .follower) { replica in
+            let text = try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks"))).text
+            #expect(try JSONValue(parsing: Array(text.utf8))["leader"] == .string(TestReplica.leader.address))
+        }
+    }
+}
