@@ -17,6 +17,9 @@ package final class AutoConf: Sendable {
         var isTelling = false
     }
 
+    /// Services of a list that are taken at once.
+    private static let partSize = 64
+
     private let options: AutoConfOptions
     private let desired: any ConfigSink
     private let environment: Environment
@@ -67,7 +70,18 @@ package final class AutoConf: Sendable {
 
     /// Takes an event of the Services' reflector. Events come one after the other, in their order.
     package func feed(_ event: ReflectorEvent<Service>) {
-        update { $0.take(event) }
+        switch event {
+        case .replaced(let all):
+            // In parts: what configs are made of takes several times the memory of what is kept of them, and is let go of after each part.
+            var rest = all[...]
+            while rest.count > Self.partSize {
+                update { $0.take(listed: rest.prefix(Self.partSize)) }
+                rest = rest.dropFirst(Self.partSize)
+            }
+            update { $0.take(listed: rest, lastOf: all) }
+        case .applied(let service): update { $0.take(listed: [service]) }
+        case .deleted(let service): update { $0.remove(service) }
+        }
     }
 
     /// Takes an event of the endpoints' reflector, when they are a source. Events come one after the other, in their order; those of Services
@@ -106,8 +120,7 @@ package final class AutoConf: Sendable {
     }
 
     private func read(_ directory: inout ConfigDirectory?) {
-        guard let pass = directory?.pass(files) else { return }
-        update { $0.take(pass) }
+        directory?.pass(files) { part in update { $0.take(part) } }
     }
 
     /// Decides under the lock what changes, and tells it outside. Sources feed at the same time, and what one of them changes may depend on

@@ -47,35 +47,35 @@ struct AutoConfState {
         self.environment = environment
     }
 
-    /// Takes an event of the Services.
-    mutating func take(_ event: ReflectorEvent<Service>) -> Change {
+    /// Takes Services as they are now.
+    mutating func take(listed: ArraySlice<Service>) -> Change {
         var change = Change()
-        switch event {
-        case .replaced(let all):
-            services = [:]
-            for service in all where isKept(service) { services[service.objectName] = known(service) }
-            let found = all.filter { isAnnotated($0) || serviceObjects.contains($0.objectName.serviceEntity) }
-            change.objects = serviceObjects.replace(
-                with: Dictionary(found.map { ($0.objectName.serviceEntity, reading(of: $0)) }) { _, last in last },
-                references: Dictionary(found.map { ($0.objectName.serviceEntity, $0.reference) }) { _, last in last })
-            // From here on a Service that a file names and that is not there is told of.
-            finish(.services, &change)
-            for file in files.all { update(file, &change) }
-        case .applied(let service):
-            let name = service.objectName
-            let new = isKept(service) ? known(service) : nil
-            let isUnchanged = services[name]?.fingerprint == new?.fingerprint
-            services[name] = new
-            services.shrinkIfSparse()
-            // Most changes of a cluster's Services concern none that is annotated, or nothing that checks are made of.
-            if isUnchanged { return change }
-            update(service, &change)
-        case .deleted(let service):
-            services[service.objectName] = nil
-            services.shrinkIfSparse()
-            change.objects = serviceObjects.remove(service.objectName.serviceEntity)
-            for file in files.naming(service.objectName) { update(file, &change) }
-        }
+        for service in listed { take(service, &change) }
+        return change
+    }
+
+    /// Takes the last Services of a list: what is not in it is gone.
+    mutating func take(listed: ArraySlice<Service>, lastOf all: [Service]) -> Change {
+        var change = Change()
+        let present = Set(all.map(\.objectName))
+        for name in services.keys where !present.contains(name) { services[name] = nil }
+        services.shrinkIfSparse()
+        let entities = Set(present.map(\.serviceEntity))
+        change.objects = serviceObjects.remove { !entities.contains($0) }
+        for service in listed { take(service, &change) }
+        // From here on a Service that a file names and that is not there is told of.
+        finish(.services, &change)
+        for file in files.all { update(file, &change) }
+        return change
+    }
+
+    /// Takes it that a Service is gone.
+    mutating func remove(_ service: Service) -> Change {
+        var change = Change()
+        services[service.objectName] = nil
+        services.shrinkIfSparse()
+        change.objects = serviceObjects.remove(service.objectName.serviceEntity)
+        for file in files.naming(service.objectName) { update(file, &change) }
         return change
     }
 
@@ -98,17 +98,16 @@ struct AutoConfState {
         return change
     }
 
-    /// Takes what a pass over the directory of files found.
-    mutating func take(_ pass: ConfigDirectory.Pass) -> Change {
+    /// Takes what a part of a pass over the directory of files found.
+    mutating func take(_ part: ConfigDirectory.Part) -> Change {
         var change = Change()
-        files.keep { object in
-            pass.readings[object] != nil || pass.unlisted.contains(where: object.hasPrefix)
+        files.remove(where: part.isGone)
+        change.objects = fileObjects.remove(where: part.isGone)
+        for (object, reading) in part.readings.sorted(by: { $0.key < $1.key }) {
+            files.take(reading, of: object)
+            change.objects += fileObjects.apply(self.reading(of: reading, object), to: object)
         }
-        for (object, reading) in pass.readings { files.take(reading, of: object) }
-        var readings: [String: ConfigReading] = [:]
-        for (object, reading) in pass.readings { readings[object] = self.reading(of: reading, object) }
-        change.objects = fileObjects.replace(with: readings, unlisted: pass.unlisted)
-        if pass.isComplete { finish(.file, &change) }
+        if part.present != nil, part.isComplete { finish(.file, &change) }
         return change
     }
 
@@ -167,6 +166,16 @@ extension AutoConfState {
         guard unread.remove(source) != nil else { return }
         change.firstRead = source
         change.isSynced = unread.isEmpty
+    }
+
+    private mutating func take(_ service: Service, _ change: inout Change) {
+        let name = service.objectName
+        let new = isKept(service) ? known(service) : nil
+        let isUnchanged = services[name]?.fingerprint == new?.fingerprint
+        services[name] = new
+        services.shrinkIfSparse()
+        // Most changes of a cluster's Services concern none that is annotated, or nothing that checks are made of.
+        if !isUnchanged { update(service, &change) }
     }
 
     /// A Service changed: its own configs do, and those of the files that name it.

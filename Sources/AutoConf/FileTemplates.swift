@@ -37,8 +37,8 @@ struct FileTemplates {
     }
 
     /// Forgets the files that are gone.
-    mutating func keep(where isThere: (String) -> Bool) {
-        for object in files.keys where !isThere(object) { put(nil, at: object) }
+    mutating func remove(where isGone: (String) -> Bool) {
+        for object in files.keys where isGone(object) { put(nil, at: object) }
     }
 
     private mutating func put(_ template: FileTemplate?, at object: String) {

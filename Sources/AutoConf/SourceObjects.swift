@@ -72,17 +72,10 @@ struct SourceObjects {
         objects[object] != nil
     }
 
-    /// Takes the readings of all objects there are: what is not among them is gone, unless its name begins with one of `unlisted`.
-    mutating func replace(
-        with readings: [String: ConfigReading], references: [String: ObjectReference] = [:], unlisted: [String] = []
-    ) -> Change {
+    /// Forgets the objects that are gone.
+    mutating func remove(where isGone: (String) -> Bool) -> Change {
         var change = Change()
-        for object in objects.keys.sorted() where readings[object] == nil {
-            if !unlisted.contains(where: object.hasPrefix) { remove(object, &change) }
-        }
-        for (object, reading) in readings.sorted(by: { $0.key < $1.key }) {
-            apply(reading, to: object, references[object], &change)
-        }
+        for object in objects.keys.filter(isGone).sorted() { remove(object, &change) }
         return change
     }
 
