@@ -3,18 +3,19 @@ package import Kubernetes
 package import Platform
 import Synchronization
 
-/// Finds cluster checks, in config files, in the annotations of Services, and among their endpoints, and keeps the desired set of configs.
+/// Finds cluster checks in config files and in the annotations of Services, and keeps the desired set of configs.
 ///
-/// The set is synced once each enabled source was read whole for the first time: the first list of Services, the first list of endpoints, the
-/// first complete pass over the directory. Until then nothing may be concluded from what it lacks. A bad annotation or file is reported with
-/// its object and reason, and hurts nothing else: a Service's bad annotation gives no configs; a bad file keeps those it had.
+/// The set is synced once each enabled source has been read completely: a first list of Services, a first list of
+/// endpoints, a first complete pass over the directory. Before that, a config that is missing may not have been read
+/// yet. An invalid annotation or file is reported with its object and reason, and affects nothing else: an invalid
+/// annotation gives no configs, an invalid file keeps those that it had.
 package final class AutoConf: Sendable {
     private struct State {
         var known: AutoConfState
-        /// Decided and not yet told, in the order of the decisions.
+        /// Changes that are decided and not yet published, in order.
         var changes: [AutoConfState.Change] = []
-        /// Whether somebody is telling them, who takes along what is added.
-        var isTelling = false
+        /// Whether a caller is publishing changes. It also publishes those that are added meanwhile.
+        var isPublishing = false
     }
 
     /// Services of a list that are taken at once.
@@ -29,17 +30,17 @@ package final class AutoConf: Sendable {
     private let onProblems: @Sendable (ProblemChange) -> Void
     private let state: Mutex<State>
 
-    /// An AutoConf that writes into `desired`, whose only writer it must be.
+    /// An AutoConf that is the only writer of `desired`.
     ///
     /// - Parameters:
-    ///   - options: the sources.
-    ///   - desired: takes the set that it keeps.
+    ///   - options: the sources and their limits.
+    ///   - desired: gets each change of the configs.
     ///   - environment: the variables that `%%env_X%%` may name.
-    ///   - files: where config files are read from.
-    ///   - clock: the time.
-    ///   - log: where problems are told, once for each change.
-    ///   - onProblems: called for each change of what is wrong with an object, in any role of this replica; it must not block. For what is
-    ///     wrong already when a replica begins to lead, see `serviceProblems`.
+    ///   - files: the file system to read config files from.
+    ///   - clock: decides when to look for changed files.
+    ///   - log: gets each new and each solved problem once.
+    ///   - onProblems: called when the problems of an object change, on leaders and followers alike; it must not block. A
+    ///     replica that starts to lead also reads `serviceProblems`.
     package init(
         options: AutoConfOptions, desired: any ConfigSink, environment: [String: String],
         files: any ConfigFiles = SystemConfigFiles(), clock: any Clock, log: Log,
@@ -57,7 +58,7 @@ package final class AutoConf: Sendable {
         if known.enabled.isEmpty { desired.apply(upserts: [], removals: [], synced: true) }
     }
 
-    /// Reads the config files now and whenever they change, until the task is cancelled; without a directory it only waits for that.
+    /// Reads the config files, and reads those again that change, until the task is cancelled.
     package func run() async {
         var directory = options.confdPath.flatMap { path in
             path.isEmpty ? nil : ConfigDirectory(path: path, options: options, environment: environment)
@@ -68,7 +69,7 @@ package final class AutoConf: Sendable {
         }
     }
 
-    /// Takes an event of the Services' reflector. Events come one after the other, in their order.
+    /// Handles an event of the Services' reflector. Events must come one at a time and in order.
     package func feed(_ event: ReflectorEvent<Service>) {
         switch event {
         case .replaced(let all):
@@ -84,18 +85,18 @@ package final class AutoConf: Sendable {
         }
     }
 
-    /// Takes an event of the endpoints' reflector, when they are a source. Events come one after the other, in their order; those of Services
-    /// may come at the same time.
+    /// Handles an event of the endpoints' reflector, if endpoints are a source. Events must come one at a time and in
+    /// order; those of Services may come concurrently.
     package func feed(_ event: ReflectorEvent<ServiceEndpoints>) {
         update { $0.take(event) }
     }
 
-    /// What is wrong now, sorted by object.
+    /// The current problems, sorted by object.
     package var problems: [ConfigProblem] {
         state.withLock { $0.known.problems }
     }
 
-    /// The Services with something wrong and what it is, sorted by Service: for a replica that begins to lead, which tells of it anew.
+    /// The Services with problems, sorted by Service, for a replica that starts to lead and reports them again.
     package var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
         state.withLock { $0.known.serviceProblems }
     }
@@ -112,10 +113,10 @@ package final class AutoConf: Sendable {
         }
         writer.family("autoconf_configs", .gauge, help: "Configs in the desired set.", samples(\.configs))
         writer.family(
-            "autoconf_problems", .gauge, help: "Things wrong with annotations, files and directories.",
+            "autoconf_problems", .gauge, help: "Problems with annotations, files and directories.",
             samples(\.problems))
         writer.family(
-            "autoconf_source_synced", .gauge, help: "Whether the source was read whole once.",
+            "autoconf_source_synced", .gauge, help: "1 if the source has been read completely, else 0.",
             samples { $0.isRead ? 1 : 0 })
     }
 
@@ -123,36 +124,36 @@ package final class AutoConf: Sendable {
         directory?.pass(files) { part in update { $0.take(part) } }
     }
 
-    /// Decides under the lock what changes, and tells it outside. Sources feed at the same time, and what one of them changes may depend on
-    /// another, so changes are told one by one in the order in which they were decided.
+    /// Decides under the lock what changes, and publishes it outside. Sources feed concurrently, and a change of one
+    /// may depend on another, so changes are published one at a time, in the order in which they were decided.
     private func update(_ decide: (inout AutoConfState) -> AutoConfState.Change) {
-        let tells = state.withLock { state in
+        let publishes = state.withLock { state in
             let change = decide(&state.known)
             guard !change.isEmpty else { return false }
             state.changes.append(change)
-            defer { state.isTelling = true }
-            return !state.isTelling
+            defer { state.isPublishing = true }
+            return !state.isPublishing
         }
-        guard tells else { return }
-        while let change = nextChange() { tell(change) }
+        guard publishes else { return }
+        while let change = nextChange() { publish(change) }
     }
 
     private func nextChange() -> AutoConfState.Change? {
         state.withLock { state in
             guard !state.changes.isEmpty else {
-                state.isTelling = false
+                state.isPublishing = false
                 return nil
             }
             return state.changes.removeFirst()
         }
     }
 
-    private func tell(_ change: AutoConfState.Change) {
+    private func publish(_ change: AutoConfState.Change) {
         let objects = change.objects
-        // "Synced" comes with the configs that made it so.
+        // The set becomes synced together with the configs of the last source.
         desired.apply(upserts: objects.upserts, removals: objects.removals, synced: change.isSynced ? true : nil)
         for problem in objects.gone + objects.problems.flatMap(\.solved) {
-            log.info("config problem is gone", ["object": problem.object, "reason": problem.reason])
+            log.info("config problem solved", ["object": problem.object, "reason": problem.reason])
         }
         for problem in objects.problems.flatMap(\.appeared) {
             switch problem.severity {

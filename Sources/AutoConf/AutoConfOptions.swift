@@ -1,20 +1,22 @@
-/// Which sources AutoConf reads, and what they may use.
+/// The sources of AutoConf, and what they may use.
 package struct AutoConfOptions: Sendable {
     /// `confd_path`: the directory of config files; nil or empty for none.
     package var confdPath: String?
-    /// How often the directory is looked at. Default: 5 s.
+    /// How often to look for changed files. Default: 5 s.
     package var confdInterval: Duration
     /// Whether annotated Services are a source, and `feed` is called with their events. Default: false.
     package var watchesServices: Bool
-    /// Whether the endpoints of Services are a source too, for `endpoints.…` annotations; they need the Services. Default: false.
+    /// Whether the endpoints of Services are a source too, for `endpoints.…` annotations; they need the Services.
+    /// Default: false.
     package var watchesEndpoints: Bool
-    /// `ad_allowed_env_vars`: what `%%env_X%%` may name, in any case; empty for all but the agent's own secrets. Default: empty.
+    /// `ad_allowed_env_vars`: the variables that `%%env_X%%` may name, in any case; empty for all but the agent's own
+    /// secrets. Default: empty.
     package var allowedEnvironment: [String]
-    /// `ad_disable_env_var_resolution`: refuses `%%env_X%%` altogether. Default: false.
+    /// `ad_disable_env_var_resolution`: rejects every `%%env_X%%`. Default: false.
     package var refusesEnvironment: Bool
-    /// Bytes of one config file. Default: 1,048,576 (1 MiB).
+    /// The largest config file, in bytes. Default: 1,048,576 (1 MiB).
     package var maximumFileBytes: Int
-    /// Files in the directory, those below `<check>.d` included. Default: 10,000.
+    /// How many files are read, with those below `<check>.d`. Default: 10,000.
     package var maximumFiles: Int
 
     /// The options; everything not given has its default.

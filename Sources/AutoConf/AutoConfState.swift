@@ -2,23 +2,23 @@ import CheckModel
 import Kubernetes
 import Platform
 
-/// All that AutoConf knows, and what each news changes. It is a value: events go in, changes come out.
+/// What AutoConf knows, as a value: events go in, changes come out.
 struct AutoConfState {
     /// Where configs come from.
     enum Source: String, CaseIterable {
         case endpoints, file, services
     }
 
-    /// What news changes.
+    /// What an event changes.
     struct Change {
-        /// Of configs and problems.
+        /// Changed configs and problems.
         var objects = SourceObjects.Change()
-        /// The source that was read whole for the first time by it.
+        /// The source that has now been read completely for the first time.
         var firstRead: Source?
-        /// Whether by it every source has been read.
+        /// Whether every source has now been read.
         var isSynced = false
 
-        /// Whether there is nothing to tell.
+        /// Whether there is nothing to publish.
         var isEmpty: Bool {
             objects.isEmpty && firstRead == nil
         }
@@ -28,7 +28,7 @@ struct AutoConfState {
     let enabled: [Source]
     private let environment: Environment
     private var unread: Set<Source>
-    /// The annotated Services; all of them where there are files, which may name any.
+    /// The annotated Services; all Services if there are files, which may name any.
     private var services: [NamespacedName: KnownService] = [:]
     private var endpoints = EndpointIndex()
     private var files = FileTemplates()
@@ -47,14 +47,14 @@ struct AutoConfState {
         self.environment = environment
     }
 
-    /// Takes Services as they are now.
+    /// Applies Services that were listed or changed.
     mutating func take(listed: ArraySlice<Service>) -> Change {
         var change = Change()
         for service in listed { take(service, &change) }
         return change
     }
 
-    /// Takes the last Services of a list: what is not in it is gone.
+    /// Applies the last Services of a list. Those that are not in the list are gone.
     mutating func take(listed: ArraySlice<Service>, lastOf all: [Service]) -> Change {
         var change = Change()
         let present = Set(all.map(\.objectName))
@@ -63,13 +63,13 @@ struct AutoConfState {
         let entities = Set(present.map(\.serviceEntity))
         change.objects = serviceObjects.remove { !entities.contains($0) }
         for service in listed { take(service, &change) }
-        // From here on a Service that a file names and that is not there is told of.
+        // From now on, a Service that a file names and that does not exist is reported.
         finish(.services, &change)
         for file in files.all { update(file, &change) }
         return change
     }
 
-    /// Takes it that a Service is gone.
+    /// Removes a deleted Service.
     mutating func remove(_ service: Service) -> Change {
         var change = Change()
         services[service.objectName] = nil
@@ -79,7 +79,7 @@ struct AutoConfState {
         return change
     }
 
-    /// Takes an event of the Services' endpoints; without that source, nothing.
+    /// Applies an event of the Services' endpoints. It is ignored if they are not a source.
     mutating func take(_ event: ReflectorEvent<ServiceEndpoints>) -> Change {
         var change = Change()
         guard enabled.contains(.endpoints) else { return change }
@@ -98,7 +98,7 @@ struct AutoConfState {
         return change
     }
 
-    /// Takes what a part of a pass over the directory of files found.
+    /// Applies what a part of a pass over the directory found.
     mutating func take(_ part: ConfigDirectory.Part) -> Change {
         var change = Change()
         files.remove(where: part.isGone)
@@ -111,17 +111,17 @@ struct AutoConfState {
         return change
     }
 
-    /// What is wrong now, sorted by object.
+    /// The current problems, sorted by object.
     var problems: [ConfigProblem] {
         fileObjects.problems + serviceObjects.problems
     }
 
-    /// The Services with something wrong, sorted.
+    /// The Services with problems, sorted.
     var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
         serviceObjects.referencedProblems
     }
 
-    /// Configs that come from a source.
+    /// How many configs come from a source.
     func configCount(of source: Source) -> Int {
         switch source {
         case .file: fileObjects.configCount { _ in true }
@@ -130,7 +130,7 @@ struct AutoConfState {
         }
     }
 
-    /// Things wrong with what is written in a source; in the Services', what is written of their endpoints too.
+    /// How many problems a source has. Annotations about endpoints are counted with the Services.
     func problemCount(of source: Source) -> Int {
         switch source {
         case .file: fileObjects.problems.count
@@ -139,13 +139,13 @@ struct AutoConfState {
         }
     }
 
-    /// Whether a source was read whole once.
+    /// Whether a source has been read completely.
     func isRead(_ source: Source) -> Bool {
         !unread.contains(source)
     }
 }
 
-// What follows from what.
+// The effects of a change on other objects.
 extension AutoConfState {
     private func isAnnotated(_ service: Service) -> Bool {
         ServiceAnnotations.isAnnotated(service.annotations)
@@ -174,17 +174,17 @@ extension AutoConfState {
         let isUnchanged = services[name]?.fingerprint == new?.fingerprint
         services[name] = new
         services.shrinkIfSparse()
-        // Most changes of a cluster's Services concern none that is annotated, or nothing that checks are made of.
+        // Most changes of Services in a cluster affect no check.
         if !isUnchanged { update(service, &change) }
     }
 
-    /// A Service changed: its own configs do, and those of the files that name it.
+    /// Updates the configs of a Service that changed, and those of the files that name it.
     private mutating func update(_ service: Service, _ change: inout Change) {
         if isAnnotated(service) || serviceObjects.contains(service.objectName.serviceEntity) { apply(service, &change) }
         for file in files.naming(service.objectName) { update(file, &change) }
     }
 
-    /// The endpoints of some Services changed.
+    /// Updates the configs that depend on the endpoints of these Services.
     private mutating func updateEndpoints(of names: [NamespacedName], _ change: inout Change) {
         for service in names.compactMap({ services[$0]?.service })
         where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
@@ -264,7 +264,7 @@ extension AutoConfState {
 }
 
 extension ConfigKey {
-    /// Whether the config is about an endpoint of an annotated Service.
+    /// Whether the config checks an endpoint of an annotated Service.
     fileprivate var isOfEndpoint: Bool {
         source.hasPrefix("kube_endpoint_uid://")
     }

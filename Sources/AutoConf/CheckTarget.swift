@@ -1,22 +1,39 @@
-/// What a template is bound to: a Service, or one address among its endpoints.
+import Kubernetes
+
+/// What a template is bound to: a Service, or one address of its endpoints.
 struct CheckTarget {
     /// How autodiscovery names it; the config's `service_id`.
     let entity: String
-    /// Tags that its checks get.
+    /// The tags of its checks.
     let tags: [String]
-    /// `ad_identifiers`, by which a node's agent finds the object again.
+    /// `ad_identifiers`, by which a node's agent finds the object.
     var adIdentifiers: [String] = []
     /// The only node that may run its checks; empty for any.
     var nodeName = ""
-    /// What the template's variables stand for.
+    /// The values of the template's variables.
     let variables: TargetVariables
 }
 
 extension CheckTarget {
+    /// A Service.
+    init(_ service: Service, environment: Environment) {
+        let address: Result<String, AutoConfError> =
+            switch service.clusterIP {
+            case "None": .failure(AutoConfError("the Service is headless, it has no cluster IP"))
+            case "": .failure(AutoConfError("the Service has no cluster IP"))
+            default: .success(service.clusterIP)
+            }
+        self.init(
+            entity: service.objectName.serviceEntity, tags: service.objectName.tags + service.standardTags,
+            variables: TargetVariables(
+                .service, address: address, ports: service.ports.map { TargetPort(number: $0.port, name: $0.name) },
+                environment: environment))
+    }
+
     /// One address of a Service's endpoints.
     ///
-    /// Where a Pod is behind it, and `resolution` does not forbid it, the check belongs to the agent of its node, which resolves the template
-    /// once more against the Pod that it finds by its identifier, to add the Pod's tags.
+    /// If it belongs to a Pod, and `resolution` allows it, the check runs on the agent of the Pod's node. That agent
+    /// finds the Pod by its identifier, resolves the template once more, and adds the Pod's tags.
     init(
         _ endpoint: EndpointAddress, of service: NamespacedName, standardTags: [String],
         _ resolution: EndpointResolution, environment: Environment

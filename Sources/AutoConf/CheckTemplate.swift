@@ -1,7 +1,7 @@
 import CheckModel
 import JSON
 
-/// One check as an annotation or a file describes it, variables not yet resolved.
+/// One check as an annotation or a file describes it, with variables not yet resolved.
 struct CheckTemplate: Hashable {
     var checkName: String
     var instances: [JSONValue] = []
@@ -11,7 +11,7 @@ struct CheckTemplate: Hashable {
     var ignoreAutodiscoveryTags = false
     var checkTagCardinality = ""
 
-    /// The config, with variables resolved; what is bound to an object is not filled in.
+    /// The config with its variables resolved, without what depends on the target.
     func resolved(key: ConfigKey, _ variables: some TemplateVariables) throws(AutoConfError) -> CheckConfig {
         var config = CheckConfig(key: key, checkName: checkName)
         for instance in instances { config.instances.append(try instance.resolved(variables)) }
@@ -21,5 +21,77 @@ struct CheckTemplate: Hashable {
         config.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
         config.checkTagCardinality = checkTagCardinality
         return config
+    }
+}
+
+/// The configs that templates give for their targets, and problems.
+struct BoundConfigs {
+    var configs: [CheckConfig] = []
+    /// Without duplicates: a hundred endpoints may have the same problem.
+    private(set) var problems: [ConfigProblem] = []
+
+    /// Adds a problem, unless it is there already.
+    mutating func report(_ problem: ConfigProblem) {
+        if !problems.contains(problem) { problems.append(problem) }
+    }
+}
+
+/// Where the configs of a template come from, and how they are named.
+struct TemplateOrigin {
+    /// The object that problems are about.
+    let object: String
+    /// The prefix of each problem's reason; may be empty.
+    let place: String
+    /// The config's `provider`.
+    let provider: String
+    /// The config's `source`.
+    let source: String
+    /// Distinguishes the keys of these configs from those of other origins for the same target; may be empty.
+    var keyPrefix = ""
+}
+
+extension [CheckTemplate] {
+    /// Binds each template to `target`. One that cannot be resolved is reported, and does not affect the others.
+    func bind(to target: CheckTarget, from origin: TemplateOrigin, into bound: inout BoundConfigs) {
+        var indices: [String: Int] = [:]
+        for template in self {
+            // A config that cannot be resolved keeps its index, so that the others of its check keep their keys.
+            let index = indices[template.checkName, default: 0]
+            indices[template.checkName] = index + 1
+            let key = ConfigKey(source: origin.keyPrefix + target.entity, check: template.checkName, index: index)
+            do {
+                var config = try template.resolved(key: key, target.variables)
+                config.provider = origin.provider
+                config.source = origin.source
+                config.serviceID = target.entity
+                config.adIdentifiers = target.adIdentifiers
+                config.nodeName = target.nodeName
+                if !config.ignoreAutodiscoveryTags {
+                    for reason in config.add(target.tags) {
+                        bound.report(ConfigProblem(origin.object, origin.place + reason, .warning))
+                    }
+                }
+                bound.configs.append(config)
+            } catch {
+                let reason = "\(origin.place)\(template.checkName)[\(index)] is not scheduled: \(error)"
+                bound.report(ConfigProblem(origin.object, reason))
+            }
+        }
+    }
+}
+
+extension CheckConfig {
+    /// Adds `tags` to each instance. Returns a reason for each `tags` that was replaced because it is not a list.
+    fileprivate mutating func add(_ tags: [String]) -> [String] {
+        var reasons: [String] = []
+        for (index, instance) in instances.enumerated() {
+            guard case .object(var members) = instance else { continue }
+            if let own = members["tags"], own != .null, own.arrayValue == nil {
+                reasons.append("\(checkName): tags of instance \(index) is \(own.kind), not a list; it is replaced")
+            }
+            Tags.union(tags, into: &members)
+            instances[index] = .object(members)
+        }
+        return reasons
     }
 }

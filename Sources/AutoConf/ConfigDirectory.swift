@@ -1,22 +1,22 @@
 import CheckModel
 
-/// Reads `confd_path` again and again, and says what changed.
+/// Reads the config files in `confd_path`, and in later passes those that changed.
 ///
-/// Files are `<check>.json` and `<check>.d/*.json`, and the same with `.default` behind, which count only where their check has no others; names
-/// that begin with a dot, and all others but YAML, are passed over. A file is read when its
-/// signature (size, device, inode, times) changed, and once more in the pass after that, because a second change within the granularity of
-/// the file system's time leaves the signature as it is.
+/// Config files are `<check>.json` and `<check>.d/*.json`. The same names with `.default` appended count only if their
+/// check has no other files. Hidden files, and all others but YAML, are ignored. A file is read when its signature
+/// (size, device, inode, times) has changed, and once more in the next pass, because a second change within the
+/// granularity of the file system's time does not change the signature.
 ///
-/// A file that cannot be used, be it caught while it is written, keeps its last good configs until it is good or gone. What cannot be listed
-/// is never taken for empty: its files keep their configs too.
+/// A file that cannot be used, perhaps because it is being written, keeps its last valid configs until it is valid
+/// again or deleted. A directory that cannot be listed is not taken to be empty: its files keep their configs too.
 struct ConfigDirectory {
     /// What a part of a pass over the directory found.
     struct Part {
-        /// What is new, by object. Files that are as they were are not among them.
+        /// What is new, by object. Unchanged files are not here.
         var readings: [String: FileReading] = [:]
-        /// What the objects below directories that could not be listed begin with.
+        /// The prefixes of objects in directories that could not be listed.
         var unlisted: [String] = []
-        /// Whether all was read; else something failed that may be over in a moment, and nothing may be concluded from what lacks.
+        /// Whether everything was read. If not, an error occurred that may be temporary, and files may be missing.
         var isComplete = true
         /// The objects that are there; nil in all parts but the last of a pass.
         var present: Present?
@@ -39,11 +39,11 @@ struct ConfigDirectory {
     }
 
     fileprivate struct Known {
-        /// A hash of the file's signature, keyed anew in each process.
+        /// A hash of the file's signature, with a key of this process.
         var signature: Int
-        /// The last pass that found it.
+        /// The last pass that found the file.
         var pass: UInt32
-        /// Whether it was read after the signature had been seen before.
+        /// Whether it was read again after a pass without a change of its signature.
         var isSettled: Bool
     }
 
@@ -63,7 +63,7 @@ struct ConfigDirectory {
         self.environment = environment
     }
 
-    /// Looks at the directory once, and hands what it finds to `take`, in parts.
+    /// Makes one pass over the directory, and gives what it finds to `take`, in parts.
     mutating func pass(_ files: some ConfigFiles, _ take: (Part) -> Void) {
         pass &+= 1
         var part = Part()
@@ -84,10 +84,11 @@ struct ConfigDirectory {
         private let directory: String
         private let name: String
         private let check: String?
-        /// Whether it counts only where its check has no other file.
+        /// Whether it counts only if its check has no other file.
         let isDefault: Bool
 
-        /// Nil if the file's name is none of a config file; `check` is its directory's, in the top one the file's own.
+        /// Nil if `name` is not that of a config file. `check` comes from a `<check>.d` directory; else the name
+        /// decides.
         init?(_ directory: String, _ name: String, check: String? = nil) {
             guard Self.stem(name) != nil else { return nil }
             self.directory = directory
@@ -105,7 +106,7 @@ struct ConfigDirectory {
         }
     }
 
-    /// The JSON files in the directory and its `.d` directories, sorted by path; what else is to be said goes into the part.
+    /// The JSON files in the directory and its `.d` directories, sorted by path. Problems are added to the part.
     private func candidates(in path: String, _ files: some ConfigFiles, _ part: inout Part) -> [Candidate] {
         var candidates: [Candidate] = []
         for name in names(in: path, files, &part) {
@@ -132,7 +133,8 @@ struct ConfigDirectory {
         return Array(candidates.prefix(limit))
     }
 
-    /// Leaves out the defaults of checks that have other files. Where those could not be listed, the defaults stay what they were.
+    /// Removes the defaults of checks that have other files. If those could not be listed, the defaults are left
+    /// unchanged.
     private func withoutNeedlessDefaults(_ candidates: [Candidate], _ part: inout Part) -> [Candidate] {
         guard candidates.contains(where: \.isDefault) else { return candidates }
         let configured = Set(candidates.filter { !$0.isDefault }.map(\.checkName))
@@ -144,14 +146,16 @@ struct ConfigDirectory {
         }
     }
 
-    /// The names in a directory that are not hidden, sorted. If it cannot be listed, the files known below it stay what they are.
+    /// The names in a directory that are not hidden, sorted. If it cannot be listed, the files in it are left
+    /// unchanged.
     private func names(in directory: String, _ files: some ConfigFiles, _ part: inout Part) -> [String] {
         do throws(FileAccessError) {
             return try files.names(in: directory).filter { !$0.hasPrefix(".") }.sorted()
         } catch {
             let object = "file:\(directory)"
             part.readings[object] = .keepsLast(ConfigProblem(object, "cannot list the directory: \(error.reason)"))
-            // All depends on the top; a subdirectory that nobody may read must not keep the others from being used.
+            // Without the top directory there is nothing. An unreadable subdirectory must not stop the use of the
+            // others.
             if directory == path || !error.isLasting { part.isComplete = false }
             part.unlisted.append("\(object)/")
             return []
@@ -195,7 +199,7 @@ struct ConfigDirectory {
 }
 
 extension String {
-    /// What stands before `suffix`, if that is how this ends and it is not all of it.
+    /// The text before `suffix`; nil if the text does not end with it, or is no more than it.
     fileprivate func withoutSuffix(_ suffix: String) -> String? {
         hasSuffix(suffix) && utf8.count > suffix.utf8.count ? String(dropLast(suffix.count)) : nil
     }

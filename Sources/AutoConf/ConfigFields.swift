@@ -1,13 +1,13 @@
 import CheckModel
 import JSON
 
-/// The members of a JSON object that describes a check, read by type; null is as if missing. What was not read can be told.
+/// Reads the members of a JSON object by type; null counts as missing. It knows which members were not read.
 struct ConfigFields {
     private let members: [String: JSONValue]
     private let place: String
     private var read: Set<String> = []
 
-    /// The members of `json`; `place` is where it is, for errors, and may be empty.
+    /// The members of `json`. `place` is where it is, for errors; it may be empty.
     init(_ json: JSONValue, place: String) throws(AutoConfError) {
         self.place = place.isEmpty ? "" : "\(place): "
         guard case .object(let members) = json else {
@@ -16,40 +16,36 @@ struct ConfigFields {
         self.members = members
     }
 
-    /// The keys that were not asked for, sorted.
+    /// The keys that were not read, sorted.
     var unread: [String] {
         members.keys.filter { !read.contains($0) }.sorted()
     }
 
-    /// A string.
     mutating func string(_ key: String) throws(AutoConfError) -> String? {
         guard let value = value(key) else { return nil }
         guard let text = value.stringValue else { throw mismatch(key, value, "a string") }
         return text
     }
 
-    /// A string that must be there and not be empty.
+    /// A required string that is not empty.
     mutating func name(_ key: String) throws(AutoConfError) -> String {
         let text = try string(key) ?? ""
         guard !text.isEmpty else { throw AutoConfError("\(place)\(key) is missing") }
         return text
     }
 
-    /// A boolean.
     mutating func bool(_ key: String) throws(AutoConfError) -> Bool? {
         guard let value = value(key) else { return nil }
         guard let bool = value.boolValue else { throw mismatch(key, value, "a boolean") }
         return bool
     }
 
-    /// A list.
     mutating func list(_ key: String) throws(AutoConfError) -> [JSONValue]? {
         guard let value = value(key) else { return nil }
         guard let elements = value.arrayValue else { throw mismatch(key, value, "a list") }
         return elements
     }
 
-    /// An object.
     mutating func object(_ key: String) throws(AutoConfError) -> JSONValue? {
         guard let value = value(key) else { return nil }
         guard value.objectValue != nil else { throw mismatch(key, value, "an object") }

@@ -3,11 +3,10 @@ import JSON
 
 /// One file of `confd_path`: its check's name comes from the path, the rest from its contents.
 struct ConfigFile {
-    /// The file.
     let path: String
-    /// The check: the file's name without `.json`, or its directory's without `.d`.
+    /// The file's name without `.json`, or its directory's without `.d`.
     let checkName: String
-    /// How AutoConf names it.
+    /// Its name in keys and problems.
     let object: String
 
     init(path: String, checkName: String) {
@@ -16,7 +15,7 @@ struct ConfigFile {
         object = "file:\(path)"
     }
 
-    /// What is said of a YAML file.
+    /// The problem of a YAML file.
     static func conversion(of path: String) -> String {
         let target = path.prefix(upTo: path.lastIndex(of: ".") ?? path.endIndex) + ".json"
         return """
@@ -25,7 +24,7 @@ struct ConfigFile {
             """
     }
 
-    /// What the file's contents describe.
+    /// Decodes the contents of the file.
     ///
     /// - Throws: `AutoConfError` if the file cannot be used.
     func reading(
@@ -43,10 +42,10 @@ struct ConfigFile {
             throw AutoConfError(
                 "ad_identifiers is not supported: annotate the Service, or name it in advanced_ad_identifiers")
         }
-        let (bindings, oddities) = try fields.bindings("advanced_ad_identifiers")
+        let (bindings, warnings) = try fields.bindings("advanced_ad_identifiers")
         let template = try template(&fields)
         let isClusterCheck = try fields.bool("cluster_check") ?? false
-        var problems = (oddities + fields.unread.map { "unknown key \($0)" }).map {
+        var problems = (warnings + fields.unread.map { "unknown key \($0)" }).map {
             ConfigProblem(object, $0, .warning)
         }
         guard bindings.isEmpty else {
@@ -71,7 +70,7 @@ struct ConfigFile {
         template.instances = try fields.instances("instances")
         if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
         template.metricConfig = try fields.list("jmx_metrics").map { .array($0) }
-        // In a file, logs travel with their key.
+        // From a file, logs are sent under their key.
         template.logs = try fields.list("logs").map { .object(["logs": .array($0)]) }
         template.ignoreAutodiscoveryTags = try fields.bool("ignore_autodiscovery_tags") ?? false
         template.checkTagCardinality = try fields.cardinality("check_tag_cardinality")
@@ -82,14 +81,14 @@ struct ConfigFile {
     }
 }
 
-/// What reading one file gave.
+/// The result of reading one file.
 enum FileReading: Hashable {
-    /// It is as it was.
+    /// The file has not changed.
     case unchanged
-    /// Its configs, which replace those it had, and what is odd about it.
+    /// Its configs, which replace those that it had, and its problems.
     case configs([CheckConfig], problems: [ConfigProblem])
-    /// What it describes for objects that it names.
+    /// A template for objects that it names.
     case template(FileTemplate)
-    /// It cannot be used now: what it gave before stays, and this is why.
+    /// The file cannot be used, for this reason, and keeps what it had.
     case keepsLast(ConfigProblem)
 }

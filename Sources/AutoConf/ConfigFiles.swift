@@ -1,7 +1,7 @@
 import Glibc
 import Platform
 
-/// What tells whether a file changed without reading it.
+/// What shows that a file has changed, without reading it.
 package struct FileSignature: Hashable, Sendable {
     /// What a path leads to, symbolic links followed.
     package enum Kind: Sendable {
@@ -10,13 +10,13 @@ package struct FileSignature: Hashable, Sendable {
         case other
     }
 
-    /// What it is.
+    /// What the path leads to.
     package let kind: Kind
-    /// Bytes.
+    /// In bytes.
     package let size: Int64
-    /// Device and inode: another file of the same name has others.
+    /// Device and inode, which differ for another file of the same name.
     package let identity: [UInt64]
-    /// Nanoseconds of the last change to its contents, and to its inode.
+    /// When its contents and its inode last changed, in nanoseconds.
     package let changed: [Int64]
 
     /// A signature.
@@ -38,12 +38,13 @@ package struct FileAccessError: Error, Hashable, Sendable {
         self.number = number
     }
 
-    /// The system's words.
+    /// The system's message.
     var reason: String {
         systemErrorText(number)
     }
 
-    /// Whether it lies in the file itself and stays until somebody changes it; else it may be over in a moment (no descriptor left, I/O error).
+    /// Whether the cause is the file itself, and stays until somebody changes it. Other errors may be temporary, such
+    /// as an I/O error or too many open files.
     var isLasting: Bool {
         [ENOENT, EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENAMETOOLONG, EFBIG].contains(number)
     }

@@ -1,10 +1,12 @@
-/// Something wrong with one object: a Service's annotations, a file, a directory.
+package import Kubernetes
+
+/// A problem of one object: a Service's annotations, a file, a directory.
 package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
-    /// How much it matters.
+    /// Whether configs are lost.
     package enum Severity: String, Sendable {
-        /// Something that its author may not have meant; no config for the cluster is lost by it.
+        /// Something that its author may not have meant. No config for the cluster is lost.
         case warning
-        /// At least one config that was meant for the cluster is not used, or only as it was before.
+        /// At least one config for the cluster is not used, or only as it was before.
         case error
     }
 
@@ -12,7 +14,7 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     package let object: String
     /// What is wrong, and where in the object.
     package let reason: String
-    /// How much it matters.
+    /// Whether configs are lost.
     package let severity: Severity
 
     init(_ object: String, _ reason: String, _ severity: Severity = .error) {
@@ -24,5 +26,35 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     /// `object: reason`.
     package var description: String {
         "\(object): \(reason)"
+    }
+}
+
+/// How the problems of one object changed. Deleting an object is no change: none of its problems was solved.
+package struct ProblemChange: Hashable, Sendable {
+    /// The Service that Events are about; nil for a file or a directory.
+    package let object: ObjectReference?
+    /// The object's name in problems, such as `kube_service://shop/web`.
+    let entity: String
+    /// Problems that are new.
+    package let appeared: [ConfigProblem]
+    /// Problems that are gone.
+    let solved: [ConfigProblem]
+    /// How many problems of severity `error` the object has now. Warnings are not counted: no check is missing because
+    /// of them.
+    package let remaining: Int
+
+    /// Whether everything of the object can be used now, and could not before.
+    package var isMended: Bool {
+        remaining == 0 && solved.contains { $0.severity == .error }
+    }
+}
+
+/// Why an annotation, a file or a template gives no config: one line for its author.
+struct AutoConfError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong, and where within the object.
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
     }
 }

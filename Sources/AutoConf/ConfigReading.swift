@@ -1,11 +1,11 @@
 import CheckModel
 
-/// What reading one object gave.
+/// The result of reading one object.
 enum ConfigReading: Hashable {
-    /// It is as it was; configs and problems stay.
+    /// The object has not changed.
     case unchanged
-    /// Its configs, which replace those it had, and what is wrong with it.
+    /// Its configs, which replace those that it had, and its problems.
     case configs([CheckConfig], problems: [ConfigProblem])
-    /// It cannot be used now: the configs it had stay, and this is why.
+    /// The object cannot be used, for this reason, and keeps the configs that it had.
     case keepsLast(ConfigProblem)
 }

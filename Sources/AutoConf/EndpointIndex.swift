@@ -1,14 +1,44 @@
 import Kubernetes
 import Platform
 
+/// One address of a Service's endpoints, with what checks need to know of it.
+struct EndpointAddress: Hashable {
+    /// An IP address, or a name.
+    let address: String
+    /// The ports that it listens on.
+    var ports: [TargetPort]
+    /// The node that it is on; empty if unknown.
+    let nodeName: String
+    /// The uid of its Pod; empty if it does not belong to one.
+    let podUID: String
+}
+
+/// Which agent runs the check of an endpoint: `endpoints.resolve`.
+enum EndpointResolution: Hashable {
+    /// The agent on the node of the endpoint's Pod; any agent if there is no Pod.
+    case auto
+    /// Any agent.
+    case ip
+
+    /// Parses the value of the annotation or of the file's key. An unknown value counts as `auto`.
+    static func parse(_ text: String?) -> (resolution: EndpointResolution, isKnown: Bool) {
+        switch text ?? "" {
+        case "", "auto": (.auto, true)
+        case "ip": (.ip, true)
+        default: (.auto, false)
+        }
+    }
+}
+
 /// The addresses of Services' endpoints that can be checked, from slices or from Endpoints objects.
 ///
-/// A Service may have several slices: its endpoints are those of all of them together, and one that is for a moment in two of them is one.
+/// A Service may have several slices. Its endpoints are those of all slices; an address that is in two slices counts
+/// once.
 struct EndpointIndex {
     private struct Slice {
         let service: NamespacedName
         let addresses: [EndpointAddress]
-        /// Whether it is a slice, and not an Endpoints object, which bears its Service's name.
+        /// Whether it is a slice. An Endpoints object has the name of its Service.
         let isSlice: Bool
 
         init?(_ endpoints: ServiceEndpoints) {
@@ -23,18 +53,18 @@ struct EndpointIndex {
     private var slices: [NamespacedName: Slice] = [:]
     private var names: [NamespacedName: Set<NamespacedName>] = [:]
 
-    /// Takes all slices there are, in place of those that were known.
+    /// Replaces all slices.
     mutating func replace(with all: [ServiceEndpoints]) {
         self = EndpointIndex()
         for endpoints in all { _ = apply(endpoints) }
     }
 
-    /// Takes a slice; gives the Services whose endpoints are others now.
+    /// Adds or replaces a slice, and returns the Services whose endpoints changed.
     mutating func apply(_ endpoints: ServiceEndpoints) -> [NamespacedName] {
         put(Slice(endpoints), at: endpoints.objectName)
     }
 
-    /// Forgets a slice; gives the Services whose endpoints are others now.
+    /// Removes a slice, and returns the Services whose endpoints changed.
     mutating func remove(_ endpoints: ServiceEndpoints) -> [NamespacedName] {
         put(nil, at: endpoints.objectName)
     }
@@ -79,7 +109,7 @@ extension ServiceEndpoints {
 }
 
 extension ServiceEndpoints.Subset {
-    /// The addresses that are ready, serve and stay.
+    /// The addresses that are ready, serving and not terminating.
     fileprivate var checkable: [EndpointAddress] {
         let ports = ports.compactMap { port in port.port.map { TargetPort(number: $0, name: port.name) } }
         return endpoints.filter { $0.isReady && $0.isServing && !$0.isTerminating }.flatMap { endpoint in

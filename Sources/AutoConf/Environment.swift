@@ -1,7 +1,7 @@
 /// The environment variables that `%%env_X%%` may read.
 ///
-/// Whoever may annotate a Service can have a value sent to an address of their choice, so the agent's own secrets, `DD_…` variables whose name
-/// speaks of a token, key, secret or password, are refused unless the allow list names them.
+/// Anyone who can annotate a Service can have a value sent to any address. So the agent's own secrets, which are `DD_…`
+/// variables named after a token, key, secret or password, cannot be read unless the allow list names them.
 struct Environment: Sendable {
     private let values: [String: String]
     private let allowed: Set<String>
@@ -13,7 +13,6 @@ struct Environment: Sendable {
         isRefused = options.refusesEnvironment
     }
 
-    /// The value of a variable.
     func value(of name: String) throws(AutoConfError) -> String {
         guard !isRefused else {
             throw AutoConfError("environment variables are not resolved (ad_disable_env_var_resolution)")

@@ -1,10 +1,10 @@
 import CheckModel
 
-/// A config file with `advanced_ad_identifiers`: a template for objects that it names, whether they are annotated or not.
+/// A config file with `advanced_ad_identifiers`: a template for the objects that it names, annotated or not.
 struct FileTemplate: Hashable {
     /// One object that it names.
     struct Binding: Hashable {
-        /// What of the Service is checked.
+        /// What to check of the Service.
         enum Part: Hashable {
             case service
             case endpoints(EndpointResolution)
@@ -14,23 +14,22 @@ struct FileTemplate: Hashable {
         let service: NamespacedName
     }
 
-    /// The file, as AutoConf names it.
+    /// The file's name in keys and problems.
     let object: String
-    /// What it describes.
     let template: CheckTemplate
     /// The objects, in the order of the file.
     let bindings: [Binding]
-    /// What is odd about the file itself.
+    /// The problems of the file itself.
     let problems: [ConfigProblem]
 }
 
 extension ConfigFields {
-    /// `advanced_ad_identifiers`: the objects that it names, each once, and what is odd about them.
+    /// `advanced_ad_identifiers`: the objects that it names, and warnings. An object may be named only once.
     mutating func bindings(
         _ key: String
-    ) throws(AutoConfError) -> (bindings: [FileTemplate.Binding], oddities: [String]) {
+    ) throws(AutoConfError) -> (bindings: [FileTemplate.Binding], warnings: [String]) {
         var bindings: [FileTemplate.Binding] = []
-        var oddities: [String] = []
+        var warnings: [String] = []
         for (index, element) in (try list(key) ?? []).enumerated() {
             let place = "\(key)[\(index)]"
             var fields = try ConfigFields(element, place: place)
@@ -38,30 +37,30 @@ extension ConfigFields {
             if let service = try fields.object("kube_service") {
                 var names = try ConfigFields(service, place: "\(place).kube_service")
                 bindings.append(FileTemplate.Binding(part: .service, service: try names.objectName()))
-                oddities += names.unread.map { "\(place).kube_service: unknown key \($0)" }
+                warnings += names.unread.map { "\(place).kube_service: unknown key \($0)" }
             }
             if let endpoints = try fields.object("kube_endpoints") {
                 var names = try ConfigFields(endpoints, place: "\(place).kube_endpoints")
                 let text = try names.string("resolve")
                 let (resolution, isKnown) = EndpointResolution.parse(text)
                 if !isKnown {
-                    oddities.append(
-                        "\(place).kube_endpoints: resolve is '\(text ?? "")', not auto or ip; auto is taken")
+                    warnings.append(
+                        "\(place).kube_endpoints: resolve is '\(text ?? "")', not auto or ip; auto is used")
                 }
                 bindings.append(
                     FileTemplate.Binding(part: .endpoints(resolution), service: try names.objectName()))
-                oddities += names.unread.map { "\(place).kube_endpoints: unknown key \($0)" }
+                warnings += names.unread.map { "\(place).kube_endpoints: unknown key \($0)" }
             }
             guard bindings.count > before else {
                 throw AutoConfError("\(place) names neither a kube_service nor kube_endpoints")
             }
-            oddities += fields.unread.map { "\(place): unknown key \($0)" }
+            warnings += fields.unread.map { "\(place): unknown key \($0)" }
         }
         let isTwice = bindings.indices.contains { last in
             bindings[..<last].contains { $0.names(theSameAs: bindings[last]) }
         }
         if isTwice { throw AutoConfError("\(key) names an object twice") }
-        return (bindings, oddities)
+        return (bindings, warnings)
     }
 
     private mutating func objectName() throws(AutoConfError) -> NamespacedName {

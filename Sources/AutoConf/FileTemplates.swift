@@ -2,7 +2,7 @@
 struct FileTemplates {
     private struct Known {
         var template: FileTemplate
-        /// Why the file cannot be used as it is now; what it said before counts on.
+        /// Why the file cannot be used now. Its last valid template stays in use.
         var unusable: ConfigProblem?
     }
 
@@ -19,14 +19,14 @@ struct FileTemplates {
         (objects[service] ?? []).sorted()
     }
 
-    /// What a file describes, and what is to be said of it, whatever becomes of its objects.
+    /// The template of a file, and the problems of the file itself.
     subscript(object: String) -> (template: FileTemplate, problems: [ConfigProblem])? {
         files[object].map { known in
             (known.template, known.unusable.map { [$0] } ?? known.template.problems)
         }
     }
 
-    /// Takes the reading of a file.
+    /// Applies the reading of a file.
     mutating func take(_ reading: FileReading, of object: String) {
         switch reading {
         case .unchanged: break
@@ -36,7 +36,7 @@ struct FileTemplates {
         }
     }
 
-    /// Forgets the files that are gone.
+    /// Removes the files that are gone.
     mutating func remove(where isGone: (String) -> Bool) {
         for object in files.keys where isGone(object) { put(nil, at: object) }
     }

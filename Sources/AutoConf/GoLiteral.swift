@@ -1,6 +1,6 @@
-/// Texts read as Go's `strconv` reads them: what upstream makes of an annotation's flag and of an environment variable decides what a check gets.
+/// Parses text as Go's `strconv` does, as upstream does with flags in annotations and with environment variables.
 enum GoLiteral {
-    /// `ParseBool`; nil if it is none.
+    /// `ParseBool`; nil if it is invalid.
     static func boolean(_ text: String) -> Bool? {
         switch text {
         case "1", "t", "T", "true", "TRUE", "True": true
@@ -9,8 +9,8 @@ enum GoLiteral {
         }
     }
 
-    /// `ParseInt` with base 0 and 64 bits: decimal, or with the prefix `0x`, `0o`, `0b` or `0` (octal); a sign, and single underscores between
-    /// digits or after the prefix, if there is one. Nil if it is none.
+    /// `ParseInt` with base 0 and 64 bits: an optional sign, an optional prefix `0x`, `0o`, `0b` or `0` (octal), and
+    /// digits with single underscores between them or after the prefix. Nil if it is invalid.
     static func integer(_ text: String) -> Int64? {
         var digits = Substring(text)
         let sign = digits.first == "-" || digits.first == "+" ? String(digits.removeFirst()) : ""
@@ -20,11 +20,11 @@ enum GoLiteral {
             let second = digits[digits.index(after: digits.startIndex)]
             radix = prefixes[second] ?? 8
             digits = digits.dropFirst(prefixes[second] == nil ? 1 : 2)
-            // After a prefix an underscore may stand as between two digits.
+            // An underscore may follow the prefix.
             if digits.first == "_" { digits.removeFirst() }
         }
         let groups = digits.split(separator: "_", omittingEmptySubsequences: false)
-        // Int64's own parser would take a sign here.
+        // Int64's own parser would accept a sign here.
         guard groups.allSatisfy({ group in !group.isEmpty && group.allSatisfy { $0.isHexDigit && $0.isASCII } }) else {
             return nil
         }

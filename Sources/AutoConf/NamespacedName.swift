@@ -1,4 +1,4 @@
-/// The name of an object within the cluster, of a type that is known from elsewhere.
+/// The namespace and name of an object.
 struct NamespacedName: Hashable, Comparable, CustomStringConvertible {
     let namespace: String
     let name: String
@@ -12,12 +12,13 @@ struct NamespacedName: Hashable, Comparable, CustomStringConvertible {
         "\(namespace)/\(name)"
     }
 
-    /// What autodiscovery calls the Service of this name.
+    /// What autodiscovery calls the Service with this name.
     var serviceEntity: String {
         "kube_service://\(self)"
     }
 
-    /// What autodiscovery calls one address among the endpoints of the Service of this name; all of them, without an address.
+    /// What autodiscovery calls one address of the endpoints of the Service with this name, or all of them if it is
+    /// empty.
     func endpointEntity(_ address: String = "") -> String {
         "kube_endpoint_uid://\(self)/\(address)"
     }

@@ -1,18 +1,18 @@
 import CheckModel
 import JSON
 
-/// What the `ad.datadoghq.com/…` annotations of a Service say of the Service itself (`service.…`) or of its endpoints (`endpoints.…`).
+/// What the `ad.datadoghq.com/…` annotations of a Service say about the Service (`service.…`) or its endpoints
+/// (`endpoints.…`).
 ///
-/// Version 2 is one annotation, `checks`; where it is there, version 1 (`check_names`, `init_configs`, `instances`, lists of equal length) is
-/// ignored. Where neither is there, version 1 is also read under its former prefix. `logs` adds one config of its own. An annotation is taken
-/// whole or not at all.
+/// Version 2 is one annotation, `checks`. If it is set, version 1 (`check_names`, `init_configs`, `instances`, lists of
+/// equal length) is ignored. If neither is set, version 1 is also read under its former prefix. `logs` adds one config
+/// of its own. An annotation is used completely or not at all.
 struct ServiceAnnotations {
     /// What annotations are about.
     enum Subject: String {
         case service, endpoints
     }
 
-    /// What is wrong with them.
     typealias Problem = (reason: String, severity: ConfigProblem.Severity)
 
     private static let prefix = "ad.datadoghq.com/"
@@ -24,12 +24,11 @@ struct ServiceAnnotations {
     private let values: [String: String]
     /// What they describe, in a stable order.
     private(set) var templates: [CheckTemplate] = []
-    /// How endpoints become checks.
+    /// Which agents run the checks of endpoints.
     let resolution: EndpointResolution
-    /// What is wrong with them.
     private(set) var problems: [Problem] = []
 
-    /// Whether `annotations` concern AutoConf at all.
+    /// Whether `annotations` say anything about checks.
     static func isAnnotated(_ annotations: [String: String]) -> Bool {
         isAnnotated(annotations, .service) || isAnnotated(annotations, .endpoints)
     }
@@ -40,7 +39,7 @@ struct ServiceAnnotations {
         return annotations.keys.contains { key in prefixes.contains { key.hasPrefix($0) } }
     }
 
-    /// Reads what `annotations` say about `subject`.
+    /// Decodes what `annotations` say about `subject`.
     init(_ annotations: [String: String], _ subject: Subject) {
         let current = Self.values(annotations, "\(Self.prefix)\(subject.rawValue).")
         let former = Self.values(annotations, "\(Self.formerPrefix)\(subject.rawValue).")
@@ -51,7 +50,7 @@ struct ServiceAnnotations {
         let resolve = EndpointResolution.parse(subject == .endpoints ? current["resolve"] : nil)
         resolution = resolve.resolution
         if !resolve.isKnown {
-            problems.append(("resolve is '\(current["resolve"] ?? "")', not auto or ip; auto is taken", .warning))
+            problems.append(("resolve is '\(current["resolve"] ?? "")', not auto or ip; auto is used", .warning))
         }
         warnOfUnknown(
             current, "\(Self.prefix)\(subject.rawValue).", subject == .endpoints ? ["checks", "resolve"] : ["checks"])
@@ -186,7 +185,7 @@ struct ServiceAnnotations {
         guard json.arrayValue != nil else {
             throw AutoConfError("invalid format, expected an array, got: '\(Self.shown(json))'")
         }
-        // Alone it makes no target of a Service, because nothing names it.
+        // The config of logs has the name of a check; without a check there is none.
         guard let first = templates.first else { return nil }
         return CheckTemplate(checkName: first.checkName, initConfig: nil, logs: json)
     }

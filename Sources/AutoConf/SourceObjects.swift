@@ -2,15 +2,15 @@ import CheckModel
 import Kubernetes
 import Platform
 
-/// What is known of the objects of one source: which configs each gave, and what is wrong with it. It decides what a reading changes.
+/// The objects of one source, with the configs and problems of each. It decides what a reading changes.
 struct SourceObjects {
     /// What a reading changes.
     struct Change {
         var upserts: [CheckConfig] = []
         var removals: [ConfigKey] = []
-        /// What is wrong now and was not before, or the reverse, one for each object.
+        /// How problems changed, one for each object.
         var problems: [ProblemChange] = []
-        /// What was wrong with objects that are gone.
+        /// The problems of objects that are gone.
         var gone: [ConfigProblem] = []
 
         /// Whether nothing changes.
@@ -18,7 +18,7 @@ struct SourceObjects {
             upserts.isEmpty && removals.isEmpty && problems.isEmpty && gone.isEmpty
         }
 
-        /// Adds what changes with other objects: no key is in both.
+        /// Appends the changes of other objects: no key is in both.
         static func += (first: inout Change, second: Change) {
             first.upserts += second.upserts
             first.removals += second.removals
@@ -50,17 +50,17 @@ struct SourceObjects {
 
     private var objects: [String: Known] = [:]
 
-    /// Configs now, of those keys that are to be counted.
+    /// How many configs have a key that is counted.
     func configCount(where isCounted: (ConfigKey) -> Bool) -> Int {
         objects.values.reduce(0) { $0 + $1.keys.count(where: isCounted) }
     }
 
-    /// What is wrong now, sorted by object.
+    /// The current problems, sorted by object.
     var problems: [ConfigProblem] {
         objects.sorted { $0.key < $1.key }.flatMap(\.value.problems)
     }
 
-    /// What is wrong with objects in Kubernetes, sorted by object.
+    /// The problems of objects in Kubernetes, sorted by object.
     var referencedProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
         objects.sorted { $0.key < $1.key }.compactMap { _, known in
             known.fault.flatMap { fault in fault.reference.map { ($0, fault.problems) } }
@@ -72,21 +72,21 @@ struct SourceObjects {
         objects[object] != nil
     }
 
-    /// Forgets the objects that are gone.
+    /// Removes the objects that are gone.
     mutating func remove(where isGone: (String) -> Bool) -> Change {
         var change = Change()
         for object in objects.keys.filter(isGone).sorted() { remove(object, &change) }
         return change
     }
 
-    /// Takes the reading of one object.
+    /// Applies the reading of one object.
     mutating func apply(_ reading: ConfigReading, to object: String, _ reference: ObjectReference? = nil) -> Change {
         var change = Change()
         apply(reading, to: object, reference, &change)
         return change
     }
 
-    /// Forgets an object that is gone.
+    /// Removes an object that is gone.
     mutating func remove(_ object: String) -> Change {
         var change = Change()
         remove(object, &change)
@@ -98,7 +98,7 @@ struct SourceObjects {
     ) {
         var known = objects[object] ?? Known()
         if let fault = known.fault, fault.reference?.uid != reference?.uid {
-            // Another object of the same name: what was wrong with the one before was not mended in this one.
+            // A new object of the same name does not solve the problems of the former one.
             change.gone += fault.problems
             known.fault = nil
         }

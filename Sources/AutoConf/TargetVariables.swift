@@ -63,11 +63,11 @@ struct TargetVariables: TemplateVariables {
     }
 }
 
-/// The variables of a config file that is bound to no object: environment variables, and no others.
+/// The variables of a config file that is not bound to an object: environment variables only.
 struct FileVariables: TemplateVariables {
     let environment: Environment
 
-    /// `env_X`. What would be a variable elsewhere is an error, all else is plain text (`LIKE '%%a%%'`).
+    /// `env_X`. A variable of other templates is an error, all else is plain text (`LIKE '%%a%%'`).
     func value(of name: String, _ parameter: String?) throws(AutoConfError) -> TemplateValue {
         switch name {
         case "env": return .environment(try environment.value(of: parameter ?? ""))

@@ -1,9 +1,9 @@
 import CheckModel
 import JSON
 
-/// What a `%%variable%%` stands for.
+/// The value of a `%%variable%%`.
 enum TemplateValue: Hashable {
-    /// An address; an IPv6 address gets its brackets where it needs them.
+    /// An address. An IPv6 address gets brackets where it needs them.
     case host(String)
     /// A port's number.
     case port(Int)
@@ -21,8 +21,8 @@ protocol TemplateVariables {
 
 /// A string with `%%variables%%`: `%%name%%` or `%%name_parameter%%`, anywhere in it.
 ///
-/// Percent signs without a partner, and pairs with nothing or a line feed between them, are plain text. Text is taken byte by byte, because a
-/// percent sign that a combining mark follows is a percent sign.
+/// Percent signs without a partner, and pairs with nothing or a line feed between them, are plain text. Text is scanned
+/// by bytes, because a percent sign before a combining mark is still a percent sign.
 struct Template {
     private enum Piece {
         case text(Substring)
@@ -39,7 +39,7 @@ struct Template {
             guard let close = rest.twoPercentSigns(from: open.upperBound) else { break }
             let content = text[open.upperBound..<close.lowerBound]
             guard !content.isEmpty, !content.utf8.contains(UInt8(ascii: "\n")) else {
-                // What closed this may open the next.
+                // The closing pair may open the next variable.
                 rest = text[close.lowerBound...]
                 continue
             }
@@ -56,8 +56,8 @@ struct Template {
 
     /// The text with its variables resolved.
     ///
-    /// A text that is one variable and nothing else becomes a number or a boolean if that is what it reads as: a port always, an environment
-    /// variable if it is an integer of 64 bits or a boolean as Go writes them, since that is how agents read it.
+    /// A text that consists of one variable may become a number or a boolean, as agents read it: a port always, an
+    /// environment variable if Go would parse it as a 64-bit integer or as a boolean.
     func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSONValue {
         var text = ""
         for (index, piece) in pieces.enumerated() {
@@ -98,7 +98,7 @@ struct Template {
         return parameter.isEmpty ? (String(content), nil) : (String(content[..<underscore]), String(parameter))
     }
 
-    /// Whether an IPv6 address needs brackets: it stands in a URL's authority, or a colon follows.
+    /// Whether an IPv6 address needs brackets: it is in a URL's authority, or a colon follows.
     private func needsBrackets(_ host: String, at index: Int, after before: String) -> Bool {
         guard host.utf8.contains(UInt8(ascii: ":")), before.utf8.last != UInt8(ascii: "[") else { return false }
         if index + 1 < pieces.count, case .text(let next) = pieces[index + 1], next.utf8.first == UInt8(ascii: ":") {
@@ -126,7 +126,7 @@ extension JSONValue {
             return .array(resolved)
         case .object(let members):
             var resolved: [String: JSONValue] = [:]
-            // Sorted, so that of several errors it is always the same one that is reported.
+            // Sorted, so that the same one of several errors is always reported.
             for (key, value) in members.sorted(by: { $0.key < $1.key }) {
                 resolved[key] = try value.resolved(variables)
             }
@@ -150,7 +150,7 @@ extension Substring {
 }
 
 extension String {
-    /// What follows the last `://`.
+    /// Where the text after the last `://` starts.
     fileprivate var endOfLastScheme: Index? {
         var rest = utf8[...]
         while let slash = rest.lastIndex(of: UInt8(ascii: "/")) {

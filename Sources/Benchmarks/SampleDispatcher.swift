@@ -17,28 +17,31 @@ struct SampleDispatcher {
         options.nodeExpirationTimeout = .seconds(5)
         options.unscheduledCheckThreshold = .seconds(5)
         dispatcher = Dispatcher(options: options)
-        dispatcher.note(AgentPodChange.replaced((0..<nodes).map(Self.pod)))
+        dispatcher.handle(AgentPodChange.replaced((0..<nodes).map(Self.pod)))
         for index in 0..<nodes { report(index) }
     }
 
     /// Dispatches these configs, which are all there are.
     mutating func dispatch(_ configs: [EncodedConfig]) {
-        _ = dispatcher.reconcile(Wanted(upserts: configs, isWhole: true))
+        _ = dispatcher.reconcile(EncodedChanges(upserts: configs, isWhole: true))
+        _ = dispatcher.takeChanges()
     }
 
     /// Dispatches one config more.
     mutating func add(_ config: EncodedConfig) {
-        _ = dispatcher.reconcile(Wanted(upserts: [config]))
+        _ = dispatcher.reconcile(EncodedChanges(upserts: [config]))
+        _ = dispatcher.takeChanges()
     }
 
     /// The pod of a node is gone: the node is forgotten, and its configs go to others.
     ///
     /// - Returns: how many configs it had, and how many were moved.
     mutating func remove(node index: Int) -> (configs: Int, moves: Int) {
-        dispatcher.note(AgentPodChange.deleted(Self.pod(index)))
+        dispatcher.handle(AgentPodChange.deleted(Self.pod(index)))
         let slot = dispatcher.store.slot(of: Self.pod(index).name)
         let configs = slot.map { dispatcher.store.nodes[$0].configs.count } ?? 0
-        let moves = dispatcher.catchUp(now: now).count { change in
+        dispatcher.reconcileNodes(now: now)
+        let moves = dispatcher.takeChanges().count { change in
             if case .configMoved = change { true } else { false }
         }
         return (configs, moves)
@@ -48,7 +51,7 @@ struct SampleDispatcher {
     mutating func tick() {
         now = now + .milliseconds(500)
         _ = dispatcher.expire(now: now)
-        _ = dispatcher.newlyUnscheduled()
+        _ = dispatcher.takeChanges()
     }
 
     /// A node reports. Beyond the limit of nodes it is refused.

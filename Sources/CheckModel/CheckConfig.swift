@@ -25,7 +25,7 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     package var check: String { fields.check }
     /// The position among the configs of this check in this source, from 0.
     package var index: Int { fields.index }
-    /// Which part of the config it is, if that was taken apart for dispatching; empty for a whole one.
+    /// The part of the config, if it was split for dispatching; empty for a whole config.
     package var shard: String { fields.shard }
 
     /// The key of the `index`th config of `check` in `source`.
@@ -70,7 +70,8 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
 /// One check's configuration as its author wrote it, variables resolved, not yet patched for dispatch.
 ///
-/// Fields are those of the protocol's config object; `instances` and the others that travel as base64 are kept as lossless JSON.
+/// Fields are those of the protocol's config object. `instances` and the others that are sent as base64 are lossless
+/// JSON.
 package struct CheckConfig: Hashable, Sendable {
     /// Where it comes from.
     package var key: ConfigKey

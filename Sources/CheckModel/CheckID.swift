@@ -5,8 +5,8 @@ import Platform
 package enum CheckID {
     /// The check ID of one instance: `<check>:<name>:<hash>`, or `<check>:<hash>` when it has no name.
     ///
-    /// The hash is FNV-1 over the config's FastDigest (8 bytes, big-endian), the instance and `init_config`, in lower-case hexadecimal without
-    /// leading zeros.
+    /// The hash is FNV-1 of the config's FastDigest (8 bytes, big-endian), the instance and `init_config`, in
+    /// lower-case hexadecimal without leading zeros.
     ///
     /// - Parameters:
     ///   - checkName: the check.
@@ -14,7 +14,7 @@ package enum CheckID {
     ///   - instance: the instance's bytes as sent.
     ///   - initConfig: the bytes of `init_config` as sent; empty when it was null.
     ///   - fastDigest: the FastDigest of the whole config as sent.
-    package static func of(
+    static func of(
         checkName: String, instanceName: String?, instance: [UInt8], initConfig: [UInt8], fastDigest: UInt64
     ) -> String {
         var hash = FNV1()
@@ -28,8 +28,8 @@ package enum CheckID {
 
     /// The name under which an agent identifies an instance: its `name` if that is not empty, else its `namespace`.
     ///
-    /// Agents decode a few common options together, by type, and use no name at all if one of them is of the wrong type. A number or boolean
-    /// as a name is the text it is written with.
+    /// Agents decode a few common options together, and use no name at all if one of them has the wrong type. A number
+    /// or boolean is used as it is written.
     package static func instanceName(_ instance: JSONValue) -> String? {
         guard case .object(let members) = instance else { return nil }
         return instanceName(members)
@@ -80,7 +80,7 @@ package enum CheckID {
 }
 
 extension WireConfig {
-    /// The check ID of each instance, in order. Instances must be JSON for their name to be seen.
+    /// The check ID of each instance, in order. An instance that is not JSON has no name.
     package var checkIDs: [String] {
         checkIDs(names: instances.map { (try? JSONValue(parsing: $0)).flatMap(CheckID.instanceName) })
     }

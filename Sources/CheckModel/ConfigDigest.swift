@@ -1,12 +1,13 @@
 import JSON
 
 extension CheckConfig {
-    /// The version of the config: 64 bits that follow from what decides how the check runs, whatever the order of keys and tags.
+    /// The version of the config: a 64-bit hash of what decides how the check runs, independent of the order of keys
+    /// and tags.
     ///
-    /// It is the protocol's Digest (MurmurHash3 over check name, instances, `init_config`, identifiers, node name, logs, service id and
-    /// `ignore_autodiscovery_tags`, one after the other), with one difference: the canonical form of an instance is our JSON with sorted keys and
-    /// sorted tags, where upstream takes what go-yaml v2 emits. So digests of configs without instances are the same number in both systems, others
-    /// are not. A digest does not travel when configs are dispatched.
+    /// It is the protocol's Digest (MurmurHash3 of check name, instances, `init_config`, identifiers, node name, logs,
+    /// service id and `ignore_autodiscovery_tags`, concatenated), with one difference: the canonical form of an
+    /// instance is JSON with sorted keys and sorted tags, where upstream uses the output of go-yaml v2. So only the
+    /// digests of configs without instances are the same in both systems. Agents are not sent digests.
     package var digest: UInt64 {
         WireConfig(self, instances: instances.map(\.canonicalInstance)).fastDigest
     }
@@ -18,8 +19,8 @@ extension CheckConfig {
 }
 
 extension WireConfig {
-    /// The protocol's FastDigest: as the Digest, but over the bytes sent. It goes into the check IDs.
-    package var fastDigest: UInt64 {
+    /// The protocol's FastDigest: like the Digest, but of the bytes sent. Check IDs are computed from it.
+    var fastDigest: UInt64 {
         let payloads = instances + [initConfig ?? []]
         var input: [UInt8] = []
         input.reserveCapacity(payloads.reduce(checkName.utf8.count + serviceID.utf8.count + 64) { $0 + $1.count })

@@ -1,8 +1,8 @@
 import JSON
 
-/// What the dispatcher changes in a config before it sends it, the same for all.
+/// What the dispatcher changes in every config before it is sent.
 package struct ConfigPatch: Hashable, Sendable {
-    /// Tags that every instance gets, in the order in which they were composed; in an instance they are sorted with its own.
+    /// Tags for every instance. In an instance they are sorted together with its own.
     package let extraTags: [String]
 
     /// A patch that adds `extraTags`.
@@ -10,12 +10,12 @@ package struct ConfigPatch: Hashable, Sendable {
         self.extraTags = extraTags
     }
 
-    /// A patch with the tags that follow from the options.
+    /// A patch with the tags that the options ask for.
     ///
     /// - Parameters:
     ///   - extraTags: `cluster_checks.extra_tags`, first.
-    ///   - clusterName: `cluster_name`; empty when it is not known, and then no tag names it.
-    ///   - clusterTagName: `cluster_checks.cluster_tag_name`; empty for no such tag. `kube_cluster_name` is added whatever it is.
+    ///   - clusterName: `cluster_name`; empty if unknown, and then no tag names it.
+    ///   - clusterTagName: `cluster_checks.cluster_tag_name`; empty for no such tag. `kube_cluster_name` is always added.
     package init(extraTags: [String], clusterName: String, clusterTagName: String) {
         var tags = extraTags
         if !clusterName.isEmpty {
@@ -27,8 +27,9 @@ package struct ConfigPatch: Hashable, Sendable {
 
     /// Patches and encodes a config. It is a pure function: the same config has the same bytes under any leader.
     ///
-    /// A cluster check loses its `ad_identifiers` and its instances get `empty_default_hostname: true`, since the host that runs it is not the host
-    /// that it is about. An endpoints check, which has a node name, keeps both as they are. Both get the extra tags.
+    /// A cluster check loses its `ad_identifiers`, and its instances get `empty_default_hostname: true`, since it does
+    /// not check the host that runs it. An endpoints check, which has a node name, keeps both as they are. Both get the
+    /// extra tags.
     ///
     /// - Throws: `CheckModelError.instanceIsNotObject`.
     package func encode(_ config: CheckConfig) throws(CheckModelError) -> EncodedConfig {

@@ -1,6 +1,6 @@
 package import JSON
 
-/// The answer that carries configs: to a node, its configs and their revision; to a node's agent, its endpoints checks (revision 0).
+/// The answer with the configs of a node and their revision, or with the endpoints checks of a node (revision 0).
 package struct ConfigsAnswer: Sendable {
     /// `last_change`: the revision of the set.
     package let lastChange: Int64
@@ -10,12 +10,12 @@ package struct ConfigsAnswer: Sendable {
     private static let comma = [UInt8(ascii: ",")]
     private static let end = Array("]}".utf8)
 
-    /// What a body may be at most when it is read: 64 MiB, and base64 texts within.
+    /// The limits of a body when it is parsed: 64 MiB.
     package static let limits = JSONLimits(bytes: 67_108_864)
 
-    /// The body in pieces: the configs' bytes as they were encoded once, and the commas between.
+    /// The body in pieces: the encoded configs, with commas between them.
     ///
-    /// - Parameter isShown: whether it is for people, who see no secrets.
+    /// - Parameter isShown: whether it is shown to people, without secrets.
     package static func pieces(lastChange: Int64, configs: [EncodedConfig], isShown: Bool = false) -> [[UInt8]] {
         var pieces: [[UInt8]] = []
         pieces.reserveCapacity(2 * configs.count + 2)
@@ -28,7 +28,8 @@ package struct ConfigsAnswer: Sendable {
         return pieces
     }
 
-    /// Reads a body. An answer without a list of configs is an error and never an empty set, which would stop every check of a node.
+    /// Parses a body. An answer without a list of configs is an error, never an empty set: that would stop all checks
+    /// of a node.
     ///
     /// - Throws: `CheckModelError`.
     package init(parsing body: [UInt8]) throws(CheckModelError) {

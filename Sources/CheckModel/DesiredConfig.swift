@@ -1,31 +1,31 @@
-/// A config of the desired set, in the form in which it is kept: what is to be dispatched of it. What its author wrote is let go of once that is made.
+/// A config of the desired set, as it is kept: what is dispatched of it. What its author wrote is not kept.
 package struct DesiredConfig: Sendable {
-    /// What is dispatched of a config that is not dispatched as it is.
+    /// What is dispatched of a config that is not dispatched as one config of the same key.
     package final class Parts: Sendable {
-        /// The parts, ready to be dispatched.
+        /// The configs to dispatch.
         package let configs: [EncodedConfig]
-        /// The parts that cannot be dispatched, and why.
-        package let rejected: [(key: ConfigKey, error: CheckModelError)]
-        /// Whether the config was taken apart, so that the keys of its parts are not its own.
-        package let isSharded: Bool
-        /// Why it was not taken apart as it should be; nil if all is well.
+        /// The configs that could not be encoded, and why.
+        package let invalid: [(key: ConfigKey, error: CheckModelError)]
+        /// Whether these are shards, which have keys of their own.
+        package let areShards: Bool
+        /// Why the config could not be sharded as requested; nil if nothing is wrong.
         package let problem: String?
 
-        /// Parts; none and nothing rejected is a config that is not dispatched.
+        /// Parts. A config without any is not dispatched.
         package init(
-            configs: [EncodedConfig] = [], rejected: [(key: ConfigKey, error: CheckModelError)] = [],
-            isSharded: Bool = false, problem: String? = nil
+            configs: [EncodedConfig] = [], invalid: [(key: ConfigKey, error: CheckModelError)] = [],
+            areShards: Bool = false, problem: String? = nil
         ) {
             self.configs = configs
-            self.rejected = rejected
-            self.isSharded = isSharded
+            self.invalid = invalid
+            self.areShards = areShards
             self.problem = problem
         }
     }
 
     /// What is dispatched.
     package enum Form: Sendable {
-        /// One config of the same key, as most are.
+        /// One config of the same key, as for most.
         case whole(EncodedConfig)
         /// Anything else.
         case parts(Parts)
@@ -52,28 +52,29 @@ package struct DesiredConfig: Sendable {
 }
 
 extension DesiredConfig.Form {
-    /// Whether both mean the same to whoever dispatches.
+    /// Whether both are dispatched alike.
     func isSame(as other: DesiredConfig.Form) -> Bool {
         switch (self, other) {
         case (.whole(let left), .whole(let right)): left.isSame(as: right)
         case (.parts(let left), .parts(let right)):
-            left.isSharded == right.isSharded && left.problem == right.problem
+            left.areShards == right.areShards && left.problem == right.problem
                 && left.configs.elementsEqual(right.configs) { $0.isSame(as: $1) }
-                && left.rejected.elementsEqual(right.rejected) { $0 == $1 }
+                && left.invalid.elementsEqual(right.invalid) { $0 == $1 }
         default: false
         }
     }
 }
 
 extension EncodedConfig {
-    /// Whether both are the same version of the same config. All that is known of a config follows from this.
+    /// Whether both are the same version of the same config: everything else follows from what is compared.
     fileprivate func isSame(as other: EncodedConfig) -> Bool {
         key == other.key && digest == other.digest && wire == other.wire
     }
 }
 
-/// Takes the configs that a source found.
+/// Receives the configs that sources find.
 package protocol ConfigSink: Sendable {
-    /// Adds or replaces `upserts`, removes `removals`, and, when `synced` is given, sets whether every source has been read once.
+    /// Adds or replaces `upserts`, removes `removals`, and, when `synced` is given, sets whether every source has been
+    /// read once.
     func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?)
 }

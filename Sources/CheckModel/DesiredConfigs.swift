@@ -3,24 +3,25 @@ import Synchronization
 
 /// What changed in the desired set since a version: coalesced per key, newest state only.
 package struct DesiredChanges: Sendable {
-    /// The version that these changes lead to; ask from here next time.
+    /// The version after these changes, to ask from next time.
     package let version: UInt64
-    /// Whether every source has been read once. Until then the set may lack configs, and nothing may be concluded from a lack.
+    /// Whether every source has been read once. Before that, a config that is missing may not have been read yet.
     package let synced: Bool
-    /// Whether this is the whole set (asked from version 0, or from one too old): keys that are not in `upserts` are gone.
+    /// Whether this is the whole set, since the version was 0 or too old: keys that are not in `upserts` are gone.
     package let isWhole: Bool
     /// New or edited configs, sorted by key.
     package let upserts: [DesiredConfig]
     /// Keys that are gone, sorted. Empty when `isWhole`.
     package let removals: [ConfigKey]
-    /// How many entries were looked at to find these: what the answer cost.
+    /// How many entries were examined to find these: the cost of the answer.
     package let examined: Int
 }
 
-/// The desired set of configs, versioned, with "synced" as a value of it.
+/// The desired set of configs, with its version, and whether it is synced.
 ///
-/// AutoConf writes it; the dispatcher takes the whole set when its term begins and reconciles against the changes after. A config is patched and
-/// encoded when it comes, on every replica, by whoever brings it and outside the lock: a new leader has nothing left to encode.
+/// AutoConf writes it. The dispatcher reads the whole set when its term begins, and reconciles with the changes after.
+///
+/// Each config is encoded when it is added, on followers too, and outside the lock: a new leader has nothing to encode.
 package final class DesiredConfigs: ConfigSink {
     private struct State {
         var version: UInt64 = 1
@@ -29,8 +30,8 @@ package final class DesiredConfigs: ConfigSink {
         var history = ChangeHistory<ConfigKey>()
     }
 
-    /// Changes remembered at least, however small the set is: of a set that is not larger, all of it is as short an answer. Each holds a key
-    /// whose memory lies among what was freed around it, and keeps a page of it from the system.
+    /// How many changes are kept, however small the set is. Not more: a key that is kept in the midst of freed memory
+    /// keeps a page from being returned to the system.
     private static let rememberedChanges = 8
 
     private let prepare: @Sendable (CheckConfig) -> DesiredConfig.Form
@@ -51,7 +52,8 @@ package final class DesiredConfigs: ConfigSink {
 
     /// Adds or replaces `upserts`, removes `removals`, and, when `synced` is given, sets that too; all in one version.
     ///
-    /// An upsert of which the same is dispatched as of what is there, and a removal of what is not there, change nothing; if nothing changes, neither does the version.
+    /// Nothing changes if an upsert is dispatched like what is there, or a removal is of what is not there; if nothing
+    /// changes, neither does the version.
     package func apply(upserts: [CheckConfig] = [], removals: [ConfigKey] = [], synced: Bool? = nil) {
         let prepared = upserts.map { DesiredConfig(key: $0.key, form: prepare($0)) }
         let version: UInt64? = state.withLock { state in
@@ -79,7 +81,8 @@ package final class DesiredConfigs: ConfigSink {
         if let version { newest.update { $0 = max($0, version) } }
     }
 
-    /// The changes after `version`, at a cost that follows from how many there are; from 0, or from a version too old, the whole set.
+    /// The changes after `version`, or the whole set if it is 0 or too old. The cost is that of the answer, not of the
+    /// set.
     package func changes(since version: UInt64) -> DesiredChanges {
         state.withLock { state in
             guard version > 0, let changes = state.history.changes(after: version) else {

@@ -7,7 +7,7 @@ package struct NodeStatusRequest: Hashable, Sendable {
     /// `node_type`: 1 for a cluster check runner, 2 for a node agent, 0 or absent for an old agent.
     package let nodeType: Int
 
-    /// The `last_change` of a call that only says that the node lives.
+    /// The `last_change` of a call that is only a heartbeat.
     package static let heartbeatOnly: Int64 = -1
 
     /// A report.
@@ -16,12 +16,12 @@ package struct NodeStatusRequest: Hashable, Sendable {
         self.nodeType = nodeType
     }
 
-    /// Reads a report in one pass over its bytes.
+    /// Parses a report in one pass over its bytes.
     ///
-    /// As Go's decoder, which upstream uses, it ignores unknown keys, matches keys in any case (of ASCII letters), and takes a missing key or null
-    /// as 0. Unlike it, it refuses what follows the object.
+    /// Like Go's decoder, which upstream uses, it ignores unknown keys, ignores the case of ASCII letters in keys, and
+    /// reads a missing key or null as 0. Unlike Go's, it rejects trailing bytes.
     ///
-    /// - Throws: `CheckModelError`: not an object, a value that is no integer or does not fit, or not JSON.
+    /// - Throws: `CheckModelError`: not JSON, not an object, or a value that is not an integer that fits.
     package init(parsing body: [UInt8]) throws(CheckModelError) {
         var lastChange: Int64 = 0
         var nodeType: Int64 = 0
@@ -64,7 +64,7 @@ extension JSONScanner {
 }
 
 extension String {
-    /// Whether both are the same but for the case of ASCII letters; `name` is in lower case.
+    /// Whether both are equal, ignoring the case of ASCII letters. `name` is in lower case.
     fileprivate func isSame(_ name: StaticString) -> Bool {
         let lowered = utf8.lazy.map { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") ? $0 | 0x20 : $0 }
         return utf8.count == name.utf8CodeUnitCount && lowered.elementsEqual(name.description.utf8)

@@ -1,9 +1,10 @@
 import JSON
 package import Platform
 
-/// The JSON file given by `--config`, as dotted keys and texts.
+/// The JSON file that `--config` names, as dotted keys and texts.
 package enum OptionFile {
-    /// Reads the file: an object whose keys are options' keys, dotted or nested (`{"cluster_checks": {"warmup_duration": "10s"}}`).
+    /// Reads the file: an object with the keys of options, dotted or nested (`{"cluster_checks": {"warmup_duration":
+    /// "10s"}}`).
     ///
     /// - Throws: `OptionError` naming the file, the place in it and the reason.
     package static func entries(of path: String) throws(OptionError) -> [(key: String, text: String)] {
@@ -15,7 +16,7 @@ package enum OptionFile {
         } catch {
             throw OptionError(problems: ["\(path): \(error)"])
         }
-        guard case .object = value else { throw OptionError(problems: ["\(path): it must hold one JSON object"]) }
+        guard case .object = value else { throw OptionError(problems: ["\(path): it is not a JSON object"]) }
         return try entries(value, key: "", path: path)
     }
 
@@ -33,7 +34,7 @@ package enum OptionFile {
         case .number(let text): return [(key, text)]
         case .bool(let flag): return [(key, String(flag))]
         case .array: return [(key, String(decoding: value.encoded(), as: UTF8.self))]
-        case .null: throw OptionError(problems: ["\(path): \(key): null is no value"])
+        case .null: throw OptionError(problems: ["\(path): \(key): null is not a value"])
         }
     }
 }

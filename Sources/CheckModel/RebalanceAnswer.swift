@@ -1,13 +1,13 @@
 import JSON
 
-/// What an operator asks with `POST /api/v1/clusterchecks/rebalance`.
+/// The request of `POST /api/v1/clusterchecks/rebalance`.
 package struct RebalanceRequest: Hashable, Sendable {
-    /// `force`: whether to move even where the gain is small.
+    /// `force`: whether to move checks even if the gain is small.
     package let force: Bool
 
-    /// Reads a body. A missing `force` is false, and unknown keys are ignored.
+    /// Parses a body. A missing `force` is false, and unknown keys are ignored.
     ///
-    /// - Throws: `CheckModelError`: not an object, or `force` is no boolean.
+    /// - Throws: `CheckModelError`: not an object, or `force` is not a boolean.
     package init(parsing body: [UInt8]) throws(CheckModelError) {
         let message = "rebalance request"
         let request: JSONValue
@@ -25,21 +25,21 @@ package struct RebalanceRequest: Hashable, Sendable {
 
 /// The answer to a rebalancing: the moves, in the order in which they were made.
 package enum RebalanceAnswer {
-    /// One config that went to another node.
+    /// One config that was moved to another node.
     package struct Move: Hashable, Sendable {
         /// The config's digest.
         package let digest: String
-        /// Its check.
+        /// The check's name.
         package let checkName: String
         /// Its weight; 0 where utilization decides.
         package let weight: Int
         /// The node that had it.
         package let source: String
-        /// How much busier than the average that was before; 0 where utilization decides.
+        /// How much busier than the average that node was before; 0 where utilization decides.
         package let sourceDifference: Int
         /// The node that has it now.
         package let destination: String
-        /// How much busier than the average that was before; 0 where utilization decides.
+        /// How much busier than the average that node was before; 0 where utilization decides.
         package let destinationDifference: Int
 
         /// A move.
@@ -72,23 +72,23 @@ package enum RebalanceAnswer {
     }
 }
 
-/// The answer to the isolation of a check.
+/// The answer to a request to isolate a check.
 package struct IsolateAnswer: Hashable, Sendable {
-    /// The check.
+    /// The check ID.
     package let checkID: String
     /// Its node; empty if it was not isolated.
     package let node: String
     /// Why it was not isolated; empty if it was.
     package let reason: String
 
-    /// It is alone on `node` now.
+    /// The check is alone on `node` now.
     package init(isolated checkID: String, on node: String) {
         self.checkID = checkID
         self.node = node
         reason = ""
     }
 
-    /// It is not: why.
+    /// The check was not isolated, for this reason.
     package init(refused checkID: String, reason: String) {
         self.checkID = checkID
         node = ""

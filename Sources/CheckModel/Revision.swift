@@ -1,8 +1,9 @@
-/// The revision of a set of configs: 63 bits that follow from their content alone, whatever the order in which they came and whoever leads.
+/// The revision of a set of configs: a 63-bit hash of their content, independent of their order and of who leads.
 ///
-/// It is the sum, modulo 2⁶³, of the configs' content hashes, so that adding or removing one is one addition, and two configs with the same
-/// content count twice (with exclusive or they would cancel). The hashes are 64 well-mixed bits of MurmurHash3: two different sets have the same
-/// revision with a chance of 2⁻⁶³. The empty set alone has 0, and none is negative: an agent's −1 means "heartbeat only".
+/// It is the sum, modulo 2⁶³, of the configs' content hashes: a config is added or removed by one addition, and two
+/// configs with the same content count twice (with exclusive or they would cancel). The hashes are 64 bits of
+/// MurmurHash3: two different sets have the same revision with a probability of 2⁻⁶³. Only the empty set has 0, and no
+/// revision is negative: an agent's −1 means "heartbeat only".
 package struct Revision: Hashable, Sendable {
     private var sum: UInt64 = 0
     private var count = 0
@@ -15,20 +16,20 @@ package struct Revision: Hashable, Sendable {
         for hash in contentHashes { add(hash) }
     }
 
-    /// Takes a config into the set.
+    /// Adds a config to the set.
     package mutating func add(_ contentHash: UInt64) {
         sum &+= contentHash
         count += 1
     }
 
-    /// Takes a config out of the set, in which it must be.
+    /// Removes a config, which must be in the set.
     package mutating func remove(_ contentHash: UInt64) {
         precondition(count > 0, "removed from an empty set")
         sum &-= contentHash
         count -= 1
     }
 
-    /// What travels as `last_change`.
+    /// The `last_change` on the wire.
     package var value: Int64 {
         guard count > 0 else { return 0 }
         return max(1, Int64(sum & 0x7FFF_FFFF_FFFF_FFFF))

@@ -1,8 +1,8 @@
 package import JSON
 
-/// What a runner reports of one instance that it runs (`GET /api/v1/clcrunner/stats`).
+/// What a runner reports about one instance that it runs (`GET /api/v1/clcrunner/stats`).
 package struct RunnerStats: Hashable, Sendable {
-    /// `AverageExecutionTime`: milliseconds of a run.
+    /// `AverageExecutionTime` of a run, in milliseconds.
     package var averageExecutionTime: Int64 = 0
     /// `MetricSamples` of the last run.
     package var metricSamples: Int64 = 0
@@ -11,30 +11,30 @@ package struct RunnerStats: Hashable, Sendable {
     /// `Events` of the last run.
     package var events: Int64 = 0
     /// `ServiceChecks` of the last run.
-    package var serviceChecks: Int64 = 0
+    var serviceChecks: Int64 = 0
     /// `LastExecFailed`: whether the last run failed.
     package var lastExecFailed = false
     /// `LastError`; empty if there was none.
     package var lastError = ""
     /// `TotalRuns`.
-    package var totalRuns: Int64 = 0
+    var totalRuns: Int64 = 0
     /// `TotalErrors`.
-    package var totalErrors: Int64 = 0
+    var totalErrors: Int64 = 0
     /// `TotalMetricSamples`.
-    package var totalMetricSamples: Int64 = 0
+    var totalMetricSamples: Int64 = 0
     /// `TotalEvents`.
-    package var totalEvents: Int64 = 0
+    var totalEvents: Int64 = 0
     /// `TotalServiceChecks`.
-    package var totalServiceChecks: Int64 = 0
+    var totalServiceChecks: Int64 = 0
     /// `LastSuccessDate`: seconds since 1970; 0 if there was none.
-    package var lastSuccessDate: Int64 = 0
+    var lastSuccessDate: Int64 = 0
     /// `LastExecutionDate`: milliseconds since 1970; 0 if there was none.
-    package var lastExecutionDate: Int64 = 0
+    var lastExecutionDate: Int64 = 0
 
-    /// Nothing measured.
+    /// Statistics without measurements.
     package init() {}
 
-    /// What a body may be at most when it is read: 16 MiB.
+    /// The limits of a body when it is parsed: 16 MiB.
     package static let limits = JSONLimits(bytes: 16_777_216, keyBytes: 4_096)
 
     private static let counts: [(key: String, path: any WritableKeyPath<RunnerStats, Int64> & Sendable)] = [
@@ -45,10 +45,11 @@ package struct RunnerStats: Hashable, Sendable {
         ("LastSuccessDate", \.lastSuccessDate), ("LastExecutionDate", \.lastExecutionDate),
     ]
 
-    /// Reads the answer of the runner `name`: the statistics of each check ID. Unknown keys are ignored, a missing key and null are 0, and what
-    /// stands under the empty check ID is dropped, as upstream drops it.
+    /// Parses the statistics of the runner `name`, by check ID. Unknown keys are ignored, a missing key or null is read
+    /// as 0, and the entry of an empty check ID is dropped, as upstream does.
     ///
-    /// - Throws: `CheckModelError` naming the runner and the place: not JSON, not an object of objects, or a value of another type.
+    /// - Throws: `CheckModelError` naming the runner and the place: not JSON, not an object of objects, or a value of
+    ///   another type.
     package static func byCheckID(parsing body: [UInt8], of name: String) throws(CheckModelError) -> [String:
         RunnerStats]
     {
@@ -61,7 +62,7 @@ package struct RunnerStats: Hashable, Sendable {
             throw .malformed(message: message, place: "the answer", reason: "is \(answer.kind), not an object")
         }
         var stats: [String: RunnerStats] = [:]
-        // In order, so that of two mistakes the same one is told every time.
+        // Sorted, so that the same one of several errors is always reported.
         for (checkID, value) in members.sorted(by: { $0.key < $1.key }) where !checkID.isEmpty {
             stats[checkID] = try RunnerStats(value, message: message, place: "[\(checkID)]")
         }
@@ -76,7 +77,7 @@ package struct RunnerStats: Hashable, Sendable {
             guard let value = members[key], value != .null else { continue }
             guard let count = value.integerValue, count >= 0 else {
                 throw .malformed(
-                    message: message, place: "\(place).\(key)", reason: "is \(value.kind) that is no count")
+                    message: message, place: "\(place).\(key)", reason: "is \(value.kind) that is not a count")
             }
             self[keyPath: path] = count
         }
@@ -96,7 +97,7 @@ package struct RunnerStats: Hashable, Sendable {
         }
     }
 
-    /// The object of the protocol as people may see it: an error's text may quote a URL with a password.
+    /// The protocol's object as shown to people, without secrets: an error may quote a URL with a password.
     package var shown: JSONValue {
         var members: [String: JSONValue] = [
             "LastExecFailed": .bool(lastExecFailed), "LastError": .string(Scrubbing.scrubbed(lastError)),
@@ -106,14 +107,14 @@ package struct RunnerStats: Hashable, Sendable {
     }
 }
 
-/// What a runner reports of its workers (`GET /api/v1/clcrunner/workers`).
+/// What a runner reports about its workers (`GET /api/v1/clcrunner/workers`).
 package enum RunnerWorkers {
-    /// What is assumed of a runner that does not say: the default of its `check_runners`.
+    /// Assumed for a runner that does not report it: the default of its `check_runners`.
     package static let assumed = 4
     /// More than any runner has.
     private static let most: Int64 = 10_000
 
-    /// How many it has.
+    /// Parses the number of workers of the runner `name`.
     ///
     /// - Throws: `CheckModelError` naming the runner and the place.
     package static func count(parsing body: [UInt8], of name: String) throws(CheckModelError) -> Int {

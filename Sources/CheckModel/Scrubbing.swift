@@ -1,12 +1,13 @@
 package import JSON
 
-/// Takes secrets out of what people are shown. The agents always get the whole.
+/// Masks secrets in what people are shown. Agents always get the whole config.
 ///
-/// It goes by names, as upstream's scrubber does: what stands under a key that speaks of a password or token, the password in a URL, and what
-/// follows `Bearer` or such a name in a text. Handles of a secret backend (`ENC[…]`) are no secrets, and stay.
+/// It goes by names, as upstream's scrubber does: it masks the values of keys that name a password or token, passwords
+/// in URLs, and what follows `Bearer` or such a name in a text. Handles of a secret backend (`ENC[…]`) are not secrets,
+/// and stay.
 package enum Scrubbing {
-    /// What stands in a secret's place.
-    package static let mask = "********"
+    /// The replacement for a secret.
+    static let mask = "********"
 
     /// Parts of keys that name a secret, in lower case and without `_` and `-`.
     private static let names = [
@@ -16,7 +17,7 @@ package enum Scrubbing {
     /// Whole keys that name one.
     private static let wholeNames = ["pass", "pwd", "pw", "auth", "key", "cookie"]
 
-    /// The value without its secrets.
+    /// The value with its secrets masked.
     package static func scrubbed(_ json: JSONValue) -> JSONValue {
         switch json {
         case .null, .bool, .number: json
@@ -29,12 +30,12 @@ package enum Scrubbing {
         }
     }
 
-    /// The text without the password of a URL, and without what follows `Bearer`, `password=` and the like.
+    /// The text with masks for the passwords of URLs, and for what follows `Bearer`, `password=` and the like.
     package static func scrubbed(_ text: String) -> String {
         withoutAssignedSecrets(withoutURLPasswords(text))
     }
 
-    /// The config as a person may see it. Check IDs are those of the whole one: compute them before.
+    /// The config with its secrets masked. Compute check IDs before that: they depend on the bytes.
     package static func scrubbed(_ config: WireConfig) -> WireConfig {
         var config = config
         config.instances = config.instances.map(scrubbed)
@@ -45,7 +46,7 @@ package enum Scrubbing {
     }
 
     private static func scrubbed(_ bytes: [UInt8]) -> [UInt8] {
-        // What we send is always JSON. If it ever were not, nothing of it would be shown.
+        // We only send JSON. Of anything else, nothing is shown.
         guard let json = try? JSONValue(parsing: bytes) else { return Array(mask.utf8) }
         return scrubbed(json).encoded()
     }
@@ -55,7 +56,7 @@ package enum Scrubbing {
         return wholeNames.contains(plain) || names.contains { plain.contains($0) }
     }
 
-    /// Everything in it that could be the secret. Booleans tell none (`use_token: true`).
+    /// The value with everything masked that could be the secret. A boolean could not (`use_token: true`).
     private static func masked(_ json: JSONValue) -> JSONValue {
         switch json {
         case .null, .bool: json
@@ -70,7 +71,7 @@ package enum Scrubbing {
         text.hasPrefix("ENC[") && text.hasSuffix("]")
     }
 
-    /// `scheme://user:password@host`: what is between the first colon and the last `@` before the path.
+    /// Masks the password in `scheme://user:password@host`: from the first colon to the last `@` before the path.
     private static func withoutURLPasswords(_ text: String) -> String {
         var result = ""
         var rest = text[...]
@@ -88,7 +89,7 @@ package enum Scrubbing {
         return result + rest
     }
 
-    /// `Bearer X`, and `name=value` for a name that speaks of a secret, as in a query.
+    /// Masks `Bearer X`, and `name=value` if the name is that of a secret, as in a query.
     private static func withoutAssignedSecrets(_ text: String) -> String {
         let separators = "&;, \t\n\"'"
         var result = ""
@@ -115,7 +116,7 @@ package enum Scrubbing {
         return result
     }
 
-    /// The name at the end of what stands before an equals sign: `http://host/?api_key` → `api_key`.
+    /// The name at the end of the text before an equals sign: `http://host/?api_key` → `api_key`.
     private static func name(_ text: Substring) -> String {
         String(text.suffix(while: { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" }))
     }
@@ -128,7 +129,7 @@ extension Substring {
         return self[start...]
     }
 
-    /// The first place where `text` stands.
+    /// The first occurrence of `text`.
     fileprivate func firstRange(of text: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {

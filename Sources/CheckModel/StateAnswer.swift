@@ -1,6 +1,7 @@
 import JSON
 
-/// The answer to "who runs what" (`GET /api/v1/clusterchecks`), for people and for the command line: without the secrets of its configs.
+/// The answer to "who runs what" (`GET /api/v1/clusterchecks`), for people and for the command line: without the
+/// secrets of its configs.
 package struct StateAnswer: Sendable {
     /// One node and its configs.
     package struct Node: Sendable {
@@ -14,9 +15,9 @@ package struct StateAnswer: Sendable {
         package let address: String?
         /// `node_type` as it last reported.
         package let nodeType: Int
-        /// What is not as it usually is, for people.
+        /// What is unusual about it, for people.
         package let conditions: [String]
-        /// What it answered about what it runs, by check ID; empty if it never did.
+        /// The statistics that it reported, by check ID; empty if it never did.
         package let stats: [String: RunnerStats]
 
         /// A node.
@@ -48,7 +49,7 @@ package struct StateAnswer: Sendable {
         }
     }
 
-    /// Why nothing is dispatched here: empty on a leader, `currently follower`, or `Startup in progress`.
+    /// Why this replica does not dispatch: empty on a leader, `currently follower`, or `Startup in progress`.
     package let notRunning: String
     /// Whether the leader still waits for nodes to report before it dispatches.
     package let warmup: Bool
@@ -58,7 +59,7 @@ package struct StateAnswer: Sendable {
     package let dangling: [Dangling]
     /// How many endpoints checks there are.
     package let endpointsChecks: Int
-    /// Where the leader is, if this replica is none and knows.
+    /// Where the leader is, if another replica is known to lead.
     package let leader: String?
 
     /// The state of a leader.
@@ -81,9 +82,10 @@ package struct StateAnswer: Sendable {
         dangling = []
     }
 
-    /// The body. Empty lists are null when nothing is dispatched here, as agents' command lines know it; those ignore what upstream does not have:
-    /// `pod`, `address`, `node_type` and `conditions` of a node, `dangling_reasons`, one for each config in `dangling`, `endpoints_checks`, and a
-    /// follower's `leader`. A node that gave no statistics has no `stats`.
+    /// The body. If this replica does not dispatch, lists are null, as agents' command lines expect. They ignore what
+    /// upstream does not have: `pod`, `address`, `node_type` and `conditions` of a node; `dangling_reasons`, one for
+    /// each config in `dangling`; `endpoints_checks`; a follower's `leader`. A node that reported no statistics has no
+    /// `stats`.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
         output.append("{\"not_running\":")

@@ -1,10 +1,10 @@
 package import JSON
 import Platform
 
-/// Tags are sorted wherever they are written: upstream emits them in random order, so that check IDs change with each new leader.
+/// Tags are always sorted. Upstream sends them in random order, so that its check IDs change with each new leader.
 package enum Tags {
-    /// The tags of an instance's `tags` list as strings; nil if `value` is not a list. Numbers, booleans and nested values become their JSON text;
-    /// null is no tag.
+    /// The tags of an instance's `tags` list as strings; nil if `value` is not a list. Numbers, booleans and nested
+    /// values become their JSON text; null is dropped.
     package static func texts(_ value: JSONValue) -> [String]? {
         value.arrayValue?.compactMap { element in
             switch element {
@@ -25,8 +25,8 @@ package enum Tags {
         return sorted
     }
 
-    /// Puts `tags` into an instance beside its own, sorted. A `tags` that is not a list is replaced, as upstream does. With no tags to put in,
-    /// an instance without a `tags` list stays as it is.
+    /// Adds `tags` to those of an instance, sorted. A `tags` option that is not a list is replaced, as upstream does.
+    /// If there are no tags to add, an instance without a `tags` list is left unchanged.
     package static func union(_ tags: [String], into instance: inout [String: JSONValue]) {
         let own = instance["tags"].flatMap(texts)
         if own == nil, tags.isEmpty { return }

@@ -1,21 +1,21 @@
 import JSON
 
-/// A config as it travels: the bytes that an agent gets, base64 undone.
+/// A config on the wire: the bytes that an agent gets, decoded from base64.
 ///
-/// Instances and their like are the bytes themselves, because check IDs are made from exactly the bytes sent. Between us they are JSON; for agents
-/// they are YAML.
+/// Instances and similar fields are bytes, because check IDs are computed from exactly the bytes sent. We write them as
+/// JSON; agents read them as YAML.
 package struct WireConfig: Hashable, Sendable {
     /// `check_name`.
     package var checkName: String
-    /// `instances`; none travels as null.
+    /// `instances`; an empty list is sent as null.
     package var instances: [[UInt8]]
-    /// `init_config`; nil travels as null.
+    /// `init_config`; nil is sent as null.
     package var initConfig: [UInt8]?
-    /// `metric_config`; nil travels as null.
+    /// `metric_config`; nil is sent as null.
     package var metricConfig: [UInt8]?
-    /// `logs`; nil travels as null.
+    /// `logs`; nil is sent as null.
     package var logs: [UInt8]?
-    /// `ad_identifiers`; none travels as null. An agent takes a config that has some as a template.
+    /// `ad_identifiers`; an empty list is sent as null. To an agent, a config that has some is a template.
     package var adIdentifiers: [String]
     /// `provider`.
     package var provider: String
@@ -54,7 +54,7 @@ package struct WireConfig: Hashable, Sendable {
         self.checkTagCardinality = checkTagCardinality
     }
 
-    /// The bytes of `config`, each part encoded as `JSON.encoded` does.
+    /// The bytes of `config`, each part encoded by `JSONValue.encoded`.
     package init(_ config: CheckConfig) {
         self.init(config, instances: config.instances.map { $0.encoded() })
     }
@@ -121,7 +121,7 @@ package struct WireConfig: Hashable, Sendable {
         output.append(UInt8(ascii: "\""))
     }
 
-    /// Appends a list; Go writes an empty slice that was never made as null, and agents expect that.
+    /// Appends a list. An empty one is null, as Go encodes a nil slice, and as agents expect.
     private static func encode<Element>(
         list: [Element], into output: inout [UInt8], _ encode: (Element, inout [UInt8]) -> Void
     ) {

@@ -1,27 +1,27 @@
 package import Leadership
 
-/// Why a call of a node-agent gets no answer.
+/// Why a call of a node-agent or an operator is not answered.
 package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConvertible {
     /// This replica does not know yet who leads.
     case startingUp
-    /// Another replica leads at this endpoint; nil while no leader is known.
+    /// This replica does not lead. The leader has this endpoint; nil while none is known.
     case notLeading(LeaderEndpoint?)
-    /// Configs are not dispatched yet after this replica began to lead.
+    /// The term has just begun, and configs are not dispatched yet.
     case warmingUp
-    /// Not all sources of configs have been read yet.
+    /// The config sources have not all synced yet.
     case notSynced
-    /// No such node reports.
+    /// No node of this ID reports.
     case unknownNode(String)
-    /// The node is about to leave, and what its agent runs was not given to it in this term: it is to run on for now.
+    /// The node is draining, and this replica has never told its agent what to run: it keeps running what it runs.
     case handingOver(String)
-    /// The node's id is empty, too long, or has control characters.
+    /// The node ID is empty, too long, or contains control characters.
     case invalidNodeID(length: Int)
-    /// Rebalancing is turned off.
+    /// Rebalancing is disabled.
     case advancedDispatchingOff
-    /// As many nodes report as may.
+    /// The limit of nodes is reached.
     case tooManyNodes(limit: Int)
 
-    /// What a node's id may be.
+    /// The maximum length of a node ID, in bytes.
     package static let longestNodeID = 253
 
     /// One line for the caller.
@@ -31,13 +31,13 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
         case .notLeading(nil): "no leader is known"
         case .notLeading: "currently follower"
         case .warmingUp: "warming up: configs are not dispatched yet"
-        case .notSynced: "the sources of configs have not all been read yet"
+        case .notSynced: "config sources have not all synced yet"
         case .unknownNode(let id): "node \(id) is unknown"
-        case .handingOver(let id): "node \(id) is about to leave, and runs on while others take over"
+        case .handingOver(let id): "node \(id) is draining and keeps running its checks while others take over"
         case .invalidNodeID(let length):
-            "invalid node id of \(length) bytes: 1 to \(Self.longestNodeID) are allowed, without control characters"
+            "invalid node ID of \(length) bytes: must be 1 to \(Self.longestNodeID) bytes, without control characters"
         case .advancedDispatchingOff: "no checks to rebalance: advanced dispatching is not enabled"
-        case .tooManyNodes(let limit): "too many nodes: \(limit) report already, which is the limit"
+        case .tooManyNodes(let limit): "too many nodes: the limit of \(limit) is reached"
         }
     }
 }

@@ -114,8 +114,7 @@ final class ActiveTransfer {
             return .failure(failure.error)
         }
         guard collector.isComplete else { return .failure(.malformedResponse("the header is incomplete")) }
-        let redirects = easy.long(CURLINFO_REDIRECT_COUNT)
-        return .success(ClientResponse(head: collector.head, body: body, redirects: redirects))
+        return .success(ClientResponse(head: collector.head, body: body))
     }
 
     /// When the transfer times out if the server sends nothing before. Only `resume` makes this earlier.

@@ -23,14 +23,11 @@ package struct ClientResponse: Sendable {
     package var head: ResponseHead
     /// The whole body; empty for a stream.
     package var body: [UInt8]
-    /// How many redirects were followed.
-    package var redirects: Int
 
     /// A response.
-    package init(head: ResponseHead, body: [UInt8] = [], redirects: Int = 0) {
+    package init(head: ResponseHead, body: [UInt8] = []) {
         self.head = head
         self.body = body
-        self.redirects = redirects
     }
 
     /// The status code.

@@ -36,8 +36,8 @@ package enum Base64 {
         }
     }
 
-    /// The bytes of a base64 text; nil if it is none: a length that is no multiple of four, another letter, padding elsewhere than at the end,
-    /// or bits set that belong to no byte.
+    /// Decodes a base64 text; nil if it is invalid: a length that is not a multiple of four, a character outside the
+    /// alphabet, padding that is not at the end, or unused bits that are not zero.
     package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         let letters = Array(text)
         guard letters.count.isMultiple(of: 4) else { return nil }

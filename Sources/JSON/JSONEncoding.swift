@@ -1,10 +1,12 @@
 import Platform
 
-/// Agents read instances with YAML 1.1 parsers (libyaml, PyYAML, go-yaml v2). Not every JSON text means the same there:
+/// Agents read instances with YAML 1.1 parsers (libyaml, PyYAML, go-yaml v2), in which not every JSON text means the
+/// same:
 ///
-/// - `1e3` is a string in YAML 1.1, whose floats need a dot and a signed exponent: it is written `1.0e+3`. Other numbers keep their text.
-/// - U+007F to U+009F, U+FEFF, U+FFFE and U+FFFF are not printable, U+0085, U+2028 and U+2029 are line breaks: they are escaped.
-///   All else beyond ASCII is raw UTF-8, because YAML has no pairs of surrogate escapes.
+/// - `1e3` is a string in YAML 1.1, whose floats need a dot and a signed exponent: it is written `1.0e+3`. Other
+///   numbers keep their text.
+/// - U+007F to U+009F, U+FEFF, U+FFFE and U+FFFF are not printable, U+0085, U+2028 and U+2029 are line breaks: they are
+///   escaped. All else beyond ASCII is raw UTF-8, because YAML has no pairs of surrogate escapes.
 /// - `\/` is no escape: the slash is written as it is.
 ///
 /// Keys are sorted by their bytes, so that equal values have equal bytes.
@@ -16,7 +18,7 @@ extension JSONValue {
         return output
     }
 
-    /// Appends the value as `encoded` gives it.
+    /// Appends the value as `encoded` returns it.
     package func encode(into output: inout [UInt8]) {
         switch self {
         case .null: output.append("null")
@@ -82,8 +84,8 @@ extension JSONValue {
         return true
     }
 
-    /// The bytes that `text` takes as a JSON string, quotes not counted.
-    package static func encodedLength(of text: String) -> Int {
+    /// How many bytes `text` has as a JSON string, without quotes.
+    static func encodedLength(of text: String) -> Int {
         var output: [UInt8] = []
         encode(text, into: &output)
         return output.count - 2

@@ -1,21 +1,17 @@
 import Platform
 
-/// A JSON value that loses nothing: numbers stay the text their author wrote, strings their exact code points.
+/// A lossless JSON value: numbers keep the text that their author wrote, strings their exact code points.
 ///
-/// Two objects are equal when they have the same members in any order. Strings are compared code point by code point, not by canonical
-/// equivalence as `String` is: an edit that only composes an accent is an edit.
+/// Two objects are equal when they have the same members in any order. Strings are compared code point by code point,
+/// not by canonical equivalence as `String` is: an edit that only composes an accent is still an edit.
 package enum JSONValue: Sendable {
-    /// `null`.
     case null
-    /// `true` or `false`.
     case bool(Bool)
-    /// A number as its JSON text, never rounded.
+    /// The number's JSON text, never rounded.
     case number(String)
-    /// A string, unescaped.
+    /// The text without escapes.
     case string(String)
-    /// An array.
     case array([JSONValue])
-    /// An object; a key occurs once.
     case object([String: JSONValue])
 }
 
@@ -74,8 +70,27 @@ extension JSONValue {
     }
 }
 
+extension JSONValue {
+    /// Parses a whole JSON text.
+    ///
+    /// - Throws: `JSONError` with the place and the reason: not RFC 8259, a duplicate key, a lone surrogate, invalid
+    ///   UTF-8, trailing bytes, or beyond a limit.
+    package init(parsing bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
+        var scanner = try JSONScanner(bytes, limits: limits)
+        self = try scanner.value()
+        try scanner.end()
+    }
+
+    /// Parses a whole JSON text.
+    ///
+    /// - Throws: `JSONError`, as for bytes.
+    package init(parsing text: String, limits: JSONLimits = JSONLimits()) throws(JSONError) {
+        try self.init(parsing: Array(text.utf8), limits: limits)
+    }
+}
+
 extension JSONValue: Hashable {
-    /// Whether both are the same value, numbers and strings compared by their text.
+    /// Compares numbers and strings by their text.
     package static func == (left: JSONValue, right: JSONValue) -> Bool {
         switch (left, right) {
         case (.null, .null): true

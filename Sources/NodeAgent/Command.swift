@@ -6,12 +6,13 @@ package enum Command {
     /// The version of this program.
     package static let version = "0.1.0"
 
-    /// Does what `arguments` (without the program's name) say, until it is done.
+    /// Runs the command that `arguments` (without the program's name) ask for, until it ends.
     ///
-    /// - Returns: the exit code, as `Program` tells.
+    /// - Returns: the exit code, as `Program` defines it.
     package static func run(_ arguments: [String]) async -> Int32 {
         let program = Program(
-            name: "node-agent", version: version, summary: "node-agent runs the checks that a cluster-agent gives it.",
+            name: "node-agent", version: version,
+            summary: "node-agent runs the checks that a cluster-agent assigns to it.",
             table: NodeAgentOptions.table, readFile: { path throws(OptionError) in try OptionFile.entries(of: path) })
         return await program.main(arguments) { context throws(StartError) in
             let agent = try NodeAgentProcess(

@@ -68,7 +68,9 @@ package struct Replica: Sendable {
         autoConf = AutoConf(
             options: options.autoConf, desired: desired, environment: surroundings.environment,
             files: surroundings.files, clock: clock, log: log, onProblems: { events?.record($0) })
-        handler = Handler(source: desired, leadership: leadership, options: options.handler, clock: clock, log: log)
+        handler = Handler(
+            source: desired, leadership: leadership, options: options.handler, clock: clock, log: log,
+            observe: surroundings.observe)
         elector = try Self.elector(options, surroundings, handler, leadership)
         watches = kubernetes.map { [autoConf, handler] in ClusterWatches($0, autoConf, handler, surroundings) }
         rebalancer = Rebalancer(

@@ -27,6 +27,8 @@ package struct ReplicaSurroundings: Sendable {
     package var token: @Sendable () -> String
     /// Where other replicas reach this one; nil while that is not known.
     package var endpoint: @Sendable () -> LeaderEndpoint?
+    /// Gets every event of the Handler's store; nil for nobody.
+    package var observe: (@Sendable (StoreEvent) -> Void)?
     /// The time.
     package var clock: any Clock
     /// Randomness.
@@ -39,7 +41,8 @@ package struct ReplicaSurroundings: Sendable {
         kubernetes: KubernetesAccess?, peers: any ReplicaTransport, statistics: any StatisticsReader,
         background: any BackgroundExecutor, files: any ConfigFiles, environment: [String: String],
         agentTokens: BearerTokens, operatorTokens: BearerTokens?, token: @escaping @Sendable () -> String,
-        endpoint: @escaping @Sendable () -> LeaderEndpoint?, clock: any Clock, entropy: any Entropy, log: Log
+        endpoint: @escaping @Sendable () -> LeaderEndpoint?, observe: (@Sendable (StoreEvent) -> Void)? = nil,
+        clock: any Clock, entropy: any Entropy, log: Log
     ) {
         self.kubernetes = kubernetes
         self.peers = peers
@@ -51,6 +54,7 @@ package struct ReplicaSurroundings: Sendable {
         self.operatorTokens = operatorTokens
         self.token = token
         self.endpoint = endpoint
+        self.observe = observe
         self.clock = clock
         self.entropy = entropy
         self.log = log

@@ -20,6 +20,12 @@ package final class SimulatedCluster: Sendable {
         var placements: [Int: ClusterChecker.Placements] = [:]
         /// What each process waits for to be paused, by lane.
         var stalls: [Int: Stall] = [:]
+        /// The store of each replica, by lane, as its events tell it.
+        var mirrors: [Int: MirroredStore] = [:]
+        /// The calls that wait at each replica, by lane.
+        var waiting: [Int: WaitingCalls] = [:]
+        /// Until when, in the world's time, followers may pass on answers of each replica, by lane.
+        var promisedUntil: [Int: Instant] = [:]
         /// How long each replica has listened as the leader, by lane.
         var listened: [Int: Duration] = [:]
         /// By lane and node: how long the replica had listened when the node last reported.
@@ -121,6 +127,7 @@ package final class SimulatedCluster: Sendable {
         for (at, fault) in plan.faults { world.after(at) { [self] in perform(fault) } }
         let prober = SimulatedProcess(Self.prober, in: world)
         world.after(.seconds(1)) { [self] in probe(prober) }
+        leases.onRelease { [self] in checkRelease(by: $0) }
         world.check { [self] in everyStep() }
         everySecond()
     }
@@ -144,13 +151,13 @@ package final class SimulatedCluster: Sendable {
     func startReplica(_ name: String) {
         let process = SimulatedProcess(name, in: world)
         let observer = SimulatedReplica.Observer(
-            changed: { [self] in look(at: $0) },
-            asked: { [self] in noteRequest($1, to: $0) },
-            answered: { [self] in
-                checkAnswer($0, $1, $2)
-                stall($0, at: .answer)
-                if $1.headers["X-DCA-Follower-Forwarded"] != nil { stall($0, at: .answerToOther) }
-            }, relayed: { [self] in stall($0, at: .relay) },
+            happened: { [self] in observe($1, of: $0) },
+            asked: { [self] in
+                let (lane, call) = ($0.process.lane, $1)
+                state.withLock { $0.waiting[lane, default: WaitingCalls()].add(call.id, call.request) }
+                noteRequest($1.request, to: $0)
+            },
+            answered: { [self] in noteAnswer($2, to: $1, by: $0) }, relayed: { [self] in stall($0, at: .relay) },
             written: { [self] in checkWritten($0, $1, $2) })
         let replica: SimulatedReplica
         do throws(KubernetesError) {
@@ -209,11 +216,12 @@ package final class SimulatedCluster: Sendable {
         checker.terms.problem(replicas.compactMap { replica in replica.replica.elector.map { (replica.process, $0) } })
     }
 
-    /// What is not told of, as nothing was logged.
+    /// What follows from the passing of time, with no event.
     private func everySecond() {
         world.after(.seconds(1)) { [self] in
             for replica in replicas {
                 look(at: replica)
+                if let problem = problemOfWaiting(at: replica) { world.violated("\(replica.process.name): \(problem)") }
                 if replica.process.status == .running, replica.term != nil {
                     state.withLock { $0.listened[replica.process.lane, default: .zero] += .seconds(1) }
                 }
@@ -223,6 +231,39 @@ package final class SimulatedCluster: Sendable {
             }
             everySecond()
         }
+    }
+
+    /// Applies what happened to a replica's store, and looks whether that is what the replica says of it.
+    private func observe(_ event: StoreEvent, of replica: SimulatedReplica) {
+        let lane = replica.process.lane
+        let mirror = state.withLock { state in
+            state.mirrors[lane, default: MirroredStore()].apply(event)
+            return state.mirrors[lane]
+        }
+        if let snapshot = snapshot(of: replica), let problem = mirror?.problem(comparedTo: snapshot) {
+            world.violated("\(replica.process.name): \(problem)")
+        }
+        look(at: replica)
+    }
+
+    /// What waits at a leader though its node's configs have changed: whoever changes them must wake it.
+    private func problemOfWaiting(at replica: SimulatedReplica) -> String? {
+        let lane = replica.process.lane
+        guard replica.process.status == .running, replica.term != nil else { return nil }
+        return state.withLock { state in
+            guard let mirror = state.mirrors[lane], mirror.term != nil else { return nil }
+            return state.waiting[lane]?.problem(mirror, listened: state.listened[lane] ?? .zero)
+        }
+    }
+
+    /// The Lease may be released only when its term has ended, and no follower may pass on an answer of it any more.
+    private func checkRelease(by name: String) {
+        guard let replica = replicas.first(where: { $0.process.name == name }) else { return }
+        let lane = replica.process.lane
+        let (term, promise) = state.withLock { ($0.mirrors[lane]?.term, $0.promisedUntil[lane] ?? .distantPast) }
+        if let term { world.violated("\(name) has released the Lease, and its term \(term.token) has not ended") }
+        guard promise > world.now else { return }
+        world.violated("\(name) has released the Lease, and followers may pass its answers on until \(promise)")
     }
 
     private func look(at replica: SimulatedReplica) {
@@ -293,6 +334,22 @@ package final class SimulatedCluster: Sendable {
         guard request.query?.contains("last_change=\(told.revision)&") == true else {
             return world.violated("\(node) should run \(told.revision), and is told that nothing has changed")
         }
+    }
+
+    private func noteAnswer(_ response: HTTPResponse, to call: SimulatedReplica.Call, by replica: SimulatedReplica) {
+        let lane = replica.process.lane
+        state.withLock { $0.waiting[lane]?.remove(call.id) }
+        // What the leader answered was looked at there.
+        let headers = HTTPHeaders(response.headers)
+        guard headers["X-DCA-Forwarded"] == nil else { return }
+        if let validFor = headers["X-Cluster-Agent-Term-Valid-For"].flatMap({ Int64($0) }) {
+            // Counted from when the follower sent the call, which is not after it came.
+            let until = world.now + .milliseconds(validFor) - (world.now - call.arrival) * 99 / 100
+            state.withLock { $0.promisedUntil[lane] = max(until, $0.promisedUntil[lane] ?? .distantPast) }
+        }
+        checkAnswer(replica, call.request, response)
+        stall(replica, at: .answer)
+        if call.request.headers["X-DCA-Follower-Forwarded"] != nil { stall(replica, at: .answerToOther) }
     }
 
     private func checkAnswer(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {

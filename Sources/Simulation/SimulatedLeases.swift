@@ -30,6 +30,11 @@ package final class SimulatedLeases: Sendable {
         var nextWatch: UInt64 = 0
         var isRefusing = false
         var lostAnswers = 0.0
+        var onRelease: ReleaseHook?
+    }
+
+    private struct ReleaseHook: Sendable {
+        let call: @Sendable (String) -> Void
     }
 
     /// The host of the API server.
@@ -84,6 +89,11 @@ package final class SimulatedLeases: Sendable {
         }
     }
 
+    /// Calls `hook` with the client's name, on the world's thread, when a write that gives the Lease back is stored.
+    func onRelease(_ hook: @escaping @Sendable (String) -> Void) {
+        state.withLock { $0.onRelease = ReleaseHook(call: hook) }
+    }
+
     /// Loses this share of the answers to writes that were stored.
     package func loseAnswers(_ share: Double) {
         state.withLock { $0.lostAnswers = share }
@@ -106,6 +116,7 @@ package final class SimulatedLeases: Sendable {
             let (version, holder) = (lease.resourceVersion ?? "", lease.spec.holder)
             world.record(
                 "apiserver: stores version \(version) by \(client), holder \(holder.isEmpty ? "nobody" : holder)")
+            if holder.isEmpty { state.withLock { $0.onRelease }?.call(client) }
             for watch in watches { send(.changed(lease), to: watch) }
         }
         return result

@@ -11,16 +11,24 @@ import Replica
 package final class SimulatedReplica: Sendable {
     /// Told of what happens inside, in the job in which it happens.
     struct Observer: Sendable {
-        /// The store may have changed.
-        let changed: @Sendable (SimulatedReplica) -> Void
+        /// Something happened to the store.
+        let happened: @Sendable (SimulatedReplica, StoreEvent) -> Void
         /// A request has come.
-        let asked: @Sendable (SimulatedReplica, HTTPRequest) -> Void
+        let asked: @Sendable (SimulatedReplica, Call) -> Void
         /// An answer was made, and is not written yet.
-        let answered: @Sendable (SimulatedReplica, HTTPRequest, HTTPResponse) -> Void
+        let answered: @Sendable (SimulatedReplica, Call, HTTPResponse) -> Void
         /// The leader's answer to a call that this replica forwarded came back, and is not passed on yet.
         let relayed: @Sendable (SimulatedReplica) -> Void
         /// An answer was written, after its gate was asked.
         let written: @Sendable (SimulatedReplica, HTTPRequest, HTTPResponse) -> Void
+    }
+
+    /// A request that came to a replica.
+    struct Call: Sendable {
+        let id: UInt64
+        let request: HTTPRequest
+        /// When it came, in the world's time.
+        let arrival: Instant
     }
 
     /// The token that callers need.
@@ -34,6 +42,7 @@ package final class SimulatedReplica: Sendable {
     private let network: SimulatedNetwork
     private let observer: Observer
     private let isStopping = Watched(false)
+    private let calls = Counter()
 
     init(
         _ process: SimulatedProcess, plan: ClusterPlan, network: SimulatedNetwork, leases: SimulatedLeases,
@@ -43,6 +52,7 @@ package final class SimulatedReplica: Sendable {
         self.network = network
         self.observer = observer
         let peers = NetworkTransport(process: process, network: network)
+        let store = StoreObserver()
         let endpoint = LeaderEndpoint(address: network.address(of: process.name), publicKeyPin: nil)
         replica = try Replica(
             Self.options(process, plan),
@@ -50,8 +60,10 @@ package final class SimulatedReplica: Sendable {
                 kubernetes: Self.access(process, plan, leases, server), peers: peers, statistics: NoStatistics(),
                 background: ProcessJobs(process: process), files: NoFiles(), environment: [:],
                 agentTokens: BearerTokens(Self.token), operatorTokens: nil, token: { Self.token },
-                endpoint: { endpoint }, clock: process.clock, entropy: process.entropy, log: process.log))
+                endpoint: { endpoint }, observe: { store.call($0) }, clock: process.clock,
+                entropy: process.entropy, log: process.log))
         peers.relayed.set { [weak self] in if let self { observer.relayed(self) } }
+        store.set { [weak self] in if let self { observer.happened(self, $0) } }
     }
 
     private static func options(_ process: SimulatedProcess, _ plan: ClusterPlan) -> ReplicaOptions {
@@ -90,8 +102,8 @@ package final class SimulatedReplica: Sendable {
             stop: { [self] in network.close(process) })
         process.spawn { [self] in
             let failed = await replica.run(
-                stopWithin: nil, listener: listener, outer: { $0.add("observer", run: { await self.observe() }) },
-                until: { [isStopping] in _ = try? await isStopping.next(after: 1) })
+                stopWithin: nil, listener: listener, until: { [isStopping] in _ = try? await isStopping.next(after: 1) }
+            )
             if let failed { process.world.violated("\(process.name): \(failed) ended by itself") }
             process.world.record("\(process.name): has stopped")
         }
@@ -115,27 +127,19 @@ package final class SimulatedReplica: Sendable {
         configs.flatMap { (try? patch.encode($0).instanceIDs) ?? [] }
     }
 
-    private func observe() async {
-        var seen = replica.handler.changes.current
-        while let next = try? await replica.handler.changes.next(after: seen.version) {
-            observer.changed(self)
-            seen = next
-        }
-    }
-
     /// Tells the observer of each request and its answer.
     private struct Gateway: HTTPHandler {
         let replica: SimulatedReplica
         let handler: any HTTPHandler
 
         func handle(_ request: HTTPRequest, _ responder: Responder) {
-            replica.observer.asked(replica, request)
+            replica.calls.add(1)
+            let call = Call(id: replica.calls.value, request: request, arrival: replica.process.world.now)
+            replica.observer.asked(replica, call)
             handler.handle(
                 request,
                 Responder { [replica] response in
-                    // What the leader answered was looked at there.
-                    let isOwn = HTTPHeaders(response.headers)["X-DCA-Forwarded"] == nil
-                    if isOwn { replica.observer.answered(replica, request, response) }
+                    replica.observer.answered(replica, call, response)
                     responder.respond(response)
                 })
         }

@@ -50,6 +50,23 @@ struct NetworkTransport: ReplicaTransport {
     }
 }
 
+/// Where a replica's store events go, which is known only once the replica is made.
+final class StoreObserver: Sendable {
+    private struct Body: Sendable {
+        let call: @Sendable (StoreEvent) -> Void
+    }
+
+    private let body = Mutex<Body?>(nil)
+
+    func set(_ call: @escaping @Sendable (StoreEvent) -> Void) {
+        body.withLock { $0 = Body(call: call) }
+    }
+
+    func call(_ event: StoreEvent) {
+        body.withLock { $0 }?.call(event)
+    }
+}
+
 /// Runs background work as a job of the process.
 struct ProcessJobs: BackgroundExecutor {
     let process: SimulatedProcess

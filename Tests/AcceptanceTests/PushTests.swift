@@ -27,7 +27,7 @@ import Testing
         let client = try await agent.client()
         let metrics = try TestEnvironment.freePort()
         let node = try agent.startNodeAgent(
-            ["--listen_host=127.0.0.1", "--metrics_port=\(metrics)", "--ad_config_poll_interval=1h"])
+            "node", ["--listen_host=127.0.0.1", "--metrics_port=\(metrics)", "--ad_config_poll_interval=1h"])
         try await eventually(within: .seconds(60), "both configs; \(node.output)") {
             try await agent.placements(client).nodes["node"]?.count == 2
         }

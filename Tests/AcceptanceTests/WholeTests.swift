@@ -29,7 +29,7 @@ import Testing
         let client = try await agent.client()
         let metrics = try TestEnvironment.freePort()
         let node = try agent.startNodeAgent(
-            ["--listen_host=127.0.0.1", "--metrics_port=\(metrics)", "--ad_config_poll_interval=500ms"])
+            "node", ["--listen_host=127.0.0.1", "--metrics_port=\(metrics)", "--ad_config_poll_interval=500ms"])
         let sample = try await eventually(within: .seconds(60), "the check to be up; \(node.output)") {
             let lines = try await page("http://127.0.0.1:\(metrics)/metrics").split(separator: "\n")
             return lines.first { $0.hasPrefix("node_agent_check_up{") && $0.hasSuffix(" 1") }

@@ -1,9 +1,10 @@
-import AutoConf
 import CheckModel
 import JSON
 import Kubernetes
 import TestKit
 import Testing
+
+@testable import AutoConf
 
 /// Files with `advanced_ad_identifiers`: templates for Services and endpoints that they name.
 @Suite struct FileTemplateTests {
@@ -77,7 +78,7 @@ import Testing
             #expect(fixture.configs.map(\.nodeName) == ["", "node-1"])
             #expect(
                 fixture.problems == [
-                    "file:\(directory.path)/b.json: advanced_ad_identifiers[0].kube_endpoints: resolve is 'x', not auto or ip; auto is taken"
+                    "file:\(directory.path)/b.json: advanced_ad_identifiers[0].kube_endpoints: resolve is 'x', not auto or ip; auto is used"
                 ])
         }
     }

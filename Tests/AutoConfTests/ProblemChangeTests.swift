@@ -1,7 +1,8 @@
-import AutoConf
 import Kubernetes
 import TestKit
 import Testing
+
+@testable import AutoConf
 
 /// What the composition root hears of problems, to write Events about the Services that have them.
 @Suite struct ProblemChangeTests {

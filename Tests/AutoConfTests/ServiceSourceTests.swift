@@ -1,10 +1,11 @@
-import AutoConf
 import CheckModel
 import JSON
 import Kubernetes
 import Platform
 import TestKit
 import Testing
+
+@testable import AutoConf
 
 @Suite struct ServiceSourceTests {
     private static func checks(_ name: String, _ url: String = "x") -> [String: String] {
@@ -92,7 +93,7 @@ import Testing
         #expect(fixture.recorder.lines.count == 3)
         fixture.autoConf.feed(.deleted(service(["checks": "[]"])))
         #expect(
-            fixture.recorder.lines.last?.hasPrefix("info config problem is gone object=kube_service://shop/web") == true
+            fixture.recorder.lines.last?.hasPrefix("info config problem solved object=kube_service://shop/web") == true
         )
         #expect(fixture.problems.isEmpty)
     }

@@ -39,9 +39,7 @@ struct CountBudget: Sendable, CustomTestStringConvertible {
         let none = try await Callgrind.step(of: "tick", 20).instructions
         let many = try await Callgrind.step(of: "tick-dangling", 20).instructions
         print("tick: \(none) instructions; with 2,000 dangling configs: \(many)")
-        withKnownIssue("UnscheduledConfigs looks at every dangling config") {
-            #expect(many <= none * 1.2)
-        }
+        #expect(many <= none * 1.2)
     }
 
     /// The gates above are worth something only if an allocation is seen.

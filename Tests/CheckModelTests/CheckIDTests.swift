@@ -1,6 +1,7 @@
-import CheckModel
 import JSON
 import Testing
+
+@testable import CheckModel
 
 @Suite struct CheckIDTests {
     private static func yaml(_ check: String, _ instances: [String], initConfig: String = "{}") -> WireConfig {

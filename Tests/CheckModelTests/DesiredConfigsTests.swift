@@ -1,4 +1,5 @@
 import JSON
+import Platform
 import Synchronization
 import TestKit
 import Testing
@@ -16,7 +17,7 @@ import Testing
         do {
             return .whole(try ConfigPatch().encode(config))
         } catch {
-            return .parts(DesiredConfig.Parts(rejected: [(config.key, error)]))
+            return .parts(DesiredConfig.Parts(invalid: [(config.key, error)]))
         }
     }
 
@@ -60,9 +61,9 @@ import Testing
         let forms: [DesiredConfig.Form] = [
             .whole(encoded[0]), .whole(encoded[1]), .parts(DesiredConfig.Parts()),
             .parts(DesiredConfig.Parts(configs: [encoded[0]])), .parts(DesiredConfig.Parts(configs: encoded)),
-            .parts(DesiredConfig.Parts(configs: [encoded[0]], isSharded: true)),
+            .parts(DesiredConfig.Parts(configs: [encoded[0]], areShards: true)),
             .parts(DesiredConfig.Parts(configs: [encoded[0]], problem: "p")),
-            .parts(DesiredConfig.Parts(rejected: [(a.key, error)])),
+            .parts(DesiredConfig.Parts(invalid: [(a.key, error)])),
         ]
         for (left, one) in forms.enumerated() {
             for (right, other) in forms.enumerated() { #expect(one.isSame(as: other) == (left == right)) }

@@ -1,6 +1,7 @@
-import CheckModel
 import JSON
 import Testing
+
+@testable import CheckModel
 
 @Suite struct DigestTests {
     private static func config(_ name: String, _ change: (inout CheckConfig) -> Void = { _ in }) -> CheckConfig {

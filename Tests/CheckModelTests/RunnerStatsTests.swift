@@ -1,6 +1,7 @@
-import CheckModel
 import JSON
 import Testing
+
+@testable import CheckModel
 
 @Suite struct RunnerStatsTests {
     private func parse(_ text: String) throws(CheckModelError) -> [String: RunnerStats] {
@@ -27,8 +28,8 @@ import Testing
         ("[]", "the answer is an array"), ("nothing", "line 1"), ("", "line 1"),
         (#"{"a:1":[]}"#, "[a:1] is an array, not an object"),
         (#"{"a:1":{"AverageExecutionTime":"241"}}"#, "[a:1].AverageExecutionTime is a string"),
-        (#"{"a:1":{"MetricSamples":-1}}"#, "[a:1].MetricSamples is a number that is no count"),
-        (#"{"a:1":{"MetricSamples":1.5}}"#, "[a:1].MetricSamples is a number that is no count"),
+        (#"{"a:1":{"MetricSamples":-1}}"#, "[a:1].MetricSamples is a number that is not a count"),
+        (#"{"a:1":{"MetricSamples":1.5}}"#, "[a:1].MetricSamples is a number that is not a count"),
         (#"{"a:1":{"LastExecFailed":1}}"#, "[a:1].LastExecFailed is a number, not a boolean"),
         (#"{"a:1":{"LastError":{}}}"#, "[a:1].LastError is an object, not a string"),
     ])

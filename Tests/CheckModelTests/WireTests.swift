@@ -1,6 +1,7 @@
-import CheckModel
 import JSON
 import Testing
+
+@testable import CheckModel
 
 @Suite struct WireTests {
     /// The worked example of the protocol: YAML bytes, as upstream sends them.

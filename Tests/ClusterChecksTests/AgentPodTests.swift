@@ -1,14 +1,15 @@
 import CheckModel
-import ClusterChecks
 import Platform
 import Testing
+
+@testable import ClusterChecks
 
 /// Which pod is a node's, and what its deletion means.
 @Suite struct AgentPodTests {
     /// A dispatcher that knows `pods`, with no node.
     func dispatcher(_ pods: [AgentPod]) -> Dispatcher {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
-        _ = dispatcher.take(.replaced(pods), at: 0)
+        _ = dispatcher.handle(.replaced(pods), at: 0)
         return dispatcher
     }
 
@@ -39,12 +40,12 @@ import Testing
         var dispatcher = dispatcher([agentPod("a", on: "w1"), agentPod("b", on: "w1")])
         _ = try dispatcher.report("w1", at: 0)
         #expect(pod(of: "w1", in: dispatcher) == "agents/b")
-        _ = dispatcher.take(.applied(agentPod("b", on: "w1", isTerminating: true)), at: 1)
+        _ = dispatcher.handle(.applied(agentPod("b", on: "w1", isTerminating: true)), at: 1)
         #expect(pod(of: "w1", in: dispatcher) == "agents/a")
-        _ = dispatcher.take(.applied(agentPod("c", on: "w1")), at: 2)
+        _ = dispatcher.handle(.applied(agentPod("c", on: "w1")), at: 2)
         #expect(pod(of: "w1", in: dispatcher) == "agents/c")
         // A change makes none of them newer.
-        _ = dispatcher.take(.applied(agentPod("a", on: "w1", addresses: ["10.0.0.9"])), at: 3)
+        _ = dispatcher.handle(.applied(agentPod("a", on: "w1", addresses: ["10.0.0.9"])), at: 3)
         #expect(pod(of: "w1", in: dispatcher) == "agents/c")
     }
 
@@ -60,7 +61,7 @@ import Testing
         // Until the other is gone.
         for second in 1...31 {
             _ = try dispatcher.report("w1", address: "192.0.2.1", at: Double(second))
-            _ = dispatcher.expire(now: at(Double(second)))
+            _ = dispatcher.expireNodes(now: at(Double(second)))
         }
         #expect(dispatcher.store.nodeCount == 1)
         #expect(pod(of: "w1", in: dispatcher) == "agents/agent")
@@ -69,11 +70,11 @@ import Testing
     @Test func `pods are not shown until all have been listed`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
         let terminating = agentPod("a", on: "w1", isTerminating: true)
-        #expect(dispatcher.take(.applied(terminating), at: 1).isEmpty)
-        #expect(dispatcher.take(.deleted(terminating), at: 1).isEmpty)
-        #expect(dispatcher.take(.applied(worker("w2", isSchedulable: false)), at: 1).isEmpty)
+        #expect(dispatcher.handle(.applied(terminating), at: 1).isEmpty)
+        #expect(dispatcher.handle(.deleted(terminating), at: 1).isEmpty)
+        #expect(dispatcher.handle(.applied(worker("w2", isSchedulable: false)), at: 1).isEmpty)
         #expect(dispatcher.store.node("w1")?.conditions == NodeConditions())
-        _ = dispatcher.take(.replaced([agentPod("b", on: "w2")]), at: 1)
+        _ = dispatcher.handle(.replaced([agentPod("b", on: "w2")]), at: 1)
         #expect(dispatcher.store.node("w1")?.conditions.lacksPod == true)
         #expect(pod(of: "w2", in: dispatcher) == "agents/b")
         #expect(dispatcher.store.counts == ["w1": 2, "w2": 2])
@@ -81,10 +82,10 @@ import Testing
 
     @Test func `a Kubernetes node told again as it was is no change to look at`() {
         var workers = WorkerNodes()
-        #expect(workers.take(.replaced([worker("w1"), worker("w2")])) == ["w1", "w2"])
-        #expect(workers.take(.applied(worker("w1"))) == [])
-        #expect(workers.take(.replaced([worker("w2"), worker("w1")])) == [])
-        #expect(workers.take(.applied(worker("w1", isSchedulable: false))) == ["w1"])
+        #expect(workers.handle(.replaced([worker("w1"), worker("w2")])) == ["w1", "w2"])
+        #expect(workers.handle(.applied(worker("w1"))) == [])
+        #expect(workers.handle(.replaced([worker("w2"), worker("w1")])) == [])
+        #expect(workers.handle(.applied(worker("w1", isSchedulable: false))) == ["w1"])
     }
 
     @Test(arguments: [true, false]) func `a deleted pod expires its node and moves its configs in the same step`(
@@ -94,8 +95,8 @@ import Testing
     {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2", "w3"], configs: try encodedConfigs(0..<9))
         let pods = (1...3).map { agentPod("a\($0)", on: "w\($0)") }
-        #expect(dispatcher.take(.replaced(pods), at: 1).count == 3)
-        let changes = dispatcher.take(byList ? .replaced(Array(pods.dropFirst())) : .deleted(pods[0]), at: 2)
+        #expect(dispatcher.handle(.replaced(pods), at: 1).count == 3)
+        let changes = dispatcher.handle(byList ? .replaced(Array(pods.dropFirst())) : .deleted(pods[0]), at: 2)
         guard case .nodeExpired("w1", .podDeleted("agents/a1")) = changes.first else {
             Issue.record("\(changes)")
             return
@@ -109,11 +110,11 @@ import Testing
         throws
     {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<2))
-        _ = dispatcher.take(.replaced([agentPod("a1", on: "w1")]), at: 1)
-        _ = dispatcher.take(.deleted(agentPod("a1", on: "w1")), at: 2)
+        _ = dispatcher.handle(.replaced([agentPod("a1", on: "w1")]), at: 1)
+        _ = dispatcher.handle(.deleted(agentPod("a1", on: "w1")), at: 2)
         let reason = DanglingReason.podDeleted(node: "w1", pod: "agents/a1")
         #expect(dispatcher.store.danglingReason(of: key("c0")) == reason)
-        #expect(reason.description == "the pod agents/a1 of its node w1 was deleted, and no other reports")
+        #expect(reason.description == "the pod agents/a1 of its node w1 was deleted, and no other node reports")
         let changes = try dispatcher.report("w1", at: 3).changes
         guard case .nodeRegistered("w1", 0, nil) = changes.first else {
             Issue.record("\(changes)")
@@ -125,17 +126,17 @@ import Testing
 
     @Test func `a node with another live pod does not expire with the first`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
-        _ = dispatcher.take(.replaced([agentPod("a1", on: "w1"), agentPod("a2", on: "w2")]), at: 1)
+        _ = dispatcher.handle(.replaced([agentPod("a1", on: "w1"), agentPod("a2", on: "w2")]), at: 1)
         // In one list.
-        _ = dispatcher.take(.replaced([agentPod("b1", on: "w1"), agentPod("a2", on: "w2")]), at: 2)
+        _ = dispatcher.handle(.replaced([agentPod("b1", on: "w1"), agentPod("a2", on: "w2")]), at: 2)
         #expect(pod(of: "w1", in: dispatcher) == "agents/b1")
         // In two events, the new one first.
-        _ = dispatcher.take(.applied(agentPod("c1", on: "w1")), at: 3)
-        _ = dispatcher.take(.deleted(agentPod("b1", on: "w1")), at: 3)
+        _ = dispatcher.handle(.applied(agentPod("c1", on: "w1")), at: 3)
+        _ = dispatcher.handle(.deleted(agentPod("b1", on: "w1")), at: 3)
         #expect(pod(of: "w1", in: dispatcher) == "agents/c1")
         // Made anew under its name, and the end of the first told late.
-        _ = dispatcher.take(.applied(agentPod("c1", on: "w1", uid: "another")), at: 4)
-        _ = dispatcher.take(.deleted(agentPod("c1", on: "w1")), at: 4)
+        _ = dispatcher.handle(.applied(agentPod("c1", on: "w1", uid: "another")), at: 4)
+        _ = dispatcher.handle(.deleted(agentPod("c1", on: "w1")), at: 4)
         #expect(pod(of: "w1", in: dispatcher) == "agents/c1")
         #expect(dispatcher.store.counts == ["w1": 2, "w2": 2])
     }
@@ -143,11 +144,11 @@ import Testing
     @Test func `an agent with another address than the deleted pod's stays`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
         let pod = agentPod("a1", on: "w1", addresses: ["10.0.0.1"])
-        _ = dispatcher.take(.replaced([pod]), at: 1)
+        _ = dispatcher.handle(.replaced([pod]), at: 1)
         _ = try dispatcher.report("w1", address: "10.0.0.1", at: 1)
         // The next pod on the node reports before we hear of it, or of the end of the first.
         _ = try dispatcher.report("w1", address: "10.0.0.8", at: 2)
-        _ = dispatcher.take(.deleted(pod), at: 2)
+        _ = dispatcher.handle(.deleted(pod), at: 2)
         #expect(dispatcher.store.node("w1")?.conditions.lacksPod == true)
         #expect(dispatcher.store.counts["w1"] == 2)
     }
@@ -155,18 +156,18 @@ import Testing
     @Test func `of two nodes with one pod neither expires with it`() throws {
         var dispatcher = try Dispatcher(nodes: ["x", "y"], configs: try encodedConfigs(0..<4))
         let pod = agentPod("a1", on: "w1", addresses: ["10.0.0.1"])
-        _ = dispatcher.take(.replaced([pod]), at: 1)
+        _ = dispatcher.handle(.replaced([pod]), at: 1)
         for id in ["x", "y"] { _ = try dispatcher.report(id, address: "10.0.0.1", at: 1) }
         #expect(self.pod(of: "x", in: dispatcher) == "agents/a1")
         #expect(self.pod(of: "y", in: dispatcher) == "agents/a1")
-        _ = dispatcher.take(.deleted(pod), at: 2)
+        _ = dispatcher.handle(.deleted(pod), at: 2)
         #expect(dispatcher.store.counts == ["x": 2, "y": 2])
     }
 
     @Test func `changes observed between terms are applied at the next call`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
-        _ = dispatcher.take(.replaced([agentPod("a1", on: "w1"), agentPod("a2", on: "w2")]), at: 1)
-        dispatcher.note(.deleted(agentPod("a1", on: "w1")))
+        _ = dispatcher.handle(.replaced([agentPod("a1", on: "w1"), agentPod("a2", on: "w2")]), at: 1)
+        dispatcher.handle(.deleted(agentPod("a1", on: "w1")))
         #expect(dispatcher.store.nodeCount == 2)
         // It reports all the same: as another node of this id.
         let changes = try dispatcher.report("w1", at: 2).changes

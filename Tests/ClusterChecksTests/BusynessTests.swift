@@ -1,6 +1,7 @@
 import CheckModel
-import ClusterChecks
 import Testing
+
+@testable import ClusterChecks
 
 /// The published vectors of the busyness algorithm, by the names of their rows.
 @Suite struct BusynessTests {

@@ -1,8 +1,9 @@
 import CheckModel
-import ClusterChecks
 import Platform
 import TestKit
 import Testing
+
+@testable import ClusterChecks
 
 /// Random histories, each from a seed: after every step the store is what a plain model of it says.
 @Suite struct DispatcherPropertyTests {
@@ -81,7 +82,7 @@ extension DispatcherPropertyTests.History {
         for key in removals { wanted[key] = nil }
         wanted.merge(upserts) { $1 }
         let sorted = upserts.values.sorted { $0.key < $1.key }
-        changes += dispatcher.reconcile(Wanted(upserts: sorted, removals: removals)).changes
+        changes += dispatcher.dispatch(EncodedChanges(upserts: sorted, removals: removals)).changes
         guard wasDispatching else { return }
         // Whatever was there and is still wanted is where it was.
         for key in before.keys where wanted[key] != nil {
@@ -95,14 +96,14 @@ extension DispatcherPropertyTests.History {
         let config = randomConfig()
         wanted[config.key] = config
         let sorted = wanted.values.sorted { $0.key < $1.key }
-        changes += dispatcher.reconcile(Wanted(upserts: sorted, isWhole: true)).changes
+        changes += dispatcher.dispatch(EncodedChanges(upserts: sorted, isWhole: true)).changes
     }
 
     private mutating func passTime() {
         for _ in 0..<roll(15) {
             now += 1
             let before = dispatcher.store
-            let made = dispatcher.expire(now: at(now))
+            let made = dispatcher.expireNodes(now: at(now))
             changes += made
             var orphans: Set<ConfigKey> = []
             for case .nodeExpired(let id, _) in made { orphans.formUnion(before.node(id)?.configs.map(\.key) ?? []) }

@@ -1,7 +1,8 @@
 import CheckModel
-import ClusterChecks
 import Platform
 import Testing
+
+@testable import ClusterChecks
 
 /// A node whose pod is being deleted hands over without a gap; a cordoned one gets nothing new.
 @Suite struct DrainTests {
@@ -10,13 +11,13 @@ import Testing
     /// Nine configs on three nodes, each with its pod and Kubernetes node.
     func dispatcher(_ configs: Range<Int> = 0..<9) throws -> Dispatcher {
         var dispatcher = try Dispatcher(nodes: Self.nodes, configs: try encodedConfigs(configs))
-        _ = dispatcher.take(.replaced(Self.nodes.map { agentPod("pod-\($0)", on: $0) }), at: 0)
-        _ = dispatcher.take(.replaced(Self.nodes.map { worker($0) }), at: 0)
+        _ = dispatcher.handle(.replaced(Self.nodes.map { agentPod("pod-\($0)", on: $0) }), at: 0)
+        _ = dispatcher.handle(.replaced(Self.nodes.map { worker($0) }), at: 0)
         return dispatcher
     }
 
     func terminate(_ id: String, _ dispatcher: inout Dispatcher, at seconds: Double) -> [StoreChange] {
-        dispatcher.take(.applied(agentPod("pod-\(id)", on: id, isTerminating: true)), at: seconds)
+        dispatcher.handle(.applied(agentPod("pod-\(id)", on: id, isTerminating: true)), at: seconds)
     }
 
     func told(_ id: String, _ dispatcher: Dispatcher) throws -> [ConfigKey] {
@@ -36,25 +37,25 @@ import Testing
         #expect(try dispatcher.report("w1", lastChange: revision.value, at: 2).isUpToDate)
         #expect(try !dispatcher.report("w1", lastChange: 1, at: 2).isUpToDate)
         // Also when what it had is edited, or not wanted any more.
-        _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("c0", edition: 1)], removals: [key("c1")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c0", edition: 1)], removals: [key("c1")]))
         #expect(try told("w1", dispatcher) == before)
         // And it gets nothing new.
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(20..<30)))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(20..<30)))
         #expect(dispatcher.store.counts["w1"] == 0)
     }
 
     @Test func `after the drain timeout an agent that still reports gets its current configs`() throws {
         var dispatcher = try dispatcher()
-        _ = dispatcher.expire(now: at(1))
+        _ = dispatcher.expireNodes(now: at(1))
         _ = terminate("w1", &dispatcher, at: 1)
         let revision = try dispatcher.configs(of: "w1").revision.value
         for second in 2...30 {
             for id in Self.nodes { _ = try dispatcher.report(id, at: Double(second)) }
-            #expect(dispatcher.expire(now: at(Double(second))).isEmpty)
+            #expect(dispatcher.expireNodes(now: at(Double(second))).isEmpty)
         }
         #expect(try dispatcher.report("w1", lastChange: revision, at: 30).isUpToDate)
-        let changes = dispatcher.expire(now: at(31))
-        guard case .nodeLetGo("w1") = changes.first, changes.count == 1 else {
+        let changes = dispatcher.expireNodes(now: at(31))
+        guard case .handOverEnded("w1") = changes.first, changes.count == 1 else {
             Issue.record("\(changes)")
             return
         }
@@ -67,7 +68,7 @@ import Testing
     @Test func `a draining node expires when its pod is gone`() throws {
         var dispatcher = try dispatcher()
         _ = terminate("w1", &dispatcher, at: 1)
-        let changes = dispatcher.take(.deleted(agentPod("pod-w1", on: "w1", isTerminating: true)), at: 2)
+        let changes = dispatcher.handle(.deleted(agentPod("pod-w1", on: "w1", isTerminating: true)), at: 2)
         guard case .nodeExpired("w1", .podDeleted("agents/pod-w1")) = changes.first, changes.count == 1 else {
             Issue.record("\(changes)")
             return
@@ -77,10 +78,10 @@ import Testing
 
     @Test func `the last node keeps its configs while draining and hands them over to the next`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<4))
-        _ = dispatcher.take(.replaced([agentPod("pod-w1", on: "w1"), agentPod("pod-w2", on: "w2")]), at: 0)
+        _ = dispatcher.handle(.replaced([agentPod("pod-w1", on: "w1"), agentPod("pod-w2", on: "w2")]), at: 0)
         #expect(terminate("w1", &dispatcher, at: 1).compactMap(\.movedKey).isEmpty)
         // Also what is new: a node that may run it is better than none.
-        _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("c4")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c4")]))
         #expect(dispatcher.store.counts == ["w1": 5])
         #expect(try told("w1", dispatcher).count == 5)
         #expect(try dispatcher.report("w2", at: 20).changes.compactMap(\.movedKey).count == 5)
@@ -93,7 +94,7 @@ import Testing
         var dispatcher = try dispatcher()
         for id in ["w1", "w2"] { _ = terminate(id, &dispatcher, at: 1) }
         #expect(dispatcher.store.counts == ["w1": 0, "w2": 0, "w3": 9])
-        _ = dispatcher.take(.deleted(agentPod("pod-w3", on: "w3")), at: 2)
+        _ = dispatcher.handle(.deleted(agentPod("pod-w3", on: "w3")), at: 2)
         #expect(dispatcher.store.dangling.isEmpty)
         for id in ["w1", "w2"] {
             #expect(try told(id, dispatcher) == dispatcher.store.node(id)?.configs.map(\.key).sorted())
@@ -104,7 +105,7 @@ import Testing
     @Test func `a new pod on the node ends the drain and gets its share`() throws {
         var dispatcher = try dispatcher()
         _ = terminate("w1", &dispatcher, at: 1)
-        let changes = dispatcher.take(.applied(agentPod("next", on: "w1")), at: 2)
+        let changes = dispatcher.handle(.applied(agentPod("next", on: "w1")), at: 2)
         #expect(dispatcher.store.node("w1")?.conditions.isDraining == false)
         #expect(dispatcher.store.node("w1")?.retained == nil)
         #expect(changes.compactMap(\.movedKey).count == 3)
@@ -122,10 +123,11 @@ import Testing
 
     @Test func `an agent that was draining when it registered keeps running until others have taken over`() throws {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
-        _ = dispatcher.take(.replaced([agentPod("a", on: "w1", isTerminating: true), agentPod("b", on: "w2")]), at: 0)
+        _ = dispatcher.handle(
+            .replaced([agentPod("a", on: "w1", isTerminating: true), agentPod("b", on: "w2")]), at: 0)
         for id in ["w1", "w2"] { _ = try dispatcher.report(id, lastChange: 77, at: 0) }
-        _ = dispatcher.expire(now: at(0.5))
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<4), isWhole: true))
+        _ = dispatcher.expireNodes(now: at(0.5))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<4), isWhole: true))
         #expect(dispatcher.store.counts == ["w1": 0, "w2": 4])
         #expect(try dispatcher.report("w1", lastChange: 77, at: 1).isUpToDate)
         #expect(try !dispatcher.report("w2", lastChange: 77, at: 1).isUpToDate)
@@ -138,42 +140,43 @@ import Testing
 
     @Test func `a cordoned node keeps its configs and gets no new ones`() throws {
         var dispatcher = try dispatcher()
-        #expect(dispatcher.take(.applied(worker("w1", isSchedulable: false)), at: 1).compactMap(\.movedKey).isEmpty)
+        #expect(dispatcher.handle(.applied(worker("w1", isSchedulable: false)), at: 1).compactMap(\.movedKey).isEmpty)
         #expect(dispatcher.store.node("w1")?.conditions.cordon == .cordoned)
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(20..<26)))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(20..<26)))
         #expect(dispatcher.store.counts == ["w1": 3, "w2": 6, "w3": 6])
         // Nor is it asked to give when another joins, or given what another leaves.
         _ = try dispatcher.report("w4", at: 1)
         #expect(dispatcher.store.counts == ["w1": 3, "w2": 4, "w3": 4, "w4": 4])
-        _ = dispatcher.take(.deleted(agentPod("pod-w2", on: "w2")), at: 2)
+        _ = dispatcher.handle(.deleted(agentPod("pod-w2", on: "w2")), at: 2)
         #expect(dispatcher.store.counts == ["w1": 3, "w3": 6, "w4": 6])
     }
 
     @Test func `an uncordoned node gets its share as a joining one does`() throws {
         var dispatcher = try dispatcher()
-        _ = dispatcher.take(.applied(worker("w1", isSchedulable: false)), at: 1)
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(20..<26)))
-        let changes = dispatcher.take(.applied(worker("w1")), at: 2)
+        _ = dispatcher.handle(.applied(worker("w1", isSchedulable: false)), at: 1)
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(20..<26)))
+        let changes = dispatcher.handle(.applied(worker("w1")), at: 2)
         #expect(changes.compactMap(\.movedKey).count == 2)
         #expect(dispatcher.store.counts == ["w1": 5, "w2": 5, "w3": 5])
     }
 
     @Test func `a cordon never makes a config dangle`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1", "w2"], configs: [])
-        _ = dispatcher.take(.replaced([worker("w1", isSchedulable: false), worker("w2", isSchedulable: false)]), at: 1)
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<4)))
+        _ = dispatcher.handle(
+            .replaced([worker("w1", isSchedulable: false), worker("w2", isSchedulable: false)]), at: 1)
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<4)))
         #expect(dispatcher.store.counts == ["w1": 2, "w2": 2])
         // A cordoned node is better than one about to leave.
-        _ = dispatcher.take(.replaced([agentPod("a", on: "w2", isTerminating: true)]), at: 2)
+        _ = dispatcher.handle(.replaced([agentPod("a", on: "w2", isTerminating: true)]), at: 2)
         #expect(dispatcher.store.counts == ["w1": 4, "w2": 0])
     }
 
     @Test func `a node whose Kubernetes node is gone gets no new configs`() throws {
         var dispatcher = try dispatcher()
-        _ = dispatcher.take(.applied(worker("w1", isSchedulable: false)), at: 1)
-        #expect(dispatcher.take(.deleted("w1"), at: 2).compactMap(\.movedKey).isEmpty)
+        _ = dispatcher.handle(.applied(worker("w1", isSchedulable: false)), at: 1)
+        #expect(dispatcher.handle(.deleted("w1"), at: 2).compactMap(\.movedKey).isEmpty)
         #expect(dispatcher.store.node("w1")?.conditions.cordon == .workerGone)
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(20..<26)))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(20..<26)))
         #expect(dispatcher.store.counts["w1"] == 3)
     }
 }

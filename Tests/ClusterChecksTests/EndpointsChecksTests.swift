@@ -1,8 +1,9 @@
 import CheckModel
-import ClusterChecks
 import JSON
 import Platform
 import Testing
+
+@testable import ClusterChecks
 
 /// Endpoints checks are kept for the Kubernetes nodes that they name.
 @Suite struct EndpointsChecksTests {
@@ -20,14 +21,14 @@ import Testing
     @Test func `endpoints checks are listed by node and key and add no load`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<2))
         let checks = [try check("b", on: "w1"), try check("a", on: "w1"), try check("c", on: "w2")]
-        let changes = dispatcher.reconcile(Wanted(upserts: checks)).changes
+        let changes = dispatcher.dispatch(EncodedChanges(upserts: checks)).changes
         #expect(changes.count == 3)
         #expect(keys("w1", dispatcher) == ["test:a", "test:b"])
         #expect(keys("w2", dispatcher) == ["test:c"])
         #expect(keys("w3", dispatcher).isEmpty)
         #expect(dispatcher.store.endpointsChecks.nodes == ["w1", "w2"])
         #expect(dispatcher.store.counts == ["w1": 2])
-        #expect(dispatcher.reconcile(Wanted(upserts: checks)).changes.isEmpty)
+        #expect(dispatcher.dispatch(EncodedChanges(upserts: checks)).changes.isEmpty)
     }
 
     @Test func `endpoints checks keep what their agent needs to resolve them`() throws {
@@ -41,26 +42,26 @@ import Testing
 
     @Test func `an endpoints check follows edits, a change of node and removal`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: [])
-        _ = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w1"), try check("b", on: "w1")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try check("a", on: "w1"), try check("b", on: "w1")]))
         let edited = try check("a", on: "w1", edition: 1)
-        #expect(dispatcher.reconcile(Wanted(upserts: [edited])).changes.count == 1)
+        #expect(dispatcher.dispatch(EncodedChanges(upserts: [edited])).changes.count == 1)
         #expect(dispatcher.store.endpointsChecks.of("w1").map(\.contentHash).contains(edited.contentHash))
-        _ = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w2")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try check("a", on: "w2")]))
         #expect(keys("w1", dispatcher) == ["test:b"])
         #expect(keys("w2", dispatcher) == ["test:a"])
-        _ = dispatcher.reconcile(Wanted(upserts: [], removals: [key("a")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [], removals: [key("a")]))
         #expect(keys("w2", dispatcher).isEmpty)
-        _ = dispatcher.reconcile(Wanted(upserts: [], isWhole: true))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [], isWhole: true))
         #expect(dispatcher.store.endpointsChecks.count == 0)
         #expect(dispatcher.store.endpointsChecks.nodes.isEmpty)
     }
 
     @Test func `a config that becomes or stops being an endpoints check is in one place`() throws {
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: [try encodedConfig("a")])
-        _ = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w2")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try check("a", on: "w2")]))
         #expect(dispatcher.store.counts == ["w1": 0])
         #expect(keys("w2", dispatcher) == ["test:a"])
-        _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("a")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("a")]))
         #expect(dispatcher.store.counts == ["w1": 1])
         #expect(dispatcher.store.endpointsChecks.count == 0)
     }
@@ -69,8 +70,10 @@ import Testing
         var options = HandlerOptions(patch: ConfigPatch())
         options.maximumConfigs = 3
         var dispatcher = try Dispatcher(nodes: ["w1"], configs: try encodedConfigs(0..<2), options: options)
-        let refused = dispatcher.reconcile(Wanted(upserts: [try check("a", on: "w1"), try check("b", on: "w1")]))
-            .refused
+        let refused = dispatcher.dispatch(
+            EncodedChanges(upserts: [try check("a", on: "w1"), try check("b", on: "w1")])
+        )
+        .refused
         #expect(refused == [key("b")])
         #expect(dispatcher.store.totalCount == 3)
     }

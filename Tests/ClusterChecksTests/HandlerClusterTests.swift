@@ -1,9 +1,10 @@
 import CheckModel
-import ClusterChecks
 import Leadership
 import Platform
 import TestKit
 import Testing
+
+@testable import ClusterChecks
 
 /// What the Handler makes of pods and Kubernetes nodes over terms, and what it shows of it.
 @Suite struct HandlerClusterTests {
@@ -24,8 +25,8 @@ import Testing
 
     @Test func `pods and nodes are remembered between terms and nothing is decided there`() async throws {
         let fixture = Fixture()
-        fixture.handler.take(.replaced(Self.pods))
-        fixture.handler.take(.replaced([worker("w1", isSchedulable: false), worker("w2")]))
+        fixture.handler.handle(.replaced(Self.pods))
+        fixture.handler.handle(.replaced([worker("w1", isSchedulable: false), worker("w2")]))
         try await fixture.run {
             try await fixture.dispatch(0..<4, to: ["w1", "w2"], in: HandlerTests.term("1"))
             #expect(try node("w1", of: fixture).conditions.pod == "agents/pod-w1")
@@ -34,7 +35,7 @@ import Testing
             fixture.settle()
             #expect((try? fixture.report("w1")) == nil)
             let lines = fixture.log.lines.count
-            fixture.handler.take(.deleted(Self.pods[1]))
+            fixture.handler.handle(.deleted(Self.pods[1]))
             #expect(fixture.log.lines.count == lines)
             let again = HandlerTests.term("2", continuesPrevious: true)
             fixture.leadership.set(.leading(again))
@@ -54,14 +55,14 @@ import Testing
 
     @Test func `a deleted pod expires its node at once, not at the heartbeat timeout`() async throws {
         let fixture = Fixture()
-        fixture.handler.take(.replaced(Self.pods))
+        fixture.handler.handle(.replaced(Self.pods))
         try await fixture.run {
             try await fixture.dispatch(0..<4, to: ["w1", "w2"], in: HandlerTests.term("1"))
-            fixture.handler.take(.deleted(Self.pods[0]))
+            fixture.handler.handle(.deleted(Self.pods[0]))
             #expect(try fixture.names(of: "w2").count == 4)
             #expect(
                 fixture.log.lines.suffix(2) == [
-                    "info node's pod was deleted and it is forgotten node=w1 pod=agents/pod-w1 nodes=1",
+                    "info node removed: its pod was deleted node=w1 pod=agents/pod-w1 nodes=1",
                     "info configs dispatched scheduled=0 replaced=0 moved=2 removed=0 nodes=1",
                 ])
         }
@@ -69,12 +70,12 @@ import Testing
 
     @Test func `a draining agent gets its former answer`() async throws {
         let fixture = Fixture()
-        fixture.handler.take(.replaced(Self.pods))
+        fixture.handler.handle(.replaced(Self.pods))
         try await fixture.run {
             try await fixture.dispatch(0..<4, to: ["w1", "w2"], in: HandlerTests.term("1"))
             let before = try fixture.names(of: "w1")
             let revision = try fixture.handler.configs(of: "w1", now: at(30)).value.revision
-            fixture.handler.take(.applied(agentPod("pod-w1", on: "w1", addresses: ["10.0.0.1"], isTerminating: true)))
+            fixture.handler.handle(.applied(agentPod("pod-w1", on: "w1", addresses: ["10.0.0.1"], isTerminating: true)))
             #expect(try fixture.names(of: "w1") == before)
             #expect(try fixture.report("w1", lastChange: revision))
             #expect(try fixture.names(of: "w2").count == 4)
@@ -108,9 +109,9 @@ import Testing
 
     @Test func `the metrics count nodes by condition and endpoints checks by node`() async throws {
         let fixture = Fixture()
-        fixture.handler.take(
+        fixture.handler.handle(
             .replaced([Self.pods[0], agentPod("pod-w2", on: "w2", addresses: ["10.0.0.2"], isTerminating: true)]))
-        fixture.handler.take(.replaced([worker("w1", isSchedulable: false), worker("w2")]))
+        fixture.handler.handle(.replaced([worker("w1", isSchedulable: false), worker("w2")]))
         try await fixture.run {
             var pinned = checkConfig("pinned")
             pinned.nodeName = "w9"
@@ -130,7 +131,7 @@ import Testing
             }
             #expect(lines.contains("endpoint_checks_configs_dispatched{join_leader=\"true\",node=\"w9\"} 1"))
             #expect(lines.contains("cluster_checks_nodes_reporting{join_leader=\"true\"} 3"))
-            let warning = "warning two agents report under one id node=w3"
+            let warning = "warning node ID is shared by two agents node=w3"
             let said = fixture.log.lines.filter { $0.hasPrefix(warning) }
             #expect(said == [warning + " agents=10.0.0.8, 10.0.0.9"])
         }

@@ -1,10 +1,11 @@
 import CheckModel
-import ClusterChecks
 import JSON
 import Leadership
 import Platform
 import TestKit
 import Testing
+
+@testable import ClusterChecks
 
 /// The Handler over a term: warm-up, dispatching, losing the Lease and getting it back.
 @Suite struct HandlerTests {
@@ -17,13 +18,17 @@ import Testing
         let desired: DesiredConfigs
         let handler: Handler
 
-        init(_ state: LeadershipState = .unknown, maximumConfigs: Int = 1000) {
+        init(
+            _ state: LeadershipState = .unknown, maximumConfigs: Int = 1000, sink: (any LogSink)? = nil,
+            observe: (@Sendable (StoreEvent) -> Void)? = nil
+        ) {
             leadership = Watched(state)
             var options = HandlerOptions(patch: ConfigPatch(extraTags: ["from:test"]))
             options.maximumConfigs = maximumConfigs
             desired = DesiredConfigs(for: options)
             handler = Handler(
-                source: desired, leadership: leadership, options: options, clock: clock, log: Log(sink: log))
+                source: desired, leadership: leadership, options: options, clock: clock, log: Log(sink: sink ?? log),
+                observe: observe)
         }
 
         func report(_ id: String, lastChange: Int64 = 0) throws -> Bool {
@@ -251,7 +256,7 @@ import Testing
             fixture.settle()
             #expect(try fixture.names(of: "a").count == 3)
             #expect(try fixture.names(of: "b").count == 3)
-            let line = "warning node fell silent and is forgotten node=c nodes=2"
+            let line = "warning node expired: no heartbeat within the timeout node=c nodes=2"
             fixture.settle()
             #expect(fixture.log.lines.contains(line))
         }

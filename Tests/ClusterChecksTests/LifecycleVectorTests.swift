@@ -1,9 +1,10 @@
 import CheckModel
-import ClusterChecks
 import Leadership
 import Platform
 import TestKit
 import Testing
+
+@testable import ClusterChecks
 
 /// The rows of the protocol's lifecycle table that are no status report (those are in `NodeStatusTests`), each under
 /// its name.
@@ -68,7 +69,7 @@ import Testing
         var dispatcher = try Dispatcher(nodes: names, configs: try #require(configs))
         for second in 1...35 {
             if let nodeA = row.nodeA, second == 35 - nodeA { _ = try dispatcher.report("nodeA", at: Double(second)) }
-            _ = dispatcher.expire(now: at(Double(second)))
+            _ = dispatcher.expireNodes(now: at(Double(second)))
         }
         #expect(dispatcher.store.counts.keys.sorted() == row.nodes)
         #expect(dispatcher.store.dangling.count == row.dangling)

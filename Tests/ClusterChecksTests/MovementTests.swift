@@ -1,7 +1,8 @@
 import CheckModel
-import ClusterChecks
 import Platform
 import Testing
+
+@testable import ClusterChecks
 
 @Suite struct MovementTests {
     @Test func `four configs on two nodes are two and two`() throws {
@@ -12,7 +13,7 @@ import Testing
     @Test func `a new config goes to the node with the least load`() throws {
         var dispatcher = try Dispatcher(nodes: ["node1", "node2"], configs: try encodedConfigs(0..<3))
         let fewest = dispatcher.store.counts.first { $0.value == 1 }?.key
-        _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("new")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("new")]))
         #expect(dispatcher.store.nodeID(of: key("new")) == fewest)
         _ = try dispatcher.report("node3", at: 1)
         #expect(dispatcher.store.counts["node3"] == 1)
@@ -38,7 +39,7 @@ import Testing
         var dispatcher = try Dispatcher(nodes: ["a", "b", "c"], configs: try encodedConfigs(0..<9))
         let node = try #require(dispatcher.store.nodeID(of: key("c4")))
         let revision = dispatcher.store.node(node)?.revision
-        let changes = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("c4", edition: 1)])).changes
+        let changes = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c4", edition: 1)])).changes
         guard case .configReplaced = changes.first, changes.count == 1 else {
             Issue.record("\(changes)")
             return
@@ -47,24 +48,24 @@ import Testing
         #expect(dispatcher.store.node(node)?.revision != revision)
         #expect(dispatcher.store.node(node)?.configs.count == 3)
         // And back again: the same content has the same revision.
-        _ = dispatcher.reconcile(Wanted(upserts: [try encodedConfig("c4")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c4")]))
         #expect(dispatcher.store.node(node)?.revision == revision)
     }
 
     @Test func `applying the same set again changes nothing`() throws {
         let configs = try encodedConfigs(0..<9)
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: configs)
-        #expect(dispatcher.reconcile(Wanted(upserts: configs, isWhole: true)).changes.isEmpty)
-        #expect(dispatcher.reconcile(Wanted(upserts: configs)).changes.isEmpty)
+        #expect(dispatcher.dispatch(EncodedChanges(upserts: configs, isWhole: true)).changes.isEmpty)
+        #expect(dispatcher.dispatch(EncodedChanges(upserts: configs)).changes.isEmpty)
     }
 
     @Test func `a whole set removes what it lacks and a partial one does not`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<9))
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<2)))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<2)))
         #expect(dispatcher.store.configCount == 9)
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<2), isWhole: true))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<2), isWhole: true))
         #expect(dispatcher.store.keys.sorted() == [key("c0"), key("c1")])
-        _ = dispatcher.reconcile(Wanted(upserts: [], removals: [key("c1"), key("never there")]))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [], removals: [key("c1"), key("never there")]))
         #expect(dispatcher.store.keys.sorted() == [key("c0")])
     }
 
@@ -91,7 +92,7 @@ import Testing
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         for node in ["a", "b", "c"] { _ = try dispatcher.report(node, at: 0) }
         #expect(dispatcher.store.configCount == 0)
-        _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<10), isWhole: true))
+        _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<10), isWhole: true))
         #expect(dispatcher.store.counts.values.sorted() == [3, 3, 4])
     }
 
@@ -99,8 +100,8 @@ import Testing
         var options = HandlerOptions(patch: ConfigPatch())
         options.maximumConfigs = 3
         var dispatcher = try Dispatcher(nodes: ["a"], configs: try encodedConfigs(0..<3), options: options)
-        let (changes, refused) = dispatcher.reconcile(
-            Wanted(upserts: [try encodedConfig("c1", edition: 1), try encodedConfig("more")]))
+        let (changes, refused) = dispatcher.dispatch(
+            EncodedChanges(upserts: [try encodedConfig("c1", edition: 1), try encodedConfig("more")]))
         #expect(changes.count == 1)
         #expect(refused == [key("more")])
         #expect(dispatcher.store.configCount == 3)

@@ -1,7 +1,8 @@
 import CheckModel
-import ClusterChecks
 import Platform
 import Testing
+
+@testable import ClusterChecks
 
 /// The protocol's table of what a report is answered, one row each.
 @Suite struct NodeStatusTests {
@@ -37,7 +38,7 @@ import Testing
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         if row.phase == .dispatching {
             _ = try dispatcher.report("node1", at: 0)
-            _ = dispatcher.reconcile(Wanted(upserts: try encodedConfigs(0..<row.configs), isWhole: true))
+            _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<row.configs), isWhole: true))
         }
         let revision = dispatcher.store.node("node1")?.revision.value ?? 0
         let answer = try dispatcher.report("node1", lastChange: row.lastChange(revision), at: 1)
@@ -94,27 +95,27 @@ import Testing
         // nodeA goes on reporting, so that the time counts.
         for second in 1...Int(silence) {
             _ = try dispatcher.report("nodeA", at: Double(second))
-            if second < 30 { #expect(dispatcher.expire(now: at(Double(second))).isEmpty) }
+            if second < 30 { #expect(dispatcher.expireNodes(now: at(Double(second))).isEmpty) }
         }
-        _ = dispatcher.expire(now: at(silence))
+        _ = dispatcher.expireNodes(now: at(silence))
         #expect(dispatcher.store.nodeCount == 1 + nodes)
     }
 
     @Test func `the next expiry is that of the node that has been silent longest`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<2))
         for second in 1...10 { _ = try dispatcher.report("a", at: Double(second)) }
-        _ = dispatcher.expire(now: at(10))
+        _ = dispatcher.expireNodes(now: at(10))
         let next = try #require(dispatcher.nextExpiry(now: at(10)))
         #expect(next == at(30) + .milliseconds(1))
-        for second in 11...29 { _ = dispatcher.expire(now: at(Double(second))) }
-        #expect(dispatcher.expire(now: at(30)).isEmpty)
-        #expect(!dispatcher.expire(now: next).isEmpty)
+        for second in 11...29 { _ = dispatcher.expireNodes(now: at(Double(second))) }
+        #expect(dispatcher.expireNodes(now: at(30)).isEmpty)
+        #expect(!dispatcher.expireNodes(now: next).isEmpty)
         #expect(dispatcher.nextExpiry(now: next) == at(40) + .milliseconds(1))
     }
 
     @Test func `configs of the last node dangle with the reason`() throws {
         var dispatcher = try Dispatcher(nodes: ["nodeB"], configs: try encodedConfigs(0..<2))
-        for second in 0...31 { _ = dispatcher.expire(now: at(Double(second))) }
+        for second in 0...31 { _ = dispatcher.expireNodes(now: at(Double(second))) }
         #expect(dispatcher.store.nodeCount == 0)
         #expect(dispatcher.store.dangling.map(\.reason) == Array(repeating: .nodeExpired("nodeB"), count: 2))
         #expect(dispatcher.store.danglingReason(of: key("c0")) == .nodeExpired("nodeB"))
@@ -124,7 +125,7 @@ import Testing
     @Test func `configs of an expired node move in the same step and not to another silent node`() throws {
         var dispatcher = try Dispatcher(nodes: ["a", "b", "c", "d"], configs: try encodedConfigs(0..<40))
         for second in 1...30 { for node in ["a", "b"] { _ = try dispatcher.report(node, at: Double(second)) } }
-        let changes = dispatcher.expire(now: at(31))
+        let changes = dispatcher.expireNodes(now: at(31))
         #expect(changes.compactMap(\.movedKey).count == 20)
         #expect(dispatcher.store.counts == ["a": 20, "b": 20])
         #expect(dispatcher.store.dangling.isEmpty)
@@ -134,14 +135,14 @@ import Testing
         var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<4))
         try dispatcher.listen(from: 1, to: 10, reporting: ["a", "b"])
         // Stopped for ten minutes, and the first thing that runs is the tick.
-        #expect(dispatcher.expire(now: at(610)).isEmpty)
+        #expect(dispatcher.expireNodes(now: at(610)).isEmpty)
         #expect(try dispatcher.report("a", at: 610.1).changes.isEmpty)
-        #expect(dispatcher.expire(now: at(620)).isEmpty)
+        #expect(dispatcher.expireNodes(now: at(620)).isEmpty)
         #expect(dispatcher.store.nodeCount == 2)
         // From here b's silence counts.
         for second in 621...660 {
             _ = try dispatcher.report("a", at: Double(second))
-            _ = dispatcher.expire(now: at(Double(second)))
+            _ = dispatcher.expireNodes(now: at(Double(second)))
         }
         #expect(dispatcher.store.counts == ["a": 4])
     }
@@ -158,7 +159,7 @@ import Testing
     @Test func `silent nodes expire in warm-up too`() throws {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         _ = try dispatcher.report("a", at: 0)
-        for second in 0...31 { _ = dispatcher.expire(now: at(Double(second))) }
+        for second in 0...31 { _ = dispatcher.expireNodes(now: at(Double(second))) }
         #expect(dispatcher.store.nodeCount == 0)
         #expect(!dispatcher.isDispatching)
     }

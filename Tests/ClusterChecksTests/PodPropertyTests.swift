@@ -1,8 +1,9 @@
 import CheckModel
-import ClusterChecks
 import Platform
 import TestKit
 import Testing
+
+@testable import ClusterChecks
 
 /// Random histories of pods, cordons and reports, each from a seed: after every step the nodes stand as they would if
 /// all were told anew, and configs are only where they may be.
@@ -121,7 +122,7 @@ extension PodPropertyTests.History {
             gone[pod.fullName] = pod.addresses
             change = .deleted(pod)
         }
-        dispatcher.note(change)
+        dispatcher.handle(change)
         if roll(4) > 0 { take(dispatcher.catchUp(now: at(now))) }
     }
 
@@ -130,11 +131,11 @@ extension PodPropertyTests.History {
         workers[name] = roll(4) == 0 ? nil : roll(2) == 0
         if roll(3) == 0 {
             areWorkersKnown = true
-            dispatcher.note(.replaced(allWorkers))
+            dispatcher.handle(.replaced(allWorkers))
         } else if let isSchedulable = workers[name] {
-            dispatcher.note(.applied(worker(name, isSchedulable: isSchedulable)))
+            dispatcher.handle(.applied(worker(name, isSchedulable: isSchedulable)))
         } else {
-            dispatcher.note(.deleted(name))
+            dispatcher.handle(.deleted(name))
         }
         take(dispatcher.catchUp(now: at(now)))
     }
@@ -151,7 +152,7 @@ extension PodPropertyTests.History {
             wanted.subtract(removals)
             wanted.formUnion(unique.keys)
             let sorted = unique.values.sorted { $0.key < $1.key }
-            take(dispatcher.reconcile(Wanted(upserts: sorted, removals: removals)).changes)
+            take(dispatcher.dispatch(EncodedChanges(upserts: sorted, removals: removals)).changes)
         } catch {
             preconditionFailure("\(error)")
         }
@@ -160,7 +161,7 @@ extension PodPropertyTests.History {
     private mutating func passTime() {
         for _ in 0..<roll(12) {
             now += 1
-            take(dispatcher.expire(now: at(now)))
+            take(dispatcher.expireNodes(now: at(now)))
         }
     }
 }
@@ -202,12 +203,12 @@ extension PodPropertyTests.History {
             if conditions.lacksPod { seen.insert(mirror.node(id)?.conditions.pod == nil ? "no pod" : "unsure") }
             let differs = mirror.node(id)?.conditions != conditions
             #expect(differs)
-        case .nodeShared(_, let agents):
+        case .nodeIDShared(_, let agents):
             if !agents.isEmpty { seen.insert("shared") }
-        case .nodeHandsOver(let id):
+        case .handOverStarted(let id):
             retainedSince[id] = now
             seen.insert("hands over")
-        case .nodeLetGo(let id):
+        case .handOverEnded(let id):
             retainedSince[id] = nil
             seen.insert("let go")
         case .nodeExpired(let id, let reason):
@@ -254,8 +255,8 @@ extension PodPropertyTests.History {
         var told = dispatcher
         _ = told.catchUp(now: at(now))
         var anew = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
-        if arePodsKnown { anew.note(.replaced(pods)) }
-        if areWorkersKnown { anew.note(.replaced(allWorkers)) }
+        if arePodsKnown { anew.handle(.replaced(pods)) }
+        if areWorkersKnown { anew.handle(.replaced(allWorkers)) }
         let left = told.store.occupiedSlots.map { told.store.nodes[$0] }
         for node in left { _ = try anew.report(node.id, type: node.type, address: node.address, at: 0) }
         for node in left { #expect(anew.store.node(node.id)?.conditions == node.conditions, "\(node.id)") }

@@ -1,5 +1,6 @@
-import ClusterChecks
 import Testing
+
+@testable import ClusterChecks
 
 @Suite struct RebalanceScheduleTests {
     /// At which of these seconds, in these terms, it is due, with a period of 60 s.

@@ -1,8 +1,9 @@
 import CheckModel
-import ClusterChecks
 import Platform
 import TestKit
 import Testing
+
+@testable import ClusterChecks
 
 /// Random clusters, each from a seed: whatever is rebalanced, nothing is lost, nothing gets worse, and nobody gets what
 /// he may not.
@@ -18,14 +19,14 @@ import Testing
             entropy = SeededEntropy(seed: seed)
             dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
             let nodes = 1 + roll(8)
-            dispatcher.note(.replaced((0..<nodes).map { agentPod("n\($0)", on: "w\($0)") }))
-            dispatcher.note(.replaced((0..<nodes).map { worker("w\($0)") }))
+            dispatcher.handle(.replaced((0..<nodes).map { agentPod("n\($0)", on: "w\($0)") }))
+            dispatcher.handle(.replaced((0..<nodes).map { worker("w\($0)") }))
             for index in 0..<nodes { _ = try dispatcher.report("n\(index)", at: 0) }
             let check = ["http_check", "stays"]
             configs = try (0..<roll(60)).map { index in
                 try Row("c\(index)", check: check[roll(5) / 4], Array(repeating: 1, count: 1 + roll(3))).config()
             }
-            _ = dispatcher.reconcile(Wanted(upserts: configs, isWhole: true))
+            _ = dispatcher.dispatch(EncodedChanges(upserts: configs, isWhole: true))
             // A node's work is measured, in part or not at all; some nodes are cordoned or about to leave only after
             // they got theirs.
             for node in dispatcher.store.occupiedSlots.map({ dispatcher.store.nodes[$0] }) where roll(6) > 0 {
@@ -36,14 +37,14 @@ import Testing
                     stats.metricSamples = Int64(roll(500))
                     checks[checkID] = stats
                 }
-                dispatcher.take(NodeStatistics(workers: roll(6), checks: checks), of: node.id)
+                _ = dispatcher.record(NodeStatistics(workers: roll(6), checks: checks), of: node.id)
             }
             for index in 0..<nodes where roll(6) == 0 {
                 let workerNode = worker("w\(index)", isSchedulable: false)
-                _ = dispatcher.take(.applied(workerNode), at: 1)
+                _ = dispatcher.handle(.applied(workerNode), at: 1)
             }
             for index in 0..<nodes where roll(8) == 0 {
-                _ = dispatcher.take(.applied(agentPod("n\(index)", on: "w\(index)", isTerminating: true)), at: 1)
+                _ = dispatcher.handle(.applied(agentPod("n\(index)", on: "w\(index)", isTerminating: true)), at: 1)
             }
         }
 
@@ -66,14 +67,16 @@ import Testing
     func `rebalancing loses no config and makes no balance worse`(seed: UInt64) throws {
         var cluster = try Cluster(seed: seed)
         let options = options(cluster)
-        let before = cluster.dispatcher.rebalancingView.measuredNodes
+        let before = cluster.dispatcher.view.measuredNodes
         let former = cluster.placed()
         let plan =
             options.usesUtilization
             ? UtilizationRebalancing(options).plan(before, isForced: seed % 2 == 0)
             : BusynessRebalancing(options).plan(before)
         var mirror = cluster.dispatcher.store
-        let changes = cluster.dispatcher.move(plan.moves, .rebalanced)
+        var made: [RebalanceMove] = []
+        let changes = cluster.dispatcher.changes { made = $0.move(plan.moves, .rebalanced) }
+        #expect(made.map(\.text) == plan.moves.map(\.text))
         for change in changes { mirror.apply(change) }
         #expect(mirror.description == cluster.dispatcher.store.description)
         #expect(Set(plan.moves.map(\.config.key)).count <= cluster.configs.count)
@@ -89,7 +92,7 @@ import Testing
             let slot = try #require(cluster.dispatcher.store.slot(of: now[config.key] ?? ""))
             #expect(cluster.dispatcher.store.nodes[slot].conditions.standing == .free)
         }
-        let after = cluster.dispatcher.rebalancingView.measuredNodes
+        let after = cluster.dispatcher.view.measuredNodes
         if options.usesUtilization {
             #expect(deviation(after) <= deviation(before) + 1e-9)
             let predicted = Dictionary(uniqueKeysWithValues: plan.utilizations.map { ($0.node, $0.utilization) })
@@ -103,7 +106,7 @@ import Testing
     @Test(arguments: 0..<60 as Range<UInt64>)
     func `the plan depends on the state alone`(seed: UInt64) throws {
         let cluster = try Cluster(seed: seed)
-        let nodes = cluster.dispatcher.rebalancingView.measuredNodes
+        let nodes = cluster.dispatcher.view.measuredNodes
         var options = RebalancingOptions()
         options.stickiness = nil
         let shuffled = nodes.map {
@@ -119,7 +122,7 @@ import Testing
     @Test func `the random clusters cover every case`() throws {
         var moves = [0, 0]
         for seed in 0..<100 as Range<UInt64> {
-            let nodes = try Cluster(seed: seed).dispatcher.rebalancingView.measuredNodes
+            let nodes = try Cluster(seed: seed).dispatcher.view.measuredNodes
             moves[0] += UtilizationRebalancing(RebalancingOptions()).plan(nodes, isForced: false).moves.count
             moves[1] += BusynessRebalancing(RebalancingOptions()).plan(nodes).moves.count
         }

@@ -1,7 +1,8 @@
 import CheckModel
-import ClusterChecks
 import JSON
 import Testing
+
+@testable import ClusterChecks
 
 /// What a row of a table says of one config: its check, and the average times of its instances in milliseconds.
 struct Row: Sendable {

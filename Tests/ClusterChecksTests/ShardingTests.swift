@@ -1,10 +1,11 @@
 import CheckModel
-import ClusterChecks
 import JSON
 import Leadership
 import Platform
 import TestKit
 import Testing
+
+@testable import ClusterChecks
 
 @Suite struct ShardingTests {
     private static let all: ShardingOptions = {

@@ -1,7 +1,8 @@
 import CheckModel
-import ClusterChecks
 import Platform
 import Testing
+
+@testable import ClusterChecks
 
 /// Two agents that report under one id are told from one that restarted.
 @Suite struct SharedIDTests {
@@ -14,14 +15,16 @@ import Testing
         for (index, address) in addresses.enumerated() {
             let time = Double(index + 1) * seconds
             let step = try dispatcher.report("x", address: address, isStated: isStated, at: time).changes
-            for case .nodeShared("x", let agents) in step + dispatcher.expire(now: at(time)) { said[index] = agents }
+            for case .nodeIDShared("x", let agents) in step + dispatcher.expireNodes(now: at(time)) {
+                said[index] = agents
+            }
         }
         return said
     }
 
     func dispatcher(_ pods: [AgentPod]? = nil) -> Dispatcher {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
-        if let pods { _ = dispatcher.take(.replaced(pods), at: 0) }
+        if let pods { _ = dispatcher.handle(.replaced(pods), at: 0) }
         return dispatcher
     }
 
@@ -81,7 +84,7 @@ import Testing
         let pods = [agentPod("one", addresses: ["a"]), agentPod("two", addresses: ["b"])]
         var dispatcher = dispatcher(pods)
         _ = try sharing(["a", "b", "a"], &dispatcher)
-        for pod in pods { _ = dispatcher.take(.deleted(pod), at: 4) }
+        for pod in pods { _ = dispatcher.handle(.deleted(pod), at: 4) }
         #expect(dispatcher.store.nodeCount == 1)
     }
 }

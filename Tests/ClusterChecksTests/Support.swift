@@ -1,10 +1,11 @@
 import CheckModel
-import ClusterChecks
 import JSON
 import Platform
 import Synchronization
 import TestKit
 import Testing
+
+@testable import ClusterChecks
 
 /// A config of `instances` instances, ready to be dispatched; `edition` is what an edit changes.
 func encodedConfig(_ name: String, instances: Int = 1, edition: Int = 0) throws -> EncodedConfig {
@@ -36,7 +37,7 @@ extension Dispatcher {
     {
         self.init(options: options)
         for node in nodes { _ = try report(node, at: 0) }
-        _ = reconcile(Wanted(upserts: configs, isWhole: true))
+        dispatch(EncodedChanges(upserts: configs, isWhole: true))
     }
 
     /// Has a node report.
@@ -46,26 +47,51 @@ extension Dispatcher {
     ) throws -> (isUpToDate: Bool, changes: [StoreChange]) {
         let status = NodeStatusRequest(lastChange: lastChange, nodeType: type)
         let report = NodeReport(id: id, status: status, address: address, isAddressStated: isStated)
-        return try nodeStatus(report, now: at(seconds))
+        var isUpToDate = false
+        let changes = try changes { isUpToDate = try $0.nodeStatus(report, now: at(seconds)) }
+        return (isUpToDate, changes)
     }
 
-    /// Tells of pods, and has done what follows.
-    mutating func take(_ change: AgentPodChange, at seconds: Double) -> [StoreChange] {
-        note(change)
+    /// Handles a change of the pods, and acts on it.
+    mutating func handle(_ change: AgentPodChange, at seconds: Double) -> [StoreChange] {
+        handle(change)
         return catchUp(now: at(seconds))
     }
 
-    /// Tells of Kubernetes nodes, and has done what follows.
-    mutating func take(_ change: WorkerNodeChange, at seconds: Double) -> [StoreChange] {
-        note(change)
+    /// Handles a change of the Kubernetes nodes, and acts on it.
+    mutating func handle(_ change: WorkerNodeChange, at seconds: Double) -> [StoreChange] {
+        handle(change)
         return catchUp(now: at(seconds))
+    }
+
+    /// Acts on the pods and Kubernetes nodes handled so far.
+    mutating func catchUp(now: Instant) -> [StoreChange] {
+        changes { $0.reconcileNodes(now: now) }
+    }
+
+    mutating func expireNodes(now: Instant) -> [StoreChange] {
+        changes { _ = $0.expire(now: now) }
+    }
+
+    @discardableResult
+    mutating func dispatch(_ desired: EncodedChanges) -> (changes: [StoreChange], refused: [ConfigKey]) {
+        var refused: [ConfigKey] = []
+        let changes = changes { refused = $0.reconcile(desired) }
+        return (changes, refused)
+    }
+
+    /// What a call changes in the store.
+    mutating func changes(of call: (inout Dispatcher) throws -> Void) rethrows -> [StoreChange] {
+        _ = takeChanges()
+        try call(&self)
+        return takeChanges()
     }
 
     /// Lets time pass with a tick each second, in which `nodes` report; nothing is expected to expire.
     mutating func listen(from start: Int, to end: Int, reporting nodes: [String]) throws {
         for second in start..<end {
             for node in nodes { _ = try report(node, at: Double(second)) }
-            #expect(expire(now: at(Double(second))).isEmpty)
+            #expect(expireNodes(now: at(Double(second))).isEmpty)
         }
     }
 }
@@ -88,6 +114,8 @@ extension ClusterStore {
         slot(of: id).map { nodes[$0] }
     }
 
+    var occupiedSlots: [Int] { nodes.indices.filter { !nodes[$0].id.isEmpty } }
+
     /// How many configs each node has, by id.
     var counts: [String: Int] {
         var counts: [String: Int] = [:]
@@ -104,7 +132,9 @@ extension ClusterStore {
                 "\(node.id) \(node.type) \(node.address ?? "-") \(node.load.millionths) \(node.revision.value) \(configs)"
                 + " \(node.conditions) \(node.agents) \(told)"
         }
-        let dangling = dangling.map { "dangling \($0.config.key)=\($0.config.contentHash): \($0.reason)" }
+        let dangling = dangling.map {
+            "dangling \($0.config.key)=\($0.config.contentHash) since \($0.since): \($0.reason)"
+        }
         let checks = endpointsChecks.nodes.map { "\($0): \(endpointsChecks.of($0).map(\.contentHash))" }
         return nodes + dangling.sorted() + checks + ["version \(version)"]
     }
@@ -119,4 +149,5 @@ extension StoreChange {
 
 extension ManualClock {
     func set(_ seconds: Double) { set(at(seconds)) }
+    func advance(by seconds: Double) { advance(by: .seconds(seconds)) }
 }

@@ -1,7 +1,8 @@
 import CheckModel
-import ClusterChecks
 import JSON
 import Testing
+
+@testable import ClusterChecks
 
 /// The published and derived vectors of the utilization algorithm, by the names of their rows.
 @Suite struct UtilizationTests {

@@ -1,5 +1,5 @@
 import JSON
-import TestSupport
+import TestKit
 import Testing
 
 /// An object as one would read it: all that it does not name is skipped.
@@ -56,7 +56,7 @@ private struct Spec: JSONReadable, Equatable {
         return "nothing"
     }
 
-    @Test func whatIsNamedIsReadAndAllElseIsSkipped() throws {
+    @Test func `named members are read and all others are skipped`() throws {
         let spec = try Self.spec(
             """
             {"skipped":{"ports":[{"port":1}],"a":[[],{},"]}",1e3,-0.5,true,false,null]},
@@ -68,13 +68,13 @@ private struct Spec: JSONReadable, Equatable {
         #expect(spec.isOn)
     }
 
-    @Test func aMemberThatIsNullIsAsIfItWereMissing() throws {
+    @Test func `a null member counts as missing`() throws {
         let spec = try Self.spec(#"{"ports":null,"labels":{"a":null,"b":"c"},"isOn":null,"extra":{"kept":null}}"#)
         #expect(spec.ports.isEmpty && spec.labels == ["b": "c"] && !spec.isOn)
         #expect(spec.extra == ["kept": .null])
     }
 
-    @Test func nullIsGivenToWhoAsksForIt() throws {
+    @Test func `null is read where it is asked for`() throws {
         var json = try JSONReader(Array(#"{"a": null,"b":1}"#.utf8), limits: JSONLimits())
         var isNull: [String: Bool] = [:]
         try json.enterObject()
@@ -83,11 +83,11 @@ private struct Spec: JSONReadable, Equatable {
         #expect(isNull == ["a": true, "b": false])
     }
 
-    @Test func ofAKeyThatIsThereTwiceTheLastCounts() throws {
+    @Test func `of a duplicate key the last one counts`() throws {
         #expect(try Self.spec(#"{"isOn":true,"isOn":false,"labels":{"a":"1","a":"2"}}"#).labels == ["a": "2"])
     }
 
-    @Test func aCopyReadsOnFromWhereItWasMade() throws {
+    @Test func `a copy of a reader continues where it was made`() throws {
         var json = try JSONReader(Array(#"{"a":{"port":7},"b":2}"#.utf8), limits: JSONLimits())
         try json.enterObject()
         let first = try json.nextKey()
@@ -117,7 +117,7 @@ private struct Spec: JSONReadable, Equatable {
         (#"{"isOn":true} x"#, "line 1, column 15: 'x' after the end of the value"),
         ("", "line 1, column 1: ends where a value is expected"),
     ])
-    func anErrorNamesThePathAndTheKind(text: String, expected: String) {
+    func `an error names the path and the kind`(text: String, expected: String) {
         #expect(Self.failure { () throws(JSONError) in _ = try Self.spec(text) } == expected)
     }
 
@@ -133,17 +133,17 @@ private struct Spec: JSONReadable, Equatable {
         (#"{"s":012}"#, "line 1, column 6: a number with a leading zero"),
         (#"{"s":tru}"#, "line 1, column 6: unknown word 'tru'"),
     ])
-    func whatIsSkippedIsCheckedToo(text: String, expected: String) {
+    func `what is skipped is checked too`(text: String, expected: String) {
         #expect(Self.failure { () throws(JSONError) in _ = try Self.spec(text) } == expected)
     }
 
-    @Test func invalidUTF8IsRefusedWhereItIsSkipped() {
+    @Test func `invalid UTF-8 is refused in skipped values`() {
         let text = Array(#"{"s":"ab"#.utf8) + [0xC3, 0x28] + Array(#""}"#.utf8)
         let failure = Self.failure { () throws(JSONError) in _ = try Spec(parsing: text) }
         #expect(failure == "line 1, column 9: invalid UTF-8")
     }
 
-    @Test func depthIsLimitedAlsoWhereItIsSkipped() throws {
+    @Test func `depth is limited in skipped values too`() throws {
         let limits = JSONLimits(depth: 512)
         func nested(_ depth: Int) -> [UInt8] {
             Array("{\"s\":".utf8) + Array(repeating: UInt8(ascii: "["), count: depth)
@@ -156,7 +156,7 @@ private struct Spec: JSONReadable, Equatable {
         }
     }
 
-    @Test func aKeyMayBeAsLongAsTheLimitSays() throws {
+    @Test func `a key may be as long as the limit`() throws {
         let text = "{\"\(String(repeating: "k", count: 2_000))\":1}"
         let failure = Self.failure { () throws(JSONError) in _ = try Self.spec(text) }
         #expect(failure == "line 1, column 2: a key longer than 1000 bytes")

@@ -33,7 +33,7 @@ import Testing
         #expect(!bench.attempt())
         #expect(bench.calls == ["get"])
         #expect(bench.followed == "bing")
-        #expect(bench.takeNotices() == [.holder("bing")])
+        #expect(bench.drainNotices() == [.holder("bing")])
     }
 
     @Test func `the duration in the Lease counts, not our own`() {
@@ -66,7 +66,7 @@ import Testing
         bench.pass(.seconds(3599))
         #expect(!bench.attempt())
         let capped = ElectionNotice.durationCapped(2_147_483_647, limit: .seconds(3600))
-        #expect(bench.takeNotices() == [.holder("bing"), capped])
+        #expect(bench.drainNotices() == [.holder("bing"), capped])
         bench.pass(.seconds(1))
         #expect(bench.attempt())
     }
@@ -206,7 +206,7 @@ import Testing
         bench.attempt()
         bench.pass(.seconds(10))
         bench.attempt()
-        #expect(bench.takeNotices().contains(.strategyIgnored("OldestEmulationVersion")))
+        #expect(bench.drainNotices().contains(.strategyIgnored("OldestEmulationVersion")))
         #expect(bench.spec?.strategy == nil)
     }
 }

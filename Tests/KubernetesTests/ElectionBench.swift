@@ -145,8 +145,8 @@ final class ElectionBench {
         return answer
     }
 
-    func takeNotices() -> [ElectionNotice] {
-        election.takeNotices()
+    func drainNotices() -> [ElectionNotice] {
+        election.drainNotices()
     }
 
     /// Gives the machine the shelf's answer to `request`.

@@ -8,7 +8,7 @@ import Testing
         let bench = ElectionBench()
         bench.attempt()
         bench.calls = []
-        _ = bench.takeNotices()
+        _ = bench.drainNotices()
         return bench
     }
 
@@ -54,7 +54,7 @@ import Testing
         #expect(!bench.isLeading)
         bench.election.expire(bench.now)
         #expect(bench.election.held == nil)
-        guard case .lost(_, .notRenewed)? = bench.takeNotices().first else {
+        guard case .lost(_, .notRenewed)? = bench.drainNotices().first else {
             Issue.record("the loss is not told")
             return
         }
@@ -133,7 +133,7 @@ import Testing
         #expect(!bench.attempt())
         #expect(bench.election.held == nil)
         #expect(bench.followed == "bing")
-        guard case .lost(_, .taken(by: "bing"))? = bench.takeNotices().last else {
+        guard case .lost(_, .taken(by: "bing"))? = bench.drainNotices().last else {
             Issue.record("the loss is not told last")
             return
         }
@@ -215,7 +215,7 @@ import Testing
         #expect(released.spec.acquireTime == released.spec.renewTime)
         #expect(released.spec.leaseTransitions == 7)
         #expect(released.annotations == ["a.b/c": "kept"])
-        #expect(bench.takeNotices().last == .released)
+        #expect(bench.drainNotices().last == .released)
         #expect(bench.election.isKnown && !bench.isLeading && bench.followed == nil)
     }
 
@@ -264,10 +264,10 @@ import Testing
             bench.faults = [.lost, .lost]
             bench.attempt()
         }
-        #expect(bench.takeNotices() == [.failing(.transport("lost"), leading: true)])
+        #expect(bench.drainNotices() == [.failing(.transport("lost"), leading: true)])
         bench.attempt()
         bench.attempt()
-        #expect(bench.takeNotices() == [.recovered])
+        #expect(bench.drainNotices() == [.recovered])
     }
 }
 

@@ -83,7 +83,7 @@ import Testing
             bench.shelf.put(held(by: "bing"))
             #expect(!bench.attempt())
             #expect(bench.followed == "bing")
-            #expect(bench.takeNotices() == [.holder("bing")])
+            #expect(bench.drainNotices() == [.holder("bing")])
             expect(bench, holder: "bing", transitions: 0, calls: ["get"])
         },
         Vector("renew own") { bench in

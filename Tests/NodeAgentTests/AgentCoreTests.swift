@@ -1,6 +1,7 @@
-import NodeAgent
 import Platform
 import Testing
+
+@testable import NodeAgent
 
 @Suite struct AgentCoreTests {
     /// Everything that can go wrong with a request.
@@ -118,7 +119,7 @@ import Testing
         session.pass(.seconds(10)) { _ in .failed(failure) }
         #expect(session.sets == [["a"], []])
         #expect(session.core.lastChange == 0)
-        #expect(session.reports.contains(.gaveUp(configs: 1, after: .seconds(130))))
+        #expect(session.reports.contains(.configsDropped(configs: 1, after: .seconds(130))))
         session.pass(.seconds(10))
         #expect(session.pending?.call == .status(lastChange: 0))
         session.answer(.status(isUpToDate: false))

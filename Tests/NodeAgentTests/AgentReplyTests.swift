@@ -1,6 +1,7 @@
 import CheckModel
-import NodeAgent
 import Testing
+
+@testable import NodeAgent
 
 @Suite struct AgentReplyTests {
     @Test func `a version needs only a major number`() {

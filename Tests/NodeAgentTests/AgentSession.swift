@@ -1,5 +1,6 @@
-import NodeAgent
 import Platform
+
+@testable import NodeAgent
 
 /// Drives an `AgentCore` in virtual time and writes down what it wants.
 struct AgentSession {

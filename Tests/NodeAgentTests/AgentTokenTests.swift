@@ -42,18 +42,18 @@ import Testing
         #expect(token.presented == Self.old)
         try write(Self.new)
         #expect(token.presented == Self.new)
-        token.refused(Self.new)
+        token.handleRejection(of: Self.new)
         #expect(token.presented == Self.old, "refused: the one before")
-        token.refused(Self.new)
+        token.handleRejection(of: Self.new)
         #expect(token.presented == Self.old, "a late refusal of the new one changes nothing")
-        token.refused(Self.old)
+        token.handleRejection(of: Self.old)
         #expect(token.presented == Self.new, "the cluster-agent has the new one by now")
     }
 
     @Test func `without a former token a refused token is sent again`() throws {
         defer { unsafe unlink(path) }
         let token = try token()
-        token.refused(Self.old)
+        token.handleRejection(of: Self.old)
         #expect(token.presented == Self.old)
     }
 
@@ -62,7 +62,7 @@ import Testing
         let token = try token()
         try writeFile(path, Array(Self.new.utf8))
         #expect(token.presented == Self.old, "it is not looked at more often than every 5 s")
-        token.refused(Self.old)
+        token.handleRejection(of: Self.old)
         #expect(token.presented == Self.new)
     }
 

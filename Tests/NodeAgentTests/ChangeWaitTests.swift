@@ -1,6 +1,7 @@
-import NodeAgent
 import Platform
 import Testing
+
+@testable import NodeAgent
 
 /// Waiting for changes in place of polling for them, in virtual time.
 @Suite struct ChangeWaitTests {

@@ -9,7 +9,7 @@ import Testing
     private let refused = CheckFailure(.refused, "nothing listens")
 
     @Test func `only the first failure and the recovery are transitions`() {
-        var record = CheckRecord(id: "a:1", checkName: "a", interval: .seconds(15))
+        var record = CheckRecord(id: "a:1", checkName: "a")
         let outcomes: [CheckOutcome] = [
             .success(CheckSuccess()), .failure(refused), .failure(CheckFailure(.dns, "no")), .success(CheckSuccess()),
             .success(CheckSuccess()),
@@ -21,20 +21,20 @@ import Testing
     }
 
     @Test func `the average is over the last 32 runs`() {
-        var record = CheckRecord(id: "a:1", checkName: "a", interval: .seconds(15))
+        var record = CheckRecord(id: "a:1", checkName: "a")
         _ = record.add(.success(CheckSuccess()), duration: .seconds(1000), at: WallTime(nanoseconds: 0))
         for _ in 0..<32 { _ = record.add(.failure(refused), duration: .seconds(2), at: WallTime(nanoseconds: 0)) }
         #expect(record.averageDuration == .seconds(2))
     }
 
     @Test func `statistics have the keys that cluster-agents read`() throws {
-        var good = CheckRecord(id: "prometheus:1", checkName: "prometheus", interval: .seconds(15))
+        var good = CheckRecord(id: "prometheus:1", checkName: "prometheus")
         _ = good.add(
             .success(CheckSuccess(samples: 30)), duration: .milliseconds(241),
             at: WallTime(nanoseconds: 1_700_000_000_123_000_000))
-        var bad = CheckRecord(id: "tcp_check:2", checkName: "tcp_check", interval: .seconds(15))
+        var bad = CheckRecord(id: "tcp_check:2", checkName: "tcp_check")
         _ = bad.add(.failure(refused), duration: .zero, at: WallTime(nanoseconds: 5_000_000_000))
-        let fresh = CheckRecord(id: "tcp_check:3", checkName: "tcp_check", interval: .seconds(15))
+        let fresh = CheckRecord(id: "tcp_check:3", checkName: "tcp_check")
         let stats = try JSONValue(parsing: RunnerAnswers.stats([good, bad, fresh]))
         let expected = try JSONValue(
             parsing: """
@@ -61,18 +61,18 @@ import Testing
 
     @Test func `utilization is the share of time spent running`() {
         func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
-        var use = WorkerUse(count: 2, now: at(0))
-        #expect(use.begin(now: at(0)) == 0)
-        use.end(0, now: at(5))
-        #expect(use.begin(now: at(5)) == 0)
+        var use = WorkerUtilization(count: 2, now: at(0))
+        #expect(use.acquire(now: at(0)) == 0)
+        use.release(0, now: at(5))
+        #expect(use.acquire(now: at(5)) == 0)
         #expect(use.utilization(now: at(10)) == [1, 0])
-        use.end(0, now: at(10))
+        use.release(0, now: at(10))
         #expect(use.utilization(now: at(20)) == [0.5, 0])
         #expect(use.utilization(now: at(40)) == [0.25, 0])
         #expect(use.utilization(now: at(200)) == [0, 0])
-        #expect(use.begin(now: at(200)) == 0)
-        #expect(use.begin(now: at(200)) == 1)
-        #expect(use.begin(now: at(200)) == nil)
+        #expect(use.acquire(now: at(200)) == 0)
+        #expect(use.acquire(now: at(200)) == 1)
+        #expect(use.acquire(now: at(200)) == nil)
         #expect(use.utilization(now: at(300)) == [1, 1])
     }
 }

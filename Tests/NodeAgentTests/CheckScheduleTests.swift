@@ -1,6 +1,7 @@
-import NodeAgent
 import Platform
 import Testing
+
+@testable import NodeAgent
 
 @Suite struct CheckScheduleTests {
     /// Runs a schedule in virtual time; each run lasts as long as `duration` says.
@@ -45,7 +46,7 @@ import Testing
                 if let next, next.value.end <= min(wake, end) {
                     now = max(now, next.value.end)
                     running[next.key] = nil
-                    let (instance, actions) = schedule.finished(run: next.key, now: now)
+                    let (instance, actions) = schedule.finish(run: next.key, now: now)
                     if instance == nil { ignored += 1 }
                     perform(actions)
                 } else if wake <= end {
@@ -168,7 +169,7 @@ import Testing
 
     @Test func `the end of an unknown run is ignored`() {
         var schedule = CheckSchedule(workers: 1)
-        #expect(schedule.finished(run: 99, now: Instant(nanoseconds: 0)) == (nil, []))
+        #expect(schedule.finish(run: 99, now: Instant(nanoseconds: 0)) == (nil, []))
     }
 
     @Test(arguments: 1...20) func `the schedule keeps its rules in random histories`(_ seed: UInt64) {
@@ -189,7 +190,7 @@ import Testing
             }
         }
         #expect(playground.mostAtOnce <= 5)
-        #expect(playground.schedule.runsUnderWay == playground.running.count)
+        #expect(playground.schedule.runsInProgress == playground.running.count)
         playground.pass(.seconds(600))
         for id in wanted { #expect(playground.starts[id]?.isEmpty == false, "\(id) never ran") }
     }

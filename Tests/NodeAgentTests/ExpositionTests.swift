@@ -45,13 +45,13 @@ import Testing
         ("ok 1\n\na x\n", 3, "the value is not a number: x"),
         ("a nan(1)\n", 1, "the value is not a number: nan(1)"),
         ("a 1 2.5\n", 1, "the timestamp is not an integer: 2.5"),
-        ("a 1 2 3\n", 1, "something follows the timestamp"),
+        ("a 1 2 3\n", 1, "unexpected text after the timestamp"),
         ("a 1\r\n", 1, "the value is not a number: 1\r"),
         ("1a 1\n", 1, "expected a metric name, not 1a 1"),
         ("<html>\n", 1, "expected a metric name, not <html>"),
         ("{a=\"b\"} 1\n", 1, "expected a metric name, not {a=\"b\"} 1"),
         ("a{b=\"c\" 1\n", 1, "expected , or } after the value of b"),
-        ("a{b=\"c} 1\n", 1, "the value of b does not end"),
+        ("a{b=\"c} 1\n", 1, "the value of b has no closing quote"),
         ("a{b=\"\\x\"} 1\n", 1, "invalid escape in the value of b"),
         ("a{b=\"c\\", 1, "the last line does not end with a line feed"),
         ("a{b=\"c\\\n", 1, "invalid escape in the value of b"),
@@ -59,7 +59,7 @@ import Testing
         ("a{b} 1\n", 1, "expected = after the label b"),
         ("a{1=\"c\"} 1\n", 1, "expected a label name, not 1=\"c\"} 1"),
         ("a{,} 1\n", 1, "expected a label name, not ,} 1"),
-        ("a{b=\"1\",b=\"2\"} 1\n", 1, "the label b is there twice"),
+        ("a{b=\"1\",b=\"2\"} 1\n", 1, "duplicate label b"),
         ("a{__name__=\"c\"} 1\n", 1, "the label __name__ is reserved"),
         ("a{\n", 1, "expected a label name, not the end of the line"),
         ("# TYPE a counter\n# TYPE a gauge\n", 2, "second TYPE of a"),
@@ -79,7 +79,7 @@ import Testing
         for page in [[0x61, 0x7B, 0x62, 0x3D, 0x22, 0xFF, 0x22, 0x7D, 0x31, 0x0A], [0x23, 0x20, 0xC3, 0x0A]]
             as [[UInt8]]
         {
-            #expect(throws: ExpositionError(line: 1, reason: "it is not UTF-8")) { try Exposition(page) }
+            #expect(throws: ExpositionError(line: 1, reason: "invalid UTF-8")) { try Exposition(page) }
         }
     }
 

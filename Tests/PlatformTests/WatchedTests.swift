@@ -80,7 +80,7 @@ import Testing
         #expect(try await reader.value == 1000)
     }
 
-    @Test func aWaitWithADeadlineEndsWithAChangeBeforeIt() async {
+    @Test func `a wait with a deadline ends with a change before the deadline`() async {
         let watched = Watched(0)
         let waiter = Task { await watched.change(after: 1, until: .distantFuture, clock: SystemClock()) }
         watched.set(1)
@@ -88,14 +88,14 @@ import Testing
         await watched.change(after: 1, until: .distantFuture, clock: SystemClock())
     }
 
-    @Test func aWaitWithADeadlineEndsThereWithoutAChange() async {
+    @Test func `a wait with a deadline ends at the deadline without a change`() async {
         let clock = SystemClock()
         let deadline = clock.now() + .milliseconds(20)
         await Watched(0).change(after: 1, until: deadline, clock: clock)
         #expect(clock.now() >= deadline)
     }
 
-    @Test func aWaitWithADeadlineEndsWithItsTask() async {
+    @Test func `a wait with a deadline ends when its task is cancelled`() async {
         let waiter = Task { await Watched(0).change(after: 1, until: .distantFuture, clock: SystemClock()) }
         waiter.cancel()
         await waiter.value

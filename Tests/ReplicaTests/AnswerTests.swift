@@ -61,7 +61,7 @@ import Testing
     @Test(arguments: [
         (ReplicaRole.unknown, "Startup in progress\n"), (.noLeader, "no leader is known\n"),
         (.warmingUp, "warming up: configs are not dispatched yet\n"),
-        (.notSynced, "the sources of configs have not all been read yet\n"),
+        (.notSynced, "config sources have not all synced yet\n"),
     ])
     func `while the configs are not known a 503 says why`(role: ReplicaRole, text: String) async throws {
         try await TestReplica.run(as: role) { replica in

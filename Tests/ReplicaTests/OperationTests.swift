@@ -33,7 +33,7 @@ import Testing
             return StatisticsReading(
                 id: node.id, .success(NodeStatistics(workers: workers, checks: Dictionary(checks) { $1 })))
         }
-        replica.handler.take(readings, duration: .zero)
+        replica.handler.record(readings, duration: .zero)
     }
 
     @Test func `an isolated check is alone on its node until a rebalance moves others there`() async throws {

@@ -176,7 +176,7 @@ import Testing
     @Test(arguments: [
         (ReplicaRole.unknown, "Startup in progress\n"), (.noLeader, "no leader is known\n"),
         (.warmingUp, "warming up: configs are not dispatched yet\n"),
-        (.notSynced, "the sources of configs have not all been read yet\n"),
+        (.notSynced, "config sources have not all synced yet\n"),
     ])
     func `calls do not wait while the configs are not known`(role: ReplicaRole, text: String) async throws {
         try await Polls.run(as: role) { _, polls in

@@ -67,7 +67,7 @@ package final class RunningClusterAgent: Sendable {
     ///
     /// - Throws: if the program cannot be started.
     package func startNodeAgent(
-        _ name: String = "node", port: Int = 0, _ arguments: [String]
+        _ name: String, port: Int = 0, _ arguments: [String]
     ) throws -> ChildProcess {
         try ChildProcess(
             try TestEnvironment.program("node-agent"),

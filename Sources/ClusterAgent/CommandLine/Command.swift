@@ -6,9 +6,9 @@ package enum Command {
     /// The version of this program.
     package static let version = "0.1.0"
 
-    /// Does what `arguments` (without the program's name) say, until it is done.
+    /// Runs the command that `arguments` (without the program's name) ask for, until it ends.
     ///
-    /// - Returns: the exit code, as `Program` tells.
+    /// - Returns: the exit code, as `Program` defines it.
     package static func run(_ arguments: [String]) async -> Int32 {
         let program = Program(
             name: "cluster-agent", version: version,

@@ -5,21 +5,19 @@ import JSON
 import Kubernetes
 import Platform
 
-/// `configcheck`: says what the cluster-agent would make of config files, or of the annotations of Services, without a cluster.
+/// `configcheck`: shows what the cluster-agent makes of config files or annotated Services, without a cluster.
 ///
-/// It is the same code that reads them in the cluster-agent, with the same options.
+/// It reads them with the code and the options of the cluster-agent.
 struct ConfigCheck {
     private static let json = Option.flag("json", default: false, help: "Print JSON.")
-    /// The largest text that is read from standard input (bytes): the Services of a large cluster.
+    /// The limit of standard input in bytes: the Services of a large cluster.
     private static let inputLimit = 256 << 20
     /// How long reading the files may take.
     private static let patience: Duration = .seconds(10)
 
-    /// What was found.
     private var configs: [CheckConfig] = []
     private var problems: [ConfigProblem] = []
 
-    /// The command.
     static var command: Program.Command {
         Program.Command(
             "configcheck",
@@ -28,7 +26,7 @@ struct ConfigCheck {
         ) { context throws(StartError) in
             let given = context.operands.isEmpty ? [context.options[AgentOptions.confdPath]] : context.operands
             guard given != [""] else {
-                throw .usage("what is to be checked? A file, a directory, or - for Services on standard input")
+                throw .usage("nothing to check: name a file, a directory, or - for Services on standard input")
             }
             var check = ConfigCheck()
             for operand in given {
@@ -53,7 +51,7 @@ struct ConfigCheck {
         let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired) { $0.watchesServices = true }
         autoConf.feed(ReflectorEvent<Service>.replaced(services))
-        take(desired, autoConf)
+        add(desired, autoConf)
     }
 
     private mutating func readFiles(_ path: String, _ context: Program.Context) async throws(StartError) {
@@ -80,7 +78,7 @@ struct ConfigCheck {
             }
             group.cancelAll()
         }
-        take(desired, autoConf)
+        add(desired, autoConf)
     }
 
     private func autoConf(
@@ -96,7 +94,7 @@ struct ConfigCheck {
             log: Log(sink: NoLog()))
     }
 
-    private mutating func take(_ desired: CollectedConfigs, _ autoConf: AutoConf) {
+    private mutating func add(_ desired: CollectedConfigs, _ autoConf: AutoConf) {
         configs += desired.configs
         problems += autoConf.problems
     }
@@ -144,9 +142,9 @@ struct ConfigCheck {
     }
 }
 
-/// A directory in which there is just one file, and the directory `<check>.d` that it may be in.
+/// A `confd_path` with a single file, in it or in a directory `<check>.d`.
 private struct OneConfigFile: ConfigFiles {
-    /// What stands in for `confd_path`.
+    /// The `confd_path`.
     let directory: String
     private let path: String
     private let folder: String

@@ -4,7 +4,7 @@ import HTTPServer
 import JSON
 import Platform
 
-/// The cluster-agent on this machine, or in this pod, as the operator's commands talk to it: found by its own options.
+/// A client of the cluster-agent on this machine or in this pod, which is found by its own options.
 struct LocalAgent: Sendable {
     private static let timeout: Duration = .seconds(30)
 
@@ -12,7 +12,7 @@ struct LocalAgent: Sendable {
     private let client: HTTPClient
     private let clock: any Clock
 
-    /// - Throws: `StartError` if its options do not lead to it.
+    /// - Throws: `StartError` if the options do not tell where it is and which key it has.
     init(_ context: Program.Context) throws(StartError) {
         let options = context.options
         clock = context.clock
@@ -20,11 +20,11 @@ struct LocalAgent: Sendable {
         let host = options[AgentOptions.listenHost]
         let local = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][host] ?? (host.contains(":") ? "[\(host)]" : host)
         guard options[AgentOptions.commandPort] != 0 else {
-            throw .usage("--\(AgentOptions.commandPort.key): which port was it given? 0 does not tell")
+            throw .usage("--\(AgentOptions.commandPort.key): the port is required, as 0 stands for any port")
         }
         url = "https://\(local):\(options[AgentOptions.commandPort])"
         do {
-            // Its key, not its name: it was started with whatever certificate, but with this one.
+            // It is verified by its key: its certificate may have any names.
             let path = OperatorToken.certificatePath(options) ?? ""
             let pin = try TLSIdentity.publicKeyPin(of: try readFile(path, atMost: 1 << 20))
             client = try HTTPClient(
@@ -36,9 +36,9 @@ struct LocalAgent: Sendable {
         }
     }
 
-    /// What it answers to one call.
+    /// Makes one call and returns the answer.
     ///
-    /// - Throws: `StartError` if there is no answer, or none that helps.
+    /// - Throws: `StartError` if there is no answer, or if its status is not 200.
     func call(_ method: String = "GET", _ path: String, body: String? = nil) async throws(StartError) -> JSONValue {
         let request = ClientRequest(
             method, url: url + path, body: body.map { Array($0.utf8) }, maximumResponseBytes: 1 << 30)

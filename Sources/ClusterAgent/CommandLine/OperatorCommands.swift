@@ -3,15 +3,16 @@ import HTTPClient
 import JSON
 import Platform
 
-/// The commands with which an operator asks the cluster-agent on the same machine. Each prints for people, or with `--json` what it was answered.
+/// The commands for operators. Each calls the cluster-agent on the same machine, and prints the answer for people or as
+/// JSON.
 enum OperatorCommands {
     private static let json = Option.flag("json", default: false, help: "Print JSON.")
-    private static let check = Option.text("check", help: "Show the configs of this check alone.")
+    private static let check = Option.text("check", help: "Show only the configs of this check.")
     private static let force = Option.flag(
-        "force", default: false, help: "Rebalance even where the gain is small (-f).")
-    private static let checkID = Option.text("checkID", help: "The check to isolate, as `clusterchecks` shows its ID.")
+        "force", default: false, help: "Rebalance even if the gain is small (-f).")
+    private static let checkID = Option.text(
+        "checkID", help: "The ID of the check to isolate, as `clusterchecks` shows it.")
 
-    /// All of them.
     static var all: [Program.Command] {
         [
             Program.Command(
@@ -36,7 +37,7 @@ enum OperatorCommands {
                 "clusterchecks isolate", help: "leaves one check alone on its node", table: OptionTable(checkID, json)
             ) { context throws(StartError) in
                 let id = context.options[checkID]
-                guard !id.isEmpty else { throw .usage("--checkID=ID is needed: `clusterchecks` shows the IDs") }
+                guard !id.isEmpty else { throw .usage("--checkID=ID is required: `clusterchecks` shows the IDs") }
                 let path = "/api/v1/clusterchecks/isolate/check/" + percentEncoded(id)
                 return try await ask(context, "POST", path, body: "", MoveReport.isolated)
             },

@@ -1,12 +1,11 @@
 import CheckModel
 
-/// Leaves one config alone on its node: the others there go to other nodes.
+/// Isolates one config: moves all others off its node.
 ///
-/// Nothing else is moved; upstream places every config anew. It is not sticky: the next rebalancing may undo it.
-package struct Isolation: Sendable {
-    /// What an isolation comes to.
-    package enum Outcome: Sendable {
-        /// The check's node, and what has to leave it.
+/// Nothing else is moved, whereas upstream places every config again. The next rebalancing may undo it.
+struct Isolation: Sendable {
+    enum Outcome: Sendable {
+        /// The check's node, and the moves off it.
         case isolated(node: String, moves: [RebalanceMove])
         /// Why it is not possible.
         case refused(String)
@@ -14,13 +13,12 @@ package struct Isolation: Sendable {
 
     private let options: RebalancingOptions
 
-    /// With these options.
-    package init(_ options: RebalancingOptions) {
+    init(_ options: RebalancingOptions) {
         self.options = options
     }
 
-    /// What is to be moved between the nodes, which are sorted by id, so that the config of `checkID` is alone.
-    package func plan(_ checkID: String, _ nodes: [MeasuredNode]) -> Outcome {
+    /// The moves between these nodes, which are sorted by ID, that isolate the config of `checkID`.
+    func plan(_ checkID: String, _ nodes: [MeasuredNode]) -> Outcome {
         guard nodes.count > 1 else { return .refused("No other runners available") }
         for (index, node) in nodes.enumerated() {
             guard let kept = node.configs.first(where: { $0.instanceIDs.contains(checkID) }) else { continue }
@@ -34,7 +32,7 @@ package struct Isolation: Sendable {
     private func moves(leaving kept: EncodedConfig, on index: Int, _ nodes: [MeasuredNode]) -> [RebalanceMove] {
         let rebalancing = UtilizationRebalancing(options)
         let items = rebalancing.items(of: nodes)
-        // What is not measured takes its room too: about what others take.
+        // Configs without statistics count as average ones.
         let instances = items.reduce(0) { $0 + $1.instances }
         let usual = instances > 0 ? items.reduce(0) { $0 + $1.need } / Double(instances) : 0
         let others = nodes.enumerated().map { position, node in

@@ -1,14 +1,14 @@
-/// How work is rebalanced by what runners measured. The defaults are upstream's.
+/// How configs are rebalanced according to the runners' statistics. The defaults are upstream's.
 package struct RebalancingOptions: Hashable, Sendable {
-    /// Whether it is at all: `cluster_checks.advanced_dispatching_enabled`.
+    /// Whether configs are rebalanced: `cluster_checks.advanced_dispatching_enabled`.
     package var isEnabled = true
-    /// Whether the use of workers decides (true), or the older measure of busyness.
+    /// Whether the utilization of workers decides, as opposed to busyness, the older measure.
     package var usesUtilization = true
-    /// By how many hundredths the deviation of utilizations must fall for moves to be made.
+    /// By how many percent the deviation of utilizations must fall for configs to be moved.
     package var minimumImprovement = 10
-    /// The checks whose configs stay where they are.
+    /// The checks whose configs are not moved.
     package var pinnedChecks: Set<String> = []
-    /// How configs hold on to their node.
+    /// How strongly configs stick to their node; nil if they do not.
     package var stickiness: Stickiness? = Stickiness()
     /// What makes a node busy.
     package var weights = BusynessWeights()
@@ -17,33 +17,33 @@ package struct RebalancingOptions: Hashable, Sendable {
     package init() {}
 }
 
-/// What a move must gain at least: on its own node a config counts as if that were less utilized, by its need times `factor`, within limits.
+/// A bias against moves: for a config, the utilization of its own node counts as lower by the workers that the config
+/// needs times `factor`, within limits.
 package struct Stickiness: Hashable, Sendable {
-    /// Times the config's need of workers.
+    /// The multiple of the config's need of workers.
     package var factor = 4.0
-    /// At least.
+    /// The least bias.
     package var lowerLimit = 0.05
-    /// At most.
+    /// The greatest bias.
     package var upperLimit = 1.0
 
     /// The defaults.
     package init() {}
 
-    /// By how much the utilization of its own node counts as less for a config.
     func bias(need: Double) -> Double {
         min(max(need * factor, lowerLimit), upperLimit)
     }
 }
 
-/// What one run of an instance counts for in the busyness of its node.
+/// How much one run of an instance counts in the busyness of its node.
 package struct BusynessWeights: Hashable, Sendable {
-    /// For each millisecond of `AverageExecutionTime`.
+    /// Per millisecond of `AverageExecutionTime`.
     package var time = 0.0
-    /// For each of `MetricSamples`.
+    /// Per unit of `MetricSamples`.
     package var samples = 1.0
-    /// For each of `HistogramBuckets`.
+    /// Per unit of `HistogramBuckets`.
     package var buckets = 1.0
-    /// For each of `Events`.
+    /// Per unit of `Events`.
     package var events = 0.2
 
     /// The defaults.

@@ -1,19 +1,19 @@
 import CheckModel
 
-/// Rebalances by how much of their workers' time runners need: the heaviest config first, each to the least utilized runner, and only if the whole
-/// is worth it.
+/// Rebalances by utilization: places the configs again, heaviest first, each on the least utilized runner, and moves
+/// them only if the result is worth it.
 ///
-/// It is upstream's algorithm with its constants, and stricter in one thing: the deviation of utilizations is never greater afterwards, not even
-/// where an operator forces it.
-package struct UtilizationRebalancing: Sendable {
-    /// A config of which all is known that decides where it goes.
+/// This is upstream's algorithm with upstream's constants, and stricter in one respect: the deviation of utilizations
+/// never grows, not even where an operator forces it.
+struct UtilizationRebalancing: Sendable {
+    /// A config with what decides where it goes.
     struct Item: Sendable {
         let config: EncodedConfig
         /// The index of its node.
         let runner: Int
         /// How many workers it keeps busy.
         let need: Double
-        /// How many of its instances are measured.
+        /// How many of its instances have statistics.
         let instances: Int
         /// Whether it stays where it is.
         let isPinned: Bool
@@ -21,20 +21,19 @@ package struct UtilizationRebalancing: Sendable {
 
     private let options: RebalancingOptions
 
-    /// Below this deviation only empty and busy runners are a reason to move.
+    /// Below this deviation only empty and busy runners are a reason to move configs.
     private static let smallDeviation = 0.1
-    /// What rounding may make of equal deviations.
+    /// The rounding error of equal deviations.
     private static let tolerance = 1e-9
 
-    /// With these options.
-    package init(_ options: RebalancingOptions) {
+    init(_ options: RebalancingOptions) {
         self.options = options
     }
 
-    /// What is to be moved between the nodes, which are sorted by id.
+    /// The moves between these nodes, which are sorted by ID.
     ///
-    /// - Parameter isForced: whether small gains are enough.
-    package func plan(_ nodes: [MeasuredNode], isForced: Bool) -> RebalancePlan {
+    /// - Parameter isForced: whether to move configs even where the gain is small.
+    func plan(_ nodes: [MeasuredNode], isForced: Bool) -> RebalancePlan {
         let items = items(of: nodes)
         let current = distribution(of: nodes, items)
         let (proposed, places) = propose(nodes, items)
@@ -47,10 +46,11 @@ package struct UtilizationRebalancing: Sendable {
         return RebalancePlan(moves: moves, utilizations: Self.utilizations(proposed))
     }
 
-    /// Whether a proposal is better by enough: where the deviation is small, by fewer busy or empty runners; else by so many hundredths of it.
+    /// Whether a proposal is enough of an improvement: fewer busy or empty runners if the deviation is small, else a
+    /// smaller deviation.
     ///
-    /// - Parameter minimumImprovement: in hundredths; nil if any improvement is enough.
-    package static func isWorthIt(
+    /// - Parameter minimumImprovement: by how many percent the deviation must fall; nil if any improvement is enough.
+    static func isWorthIt(
         _ current: Distribution, _ proposed: Distribution, minimumImprovement: Int?
     ) -> Bool {
         let (before, after) = (current.deviation, proposed.deviation)
@@ -61,7 +61,7 @@ package struct UtilizationRebalancing: Sendable {
         return after < before * Double(100 - minimumImprovement) / 100
     }
 
-    /// The configs that are measured, heaviest first, of equal ones by digest and key. Others are left alone.
+    /// The configs that have statistics, heaviest first, then by digest and key. Others are left alone.
     func items(of nodes: [MeasuredNode]) -> [Item] {
         var items: [Item] = []
         for (runner, node) in nodes.enumerated() {
@@ -80,7 +80,7 @@ package struct UtilizationRebalancing: Sendable {
         let measured = config.instanceIDs.compactMap { checks[$0] }
         guard !measured.isEmpty else { return nil }
         let needs = measured.map { $0.need(every: config.collectionInterval) }
-        // What has not completed a run is unknown, not free: to move it would only begin it anew.
+        // An instance that has not completed a run is unknown, not free: a move would only start it again.
         let isUnknown = needs.contains(0) || measured.count < config.instanceIDs.count
         return Item(
             config: config, runner: runner, need: needs.reduce(0, +), instances: measured.count,
@@ -119,7 +119,7 @@ package struct UtilizationRebalancing: Sendable {
 }
 
 extension RunnerStats {
-    /// How many workers the instance keeps busy, at most one; 0 if that is not known.
+    /// How many workers the instance keeps busy, at most one; 0 if unknown.
     fileprivate func need(every interval: Duration) -> Double {
         min(1, Double(averageExecutionTime) / (interval / .milliseconds(1)))
     }

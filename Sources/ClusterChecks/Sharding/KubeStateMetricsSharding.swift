@@ -1,12 +1,12 @@
 import CheckModel
 import JSON
 
-/// Takes a check of kube-state-metrics apart: by `shard_criteria` and `shard_count` where its instance has them, else by resources: pods, nodes, and
-/// the others.
+/// Shards a check of kube-state-metrics: by `shard_criteria` and `shard_count` if its instance has them, else by
+/// resource: pods, nodes, and the others.
 enum KubeStateMetricsSharding {
     static let checkName = "kubernetes_state_core"
 
-    /// What kube-state-metrics collects if it is not told (its default resources).
+    /// What kube-state-metrics collects by default.
     private static let defaultCollectors = [
         "certificatesigningrequests", "configmaps", "cronjobs", "daemonsets", "deployments", "endpoints",
         "horizontalpodautoscalers", "ingresses", "jobs", "leases", "limitranges", "mutatingwebhookconfigurations",
@@ -22,7 +22,7 @@ enum KubeStateMetricsSharding {
         let aggregates = config.instances.filter(isAggregate)
         let others = config.instances.filter { !isAggregate($0) }
         guard others.count == 1, case .object(let members) = others[0] else {
-            let problem = "has \(others.count) instances to take apart, not one object: it is dispatched whole"
+            let problem = "has \(others.count) instances to shard instead of one object: it is dispatched whole"
             return Sharding.Outcome(problem: problem)
         }
         var outcome =
@@ -31,12 +31,13 @@ enum KubeStateMetricsSharding {
         guard !outcome.shards.isEmpty, let aggregate = aggregates.first else { return outcome }
         outcome.shards.append(config.shard("aggregates", runsAnywhere(aggregate.objectValue ?? [:])))
         if aggregates.count > 1 {
-            outcome.problem = "has \(aggregates.count) instances that count aggregates alone: the first one is kept"
+            outcome.problem =
+                "has \(aggregates.count) instances that only count aggregates: all but the first are dropped"
         }
         return outcome
     }
 
-    /// Counts what no single node can: it must run once, whatever the others collect.
+    /// Whether an instance counts what no single node can. It must run once, whatever the others collect.
     private static func isAggregate(_ instance: JSONValue) -> Bool {
         instance["pod_collection_mode"] == .string("cluster_aggregates_only")
     }
@@ -47,7 +48,7 @@ enum KubeStateMetricsSharding {
 
     private static func byResource(_ config: CheckConfig, _ members: [String: JSONValue]) -> Sharding.Outcome {
         guard let collectors = collectors(members["collectors"]) else {
-            return Sharding.Outcome(problem: "collectors is not a list of strings: it is dispatched whole")
+            return Sharding.Outcome(problem: "collectors must be a list of strings: it is dispatched whole")
         }
         let groups = [
             ("pods", collectors.filter { $0 == "pods" }), ("nodes", collectors.filter { $0 == "nodes" }),
@@ -75,12 +76,12 @@ enum KubeStateMetricsSharding {
             !wanted.isEmpty && wanted.count == members["shard_criteria"]?.arrayValue?.count
             && wanted.allSatisfy(criteria.contains) && Set(wanted).count == wanted.count
         guard isFine else {
-            let problem = "shard_criteria is no list of namespace and resource, each once: it is dispatched whole"
+            let problem = "shard_criteria must list namespace, resource or both, each once: it is dispatched whole"
             return Sharding.Outcome(problem: problem)
         }
         guard let count = members["shard_count"]?.integerValue, (2...mostShards).contains(count) else {
             return Sharding.Outcome(
-                problem: "shard_count is not a number from 2 to \(mostShards): it is dispatched whole")
+                problem: "shard_count must be a number from 2 to \(mostShards): it is dispatched whole")
         }
         return Sharding.Outcome(
             shards: (0..<count).map { index in
@@ -91,7 +92,7 @@ enum KubeStateMetricsSharding {
             })
     }
 
-    /// A runner is no candidate of any election, and must not wait for one.
+    /// A runner does not take part in the check's own leader election, and must not wait for it.
     private static func runsAnywhere(_ members: [String: JSONValue]) -> JSONValue {
         .object(members.merging(["skip_leader_election": .bool(true)]) { $1 })
     }

@@ -1,25 +1,36 @@
-package import CheckModel
+import CheckModel
 import JSON
 
-/// Takes configs apart, each part with a key of its own that edits do not change. A pure function of the config.
-package struct Sharding: Sendable {
-    /// What a config comes to.
-    package struct Outcome: Sendable {
-        /// Its parts; none if it is dispatched as it is.
-        package var shards: [CheckConfig] = []
-        /// What is not as its author wanted it; nil if all is.
-        package var problem: String?
+/// Which configs are sharded: split into parts before they are dispatched, so that several nodes share their work.
+package struct ShardingOptions: Hashable, Sendable {
+    /// Whether checks of kube-state-metrics are sharded: `cluster_checks.ksm_sharding_enabled`.
+    package var shardsKubeStateMetrics = false
+    /// Whether configs with several instances are sharded: `cluster_checks.instance_sharding_enabled`.
+    package var shardsInstances = false
+    /// The checks whose instances stay together: `cluster_checks.instance_sharding_exclude_checks`.
+    package var unshardedChecks: Set<String> = []
+
+    /// Nothing is sharded.
+    package init() {}
+}
+
+/// Shards configs. Each shard has a key of its own, which edits do not change. A pure function of the config.
+struct Sharding: Sendable {
+    struct Outcome: Sendable {
+        /// The shards; empty if the config is dispatched whole.
+        var shards: [CheckConfig] = []
+        /// Why the config is not sharded as its author requested; nil if it is.
+        var problem: String?
     }
 
     private let options: ShardingOptions
 
-    /// With these options.
-    package init(_ options: ShardingOptions) {
+    init(_ options: ShardingOptions) {
         self.options = options
     }
 
-    /// The parts of a config. Endpoints checks, and what is no cluster check, have none.
-    package func shards(of config: CheckConfig) -> Outcome {
+    /// The shards of a config. Endpoints checks, and configs that are no cluster checks, have none.
+    func shards(of config: CheckConfig) -> Outcome {
         guard config.clusterCheck, config.nodeName.isEmpty else { return Outcome() }
         if config.checkName == KubeStateMetricsSharding.checkName {
             return options.shardsKubeStateMetrics ? KubeStateMetricsSharding.shards(of: config) : Outcome()
@@ -30,8 +41,8 @@ package struct Sharding: Sendable {
         return Outcome(shards: Self.instances(of: config))
     }
 
-    /// One config for each instance. Its key goes by the instance's name where that is the only one of its kind, so that it survives when another
-    /// instance is added or removed; else by its index.
+    /// One config for each instance. Its key contains the instance's name if that is unique, so that it does not change
+    /// when other instances are added or removed; else its index.
     private static func instances(of config: CheckConfig) -> [CheckConfig] {
         let names = config.instances.map { CheckID.instanceName($0) ?? "" }
         let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
@@ -45,7 +56,7 @@ package struct Sharding: Sendable {
 }
 
 extension CheckConfig {
-    /// The part of this config that has one instance.
+    /// The shard of this config that has one instance.
     func shard(_ name: String, _ instance: JSONValue) -> CheckConfig {
         var shard = self
         shard.key = key.shard(name)

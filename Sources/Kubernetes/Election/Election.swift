@@ -103,7 +103,7 @@ package struct Election: Sendable {
 
     /// How often a leader had to read the Lease because its update without reading failed.
     package private(set) var slowRenewals: UInt64 = 0
-    var diary = ElectionDiary()
+    var notices = ElectionNotices()
 
     /// A machine that knows nothing yet. The options must be valid.
     package init(options: LeaderElectionOptions, namespace: String, name: String) {
@@ -149,8 +149,8 @@ package struct Election: Sendable {
     }
 
     /// What happened since the last call and is worth a log line.
-    package mutating func takeNotices() -> [ElectionNotice] {
-        diary.take()
+    package mutating func drainNotices() -> [ElectionNotice] {
+        notices.drain()
     }
 
     // MARK: An attempt
@@ -171,7 +171,7 @@ package struct Election: Sendable {
     package mutating func received(_ result: LeaseResult, _ moment: Moment) -> Request? {
         expire(moment.now)
         guard let attempt else { return nil }
-        if case .failed(let error) = result { diary.failed(error, leading: held != nil) }
+        if case .failed(let error) = result { notices.failed(error, leading: held != nil) }
         switch (attempt.step, result) {
         case (.renewing, .lease(let lease)):
             return stored(lease, wasOurs: true, attempt, moment)
@@ -271,10 +271,10 @@ extension Election {
     private mutating func stored(_ lease: Lease, wasOurs: Bool, _ attempt: Attempt, _ moment: Moment) -> Request? {
         guard let version = lease.resourceVersion, let uid = lease.uid, lease.spec.holder == options.identity else {
             let reason = "a stored Lease came back without resourceVersion or uid, or with another holder"
-            diary.failed(.malformed(place: "Lease \(namespace)/\(name)", reason: reason), leading: held != nil)
+            notices.failed(.malformed(place: "Lease \(namespace)/\(name)", reason: reason), leading: held != nil)
             return finish(moment)
         }
-        diary.answered()
+        notices.answered()
         self.lease = lease
         observe(lease, moment.now)
         observedTime = moment.now
@@ -297,13 +297,13 @@ extension Election {
             validUntil: validUntil)
         held = begun
         lastHeld = begun
-        diary.acquired(begun)
+        notices.acquired(begun)
         return nil
     }
 
     /// Ends an attempt in which there was nothing to write.
     private mutating func finishWaiting(_ moment: Moment) -> Request? {
-        diary.answered()
+        notices.answered()
         return finish(moment)
     }
 
@@ -324,7 +324,7 @@ extension Election {
         guard let held else { return }
         self.held = nil
         nextAttempt = .distantPast
-        diary.lost(held, reason)
+        notices.lost(held, reason)
     }
 
     mutating func observe(_ lease: Lease, _ now: Instant) {
@@ -334,7 +334,7 @@ extension Election {
         guard lease.spec != observed else { return }
         observed = lease.spec
         observedTime = now
-        diary.observed(lease.spec, limit: longestDuration)
+        notices.observed(lease.spec, limit: longestDuration)
     }
 
     /// `lease` with us as its holder.

@@ -1,5 +1,37 @@
 import Platform
 
+/// What happened in an election and is worth a log line.
+package enum ElectionNotice: Hashable, Sendable {
+    /// Why a term ended.
+    package enum Loss: Hashable, Sendable {
+        /// No renewal succeeded within the renew deadline, or this process was not running.
+        case notRenewed
+        /// Somebody else holds the Lease, or nobody (empty).
+        case taken(by: String)
+        /// The Lease is gone.
+        case deleted
+        /// We stopped it ourselves.
+        case stopped
+    }
+
+    /// A term of ours began.
+    case acquired(Election.HeldLease)
+    /// A term of ours ended.
+    case lost(Election.HeldLease, Loss)
+    /// The Lease was given back.
+    case released
+    /// Another holder was seen, or none (empty).
+    case holder(String)
+    /// Requests fail, in a way that was not reported yet.
+    case failing(KubernetesError, leading: Bool)
+    /// Requests succeed again.
+    case recovered
+    /// The holder recorded a duration (seconds) that is beyond the limit, which is used instead.
+    case durationCapped(Int, limit: Duration)
+    /// The Lease has a strategy of coordinated election, which is ignored and overwritten.
+    case strategyIgnored(String)
+}
+
 extension ElectionNotice {
     /// The term that began or ended, and how an Event says so (client-go's words); nil if none did.
     var change: (term: Election.HeldLease, what: String)? {

@@ -37,7 +37,7 @@ extension Election {
             return .ask(.update(vacated(lease, moment)))
         case (_, .lease(let stored)):
             observe(stored, moment.now)
-            diary.released()
+            notices.released()
             return .over
         case (_, .notFound):
             return .over

@@ -211,7 +211,7 @@ extension LeaderElector {
         let (result, notices) = shared.withLock { state in
             let result = body(&state.election)
             publish(&state)
-            return (result, state.election.takeNotices())
+            return (result, state.election.drainNotices())
         }
         nudges.set(())
         for notice in notices { tell(notice) }

@@ -87,7 +87,6 @@ struct EventDelivery: Sendable {
     }
 
     let pending: PendingEvent
-    private let component: String
     private let instance: String
     /// What to ask now.
     private(set) var request: Request
@@ -100,7 +99,6 @@ struct EventDelivery: Sendable {
     /// The delivery of `pending` by a replica named `instance`.
     init(_ pending: PendingEvent, component: String, instance: String) {
         self.pending = pending
-        self.component = component
         self.instance = instance
         let event = Event(
             note: pending.note, component: component, instance: instance, first: pending.first, last: pending.last,

@@ -2,17 +2,17 @@ import HTTPClient
 import Platform
 import Synchronization
 
-/// The HTTP clients of the checks, one for each way to trust. Each run has a connection of its own, so that it sees what a new
-/// visitor would see.
+/// The HTTP clients of the checks, one for each trust setting. Each run opens a connection of its own, so that it sees
+/// what a new client would see.
 final class CheckClients: Sendable {
     private struct Entry {
         let caPEM: [UInt8]?
         let client: HTTPClient
     }
 
-    /// Ways to trust at a time: each costs a thread.
+    /// How many clients there may be: each costs a thread.
     private static let limit = 32
-    private static let largestCA = 1 << 20
+    private static let maximumCABytes = 1 << 20
 
     private let clock: any Clock
     private let entries = Mutex<[CheckTrust: Entry]>([:])
@@ -21,7 +21,7 @@ final class CheckClients: Sendable {
         self.clock = clock
     }
 
-    /// Starts a request; returns what stops it.
+    /// Starts a request and returns a closure that cancels it.
     func start(
         _ request: ClientRequest, trust: CheckTrust, deadline: Instant,
         completion: @escaping @Sendable (Result<ClientResponse, CheckFailure>) -> Void
@@ -33,14 +33,16 @@ final class CheckClients: Sendable {
             completion(.failure(error))
             return {}
         }
-        // The completion holds the client: one that was replaced lives until its last transfer is over.
+        // The completion retains the client: a replaced one lives until its last transfer has ended.
         let transfer = client.start(request, deadline: deadline) { [client] result in
             withExtendedLifetime(client) { completion(result.mapError(CheckFailure.init)) }
         }
         return { transfer.cancel() }
     }
 
+    /// Releases all clients but these.
     func keepOnly(_ trusts: Set<CheckTrust>) {
+        // Clients are released outside the lock.
         let dropped = entries.withLock { entries in
             let dropped = entries.filter { !trusts.contains($0.key) }
             for trust in dropped.keys { entries[trust] = nil }
@@ -61,7 +63,7 @@ final class CheckClients: Sendable {
         var caPEM: [UInt8]?
         if let file = trust.caFile {
             do {
-                caPEM = try readFile(file, atMost: Self.largestCA)
+                caPEM = try readFile(file, atMost: Self.maximumCABytes)
             } catch {
                 throw CheckFailure(.config, "tls_ca_cert: \(error)")
             }
@@ -69,7 +71,8 @@ final class CheckClients: Sendable {
         let existing = entries.withLock { entries in (entry: entries[trust], count: entries.count) }
         if let entry = existing.entry, entry.caPEM == caPEM { return entry.client }
         guard existing.entry != nil || existing.count < Self.limit else {
-            throw CheckFailure(.config, "more than \(Self.limit) different tls_verify and tls_ca_cert on this agent")
+            throw CheckFailure(
+                .config, "more than \(Self.limit) combinations of tls_verify and tls_ca_cert on this agent")
         }
         let client: HTTPClient
         do {
@@ -90,7 +93,7 @@ final class CheckClients: Sendable {
 }
 
 extension CheckFailure {
-    /// A transport error as a kind of failure.
+    /// The failure that a transport error stands for.
     init(_ error: HTTPClientError) {
         let kind: Kind =
             switch error {

@@ -1,10 +1,10 @@
 import Platform
 
-/// Whom a check believes: one HTTP client for each.
+/// How a check verifies a server's certificate. Checks with the same trust setting share an HTTP client.
 struct CheckTrust: Sendable, Hashable {
     /// `tls_verify`.
     var verifies = true
-    /// `tls_ca_cert`: a file with the CA in PEM, read at each run; nil for the system's roots.
+    /// `tls_ca_cert`: a file with CA certificates in PEM, read at each run; nil for the system's.
     var caFile: String?
 }
 
@@ -32,20 +32,19 @@ struct PrometheusCheck: Sendable, Hashable {
     var trust: CheckTrust
 }
 
-/// An instance, understood: what to do and how often.
-package struct CheckDefinition: Sendable, Hashable {
+/// What an instance asks to check, decoded from its options.
+struct CheckDefinition: Sendable, Hashable {
     enum Work: Sendable, Hashable {
         case http(HTTPCheck)
         case tcp(TCPCheck)
         case prometheus(PrometheusCheck)
     }
 
-    /// What to do.
     let work: Work
-    /// How long one run may take in all.
-    package let timeout: Duration
+    /// The time limit of one run.
+    let timeout: Duration
 
-    /// `min_collection_interval` when an instance does not say.
+    /// The `min_collection_interval` of an instance that sets none.
     static let defaultInterval: Duration = .seconds(15)
     private static let defaultTimeout: Duration = .seconds(10)
     private static let longestTimeout: Duration = .seconds(600)
@@ -54,17 +53,18 @@ package struct CheckDefinition: Sendable, Hashable {
     /// The checks that this agent runs; `openmetrics` is the newer name of `prometheus`.
     static let checkNames = ["http_check", "openmetrics", "prometheus", "tcp_check"]
 
-    /// Options of Datadog's `http_check` that would change its verdict, and that this agent does not follow.
+    /// Options of Datadog's `http_check` that would change the result, and that this agent does not support.
     private static let unsupportedHTTP = ["data", "reverse_content_match"]
-    /// The same of its HTTP and TLS layer, older spellings too.
+    /// The same for Datadog's HTTP and TLS layer, with older spellings.
     private static let unsupportedTransport = [
         "auth_token", "auth_type", "bearer_token_auth", "disable_ssl_validation", "extra_headers", "ntlm_domain",
         "password", "proxy", "ssl_ca_cert", "ssl_verify", "tls_cert", "tls_private_key", "username",
     ]
 
-    /// Reads an instance.
+    /// Decodes an instance.
     ///
-    /// - Throws: `CheckFailure` of kind `config`: an unknown check, or an option that is missing, wrong or not supported.
+    /// - Throws: `CheckFailure` of kind `config`: an unknown check, or an option that is missing, wrong or not
+    ///   supported.
     init(_ instance: AssignedInstance) throws(CheckFailure) {
         guard Self.checkNames.contains(instance.checkName) else {
             throw CheckFailure(
@@ -82,7 +82,7 @@ package struct CheckDefinition: Sendable, Hashable {
         }
     }
 
-    /// How often an instance runs; one whose interval cannot be read runs (and fails) at the default.
+    /// How often an instance runs. One whose interval is invalid runs, and fails, at the default interval.
     static func interval(of instance: AssignedInstance) -> Duration {
         guard let reader = try? InstanceReader(instance.instance), let interval = try? interval(of: reader) else {
             return defaultInterval
@@ -100,7 +100,7 @@ package struct CheckDefinition: Sendable, Hashable {
         guard let pattern = statuses.map(StatusPattern.init) ?? .standard else {
             throw reader.failure(
                 "http_response_status_code",
-                #"is \#(statuses ?? ""), which this agent does not read: write codes and classes, 200,204,3xx or (1|2|3)\d\d"#
+                #"is \#(statuses ?? ""), which is not supported: use codes and classes, such as 200,204,3xx or (1|2|3)\d\d"#
             )
         }
         return HTTPCheck(
@@ -121,7 +121,7 @@ package struct CheckDefinition: Sendable, Hashable {
     private static func url(_ reader: InstanceReader, _ key: String) throws(CheckFailure) -> String {
         let url = try reader.requiredText(key)
         guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
-            throw reader.failure(key, "is \(url), which begins neither with http:// nor with https://")
+            throw reader.failure(key, "is \(url), which starts with neither http:// nor https://")
         }
         return url
     }

@@ -1,32 +1,31 @@
-package import Platform
+import Platform
 
-/// Starts runs of checks. Nothing here waits: a run ends by calling its completion, once, from any thread.
-package protocol CheckExecutor: Sendable {
-    /// Starts one run, which should be over by `deadline`; returns what stops it (its completion may then still be called).
+/// Runs checks without blocking: each run ends by calling its completion, once, on any thread.
+protocol CheckExecutor: Sendable {
+    /// Starts one run, which should end by `deadline`, and returns a closure that stops it. The completion of a stopped
+    /// run may still be called.
     func start(
         _ check: CheckDefinition, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void
 
-    /// Only these are run from now on: lets go of what others needed.
+    /// Releases what only other checks than these needed.
     func keepOnly(_ checks: [CheckDefinition])
 
-    /// Ends all runs and waits for that.
+    /// Stops all runs and waits until they have ended.
     func shutdown() async
 }
 
-/// Runs checks for real: HTTP by libcurl, TCP on threads.
-package final class NetworkExecutor: CheckExecutor {
+/// Runs checks over the network: HTTP with libcurl, TCP on threads.
+final class NetworkExecutor: CheckExecutor {
     private let clients: CheckClients
     private let connector: TCPConnector
 
-    /// An executor without connections.
-    package init(clock: any Clock) {
+    init(clock: any Clock) {
         clients = CheckClients(clock: clock)
         connector = TCPConnector(clock: clock)
     }
 
-    /// Starts one run.
-    package func start(
+    func start(
         _ check: CheckDefinition, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void {
         switch check.work {
@@ -38,19 +37,18 @@ package final class NetworkExecutor: CheckExecutor {
         }
     }
 
-    /// Closes the HTTP clients that no check needs any more.
-    package func keepOnly(_ checks: [CheckDefinition]) {
+    func keepOnly(_ checks: [CheckDefinition]) {
         clients.keepOnly(Set(checks.compactMap(\.trust)))
     }
 
-    /// Closes all HTTP clients. A name look-up that hangs ends by itself.
-    package func shutdown() async {
+    /// Closes all HTTP clients. A name lookup that hangs is not waited for.
+    func shutdown() async {
         await clients.shutdown()
     }
 }
 
 extension CheckDefinition {
-    /// Whom its HTTP client believes; nil if it has none.
+    /// The trust setting of its HTTP client; nil if it needs none.
     fileprivate var trust: CheckTrust? {
         switch work {
         case .http(let check): check.trust

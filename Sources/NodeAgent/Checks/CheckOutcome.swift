@@ -1,54 +1,51 @@
 /// Why a run of a check failed: a kind to count by, and a message to act on.
-package struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
+struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kinds of failure, as metrics and logs name them.
-    package enum Kind: String, Sendable, CaseIterable, Comparable {
-        /// The instance cannot be run as it is written, or this agent has no such check.
+    enum Kind: String, Sendable, CaseIterable, Comparable {
+        /// The instance is invalid, or this agent does not support its check.
         case config
-        /// The name has no address.
+        /// The host name cannot be resolved.
         case dns
         /// Nothing listens at the address.
         case refused
-        /// The connection could not be made, or broke.
+        /// The connection failed or was lost.
         case connect
         /// The TLS handshake failed.
         case tls
-        /// The time was up.
+        /// The time limit was exceeded.
         case timeout
-        /// The status is not one of those expected, or there were too many redirects.
+        /// The status is unexpected, or there were too many redirects.
         case status
-        /// The body lacks what it should contain.
+        /// The body does not contain what it should.
         case content
         /// The answer is not HTTP, not an exposition, or too large.
         case malformed
 
-        /// Orders as listed.
-        package static func < (left: Kind, right: Kind) -> Bool {
+        /// In the order of declaration.
+        static func < (left: Kind, right: Kind) -> Bool {
             allCases.firstIndex(of: left) ?? 0 < allCases.firstIndex(of: right) ?? 0
         }
     }
 
-    /// What kind of failure.
-    package let kind: Kind
+    let kind: Kind
     /// One line for people.
-    package let message: String
+    let message: String
 
-    /// A failure.
-    package init(_ kind: Kind, _ message: String) {
+    init(_ kind: Kind, _ message: String) {
         self.kind = kind
         self.message = message
     }
 
-    /// `kind: message`.
-    package var description: String {
+    var description: String {
         "\(kind.rawValue): \(message)"
     }
 }
 
-/// What a run that did not fail brought.
-package struct CheckSuccess: Sendable, Equatable {
-    /// Samples read (`prometheus`); 0 for checks that only say up or down.
-    package var samples = 0
+/// The result of a run that succeeded.
+struct CheckSuccess: Sendable, Equatable {
+    /// Samples read by `prometheus`; 0 for other checks.
+    var samples = 0
 }
 
 /// How a run ended.
-package typealias CheckOutcome = Result<CheckSuccess, CheckFailure>
+typealias CheckOutcome = Result<CheckSuccess, CheckFailure>

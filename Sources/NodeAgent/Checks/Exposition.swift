@@ -1,14 +1,14 @@
-/// What a page of metrics may be at most.
+/// The limits of an exposition.
 struct ExpositionLimits: Sendable {
     /// Bytes of one line. Default: 65,536.
     var lineBytes = 65_536
-    /// Samples of a page. Default: 1,000,000.
+    /// Samples of one exposition. Default: 1,000,000.
     var samples = 1_000_000
     /// Labels of one sample. Default: 100.
     var labels = 100
 }
 
-/// Where a page is not the Prometheus text format, and why.
+/// Where and why a page is not in the Prometheus text format.
 struct ExpositionError: Error, Equatable, CustomStringConvertible {
     /// The line, from 1.
     let line: Int
@@ -19,11 +19,12 @@ struct ExpositionError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// A page in the Prometheus text exposition format, version 0.0.4, read strictly.
+/// A page in the Prometheus text exposition format, version 0.0.4, parsed strictly.
 ///
-/// As strict as Prometheus's own parser (expfmt), and stricter where that lets things pass silently: a TYPE without a type is an error.
+/// It is as strict as Prometheus's own parser (expfmt), and stricter where that parser ignores mistakes: a TYPE line
+/// without a type is an error.
 struct Exposition: Equatable {
-    /// How many samples the page holds.
+    /// The number of samples.
     private(set) var samples = 0
 
     private var types: Set<String> = []
@@ -32,9 +33,9 @@ struct Exposition: Equatable {
 
     private static let kinds: Set<String> = ["counter", "gauge", "histogram", "summary", "untyped"]
 
-    /// Reads a whole page.
+    /// Parses a whole page.
     ///
-    /// - Throws: `ExpositionError` for the first line that is wrong.
+    /// - Throws: `ExpositionError` for the first invalid line.
     init(_ page: [UInt8], limits: ExpositionLimits = ExpositionLimits()) throws(ExpositionError) {
         var start = 0
         var number = 0
@@ -47,7 +48,7 @@ struct Exposition: Equatable {
                 throw ExpositionError(line: number, reason: "longer than \(limits.lineBytes) bytes")
             }
             do throws(ExpositionProblem) {
-                try read(ExpositionLine(page[start..<end]), limits)
+                try parse(ExpositionLine(page[start..<end]), limits)
             } catch {
                 throw ExpositionError(line: number, reason: error.reason)
             }
@@ -55,27 +56,27 @@ struct Exposition: Equatable {
         }
     }
 
-    private mutating func read(
+    private mutating func parse(
         _ whole: consuming ExpositionLine, _ limits: ExpositionLimits
     ) throws(ExpositionProblem) {
         var line = whole
         line.skipBlanks()
         if line.isAtEnd { return }
-        if line.take("#") { return try readComment(&line) }
+        if line.skip("#") { return try parseComment(&line) }
         let name = try line.metricName()
         line.skipBlanks()
-        if line.take("{") { try readLabels(&line, limits) }
+        if line.skip("{") { try parseLabels(&line, limits) }
         line.skipBlanks()
         try line.value()
         line.skipBlanks()
         if !line.isAtEnd { try line.timestamp() }
-        guard line.isAtEnd else { throw ExpositionProblem("something follows the timestamp") }
+        guard line.isAtEnd else { throw ExpositionProblem("unexpected text after the timestamp") }
         sampled.insert(name)
         samples += 1
         guard samples <= limits.samples else { throw ExpositionProblem("more than \(limits.samples) samples") }
     }
 
-    private mutating func readComment(_ line: inout ExpositionLine) throws(ExpositionProblem) {
+    private mutating func parseComment(_ line: inout ExpositionLine) throws(ExpositionProblem) {
         try line.checkText()
         line.skipBlanks()
         let keyword = line.word()
@@ -97,22 +98,22 @@ struct Exposition: Equatable {
         guard !sampled.contains(name) else { throw ExpositionProblem("the TYPE of \(name) comes after its samples") }
     }
 
-    private func readLabels(_ line: inout ExpositionLine, _ limits: ExpositionLimits) throws(ExpositionProblem) {
+    private func parseLabels(_ line: inout ExpositionLine, _ limits: ExpositionLimits) throws(ExpositionProblem) {
         var names: Set<String> = []
         while true {
             line.skipBlanks()
-            if line.take("}") { return }
+            if line.skip("}") { return }
             let name = try line.labelName()
             guard name != "__name__" else { throw ExpositionProblem("the label __name__ is reserved") }
-            guard names.insert(name).inserted else { throw ExpositionProblem("the label \(name) is there twice") }
+            guard names.insert(name).inserted else { throw ExpositionProblem("duplicate label \(name)") }
             guard names.count <= limits.labels else { throw ExpositionProblem("more than \(limits.labels) labels") }
             line.skipBlanks()
-            guard line.take("=") else { throw ExpositionProblem("expected = after the label \(name)") }
+            guard line.skip("=") else { throw ExpositionProblem("expected = after the label \(name)") }
             line.skipBlanks()
             try line.quotedText(name)
             line.skipBlanks()
-            if line.take(",") { continue }
-            guard line.take("}") else { throw ExpositionProblem("expected , or } after the value of \(name)") }
+            if line.skip(",") { continue }
+            guard line.skip("}") else { throw ExpositionProblem("expected , or } after the value of \(name)") }
             return
         }
     }

@@ -1,4 +1,4 @@
-/// What is wrong with one line of a page.
+/// Why a line is invalid.
 struct ExpositionProblem: Error, Equatable {
     let reason: String
 
@@ -7,7 +7,7 @@ struct ExpositionProblem: Error, Equatable {
     }
 }
 
-/// Reads one line of a page from left to right.
+/// Scans one line from left to right.
 struct ExpositionLine {
     private let bytes: ArraySlice<UInt8>
     private var position: Int
@@ -29,7 +29,8 @@ struct ExpositionLine {
         while isAtBlank { position += 1 }
     }
 
-    mutating func take(_ character: Unicode.Scalar) -> Bool {
+    /// Skips `character` if it comes next, and returns whether it did.
+    mutating func skip(_ character: Unicode.Scalar) -> Bool {
         guard !isAtEnd, UInt32(bytes[position]) == character.value else { return false }
         position += 1
         return true
@@ -85,36 +86,36 @@ struct ExpositionLine {
 
     /// A label's value in quotes, with the escapes `\\`, `\"` and `\n`.
     mutating func quotedText(_ label: String) throws(ExpositionProblem) {
-        guard take("\"") else { throw ExpositionProblem("expected \" before the value of \(label)") }
+        guard skip("\"") else { throw ExpositionProblem("expected \" before the value of \(label)") }
         let start = position
         while !isAtEnd, bytes[position] != UInt8(ascii: "\"") {
-            if take("\\"), isAtEnd || !Self.isEscape(bytes[position], quotes: true) {
+            if skip("\\"), isAtEnd || !Self.isEscape(bytes[position], quotes: true) {
                 throw ExpositionProblem("invalid escape in the value of \(label)")
             }
             position += isAtEnd ? 0 : 1
         }
         try check(bytes[start..<position])
-        guard take("\"") else { throw ExpositionProblem("the value of \(label) does not end") }
+        guard skip("\"") else { throw ExpositionProblem("the value of \(label) has no closing quote") }
     }
 
     /// The text of a HELP, with the escapes `\\` and `\n`.
     mutating func helpText() throws(ExpositionProblem) {
         while !isAtEnd {
-            if take("\\"), isAtEnd || !Self.isEscape(bytes[position], quotes: false) {
+            if skip("\\"), isAtEnd || !Self.isEscape(bytes[position], quotes: false) {
                 throw ExpositionProblem("invalid escape in a HELP")
             }
             position += isAtEnd ? 0 : 1
         }
     }
 
-    /// Checks that what is left is UTF-8.
+    /// Checks that the rest of the line is UTF-8.
     func checkText() throws(ExpositionProblem) {
         try check(bytes[position...])
     }
 
     private func check(_ text: ArraySlice<UInt8>) throws(ExpositionProblem) {
         if text.allSatisfy({ $0 < 0x80 }) { return }
-        guard String(validating: text, as: UTF8.self) != nil else { throw ExpositionProblem("it is not UTF-8") }
+        guard String(validating: text, as: UTF8.self) != nil else { throw ExpositionProblem("invalid UTF-8") }
     }
 
     private var rest: String {

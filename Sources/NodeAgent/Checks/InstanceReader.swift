@@ -2,11 +2,11 @@ import CheckModel
 import JSON
 import Platform
 
-/// An instance's options, read by type; every error names the option.
+/// Reads an instance's options by type. Every error names the option.
 struct InstanceReader {
     private let members: [String: JSONValue]
 
-    /// Reads the instance's text.
+    /// Parses the instance's text.
     ///
     /// - Throws: `CheckFailure` if it is not a JSON object.
     init(_ text: [UInt8]) throws(CheckFailure) {
@@ -15,7 +15,7 @@ struct InstanceReader {
             value = try JSONValue(parsing: text)
         } catch {
             throw CheckFailure(
-                .config, "the instance is not JSON (\(error)); this agent does not read YAML: write it as JSON")
+                .config, "the instance is not JSON (\(error)): this agent does not read YAML, so write it as JSON")
         }
         guard let members = value.objectValue else {
             throw CheckFailure(.config, "the instance is \(value.kind), not an object")
@@ -27,7 +27,7 @@ struct InstanceReader {
         CheckFailure(.config, "\(key) \(reason)")
     }
 
-    /// Refuses options that would change the verdict and that this agent does not know how to follow.
+    /// Fails if one of these unsupported options is set.
     func refuse(_ keys: [String]) throws(CheckFailure) {
         for key in keys where value(key) != nil {
             throw failure(key, "is not supported by this agent")
@@ -39,7 +39,7 @@ struct InstanceReader {
         return value == .null ? nil : value
     }
 
-    /// Text; a number or boolean is taken as it is written.
+    /// A string, or a number or boolean as it is written.
     func text(_ key: String) throws(CheckFailure) -> String? {
         guard let value = value(key) else { return nil }
         switch value {
@@ -54,7 +54,7 @@ struct InstanceReader {
         return text
     }
 
-    /// A boolean, or the text of one, as variables leave it.
+    /// A boolean, or a string with one, which a resolved variable may be.
     func flag(_ key: String, default fallback: Bool) throws(CheckFailure) -> Bool {
         switch try text(key) {
         case nil: return fallback
@@ -64,7 +64,7 @@ struct InstanceReader {
         }
     }
 
-    /// Seconds as a number, or the text of one.
+    /// A number of seconds, or a string with one.
     func seconds(_ key: String, default fallback: Duration, upTo limit: Duration) throws(CheckFailure) -> Duration {
         guard let text = try text(key) else { return fallback }
         guard let seconds = Double(text), seconds > 0, seconds <= limit.seconds else {
@@ -79,7 +79,7 @@ struct InstanceReader {
         return port
     }
 
-    /// Header fields as an object of names and values; sorted by name.
+    /// Header fields, from an object of names and values; sorted by name.
     func headers(_ key: String) throws(CheckFailure) -> [CheckHeader] {
         switch value(key) {
         case nil: return []
@@ -96,7 +96,7 @@ struct InstanceReader {
     }
 }
 
-/// One header field that an instance asks to send.
+/// One header field of a check's request.
 struct CheckHeader: Sendable, Hashable {
     let name: String
     let value: String

@@ -1,9 +1,11 @@
-/// A text to look for in a body. Upstream takes it as a regular expression; this agent only takes those that mean plain text.
+/// A text to find in a body. Upstream reads it as a regular expression; this agent accepts only those that are plain
+/// text.
 struct PlainPattern: Sendable, Hashable {
-    /// The bytes to find.
     let bytes: [UInt8]
 
-    /// - Throws: `CheckFailure` naming the character that makes it more than plain text. A backslash before it makes it plain.
+    /// A backslash before a special character makes it plain text.
+    ///
+    /// - Throws: `CheckFailure` that names the special character.
     init(_ pattern: String) throws(CheckFailure) {
         var plain = ""
         var isEscaped = false
@@ -35,7 +37,7 @@ struct PlainPattern: Sendable, Hashable {
     private static func failure(_ character: String) -> CheckFailure {
         CheckFailure(
             .config,
-            "content_match has \(character), which is a regular expression; this agent only finds plain text "
-                + "(a backslash makes a punctuation character plain)")
+            "content_match contains \(character), as regular expressions do; this agent only supports plain text "
+                + "(put a backslash before punctuation)")
     }
 }

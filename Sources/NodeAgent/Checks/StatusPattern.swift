@@ -1,12 +1,13 @@
-/// Which status codes a check takes for good: a small, exact subset of the regular expressions that are written there.
+/// The status codes that a check expects. Of the regular expressions that upstream reads, a small subset is supported.
 ///
-/// A list of items with commas between; an item is a code (`204`), a class (`2xx`, `2\d\d`) or several classes (`(1|2|3)\d\d`).
+/// It is a list of items separated by commas. An item is a code (`204`), a class (`2xx`, `2\d\d`) or several classes
+/// (`(1|2|3)\d\d`).
 struct StatusPattern: Sendable, Hashable {
     /// Datadog's default: everything under 400.
     static let standard = StatusPattern(accepted: [100...199, 200...299, 300...399], text: #"(1|2|3)\d\d"#)
 
     private let accepted: [ClosedRange<Int>]
-    /// As it was written.
+    /// The original text.
     let text: String
 
     private init(accepted: [ClosedRange<Int>], text: String) {
@@ -14,7 +15,7 @@ struct StatusPattern: Sendable, Hashable {
         self.text = text
     }
 
-    /// - Returns: nil if the text is not of that subset.
+    /// - Returns: nil if the text is not in the supported subset.
     init?(_ text: String) {
         var accepted: [ClosedRange<Int>] = []
         for item in text.split(separator: ",", omittingEmptySubsequences: false) {

@@ -2,10 +2,10 @@ import Glibc
 import Platform
 import Synchronization
 
-/// Runs `tcp_check`s, each on a thread of its own, because `getaddrinfo` blocks for as long as it likes. A run ends at its
-/// deadline all the same: whoever waits is told, and the thread ends when the look-up does.
+/// Runs `tcp_check`s, each on its own thread, because `getaddrinfo` blocks without a time limit. A run that is stopped
+/// completes at once; its thread ends when the lookup does.
 final class TCPConnector: Sendable {
-    /// One run: who waits for it, until it is answered or given up.
+    /// One run. It completes once: when it has a result, or when it is stopped.
     final class Run: Sendable {
         private struct Completion: Sendable {
             let call: @Sendable (CheckOutcome) -> Void
@@ -21,7 +21,7 @@ final class TCPConnector: Sendable {
             completion.withLock { $0 == nil }
         }
 
-        /// Answers, unless it is over.
+        /// Calls the completion, unless the run is over.
         func finish(_ outcome: CheckOutcome) {
             let waiting = completion.withLock { completion in
                 defer { completion = nil }
@@ -31,9 +31,9 @@ final class TCPConnector: Sendable {
         }
     }
 
-    /// Threads at a time: those of runs under way, and those of past ones whose look-up still hangs.
+    /// How many threads there may be, including those of stopped runs whose lookup still hangs.
     private static let limit = 256
-    /// How often a connection that is being made is looked at, to see whether its run was given up.
+    /// How often a thread that is connecting checks whether its run was stopped.
     private static let slice: Duration = .milliseconds(200)
 
     private let clock: any Clock
@@ -43,25 +43,25 @@ final class TCPConnector: Sendable {
         self.clock = clock
     }
 
-    /// Starts a run; returns what stops it.
+    /// Starts a run and returns a closure that stops it.
     func start(
         _ check: TCPCheck, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void {
         let run = Run(completion)
         guard threads.wrappingAdd(1, ordering: .relaxed).newValue <= Self.limit else {
             threads.wrappingSubtract(1, ordering: .relaxed)
-            completion(.failure(CheckFailure(.dns, "\(Self.limit) name look-ups of earlier runs still hang")))
+            completion(.failure(CheckFailure(.dns, "\(Self.limit) name lookups of earlier runs still hang")))
             return {}
         }
         let thread = NamedThread("tcp_check") { [self] in
-            // Nobody joins it: it may outlive its run.
+            // It may outlive its run, so nobody joins it.
             pthread_detach(pthread_self())
             run.finish(connect(check, run, deadline))
             threads.wrappingSubtract(1, ordering: .relaxed)
         }
         if thread == nil {
             threads.wrappingSubtract(1, ordering: .relaxed)
-            run.finish(.failure(CheckFailure(.connect, "the system has no thread to give")))
+            run.finish(.failure(CheckFailure(.connect, "cannot create a thread")))
         }
         return { run.finish(.failure(CheckFailure(.connect, "stopped"))) }
     }
@@ -111,7 +111,7 @@ final class TCPConnector: Sendable {
             guard error == 0 else { throw Self.failure(error, target) }
             return
         }
-        throw CheckFailure(.timeout, "\(target): given up")
+        throw CheckFailure(.timeout, "\(target): stopped")
     }
 
     private static func failure(_ number: Int32, _ target: String) -> CheckFailure {
@@ -125,7 +125,7 @@ final class TCPConnector: Sendable {
     }
 }
 
-/// The addresses of a name, as `getaddrinfo` gives them.
+/// The addresses that `getaddrinfo` finds for a name.
 @safe private struct AddressList: ~Copyable {
     private let list: UnsafeMutablePointer<addrinfo>
     let count: Int

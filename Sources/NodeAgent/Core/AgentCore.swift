@@ -2,48 +2,49 @@ package import Platform
 
 /// The node-agent's side of the protocol as a pure state machine: (state, event, now) → actions.
 ///
-/// It asks for the version first, then polls: status, configs when they are not up to date, endpoints checks. After a poll without a failure it
-/// does not rest: it asks for its configs so that the answer comes when they change, and again after each answer, with endpoints checks between
-/// as often as a poll would ask for them. Where that fails, or is not known, it polls. One of these requests is under way at a time; extra
-/// heartbeats go beside it. What runs changes only when a complete answer says so
-/// (or the degraded deadline, if there is one, has passed): an error, of whatever kind, never stops a check. In this it is
-/// stricter than Datadog's agents, which drop all their cluster checks on a malformed 200.
+/// It asks for the version first, then polls: status, configs if they are not up to date, endpoints checks. After a
+/// poll without a failure it waits for changes: it sends one long poll for its configs after the other, and fetches
+/// endpoints checks in between, as often as a poll would. If a long poll fails, or the cluster-agent does not support
+/// them, it polls. One of these requests is in flight at a time; extra heartbeats are sent beside it.
+///
+/// What runs changes only with a complete answer, or when the degraded deadline, if there is one, has passed: an error
+/// of any kind never stops a check. In this it is stricter than Datadog's agents, which drop all their cluster checks
+/// on a malformed 200.
 package struct AgentCore: Sendable {
-    /// What the poll is at. disconnected → waiting(version) → disconnected | resting; resting → waiting(…)… → resting | pausing; pausing →
-    /// waiting(wait) → pausing | resting | waiting(endpoints).
+    /// Where the poll is: disconnected → waiting(version) → disconnected | resting; resting → waiting(…)… → resting |
+    /// pausing; pausing → waiting(wait) → pausing | resting | waiting(endpoints).
     private enum Stage: Sendable {
-        /// The version is not known; asks for it at `until`, after `failures` failures.
+        /// The version is not known. It is requested at `until`, after `failures` failed requests.
         case disconnected(until: Instant, failures: Int)
-        /// A request is under way; `failures` counts those of the version.
+        /// A request is in flight. `failures` counts failed requests for the version.
         case waiting(AgentRequest, failures: Int)
-        /// The poll is done; the next begins at `until`.
+        /// The poll is done. The next one starts at `until`.
         case resting(until: Instant)
-        /// Changes are waited for; the next call that waits is sent at `until`.
+        /// A long poll was answered. The next one is sent at `until`.
         case pausing(until: Instant)
     }
 
-    /// A set of configs and the last time that the cluster-agent answered about it.
+    /// A set of configs, and when the cluster-agent last answered about it.
     private struct ConfigSet: Sendable {
         var configs: [AssignedConfig] = []
         var lastSuccess: Instant?
     }
 
-    /// How long after its deadline a request is waited for: the transport knows better why there was no answer.
+    /// How long after its deadline the core gives a request up: until then, the transport can still report the reason.
     private static let slack: Duration = .seconds(1)
 
-    /// How it talks.
-    package let options: AgentCoreOptions
-    /// The revision of the cluster checks that this agent has, and 0 when it has none: it changes only together with them.
-    package private(set) var lastChange: Int64 = 0
+    private let options: AgentCoreOptions
+    /// The revision of the cluster checks that this agent runs, 0 if there are none. Both change only together.
+    private(set) var lastChange: Int64 = 0
     /// Whether the last poll succeeded; nil before the first ended.
-    package private(set) var isReachable: Bool?
+    private(set) var isReachable: Bool?
 
     private var stage: Stage
     private var clusterChecks = ConfigSet()
     private var endpointsChecks = ConfigSet()
     private var extraHeartbeat: AgentRequest?
     private var lastExtraHeartbeat = Instant.distantPast
-    /// The last accepted status call; before the first, the time of connecting.
+    /// When the last status call was accepted, or when the agent connected.
     private var lastHeartbeat = Instant.distantPast
     private var isRegistered = false
     private var clientBuilt = Instant.distantPast
@@ -53,22 +54,23 @@ package struct AgentCore: Sendable {
     private var failingSince = Instant.distantPast
     private var requests: UInt64 = 0
     private var changeWait: ChangeWait
-    private var endpointsAsked = Instant.distantPast
+    private var endpointsRequested = Instant.distantPast
 
-    /// An agent that has done nothing yet; the first `tick` starts it.
+    /// A core that the first `tick` starts.
     package init(options: AgentCoreOptions) {
         self.options = options
         changeWait = ChangeWait(name: options.nodeID)
         stage = .disconnected(until: .distantPast, failures: 0)
     }
 
-    /// The cluster checks and endpoints checks that this agent runs, each in the order in which they came.
-    package var configs: [AssignedConfig] {
+    /// The cluster checks and endpoints checks that this agent runs, in the order received.
+    var configs: [AssignedConfig] {
         clusterChecks.configs + endpointsChecks.configs
     }
 
-    /// What runs: sorted by check ID. Instances with the same ID are the same bytes of the same config, and run once.
-    package var instances: [AssignedInstance] {
+    /// The instances that this agent runs, sorted by check ID. Instances with the same ID have the same bytes, and run
+    /// once.
+    var instances: [AssignedInstance] {
         let all = configs.flatMap(\.instances)
         return Dictionary(all.map { ($0.id, $0) }) { first, _ in first }.values.sorted { $0.id < $1.id }
     }
@@ -77,46 +79,46 @@ package struct AgentCore: Sendable {
     package var nextWake: Instant {
         switch stage {
         case .disconnected(let until, _): until
-        case .waiting(let request, _): min(request.deadline + Self.slack, extraWake)
-        case .resting(let until), .pausing(let until): min(until, extraWake)
+        case .waiting(let request, _): min(request.deadline + Self.slack, nextExtraHeartbeat)
+        case .resting(let until), .pausing(let until): min(until, nextExtraHeartbeat)
         }
     }
 
-    private var extraWake: Instant {
+    private var nextExtraHeartbeat: Instant {
         if let extraHeartbeat { return extraHeartbeat.deadline + Self.slack }
         guard clientBuilt != .distantPast else { return .distantFuture }
         return max(lastHeartbeat, lastExtraHeartbeat) + options.extraHeartbeatAfter
     }
 
-    /// Takes one event.
+    /// Handles one event and returns what to do, in order.
     package mutating func handle(_ event: AgentEvent, now: Instant) -> [AgentAction] {
         var actions: [AgentAction] = []
         if case .answered(let id, let reply) = event {
             if case .waiting(let request, let failures) = stage, request.id == id {
-                take(reply, of: request, failures: failures, now, &actions)
+                handle(reply, to: request, failures: failures, now, &actions)
             } else if extraHeartbeat?.id == id {
                 extraHeartbeat = nil
             }
         }
-        abandonOverdue(now, &actions)
-        beginWhatIsDue(now, &actions)
+        cancelOverdueRequests(now, &actions)
+        sendDueRequests(now, &actions)
         return actions
     }
 
     // MARK: Time
 
-    private mutating func abandonOverdue(_ now: Instant, _ actions: inout [AgentAction]) {
+    private mutating func cancelOverdueRequests(_ now: Instant, _ actions: inout [AgentAction]) {
         if let late = extraHeartbeat, late.deadline + Self.slack <= now {
             extraHeartbeat = nil
             actions.append(.cancel(late.id))
         }
         if case .waiting(let late, let failures) = stage, late.deadline + Self.slack <= now {
             actions.append(.cancel(late.id))
-            take(.failed(.timedOut(after: late.deadline - late.sentAt)), of: late, failures: failures, now, &actions)
+            handle(.failed(.timedOut(after: late.deadline - late.sentAt)), to: late, failures: failures, now, &actions)
         }
     }
 
-    private mutating func beginWhatIsDue(_ now: Instant, _ actions: inout [AgentAction]) {
+    private mutating func sendDueRequests(_ now: Instant, _ actions: inout [AgentAction]) {
         switch stage {
         case .disconnected(let until, let failures) where until <= now:
             rebuildClientIfDue(now, &actions)
@@ -130,7 +132,7 @@ package struct AgentCore: Sendable {
             waitForChange(now, &actions)
         case .disconnected, .waiting, .resting, .pausing: break
         }
-        if extraHeartbeat == nil, extraWake <= now {
+        if extraHeartbeat == nil, nextExtraHeartbeat <= now {
             let request = makeRequest(.extraHeartbeat, now)
             extraHeartbeat = request
             lastExtraHeartbeat = now
@@ -138,7 +140,8 @@ package struct AgentCore: Sendable {
         }
     }
 
-    /// Connections are made anew from time to time, and after one was lost: a replaced certificate or address is then seen.
+    /// Reconnects from time to time, and after a connection was lost, so that a new certificate or address takes
+    /// effect.
     private mutating func rebuildClientIfDue(_ now: Instant, _ actions: inout [AgentAction]) {
         let isOld = clientBuilt != .distantPast && now - clientBuilt >= options.reconnectPeriod
         guard isOld || hasLostConnection else { return }
@@ -163,8 +166,8 @@ package struct AgentCore: Sendable {
 
     // MARK: Answers
 
-    private mutating func take(
-        _ reply: AgentReply, of request: AgentRequest, failures: Int, _ now: Instant, _ actions: inout [AgentAction]
+    private mutating func handle(
+        _ reply: AgentReply, to request: AgentRequest, failures: Int, _ now: Instant, _ actions: inout [AgentAction]
     ) {
         switch (request.call, reply) {
         case (.version, .version(let version)):
@@ -172,32 +175,32 @@ package struct AgentCore: Sendable {
             stage = .resting(until: now)
             actions.append(.report(.connected(version: version)))
         case (.version, _):
-            note(reply, of: request, now, &actions)
+            recordFailure(reply, to: request, now, &actions)
             stage = .disconnected(until: now + Self.backoff(failures), failures: failures + 1)
         case (.status, .status(let isUpToDate)):
             clusterChecks.lastSuccess = now
             lastHeartbeat = now
             if !isRegistered { actions.append(.report(.registered)) }
             isRegistered = true
-            if isUpToDate { askForEndpoints(now, &actions) } else { send(.configs, now, &actions) }
+            if isUpToDate { requestEndpoints(now, &actions) } else { send(.configs, now, &actions) }
         case (.status, _):
-            note(reply, of: request, now, &actions)
+            recordFailure(reply, to: request, now, &actions)
             dropIfDegraded(\.clusterChecks, now, &actions)
             // Within the grace period a failure counts as "up to date".
-            if isWithinGrace(now) { askForEndpoints(now, &actions) } else { send(.configs, now, &actions) }
+            if isWithinGrace(now) { requestEndpoints(now, &actions) } else { send(.configs, now, &actions) }
         case (.configs, .configs(let lastChange, let configs)):
             self.lastChange = lastChange
             replace(\.clusterChecks, configs, now, &actions)
-            askForEndpoints(now, &actions)
+            requestEndpoints(now, &actions)
         case (.configs, _):
-            note(reply, of: request, now, &actions)
+            recordFailure(reply, to: request, now, &actions)
             dropIfDegraded(\.clusterChecks, now, &actions)
-            askForEndpoints(now, &actions)
+            requestEndpoints(now, &actions)
         case (.endpointsConfigs, .configs(_, let configs)):
             replace(\.endpointsChecks, configs, now, &actions)
             endPoll(now, &actions)
         case (.endpointsConfigs, _):
-            note(reply, of: request, now, &actions)
+            recordFailure(reply, to: request, now, &actions)
             dropIfDegraded(\.endpointsChecks, now, &actions)
             endPoll(now, &actions)
         case (.wait, .configs(let lastChange, let configs)):
@@ -214,9 +217,9 @@ package struct AgentCore: Sendable {
         }
     }
 
-    private mutating func askForEndpoints(_ now: Instant, _ actions: inout [AgentAction]) {
+    private mutating func requestEndpoints(_ now: Instant, _ actions: inout [AgentAction]) {
         guard options.kubernetesNodeName != nil else { return endPoll(now, &actions) }
-        endpointsAsked = now
+        endpointsRequested = now
         send(.endpointsConfigs, now, &actions)
     }
 
@@ -232,21 +235,22 @@ package struct AgentCore: Sendable {
         }
     }
 
-    /// A poll begins an interval after the one before; after a wait, within an interval, so that not all agents come at the same moment.
+    /// A poll starts one interval after the previous one; after a long poll, at a random time within the interval, so
+    /// that agents do not all poll at the same moment.
     private mutating func nextPoll(_ now: Instant) -> Instant {
         let regular = pollStarted + options.pollInterval
         guard regular <= now, changeWait.began >= pollStarted else { return max(now, regular) }
         return now + .nanoseconds(Int64(Double(options.pollInterval.nanoseconds) * changeWait.fraction()))
     }
 
-    // MARK: Waiting for changes
+    // MARK: Long polls
 
     private mutating func waitForChange(_ now: Instant, _ actions: inout [AgentAction]) {
         rebuildClientIfDue(now, &actions)
         changeWait.begin(now)
         var longest = options.wait
         if options.kubernetesNodeName != nil {
-            longest = min(longest, max(.seconds(1), endpointsAsked + options.pollInterval - now))
+            longest = min(longest, max(.seconds(1), endpointsRequested + options.pollInterval - now))
         }
         let wait = Double(longest.nanoseconds) * (1 - changeWait.fraction() / 4)
         send(.wait(lastChange: lastChange, wait: .nanoseconds(Int64(wait))), now, &actions)
@@ -260,9 +264,9 @@ package struct AgentCore: Sendable {
             stage = .resting(until: nextPoll(now))
         case .ask(let next):
             if !isRepeat { reportWaiting(true, nil, &actions) }
-            if options.kubernetesNodeName != nil, now >= endpointsAsked + options.pollInterval * 3 / 4 {
+            if options.kubernetesNodeName != nil, now >= endpointsRequested + options.pollInterval * 3 / 4 {
                 pollHasFailed = false
-                askForEndpoints(now, &actions)
+                requestEndpoints(now, &actions)
             } else if next > now {
                 stage = .pausing(until: next)
             } else {
@@ -271,10 +275,12 @@ package struct AgentCore: Sendable {
         }
     }
 
-    /// Nothing is said of what failed beyond that: the poll that follows finds out, and keeps the rules of grace and degradation.
+    /// Only falls back to polling: the next poll applies the grace period and the degraded deadline.
     private mutating func failWait(_ reply: AgentReply, _ now: Instant, _ actions: inout [AgentAction]) {
         let failure =
-            if case .failed(let failure) = reply { failure } else { AgentFailure.malformed("of another call") }
+            if case .failed(let failure) = reply { failure } else {
+                AgentFailure.malformed("it belongs to another call")
+            }
         if failure.isOfConnection { hasLostConnection = true }
         if changeWait.isReported == true { reportWaiting(false, failure, &actions) }
         stage = .resting(until: nextPoll(now))
@@ -286,13 +292,15 @@ package struct AgentCore: Sendable {
         actions.append(.report(isWaiting ? .waiting : .polling(failure)))
     }
 
-    /// Says the first failure after a success, and no other.
-    private mutating func note(
-        _ reply: AgentReply, of request: AgentRequest, _ now: Instant, _ actions: inout [AgentAction]
+    /// Records a failed poll. Only the first failure after a success is reported.
+    private mutating func recordFailure(
+        _ reply: AgentReply, to request: AgentRequest, _ now: Instant, _ actions: inout [AgentAction]
     ) {
         pollHasFailed = true
         let failure =
-            if case .failed(let failure) = reply { failure } else { AgentFailure.malformed("of another call") }
+            if case .failed(let failure) = reply { failure } else {
+                AgentFailure.malformed("it belongs to another call")
+            }
         if failure.isOfConnection { hasLostConnection = true }
         guard isReachable != false else { return }
         isReachable = false
@@ -305,7 +313,7 @@ package struct AgentCore: Sendable {
         .seconds(min(300, 1 << min(failures, 9)))
     }
 
-    // MARK: What runs
+    // MARK: Configs
 
     private func isWithinGrace(_ now: Instant) -> Bool {
         clusterChecks.lastSuccess.map { now - $0 <= options.gracePeriod } ?? false
@@ -336,6 +344,6 @@ package struct AgentCore: Sendable {
         self[keyPath: set].configs = []
         if set == \.clusterChecks { lastChange = 0 }
         actions.append(.run(instances))
-        actions.append(.report(.gaveUp(configs: count, after: now - lastSuccess)))
+        actions.append(.report(.configsDropped(configs: count, after: now - lastSuccess)))
     }
 }

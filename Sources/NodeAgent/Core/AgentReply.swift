@@ -1,31 +1,31 @@
 import Platform
 
-/// What came of a request, understood.
+/// The decoded answer to a request.
 package enum AgentReply: Sendable, Equatable {
     /// The cluster-agent's version, as text for people.
     case version(String)
     /// Whether the agent has what it should run.
     case status(isUpToDate: Bool)
-    /// The whole list of what the agent should run, and its revision.
+    /// All configs that the agent should run, and their revision.
     case configs(lastChange: Int64, configs: [AssignedConfig])
-    /// What the agent has is what it should run: the time of a call that waits was over.
+    /// The answer to a long poll that ended without a change.
     case unchanged
-    /// No usable answer. Nothing may be concluded from it about what should run.
+    /// No usable answer. It says nothing about what should run.
     case failed(AgentFailure)
 }
 
 /// Why a request had no usable answer.
 package enum AgentFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    /// Nothing came back: the reason in the transport's words.
+    /// No answer, with the transport's reason.
     case unreachable(String)
-    /// The answer has another status than 200; `text` is the start of its body.
+    /// A status other than 200; `text` is the first line of the body.
     case status(Int, text: String)
-    /// A 200 whose body is not what was asked for.
+    /// A 200 with an unexpected body.
     case malformed(String)
-    /// The core gave the request up.
+    /// The core stopped waiting.
     case timedOut(after: Duration)
 
-    /// Whether the connection itself may be the cause, so that a new one is worth making.
+    /// Whether the connection may be the cause, so that a new one may help.
     var isOfConnection: Bool {
         switch self {
         case .unreachable, .timedOut: true
@@ -33,12 +33,12 @@ package enum AgentFailure: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// One line for people, with what to do where that is known.
+    /// One line for people, with advice where there is any.
     package var description: String {
         switch self {
         case .unreachable(let reason): reason
         case .status(401, let text), .status(403, let text):
-            "the cluster-agent refuses the token (\(text)): compare cluster_agent.auth_token on both sides"
+            "the cluster-agent rejects the token (\(text)): compare cluster_agent.auth_token on both sides"
         case .status(let code, let text): text.isEmpty ? "status \(code)" : "status \(code): \(text)"
         case .malformed(let reason): "malformed answer: \(reason)"
         case .timedOut(let time): "no answer within \(durationText(time))"
@@ -46,44 +46,44 @@ package enum AgentFailure: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// What happens to the core.
+/// What the core reacts to.
 package enum AgentEvent: Sendable, Equatable {
-    /// Time has passed: `AgentCore.nextWake` is reached. The first one starts the agent.
+    /// `AgentCore.nextWake` has been reached. The first tick starts the agent.
     case tick
-    /// A request was answered, or failed.
+    /// The request with this ID was answered, or failed.
     case answered(UInt64, AgentReply)
 }
 
-/// What the core wants done, in order.
+/// What the core asks the shell to do.
 package enum AgentAction: Sendable, Equatable {
     /// Send a request; its answer comes back as `AgentEvent.answered`.
     case send(AgentRequest)
-    /// Nobody waits for this request any more.
+    /// Cancel the request with this ID: its answer is no longer needed.
     case cancel(UInt64)
-    /// Close the connections and make new ones for what is sent from here on.
+    /// Close all connections; later requests use new ones.
     case rebuildClient
-    /// From now on run exactly these instances; sorted by check ID, each once.
+    /// Run exactly these instances. They are sorted by check ID, without duplicates.
     case run([AssignedInstance])
-    /// Something to tell the operator.
+    /// Log this for the operator.
     case report(AgentReport)
 }
 
-/// What an operator wants to know, each said once.
+/// What an operator wants to know, reported once.
 package enum AgentReport: Sendable, Equatable {
     /// The cluster-agent answered for the first time.
     case connected(version: String)
     /// The first status call was accepted: the cluster-agent knows this node.
     case registered
-    /// The set of configs is another one.
+    /// The set of configs has changed.
     case configsChanged(added: Int, removed: Int, total: Int)
-    /// Changes are waited for from here on, and not polled for.
+    /// The agent uses long polls from now on.
     case waiting
-    /// Changes are polled for again: a call that should wait had no good answer, or was answered as if it should not.
+    /// The agent polls from now on: a long poll failed, or the cluster-agent does not support them.
     case polling(AgentFailure?)
-    /// A poll failed after one that did not.
+    /// A poll failed after a successful one, or the first poll failed.
     case unreachable(call: AgentCall, AgentFailure)
-    /// A poll succeeded again.
+    /// A poll succeeded after failed ones.
     case reachable(after: Duration)
     /// The degraded deadline has passed: the configs are dropped.
-    case gaveUp(configs: Int, after: Duration)
+    case configsDropped(configs: Int, after: Duration)
 }

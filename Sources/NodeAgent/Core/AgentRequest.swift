@@ -1,27 +1,29 @@
+import CheckModel
 import JSON
 package import Platform
 
-/// What a node-agent asks of the cluster-agent.
+/// A call of the cluster-agent's API.
 package enum AgentCall: Sendable, Hashable {
-    /// `GET /version`: mandatory before anything else.
+    /// `GET /version`, before all other calls.
     case version
     /// `POST …/status/{id}` with the last known `last_change`.
     case status(lastChange: Int64)
     /// `GET …/configs/{id}`.
     case configs
-    /// `GET …/configs/{id}?last_change=N&wait=SECONDS`: answered once the configs are others than those of `lastChange`, or after `wait`.
+    /// `GET …/configs/{id}?last_change=N&wait=SECONDS`, a long poll: answered when the revision of the configs differs
+    /// from `lastChange`, or after `wait`.
     case wait(lastChange: Int64, wait: Duration)
     /// `GET …/endpointschecks/configs/{node name}`.
     case endpointsConfigs
-    /// `POST …/status/{id}` with `last_change` −1: only says that this node lives; its answer is ignored.
+    /// `POST …/status/{id}` with `last_change` −1, whose answer is ignored.
     case extraHeartbeat
 }
 
-/// One numbered request. An answer that carries another number than the awaited one is late, and ignored.
+/// One request. An answer with an ID that the core does not wait for is late, and ignored.
 package struct AgentRequest: Sendable, Hashable {
-    /// Its number, unique in the life of the agent.
+    /// Unique during the life of the agent.
     package let id: UInt64
-    /// What it asks.
+    /// The call that the request makes.
     package let call: AgentCall
     /// `GET` or `POST`.
     package let method: String
@@ -29,10 +31,13 @@ package struct AgentRequest: Sendable, Hashable {
     package let path: String
     /// The body; nil for a GET.
     package let body: [UInt8]?
-    /// When it was made.
-    package let sentAt: Instant
-    /// When the transport must have ended it; a second later the core takes it for lost.
+    /// When it was sent.
+    let sentAt: Instant
+    /// When the transport must end it. A second later the core gives it up.
     package let deadline: Instant
+
+    /// `node_type` of a node agent.
+    private static let nodeType = 2
 
     init(id: UInt64, call: AgentCall, options: AgentCoreOptions, now: Instant) {
         self.id = id
@@ -43,7 +48,7 @@ package struct AgentRequest: Sendable, Hashable {
             (method, path, body) = ("GET", "/version", nil)
         case .status(let lastChange):
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
-            body = Self.statusBody(lastChange)
+            body = NodeStatusRequest(lastChange: lastChange, nodeType: Self.nodeType).encoded()
         case .configs:
             (method, path, body) = ("GET", "/api/v1/clusterchecks/configs/\(node)", nil)
         case .wait(let lastChange, let wait):
@@ -55,7 +60,7 @@ package struct AgentRequest: Sendable, Hashable {
             (method, path, body) = ("GET", "/api/v1/endpointschecks/configs/\(name)", nil)
         case .extraHeartbeat:
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
-            body = Self.statusBody(-1)
+            body = NodeStatusRequest(lastChange: NodeStatusRequest.heartbeatOnly, nodeType: Self.nodeType).encoded()
         }
         sentAt = now
         deadline = now + Self.timeLimit(of: call, options)
@@ -64,7 +69,7 @@ package struct AgentRequest: Sendable, Hashable {
     private static func timeLimit(of call: AgentCall, _ options: AgentCoreOptions) -> Duration {
         switch call {
         case .extraHeartbeat: options.extraHeartbeatTimeout
-        // Beyond what it waits it takes no longer than a heartbeat.
+        // Beyond its wait, it takes no longer than a heartbeat.
         case .wait(_, let wait): wait + options.extraHeartbeatTimeout
         case .version, .status, .configs, .endpointsConfigs: options.requestTimeout
         }
@@ -74,10 +79,5 @@ package struct AgentRequest: Sendable, Hashable {
     private static func seconds(_ duration: Duration) -> String {
         let milliseconds = duration.nanoseconds / 1_000_000
         return "\(milliseconds / 1000).\(zeroPadded(milliseconds % 1000, width: 3))"
-    }
-
-    /// `node_type` 2 is a node agent (1 is a cluster check runner).
-    private static func statusBody(_ lastChange: Int64) -> [UInt8] {
-        Array("{\"last_change\":\(lastChange),\"node_type\":2}".utf8)
     }
 }

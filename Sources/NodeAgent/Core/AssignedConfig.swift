@@ -1,30 +1,26 @@
-/// One instance that this agent is to run, exactly as it came.
-package struct AssignedInstance: Sendable, Hashable {
-    /// Its check ID, computed from the bytes that came: an edited instance has another one.
-    package let id: String
-    /// The check to run.
-    package let checkName: String
-    /// The instance's text: JSON from our cluster-agent.
-    package let instance: [UInt8]
+import CheckModel
 
-    /// An instance.
-    package init(id: String, checkName: String, instance: [UInt8]) {
-        self.id = id
-        self.checkName = checkName
-        self.instance = instance
-    }
+/// One instance that is assigned to this agent, as received.
+package struct AssignedInstance: Sendable, Hashable {
+    /// The check ID, computed from the bytes received: an edited instance has a new one.
+    package let id: String
+    let checkName: String
+    /// The instance's text: JSON if it comes from our cluster-agent.
+    let instance: [UInt8]
 }
 
-/// One config that this agent was given.
+/// One config that is assigned to this agent.
 package struct AssignedConfig: Sendable, Hashable {
-    /// The check's name.
-    package let checkName: String
-    /// Its instances, in order; none for a config that only has logs.
+    let checkName: String
+    /// In order; empty for a config that only has logs.
     package let instances: [AssignedInstance]
+}
 
-    /// A config.
-    package init(checkName: String, instances: [AssignedInstance]) {
-        self.checkName = checkName
-        self.instances = instances
+extension AssignedConfig {
+    init(_ wire: WireConfig) {
+        let instances = zip(wire.checkIDs, wire.instances).map { id, instance in
+            AssignedInstance(id: id, checkName: wire.checkName, instance: instance)
+        }
+        self.init(checkName: wire.checkName, instances: instances)
     }
 }

@@ -1,45 +1,45 @@
 import Platform
 
-/// How waiting for changes goes: whether the other side can do it, how fast it answers, and how long to wait next.
+/// The pace of long polls: whether the cluster-agent supports them, how fast it answers, and when to send the next one.
 struct ChangeWait: Sendable {
-    /// What there is to do after an answer.
+    /// What to do after an answer.
     enum Verdict: Sendable, Equatable {
-        /// Ask again at this moment.
+        /// Send the next long poll at this time.
         case ask(at: Instant)
-        /// The other side does not know how to wait: it said the same twice in a row, each time at once.
+        /// The cluster-agent does not support long polls: it sent the same configs twice in a row, each time at once.
         case unsupported
     }
 
-    /// An answer that comes sooner did not wait.
+    /// An answer that comes sooner has not waited.
     static let quick: Duration = .milliseconds(500)
-    /// How many answers in a row may come sooner, as after a burst of edits, before the next call is put off.
+    /// How many answers in a row may come sooner, as in a burst of edits, before the next long poll is delayed.
     private static let quickInARow = 3
 
-    /// When the newest call was sent. Its arrival is a heartbeat.
+    /// When the last long poll was sent. Its arrival counts as a heartbeat.
     private(set) var began = Instant.distantPast
-    /// Whether it is worth trying.
+    /// False once the cluster-agent has shown that it does not support long polls.
     private(set) var isSupported = true
-    /// What the operator was told last: that changes are waited for, that they are not, or nothing.
+    /// What was last reported: that the agent uses long polls, that it does not, or nothing yet.
     var isReported: Bool?
 
     private var quickAnswers = 0
     private var quickRepeats = 0
     private var random: SplitMix64
 
-    /// - Parameter name: agents of different names wait differently long, so that they do not all come at the same moment.
+    /// - Parameter name: agents of different names wait differently long, so that they do not all come at the same
+    ///   moment.
     init(name: String) {
         random = SplitMix64(seed: FNV1a(name).value)
     }
 
-    /// Notes a call sent at `now`.
+    /// Records that a long poll was sent.
     mutating func begin(_ now: Instant) {
         began = now
     }
 
-    /// Notes a good answer.
+    /// Records a good answer.
     ///
-    /// - Parameters:
-    ///   - isRepeat: whether it is a whole list and the one that the agent has.
+    /// - Parameter isRepeat: whether it carries the configs that the agent has already.
     mutating func end(_ now: Instant, isRepeat: Bool) -> Verdict {
         let isQuick = now - began < Self.quick
         quickAnswers = isQuick ? quickAnswers + 1 : 0
@@ -51,7 +51,7 @@ struct ChangeWait: Sendable {
         return .ask(at: quickAnswers >= Self.quickInARow ? now + Self.quick : now)
     }
 
-    /// Connections are made anew, perhaps to another version.
+    /// Starts over: a new connection may lead to another version of the cluster-agent.
     mutating func reset() {
         isSupported = true
         quickAnswers = 0

@@ -1,61 +1,55 @@
-package import Platform
+import Platform
 
-/// What is known of one instance's runs.
-package struct CheckRecord: Sendable {
+/// The results of one instance's runs.
+struct CheckRecord: Sendable {
     /// A change from up to down or back, for the log.
     enum Transition: Sendable, Equatable {
-        /// It ran well before, or never ran.
+        /// The first failure after a success, or of the first run.
         case failing(CheckFailure)
-        /// It had failed so often in a row.
+        /// The first success after so many failures in a row.
         case recovered(failures: Int)
     }
 
-    /// The check ID.
-    package let id: String
-    /// The check's name.
-    package let checkName: String
-    /// Time between two starts.
-    package let interval: Duration
-    /// Runs that have ended.
-    package private(set) var runs = 0
-    /// Failed ones, by kind.
-    package private(set) var failures: [CheckFailure.Kind: Int] = [:]
-    /// Why the last run failed; nil when it did not, or there was none.
-    package private(set) var lastFailure: CheckFailure?
-    /// How long the last run took.
-    package private(set) var lastDuration: Duration = .zero
-    /// Samples of the last run.
-    package private(set) var lastSamples = 0
-    /// Samples of all runs.
-    package private(set) var totalSamples = 0
-    /// When the last run ended; nil before.
-    package private(set) var lastExecution: WallTime?
-    /// When the last good run ended; nil before.
-    package private(set) var lastSuccess: WallTime?
+    let id: String
+    let checkName: String
+    /// How many runs have ended.
+    private(set) var runs = 0
+    /// How many of them failed, by kind.
+    private(set) var failures: [CheckFailure.Kind: Int] = [:]
+    /// Why the last run failed; nil if it succeeded, or before the first.
+    private(set) var lastFailure: CheckFailure?
+    private(set) var lastDuration: Duration = .zero
+    /// How many samples the last run read.
+    private(set) var lastSamples = 0
+    /// How many samples all runs read.
+    private(set) var totalSamples = 0
+    /// When the last run ended.
+    private(set) var lastExecution: WallTime?
+    /// When the last successful run ended.
+    private(set) var lastSuccess: WallTime?
 
     private var failuresInARow = 0
     private var recentDurations: [Duration] = []
-    /// As many as upstream averages over.
+    /// The number that upstream averages over.
     private static let durationsKept = 32
 
-    init(id: String, checkName: String, interval: Duration) {
+    init(id: String, checkName: String) {
         self.id = id
         self.checkName = checkName
-        self.interval = interval
     }
 
     /// Whether the last run succeeded; nil before the first.
-    package var isUp: Bool? {
+    var isUp: Bool? {
         runs == 0 ? nil : lastFailure == nil
     }
 
-    /// Failed runs of all kinds.
-    package var totalFailures: Int {
+    /// How many runs failed, of all kinds.
+    var totalFailures: Int {
         failures.values.reduce(0, +)
     }
 
-    /// The mean of the last 32 runs.
-    package var averageDuration: Duration {
+    /// The mean duration of the last 32 runs.
+    var averageDuration: Duration {
         recentDurations.isEmpty ? .zero : recentDurations.reduce(.zero, +) / recentDurations.count
     }
 

@@ -1,39 +1,38 @@
-package import Platform
+import Platform
 
 /// An instance and how often it runs.
-package struct ScheduledInstance: Sendable, Equatable {
-    /// Its check ID.
-    package let id: String
-    /// Time from one start to the next (`min_collection_interval`).
-    package let interval: Duration
+struct ScheduledInstance: Sendable, Equatable {
+    /// The check ID.
+    let id: String
+    /// From one start to the next (`min_collection_interval`).
+    let interval: Duration
 
-    /// An instance; an interval under 1 ms counts as 1 ms.
-    package init(id: String, interval: Duration) {
+    /// An interval under 1 ms counts as 1 ms.
+    init(id: String, interval: Duration) {
         self.id = id
         self.interval = max(.milliseconds(1), interval)
     }
 }
 
-/// What the schedule wants done, in order.
-package enum ScheduleAction: Sendable, Equatable {
-    /// Start a run of an instance; tell `finished` when it has ended, however it ended.
+/// What the schedule asks the runner to do.
+enum ScheduleAction: Sendable, Equatable {
+    /// Start a run of an instance, and call `finish` when it has ended, with whatever result.
     case start(run: UInt64, id: String)
-    /// End a run early: its instance is not this agent's any more, and its result does not count.
+    /// Stop a run: its instance is no longer assigned to this agent, and its result does not count.
     case cancel(run: UInt64)
 }
 
-/// When which instance runs, on a fixed number of workers: (state, event, now) → actions.
+/// Decides when each instance runs, on a fixed number of workers: (state, event, now) → actions.
 ///
-/// Each instance keeps a grid of starts, its interval apart. New instances begin at a time that follows from a hash of their
-/// ID, in a window that grows with their number: a few start at once, many are spread, over at most their interval. An instance
-/// never runs twice at once; a start that finds it still running, or waiting for a worker, is left out, not made up for.
-package struct CheckSchedule: Sendable {
+/// The starts of an instance are one interval apart. When instances are added, a hash of its ID gives each the time of
+/// its first start, in a window that grows with their number: a few start at once, many are spread, over at most their
+/// interval. An instance never runs twice at once: a start at which it still runs, or waits for a worker, is skipped.
+struct CheckSchedule: Sendable {
     private enum Phase: Equatable {
-        /// In the queue, due at its next time.
+        /// In the queue, until it is due.
         case resting
-        /// Due, and no worker was free.
+        /// Due, waiting for a free worker.
         case waiting
-        /// Running.
         case running(run: UInt64)
     }
 
@@ -43,40 +42,39 @@ package struct CheckSchedule: Sendable {
         var phase: Phase
     }
 
-    /// New instances are spread so that one starts in each of these on average: a batch of 60 at the default interval of 15 s
-    /// uses all of it.
+    /// The average time between the first starts of added instances: 60 of them at the default interval of 15 s use all
+    /// of it.
     private static let spacing: Duration = .milliseconds(250)
 
     private let workers: Int
     private var entries: [String: Entry] = [:]
     private var queue = DueQueue()
     private var waiting: [String] = []
-    /// Runs under way, those of instances that are gone included: they hold a worker until they have ended.
+    /// Runs in progress. Those of removed instances are among them: they hold a worker until they have ended.
     private var runs: [UInt64: String] = [:]
     private var started: UInt64 = 0
 
-    /// A schedule without instances; `workers` runs at most are under way at once.
-    package init(workers: Int) {
+    /// An empty schedule, with at most `workers` runs at once.
+    init(workers: Int) {
         self.workers = max(1, workers)
     }
 
-    /// When `tick` is due next; nil when nothing is.
-    package var nextWake: Instant? {
+    /// When `tick` is due next; nil if there are no instances.
+    var nextWake: Instant? {
         queue.first?.due
     }
 
-    /// Runs under way.
-    package var runsUnderWay: Int {
+    var runsInProgress: Int {
         runs.count
     }
 
-    /// Instances that are due and wait for a worker.
-    package var instancesWaiting: Int {
+    /// How many instances are due and wait for a worker.
+    var instancesWaiting: Int {
         waiting.count
     }
 
-    /// From now on runs exactly `instances`. Those that stay keep their times; the runs of those that go are cancelled.
-    package mutating func replace(_ instances: [ScheduledInstance], now: Instant) -> [ScheduleAction] {
+    /// Schedules exactly `instances`. Those that stay keep their start times; runs of those that go are cancelled.
+    mutating func replace(_ instances: [ScheduledInstance], now: Instant) -> [ScheduleAction] {
         let wanted = Dictionary(instances.map { ($0.id, $0) }) { first, _ in first }
         var actions: [ScheduleAction] = []
         for (run, id) in runs.sorted(by: { $0.key < $1.key }) where wanted[id] == nil && entries[id] != nil {
@@ -95,15 +93,15 @@ package struct CheckSchedule: Sendable {
         return actions + startWhatIsDue(now)
     }
 
-    /// Starts what is due.
-    package mutating func tick(now: Instant) -> [ScheduleAction] {
+    /// Starts the instances that are due.
+    mutating func tick(now: Instant) -> [ScheduleAction] {
         startWhatIsDue(now)
     }
 
-    /// A run has ended: its worker is free.
+    /// Frees the worker of a run that has ended.
     ///
-    /// - Returns: whose run it was, or nil if its result does not count, and what to do next.
-    package mutating func finished(run: UInt64, now: Instant) -> (instance: String?, actions: [ScheduleAction]) {
+    /// - Returns: the instance that ran, or nil if the result does not count, and what to do next.
+    mutating func finish(run: UInt64, now: Instant) -> (instance: String?, actions: [ScheduleAction]) {
         guard let id = runs.removeValue(forKey: run) else { return (nil, []) }
         let counts = entries[id]?.phase == .running(run: run)
         if counts { entries[id]?.phase = .resting }

@@ -1,8 +1,9 @@
 import Platform
 
-/// A binary heap of check IDs by the time at which they are due; equal times by ID, so that the order is always the same.
+/// A binary heap of check IDs by the time at which they are due; equal times by ID, so that the order is always the
+/// same.
 ///
-/// Entries are not removed when they become stale: who takes one compares its time with what it knows of the ID.
+/// Stale entries stay in the queue: callers compare the time of an entry with the time at which its ID is due.
 struct DueQueue: Sendable {
     struct Entry: Sendable, Comparable {
         let due: Instant
@@ -44,7 +45,7 @@ struct DueQueue: Sendable {
         }
     }
 
-    /// Drops every entry that `isCurrent` does not hold for.
+    /// Removes all entries for which `isCurrent` is false.
     mutating func removeAll(but isCurrent: (Entry) -> Bool) {
         let kept = heap.filter(isCurrent)
         heap = []

@@ -2,12 +2,12 @@ import HTTPServer
 import Platform
 import Synchronization
 
-/// The token shared with the cluster-agent: the one that is presented to it, and those that are accepted from it.
+/// The token shared with the cluster-agent: the one to present to it, and those to accept from it.
 ///
-/// When it is changed in a Secret, the pods see that up to some minutes apart. Whoever is refused with the new token presents the one before it
-/// until that is refused, so that a rotation costs no heartbeat.
+/// When the Secret changes, pods see the new token up to some minutes apart. An agent whose new token is rejected
+/// presents the former one until that is rejected too, so that a rotation costs no heartbeat.
 final class AgentToken: Sendable {
-    /// How long a replaced token is still accepted from callers: as the cluster-agent's default.
+    /// How long a replaced token is still accepted; the cluster-agent's default.
     private static let grace: Duration = .seconds(300)
 
     private struct State {
@@ -34,8 +34,9 @@ final class AgentToken: Sendable {
         return state.withLock { state in state.presentsFormer ? state.former ?? state.newest : state.newest }
     }
 
-    /// The cluster-agent refused `token`: the file is read at once, and if it has no other token, the one before takes its place, or gives it back.
-    func refused(_ token: String) {
+    /// Handles that the cluster-agent rejected `token`: rereads the file, and presents the former token in place of a
+    /// rejected newest one, or the newest in place of a rejected former one.
+    func handleRejection(of token: String) {
         if case .file(let file) = source { file.reread() }
         refresh()
         state.withLock { state in
@@ -45,7 +46,7 @@ final class AgentToken: Sendable {
         }
     }
 
-    /// What to answer a caller who may not call; nil for one who may.
+    /// The answer to an unauthorized caller; nil if the caller is authorized.
     func refusal(of request: HTTPRequest) -> HTTPResponse? {
         refresh()
         return accepted.refusal(of: request, realm: "node-agent", now: clock.now())

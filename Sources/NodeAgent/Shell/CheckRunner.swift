@@ -1,44 +1,44 @@
-package import Platform
+import Platform
 import Synchronization
 
-/// Runs what this agent was given, on its schedule, and keeps the results.
+/// Runs the assigned instances on their schedule, and keeps the results.
 ///
-/// One loop takes all events in order; the schedule decides, the executor does, and every run ends by its deadline.
-package final class CheckRunner: Sendable {
+/// One loop handles all events in order. Every run ends by its deadline, also if the executor does not end it.
+final class CheckRunner: Sendable {
     private enum Event: Sendable {
         case replace([AssignedInstance])
         case finished(run: UInt64, CheckOutcome)
     }
 
-    private struct RunUnderWay {
+    private struct ActiveRun {
         let worker: Int?
         let started: Instant
-        /// When the run is taken for lost, should its executor not have ended it.
-        let giveUp: Instant
+        /// When the run counts as timed out, if its executor has not ended it.
+        let expires: Instant
         let stop: @Sendable () -> Void
     }
 
     private struct State {
         var schedule: CheckSchedule
-        var use: WorkerUse
+        var workers: WorkerUtilization
         var definitions: [String: Result<CheckDefinition, CheckFailure>] = [:]
         var records: [String: CheckRecord] = [:]
-        var runs: [UInt64: RunUnderWay] = [:]
+        var runs: [UInt64: ActiveRun] = [:]
     }
 
-    /// What the runner does at one moment.
-    package struct Snapshot: Sendable {
+    /// What the runner is doing.
+    struct Snapshot: Sendable {
         /// One for each instance, sorted by check ID.
-        package let records: [CheckRecord]
-        /// How busy each worker is, from 0 to 1.
-        package let utilization: [Double]
-        /// Runs under way.
-        package let running: Int
-        /// Instances that are due and wait for a worker.
-        package let waiting: Int
+        let records: [CheckRecord]
+        /// By worker, from 0 to 1.
+        let utilization: [Double]
+        /// How many runs are in progress.
+        let running: Int
+        /// How many instances are due and wait for a worker.
+        let waiting: Int
     }
 
-    /// How long after its deadline a run that did not end is taken for lost.
+    /// How long after its deadline a run that has not ended counts as timed out.
     private static let slack: Duration = .seconds(1)
 
     private let executor: any CheckExecutor
@@ -47,37 +47,38 @@ package final class CheckRunner: Sendable {
     private let inbox: Inbox<Event>
     private let state: Mutex<State>
 
-    /// A runner with nothing to run; `workers` runs at most are under way at once.
-    package init(workers: Int, executor: any CheckExecutor, clock: any Clock, log: Log) {
+    /// A runner without instances, with at most `workers` runs at once.
+    init(workers: Int, executor: any CheckExecutor, clock: any Clock, log: Log) {
         self.executor = executor
         self.clock = clock
         self.log = log
         inbox = Inbox(clock: clock)
         state = Mutex(
-            State(schedule: CheckSchedule(workers: workers), use: WorkerUse(count: workers, now: clock.now())))
+            State(
+                schedule: CheckSchedule(workers: workers), workers: WorkerUtilization(count: workers, now: clock.now()))
+        )
     }
 
-    /// From now on runs exactly `instances`.
-    package func replace(_ instances: [AssignedInstance]) {
+    /// Runs exactly `instances` from now on.
+    func replace(_ instances: [AssignedInstance]) {
         inbox.put(.replace(instances))
     }
 
-    /// What it does now.
-    package var snapshot: Snapshot {
+    var snapshot: Snapshot {
         let now = clock.now()
         return state.withLock { state in
             Snapshot(
                 records: state.records.values.sorted { $0.id < $1.id },
-                utilization: state.use.utilization(now: now), running: state.schedule.runsUnderWay,
+                utilization: state.workers.utilization(now: now), running: state.schedule.runsInProgress,
                 waiting: state.schedule.instancesWaiting)
         }
     }
 
-    /// Runs checks until the task is cancelled; then every run under way is stopped.
-    package func run() async {
+    /// Runs checks until the task is cancelled, then stops all runs.
+    func run() async {
         while !Task.isCancelled {
             for event in await inbox.take(until: nextWake) { handle(event) }
-            giveUpLateRuns()
+            expireRuns()
             perform(state.withLock { $0.schedule.tick(now: clock.now()) })
         }
         let stops = state.withLock { $0.runs.values.map(\.stop) }
@@ -87,7 +88,7 @@ package final class CheckRunner: Sendable {
 
     private var nextWake: Instant {
         state.withLock { state in
-            let lost = state.runs.values.map(\.giveUp).min() ?? .distantFuture
+            let lost = state.runs.values.map(\.expires).min() ?? .distantFuture
             return min(lost, state.schedule.nextWake ?? .distantFuture)
         }
     }
@@ -111,8 +112,7 @@ package final class CheckRunner: Sendable {
                 let interval = CheckDefinition.interval(of: instance)
                 state.definitions[instance.id] = definition
                 records[instance.id] =
-                    state.records[instance.id]
-                    ?? CheckRecord(id: instance.id, checkName: instance.checkName, interval: interval)
+                    state.records[instance.id] ?? CheckRecord(id: instance.id, checkName: instance.checkName)
                 scheduled.append(ScheduledInstance(id: instance.id, interval: interval))
             }
             state.records = records
@@ -133,29 +133,29 @@ package final class CheckRunner: Sendable {
 
     private func start(_ run: UInt64, _ id: String) {
         let now = clock.now()
-        let (definition, worker) = state.withLock { state in (state.definitions[id], state.use.begin(now: now)) }
+        let (definition, worker) = state.withLock { state in (state.definitions[id], state.workers.acquire(now: now)) }
         var stop: @Sendable () -> Void = {}
-        var giveUp = now + Self.slack
+        var expires = now + Self.slack
         switch definition {
         case .success(let check)?:
             let deadline = now + check.timeout
-            giveUp = deadline + Self.slack
+            expires = deadline + Self.slack
             stop = executor.start(check, deadline: deadline) { [inbox] in inbox.put(.finished(run: run, $0)) }
         case .failure(let failure)?: inbox.put(.finished(run: run, .failure(failure)))
         case nil: inbox.put(.finished(run: run, .failure(CheckFailure(.config, "no such instance"))))
         }
-        let underWay = RunUnderWay(worker: worker, started: now, giveUp: giveUp, stop: stop)
-        state.withLock { $0.runs[run] = underWay }
+        let active = ActiveRun(worker: worker, started: now, expires: expires, stop: stop)
+        state.withLock { $0.runs[run] = active }
     }
 
-    private func giveUpLateRuns() {
+    private func expireRuns() {
         let now = clock.now()
         let late = state.withLock { state in
-            state.runs.filter { $0.value.giveUp <= now }.sorted { $0.key < $1.key }
+            state.runs.filter { $0.value.expires <= now }.sorted { $0.key < $1.key }
         }
-        for (run, underWay) in late {
-            underWay.stop()
-            let limit = durationText(underWay.giveUp - Self.slack - underWay.started)
+        for (run, active) in late {
+            active.stop()
+            let limit = durationText(active.expires - Self.slack - active.started)
             finish(run, .failure(CheckFailure(.timeout, "not finished within \(limit)")))
         }
     }
@@ -163,13 +163,13 @@ package final class CheckRunner: Sendable {
     private func finish(_ run: UInt64, _ outcome: CheckOutcome) {
         let (now, time) = (clock.now(), clock.wallTime())
         let (id, transition, actions) = state.withLock { state in
-            guard let underWay = state.runs.removeValue(forKey: run) else {
+            guard let active = state.runs.removeValue(forKey: run) else {
                 return (nil as String?, nil as CheckRecord.Transition?, [] as [ScheduleAction])
             }
-            if let worker = underWay.worker { state.use.end(worker, now: now) }
-            let (id, actions) = state.schedule.finished(run: run, now: now)
+            if let worker = active.worker { state.workers.release(worker, now: now) }
+            let (id, actions) = state.schedule.finish(run: run, now: now)
             let transition = id.flatMap {
-                state.records[$0]?.add(outcome, duration: now - underWay.started, at: time)
+                state.records[$0]?.add(outcome, duration: now - active.started, at: time)
             }
             return (id, transition, actions)
         }

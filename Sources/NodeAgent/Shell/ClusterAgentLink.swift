@@ -1,54 +1,41 @@
-package import HTTPClient
-package import Platform
+import HTTPClient
+import Platform
 import Synchronization
 
-/// Performs what `AgentCore` decides: its requests over libcurl, its reports as log lines, what is to run to whoever runs it.
+/// Performs what `AgentCore` decides: sends its requests with libcurl, logs its reports, passes on the instances to
+/// run.
 ///
-/// One loop takes all events in order, so that an older set of configs never replaces a newer one.
-package final class ClusterAgentLink: Sendable {
+/// One loop handles all events in order, so that an older set of configs never replaces a newer one.
+final class ClusterAgentLink: Sendable {
     private enum Event: Sendable {
         case answered(UInt64, AgentReply)
     }
 
-    /// What the link knows at one moment.
-    package struct Snapshot: Sendable {
+    /// What the link knows.
+    struct Snapshot: Sendable {
         /// Whether the last poll succeeded; nil before the first ended.
-        package var isReachable: Bool?
-        /// Configs that this agent was given.
-        package var configs = 0
+        var isReachable: Bool?
+        /// How many configs are assigned to this agent.
+        var configs = 0
     }
 
-    /// Where the cluster-agent is, and how to be known to it.
-    package struct Target: Sendable {
-        /// `https://HOST:PORT` without a slash at its end.
-        package var url: String
+    /// Where the cluster-agent is, and how to authenticate to it.
+    struct Target: Sendable {
+        /// `https://HOST:PORT`, without a trailing slash.
+        var url: String
         /// `X-Real-Ip` of every request; may be empty.
-        package var runnerHost: String
-        /// The client to begin with.
-        package var first: HTTPClient
-        /// Makes another: called whenever connections are made anew, so that changed files are read again.
-        package var makeClient: @Sendable () throws(StartError) -> HTTPClient
+        var runnerHost: String
+        /// The client to start with.
+        var first: HTTPClient
+        /// Makes a client for new connections, from the files as they are then.
+        var makeClient: @Sendable () throws(StartError) -> HTTPClient
         /// The token that requests carry now.
-        package var token: @Sendable () -> String
-        /// Called with the token that was refused, so that a changed one is read at once.
-        package var tokenRefused: @Sendable (String) -> Void
-
-        /// A target.
-        package init(
-            url: String, runnerHost: String, first: HTTPClient,
-            makeClient: @escaping @Sendable () throws(StartError) -> HTTPClient,
-            token: @escaping @Sendable () -> String, tokenRefused: @escaping @Sendable (String) -> Void
-        ) {
-            self.url = url
-            self.runnerHost = runnerHost
-            self.first = first
-            self.makeClient = makeClient
-            self.token = token
-            self.tokenRefused = tokenRefused
-        }
+        var token: @Sendable () -> String
+        /// Called with a token that was rejected, so that a changed file is read at once.
+        var onTokenRejected: @Sendable (String) -> Void
     }
 
-    private static let largestAnswer = 64 << 20
+    private static let maximumAnswerBytes = 64 << 20
 
     private let options: AgentCoreOptions
     private let target: Target
@@ -61,10 +48,10 @@ package final class ClusterAgentLink: Sendable {
     /// A link that does nothing before `run`.
     ///
     /// - Parameters:
-    ///   - options: how the core talks.
-    ///   - target: whom it talks to.
-    ///   - run: is given the whole set of instances whenever it is another one.
-    package init(
+    ///   - options: the settings of the core.
+    ///   - target: the cluster-agent.
+    ///   - run: called with the whole set of instances when it has changed.
+    init(
         options: AgentCoreOptions, target: Target, clock: any Clock, log: Log,
         run: @escaping @Sendable ([AssignedInstance]) -> Void
     ) {
@@ -76,13 +63,12 @@ package final class ClusterAgentLink: Sendable {
         inbox = Inbox(clock: clock)
     }
 
-    /// What it knows now.
-    package var snapshot: Snapshot {
+    var snapshot: Snapshot {
         published.withLock { $0 }
     }
 
     /// Talks to the cluster-agent until the task is cancelled.
-    package func run() async {
+    func run() async {
         var core = AgentCore(options: options)
         var client = target.first
         var transfers: [UInt64: Transfer] = [:]
@@ -100,7 +86,7 @@ package final class ClusterAgentLink: Sendable {
                 case .cancel(let id): transfers.removeValue(forKey: id)?.cancel()
                 case .rebuildClient: client = await rebuilt(client)
                 case .run(let instances): run(instances)
-                case .report(let report): say(report)
+                case .report(let report): write(report)
                 }
             }
             let now = Snapshot(isReachable: core.isReachable, configs: core.configs.count)
@@ -115,13 +101,13 @@ package final class ClusterAgentLink: Sendable {
         if request.body != nil { headers.append(("Content-Type", "application/json")) }
         let message = ClientRequest(
             request.method, url: target.url + request.path, headers: headers, body: request.body,
-            maximumResponseBytes: Self.largestAnswer)
+            maximumResponseBytes: Self.maximumAnswerBytes)
         let token = target.token()
         return client.start(message, deadline: request.deadline) { [inbox, target] result in
             let reply: AgentReply
             switch result {
             case .success(let response):
-                if response.status == 401 || response.status == 403 { target.tokenRefused(token) }
+                if response.status == 401 || response.status == 403 { target.onTokenRejected(token) }
                 reply = AgentReply(to: request.call, status: response.status, body: response.body)
             case .failure(let error): reply = .failed(.unreachable(error.description))
             }
@@ -129,19 +115,19 @@ package final class ClusterAgentLink: Sendable {
         }
     }
 
-    /// The old client is kept if no new one can be made: old connections are better than none.
+    /// Keeps the old client if no new one can be made: old connections are better than none.
     private func rebuilt(_ old: HTTPClient) async -> HTTPClient {
         do {
             let client = try target.makeClient()
             await old.shutdown()
             return client
         } catch {
-            log.warning("cannot make new connections, keeping the old ones", ["reason": "\(error)"])
+            log.warning("cannot reconnect, keeping the old connections", ["reason": "\(error)"])
             return old
         }
     }
 
-    private func say(_ report: AgentReport) {
+    private func write(_ report: AgentReport) {
         switch report {
         case .connected(let version):
             log.info("connected to the cluster-agent", ["url": target.url, "version": version])
@@ -150,18 +136,18 @@ package final class ClusterAgentLink: Sendable {
         case .configsChanged(let added, let removed, let total):
             log.info("configs changed", ["added": added, "removed": removed, "configs": total])
         case .waiting:
-            log.info("waiting for changes, polling no more", ["longest": durationText(options.wait)])
+            log.info("waiting for changes instead of polling", ["longest": durationText(options.wait)])
         case .polling(let failure):
             log.info(
                 "polling for changes",
-                ["reason": failure?.description ?? "the cluster-agent does not let calls wait for a change"])
+                ["reason": failure?.description ?? "the cluster-agent does not support waiting for changes"])
         case .unreachable(let call, let failure):
             log.warning(
-                "no good answer from the cluster-agent, checks keep running",
+                "call to the cluster-agent failed, checks keep running",
                 ["url": target.url, "call": call.name, "reason": failure])
         case .reachable(let time):
             log.info("the cluster-agent answers again", ["after": durationText(time)])
-        case .gaveUp(let configs, let time):
+        case .configsDropped(let configs, let time):
             log.error(
                 "degraded deadline passed, configs dropped",
                 ["configs": configs, "without_answer_for": durationText(time)])

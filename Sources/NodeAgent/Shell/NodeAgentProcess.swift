@@ -1,18 +1,18 @@
 import HTTPClient
 import HTTPServer
-package import Platform
+import Platform
 
-/// The whole node-agent: made of options, started in order, stopped in the reverse order.
-package final class NodeAgentProcess: Sendable {
-    /// How long stopping may take before the process ends at once.
+/// The whole node-agent: built from options, started in order, stopped in reverse order.
+final class NodeAgentProcess: Sendable {
+    /// How long shutdown may take before the process exits regardless.
     private static let stopLimit: Duration = .seconds(10)
 
     /// The port of `/api/v1/clcrunner/…`.
-    package let commandPort: UInt16
-    /// SHA-256 of the public key that it is served with, as libcurl takes a pin.
-    package let publicKeyPin: String
+    let commandPort: UInt16
+    /// The SHA-256 pin of that port's public key, in libcurl's format.
+    let publicKeyPin: String
     /// The port of `/metrics`; nil if it is off.
-    package let metricsPort: UInt16?
+    let metricsPort: UInt16?
 
     private let checks: CheckRunner
     private let link: ClusterAgentLink
@@ -20,10 +20,10 @@ package final class NodeAgentProcess: Sendable {
     private let clock: any Clock
     private let log: Log
 
-    /// Reads files, binds ports; starts nothing.
+    /// Reads files and binds ports, but starts nothing.
     ///
     /// - Throws: `StartError`.
-    package init(
+    init(
         options: Options, environment: [String: String], clock: any Clock, log: Log
     ) throws(StartError) {
         let url = try Self.url(options)
@@ -44,7 +44,7 @@ package final class NodeAgentProcess: Sendable {
         (self.checks, self.link, self.clock, self.log) = (checks, link, clock, log)
         if !options[NodeAgentOptions.tlsVerify], options[NodeAgentOptions.publicKeyPin].isEmpty {
             log.warning(
-                "the cluster-agent's certificate is not verified: anyone in between gets the token", ["url": url])
+                "the cluster-agent's certificate is not verified: anyone in between can read the token", ["url": url])
         }
         let registry = MetricsRegistry()
         registry.register { CheckMetrics(checks: checks, link: link).write(&$0) }
@@ -73,8 +73,8 @@ package final class NodeAgentProcess: Sendable {
 
     /// Runs until `stop` returns, then stops everything.
     ///
-    /// - Returns: the exit code: 0 after an ordinary stop, 1 if a part ended by itself.
-    package func run(until stop: @escaping @Sendable () async -> Void) async -> Int32 {
+    /// - Returns: the exit code: 0 after a normal shutdown, 1 if a component ended by itself.
+    func run(until stop: @escaping @Sendable () async -> Void) async -> Int32 {
         var lifecycle = Lifecycle(log: log, clock: clock)
         for (name, server) in servers {
             server.start()

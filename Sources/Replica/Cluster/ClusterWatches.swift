@@ -21,13 +21,13 @@ struct ClusterWatches: Sendable {
         if let pods = kubernetes.pods {
             watches.append(
                 Reflector(source: pods, isOptional: true, clock: clock, entropy: entropy, log: log) {
-                    handler.take(Self.podChange($0))
+                    handler.handle(Self.podChange($0))
                 })
         }
         if let nodes = kubernetes.nodes {
             watches.append(
                 Reflector(source: nodes, isOptional: true, clock: clock, entropy: entropy, log: log) {
-                    handler.take(Self.nodeChange($0))
+                    handler.handle(Self.nodeChange($0))
                 })
         }
         all = watches

@@ -65,7 +65,7 @@ struct Rebalancer: Sendable {
         let started = clock.now()
         return reader.read(handler.statisticsTargets(now: started), until: started + limit) {
             [handler, clock] readings in
-            handler.take(readings, duration: clock.now() - started)
+            handler.record(readings, duration: clock.now() - started)
             completion()
         }
     }

@@ -1,0 +1,72 @@
+import Kubernetes
+
+extension Service {
+    /// The configs that its annotations describe, with variables resolved, and their problems.
+    ///
+    /// - Parameter endpoints: the endpoints of all Services; nil if they are not watched.
+    func configs(endpoints: EndpointIndex?, environment: Environment) -> BoundConfigs {
+        var bound = BoundConfigs()
+        let annotations = ServiceAnnotations(annotations, .service)
+        bound.report(annotations.problems, of: objectName, "")
+        let origin = TemplateOrigin(
+            object: objectName.serviceEntity, place: "", provider: "kubernetes-services",
+            source: "kube_services:\(objectName.serviceEntity)")
+        annotations.templates.bind(to: CheckTarget(self, environment: environment), from: origin, into: &bound)
+        if ServiceAnnotations.isAnnotated(self.annotations, .endpoints) {
+            bindEndpoints(endpoints, environment, &bound)
+        }
+        return bound
+    }
+
+    private func bindEndpoints(
+        _ endpoints: EndpointIndex?, _ environment: Environment, _ bound: inout BoundConfigs
+    ) {
+        let annotations = ServiceAnnotations(annotations, .endpoints)
+        let place = "endpoints: "
+        bound.report(annotations.problems, of: objectName, place)
+        guard let endpoints else {
+            bound.report(
+                [("endpoints are not watched, so its endpoints checks are not used", .warning)], of: objectName, "")
+            return
+        }
+        let origin = TemplateOrigin(
+            object: objectName.serviceEntity, place: place,
+            provider: endpoints.hasSlices(objectName) ? "kubernetes-endpointslices" : "kubernetes-endpoints",
+            source: "kube_endpoints:\(objectName.endpointEntity())")
+        for address in endpoints.addresses(of: objectName) {
+            let target = CheckTarget(
+                address, of: objectName, standardTags: standardTags, annotations.resolution, environment: environment)
+            annotations.templates.bind(to: target, from: origin, into: &bound)
+        }
+    }
+}
+
+extension BoundConfigs {
+    fileprivate mutating func report(
+        _ problems: [ServiceAnnotations.Problem], of service: NamespacedName, _ place: String
+    ) {
+        for problem in problems {
+            report(ConfigProblem(service.serviceEntity, place + problem.reason, problem.severity))
+        }
+    }
+}
+
+extension Service {
+    var objectName: NamespacedName {
+        NamespacedName(namespace: namespace, name: name)
+    }
+
+    /// Its reference in Events.
+    var reference: ObjectReference {
+        ObjectReference(
+            kind: "Service", namespace: namespace, name: name, uid: uid, resourceVersion: resourceVersion)
+    }
+
+    /// The tags of its standard labels.
+    var standardTags: [String] {
+        ["env", "service", "version"].compactMap { tag in
+            guard let value = labels["tags.datadoghq.com/\(tag)"], !value.isEmpty else { return nil }
+            return "\(tag):\(value)"
+        }
+    }
+}

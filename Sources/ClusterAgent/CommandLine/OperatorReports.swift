@@ -1,0 +1,160 @@
+import CheckModel
+import JSON
+
+/// The output of `clusterchecks`, in the words of upstream's command.
+struct ClusterChecksReport {
+    let state: JSONValue
+    /// The only check to show; empty for all.
+    let check: String
+
+    var text: String {
+        if let reason = state["not_running"]?.stringValue, !reason.isEmpty {
+            return "Cluster-check dispatching logic not running: \(reason)"
+        }
+        var lines: [String] = []
+        if state["warmup"]?.boolValue == true { lines += ["", "=== Warmup in progress ==="] }
+        let dangling = shown(state["dangling"]?.arrayValue ?? [])
+        let reasons = state["dangling_reasons"]?.arrayValue ?? []
+        if !dangling.isEmpty {
+            lines += ["", "=== Unassigned configurations ==="]
+            for (index, config) in dangling {
+                let reason = reasons.indices.contains(index) ? reasons[index].stringValue ?? "" : ""
+                lines += block(config, ids: []) + ["Unassigned because: \(reason)", "==="]
+            }
+        }
+        lines += nodeLines
+        let endpoints = state["endpoints_checks"]?.integerValue ?? 0
+        if endpoints > 0 { lines += ["", "===== \(endpoints) Pod-backed Endpoints-Checks scheduled ====="] }
+        return lines.joined(separator: "\n")
+    }
+
+    private var nodeLines: [String] {
+        let nodes = state["nodes"]?.arrayValue ?? []
+        guard !nodes.isEmpty else {
+            return [
+                "", "=== Zero agent reporting ===",
+                "No check will be dispatched until agents report to the cluster-agent",
+            ]
+        }
+        var lines = ["", "=== \(nodes.count) agents reporting ===", ""]
+        let rows = nodes.map { node in
+            (
+                node["name"]?.stringValue ?? "", String(node["configs"]?.arrayValue?.count ?? 0),
+                (node["conditions"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: "; ")
+            )
+        }
+        let width = max(4, rows.map(\.0.count).max() ?? 0)
+        lines.append(padded("Name", width) + "  Running checks")
+        lines += rows.map { padded($0.0, width) + "  " + ($0.2.isEmpty ? $0.1 : padded($0.1, 14) + "  " + $0.2) }
+        for node in nodes {
+            let configs = (node["configs"]?.arrayValue ?? []).filter { isShown($0["config"] ?? .null) }
+            guard !configs.isEmpty else { continue }
+            lines += ["", "===== Checks on \(node["name"]?.stringValue ?? "") ====="]
+            for placed in configs {
+                let ids = (placed["instance_ids"]?.arrayValue ?? []).compactMap(\.stringValue)
+                lines += block(placed["config"] ?? .null, ids: ids) + ["==="]
+                lines += ids.flatMap { statistics(of: $0, in: node["stats"]?[$0]) }
+            }
+        }
+        return lines
+    }
+
+    private func block(_ config: JSONValue, ids: [String]) -> [String] {
+        var lines = ["", "=== \(config["check_name"]?.stringValue ?? "") check ==="]
+        lines.append("Configuration provider: \(config["provider"]?.stringValue ?? "")")
+        lines.append("Configuration source: \(config["source"]?.stringValue ?? "")")
+        for (index, instance) in (config["instances"]?.arrayValue ?? []).enumerated() {
+            if ids.indices.contains(index) { lines.append("Config for instance ID: \(ids[index])") }
+            lines += [decoded(instance), "~"]
+        }
+        lines += ["Init Config:", decoded(config["init_config"] ?? .null)]
+        if let logs = config["logs"], logs != .null { lines += ["Log Config:", decoded(logs)] }
+        return lines
+    }
+
+    private func statistics(of id: String, in stats: JSONValue?) -> [String] {
+        guard let stats else { return [] }
+        func number(_ key: String) -> Int64 { stats[key]?.integerValue ?? 0 }
+        var lines = ["Instance ID: \(id) [\(stats["LastExecFailed"]?.boolValue == true ? "ERROR" : "OK")]"]
+        lines.append("  Total Runs: \(number("TotalRuns"))")
+        for (name, last) in [
+            ("Metric Samples", "MetricSamples"), ("Events", "Events"), ("Service Checks", "ServiceChecks"),
+        ] {
+            lines.append("  \(name): Last Run: \(number(last)), Total: \(number("Total" + last))")
+        }
+        lines.append("  Average Execution Time : \(number("AverageExecutionTime"))ms")
+        if let error = stats["LastError"]?.stringValue, !error.isEmpty { lines.append("  Last Error: \(error)") }
+        return lines
+    }
+
+    private func shown(_ configs: [JSONValue]) -> [(Int, JSONValue)] {
+        configs.enumerated().filter { isShown($0.element) }.map { ($0.offset, $0.element) }
+    }
+
+    private func isShown(_ config: JSONValue) -> Bool {
+        check.isEmpty || config["check_name"]?.stringValue == check
+    }
+
+    /// The text of a base64 string; the instance is JSON, which is YAML.
+    private func decoded(_ json: JSONValue) -> String {
+        guard let text = json.stringValue, let bytes = Base64.decode(text.utf8) else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+}
+
+/// The output of `status`, in the words of upstream's status page.
+struct StatusReport {
+    let state: JSONValue
+
+    var text: String {
+        switch state["not_running"]?.stringValue ?? "" {
+        case "": leading
+        case "currently follower":
+            switch state["leader"]?.stringValue ?? "" {
+            case "": "Status: Follower, no leader found"
+            case let leader: "Status: Follower, redirecting to leader at \(leader)"
+            }
+        default: "Status: unknown"
+        }
+    }
+
+    private var leading: String {
+        let nodes = state["nodes"]?.arrayValue ?? []
+        let unassigned = state["dangling"]?.arrayValue?.count ?? 0
+        let dispatched = nodes.reduce(0) { $0 + ($1["configs"]?.arrayValue?.count ?? 0) }
+        let isWarmingUp = state["warmup"]?.boolValue == true
+        return [
+            isWarmingUp ? "Status: Leader, warming up" : "Status: Leader, serving requests",
+            "Active agents: \(nodes.count)", "Check Configurations: \(dispatched + unassigned)",
+            "  - Dispatched: \(dispatched)", "  - Unassigned: \(unassigned)",
+        ].joined(separator: "\n")
+    }
+}
+
+/// The output of `clusterchecks rebalance` and `clusterchecks isolate`.
+enum MoveReport {
+    /// A total, and one line for each move.
+    static func rebalanced(_ answer: JSONValue) -> String {
+        let moves = answer.arrayValue ?? []
+        let lines = moves.map { move in
+            func text(_ key: String) -> String { move[key]?.stringValue ?? "" }
+            func number(_ key: String) -> Int64 { move[key]?.integerValue ?? 0 }
+            let id = text("check_name") + ":" + text("digest")
+            return "Check \(id) with weight \(number("check_weight")) moved from node \(text("source_node_name")) to "
+                + "\(text("dest_node_name")). source diff: \(number("source_diff")), dest diff: \(number("dest_diff"))"
+        }
+        return (["\(moves.count) cluster checks rebalanced successfully"] + lines).joined(separator: "\n")
+    }
+
+    static func isolated(_ answer: JSONValue) -> String {
+        let id = answer["check_id"]?.stringValue ?? ""
+        guard answer["is_isolated"]?.boolValue == true else {
+            return "Check \(id) could not be isolated: \(answer["reason"]?.stringValue ?? "")"
+        }
+        return "Check \(id) isolated successfully on node \(answer["check_node"]?.stringValue ?? "")"
+    }
+}

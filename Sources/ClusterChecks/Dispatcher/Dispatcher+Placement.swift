@@ -1,0 +1,51 @@
+import CheckModel
+
+// Where configs go when nodes come and go.
+extension Dispatcher {
+    /// Heaviest first, since a heavy config is easier to place before light ones fill the gaps (Graham's LPT rule).
+    /// Equal ones stay in the order given.
+    static func heaviestFirst(_ configs: [EncodedConfig]) -> [EncodedConfig] {
+        let loads = configs.map { Load(cost: $0.cost) }
+        if zip(loads, loads.dropFirst()).allSatisfy({ $0 >= $1 }) { return configs }
+        return configs.indices.sorted { (loads[$1], $0) < (loads[$0], $1) }.map { configs[$0] }
+    }
+
+    /// Places the dangling configs. Without nodes it does nothing, however many there are.
+    mutating func placeDangling() {
+        guard store.nodeCount > 0 else { return }
+        for config in Self.heaviestFirst(store.dangling.map(\.config)) {
+            guard let node = store.leastLoadedNode(for: config) else { return }
+            apply(.configMoved(config.key, to: node, .dangled))
+        }
+    }
+
+    /// Moves configs from the most loaded nodes to the joined one until it has an equal share, rounded down. No other
+    /// node gets more than it had.
+    ///
+    /// Only nodes with the best standing share, and a draining one gets nothing.
+    mutating func giveShare(to slot: Int) {
+        let standing = store.nodes[slot].conditions.standing
+        guard standing < .draining, standing == store.bestStanding else { return }
+        let peers = store.slots(standing: standing)
+        var donors = peers.filter { $0 != slot }.map { (slot: $0, load: store.nodes[$0].load) }
+        let total = donors.reduce(store.nodes[slot].load) { $0 + $1.load }
+        let share = total.shared(by: peers.count)
+        let id = store.nodes[slot].id
+        while let heaviest = donors.indices.max(by: { donors[$0].load < donors[$1].load }) {
+            let donor = donors[heaviest]
+            let own = store.nodes[slot].load
+            // Within one instance of the share is good enough: a closer fit would mean looking at every config.
+            guard own + .oneInstance <= share, own < donor.load else { return }
+            let movable = store.nodes[donor.slot].configs.last { config in
+                let load = Load(cost: config.cost)
+                return own + load <= share && own + load <= donor.load - load
+            }
+            if let movable {
+                apply(.configMoved(movable.key, to: id, .joined))
+                donors[heaviest].load -= Load(cost: movable.cost)
+            } else {
+                donors.remove(at: heaviest)
+            }
+        }
+    }
+}

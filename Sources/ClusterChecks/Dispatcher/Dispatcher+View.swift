@@ -1,0 +1,42 @@
+import CheckModel
+
+extension Dispatcher {
+    /// What is read outside the lock: references, which are copied in the same short time however much they refer to.
+    ///
+    /// Drop it soon. As long as it is held, the next change of what it refers to copies that, under the lock.
+    struct View: Sendable {
+        let version: UInt64
+        let isDispatching: Bool
+        /// For how long this process has listened.
+        let time: Duration
+        /// By slot, as are `handOvers` and `statistics`.
+        let nodes: [ClusterStore.Node]
+        let dangling: [ClusterStore.Dangling]
+        /// Since which version of the store configs have been dangling for too long.
+        let overdue: UInt64
+        let endpointsChecks: EndpointsChecks
+        let handOvers: [HandOver?]
+        let statistics: [NodeStatistics?]
+        let pods: AgentPods
+
+        /// The slots that have a node, in order.
+        var slots: some Sequence<Int> { nodes.indices.lazy.filter { !nodes[$0].id.isEmpty } }
+
+        /// Whether the agent of a node is told to run whatever it runs.
+        func keepsRunning(_ slot: Int) -> Bool {
+            Dispatcher.keepsRunning(nodes[slot], handOvers[slot], at: time)
+        }
+
+        /// The revisions of the nodes, without those whose configs are not known.
+        var revisions: [String: Int64] {
+            var revisions: [String: Int64] = [:]
+            for slot in slots where !keepsRunning(slot) { revisions[nodes[slot].id] = nodes[slot].told.revision.value }
+            return revisions
+        }
+
+        /// The configs that have been dangling for too long, sorted by key.
+        var unscheduled: [EncodedConfig] {
+            dangling.lazy.filter { $0.since <= overdue }.map(\.config).sorted { $0.key < $1.key }
+        }
+    }
+}

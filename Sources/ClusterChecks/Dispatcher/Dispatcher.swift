@@ -1,0 +1,392 @@
+package import CheckModel
+package import Platform
+
+/// Decides which node runs what. A value without I/O: events and the time go in, and the changes of the store, already
+/// applied, come out of `takeChanges`.
+///
+/// Until the first `reconcile` it warms up: nodes register, and no config is placed.
+package struct Dispatcher: Sendable {
+    /// What the agent of a draining node is told while other nodes take over, and until when, in listened time.
+    enum HandOver {
+        /// To run what it was told before its configs moved: `ClusterStore.Node.retained`.
+        case retains(until: Duration)
+        /// To run whatever it runs. It was draining already when it first reported, so nobody here knows what that is;
+        /// telling it "nothing" would stop checks before others have started them.
+        case keepsRunning(until: Duration)
+    }
+
+    /// The state. Every change in it was made by `apply`.
+    package private(set) var store = ClusterStore()
+    /// Whether a whole set of configs has been dispatched. Until then nobody knows what a node should run.
+    private(set) var isDispatching = false
+
+    private let options: HandlerOptions
+    private var heartbeats: Heartbeats
+    private var matching: AgentMatching
+    private var unscheduled: UnscheduledConfigs
+    /// By slot.
+    private var handOvers: [HandOver?] = []
+    /// By slot: the statistics that a node last gave; nil if it never did.
+    private var statistics: [NodeStatistics?] = []
+    /// What was applied since the last `takeChanges`.
+    private var changes: [StoreChange] = []
+
+    /// A dispatcher with an empty store.
+    package init(options: HandlerOptions) {
+        self.init(options: options, matching: AgentMatching())
+    }
+
+    /// A dispatcher with an empty store that knows the pods and Kubernetes nodes that `predecessor` knew.
+    init(succeeding predecessor: Dispatcher) {
+        self.init(options: predecessor.options, matching: predecessor.matching.withoutNodes)
+    }
+
+    private init(options: HandlerOptions, matching: AgentMatching) {
+        self.options = options
+        self.matching = matching
+        heartbeats = Heartbeats(
+            timeout: options.nodeExpirationTimeout, longestListenedGap: options.longestListenedGap)
+        unscheduled = UnscheduledConfigs(
+            threshold: max(options.unscheduledCheckThreshold, options.nodeExpirationTimeout))
+    }
+
+    mutating func apply(_ change: StoreChange) {
+        store.apply(change)
+        changes.append(change)
+    }
+
+    /// The changes since the last call, in the order in which they were applied.
+    package mutating func takeChanges() -> [StoreChange] {
+        guard !changes.isEmpty else { return [] }
+        defer { changes = [] }
+        return changes
+    }
+
+    /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order.
+    mutating func takeChangedNodes() -> Set<String> {
+        store.takeChangedNodes()
+    }
+
+    /// What is read outside the lock.
+    var view: View {
+        View(
+            version: store.version, isDispatching: isDispatching, time: heartbeats.time, nodes: store.nodes,
+            dangling: store.dangling, overdue: unscheduled.overdue, endpointsChecks: store.endpointsChecks,
+            handOvers: handOvers, statistics: statistics, pods: matching.pods)
+    }
+}
+
+// Reports.
+extension Dispatcher {
+    /// Handles a node's report: its heartbeat and, if it is new, its registration. A new node gets the dangling
+    /// configs, and its share of the others.
+    ///
+    /// - Returns: whether the node runs what it should, as far as is known.
+    /// - Throws: `invalidNodeID` or `tooManyNodes` for a new node that cannot be registered.
+    package mutating func nodeStatus(_ report: NodeReport, now: Instant) throws(ClusterChecksError) -> Bool {
+        heartbeats.advance(to: now)
+        // Pods first: the known node of this ID may be gone, and the report come from a new one.
+        reconcileNodes()
+        let slot: Int
+        if let known = store.slot(of: report.id) {
+            slot = known
+            update(slot, report)
+            reconcileNodes()
+        } else {
+            try validate(newNode: report.id)
+            slot = register(report)
+            reconcileNodes(joined: slot)
+        }
+        // In the order of the protocol: a heartbeat, an equal revision, then the warm-up, in which nobody is told to
+        // fetch.
+        let lastChange = report.status.lastChange
+        let revision = store.nodes[slot].retained?.revision ?? store.nodes[slot].revision
+        return lastChange == NodeStatusRequest.heartbeatOnly || lastChange == revision.value || !isDispatching
+            || keepsRunning(slot)
+    }
+
+    /// Handles heartbeats of nodes. Unknown nodes stay unknown.
+    mutating func heard(_ ids: [String], now: Instant) {
+        heartbeats.advance(to: now)
+        reconcileNodes()
+        for id in ids {
+            if let slot = store.slot(of: id) { heartbeats.hear(slot: slot) }
+        }
+    }
+
+    /// What the agent of a node is told to run.
+    ///
+    /// - Throws: `unknownNode`; `handingOver` while the agent is to run whatever it runs.
+    func configs(of id: String) throws(ClusterChecksError) -> ClusterStore.Retained {
+        guard let slot = store.slot(of: id) else { throw .unknownNode(id) }
+        guard !keepsRunning(slot) else { throw .handingOver(id) }
+        return store.nodes[slot].told
+    }
+
+    private func validate(newNode id: String) throws(ClusterChecksError) {
+        let isValid = !id.isEmpty && id.utf8.count <= ClusterChecksError.longestNodeID
+        guard isValid, id.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+            throw .invalidNodeID(length: id.utf8.count)
+        }
+        guard store.nodeCount < options.maximumNodes else { throw .tooManyNodes(limit: options.maximumNodes) }
+    }
+
+    private mutating func register(_ report: NodeReport) -> Int {
+        apply(.nodeRegistered(id: report.id, type: report.status.nodeType, address: report.address))
+        guard let slot = store.slot(of: report.id) else { preconditionFailure("not registered") }
+        while statistics.count <= slot {
+            statistics.append(nil)
+            handOvers.append(nil)
+        }
+        heartbeats.add(slot: slot)
+        matching.add(report.id, slot: slot, address: report.address)
+        _ = see(report, slot)
+        return slot
+    }
+
+    private mutating func update(_ slot: Int, _ report: NodeReport) {
+        heartbeats.hear(slot: slot)
+        if let agents = see(report, slot) {
+            matching.set(addresses: agents, of: slot)
+            apply(.nodeIDShared(id: report.id, agents: agents.map(matching.described)))
+        }
+        // While two agents report, the address stays: it would change with each report.
+        let isShared = !store.nodes[slot].agents.isEmpty
+        let address = isShared ? store.nodes[slot].address : report.address ?? store.nodes[slot].address
+        let type = report.status.nodeType
+        guard store.nodes[slot].type != type || store.nodes[slot].address != address else { return }
+        apply(.nodeChanged(id: report.id, type: type, address: address))
+        if !isShared { matching.set(addresses: address.map { [$0] } ?? [], of: slot) }
+    }
+
+    private mutating func see(_ report: NodeReport, _ slot: Int) -> [String]? {
+        guard let address = report.address else { return nil }
+        return heartbeats.see(address, of: slot, isStated: report.isAddressStated, matching)
+    }
+}
+
+// Time.
+extension Dispatcher {
+    /// Removes the nodes that have been silent for longer than the timeout while this process listened, and moves their
+    /// configs in the same step. Call it at least once in each `HandlerOptions.expiryInterval`.
+    ///
+    /// It looks at every node's last heartbeat, but at no config that stays where it is.
+    ///
+    /// - Returns: the configs that have just been dangling for too long.
+    package mutating func expire(now: Instant) -> UnscheduledConfigs.Overdue? {
+        heartbeats.advance(to: now)
+        let silent = heartbeats.silentSlots
+        // Remove all of them before placing any config: none goes to another silent node.
+        for id in silent.map({ store.nodes[$0].id }).sorted() { remove(id, .silence) }
+        reconcileNodes(hasLost: !silent.isEmpty)
+        for (slot, address) in heartbeats.endSharing() { endSharing(slot, address) }
+        endHandOvers()
+        return unscheduled.update(store, at: heartbeats.time)
+    }
+
+    /// When the next node will expire if none is heard and this process keeps listening; nil without nodes. Call it
+    /// right after `expire`.
+    func nextExpiry(now: Instant) -> Instant? {
+        heartbeats.nextExpiry(now: now)
+    }
+
+    private mutating func endSharing(_ slot: Int, _ newest: String?) {
+        let (id, type) = (store.nodes[slot].id, store.nodes[slot].type)
+        let address = newest ?? store.nodes[slot].address
+        apply(.nodeIDShared(id: id, agents: []))
+        if store.nodes[slot].address != address { apply(.nodeChanged(id: id, type: type, address: address)) }
+        matching.set(addresses: address.map { [$0] } ?? [], of: slot)
+    }
+
+    /// Ends the hand-overs that have lasted for the timeout, which bounds how long two agents run one config.
+    private mutating func endHandOvers() {
+        for slot in store.slots(standing: .draining) where store.nodes[slot].retained != nil {
+            if case .retains(let end) = handOvers[slot], heartbeats.time < end { continue }
+            handOvers[slot] = nil
+            apply(.handOverEnded(id: store.nodes[slot].id))
+        }
+    }
+}
+
+// What Kubernetes says.
+extension Dispatcher {
+    /// Handles a change of the node-agents' pods. It takes effect with the next call that has a time.
+    package mutating func handle(_ change: AgentPodChange) { matching.handle(change) }
+
+    /// Handles a change of the Kubernetes nodes. It takes effect with the next call that has a time.
+    package mutating func handle(_ change: WorkerNodeChange) { matching.handle(change) }
+
+    /// Acts on the changes handled so far: removes a node whose pod was deleted, hands over the configs of one whose
+    /// pod is terminating, and gives its share to one that became schedulable again.
+    package mutating func reconcileNodes(now: Instant) {
+        heartbeats.advance(to: now)
+        reconcileNodes()
+    }
+
+    /// Brings the nodes in line with what Kubernetes says, and then the configs in line with the nodes.
+    ///
+    /// - Parameters:
+    ///   - joined: the slot of a node that has just registered.
+    ///   - hasLost: whether nodes have just been removed.
+    private mutating func reconcileNodes(joined: Int? = nil, hasLost: Bool = false) {
+        var hasChanged = joined != nil || hasLost
+        var joiners = joined.map { [$0] } ?? []
+        for (slot, verdict) in matching.assess() {
+            switch verdict {
+            case .gone(let pod):
+                remove(store.nodes[slot].id, .podDeleted(pod.fullName))
+                hasChanged = true
+            case .stays(let conditions):
+                let former = store.nodes[slot].conditions
+                guard conditions != former else { continue }
+                setConditions(conditions, of: slot, isNew: slot == joined)
+                guard conditions.standing != former.standing else { continue }
+                hasChanged = true
+                if conditions.standing < former.standing, slot != joined { joiners.append(slot) }
+            }
+        }
+        guard hasChanged, isDispatching else { return }
+        placeDangling()
+        handOver()
+        for slot in joiners { giveShare(to: slot) }
+    }
+
+    private mutating func setConditions(_ conditions: NodeConditions, of slot: Int, isNew: Bool) {
+        let wasDraining = store.nodes[slot].conditions.isDraining
+        apply(.nodeConditionsChanged(id: store.nodes[slot].id, conditions))
+        if conditions.isDraining, isNew, isDispatching { keepRunning(slot) }
+        guard wasDraining, !conditions.isDraining else { return }
+        // From here on the reports come from another agent, in another pod.
+        handOvers[slot] = nil
+        if store.nodes[slot].retained != nil { apply(.handOverEnded(id: store.nodes[slot].id)) }
+    }
+
+    private mutating func remove(_ id: String, _ reason: ExpiryReason) {
+        guard let slot = store.slot(of: id) else { preconditionFailure("a node that does not exist") }
+        matching.remove(slot: slot)
+        heartbeats.remove(slot: slot)
+        handOvers[slot] = nil
+        statistics[slot] = nil
+        apply(.nodeExpired(id: id, reason))
+    }
+
+    /// Moves the configs of draining nodes to nodes that stay, if there are any. Their agents keep running them
+    /// meanwhile.
+    private mutating func handOver() {
+        guard let best = store.bestStanding, best < .draining else { return }
+        for slot in store.slots(standing: .draining) where !store.nodes[slot].configs.isEmpty {
+            handOvers[slot] = .retains(until: heartbeats.time + options.nodeExpirationTimeout)
+            apply(.handOverStarted(id: store.nodes[slot].id))
+            for config in Self.heaviestFirst(store.nodes[slot].configs) {
+                guard let node = store.leastLoadedNode(for: config) else { return }
+                apply(.configMoved(config.key, to: node, .drained))
+            }
+        }
+    }
+
+    private mutating func keepRunning(_ slot: Int) {
+        handOvers[slot] = .keepsRunning(until: heartbeats.time + options.nodeExpirationTimeout)
+    }
+
+    private func keepsRunning(_ slot: Int) -> Bool {
+        Self.keepsRunning(store.nodes[slot], handOvers[slot], at: heartbeats.time)
+    }
+
+    static func keepsRunning(_ node: ClusterStore.Node, _ handOver: HandOver?, at time: Duration) -> Bool {
+        guard case .keepsRunning(let end) = handOver else { return false }
+        return time < end && node.configs.isEmpty && node.conditions.isDraining
+    }
+}
+
+// Configs.
+extension Dispatcher {
+    /// Makes the store hold what is desired: removes configs, replaces edited ones where they are, places new ones on
+    /// the least loaded nodes, and assigns endpoints checks to the Kubernetes nodes that they name.
+    ///
+    /// - Returns: the new configs that were refused because the limit is reached.
+    package mutating func reconcile(_ desired: EncodedChanges) -> [ConfigKey] {
+        reconcileNodes()
+        for key in removedKeys(desired) { remove(key) }
+        var new: [EncodedConfig] = []
+        for config in desired.upserts where !replace(config) { new.append(config) }
+        let room = max(0, options.maximumConfigs - store.totalCount)
+        let refused = new.dropFirst(room).map(\.key)
+        store.reserveCapacity(store.configCount + min(room, new.count))
+        for config in Self.heaviestFirst(Array(new.prefix(room))) {
+            guard config.nodeName.isEmpty else {
+                apply(.endpointsCheckScheduled(config))
+                continue
+            }
+            apply(.configScheduled(config, on: store.leastLoadedNode(for: config)))
+        }
+        if !isDispatching {
+            isDispatching = true
+            for slot in store.slots(standing: .draining) { keepRunning(slot) }
+        }
+        return refused
+    }
+
+    private func removedKeys(_ desired: EncodedChanges) -> [ConfigKey] {
+        guard desired.isWhole else { return desired.removals }
+        guard store.totalCount > 0 else { return [] }
+        let kept = Set(desired.upserts.map(\.key))
+        return (store.keys.filter { !kept.contains($0) } + store.endpointsChecks.keys.filter { !kept.contains($0) })
+            .sorted()
+    }
+
+    private mutating func remove(_ key: ConfigKey) {
+        if store.config(key) != nil { apply(.configRemoved(key)) }
+        if store.endpointsChecks.config(key) != nil { apply(.endpointsCheckRemoved(key)) }
+    }
+
+    /// Replaces a config if it exists, and returns whether it does. A config that becomes an endpoints check, or the
+    /// reverse, is removed and counts as new.
+    private mutating func replace(_ config: EncodedConfig) -> Bool {
+        if let present = store.config(config.key) {
+            guard config.nodeName.isEmpty else {
+                apply(.configRemoved(config.key))
+                return false
+            }
+            let isSame = present.contentHash == config.contentHash && present.cost == config.cost
+            if !isSame { apply(.configReplaced(config)) }
+            return true
+        }
+        guard let present = store.endpointsChecks.config(config.key) else { return false }
+        guard !config.nodeName.isEmpty else {
+            apply(.endpointsCheckRemoved(config.key))
+            return false
+        }
+        let isSame = present.contentHash == config.contentHash && present.nodeName == config.nodeName
+        if !isSame { apply(.endpointsCheckScheduled(config)) }
+        return true
+    }
+}
+
+// Rebalancing.
+extension Dispatcher {
+    /// Records the statistics that a node gave, if it still reports, and returns those that they replace.
+    mutating func record(_ statistics: NodeStatistics, of id: String) -> NodeStatistics? {
+        guard let slot = store.slot(of: id) else { return nil }
+        defer { self.statistics[slot] = statistics }
+        return self.statistics[slot]
+    }
+
+    /// Moves configs together with their statistics. Moves that no longer apply are skipped: the config was edited,
+    /// removed or moved since they were planned, or the destination may not get configs any more.
+    ///
+    /// - Returns: the moves that were made.
+    mutating func move(_ moves: [RebalanceMove], _ reason: MoveReason) -> [RebalanceMove] {
+        moves.filter { move in
+            guard let source = store.slot(of: move.source), let destination = store.slot(of: move.destination),
+                store.nodeID(of: move.config.key) == move.source, store.nodes[destination].receives,
+                store.config(move.config.key)?.contentHash == move.config.contentHash
+            else { return false }
+            apply(.configMoved(move.config.key, to: move.destination, reason))
+            for checkID in move.config.instanceIDs {
+                guard let stats = statistics[source]?.checks.removeValue(forKey: checkID) else { continue }
+                statistics[destination]?.checks[checkID] = stats
+            }
+            return true
+        }
+    }
+}

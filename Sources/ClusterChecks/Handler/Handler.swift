@@ -1,0 +1,517 @@
+package import CheckModel
+package import Leadership
+package import Platform
+import Synchronization
+
+/// Connects the parts: follows leadership, runs the Dispatcher while this replica leads, and answers the node-agents'
+/// calls.
+///
+/// Each call below may come from any thread, and takes one lock for a moment: under it, it does no more than it is
+/// itself about. What it returns is valid in the term returned with it: before writing an answer, check that the term
+/// is still valid.
+package final class Handler: Sendable {
+    /// A value, and the term in which it may be given out.
+    package struct InTerm<Value: Sendable>: Sendable {
+        /// The value.
+        package let value: Value
+        /// Its term.
+        package let term: Term
+    }
+
+    /// What a node should run.
+    package struct NodeConfigs: Sendable {
+        /// The revision of the configs.
+        package let revision: Int64
+        /// The configs, sorted by key.
+        package let configs: [EncodedConfig]
+    }
+
+    private struct State {
+        var dispatcher: Dispatcher
+        /// The term while this replica leads. It may have expired: check it before use.
+        var term: Term?
+        /// When dispatching may begin; nil before the first term.
+        var warmUpEnd: Instant?
+        var reconciliation = Reconciliation()
+        /// About the rebalancings of all terms.
+        var rebalancing = RebalancingReport()
+
+        func checkDispatching(at now: Instant) throws(ClusterChecksError) {
+            guard !dispatcher.isDispatching else { return }
+            if let warmUpEnd, now >= warmUpEnd { throw .notSynced }
+            throw .warmingUp
+        }
+    }
+
+    /// Set when a term begins or ends and when the store changes. `takeChangedNodes` returns which nodes are concerned.
+    package let changes = Watched<Void>(())
+
+    let options: HandlerOptions
+    let clock: any Clock
+    let log: Log
+    private let source: any ConfigSource
+    private let leadership: Watched<LeadershipState>
+    private let observe: (@Sendable (StoreEvent) -> Void)?
+    /// Events for `observe`, added under the lock.
+    private let events = OrderedDelivery<StoreEvent>()
+    private let state: Mutex<State>
+
+    /// A handler that does nothing until `run`.
+    ///
+    /// - Parameter observe: gets everything that happens to the store: each event once, in order, one at a time,
+    ///   outside the lock. It may call the Handler, and must not block.
+    package init(
+        source: any ConfigSource, leadership: Watched<LeadershipState>, options: HandlerOptions, clock: any Clock,
+        log: Log, observe: (@Sendable (StoreEvent) -> Void)? = nil
+    ) {
+        self.source = source
+        self.leadership = leadership
+        self.options = options
+        self.clock = clock
+        self.log = log.named("cluster-checks")
+        self.observe = observe
+        state = Mutex(State(dispatcher: Dispatcher(options: options)))
+    }
+}
+
+// A term, from its beginning to its end.
+extension Handler {
+    /// Follows leadership: while this replica leads, it warms up, dispatches configs, and expires silent nodes.
+    ///
+    /// It returns once its task is cancelled. By then the term has ended, and no answer of it may be written any more.
+    /// Calls are still answered after that, as by a replica that does not lead.
+    package func run() async {
+        var seen = leadership.current
+        // Nothing but cancellation is thrown here.
+        while !Task.isCancelled {
+            do {
+                if case .leading(let term) = seen.value {
+                    seen = try await lead(term, since: seen.version)
+                } else {
+                    seen = try await leadership.next(after: seen.version)
+                }
+            } catch { return }
+        }
+    }
+
+    /// Leads until leadership is no longer this term, and returns what it is then.
+    private func lead(_ term: Term, since version: UInt64) async throws -> Watched<LeadershipState>.Versioned {
+        begin(term)
+        defer { end(term) }
+        // Leaving this scope cancels both and waits for them, before the term ends.
+        async let _ = dispatch(in: term)
+        async let _ = expireNodes(in: term)
+        var seen = try await leadership.next(after: version)
+        while case .leading(let newest) = seen.value, newest == term {
+            seen = try await leadership.next(after: seen.version)
+        }
+        return seen
+    }
+
+    private func begin(_ term: Term) {
+        let warmUpEnd = clock.now() + options.warmup
+        let (keepsPlacements, former) = state.withLock { state -> (Bool, State?) in
+            let keepsPlacements = term.continuesPrevious && state.warmUpEnd != nil
+            // Returned, so that it is freed outside the lock.
+            let former = keepsPlacements ? nil : state
+            if !keepsPlacements {
+                state.dispatcher = Dispatcher(succeeding: state.dispatcher)
+                state.reconciliation = Reconciliation()
+                state.warmUpEnd = warmUpEnd
+            }
+            state.term = term
+            add(.termBegan(term, keepsPlacements: keepsPlacements))
+            return (keepsPlacements, former)
+        }
+        _ = former
+        publish()
+        log.info(
+            "term began",
+            ["term": term.token, "keeps_placements": keepsPlacements, "warmup_seconds": options.warmup.seconds])
+    }
+
+    private func end(_ term: Term) {
+        // The term first: no answer that was prepared under the lock is written after this.
+        term.validUntil.end()
+        let (nodes, configs) = state.withLock { state in
+            state.term = nil
+            add(.termEnded(term))
+            return (state.dispatcher.store.nodeCount, state.dispatcher.store.totalCount)
+        }
+        publish()
+        log.info("term ended", ["term": term.token, "nodes": nodes, "configs": configs])
+    }
+
+    /// Waits for the end of the warm-up and for the sources, then reconciles each change of the desired set.
+    private func dispatch(in term: Term) async throws {
+        var (warmUpEnd, version) = state.withLock { ($0.warmUpEnd ?? clock.now(), $0.reconciliation.version) }
+        try await clock.sleep(until: warmUpEnd)
+        while true {
+            let desired = source.changes(since: version)
+            // Nothing is concluded from an incomplete set, not even an addition: an agent that fetches half a set stops
+            // the other half.
+            if desired.synced {
+                var batch = state.withLock { $0.reconciliation.batch(for: desired) }
+                batch.collect()
+                logProblems(of: batch)
+                try await waitUntilValid(term)
+                version = reconcile(batch)
+            }
+            if desired.synced, version == 0 { continue }
+            try await source.waitForChange(after: desired.version)
+        }
+    }
+
+    /// - Returns: the version from which to ask for changes next.
+    private func reconcile(_ batch: Reconciliation.Batch) -> UInt64 {
+        let limit = options.maximumConfigs
+        let (refused, version, applied) = state.withLock { state in
+            let refused = state.dispatcher.reconcile(batch.changes)
+            let hasRoom = state.dispatcher.store.totalCount < limit
+            state.reconciliation.commit(batch, refused: refused, hasRoom: hasRoom)
+            return (refused, state.reconciliation.version, takeChanges(&state))
+        }
+        if !refused.isEmpty {
+            log.error("configs over the limit are not dispatched", ["limit": limit, "refused": refused.count])
+        }
+        publish(applied)
+        return version
+    }
+
+    private func logProblems(of batch: Reconciliation.Batch) {
+        for (key, problem) in batch.unsharded {
+            log.warning("config cannot be sharded as requested", ["config": key, "reason": problem])
+        }
+        for (key, reason) in batch.invalid.sorted(by: { $0.key < $1.key }) {
+            log.warning("config cannot be dispatched", ["config": key, "reason": reason])
+        }
+    }
+
+    private func expireNodes(in term: Term) async throws {
+        var next = clock.now() + options.expiryInterval
+        while true {
+            try await clock.sleep(until: next)
+            let now = clock.now()
+            next = now + options.expiryInterval
+            // Once its term has expired this replica does not listen, and that time does not count.
+            guard term.isValid(at: now) else { continue }
+            let (overdue, expiry, applied) = state.withLock { state in
+                let overdue = state.dispatcher.expire(now: now)
+                return (overdue, state.dispatcher.nextExpiry(now: now), takeChanges(&state))
+            }
+            if let expiry { next = min(next, expiry) }
+            publish(applied)
+            if let keys = overdue?.keys, let first = keys.first {
+                log.warning(
+                    "configs have had no node for longer than the threshold", ["configs": keys.count, "first": first])
+            }
+        }
+    }
+
+    /// A term whose renewal is late is not valid for a while, and may become valid again.
+    private func waitUntilValid(_ term: Term) async throws {
+        try Task.checkCancellation()
+        while !term.isValid(at: clock.now()) { try await clock.sleep(until: clock.now() + options.expiryInterval) }
+    }
+}
+
+// Events.
+extension Handler {
+    /// Handles a change of the node-agents' pods, in any role of this replica. What is known outlives terms.
+    ///
+    /// Until the first `.replaced` only heartbeats decide which nodes exist.
+    package func handle(_ change: AgentPodChange) {
+        handle { $0.handle(change) }
+    }
+
+    /// Handles a change of the Kubernetes nodes, in any role of this replica. What is known outlives terms.
+    ///
+    /// Until the first `.replaced` none of them counts as cordoned.
+    package func handle(_ change: WorkerNodeChange) {
+        handle { $0.handle(change) }
+    }
+
+    private func handle(_ change: (inout Dispatcher) -> Void) {
+        let now = clock.now()
+        let applied = state.withLock { state -> Applied? in
+            change(&state.dispatcher)
+            // A replica that does not lead decides nothing: it catches up in its next term.
+            guard let term = state.term, term.isValid(at: now) else { return nil }
+            state.dispatcher.reconcileNodes(now: now)
+            return takeChanges(&state)
+        }
+        publish(applied)
+    }
+
+    /// Handles a node-agent's report, which registers the node and is its heartbeat.
+    ///
+    /// - Returns: whether the node runs what it should. During the warm-up that is always true, so that no agent stops
+    ///   anything.
+    /// - Throws: `notLeading`, `invalidNodeID` or `tooManyNodes`.
+    package func nodeStatus(_ report: NodeReport, now: Instant) throws(ClusterChecksError) -> InTerm<Bool> {
+        try decide(now) { dispatcher throws(ClusterChecksError) in try dispatcher.nodeStatus(report, now: now) }
+    }
+
+    /// Handles heartbeats of nodes. Unknown nodes stay unknown.
+    ///
+    /// - Throws: `notLeading`.
+    package func heard(_ ids: [String], now: Instant) throws(ClusterChecksError) {
+        _ = try decide(now) { $0.heard(ids, now: now) }
+    }
+}
+
+// What node-agents ask for.
+extension Handler {
+    /// What a node should run. For a draining node that is what it had before other nodes took over.
+    ///
+    /// - Throws: `unknownNode`; or `notLeading`, `warmingUp`, `notSynced` or `handingOver` while it is not known, which
+    ///   is never an empty list.
+    package func configs(of id: String, now: Instant) throws(ClusterChecksError) -> InTerm<NodeConfigs> {
+        let told = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.configs(of: id) }
+        return InTerm(value: NodeConfigs(told.value), term: told.term)
+    }
+
+    /// What a node should run; nil if that has the revision `known`.
+    ///
+    /// - Throws: as `configs(of:now:)`.
+    package func configs(
+        of id: String, unless known: Int64, now: Instant
+    ) throws(ClusterChecksError) -> InTerm<NodeConfigs?> {
+        let told = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.configs(of: id) }
+        let isKnown = told.value.revision.value == known
+        return InTerm(value: isKnown ? nil : NodeConfigs(told.value), term: told.term)
+    }
+
+    /// The revisions of the nodes `ids`, or of all nodes, without those that do not report and those whose configs are
+    /// not known.
+    ///
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced`.
+    package func revisions(
+        of ids: Set<String>?, now: Instant
+    ) throws(ClusterChecksError) -> InTerm<[String: Int64]> {
+        guard let ids else {
+            let view = try read(now) { $0.view }
+            return InTerm(value: view.value.revisions, term: view.term)
+        }
+        return try read(now) { dispatcher in
+            var revisions: [String: Int64] = [:]
+            for id in ids { revisions[id] = (try? dispatcher.configs(of: id))?.revision.value }
+            return revisions
+        }
+    }
+
+    /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order. For
+    /// one caller only.
+    package func takeChangedNodes() -> Set<String> {
+        state.withLock { $0.dispatcher.takeChangedNodes() }
+    }
+
+    /// The endpoints checks of the Kubernetes node `nodeName`, sorted by key. Its agent need not have reported. Empty
+    /// if no check names it.
+    ///
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while they are not known.
+    package func endpointsChecks(
+        of nodeName: String, now: Instant
+    ) throws(ClusterChecksError) -> InTerm<[EncodedConfig]> {
+        try read(now) { $0.store.endpointsChecks.of(nodeName) }
+    }
+
+    /// The endpoints checks of all Kubernetes nodes, sorted by node and key.
+    ///
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while they are not known.
+    package func allEndpointsChecks(now: Instant) throws(ClusterChecksError) -> InTerm<[EncodedConfig]> {
+        let checks = try read(now) { $0.store.endpointsChecks }
+        return InTerm(value: checks.value.nodes.flatMap { checks.value.of($0) }, term: checks.term)
+    }
+}
+
+// What operators, metrics and the rest of this replica ask for.
+extension Handler {
+    /// Who runs what.
+    ///
+    /// - Throws: `notLeading`.
+    package func snapshot(now: Instant) throws(ClusterChecksError) -> StateSnapshot {
+        let (view, rejections, term) = try state.withLock { state throws(ClusterChecksError) in
+            let term = try leadingTerm(state.term, now)
+            return (state.dispatcher.view, state.reconciliation.rejections, term)
+        }
+        return StateSnapshot(view, rejections, term)
+    }
+
+    /// The state in four values; nil while this replica does not lead.
+    package func summary(now: Instant) -> ClusterSummary? {
+        state.withLock { state in
+            guard let term = state.term, term.isValid(at: now) else { return nil }
+            return ClusterSummary(
+                nodes: state.dispatcher.store.nodeCount, configs: state.dispatcher.store.totalCount,
+                dangling: state.dispatcher.store.dangling.count, isWarmingUp: !state.dispatcher.isDispatching)
+        }
+    }
+
+    /// Writes the metrics, under the names that Datadog's cluster agent gives them; nothing while this replica does not
+    /// lead.
+    package func collect(into writer: inout MetricsWriter) {
+        guard let snapshot = try? snapshot(now: clock.now()) else { return }
+        let rebalancing = state.withLock { $0.rebalancing }
+        snapshot.collect(into: &writer)
+        rebalancing.collect(for: snapshot, weights: options.rebalancing.weights, into: &writer)
+    }
+
+    /// What this replica knows of leadership at `now`: as published, but leading only in a term that has begun here and
+    /// is valid.
+    package func leadership(at now: Instant) -> LeadershipState {
+        if let term = state.withLock({ $0.term }), term.isValid(at: now) { return .leading(term) }
+        switch leadership.value {
+        case .unknown: return .unknown
+        case .following(let leader): return .following(leader)
+        // Acquired but not begun, or expired but not yet given up: no leader is known.
+        case .leading: return .following(nil)
+        }
+    }
+
+    /// The term in which this replica dispatches at `now`; nil while it does not lead, or warms up.
+    package func dispatchingTerm(at now: Instant) -> Term? {
+        state.withLock { state in
+            guard let term = state.term, term.isValid(at: now), state.dispatcher.isDispatching else { return nil }
+            return term
+        }
+    }
+}
+
+// Statistics and rebalancing: what `Handler+Rebalancing` does under the lock.
+extension Handler {
+    /// The nodes to ask for their statistics, sorted by ID: those with a known address that are not draining. Empty
+    /// while this replica does not lead.
+    package func statisticsTargets(now: Instant) -> [StatisticsTarget] {
+        guard options.rebalancing.isEnabled else { return [] }
+        let view = state.withLock { state -> Dispatcher.View? in
+            guard let term = state.term, term.isValid(at: now) else { return nil }
+            return state.dispatcher.view
+        }
+        return view?.statisticsTargets ?? []
+    }
+
+    /// Records the statistics that nodes were asked for. A node that gave none keeps those that it had.
+    ///
+    /// - Parameter duration: how long it took to ask all of them.
+    package func record(_ readings: [StatisticsReading], duration: Duration) {
+        let failures = readings.filter { $0.statistics == nil }.map(\.id)
+        // The former statistics are returned, so that they are freed outside the lock.
+        _ = state.withLock { state in
+            state.rebalancing.record(failures: failures, duration: duration, nodes: state.dispatcher.store)
+            return readings.map { reading in
+                reading.statistics.flatMap { state.dispatcher.record($0, of: reading.id) }
+            }
+        }
+        logProblems(of: readings)
+    }
+
+    /// What a rebalancing is planned on.
+    ///
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced`.
+    func rebalancingView() throws(ClusterChecksError) -> Dispatcher.View {
+        try read(clock.now()) { $0.view }.value
+    }
+
+    /// Makes the moves of a plan, except those that no longer apply.
+    ///
+    /// - Parameter version: that of the store for which they were planned; nil to make them whatever it is now.
+    /// - Returns: the moves that were made; nil if the store has another version.
+    /// - Throws: `notLeading`, `warmingUp` or `notSynced`.
+    func move(
+        _ plan: RebalancePlan, _ reason: MoveReason, at version: UInt64?
+    ) throws(ClusterChecksError) -> InTerm<[RebalanceMove]>? {
+        let now = clock.now()
+        let done = try state.withLock { state throws(ClusterChecksError) -> (InTerm<[RebalanceMove]>, Applied?)? in
+            let term = try leadingTerm(state.term, now)
+            try state.checkDispatching(at: now)
+            guard version == nil || version == state.dispatcher.store.version else { return nil }
+            let moves = state.dispatcher.move(plan.moves, reason)
+            if reason == .rebalanced {
+                state.rebalancing.record(moves: moves.count, utilizations: plan.utilizations)
+            }
+            return (InTerm(value: moves, term: term), takeChanges(&state))
+        }
+        guard let (moves, applied) = done else { return nil }
+        publish(applied)
+        return moves
+    }
+
+    /// Records how long it took to decide upon a rebalancing.
+    func record(rebalancingDuration duration: Duration) {
+        state.withLock { $0.rebalancing.record(duration: duration) }
+    }
+}
+
+// The lock, and what follows after it.
+extension Handler {
+    /// What was changed under the lock.
+    private typealias Applied = (changes: [StoreChange], nodes: Int)
+
+    /// Decides under the lock, in the term that is valid at `now`, and publishes what that changes.
+    private func decide<Value>(
+        _ now: Instant, _ decision: (inout Dispatcher) throws(ClusterChecksError) -> Value
+    ) throws(ClusterChecksError) -> InTerm<Value> {
+        let (result, term, applied) = try state.withLock { state throws(ClusterChecksError) in
+            let term = try leadingTerm(state.term, now)
+            let result = Result { () throws(ClusterChecksError) in try decision(&state.dispatcher) }
+            return (result, term, takeChanges(&state))
+        }
+        publish(applied)
+        return InTerm(value: try result.get(), term: term)
+    }
+
+    /// Reads under the lock, in the term that is valid at `now`, what is known once this replica dispatches.
+    private func read<Value>(
+        _ now: Instant, _ value: (inout Dispatcher) throws(ClusterChecksError) -> Value
+    ) throws(ClusterChecksError) -> InTerm<Value> {
+        try state.withLock { state throws(ClusterChecksError) in
+            let term = try leadingTerm(state.term, now)
+            try state.checkDispatching(at: now)
+            return InTerm(value: try value(&state.dispatcher), term: term)
+        }
+    }
+
+    private func leadingTerm(_ term: Term?, _ now: Instant) throws(ClusterChecksError) -> Term {
+        if let term, term.isValid(at: now) { return term }
+        switch leadership.value {
+        case .unknown: throw .startingUp
+        case .following(let leader): throw .notLeading(leader)
+        // As in `leadership(at:)`.
+        case .leading: throw .notLeading(nil)
+        }
+    }
+
+    /// What the dispatcher changed, for `publish`; nil if it changed nothing. Called under the lock, so that events are
+    /// in the order of the changes.
+    private func takeChanges(_ state: inout State) -> Applied? {
+        let changes = state.dispatcher.takeChanges()
+        guard !changes.isEmpty else { return nil }
+        guard let term = state.term else { preconditionFailure("the store changed outside a term") }
+        add(.changed(changes, in: term))
+        return (changes, state.dispatcher.store.nodeCount)
+    }
+
+    private func add(_ event: StoreEvent) {
+        if observe != nil { events.add(event) }
+    }
+
+    /// Publishes changes of the store, and logs them.
+    private func publish(_ applied: Applied?) {
+        guard let applied else { return }
+        publish()
+        log.record(applied.changes, nodes: applied.nodes)
+    }
+
+    /// Wakes whoever waits for changes, and has the observer see every event added so far. Called outside the lock.
+    private func publish() {
+        changes.set(())
+        if let observe { events.deliver(to: observe) }
+    }
+}
+
+extension Handler.NodeConfigs {
+    fileprivate init(_ told: ClusterStore.Retained) {
+        self.init(revision: told.revision.value, configs: told.configs.sorted { $0.key < $1.key })
+    }
+}

@@ -1,0 +1,92 @@
+package import CheckModel
+package import Leadership
+
+/// Who runs what at one moment, for people and metrics.
+package struct StateSnapshot: Sendable {
+    /// A node and its configs.
+    package struct Node: Sendable {
+        /// The node ID.
+        package let id: String
+        /// The `node_type` that it reported.
+        package let type: Int
+        /// Its IP address, if known.
+        package let address: String?
+        /// The revision of its configs.
+        package let revision: Int64
+        /// Its configs, sorted by key.
+        package let configs: [EncodedConfig]
+        /// What Kubernetes says about it.
+        package let conditions: NodeConditions
+        /// The two agents that report under its ID; empty while only one does.
+        let agents: [String]
+        /// What its agent is told to run while other nodes take over; nil if it is told to run its configs.
+        package let retained: ClusterStore.Retained?
+        /// Whether its agent is told to run whatever it runs, since it was draining already when it first reported.
+        package let runsOn: Bool
+        /// The statistics that it last gave; nil if it never did.
+        package let statistics: NodeStatistics?
+
+        /// Its unusual conditions, in words.
+        package var remarks: [String] {
+            var remarks: [String] = []
+            if conditions.isDraining { remarks.append("draining") }
+            switch conditions.cordon {
+            case .cordoned: remarks.append("cordoned")
+            case .workerGone: remarks.append("its Kubernetes node is gone")
+            case nil: break
+            }
+            if conditions.lacksPod { remarks.append("no pod") }
+            if !agents.isEmpty { remarks.append("two agents under one id: \(agents.joined(separator: ", "))") }
+            return remarks
+        }
+    }
+
+    /// The term in which it was taken.
+    package let term: Term
+    /// Whether configs are not dispatched yet.
+    package let isWarmingUp: Bool
+    /// The nodes, sorted by ID.
+    package let nodes: [Node]
+    /// The dangling configs, sorted by key.
+    package let dangling: [ClusterStore.Dangling]
+    /// The configs that cannot be dispatched, with the reason, sorted by key.
+    let rejected: [(key: ConfigKey, reason: String)]
+    /// The endpoints checks.
+    package let endpointsChecks: EndpointsChecks
+    /// The configs that have been dangling for too long, sorted by key.
+    let unscheduled: [EncodedConfig]
+
+    /// Sorts what was copied under the lock.
+    init(_ view: Dispatcher.View, _ rejections: Rejections, _ term: Term) {
+        self.term = term
+        isWarmingUp = !view.isDispatching
+        nodes = view.slots.map { Node(view, slot: $0) }.sorted { $0.id < $1.id }
+        dangling = view.dangling.sorted { $0.config.key < $1.config.key }
+        rejected = rejections.sorted
+        endpointsChecks = view.endpointsChecks
+        unscheduled = view.unscheduled
+    }
+}
+
+extension StateSnapshot.Node {
+    fileprivate init(_ view: Dispatcher.View, slot: Int) {
+        let node = view.nodes[slot]
+        self.init(
+            id: node.id, type: node.type, address: node.address, revision: node.revision.value,
+            configs: node.configs.sorted { $0.key < $1.key },
+            conditions: node.conditions, agents: node.agents, retained: node.retained,
+            runsOn: view.keepsRunning(slot), statistics: view.statistics[slot])
+    }
+}
+
+/// The state of a leader in four values, as the Lease shows it.
+package struct ClusterSummary: Hashable, Sendable {
+    /// The number of nodes.
+    package let nodes: Int
+    /// The number of configs, including dangling ones and endpoints checks.
+    package let configs: Int
+    /// The number of configs that have no node.
+    package let dangling: Int
+    /// Whether configs are not dispatched yet.
+    package let isWarmingUp: Bool
+}

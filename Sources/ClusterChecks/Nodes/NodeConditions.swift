@@ -1,0 +1,44 @@
+/// What Kubernetes says about a node: its pod, and whether it should get work. It says nothing until pods and
+/// Kubernetes nodes have been listed.
+package struct NodeConditions: Hashable, Sendable {
+    /// Why a node that stays should get no new work.
+    package enum Cordon: Hashable, Sendable {
+        /// Its Kubernetes node is cordoned.
+        case cordoned
+        /// Its Kubernetes node no longer exists, although its agent still reports.
+        case workerGone
+    }
+
+    /// Its pod, as `namespace/name`; nil if unknown.
+    package var pod: String?
+    /// Whether pods have been listed and none of them is its.
+    package var lacksPod = false
+    /// Whether its pod is being deleted, so that other nodes take over its configs.
+    package var isDraining = false
+    /// Why it should get no new work; nil if it may.
+    package var cordon: Cordon?
+
+    /// Nothing is known.
+    package init() {}
+
+    /// Its standing when a config needs a node.
+    package var standing: Standing {
+        isDraining ? .draining : cordon == nil ? .free : .cordoned
+    }
+}
+
+/// A node's standing when a config needs one. Only the nodes with the best standing get configs, whichever that is: no
+/// config dangles while any node reports.
+package enum Standing: Int, CaseIterable, Comparable, Sendable {
+    /// It gets new configs, and its share of the others.
+    case free
+    /// It keeps what it has.
+    case cordoned
+    /// It hands over what it has.
+    case draining
+
+    /// The better standing is less.
+    package static func < (left: Standing, right: Standing) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}

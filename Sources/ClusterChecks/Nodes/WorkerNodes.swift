@@ -1,0 +1,32 @@
+/// The Kubernetes nodes, and which of them are schedulable.
+struct WorkerNodes: Sendable {
+    /// Whether they have been listed. Until then none counts as cordoned.
+    private(set) var isKnown = false
+    private var nodes: [String: WorkerNode] = [:]
+
+    /// - Returns: the names of the nodes that changed, sorted.
+    mutating func handle(_ change: WorkerNodeChange) -> [String] {
+        switch change {
+        case .replaced(let all):
+            isKnown = true
+            let former = nodes
+            nodes = Dictionary(all.map { ($0.name, $0) }) { $1 }
+            return Set(former.keys).union(nodes.keys).filter { former[$0] != nodes[$0] }.sorted()
+        case .applied(let node):
+            guard isKnown, nodes.updateValue(node, forKey: node.name) != node else { return [] }
+            return [node.name]
+        case .deleted(let name):
+            return nodes.removeValue(forKey: name) == nil ? [] : [name]
+        }
+    }
+
+    /// Whether a Kubernetes node exists and is cordoned.
+    func isCordoned(_ name: String) -> Bool {
+        nodes[name]?.isSchedulable == false
+    }
+
+    /// Whether it is certain that a Kubernetes node does not exist.
+    func isGone(_ name: String) -> Bool {
+        isKnown && nodes[name] == nil
+    }
+}

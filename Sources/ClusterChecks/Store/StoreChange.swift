@@ -1,0 +1,92 @@
+package import CheckModel
+package import Leadership
+
+/// One fact about the store. The store changes by these alone, so that a stream of them can be mirrored, traced and
+/// replayed.
+///
+/// Heartbeats are not among them: they do not affect who runs what, and 10,000 nodes would flood the stream. A replica
+/// that takes over from a mirror lets every node report again.
+package enum StoreChange: Sendable {
+    /// A node reported for the first time.
+    case nodeRegistered(id: String, type: Int, address: String?)
+    /// A known node reported from another address or as another type.
+    case nodeChanged(id: String, type: Int, address: String?)
+    /// A node's conditions changed to these.
+    case nodeConditionsChanged(id: String, NodeConditions)
+    /// Two agents report under one node ID: their addresses, with their pods where known. Empty: only one agent does
+    /// again.
+    case nodeIDShared(id: String, agents: [String])
+    /// Other nodes take over a draining node's configs. Its agent is told to keep running what it had, until
+    /// `handOverEnded` or until the node gets a config.
+    case handOverStarted(id: String)
+    /// The agent of a node that handed its configs over is told what the node should run now.
+    case handOverEnded(id: String)
+    /// A node was removed. Its configs dangle until they are moved.
+    case nodeExpired(id: String, ExpiryReason)
+    /// A new config was placed on a node, or dangles because no node reports.
+    case configScheduled(EncodedConfig, on: String?)
+    /// A config was edited. It stays where it is.
+    case configReplaced(EncodedConfig)
+    /// A config moved to a node, from another one or from none.
+    case configMoved(ConfigKey, to: String, MoveReason)
+    /// A config is no longer desired.
+    case configRemoved(ConfigKey)
+    /// An endpoints check is new or was edited. It belongs to the Kubernetes node that it names.
+    case endpointsCheckScheduled(EncodedConfig)
+    /// An endpoints check is no longer desired.
+    case endpointsCheckRemoved(ConfigKey)
+}
+
+/// What happens to a replica's store, as an observer of the Handler sees it: every event, once, in order.
+///
+/// To mirror the store, start with an empty one, replace it by an empty one at each term that does not keep placements,
+/// and apply the changes.
+package enum StoreEvent: Sendable {
+    /// The replica starts to lead. Its store is empty, unless the term keeps the placements of the previous one.
+    case termBegan(Term, keepsPlacements: Bool)
+    /// The leader applied these changes.
+    case changed([StoreChange], in: Term)
+    /// The replica stops leading. Its store does not change until the next term begins.
+    case termEnded(Term)
+}
+
+/// Why a node was removed.
+package enum ExpiryReason: Hashable, Sendable {
+    /// It was silent for longer than the timeout.
+    case silence
+    /// Its pod, `namespace/name`, was deleted.
+    case podDeleted(String)
+}
+
+/// Why a config moved.
+package enum MoveReason: Hashable, Sendable {
+    /// It had no node.
+    case dangled
+    /// The node joined, or became schedulable again, and takes its share.
+    case joined
+    /// Its node is draining.
+    case drained
+    /// Its node was overloaded, according to the runners' statistics.
+    case rebalanced
+    /// Another config is being isolated on its node.
+    case isolated
+}
+
+/// Why a config has no node.
+package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertible {
+    /// No node reported when it was scheduled.
+    case noNode
+    /// Its node expired, and no other reports.
+    case nodeExpired(String)
+    /// Its node's pod, `namespace/name`, was deleted, and no other node reports.
+    case podDeleted(node: String, pod: String)
+
+    /// The reason in words.
+    package var description: String {
+        switch self {
+        case .noNode: "no node-agent reports"
+        case .nodeExpired(let id): "its node \(id) expired, and no other node reports"
+        case .podDeleted(let id, let pod): "the pod \(pod) of its node \(id) was deleted, and no other node reports"
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import HTTPClient
+import Platform
+
+/// Derives the settings of the components from the options.
+extension NodeAgentProcess {
+    static func url(_ options: Options) throws(StartError) -> String {
+        var url = options[NodeAgentOptions.url]
+        guard !url.isEmpty else { throw .usage("cluster_agent.url is required: https://HOST:PORT") }
+        while url.hasSuffix("/") { url.removeLast() }
+        return url
+    }
+
+    static func nodeID(_ options: Options, _ environment: [String: String]) -> String {
+        let given = [options[NodeAgentOptions.hostname], environment["NODE_NAME"] ?? ""]
+        return given.first { !$0.isEmpty } ?? hostName()
+    }
+
+    static func coreOptions(_ options: Options, nodeID: String) -> AgentCoreOptions {
+        let node = options[NodeAgentOptions.kubernetesNodeName]
+        var core = AgentCoreOptions(nodeID: nodeID, kubernetesNodeName: node.isEmpty ? nil : node)
+        core.pollInterval = options[NodeAgentOptions.pollInterval]
+        core.nodeExpirationTimeout = options[NodeAgentOptions.nodeExpiration]
+        core.gracePeriod = options[NodeAgentOptions.gracePeriod]
+        core.degradedDeadline = options[NodeAgentOptions.degradedDeadline]
+        return core
+    }
+
+    /// Nil if the port is 0, which turns it off.
+    static func port(_ number: Int) -> UInt16? {
+        number == 0 ? nil : UInt16(exactly: number)
+    }
+
+    /// The names in the self-signed certificate.
+    static func names(_ host: String) -> [String] {
+        ["0.0.0.0", "::", ""].contains(host) ? [] : [host]
+    }
+
+    static func target(
+        _ options: Options, url: String, _ token: AgentToken, _ clock: any Clock
+    ) throws(StartError) -> ClusterAgentLink.Target {
+        let caFile = options[NodeAgentOptions.caFile]
+        let pin = options[NodeAgentOptions.publicKeyPin]
+        let verifies = options[NodeAgentOptions.tlsVerify]
+        let makeClient: @Sendable () throws(StartError) -> HTTPClient = { () throws(StartError) in
+            do {
+                let trust = TLSTrust(
+                    caPEM: caFile.isEmpty ? nil : try readFile(caFile, atMost: 1 << 20),
+                    pinnedPublicKey: pin.isEmpty ? nil : pin, verifies: verifies)
+                return try HTTPClient(
+                    options: HTTPClientOptions(
+                        trust: trust, bearerToken: { token.presented }, userAgent: "node-agent/\(Command.version)",
+                        connectTimeout: .seconds(6), maximumConnectionsPerHost: 2),
+                    clock: clock)
+            } catch let error as FileError {
+                throw StartError("cluster_agent.ca_file: \(error)")
+            } catch {
+                throw StartError("client for the cluster-agent: \(error)")
+            }
+        }
+        return ClusterAgentLink.Target(
+            url: url, runnerHost: options[NodeAgentOptions.runnerHost], first: try makeClient(),
+            makeClient: makeClient, token: { token.presented }, onTokenRejected: { token.handleRejection(of: $0) })
+    }
+}
