@@ -1,4 +1,5 @@
 import Platform
+import TestKit
 import TestSupport
 
 /// What a scenario of the benchmarks costs, as valgrind's callgrind counts it: the same numbers on any machine, however
