@@ -18,8 +18,11 @@ package final class AutoConf: Sendable {
         var isPublishing = false
     }
 
+    /// Services of a list that are taken at once.
+    private static let partSize = 64
+
     private let options: AutoConfOptions
-    private let desired: DesiredConfigs
+    private let desired: any ConfigSink
     private let environment: Environment
     private let files: any ConfigFiles
     private let clock: any Clock
@@ -31,7 +34,7 @@ package final class AutoConf: Sendable {
     ///
     /// - Parameters:
     ///   - options: the sources and their limits.
-    ///   - desired: the set to keep up to date.
+    ///   - desired: gets each change of the configs.
     ///   - environment: the variables that `%%env_X%%` may name.
     ///   - files: the file system to read config files from.
     ///   - clock: decides when to look for changed files.
@@ -39,7 +42,7 @@ package final class AutoConf: Sendable {
     ///   - onProblems: called when the problems of an object change, on leaders and followers alike; it must not block. A
     ///     replica that starts to lead also reads `serviceProblems`.
     package init(
-        options: AutoConfOptions, desired: DesiredConfigs, environment: [String: String],
+        options: AutoConfOptions, desired: any ConfigSink, environment: [String: String],
         files: any ConfigFiles = SystemConfigFiles(), clock: any Clock, log: Log,
         onProblems: @escaping @Sendable (ProblemChange) -> Void = { _ in }
     ) {
@@ -52,7 +55,7 @@ package final class AutoConf: Sendable {
         self.onProblems = onProblems
         let known = AutoConfState(options, environment: self.environment)
         state = Mutex(State(known: known))
-        if known.enabled.isEmpty { desired.apply(synced: true) }
+        if known.enabled.isEmpty { desired.apply(upserts: [], removals: [], synced: true) }
     }
 
     /// Reads the config files, and reads those again that change, until the task is cancelled.
@@ -68,7 +71,18 @@ package final class AutoConf: Sendable {
 
     /// Handles an event of the Services' reflector. Events must come one at a time and in order.
     package func feed(_ event: ReflectorEvent<Service>) {
-        update { $0.take(event) }
+        switch event {
+        case .replaced(let all):
+            // In parts: reading a config takes several times the memory that is kept of it. Each part frees it again.
+            var rest = all[...]
+            while rest.count > Self.partSize {
+                update { $0.take(listed: rest.prefix(Self.partSize)) }
+                rest = rest.dropFirst(Self.partSize)
+            }
+            update { $0.take(listed: rest, lastOf: all) }
+        case .applied(let service): update { $0.take(listed: [service]) }
+        case .deleted(let service): update { $0.remove(service) }
+        }
     }
 
     /// Handles an event of the endpoints' reflector, if endpoints are a source. Events must come one at a time and in
@@ -107,8 +121,7 @@ package final class AutoConf: Sendable {
     }
 
     private func read(_ directory: inout ConfigDirectory?) {
-        guard let pass = directory?.pass(files) else { return }
-        update { $0.take(pass) }
+        directory?.pass(files) { part in update { $0.take(part) } }
     }
 
     /// Decides under the lock what changes, and publishes it outside. Sources feed concurrently, and a change of one

@@ -29,7 +29,7 @@ struct AutoConfState {
     private let environment: Environment
     private var unread: Set<Source>
     /// The annotated Services; all Services if there are files, which may name any.
-    private var services: [NamespacedName: Service] = [:]
+    private var services: [NamespacedName: KnownService] = [:]
     private var endpoints = EndpointIndex()
     private var files = FileTemplates()
     private var fileObjects = SourceObjects()
@@ -47,34 +47,35 @@ struct AutoConfState {
         self.environment = environment
     }
 
-    /// Applies an event of the Services.
-    mutating func take(_ event: ReflectorEvent<Service>) -> Change {
+    /// Applies Services that were listed or changed.
+    mutating func take(listed: ArraySlice<Service>) -> Change {
         var change = Change()
-        switch event {
-        case .replaced(let all):
-            services = [:]
-            for service in all where isKept(service) { services[service.objectName] = service.reduced }
-            let found = all.filter { isAnnotated($0) || serviceObjects.contains($0.objectName.serviceEntity) }
-            change.objects = serviceObjects.replace(
-                with: Dictionary(found.map { ($0.objectName.serviceEntity, reading(of: $0)) }) { _, last in last },
-                references: Dictionary(found.map { ($0.objectName.serviceEntity, $0.reference) }) { _, last in last })
-            // From now on, a Service that a file names and that does not exist is reported.
-            finish(.services, &change)
-            for file in files.all { update(file, &change) }
-        case .applied(let service):
-            let name = service.objectName
-            let isUnchanged = services[name].map { $0.isBound(alikeTo: service) } ?? !isKept(service)
-            services[name] = isKept(service) ? service.reduced : nil
-            services.shrinkIfSparse()
-            // Most changes of Services in a cluster affect no check.
-            if isUnchanged { return change }
-            update(service, &change)
-        case .deleted(let service):
-            services[service.objectName] = nil
-            services.shrinkIfSparse()
-            change.objects = serviceObjects.remove(service.objectName.serviceEntity)
-            for file in files.naming(service.objectName) { update(file, &change) }
-        }
+        for service in listed { take(service, &change) }
+        return change
+    }
+
+    /// Applies the last Services of a list. Those that are not in the list are gone.
+    mutating func take(listed: ArraySlice<Service>, lastOf all: [Service]) -> Change {
+        var change = Change()
+        let present = Set(all.map(\.objectName))
+        for name in services.keys where !present.contains(name) { services[name] = nil }
+        services.shrinkIfSparse()
+        let entities = Set(present.map(\.serviceEntity))
+        change.objects = serviceObjects.remove { !entities.contains($0) }
+        for service in listed { take(service, &change) }
+        // From now on, a Service that a file names and that does not exist is reported.
+        finish(.services, &change)
+        for file in files.all { update(file, &change) }
+        return change
+    }
+
+    /// Removes a deleted Service.
+    mutating func remove(_ service: Service) -> Change {
+        var change = Change()
+        services[service.objectName] = nil
+        services.shrinkIfSparse()
+        change.objects = serviceObjects.remove(service.objectName.serviceEntity)
+        for file in files.naming(service.objectName) { update(file, &change) }
         return change
     }
 
@@ -85,7 +86,7 @@ struct AutoConfState {
         switch event {
         case .replaced(let all):
             endpoints.replace(with: all)
-            for service in services.values.sorted(by: { $0.objectName < $1.objectName })
+            for service in services.values.compactMap(\.service).sorted(by: { $0.objectName < $1.objectName })
             where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
                 apply(service, &change)
             }
@@ -97,17 +98,16 @@ struct AutoConfState {
         return change
     }
 
-    /// Applies what a pass over the directory found.
-    mutating func take(_ pass: ConfigDirectory.Pass) -> Change {
+    /// Applies what a part of a pass over the directory found.
+    mutating func take(_ part: ConfigDirectory.Part) -> Change {
         var change = Change()
-        files.keep { object in
-            pass.readings[object] != nil || pass.unlisted.contains(where: object.hasPrefix)
+        files.remove(where: part.isGone)
+        change.objects = fileObjects.remove(where: part.isGone)
+        for (object, reading) in part.readings.sorted(by: { $0.key < $1.key }) {
+            files.take(reading, of: object)
+            change.objects += fileObjects.apply(self.reading(of: reading, object), to: object)
         }
-        for (object, reading) in pass.readings { files.take(reading, of: object) }
-        var readings: [String: ConfigReading] = [:]
-        for (object, reading) in pass.readings { readings[object] = self.reading(of: reading, object) }
-        change.objects = fileObjects.replace(with: readings, unlisted: pass.unlisted)
-        if pass.isComplete { finish(.file, &change) }
+        if part.present != nil, part.isComplete { finish(.file, &change) }
         return change
     }
 
@@ -155,10 +155,27 @@ extension AutoConfState {
         enabled.contains(.file) || isAnnotated(service)
     }
 
+    /// Most are never looked at again: of those no more is kept than tells whether they changed.
+    private func known(_ service: Service) -> KnownService {
+        let hasEndpointsChecks = ServiceAnnotations.isAnnotated(service.annotations, .endpoints)
+        return KnownService(
+            service, keeps: hasEndpointsChecks ? .everything : enabled.contains(.file) ? .target : .nothing)
+    }
+
     private mutating func finish(_ source: Source, _ change: inout Change) {
         guard unread.remove(source) != nil else { return }
         change.firstRead = source
         change.isSynced = unread.isEmpty
+    }
+
+    private mutating func take(_ service: Service, _ change: inout Change) {
+        let name = service.objectName
+        let new = isKept(service) ? known(service) : nil
+        let isUnchanged = services[name]?.fingerprint == new?.fingerprint
+        services[name] = new
+        services.shrinkIfSparse()
+        // Most changes of Services in a cluster affect no check.
+        if !isUnchanged { update(service, &change) }
     }
 
     /// Updates the configs of a Service that changed, and those of the files that name it.
@@ -169,7 +186,7 @@ extension AutoConfState {
 
     /// Updates the configs that depend on the endpoints of these Services.
     private mutating func updateEndpoints(of names: [NamespacedName], _ change: inout Change) {
-        for service in names.compactMap({ services[$0] })
+        for service in names.compactMap({ services[$0]?.service })
         where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
             apply(service, &change)
         }
@@ -222,7 +239,7 @@ extension AutoConfState {
             guard enabled.contains(.services) else {
                 return bound.report(ConfigProblem(file.object, "\(place)Services are not watched"))
             }
-            guard let service = services[name] else {
+            guard let service = services[name]?.service else {
                 if isRead(.services) {
                     bound.report(ConfigProblem(file.object, "\(place)there is no such Service", .warning))
                 }
@@ -238,7 +255,7 @@ extension AutoConfState {
             }
             for address in endpoints.addresses(of: name) {
                 let target = CheckTarget(
-                    address, of: name, standardTags: services[name]?.standardTags ?? [], resolution,
+                    address, of: name, standardTags: services[name]?.service?.standardTags ?? [], resolution,
                     environment: environment)
                 [file.template].bind(to: target, from: origin("kubernetes-endpoints-file", place), into: &bound)
             }
@@ -250,21 +267,5 @@ extension ConfigKey {
     /// Whether the config checks an endpoint of an annotated Service.
     fileprivate var isOfEndpoint: Bool {
         source.hasPrefix("kube_endpoint_uid://")
-    }
-}
-
-extension Service {
-    /// The Service without the labels that no check uses.
-    fileprivate var reduced: Service {
-        var reduced = self
-        reduced.metadata.labels = labels.filter { $0.key.hasPrefix("tags.datadoghq.com/") }
-        return reduced
-    }
-
-    /// Whether both Services have the same checks: at most the resource version, and labels that no check uses, differ.
-    fileprivate func isBound(alikeTo other: Service) -> Bool {
-        var other = other.reduced
-        other.metadata.resourceVersion = resourceVersion
-        return self == other
     }
 }

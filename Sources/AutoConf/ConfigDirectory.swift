@@ -10,26 +10,53 @@ import CheckModel
 /// A file that cannot be used, perhaps because it is being written, keeps its last valid configs until it is valid
 /// again or deleted. A directory that cannot be listed is not taken to be empty: its files keep their configs too.
 struct ConfigDirectory {
-    /// What one pass over the directory found.
-    struct Pass {
-        /// By object. An object that is neither here nor below `unlisted` is gone.
+    /// What a part of a pass over the directory found.
+    struct Part {
+        /// What is new, by object. Unchanged files are not here.
         var readings: [String: FileReading] = [:]
         /// The prefixes of objects in directories that could not be listed.
         var unlisted: [String] = []
         /// Whether everything was read. If not, an error occurred that may be temporary, and files may be missing.
         var isComplete = true
+        /// The objects that are there; nil in all parts but the last of a pass.
+        var present: Present?
+
+        /// Whether an object is gone; to be asked of the last part of a pass.
+        func isGone(_ object: String) -> Bool {
+            guard let present, readings[object] == nil, !present.contains(object) else { return false }
+            return !unlisted.contains(where: object.hasPrefix)
+        }
     }
 
-    private struct Known {
-        var signature: FileSignature
+    /// The objects that a pass found.
+    struct Present {
+        fileprivate let known: [String: Known]
+        fileprivate let others: Set<String>
+
+        fileprivate func contains(_ object: String) -> Bool {
+            known[object] != nil || others.contains(object)
+        }
+    }
+
+    fileprivate struct Known {
+        /// A hash of the file's signature, with a key of this process.
+        var signature: Int
+        /// The last pass that found the file.
+        var pass: UInt32
         /// Whether it was read again after a pass without a change of its signature.
         var isSettled: Bool
     }
 
+    /// The readings in one part. Reading a config takes several times the memory that is kept of it; each part frees it
+    /// again.
+    private static let partSize = 64
+
     private let path: String
     private let options: AutoConfOptions
     private let environment: Environment
+    /// By object.
     private var known: [String: Known] = [:]
+    private var pass: UInt32 = 0
 
     init(path: String, options: AutoConfOptions, environment: Environment) {
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
@@ -37,114 +64,129 @@ struct ConfigDirectory {
         self.environment = environment
     }
 
-    /// Makes one pass over the directory.
-    mutating func pass(_ files: some ConfigFiles) -> Pass {
-        var pass = Pass()
-        var seen: Set<String> = []
-        for candidate in candidates(in: path, files, &pass) {
-            seen.insert(candidate.path)
-            read(ConfigFile(path: candidate.path, checkName: candidate.checkName), files, &pass)
+    /// Makes one pass over the directory, and gives what it finds to `take`, in parts.
+    mutating func pass(_ files: some ConfigFiles, _ take: (Part) -> Void) {
+        pass &+= 1
+        var part = Part()
+        var others: Set<String> = []
+        for candidate in candidates(in: path, files, &part) {
+            read(ConfigFile(path: candidate.path, checkName: candidate.checkName), files, &part)
+            guard part.readings.count >= Self.partSize else { continue }
+            take(part)
+            others.formUnion(part.readings.keys)
+            part.readings = [:]
         }
-        known = known.filter { seen.contains($0.key) }
-        return pass
+        if known.values.contains(where: { $0.pass != pass }) { known = known.filter { $0.value.pass == pass } }
+        part.present = Present(known: known, others: others)
+        take(part)
     }
 
     private struct Candidate {
-        let path: String
-        let checkName: String
+        private let directory: String
+        private let name: String
+        private let check: String?
         /// Whether it counts only if its check has no other file.
         let isDefault: Bool
 
         /// Nil if `name` is not that of a config file. `check` comes from a `<check>.d` directory; else the name
         /// decides.
         init?(_ directory: String, _ name: String, check: String? = nil) {
-            guard let stem = name.withoutSuffix(".json") ?? name.withoutSuffix(".json.default") else { return nil }
-            path = "\(directory)/\(name)"
-            checkName = check ?? stem
+            guard Self.stem(name) != nil else { return nil }
+            self.directory = directory
+            self.name = name
+            self.check = check
             isDefault = !name.hasSuffix(".json")
+        }
+
+        var path: String { "\(directory)/\(name)" }
+
+        var checkName: String { check ?? Self.stem(name) ?? "" }
+
+        private static func stem(_ name: String) -> String? {
+            name.withoutSuffix(".json") ?? name.withoutSuffix(".json.default")
         }
     }
 
-    /// The JSON files in the directory and its `.d` directories, sorted by path. Problems are added to the pass.
-    private func candidates(in path: String, _ files: some ConfigFiles, _ pass: inout Pass) -> [Candidate] {
+    /// The JSON files in the directory and its `.d` directories, sorted by path. Problems are added to the part.
+    private func candidates(in path: String, _ files: some ConfigFiles, _ part: inout Part) -> [Candidate] {
         var candidates: [Candidate] = []
-        for name in names(in: path, files, &pass) {
+        for name in names(in: path, files, &part) {
             let inner = "\(path)/\(name)"
             if let check = name.withoutSuffix(".d") {
                 let kind = try? files.signature(of: inner).kind
                 guard kind != .file, kind != .other else { continue }
-                for name in names(in: inner, files, &pass) {
+                for name in names(in: inner, files, &part) {
                     if let candidate = Candidate(inner, name, check: check) { candidates.append(candidate) }
-                    refuseYAML("\(inner)/\(name)", &pass)
+                    refuseYAML("\(inner)/\(name)", &part)
                 }
             } else if let candidate = Candidate(path, name) {
                 candidates.append(candidate)
             }
-            refuseYAML(inner, &pass)
+            refuseYAML(inner, &part)
         }
-        candidates = withoutNeedlessDefaults(candidates, &pass)
+        candidates = withoutNeedlessDefaults(candidates, &part)
         let limit = options.maximumFiles
         if candidates.count > limit {
             let reason = "\(candidates.count) files, more than the \(limit) that are read"
-            pass.readings["file:\(path)"] = .keepsLast(ConfigProblem("file:\(path)", reason))
-            for candidate in candidates[limit...] { pass.readings["file:\(candidate.path)"] = .unchanged }
+            part.readings["file:\(path)"] = .keepsLast(ConfigProblem("file:\(path)", reason))
+            for candidate in candidates[limit...] { part.readings["file:\(candidate.path)"] = .unchanged }
         }
         return Array(candidates.prefix(limit))
     }
 
     /// Removes the defaults of checks that have other files. If those could not be listed, the defaults are left
     /// unchanged.
-    private func withoutNeedlessDefaults(_ candidates: [Candidate], _ pass: inout Pass) -> [Candidate] {
+    private func withoutNeedlessDefaults(_ candidates: [Candidate], _ part: inout Part) -> [Candidate] {
+        guard candidates.contains(where: \.isDefault) else { return candidates }
         let configured = Set(candidates.filter { !$0.isDefault }.map(\.checkName))
         return candidates.filter { candidate in
             guard candidate.isDefault else { return true }
-            let isUnknown = pass.unlisted.contains("file:\(path)/\(candidate.checkName).d/")
-            if isUnknown { pass.readings["file:\(candidate.path)"] = .unchanged }
+            let isUnknown = part.unlisted.contains("file:\(path)/\(candidate.checkName).d/")
+            if isUnknown { part.readings["file:\(candidate.path)"] = .unchanged }
             return !isUnknown && !configured.contains(candidate.checkName)
         }
     }
 
     /// The names in a directory that are not hidden, sorted. If it cannot be listed, the files in it are left
     /// unchanged.
-    private func names(in directory: String, _ files: some ConfigFiles, _ pass: inout Pass) -> [String] {
+    private func names(in directory: String, _ files: some ConfigFiles, _ part: inout Part) -> [String] {
         do throws(FileAccessError) {
             return try files.names(in: directory).filter { !$0.hasPrefix(".") }.sorted()
         } catch {
             let object = "file:\(directory)"
-            pass.readings[object] = .keepsLast(ConfigProblem(object, "cannot list the directory: \(error.reason)"))
+            part.readings[object] = .keepsLast(ConfigProblem(object, "cannot list the directory: \(error.reason)"))
             // Without the top directory there is nothing. An unreadable subdirectory must not stop the use of the
             // others.
-            if directory == path || !error.isLasting { pass.isComplete = false }
-            pass.unlisted.append("\(object)/")
+            if directory == path || !error.isLasting { part.isComplete = false }
+            part.unlisted.append("\(object)/")
             return []
         }
     }
 
-    private func refuseYAML(_ path: String, _ pass: inout Pass) {
+    private func refuseYAML(_ path: String, _ part: inout Part) {
         guard path.hasSuffix(".yaml") || path.hasSuffix(".yml") else { return }
         let object = "file:\(path)"
-        pass.readings[object] = .configs([], problems: [ConfigProblem(object, ConfigFile.conversion(of: path))])
+        part.readings[object] = .configs([], problems: [ConfigProblem(object, ConfigFile.conversion(of: path))])
     }
 
-    private mutating func read(_ file: ConfigFile, _ files: some ConfigFiles, _ pass: inout Pass) {
+    private mutating func read(_ file: ConfigFile, _ files: some ConfigFiles, _ part: inout Part) {
+        let before = known[file.object]
+        if before != nil { known[file.object]?.pass = pass }
         do throws(FileAccessError) {
             let signature = try files.signature(of: file.path)
             guard signature.kind == .file else {
-                pass.readings[file.object] = .keepsLast(ConfigProblem(file.object, "not a regular file"))
+                part.readings[file.object] = .keepsLast(ConfigProblem(file.object, "not a regular file"))
                 return
             }
-            let before = known[file.path]
-            if let before, before.signature == signature, before.isSettled {
-                pass.readings[file.object] = .unchanged
-                return
-            }
+            if let before, before.signature == signature.hashValue, before.isSettled { return }
             let contents = try files.contents(of: file.path, atMost: options.maximumFileBytes)
-            known[file.path] = Known(signature: signature, isSettled: before?.signature == signature)
-            pass.readings[file.object] = reading(of: file, contents)
+            known[file.object] = Known(
+                signature: signature.hashValue, pass: pass, isSettled: before?.signature == signature.hashValue)
+            part.readings[file.object] = reading(of: file, contents)
         } catch {
             let reason = "cannot read the file: \(error.reason)"
-            pass.readings[file.object] = .keepsLast(ConfigProblem(file.object, reason))
-            if !error.isLasting { pass.isComplete = false }
+            part.readings[file.object] = .keepsLast(ConfigProblem(file.object, reason))
+            if !error.isLasting { part.isComplete = false }
         }
     }
 

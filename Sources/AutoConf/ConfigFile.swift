@@ -6,10 +6,13 @@ struct ConfigFile {
     let path: String
     /// The file's name without `.json`, or its directory's without `.d`.
     let checkName: String
-
     /// Its name in keys and problems.
-    var object: String {
-        "file:\(path)"
+    let object: String
+
+    init(path: String, checkName: String) {
+        self.path = path
+        self.checkName = checkName
+        object = "file:\(path)"
     }
 
     /// The problem of a YAML file.

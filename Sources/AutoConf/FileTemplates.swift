@@ -36,9 +36,9 @@ struct FileTemplates {
         }
     }
 
-    /// Removes the files for which `isThere` is false.
-    mutating func keep(where isThere: (String) -> Bool) {
-        for object in files.keys where !isThere(object) { put(nil, at: object) }
+    /// Removes the files that are gone.
+    mutating func remove(where isGone: (String) -> Bool) {
+        for object in files.keys where isGone(object) { put(nil, at: object) }
     }
 
     private mutating func put(_ template: FileTemplate?, at object: String) {

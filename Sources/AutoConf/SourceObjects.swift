@@ -28,10 +28,24 @@ struct SourceObjects {
     }
 
     private struct Known {
-        /// The object in Kubernetes; nil for a file.
-        var reference: ObjectReference?
         var keys: [ConfigKey] = []
-        var problems: [ConfigProblem] = []
+        /// Nil while nothing is wrong, as with nearly all.
+        var fault: Fault?
+
+        var problems: [ConfigProblem] { fault?.problems ?? [] }
+    }
+
+    /// What is wrong with an object.
+    private final class Fault: Sendable {
+        /// The object in Kubernetes; nil for a file.
+        let reference: ObjectReference?
+        let problems: [ConfigProblem]
+
+        init?(_ reference: ObjectReference?, _ problems: [ConfigProblem]) {
+            guard !problems.isEmpty else { return nil }
+            self.reference = reference
+            self.problems = problems
+        }
     }
 
     private var objects: [String: Known] = [:]
@@ -49,7 +63,7 @@ struct SourceObjects {
     /// The problems of objects in Kubernetes, sorted by object.
     var referencedProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
         objects.sorted { $0.key < $1.key }.compactMap { _, known in
-            known.problems.isEmpty ? nil : known.reference.map { ($0, known.problems) }
+            known.fault.flatMap { fault in fault.reference.map { ($0, fault.problems) } }
         }
     }
 
@@ -58,18 +72,10 @@ struct SourceObjects {
         objects[object] != nil
     }
 
-    /// Applies the readings of all objects. One without a reading is gone, unless its name begins with one of
-    /// `unlisted`.
-    mutating func replace(
-        with readings: [String: ConfigReading], references: [String: ObjectReference] = [:], unlisted: [String] = []
-    ) -> Change {
+    /// Removes the objects that are gone.
+    mutating func remove(where isGone: (String) -> Bool) -> Change {
         var change = Change()
-        for object in objects.keys.sorted() where readings[object] == nil {
-            if !unlisted.contains(where: object.hasPrefix) { remove(object, &change) }
-        }
-        for (object, reading) in readings.sorted(by: { $0.key < $1.key }) {
-            apply(reading, to: object, references[object], &change)
-        }
+        for object in objects.keys.filter(isGone).sorted() { remove(object, &change) }
         return change
     }
 
@@ -91,12 +97,11 @@ struct SourceObjects {
         _ reading: ConfigReading, to object: String, _ reference: ObjectReference?, _ change: inout Change
     ) {
         var known = objects[object] ?? Known()
-        if known.reference?.uid != reference?.uid {
+        if let fault = known.fault, fault.reference?.uid != reference?.uid {
             // A new object of the same name does not solve the problems of the former one.
-            change.gone += known.problems
-            known.problems = []
+            change.gone += fault.problems
+            known.fault = nil
         }
-        known.reference = reference
         let problems: [ConfigProblem]
         switch reading {
         case .unchanged:
@@ -105,7 +110,8 @@ struct SourceObjects {
             let keys = configs.map(\.key)
             change.upserts += configs
             change.removals += known.keys.filter { !keys.contains($0) }
-            known.keys = keys
+            // Equal keys stay those that are kept elsewhere too.
+            if known.keys != keys { known.keys = keys }
             problems = found
         case .keepsLast(let problem):
             problems = [problem]
@@ -113,8 +119,10 @@ struct SourceObjects {
         if let difference = Self.difference(known.problems, problems, object, reference) {
             change.problems.append(difference)
         }
-        known.problems = problems
-        objects[object] = known.keys.isEmpty && known.problems.isEmpty ? nil : known
+        known.fault = Fault(reference, problems)
+        // Under its keys' own text, if it is the same one, so that there is one copy of it.
+        let name = known.keys.first.map(\.source) ?? object
+        objects[name == object ? name : object] = known.keys.isEmpty && known.fault == nil ? nil : known
     }
 
     private mutating func remove(_ object: String, _ change: inout Change) {

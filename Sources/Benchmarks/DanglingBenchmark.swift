@@ -63,7 +63,7 @@ enum DanglingBenchmark {
         var options = HandlerOptions(patch: SampleConfigs.patch)
         options.warmup = .zero
         change(&options)
-        let desired = DesiredConfigs()
+        let desired = DesiredConfigs(for: options)
         desired.apply(upserts: SampleConfigs.configs(count), synced: true)
         let clock = SystemClock()
         let handler = Handler(

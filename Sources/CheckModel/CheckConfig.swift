@@ -2,36 +2,66 @@ package import JSON
 
 /// Where a config comes from: the source object, the check, and its index there. It survives edits.
 package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// All copies of a key share one object. A config's key is in half a dozen tables, and four fields would take 56
+    /// bytes in each.
+    private final class Fields: Sendable {
+        let source: String
+        let check: String
+        let index: Int
+        let shard: String
+
+        init(source: String, check: String, index: Int, shard: String) {
+            self.source = source
+            self.check = check
+            self.index = index
+            self.shard = shard
+        }
+    }
+
+    private let fields: Fields
+
     /// The source object, such as `kube_service://shop/web` or `file:/etc/conf.d/http_check.json`.
-    package let source: String
+    package var source: String { fields.source }
     /// The check's name.
-    package let check: String
+    package var check: String { fields.check }
     /// The position among the configs of this check in this source, from 0.
-    package let index: Int
+    package var index: Int { fields.index }
     /// The part of the config, if it was split for dispatching; empty for a whole config.
-    package let shard: String
+    package var shard: String { fields.shard }
 
     /// The key of the `index`th config of `check` in `source`.
     package init(source: String, check: String, index: Int) {
-        self.init(source: source, check: check, index: index, shard: "")
+        fields = Fields(source: source, check: check, index: index, shard: "")
     }
 
-    private init(source: String, check: String, index: Int, shard: String) {
-        self.source = source
-        self.check = check
-        self.index = index
-        self.shard = shard
+    private init(_ fields: Fields) {
+        self.fields = fields
     }
 
     /// The key of a part of this config.
     package func shard(_ name: String) -> ConfigKey {
-        ConfigKey(source: source, check: check, index: index, shard: name)
+        ConfigKey(Fields(source: source, check: check, index: index, shard: name))
+    }
+
+    /// Whether both name the same config.
+    package static func == (left: ConfigKey, right: ConfigKey) -> Bool {
+        left.fields === right.fields || left.values == right.values
     }
 
     /// Orders by source, check, index, shard.
     package static func < (left: ConfigKey, right: ConfigKey) -> Bool {
-        (left.source, left.check, left.index, left.shard) < (right.source, right.check, right.index, right.shard)
+        left.values < right.values
     }
+
+    /// Hashes all that is compared.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(source)
+        hasher.combine(check)
+        hasher.combine(index)
+        hasher.combine(shard)
+    }
+
+    private var values: (String, String, Int, String) { (source, check, index, shard) }
 
     /// `source#check#index`, and `#shard` if it is one.
     package var description: String {

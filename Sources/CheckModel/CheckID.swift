@@ -32,22 +32,43 @@ package enum CheckID {
     /// or boolean is used as it is written.
     package static func instanceName(_ instance: JSONValue) -> String? {
         guard case .object(let members) = instance else { return nil }
-        for (option, accepts) in commonOptions {
-            if let value = members[option], value != .null, !accepts(value) { return nil }
-        }
-        let names = ["name", "namespace"].compactMap { members[$0].flatMap(scalarText) }
-        return names.first { !$0.isEmpty }
+        return instanceName(members)
     }
 
-    private static let commonOptions: [(option: String, accepts: @Sendable (JSONValue) -> Bool)] = [
-        ("name", { scalarText($0) != nil }),
-        ("namespace", { scalarText($0) != nil }),
-        ("service", { scalarText($0) != nil }),
-        ("tags", { $0.arrayValue?.allSatisfy { $0 == .null || scalarText($0) != nil } ?? false }),
-        ("empty_default_hostname", { $0.boolValue != nil }),
-        ("no_index", { $0.boolValue != nil }),
-        ("min_collection_interval", { if case .number = $0 { true } else { false } }),
-    ]
+    /// The name of the instance that has these members.
+    static func instanceName(_ members: some Sequence<(key: String, value: JSONValue)>) -> String? {
+        var name = ""
+        var namespace = ""
+        for (key, value) in members {
+            if case .null = value { continue }
+            switch key {
+            case "name", "namespace":
+                guard let text = scalarText(value) else { return nil }
+                if key == "name" { name = text } else { namespace = text }
+            case "service":
+                guard isScalar(value) else { return nil }
+            case "tags":
+                guard case .array(let tags) = value, tags.allSatisfy({ isNull($0) || isScalar($0) }) else { return nil }
+            case "empty_default_hostname", "no_index":
+                guard case .bool = value else { return nil }
+            case "min_collection_interval":
+                guard case .number = value else { return nil }
+            default: continue
+            }
+        }
+        return !name.isEmpty ? name : !namespace.isEmpty ? namespace : nil
+    }
+
+    private static func isNull(_ value: JSONValue) -> Bool {
+        if case .null = value { true } else { false }
+    }
+
+    private static func isScalar(_ value: JSONValue) -> Bool {
+        switch value {
+        case .bool, .number, .string: true
+        case .null, .array, .object: false
+        }
+    }
 
     private static func scalarText(_ value: JSONValue) -> String? {
         switch value {

@@ -9,11 +9,7 @@ extension CheckConfig {
     /// instance is JSON with sorted keys and sorted tags, where upstream uses the output of go-yaml v2. So only the
     /// digests of configs without instances are the same in both systems. Agents are not sent digests.
     package var digest: UInt64 {
-        Murmur3.hash(
-            digestInput(
-                checkName: checkName, instances: instances.map(\.canonicalInstance),
-                initConfig: initConfig?.encoded(), adIdentifiers: adIdentifiers, nodeName: nodeName,
-                logs: logs?.encoded(), serviceID: serviceID, ignoreAutodiscoveryTags: ignoreAutodiscoveryTags))
+        WireConfig(self, instances: instances.map(\.canonicalInstance)).fastDigest
     }
 
     /// The digest as people and APIs see it: lower-case hexadecimal without leading zeros.
@@ -25,25 +21,16 @@ extension CheckConfig {
 extension WireConfig {
     /// The protocol's FastDigest: like the Digest, but of the bytes sent. Check IDs are computed from it.
     var fastDigest: UInt64 {
-        Murmur3.hash(
-            digestInput(
-                checkName: checkName, instances: instances, initConfig: initConfig, adIdentifiers: adIdentifiers,
-                nodeName: nodeName, logs: logs, serviceID: serviceID, ignoreAutodiscoveryTags: ignoreAutodiscoveryTags))
+        let payloads = instances + [initConfig ?? []]
+        var input: [UInt8] = []
+        input.reserveCapacity(payloads.reduce(checkName.utf8.count + serviceID.utf8.count + 64) { $0 + $1.count })
+        input.append(checkName)
+        for payload in payloads { input.append(contentsOf: payload) }
+        for identifier in adIdentifiers { input.append(identifier) }
+        input.append(nodeName)
+        input.append(contentsOf: logs ?? [])
+        input.append(serviceID)
+        input.append(ignoreAutodiscoveryTags ? "true" : "false")
+        return Murmur3.hash(input)
     }
-}
-
-private func digestInput(
-    checkName: String, instances: [[UInt8]], initConfig: [UInt8]?, adIdentifiers: [String], nodeName: String,
-    logs: [UInt8]?, serviceID: String, ignoreAutodiscoveryTags: Bool
-) -> [UInt8] {
-    var input: [UInt8] = []
-    input.append(checkName)
-    for instance in instances { input.append(contentsOf: instance) }
-    input.append(contentsOf: initConfig ?? [])
-    for identifier in adIdentifiers { input.append(identifier) }
-    input.append(nodeName)
-    input.append(contentsOf: logs ?? [])
-    input.append(serviceID)
-    input.append(ignoreAutodiscoveryTags ? "true" : "false")
-    return input
 }

@@ -34,18 +34,18 @@ package struct ConfigPatch: Hashable, Sendable {
     /// - Throws: `CheckModelError.instanceIsNotObject`.
     package func encode(_ config: CheckConfig) throws(CheckModelError) -> EncodedConfig {
         let isEndpointsCheck = !config.nodeName.isEmpty
-        var patched = config
-        patched.clusterCheck = false
-        if !isEndpointsCheck { patched.adIdentifiers = [] }
-        patched.instances = []
+        var instances: [PatchedInstance] = []
         for (index, instance) in config.instances.enumerated() {
-            guard case .object(var members) = instance else {
+            guard case .object(let members) = instance else {
                 throw .instanceIsNotObject(key: config.key, index: index, kind: instance.kind)
             }
-            if !isEndpointsCheck { members["empty_default_hostname"] = .bool(true) }
-            Tags.union(extraTags, into: &members)
-            patched.instances.append(.object(members))
+            instances.append(PatchedInstance(members, tags: extraTags, hasDefaultHostname: isEndpointsCheck))
         }
-        return EncodedConfig(patched, digest: config.digest)
+        var sent = WireConfig(config, instances: instances.map(\.canonical))
+        let digest = sent.fastDigest
+        sent.instances = instances.map(\.sent)
+        sent.clusterCheck = false
+        if !isEndpointsCheck { sent.adIdentifiers = [] }
+        return EncodedConfig(sent, key: config.key, digest: digest, instances: instances)
     }
 }

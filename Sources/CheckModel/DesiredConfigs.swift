@@ -10,7 +10,7 @@ package struct DesiredChanges: Sendable {
     /// Whether this is the whole set, since the version was 0 or too old: keys that are not in `upserts` are gone.
     package let isWhole: Bool
     /// New or edited configs, sorted by key.
-    package let upserts: [CheckConfig]
+    package let upserts: [DesiredConfig]
     /// Keys that are gone, sorted. Empty when `isWhole`.
     package let removals: [ConfigKey]
     /// How many entries were examined to find these: the cost of the answer.
@@ -20,11 +20,13 @@ package struct DesiredChanges: Sendable {
 /// The desired set of configs, with its version, and whether it is synced.
 ///
 /// AutoConf writes it. The dispatcher reads the whole set when its term begins, and reconciles with the changes after.
-package final class DesiredConfigs: Sendable {
+///
+/// Each config is encoded when it is added, on followers too, and outside the lock: a new leader has nothing to encode.
+package final class DesiredConfigs: ConfigSink {
     private struct State {
         var version: UInt64 = 1
         var synced = false
-        var configs: [ConfigKey: CheckConfig] = [:]
+        var configs: [ConfigKey: DesiredConfig.Form] = [:]
         var history = ChangeHistory<ConfigKey>()
     }
 
@@ -32,11 +34,16 @@ package final class DesiredConfigs: Sendable {
     /// keeps a page from being returned to the system.
     private static let rememberedChanges = 8
 
+    private let prepare: @Sendable (CheckConfig) -> DesiredConfig.Form
     private let state = Mutex(State())
     private let newest = Watched<UInt64>(1)
 
     /// An empty set, not synced.
-    package init() {}
+    ///
+    /// - Parameter prepare: makes what is dispatched of a config; a pure function.
+    package init(prepare: @escaping @Sendable (CheckConfig) -> DesiredConfig.Form) {
+        self.prepare = prepare
+    }
 
     /// Whether every source has been read once.
     package var isSynced: Bool {
@@ -45,9 +52,10 @@ package final class DesiredConfigs: Sendable {
 
     /// Adds or replaces `upserts`, removes `removals`, and, when `synced` is given, sets that too; all in one version.
     ///
-    /// An upsert that equals what is there, and a removal of what is not there, change nothing; if nothing changes,
-    /// neither does the version.
+    /// Nothing changes if an upsert is dispatched like what is there, or a removal is of what is not there; if nothing
+    /// changes, neither does the version.
     package func apply(upserts: [CheckConfig] = [], removals: [ConfigKey] = [], synced: Bool? = nil) {
+        let prepared = upserts.map { DesiredConfig(key: $0.key, form: prepare($0)) }
         let version: UInt64? = state.withLock { state in
             let next = state.version + 1
             var changed = false
@@ -55,8 +63,8 @@ package final class DesiredConfigs: Sendable {
                 state.history.append(key, version: next)
                 changed = true
             }
-            for config in upserts where state.configs[config.key] != config {
-                state.configs[config.key] = config
+            for config in prepared where state.configs[config.key]?.isSame(as: config.form) != true {
+                state.configs[config.key] = config.form
                 state.history.append(config.key, version: next)
                 changed = true
             }
@@ -80,13 +88,17 @@ package final class DesiredConfigs: Sendable {
             guard version > 0, let changes = state.history.changes(after: version) else {
                 return DesiredChanges(
                     version: state.version, synced: state.synced, isWhole: true,
-                    upserts: state.configs.values.sorted { $0.key < $1.key }, removals: [],
-                    examined: state.configs.count)
+                    upserts: state.configs.map { DesiredConfig(key: $0.key, form: $0.value) }
+                        .sorted { $0.key < $1.key }, removals: [], examined: state.configs.count)
             }
-            var upserts: [CheckConfig] = []
+            var upserts: [DesiredConfig] = []
             var removals: [ConfigKey] = []
             for key in Set(changes.map(\.key)) {
-                if let config = state.configs[key] { upserts.append(config) } else { removals.append(key) }
+                if let form = state.configs[key] {
+                    upserts.append(DesiredConfig(key: key, form: form))
+                } else {
+                    removals.append(key)
+                }
             }
             return DesiredChanges(
                 version: state.version, synced: state.synced, isWhole: false,

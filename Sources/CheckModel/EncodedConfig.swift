@@ -1,6 +1,7 @@
 import JSON
 
-/// A config ready to be dispatched: patched, and its bytes encoded once. It never changes, and is shared by all that hold it.
+/// A config ready to be dispatched: patched, and its bytes encoded once. It never changes, and is shared by all that
+/// hold it.
 package final class EncodedConfig: Sendable {
     /// Where it comes from.
     package let key: ConfigKey
@@ -16,39 +17,46 @@ package final class EncodedConfig: Sendable {
     package let wire: [UInt8]
     /// A hash of `wire`; the revision of a node is made of these.
     package let contentHash: UInt64
-    /// The check ID of each instance, in order, made from the bytes in `wire`.
-    package let instanceIDs: [String]
-    /// What running it costs until something better is known: one for each instance, and never nothing.
-    package let cost: Double
-    /// How often its instances run, as its first one says (`min_collection_interval`), else every 15 s.
-    package let collectionInterval: Duration
+    private let checkIDs: CheckIDs
+    private let collectionSeconds: Int32
 
-    /// The encoded form of `config`, which is patched already.
+    /// A config of these bytes.
     ///
     /// - Parameters:
-    ///   - config: the patched config.
-    ///   - digest: the digest of the config before it was patched.
-    init(_ config: CheckConfig, digest: UInt64) {
-        let wireConfig = WireConfig(config)
-        key = config.key
-        keyHash = Murmur3.hash(Array(config.key.description.utf8))
+    ///   - config: the config as it is sent.
+    ///   - key: where it comes from.
+    ///   - digest: of the config as its author wrote it.
+    ///   - instances: what became its instances.
+    init(_ config: WireConfig, key: ConfigKey, digest: UInt64, instances: [PatchedInstance]) {
+        self.key = key
+        keyHash = Murmur3.hash(Array(key.description.utf8))
         self.digest = digest
         checkName = config.checkName
         nodeName = config.nodeName
-        wire = wireConfig.encoded()
+        wire = config.encoded()
         contentHash = Murmur3.hash(wire)
-        instanceIDs = wireConfig.checkIDs(names: config.instances.map(CheckID.instanceName))
-        cost = Double(max(1, config.instances.count))
-        collectionInterval = Self.interval(of: config.instances.first)
+        checkIDs = CheckIDs(config.checkIDs(names: instances.map(\.name)))
+        collectionSeconds = instances.first?.collectionSeconds ?? 15
     }
 
-    private static func interval(of instance: JSONValue?) -> Duration {
-        // Upstream reads it as a whole number; a fraction, which its runners do not take, is as good as none.
-        guard let seconds = instance?["min_collection_interval"]?.integerValue, (1...86_400).contains(seconds) else {
-            return .seconds(15)
+    /// The check ID of each instance, in order, made from the bytes in `wire`.
+    package var instanceIDs: [String] {
+        switch checkIDs {
+        case .one(let id): [id]
+        case .other(let ids): ids
         }
-        return .seconds(seconds)
     }
+
+    /// What running it costs until something better is known: one for each instance, and never nothing.
+    package var cost: Double {
+        switch checkIDs {
+        case .one: 1
+        case .other(let ids): Double(max(1, ids.count))
+        }
+    }
+
+    /// How often its instances run, as its first one says (`min_collection_interval`), else every 15 s.
+    package var collectionInterval: Duration { .seconds(collectionSeconds) }
 
     /// `wire` as people may see it, without secrets; made anew each time.
     package var shownWire: [UInt8] {
@@ -63,5 +71,15 @@ package final class EncodedConfig: Sendable {
     /// The digest as people and APIs see it: lower-case hexadecimal without leading zeros.
     package var digestText: String {
         String(digest, radix: 16)
+    }
+}
+
+/// The check IDs of a config: most have one, for which no array is kept.
+private enum CheckIDs: Sendable {
+    case one(String)
+    case other([String])
+
+    init(_ ids: [String]) {
+        self = ids.count == 1 ? .one(ids[0]) : .other(ids)
     }
 }

@@ -27,6 +27,12 @@ package enum Murmur3 {
 
     /// `count` bytes from `offset`, little-endian, the missing ones zero.
     private static func word(_ bytes: [UInt8], at offset: Int, count: Int) -> UInt64 {
+        if count == 8 {
+            precondition(offset + 8 <= bytes.count)
+            return unsafe bytes.withUnsafeBytes { bytes in
+                unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            }
+        }
         var word: UInt64 = 0
         for index in 0..<count { word |= UInt64(bytes[offset + index]) << (8 * UInt64(index)) }
         return word

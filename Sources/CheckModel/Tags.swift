@@ -17,9 +17,12 @@ package enum Tags {
 
     /// `tags` without duplicates, sorted by their bytes.
     package static func sorted(_ tags: [String]) -> [String] {
-        let sorted = tags.sorted { $0.isBefore($1) }
-        return sorted.enumerated().filter { $0.offset == 0 || !$0.element.hasSameBytes(as: sorted[$0.offset - 1]) }
-            .map(\.element)
+        var sorted: [String] = []
+        sorted.reserveCapacity(tags.count)
+        for tag in tags.sorted(by: { $0.isBefore($1) }) where sorted.last?.hasSameBytes(as: tag) != true {
+            sorted.append(tag)
+        }
+        return sorted
     }
 
     /// Adds `tags` to those of an instance, sorted. A `tags` option that is not a list is replaced, as upstream does.
@@ -28,15 +31,5 @@ package enum Tags {
         let own = instance["tags"].flatMap(texts)
         if own == nil, tags.isEmpty { return }
         instance["tags"] = .array(sorted((own ?? []) + tags).map { .string($0) })
-    }
-}
-
-extension JSONValue {
-    /// The bytes of an instance that go into the Digest: keys sorted, and the entries of its `tags` list as sorted
-    /// strings.
-    var canonicalInstance: [UInt8] {
-        guard case .object(var members) = self, let tags = members["tags"].flatMap(Tags.texts) else { return encoded() }
-        members["tags"] = .array(tags.sorted { $0.isBefore($1) }.map { .string($0) })
-        return JSONValue.object(members).encoded()
     }
 }

@@ -56,8 +56,13 @@ package struct WireConfig: Hashable, Sendable {
 
     /// The bytes of `config`, each part encoded by `JSONValue.encoded`.
     package init(_ config: CheckConfig) {
+        self.init(config, instances: config.instances.map { $0.encoded() })
+    }
+
+    /// The bytes of `config`, but for its instances.
+    init(_ config: CheckConfig, instances: [[UInt8]]) {
         self.init(
-            checkName: config.checkName, instances: config.instances.map { $0.encoded() },
+            checkName: config.checkName, instances: instances,
             initConfig: config.initConfig?.encoded(), metricConfig: config.metricConfig?.encoded(),
             logs: config.logs?.encoded(), adIdentifiers: config.adIdentifiers, provider: config.provider,
             serviceID: config.serviceID, clusterCheck: config.clusterCheck, nodeName: config.nodeName,
@@ -68,8 +73,7 @@ package struct WireConfig: Hashable, Sendable {
     /// The JSON object of the protocol, every key present.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
-        let payload = instances.reduce(0) { $0 + $1.count } + (initConfig?.count ?? 0) + (logs?.count ?? 0)
-        output.reserveCapacity(512 + payload / 3 * 4)
+        output.reserveCapacity(expectedLength)
         output.append("{\"check_name\":")
         JSONValue.encode(checkName, into: &output)
         output.append(",\"instances\":")
@@ -95,6 +99,20 @@ package struct WireConfig: Hashable, Sendable {
         JSONValue.encode(checkTagCardinality, into: &output)
         output.append(",\"metrics_excluded\":false,\"logs_excluded\":false}")
         return output
+    }
+
+    /// The length of `encoded` if no text has escapes, or a few bytes more. The bytes are kept for long, so little
+    /// capacity may be wasted.
+    private var expectedLength: Int {
+        // What is there without any text.
+        var length = 326
+        length += checkName.utf8.count + provider.utf8.count + serviceID.utf8.count
+        length += nodeName.utf8.count + source.utf8.count + checkTagCardinality.utf8.count
+        for identifier in adIdentifiers { length += identifier.utf8.count + 3 }
+        for instance in instances { length += Base64.encodedLength(of: instance.count) + 3 }
+        length += Base64.encodedLength(of: initConfig?.count ?? 0)
+        length += Base64.encodedLength(of: metricConfig?.count ?? 0)
+        return length + Base64.encodedLength(of: logs?.count ?? 0)
     }
 
     private static func encode(_ bytes: [UInt8]?, into output: inout [UInt8]) {

@@ -9,20 +9,30 @@ package enum Base64 {
         return values
     }()
 
+    /// How many letters encode so many bytes.
+    package static func encodedLength(of count: Int) -> Int { (count + 2) / 3 * 4 }
+
     /// Appends `bytes` in base64.
     package static func encode(_ bytes: [UInt8], into output: inout [UInt8]) {
-        output.reserveCapacity(output.count + (bytes.count + 2) / 3 * 4)
-        var index = 0
-        while index < bytes.count {
-            let left = bytes.count - index
-            let first = bytes[index]
-            let second = left > 1 ? bytes[index + 1] : 0
-            let third = left > 2 ? bytes[index + 2] : 0
-            output.append(alphabet[Int(first >> 2)])
-            output.append(alphabet[Int(first << 4 & 0x30 | second >> 4)])
-            output.append(left > 1 ? alphabet[Int(second << 2 & 0x3C | third >> 6)] : padding)
-            output.append(left > 2 ? alphabet[Int(third & 0x3F)] : padding)
-            index += 3
+        let bytes = bytes.span
+        let letters = alphabet.span
+        output.append(addingCapacity: encodedLength(of: bytes.count)) { output in
+            var index = 0
+            while index + 2 < bytes.count {
+                let word = UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
+                output.append(letters[Int(word >> 18)])
+                output.append(letters[Int(word >> 12 & 0x3F)])
+                output.append(letters[Int(word >> 6 & 0x3F)])
+                output.append(letters[Int(word & 0x3F)])
+                index += 3
+            }
+            guard index < bytes.count else { return }
+            let hasSecond = index + 1 < bytes.count
+            let word = UInt32(bytes[index]) << 16 | (hasSecond ? UInt32(bytes[index + 1]) << 8 : 0)
+            output.append(letters[Int(word >> 18)])
+            output.append(letters[Int(word >> 12 & 0x3F)])
+            output.append(hasSecond ? letters[Int(word >> 6 & 0x3F)] : padding)
+            output.append(padding)
         }
     }
 

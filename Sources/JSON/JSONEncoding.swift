@@ -34,19 +34,30 @@ extension JSONValue {
             output.append(UInt8(ascii: "]"))
         case .object(let members):
             output.append(UInt8(ascii: "{"))
-            for (index, member) in members.sorted(by: { $0.key.isBefore($1.key) }).enumerated() {
-                if index > 0 { output.append(UInt8(ascii: ",")) }
-                Self.encode(member.key, into: &output)
+            var isFirst = true
+            for (key, value) in Self.sorted(members) {
+                if !isFirst { output.append(UInt8(ascii: ",")) }
+                isFirst = false
+                Self.encode(key, into: &output)
                 output.append(UInt8(ascii: ":"))
-                member.value.encode(into: &output)
+                value.encode(into: &output)
             }
             output.append(UInt8(ascii: "}"))
         }
     }
 
+    /// The members of an object in the order in which they are encoded.
+    package static func sorted(_ members: [String: JSONValue]) -> [(key: String, value: JSONValue)] {
+        members.sorted { $0.key.isBefore($1.key) }
+    }
+
     /// Appends `text` as a JSON string.
     package static func encode(_ text: String, into output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
+        if isPlain(text) {
+            output.append(contentsOf: text.utf8)
+            return output.append(UInt8(ascii: "\""))
+        }
         for scalar in text.unicodeScalars {
             switch scalar.value {
             case 0x22: output.append("\\\"")
@@ -61,6 +72,16 @@ extension JSONValue {
             }
         }
         output.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether `text` is printable ASCII of which nothing is escaped.
+    private static func isPlain(_ text: String) -> Bool {
+        let bytes = text.utf8.span
+        for index in bytes.indices {
+            let byte = bytes[index]
+            guard byte &- 0x20 < 0x5F, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { return false }
+        }
+        return true
     }
 
     /// How many bytes `text` has as a JSON string, without quotes.

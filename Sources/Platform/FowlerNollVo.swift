@@ -32,7 +32,7 @@ package struct FNV1: Sendable {
     package init() {}
 
     /// Adds bytes.
-    package mutating func add(_ bytes: some Sequence<UInt8>) {
+    package mutating func add(_ bytes: [UInt8]) {
         for byte in bytes { value = value &* FowlerNollVo.prime ^ UInt64(byte) }
     }
 }

@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 
 extension Dictionary {
     /// Gives back the memory of entries that are gone, which a dictionary keeps for good otherwise. To be called after each removal: it does
@@ -16,12 +17,11 @@ extension Dictionary {
 /// It gives back by itself only what lies at the end of a heap, of which each thread has one: a few small blocks that stay hold megabytes.
 package struct FreedMemory: Sendable {
     /// Less than this more of it (bytes) is not worth a look through all heaps, which takes longer the more is in use.
-    private static func worthwhile(inUse used: Int) -> Int { max(64 << 10, used / 32) }
+    private static func worthwhile(inUse used: Int) -> Int { max(128 << 10, used / 32) }
 
-    /// The least that lay free, and the most that was in use, since the last time: what is freed at the end of a heap does not lie free, as the
-    /// heap ends earlier then. The C library counts what it gave back as free too.
-    private var leastFree = Int.max
-    private var mostUsed = 0
+    /// The least memory (bytes) that this process held beside what is in use, since the last time: parts of pages, stacks, and such. The C library's
+    /// own count of free memory does not tell, as it includes what was given back.
+    private var leastHeld = Int.max
 
     /// Gives back every whole free page, of all heaps: milliseconds for each 100 MB in use.
     package static func giveBack() {
@@ -44,13 +44,25 @@ package struct FreedMemory: Sendable {
     }
 
     private mutating func giveBackIfWorthwhile() {
-        let now = mallinfo2()
-        leastFree = min(leastFree, Int(now.fordblks))
-        mostUsed = max(mostUsed, Int(now.uordblks))
-        let freed = max(Int(now.fordblks) - leastFree, mostUsed - Int(now.uordblks))
-        guard freed >= Self.worthwhile(inUse: Int(now.uordblks)) else { return }
+        let used = Self.used
+        let held = Self.resident - used
+        leastHeld = min(leastHeld, held)
+        guard held - leastHeld >= Self.worthwhile(inUse: used) else { return }
         Self.giveBack()
-        leastFree = Int(mallinfo2().fordblks)
-        mostUsed = Int(now.uordblks)
+        leastHeld = Self.resident - Self.used
+    }
+
+    /// Bytes that were allocated and not freed.
+    private static var used: Int {
+        let now = mallinfo2()
+        return Int(now.uordblks) + Int(now.hblkhd)
+    }
+
+    /// Bytes of this process's own memory that are resident; 0 if the system does not tell.
+    private static var resident: Int {
+        // Pages: all of them, resident, resident and shared with files, …
+        let text = String(decoding: (try? readFile("/proc/self/statm", atMost: 4096)) ?? [], as: UTF8.self)
+        let pages = text.split(separator: " ").compactMap { Int($0) }
+        return pages.count > 2 ? (pages[1] - pages[2]) * sysconf(Int32(_SC_PAGESIZE)) : 0
     }
 }

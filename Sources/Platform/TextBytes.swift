@@ -7,6 +7,9 @@ extension String {
 
     /// Whether this string sorts before `other` by UTF-8 bytes, an order that is the same on every machine.
     package func isBefore(_ other: String) -> Bool {
-        utf8.lexicographicallyPrecedes(other.utf8)
+        let (left, right) = (utf8.span, other.utf8.span)
+        let shorter = min(left.count, right.count)
+        for index in 0..<shorter where left[index] != right[index] { return left[index] < right[index] }
+        return left.count < right.count
     }
 }

@@ -60,7 +60,7 @@ package struct Replica: Sendable {
         let leadership = Watched<LeadershipState>(
             isElecting ? .unknown : .leading(.unending(token: surroundings.entropy.uuid())))
         self.leadership = leadership
-        desired = DesiredConfigs()
+        desired = DesiredConfigs(for: options.handler)
         let events = kubernetes?.recorder.map {
             CheckConfigEvents(recorder: $0, leadership: leadership, clock: clock)
         }

@@ -130,7 +130,7 @@ struct ClusterChecker: Sendable {
         let stopped = running.filter { !sent.checkIDs.contains($0) }
         guard !stopped.isEmpty else { return nil }
         let placed = Set(state.nodes.flatMap(\.configs).flatMap(\.instanceIDs))
-        let wanted = Set(SimulatedReplica.checkIDs(of: source.changes(since: 0).upserts))
+        let wanted = Set(source.changes(since: 0).upserts.flatMap(\.configs).flatMap(\.instanceIDs))
         for id in stopped where wanted.contains(id) && !placed.contains(id) {
             return "\(node) is made to stop \(id), which is wanted and on no node"
         }

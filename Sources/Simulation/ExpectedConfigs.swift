@@ -25,12 +25,12 @@ final class ExpectedConfigs: Sendable {
 
     private func configs(_ key: Key) -> [CheckConfig] {
         if let configs = known.withLock({ $0[key] }) { return configs }
-        let desired = DesiredConfigs()
+        let desired = CollectedConfigs()
         let autoConf = AutoConf(
             options: AutoConfOptions(watchesServices: true), desired: desired, environment: [:], files: NoFiles(),
             clock: clock, log: Log(sink: SilentSink()))
         autoConf.feed(.replaced([ClusterPlan.service(key.number, version: key.version)]))
-        let configs = desired.changes(since: 0).upserts
+        let configs = desired.configs
         known.withLock { $0[key] = configs }
         return configs
     }

@@ -189,11 +189,11 @@ import Testing
 
     @Test func `a change that changes no endpoint makes no new version`() {
         sync(Self.annotated(), [slice([endpoint("10.1.0.1")])])
-        let version = fixture.desired.changes(since: 0).version
+        let changes = fixture.desired.changes
         fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1"), endpoint("10.1.0.9", isReady: false)])))
         fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.7")], name: "x", of: "plain")))
         fixture.autoConf.feed(.applied(Self.annotated(labels: ["app": "web"])))
-        #expect(fixture.desired.changes(since: 0).version == version)
+        #expect(fixture.desired.changes == changes)
     }
 
     @Test func `a new pod at the same address has the same key and a new digest`() throws {

@@ -66,7 +66,7 @@ struct Fixture {
     let clock = ManualClock(at: Instant(nanoseconds: 0))
     let files = FailingFiles()
     let recorder = RecordingLog()
-    let desired = DesiredConfigs()
+    let desired = CollectedConfigs()
     let changes = ProblemRecorder()
     let autoConf: AutoConf
 
@@ -77,7 +77,7 @@ struct Fixture {
     }
 
     var configs: [CheckConfig] {
-        desired.changes(since: 0).upserts
+        desired.configs
     }
 
     var keys: [String] {
@@ -85,7 +85,7 @@ struct Fixture {
     }
 
     var isSynced: Bool {
-        desired.changes(since: 0).synced
+        desired.isSynced
     }
 
     var problems: [String] {

@@ -1,8 +1,10 @@
-import CheckModel
 import JSON
 import Platform
+import Synchronization
 import TestKit
 import Testing
+
+@testable import CheckModel
 
 @Suite struct DesiredConfigsTests {
     private static func config(_ name: String, _ url: String = "x") -> CheckConfig {
@@ -11,42 +13,83 @@ import Testing
             instances: [.object(["url": .string(url)])])
     }
 
+    @Sendable private static func prepared(_ config: CheckConfig) -> DesiredConfig.Form {
+        do {
+            return .whole(try ConfigPatch().encode(config))
+        } catch {
+            return .parts(DesiredConfig.Parts(invalid: [(config.key, error)]))
+        }
+    }
+
+    private static func set() -> DesiredConfigs {
+        DesiredConfigs { prepared($0) }
+    }
+
+    /// Whether these are the forms of those configs, in their order.
+    private static func areForms(_ desired: [DesiredConfig], of configs: [CheckConfig]) -> Bool {
+        desired.elementsEqual(configs) { $0.key == $1.key && $0.form.isSame(as: prepared($1)) }
+    }
+
     @Test func `a reader gets the whole set first and then the changes`() {
-        let desired = DesiredConfigs()
+        let desired = Self.set()
         desired.apply(upserts: [Self.config("b"), Self.config("a")])
         let whole = desired.changes(since: 0)
         #expect(whole.isWhole && !whole.synced)
-        #expect(whole.upserts.map(\.checkName) == ["a", "b"])
+        #expect(whole.upserts.map(\.key.check) == ["a", "b"])
 
         desired.apply(upserts: [Self.config("a", "y")], removals: [Self.config("b").key], synced: true)
         let changes = desired.changes(since: whole.version)
         #expect(!changes.isWhole && changes.synced)
-        #expect(changes.upserts == [Self.config("a", "y")])
+        #expect(Self.areForms(changes.upserts, of: [Self.config("a", "y")]))
         #expect(changes.removals == [Self.config("b").key])
         #expect(desired.changes(since: changes.version).upserts.isEmpty)
     }
 
     @Test func `an update that changes nothing makes no new version`() {
-        let desired = DesiredConfigs()
+        let desired = Self.set()
         desired.apply(upserts: [Self.config("a")], synced: true)
         let version = desired.changes(since: 0).version
         desired.apply(upserts: [Self.config("a")], removals: [Self.config("b").key], synced: true)
         #expect(desired.changes(since: 0).version == version)
     }
 
+    /// Each form of a config differs from each other one.
+    @Test func `a config of which something else is dispatched makes a new version`() throws {
+        let (a, b) = (Self.config("a"), Self.config("a", "y"))
+        let encoded = try [a, b].map { try ConfigPatch().encode($0) }
+        let error = CheckModelError.instanceIsNotObject(key: a.key, index: 0, kind: "null")
+        let forms: [DesiredConfig.Form] = [
+            .whole(encoded[0]), .whole(encoded[1]), .parts(DesiredConfig.Parts()),
+            .parts(DesiredConfig.Parts(configs: [encoded[0]])), .parts(DesiredConfig.Parts(configs: encoded)),
+            .parts(DesiredConfig.Parts(configs: [encoded[0]], areShards: true)),
+            .parts(DesiredConfig.Parts(configs: [encoded[0]], problem: "p")),
+            .parts(DesiredConfig.Parts(invalid: [(a.key, error)])),
+        ]
+        for (left, one) in forms.enumerated() {
+            for (right, other) in forms.enumerated() { #expect(one.isSame(as: other) == (left == right)) }
+        }
+        let isSecond = Mutex(false)
+        let desired = DesiredConfigs { _ in forms[isSecond.withLock { $0 } ? 1 : 0] }
+        desired.apply(upserts: [a])
+        let version = desired.changes(since: 0).version
+        isSecond.withLock { $0 = true }
+        desired.apply(upserts: [a])
+        #expect(desired.changes(since: 0).version > version)
+    }
+
     @Test func `a config that came back is an upsert and not a removal`() {
-        let desired = DesiredConfigs()
+        let desired = Self.set()
         desired.apply(upserts: [Self.config("a")])
         let version = desired.changes(since: 0).version
         desired.apply(removals: [Self.config("a").key])
         desired.apply(upserts: [Self.config("a")])
         let changes = desired.changes(since: version)
-        #expect(changes.upserts == [Self.config("a")])
+        #expect(Self.areForms(changes.upserts, of: [Self.config("a")]))
         #expect(changes.removals.isEmpty)
     }
 
     @Test func `a waiting task wakes at the next version`() async throws {
-        let desired = DesiredConfigs()
+        let desired = Self.set()
         let version = desired.changes(since: 0).version
         async let waiting: Void = desired.waitForChange(after: version)
         desired.apply(synced: true)
@@ -55,7 +98,7 @@ import Testing
     }
 
     @Test func `reading changes costs what changed, not the size of the set`() {
-        let desired = DesiredConfigs()
+        let desired = Self.set()
         desired.apply(upserts: (0..<10_000).map { Self.config("\($0)") })
         var version = desired.changes(since: 0).version
         var examined = 0
@@ -72,7 +115,7 @@ import Testing
     }
 
     @Test func `a reader that missed more changes than are remembered gets the whole set`() {
-        let desired = DesiredConfigs()
+        let desired = Self.set()
         desired.apply(upserts: [Self.config("a"), Self.config("b")])
         let old = desired.changes(since: 0).version
         for round in 0..<6 { desired.apply(upserts: [Self.config("a", "\(round)")]) }
@@ -82,7 +125,7 @@ import Testing
         for round in 6..<1_500 { desired.apply(upserts: [Self.config("a", "\(round)")]) }
         let whole = desired.changes(since: old)
         #expect(whole.isWhole)
-        #expect(whole.upserts == [Self.config("a", "1499")])
+        #expect(Self.areForms(whole.upserts, of: [Self.config("a", "1499")]))
         #expect(whole.removals.isEmpty)
         // As long as the removal is remembered it is told; a reader never misses it.
         let late = desired.changes(since: recent)
@@ -92,8 +135,8 @@ import Testing
 
     @Test func `a reader that applies changes has the whole set from any version on`() {
         let random = SeededEntropy(seed: 7)
-        let desired = DesiredConfigs()
-        var readers: [(version: UInt64, configs: [ConfigKey: CheckConfig])] = Array(repeating: (0, [:]), count: 6)
+        let desired = Self.set()
+        var readers: [(version: UInt64, configs: [ConfigKey: DesiredConfig])] = Array(repeating: (0, [:]), count: 6)
         for step in 0..<3_000 {
             let name = "\(random.next(below: 40))"
             if random.next(below: 2) == 0 {
@@ -108,8 +151,10 @@ import Testing
                 for key in changes.removals { readers[index].configs[key] = nil }
                 for config in changes.upserts { readers[index].configs[config.key] = config }
                 readers[index].version = changes.version
-                let isWhole =
-                    readers[index].configs.values.sorted { $0.key < $1.key } == desired.changes(since: 0).upserts
+                let known = readers[index].configs.values.sorted { $0.key < $1.key }
+                let isWhole = known.elementsEqual(desired.changes(since: 0).upserts) {
+                    $0.key == $1.key && $0.form.isSame(as: $1.form)
+                }
                 if !isWhole { Issue.record("reader \(index) at step \(step)") }
             }
         }

@@ -15,7 +15,7 @@ import Testing
         let executor = ManualExecutor()
         let log = RecordingLog()
         let leadership: Watched<LeadershipState>
-        let desired = DesiredConfigs()
+        let desired: DesiredConfigs
         let handler: Handler
 
         init(
@@ -25,6 +25,7 @@ import Testing
             leadership = Watched(state)
             var options = HandlerOptions(patch: ConfigPatch(extraTags: ["from:test"]))
             options.maximumConfigs = maximumConfigs
+            desired = DesiredConfigs(for: options)
             handler = Handler(
                 source: desired, leadership: leadership, options: options, clock: clock, log: Log(sink: sink ?? log),
                 observe: observe)

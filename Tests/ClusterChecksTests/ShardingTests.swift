@@ -112,7 +112,7 @@ import Testing
         options.warmup = .zero
         options.sharding = Self.all
         options.excludedChecks = ["never"]
-        let desired = DesiredConfigs()
+        let desired = DesiredConfigs(for: options)
         let clock = ManualClock()
         let executor = ManualExecutor()
         func settle() { executor.drain() }

@@ -30,7 +30,7 @@ struct TestReplica {
     /// Runs the replica's tasks, and those of a follower of it.
     let executor: ManualExecutor
     let leadership: Watched<LeadershipState>
-    let desired = DesiredConfigs()
+    let desired: DesiredConfigs
     let handler: Handler
     let tokens = BearerTokens(Self.token, grace: .seconds(300))
     let api: API
@@ -39,9 +39,10 @@ struct TestReplica {
     private init(on executor: ManualExecutor, hasOperators: Bool, _ options: (inout APIOptions) -> Void) {
         self.executor = executor
         leadership = Watched(.unknown)
+        let dispatching = HandlerOptions(patch: ConfigPatch())
+        desired = DesiredConfigs(for: dispatching)
         handler = Handler(
-            source: desired, leadership: leadership, options: HandlerOptions(patch: ConfigPatch()), clock: clock,
-            log: Log(sink: NoLog()))
+            source: desired, leadership: leadership, options: dispatching, clock: clock, log: Log(sink: NoLog()))
         var given = APIOptions(version: AgentVersion(major: 7, minor: 60, patch: 1, commit: "abc"))
         options(&given)
         api = API(

@@ -48,7 +48,7 @@ struct ConfigCheck {
         } catch {
             throw StartError("standard input: \(error)")
         }
-        let desired = DesiredConfigs()
+        let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired) { $0.watchesServices = true }
         autoConf.feed(ReflectorEvent<Service>.replaced(services))
         add(desired, autoConf)
@@ -67,7 +67,7 @@ struct ConfigCheck {
         } catch {
             throw StartError("\(path): \(systemErrorText(error.number))")
         }
-        let desired = DesiredConfigs()
+        let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired, files) { $0.confdPath = directory }
         let clock = context.clock
         await withTaskGroup(of: Void.self) { group in
@@ -82,7 +82,7 @@ struct ConfigCheck {
     }
 
     private func autoConf(
-        _ context: Program.Context, _ desired: DesiredConfigs, _ files: any ConfigFiles = SystemConfigFiles(),
+        _ context: Program.Context, _ desired: CollectedConfigs, _ files: any ConfigFiles = SystemConfigFiles(),
         _ choose: (inout AutoConfOptions) -> Void
     ) -> AutoConf {
         var options = AutoConfOptions()
@@ -94,8 +94,8 @@ struct ConfigCheck {
             log: Log(sink: NoLog()))
     }
 
-    private mutating func add(_ desired: DesiredConfigs, _ autoConf: AutoConf) {
-        configs += desired.changes(since: 0).upserts.sorted { $0.key < $1.key }
+    private mutating func add(_ desired: CollectedConfigs, _ autoConf: AutoConf) {
+        configs += desired.configs
         problems += autoConf.problems
     }
 

@@ -152,7 +152,7 @@ extension Handler {
             // the other half.
             if desired.synced {
                 var batch = state.withLock { $0.reconciliation.batch(for: desired) }
-                try await batch.encode(options)
+                batch.collect()
                 logProblems(of: batch)
                 try await waitUntilValid(term)
                 version = reconcile(batch)

@@ -11,7 +11,7 @@ package protocol ConfigSource: Sendable {
 
 extension DesiredConfigs: ConfigSource {}
 
-/// A change of the desired set as the Dispatcher gets it: sharded, patched and encoded.
+/// A change of the desired set as the Dispatcher gets it.
 package struct EncodedChanges: Sendable {
     /// New and edited configs. Unchanged ones are allowed, and change nothing.
     var upserts: [EncodedConfig]
@@ -30,7 +30,7 @@ package struct EncodedChanges: Sendable {
 
 /// How far the desired set has been reconciled, which configs were rejected, and which are dispatched as shards.
 ///
-/// One change is reconciled at a time: `batch` before it is encoded, `commit` with what became of it.
+/// One change is reconciled at a time: `batch` before it is collected, `commit` with what became of it.
 struct Reconciliation: Sendable {
     /// The version from which to ask for changes; 0 for the whole set.
     private(set) var version: UInt64 = 0
@@ -73,7 +73,7 @@ struct Reconciliation: Sendable {
 
 /// The configs that cannot be dispatched.
 struct Rejections: Sendable {
-    /// Those that cannot be encoded, and why.
+    /// Those that could not be encoded, and why.
     fileprivate(set) var invalid: [ConfigKey: String] = [:]
     /// Those refused because the limit was reached.
     fileprivate(set) var overLimit: Set<ConfigKey> = []
@@ -92,16 +92,16 @@ struct Rejections: Sendable {
 }
 
 extension Reconciliation {
-    /// One change of the desired set on its way to the Dispatcher. It is encoded outside every lock.
+    /// One change of the desired set on its way to the Dispatcher. It is collected outside every lock.
     struct Batch: Sendable {
         private let desired: DesiredChanges
         /// What to dispatch.
         private(set) var changes: EncodedChanges
-        /// The configs that cannot be encoded, and why.
+        /// The configs that could not be encoded, and why.
         private(set) var invalid: [ConfigKey: String] = [:]
-        /// The configs that cannot be sharded as requested, and why, sorted by key.
+        /// The configs that could not be sharded as requested, and why, sorted by key.
         private(set) var unsharded: [(key: ConfigKey, problem: String)] = []
-        /// The shards of the configs concerned: those known before, then those encoded.
+        /// The shards of the configs concerned: those known before, then those collected.
         fileprivate private(set) var shards: [ConfigKey: [ConfigKey]]
 
         fileprivate init(_ desired: DesiredChanges, shards: [ConfigKey: [ConfigKey]]) {
@@ -113,48 +113,36 @@ extension Reconciliation {
         /// The version of the desired set that it leads to.
         var version: UInt64 { desired.version }
 
-        /// Shards, patches and encodes the configs.
-        ///
-        /// - Throws: `CancellationError`.
-        mutating func encode(_ options: HandlerOptions) async throws {
-            let sharding = Sharding(options.sharding)
+        /// Collects what is dispatched of the configs.
+        mutating func collect() {
             for key in desired.removals { remove(key) }
-            for (index, config) in desired.upserts.enumerated() {
-                // 100,000 configs take seconds, and the elector may share this thread.
-                if index % 256 == 255 {
-                    await Task.yield()
-                    try Task.checkCancellation()
+            for config in desired.upserts {
+                switch config.form {
+                case .whole(let encoded):
+                    replaceShards(of: config.key, by: [])
+                    changes.upserts.append(encoded)
+                case .parts(let parts):
+                    add(parts, of: config.key)
                 }
-                // Only cluster checks are dispatched.
-                guard config.clusterCheck, !options.excludedChecks.contains(config.checkName) else {
-                    remove(config.key)
-                    continue
-                }
-                for part in parts(of: config, sharding) { encode(part, options.patch) }
             }
         }
 
-        private mutating func encode(_ config: CheckConfig, _ patch: ConfigPatch) {
-            do throws(CheckModelError) {
-                changes.upserts.append(try patch.encode(config))
-            } catch {
-                changes.removals.append(config.key)
-                invalid[config.key] = error.description
+        private mutating func add(_ parts: DesiredConfig.Parts, of key: ConfigKey) {
+            if let problem = parts.problem { unsharded.append((key, problem)) }
+            let keys = parts.configs.map(\.key) + parts.invalid.map(\.key)
+            guard !keys.isEmpty else { return remove(key) }
+            if parts.areShards, shards[key] ?? [] == [] { changes.removals.append(key) }
+            replaceShards(of: key, by: parts.areShards ? keys : [])
+            changes.upserts += parts.configs
+            for (key, error) in parts.invalid {
+                changes.removals.append(key)
+                invalid[key] = error.description
             }
         }
 
         private mutating func remove(_ key: ConfigKey) {
             changes.removals.append(key)
             replaceShards(of: key, by: [])
-        }
-
-        /// What is dispatched of a config: its shards, or the config itself.
-        private mutating func parts(of config: CheckConfig, _ sharding: Sharding) -> [CheckConfig] {
-            let outcome = sharding.shards(of: config)
-            if let problem = outcome.problem { unsharded.append((config.key, problem)) }
-            if !outcome.shards.isEmpty, shards[config.key] ?? [] == [] { changes.removals.append(config.key) }
-            replaceShards(of: config.key, by: outcome.shards.map(\.key))
-            return outcome.shards.isEmpty ? [config] : outcome.shards
         }
 
         /// Removes the former shards that a config no longer has.

@@ -55,10 +55,22 @@ package struct ClusterStore: Sendable {
 
     private struct Entry {
         var config: EncodedConfig
+        private let place: Int32
+        private var position: Int32
+
+        init(config: EncodedConfig, slot: Int?, index: Int) {
+            self.config = config
+            place = slot.map { Int32($0) } ?? -1
+            position = Int32(index)
+        }
+
         /// The slot of its node; nil while it dangles.
-        var slot: Int?
+        var slot: Int? { place < 0 ? nil : Int(place) }
         /// Its index in the node's configs, or in `dangling`.
-        var index: Int
+        var index: Int {
+            get { Int(position) }
+            set { position = Int32(newValue) }
+        }
     }
 
     /// The number of changes applied so far.

@@ -73,7 +73,7 @@ package enum MoveReason: Hashable, Sendable {
 }
 
 /// Why a config has no node.
-package enum DanglingReason: Hashable, Sendable, CustomStringConvertible {
+package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertible {
     /// No node reported when it was scheduled.
     case noNode
     /// Its node expired, and no other reports.

@@ -1,0 +1,42 @@
+package import CheckModel
+import Synchronization
+
+/// The configs that sources found, as their authors wrote them, for commands that show them and dispatch nothing.
+package final class CollectedConfigs: ConfigSink {
+    private struct State {
+        var configs: [ConfigKey: CheckConfig] = [:]
+        var isSynced = false
+        var changes = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// An empty set, not synced.
+    package init() {}
+
+    /// The configs now, sorted by key.
+    package var configs: [CheckConfig] {
+        state.withLock { $0.configs.values.sorted { $0.key < $1.key } }
+    }
+
+    /// Whether every source has been read once.
+    package var isSynced: Bool {
+        state.withLock { $0.isSynced }
+    }
+
+    /// How often something changed.
+    package var changes: Int {
+        state.withLock { $0.changes }
+    }
+
+    /// Takes what changed.
+    package func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?) {
+        state.withLock { state in
+            let former = (state.configs, state.isSynced)
+            for key in removals { state.configs[key] = nil }
+            for config in upserts { state.configs[config.key] = config }
+            if let synced { state.isSynced = synced }
+            if former != (state.configs, state.isSynced) { state.changes += 1 }
+        }
+    }
+}
