@@ -39,8 +39,8 @@ package final class AutoConf: Sendable {
     ///   - files: the file system to read config files from.
     ///   - clock: decides when to look for changed files.
     ///   - log: gets each new and each solved problem once.
-    ///   - onProblems: called when the problems of an object change, on leaders and followers alike; it must not block. A
-    ///     replica that starts to lead also reads `serviceProblems`.
+    ///   - onProblems: called when the problems of an object change, on leaders and followers alike; it must not block.
+    ///     A replica that starts to lead also reads `serviceProblems`.
     package init(
         options: AutoConfOptions, desired: any ConfigSink, environment: [String: String],
         files: any ConfigFiles = SystemConfigFiles(), clock: any Clock, log: Log,
