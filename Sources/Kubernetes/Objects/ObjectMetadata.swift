@@ -31,7 +31,7 @@ package struct ObjectMetadata: Hashable, Sendable {
         self.deletionTimestamp = deletionTimestamp
     }
 
-    /// Reads metadata, of which only the name and, if the object is stored, the resourceVersion must be there.
+    /// Reads metadata; the name is required, and the resourceVersion of a stored object.
     ///
     /// - Parameters:
     ///   - isLabelKept: which labels to keep; none by default.
