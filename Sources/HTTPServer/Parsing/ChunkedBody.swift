@@ -79,7 +79,7 @@ struct ChunkedBody {
     ) throws(RequestError) {
         if let digit = hexadecimalValue(of: byte) {
             guard digits < Self.digitLimit else { throw .malformedChunk }
-            let larger = size << 4 | digit
+            let larger = size << 4 | Int(digit)
             // Checked at each digit, so that the size cannot overflow.
             guard larger <= limits.bodyBytes - bodyBytes else { throw .bodyTooLarge }
             stage = .size(larger, digits: digits + 1)
