@@ -24,13 +24,13 @@ struct SampleDispatcher {
     /// Dispatches these configs, which are all there are.
     mutating func dispatch(_ configs: [EncodedConfig]) {
         _ = dispatcher.reconcile(EncodedChanges(upserts: configs, isWhole: true))
-        _ = dispatcher.takeChanges()
+        _ = dispatcher.drainChanges()
     }
 
     /// Dispatches one config more.
     mutating func add(_ config: EncodedConfig) {
         _ = dispatcher.reconcile(EncodedChanges(upserts: [config]))
-        _ = dispatcher.takeChanges()
+        _ = dispatcher.drainChanges()
     }
 
     /// The pod of a node is gone: the node is forgotten, and its configs go to others.
@@ -41,7 +41,7 @@ struct SampleDispatcher {
         let slot = dispatcher.store.slot(of: Self.pod(index).name)
         let configs = slot.map { dispatcher.store.nodes[$0].configs.count } ?? 0
         dispatcher.reconcileNodes(now: now)
-        let moves = dispatcher.takeChanges().count { change in
+        let moves = dispatcher.drainChanges().count { change in
             if case .configMoved = change { true } else { false }
         }
         return (configs, moves)
@@ -51,14 +51,14 @@ struct SampleDispatcher {
     mutating func tick() {
         now = now + .milliseconds(500)
         _ = dispatcher.expire(now: now)
-        _ = dispatcher.takeChanges()
+        _ = dispatcher.drainChanges()
     }
 
     /// A node reports. Beyond the limit of nodes it is refused.
     mutating func report(_ index: Int) {
         let report = NodeReport(id: Self.pod(index).name, status: NodeStatusRequest(lastChange: 0, nodeType: 2))
         _ = try? dispatcher.nodeStatus(report, now: now)
-        _ = dispatcher.takeChanges()
+        _ = dispatcher.drainChanges()
     }
 
     /// By how much the heaviest node is above the mean: 1 is an even distribution.

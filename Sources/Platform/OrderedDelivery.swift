@@ -10,7 +10,7 @@ package final class OrderedDelivery<Event: Sendable>: Sendable {
         var pending: [Event] = []
         var isDelivering = false
 
-        mutating func takePending() -> [Event] {
+        mutating func drain() -> [Event] {
             defer { pending = [] }
             isDelivering = !pending.isEmpty
             return pending
@@ -31,11 +31,11 @@ package final class OrderedDelivery<Event: Sendable>: Sendable {
     package func deliver(to receive: (Event) -> Void) {
         var events = state.withLock { state -> [Event] in
             guard !state.isDelivering else { return [] }
-            return state.takePending()
+            return state.drain()
         }
         while !events.isEmpty {
             for event in events { receive(event) }
-            events = state.withLock { $0.takePending() }
+            events = state.withLock { $0.drain() }
         }
     }
 }

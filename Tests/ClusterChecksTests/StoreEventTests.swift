@@ -81,24 +81,24 @@ import Testing
                 fixture.settle()
                 return observer.events.last == #"changed 1 ["registered a"]"#
             }
-            #expect(handler.takeChangedNodes() == ["a"])
+            #expect(handler.drainChangedNodes() == ["a"])
             try await expectWake(of: fixture) { fixture.clock.set(30) }
             try await eventually("dispatched") {
                 fixture.settle()
                 return observer.events.last == #"changed 1 ["scheduled test:c0 on a"]"#
-                    && handler.takeChangedNodes() == ["a"]
+                    && handler.drainChangedNodes() == ["a"]
             }
             // Nothing changes, and nobody is woken.
             let version = handler.changes.current.version
             #expect(try !fixture.report("a", lastChange: 7))
-            #expect(handler.changes.current.version == version && handler.takeChangedNodes().isEmpty)
+            #expect(handler.changes.current.version == version && handler.drainChangedNodes().isEmpty)
             handler.handle(.replaced([agentPod("a")]))
             try await expectWake(of: fixture) { handler.handle(.deleted(agentPod("a"))) }
             try await eventually("observed") {
                 fixture.settle()
                 return observer.events.last == #"changed 1 ["expired a"]"#
             }
-            #expect(handler.takeChangedNodes() == ["a"])
+            #expect(handler.drainChangedNodes() == ["a"])
             try await expectWake(of: fixture) { fixture.leadership.set(.following(nil)) }
             try await eventually("ended") {
                 fixture.settle()
@@ -217,7 +217,7 @@ import Testing
             let report = NodeReport(
                 id: "n\(roll(8))", status: status, address: "10.0.0.\(roll(3))", isAddressStated: true)
             _ = try? handler.nodeStatus(report, now: now)
-        case 5: try? handler.heard((0..<4).map { "n\($0)" }, now: now)
+        case 5: try? handler.recordHeartbeats(of: (0..<4).map { "n\($0)" }, now: now)
         case 6: handler.handle(.applied(pod))
         case 7: handler.handle(.deleted(pod))
         case 8: handler.handle(.replaced((0..<8).map { agentPod("n\($0)", on: "w\($0 % 4)") }))

@@ -82,9 +82,9 @@ extension Dispatcher {
 
     /// What a call changes in the store.
     mutating func changes(of call: (inout Dispatcher) throws -> Void) rethrows -> [StoreChange] {
-        _ = takeChanges()
+        _ = drainChanges()
         try call(&self)
-        return takeChanges()
+        return drainChanges()
     }
 
     /// Lets time pass with a tick each second, in which `nodes` report; nothing is expected to expire.

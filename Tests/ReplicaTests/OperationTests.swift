@@ -51,12 +51,12 @@ import Testing
             let isolated = try #require(try nodes()[0].configs.first { $0.instanceIDs[0].contains("a b/") })
             let checkID = isolated.instanceIDs[0]
             let encoded = checkID.replacing("%", with: "%25").replacing(" ", with: "%20").replacing("/", with: "%2F")
-            _ = replica.handler.takeChangedNodes()
+            _ = replica.handler.drainChangedNodes()
             let seen = replica.handler.changes.current.version
             let response = try #require(answer(replica, Self.isolate + encoded, body: ""))
             // Who waits for a change is told, and need not poll.
             #expect(replica.handler.changes.current.version != seen)
-            #expect(replica.handler.takeChangedNodes() == ["node1", "node2"])
+            #expect(replica.handler.drainChangedNodes() == ["node1", "node2"])
             #expect(response.status == 200)
             let text = try JSONValue(parsing: Array(response.text.utf8))
             #expect(text["is_isolated"] == .bool(true))

@@ -2,7 +2,7 @@ package import CheckModel
 package import Platform
 
 /// Decides which node runs what. A value without I/O: events and the time go in, and the changes of the store, already
-/// applied, come out of `takeChanges`.
+/// applied, come out of `drainChanges`.
 ///
 /// Until the first `reconcile` it warms up: nodes register, and no config is placed.
 package struct Dispatcher: Sendable {
@@ -34,7 +34,7 @@ package struct Dispatcher: Sendable {
     private var handOvers: [HandOver?] = []
     /// By slot: the statistics that a node last gave; nil if it never did.
     private var statistics: [NodeStatistics?] = []
-    /// What was applied since the last `takeChanges`.
+    /// What was applied since the last `drainChanges`.
     private var changes: [StoreChange] = []
 
     /// A dispatcher with an empty store.
@@ -62,15 +62,15 @@ package struct Dispatcher: Sendable {
     }
 
     /// The changes since the last call, in the order in which they were applied.
-    package mutating func takeChanges() -> [StoreChange] {
+    package mutating func drainChanges() -> [StoreChange] {
         guard !changes.isEmpty else { return [] }
         defer { changes = [] }
         return changes
     }
 
     /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order.
-    mutating func takeChangedNodes() -> Set<String> {
-        store.takeChangedNodes()
+    mutating func drainChangedNodes() -> Set<String> {
+        store.drainChangedNodes()
     }
 
     /// What is read outside the lock.
@@ -111,12 +111,12 @@ extension Dispatcher {
             || keepsRunning(slot)
     }
 
-    /// Handles heartbeats of nodes. Unknown nodes stay unknown.
-    mutating func heard(_ ids: [String], now: Instant) {
+    /// Records heartbeats of nodes. Unknown nodes stay unknown.
+    mutating func recordHeartbeats(of ids: [String], now: Instant) {
         heartbeats.advance(to: now)
         reconcileNodes()
         for id in ids {
-            if let slot = store.slot(of: id) { heartbeats.hear(slot: slot) }
+            if let slot = store.slot(of: id) { heartbeats.record(slot: slot) }
         }
     }
 
@@ -146,13 +146,13 @@ extension Dispatcher {
         }
         heartbeats.add(slot: slot)
         matching.add(report.id, slot: slot, address: report.address)
-        _ = see(report, slot)
+        _ = observeAddress(of: report, slot)
         return slot
     }
 
     private mutating func update(_ slot: Int, _ report: NodeReport) {
-        let isFromNewest = heartbeats.hear(slot: slot, from: report.address)
-        if !isFromNewest, let agents = see(report, slot) {
+        let isFromNewest = heartbeats.record(slot: slot, from: report.address)
+        if !isFromNewest, let agents = observeAddress(of: report, slot) {
             matching.set(addresses: agents, of: slot)
             apply(.nodeIDShared(id: report.id, agents: agents.map(matching.described)))
         }
@@ -165,9 +165,9 @@ extension Dispatcher {
         if !isShared { matching.set(addresses: address.map { [$0] } ?? [], of: slot) }
     }
 
-    private mutating func see(_ report: NodeReport, _ slot: Int) -> [String]? {
+    private mutating func observeAddress(of report: NodeReport, _ slot: Int) -> [String]? {
         guard let address = report.address else { return nil }
-        return heartbeats.see(address, of: slot, isStated: report.isAddressStated, matching)
+        return heartbeats.observe(address, of: slot, isStated: report.isAddressStated, matching)
     }
 }
 
@@ -190,8 +190,8 @@ extension Dispatcher {
         return unscheduled.update(store, at: heartbeats.time)
     }
 
-    /// When the next node will expire if none is heard and this process keeps listening; nil without nodes. Call it
-    /// right after `expire`.
+    /// When the next node will expire if no heartbeat comes and this process keeps listening; nil without nodes. Call
+    /// it right after `expire`.
     func nextExpiry(now: Instant) -> Instant? {
         heartbeats.nextExpiry(now: now)
     }

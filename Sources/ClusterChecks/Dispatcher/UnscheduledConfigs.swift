@@ -28,7 +28,7 @@ package struct UnscheduledConfigs: Sendable {
 
     /// Looks at the store at a time, in listened time.
     ///
-    /// - Returns: the configs that became overdue since the last call; nil if there are none.
+    /// - Returns: the configs that became overdue since the last call; nil if there cannot be any.
     mutating func update(_ store: ClusterStore, at time: Duration) -> Overdue? {
         guard !store.dangling.isEmpty else {
             seen = []

@@ -46,7 +46,8 @@ package final class Handler: Sendable {
         }
     }
 
-    /// Set when a term begins or ends and when the store changes. `takeChangedNodes` returns which nodes are concerned.
+    /// Set when a term begins or ends and when the store changes. `drainChangedNodes` returns which nodes are
+    /// concerned.
     package let changes = Watched<Void>(())
 
     let options: HandlerOptions
@@ -171,7 +172,7 @@ extension Handler {
             let refused = state.dispatcher.reconcile(batch.changes)
             let hasRoom = state.dispatcher.store.totalCount < limit
             state.reconciliation.commit(batch, refused: refused, hasRoom: hasRoom)
-            return (refused, state.reconciliation.version, takeChanges(&state))
+            return (refused, state.reconciliation.version, drainChanges(&state))
         }
         if !refused.isEmpty {
             log.error("configs over the limit are not dispatched", ["limit": limit, "refused": refused.count])
@@ -199,7 +200,7 @@ extension Handler {
             guard term.isValid(at: now) else { continue }
             let (overdue, expiry, applied) = state.withLock { state in
                 let overdue = state.dispatcher.expire(now: now)
-                return (overdue, state.dispatcher.nextExpiry(now: now), takeChanges(&state))
+                return (overdue, state.dispatcher.nextExpiry(now: now), drainChanges(&state))
             }
             if let expiry { next = min(next, expiry) }
             publish(applied)
@@ -240,7 +241,7 @@ extension Handler {
             // A replica that does not lead decides nothing: it catches up in its next term.
             guard let term = state.term, term.isValid(at: now) else { return nil }
             state.dispatcher.reconcileNodes(now: now)
-            return takeChanges(&state)
+            return drainChanges(&state)
         }
         publish(applied)
     }
@@ -254,11 +255,11 @@ extension Handler {
         try decide(now) { dispatcher throws(ClusterChecksError) in try dispatcher.nodeStatus(report, now: now) }
     }
 
-    /// Handles heartbeats of nodes. Unknown nodes stay unknown.
+    /// Records heartbeats of nodes. Unknown nodes stay unknown.
     ///
     /// - Throws: `notLeading`.
-    package func heard(_ ids: [String], now: Instant) throws(ClusterChecksError) {
-        _ = try decide(now) { $0.heard(ids, now: now) }
+    package func recordHeartbeats(of ids: [String], now: Instant) throws(ClusterChecksError) {
+        _ = try decide(now) { $0.recordHeartbeats(of: ids, now: now) }
     }
 }
 
@@ -304,8 +305,8 @@ extension Handler {
 
     /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order. For
     /// one caller only.
-    package func takeChangedNodes() -> Set<String> {
-        state.withLock { $0.dispatcher.takeChangedNodes() }
+    package func drainChangedNodes() -> Set<String> {
+        state.withLock { $0.dispatcher.drainChangedNodes() }
     }
 
     /// The endpoints checks of the Kubernetes node `nodeName`, sorted by key. Its agent need not have reported. Empty
@@ -432,7 +433,7 @@ extension Handler {
             if reason == .rebalanced {
                 state.rebalancing.record(moves: moves.count, utilizations: plan.utilizations)
             }
-            return (InTerm(value: moves, term: term), takeChanges(&state))
+            return (InTerm(value: moves, term: term), drainChanges(&state))
         }
         guard let (moves, applied) = done else { return nil }
         publish(applied)
@@ -457,7 +458,7 @@ extension Handler {
         let (result, term, applied) = try state.withLock { state throws(ClusterChecksError) in
             let term = try leadingTerm(state.term, now)
             let result = Result { () throws(ClusterChecksError) in try decision(&state.dispatcher) }
-            return (result, term, takeChanges(&state))
+            return (result, term, drainChanges(&state))
         }
         publish(applied)
         return InTerm(value: try result.get(), term: term)
@@ -486,8 +487,8 @@ extension Handler {
 
     /// What the dispatcher changed, for `publish`; nil if it changed nothing. Called under the lock, so that events are
     /// in the order of the changes.
-    private func takeChanges(_ state: inout State) -> Applied? {
-        let changes = state.dispatcher.takeChanges()
+    private func drainChanges(_ state: inout State) -> Applied? {
+        let changes = state.dispatcher.drainChanges()
         guard !changes.isEmpty else { return nil }
         guard let term = state.term else { preconditionFailure("the store changed outside a term") }
         add(.changed(changes, in: term))

@@ -20,7 +20,7 @@ struct AddressSightings: Sendable {
     var newest: String? { sightings.last?.address }
 
     /// Records a report if it is from the address of the newest one, and returns whether it is.
-    mutating func seeNewest(_ address: String, at time: Duration) -> Bool {
+    mutating func observeNewest(_ address: String, at time: Duration) -> Bool {
         guard sightings.last?.address == address else { return false }
         sightings[sightings.count - 1].last = time
         return true
@@ -30,10 +30,10 @@ struct AddressSightings: Sendable {
     ///
     /// - Parameter areSame: whether two addresses belong to one agent.
     /// - Returns: whether it has just become clear that two agents report.
-    mutating func see(
+    mutating func observe(
         _ address: String, at time: Duration, within timeout: Duration, areSame: (String, String) -> Bool
     ) -> Bool {
-        if seeNewest(address, at: time) { return false }
+        if observeNewest(address, at: time) { return false }
         let between = sightings.last
         var returned: Sighting?
         if let former = sightings.firstIndex(where: { $0.address == address }) {

@@ -21,12 +21,12 @@ package struct NodeReport: Sendable {
     }
 }
 
-/// When and from where each node was last heard. This is no part of the store, and is not mirrored.
+/// When and from where each node last reported. This is not part of the store, and is not mirrored.
 struct Heartbeats: Sendable {
     private let timeout: Duration
     private var listened: ListenedTime
-    /// By slot: when its node was last heard, in listened time; nil if the slot is free.
-    private(set) var lastHeard: [Duration?] = []
+    /// By slot: the time of the node's last heartbeat, in listened time; nil if the slot is free.
+    private(set) var lastHeartbeat: [Duration?] = []
     private var sightings: [AddressSightings] = []
     /// The slots of the node IDs under which two agents report.
     private var sharedSlots: Set<Int> = []
@@ -46,51 +46,50 @@ struct Heartbeats: Sendable {
 
     /// A node registered.
     mutating func add(slot: Int) {
-        while lastHeard.count <= slot {
-            lastHeard.append(nil)
+        while lastHeartbeat.count <= slot {
+            lastHeartbeat.append(nil)
             sightings.append(AddressSightings())
         }
-        lastHeard[slot] = time
+        lastHeartbeat[slot] = time
         sightings[slot] = AddressSightings()
     }
 
     /// A node was removed.
     mutating func remove(slot: Int) {
-        lastHeard[slot] = nil
+        lastHeartbeat[slot] = nil
         sightings[slot] = AddressSightings()
         sharedSlots.remove(slot)
     }
 
-    /// A node was heard.
+    /// Records a heartbeat of a node.
     ///
-    /// - Returns: whether it reported from the address of its newest report, or from none, so that there is nothing to
-    ///   `see`.
+    /// - Returns: whether its address is that of its newest report, or nil. If not, call `observe`.
     @discardableResult
-    mutating func hear(slot: Int, from address: String? = nil) -> Bool {
-        lastHeard[slot] = time
+    mutating func record(slot: Int, from address: String? = nil) -> Bool {
+        lastHeartbeat[slot] = time
         guard let address else { return true }
-        return sightings[slot].seeNewest(address, at: time)
+        return sightings[slot].observeNewest(address, at: time)
     }
 
     /// The nodes that have been silent for longer than the timeout. This looks at every node.
     var silentSlots: [Int] {
         let limit = time - timeout
-        return lastHeard.indices.filter { slot in lastHeard[slot].map { $0 < limit } ?? false }
+        return lastHeartbeat.indices.filter { slot in lastHeartbeat[slot].map { $0 < limit } ?? false }
     }
 
-    /// When the next node will have been silent for longer than the timeout, if none is heard and this process keeps
-    /// listening; nil without nodes. This looks at every node.
+    /// When the next node will have been silent for longer than the timeout, if no heartbeat comes and this process
+    /// keeps listening; nil without nodes. This looks at every node.
     func nextExpiry(now: Instant) -> Instant? {
-        let oldest = lastHeard.lazy.compactMap { $0 }.min()
+        let oldest = lastHeartbeat.lazy.compactMap { $0 }.min()
         return oldest.map { now + (timeout - (time - $0)) + .milliseconds(1) }
     }
 
-    /// Records that a node reported from an address.
+    /// Records that a node reported from another address than before.
     ///
     /// - Returns: the addresses of the two agents that report under its ID, sorted, if that has just become clear.
-    mutating func see(_ address: String, of slot: Int, isStated: Bool, _ matching: AgentMatching) -> [String]? {
+    mutating func observe(_ address: String, of slot: Int, isStated: Bool, _ matching: AgentMatching) -> [String]? {
         guard matching.identifiesAgent(address, isStated: isStated) else { return nil }
-        let areTwo = sightings[slot].see(address, at: time, within: timeout) { matching.areOfOnePod($0, $1) }
+        let areTwo = sightings[slot].observe(address, at: time, within: timeout) { matching.areOfOnePod($0, $1) }
         guard areTwo else { return nil }
         sharedSlots.insert(slot)
         return sightings[slot].shared

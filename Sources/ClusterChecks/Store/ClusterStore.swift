@@ -194,7 +194,7 @@ extension ClusterStore {
     }
 
     /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order.
-    mutating func takeChangedNodes() -> Set<String> {
+    mutating func drainChangedNodes() -> Set<String> {
         defer { changedNodes = [] }
         for id in changedNodes {
             if let slot = slots[id] { nodes[slot].isMarkedChanged = false }

@@ -18,7 +18,7 @@ extension API {
 
     /// A call that may wait is a heartbeat of its node, which a replica that does not lead ignores.
     func heartbeat(_ nodes: [String], now: Instant) {
-        try? handler.heard(nodes, now: now)
+        try? handler.recordHeartbeats(of: nodes, now: now)
     }
 
     /// Whether a node should run another revision than `lastChange`.

@@ -119,7 +119,7 @@ final class LongPolls: Sendable {
     private func answerChanged() {
         let now = clock.now()
         checkLeadership(now)
-        let changed = api.handler.takeChangedNodes().sorted()
+        let changed = api.handler.drainChangedNodes().sorted()
         let waiters = state.withLock { state in
             state.log.append(changed)
             return changed.flatMap { state.room.waiters(of: $0) }
