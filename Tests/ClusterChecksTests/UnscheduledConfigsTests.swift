@@ -60,8 +60,11 @@ import Testing
             if index % 250 == 249 { #expect(unscheduled.update(store, at: .seconds(index / 250)) == nil) }
         }
         #expect(unscheduled.seen.map(\.version) == [250, 500, 750, 1000])
-        // A tick after which nothing new dangles remembers nothing.
-        for second in 4...60 { #expect(unscheduled.update(store, at: .seconds(second)) == nil) }
+        // A tick before which nothing began to dangle remembers nothing, whatever else has changed.
+        for second in 4...60 {
+            store.apply(.configReplaced(try encodedConfig("c0", edition: second)))
+            #expect(unscheduled.update(store, at: .seconds(second)) == nil)
+        }
         #expect(unscheduled.seen.count == 4)
         #expect(unscheduled.update(store, at: .seconds(61))?.keys.count == 250)
         #expect(unscheduled.update(store, at: .seconds(100))?.keys.count == 750)
