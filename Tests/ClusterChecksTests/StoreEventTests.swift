@@ -138,8 +138,8 @@ import Testing
                 fixture.settle()
                 return (try? fixture.report("a")) == nil
             }
-            // Nothing follows from this before the next term, in which the refused report comes first: what is not synced
-            // is not reconciled.
+            // Nothing follows from this before the next term, in which the refused report comes first: what is not
+            // synced is not reconciled.
             fixture.handler.handle(.deleted(agentPod("a")))
             fixture.desired.apply(synced: false)
             let again = HandlerTests.term("2", continuesPrevious: true)
