@@ -18,7 +18,7 @@ package final class AutoConf: Sendable {
         var isPublishing = false
     }
 
-    /// Services of a list that are taken at once.
+    /// How many Services of a list are applied at once.
     private static let partSize = 64
 
     private let options: AutoConfOptions
@@ -39,8 +39,8 @@ package final class AutoConf: Sendable {
     ///   - files: the file system to read config files from.
     ///   - clock: decides when to look for changed files.
     ///   - log: gets each new and each solved problem once.
-    ///   - onProblems: called when the problems of an object change, on leaders and followers alike; it must not block. A
-    ///     replica that starts to lead also reads `serviceProblems`.
+    ///   - onProblems: called when the problems of an object change, on leaders and followers alike; it must not block.
+    ///     A replica that starts to lead also reads `serviceProblems`.
     package init(
         options: AutoConfOptions, desired: any ConfigSink, environment: [String: String],
         files: any ConfigFiles = SystemConfigFiles(), clock: any Clock, log: Log,
@@ -73,7 +73,8 @@ package final class AutoConf: Sendable {
     package func feed(_ event: ReflectorEvent<Service>) {
         switch event {
         case .replaced(let all):
-            // In parts: what configs are made of takes several times the memory of what is kept of them, and is let go of after each part.
+            // In parts: parsed annotations take several times the memory of what is kept, and are freed after each
+            // part.
             var rest = all[...]
             while rest.count > Self.partSize {
                 update { $0.take(listed: rest.prefix(Self.partSize)) }

@@ -1,7 +1,7 @@
 package import CheckModel
 import Synchronization
 
-/// The configs that sources found, as their authors wrote them: for whoever shows them and dispatches nothing.
+/// The configs that sources find, as their authors wrote them, for a program that shows them and dispatches nothing.
 package final class CollectedConfigs: ConfigSink {
     private struct State {
         var configs: [ConfigKey: CheckConfig] = [:]
@@ -11,7 +11,7 @@ package final class CollectedConfigs: ConfigSink {
 
     private let state = Mutex(State())
 
-    /// None.
+    /// No configs.
     package init() {}
 
     /// The configs now, sorted by key.
@@ -29,7 +29,7 @@ package final class CollectedConfigs: ConfigSink {
         state.withLock { $0.changes }
     }
 
-    /// Takes what changed.
+    /// Applies a change.
     package func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?) {
         state.withLock { state in
             let former = (state.configs, state.isSynced)

@@ -2,7 +2,7 @@ package import JSON
 
 /// Where a config comes from: the source object, the check, and its index there. It survives edits.
 package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// One object for all copies of a key: each config's is in half a dozen tables, where four fields would take 56 bytes each time.
+    /// Shared by all copies of a key. Six tables hold the key of each config, and these fields take 56 bytes.
     private final class Fields: Sendable {
         let source: String
         let check: String
@@ -64,7 +64,19 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// `source#check#index`, and `#shard` if it is one.
     package var description: String {
-        "\(source)#\(check)#\(index)" + (shard.isEmpty ? "" : "#\(shard)")
+        String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The UTF-8 of the description.
+    var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(source.utf8.count + check.utf8.count + shard.utf8.count + 8)
+        bytes.append(contentsOf: source.utf8)
+        for part in [check, String(index)] + (shard.isEmpty ? [] : [shard]) {
+            bytes.append(UInt8(ascii: "#"))
+            bytes.append(contentsOf: part.utf8)
+        }
+        return bytes
     }
 }
 

@@ -15,7 +15,8 @@ package struct ConfigPatch: Hashable, Sendable {
     /// - Parameters:
     ///   - extraTags: `cluster_checks.extra_tags`, first.
     ///   - clusterName: `cluster_name`; empty if unknown, and then no tag names it.
-    ///   - clusterTagName: `cluster_checks.cluster_tag_name`; empty for no such tag. `kube_cluster_name` is always added.
+    ///   - clusterTagName: `cluster_checks.cluster_tag_name`; empty for no such tag. `kube_cluster_name` is always
+    ///     added.
     package init(extraTags: [String], clusterName: String, clusterTagName: String) {
         var tags = extraTags
         if !clusterName.isEmpty {

@@ -1,21 +1,21 @@
 import JSON
 import Platform
 
-/// One instance of a config, encoded in one pass: as it is sent, and in the canonical form of what its author wrote, which goes into the digest.
+/// An instance of a config, encoded in one pass: as it is sent, and in the canonical form of what its author wrote.
 struct PatchedInstance {
     /// The instance as it is sent.
     private(set) var sent = [UInt8(ascii: "{")]
-    /// The bytes that go into the digest: keys sorted, and the entries of its `tags` list as sorted strings.
+    /// The bytes that go into the Digest: keys sorted, and the entries of its `tags` list as sorted strings.
     private(set) var canonical = [UInt8(ascii: "{")]
-    /// The name under which an agent identifies it; nil if it has none.
+    /// The name by which an agent identifies it; nil if it has none.
     let name: String?
     /// How often it runs, in seconds.
     let collectionSeconds: Int32
 
     /// - Parameters:
-    ///   - instance: the members as their author wrote them.
-    ///   - tags: are put in beside its own.
-    ///   - hasDefaultHostname: whether the host that runs it is the one that it is about.
+    ///   - instance: the members, as their author wrote them.
+    ///   - tags: the tags to add to its own.
+    ///   - hasDefaultHostname: whether it is about the host that runs it.
     init(_ instance: [String: JSONValue], tags: [String], hasDefaultHostname: Bool) {
         let hostnameKey = "empty_default_hostname"
         let tagsKey = "tags"
@@ -55,7 +55,7 @@ struct PatchedInstance {
         value.encode(into: &output)
     }
 
-    /// Enough for instances as most are: flat, and without escapes.
+    /// Enough for most instances, which are flat and have no escapes.
     private static func expectedLength(_ members: [(key: String, value: JSONValue)]) -> Int {
         members.reduce(2) { length, member in
             switch member.value {

@@ -59,7 +59,7 @@ package struct WireConfig: Hashable, Sendable {
         self.init(config, instances: config.instances.map { $0.encoded() })
     }
 
-    /// The bytes of `config`, but for its instances.
+    /// The bytes of `config`, with other instances.
     init(_ config: CheckConfig, instances: [[UInt8]]) {
         self.init(
             checkName: config.checkName, instances: instances,
@@ -101,9 +101,10 @@ package struct WireConfig: Hashable, Sendable {
         return output
     }
 
-    /// How many bytes `encoded` has, a few more at most unless a text has escapes: they are kept for long, so there must not be room for many more.
+    /// The length of `encoded`, or a few bytes more; less only if a text has escapes. The bytes are kept for a long
+    /// time, so they must not have room for many more.
     private var expectedLength: Int {
-        // What is there without any text.
+        // The length if every field is empty.
         var length = 326
         length += checkName.utf8.count + provider.utf8.count + serviceID.utf8.count
         length += nodeName.utf8.count + source.utf8.count + checkTagCardinality.utf8.count

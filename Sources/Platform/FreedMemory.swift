@@ -2,8 +2,9 @@ import CLinux
 import Glibc
 
 extension Dictionary {
-    /// Gives back the memory of entries that are gone, which a dictionary keeps for good otherwise. To be called after each removal: it does
-    /// nothing until a quarter is left of what there is room for, so that it costs O(1) on average.
+    /// Gives back the memory of entries that are gone, which a dictionary keeps for good otherwise. To be called after
+    /// each removal: it does nothing until a quarter is left of what there is room for, so that it costs O(1) on
+    /// average.
     package mutating func shrinkIfSparse() {
         guard capacity > 64, count < capacity / 4 else { return }
         var smaller = Dictionary(minimumCapacity: count + count / 2)
@@ -14,13 +15,14 @@ extension Dictionary {
 
 /// Gives memory back to the system that was freed but that the C library keeps.
 ///
-/// It gives back by itself only what lies at the end of a heap, of which each thread has one: a few small blocks that stay hold megabytes.
+/// It gives back by itself only what lies at the end of a heap, of which each thread has one: a few small blocks that
+/// stay hold megabytes.
 package struct FreedMemory: Sendable {
     /// Less than this more of it (bytes) is not worth a look through all heaps, which takes longer the more is in use.
     private static func worthwhile(inUse used: Int) -> Int { max(128 << 10, used / 32) }
 
-    /// The least memory (bytes) that this process held beside what is in use, since the last time: parts of pages, stacks, and such. The C library's
-    /// own count of free memory does not tell, as it includes what was given back.
+    /// The least resident memory, in bytes, that was not in use since memory was last given back: parts of pages,
+    /// stacks, and so on. The C library's own count of free memory includes what was given back.
     private var leastHeld = Int.max
 
     /// Gives back every whole free page, of all heaps: milliseconds for each 100 MB in use.
@@ -34,10 +36,12 @@ package struct FreedMemory: Sendable {
         while (try? await clock.sleep(until: clock.now() + pause)) != nil { memory.giveBackIfWorthwhile() }
     }
 
-    /// Has the C library keep little for later, in the whole process: to be called once, before there is a second thread.
+    /// Has the C library keep little for later, in the whole process: to be called once, before there is a second
+    /// thread.
     ///
-    /// Its own limits grow with the largest block that was ever freed (mallopt(3), "M_MMAP_THRESHOLD"): after one list of thousands of objects each
-    /// heap would keep megabytes at its end, which no `malloc_trim` gives back but that of the first heap.
+    /// Its own limits grow with the largest block that was ever freed (mallopt(3), "M_MMAP_THRESHOLD"): after one list
+    /// of thousands of objects each heap would keep megabytes at its end, which no `malloc_trim` gives back but that of
+    /// the first heap.
     package static func keepLittle() {
         mallopt(M_MMAP_THRESHOLD, 128 << 10)
         mallopt(M_TRIM_THRESHOLD, 256 << 10)
@@ -52,15 +56,15 @@ package struct FreedMemory: Sendable {
         leastHeld = Self.resident - Self.used
     }
 
-    /// Bytes that were allocated and not freed.
+    /// The allocated bytes.
     private static var used: Int {
         let now = mallinfo2()
         return Int(now.uordblks) + Int(now.hblkhd)
     }
 
-    /// Bytes of this process's own memory that are resident; 0 if the system does not tell.
+    /// The resident anonymous bytes; 0 if the system does not tell.
     private static var resident: Int {
-        // Pages: all of them, resident, resident and shared with files, …
+        // In pages: total, resident, resident and shared with files.
         let text = String(decoding: (try? readFile("/proc/self/statm", atMost: 4096)) ?? [], as: UTF8.self)
         let pages = text.split(separator: " ").compactMap { Int($0) }
         return pages.count > 2 ? (pages[1] - pages[2]) * sysconf(Int32(_SC_PAGESIZE)) : 0

@@ -15,10 +15,13 @@ import Testing
         return files.filter { module == nil || $0.module == module }.map(\.path)
     }
 
-    @Test func `the process and the simulation construct the same Replica`() throws {
+    @Test func `the process, the simulation and the benchmarks construct the same Replica`() throws {
         let files = try Self.files(constructing: "Replica")
         #expect(
-            files == ["Sources/ClusterAgent/ClusterAgentProcess.swift", "Sources/Simulation/SimulatedReplica.swift"])
+            files.sorted() == [
+                "Sources/Benchmarks/LeadingReplica.swift", "Sources/ClusterAgent/ClusterAgentProcess.swift",
+                "Sources/Simulation/SimulatedReplica.swift",
+            ])
     }
 
     @Test(arguments: [

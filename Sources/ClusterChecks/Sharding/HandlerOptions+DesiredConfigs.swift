@@ -1,8 +1,8 @@
 package import CheckModel
 
 extension HandlerOptions {
-    /// What is dispatched of a config: its shards, or the config itself, patched and encoded. Only cluster checks that are
-    /// not excluded are dispatched. A pure function.
+    /// What is dispatched of a config: its shards, or the config itself, patched and encoded. Only cluster checks that
+    /// are not excluded are dispatched. A pure function.
     package func form(of config: CheckConfig) -> DesiredConfig.Form {
         guard config.clusterCheck, !excludedChecks.contains(config.checkName) else {
             return .parts(DesiredConfig.Parts())
