@@ -73,8 +73,7 @@ package final class AutoConf: Sendable {
     package func feed(_ event: ReflectorEvent<Service>) {
         switch event {
         case .replaced(let all):
-            // In parts: parsed annotations take several times the memory of what is kept, and are freed after each
-            // part.
+            // In parts: reading a config takes several times the memory that is kept of it. Each part frees it again.
             var rest = all[...]
             while rest.count > Self.partSize {
                 update { $0.take(listed: rest.prefix(Self.partSize)) }

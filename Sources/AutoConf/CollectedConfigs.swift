@@ -1,7 +1,7 @@
 package import CheckModel
 import Synchronization
 
-/// The configs that sources find, as their authors wrote them, for a program that shows them and dispatches nothing.
+/// The configs that sources found, as their authors wrote them, for commands that show them and dispatch nothing.
 package final class CollectedConfigs: ConfigSink {
     private struct State {
         var configs: [ConfigKey: CheckConfig] = [:]
@@ -11,7 +11,7 @@ package final class CollectedConfigs: ConfigSink {
 
     private let state = Mutex(State())
 
-    /// No configs.
+    /// An empty set, not synced.
     package init() {}
 
     /// The configs now, sorted by key.

@@ -47,8 +47,8 @@ struct ConfigDirectory {
         var isSettled: Bool
     }
 
-    /// How many readings a part has. Parsed files take several times the memory of what is kept, and are freed after
-    /// each part.
+    /// The readings in one part. Reading a config takes several times the memory that is kept of it; each part frees it
+    /// again.
     private static let partSize = 64
 
     private let path: String

@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import Platform
+import Replica
 
 /// Status POSTs to a Handler whose configs dangle.
 enum DanglingBenchmark {

@@ -58,6 +58,7 @@ struct SampleDispatcher {
     mutating func report(_ index: Int) {
         let report = NodeReport(id: Self.pod(index).name, status: NodeStatusRequest(lastChange: 0, nodeType: 2))
         _ = try? dispatcher.nodeStatus(report, now: now)
+        _ = dispatcher.takeChanges()
     }
 
     /// By how much the heaviest node is above the mean: 1 is an even distribution.

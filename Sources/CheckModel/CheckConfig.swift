@@ -2,7 +2,8 @@ package import JSON
 
 /// Where a config comes from: the source object, the check, and its index there. It survives edits.
 package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// Shared by all copies of a key. Six tables hold the key of each config, and these fields take 56 bytes.
+    /// All copies of a key share one object. A config's key is in half a dozen tables, and four fields would take 56
+    /// bytes in each.
     private final class Fields: Sendable {
         let source: String
         let check: String

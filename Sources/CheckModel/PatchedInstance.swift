@@ -1,7 +1,8 @@
 import JSON
 import Platform
 
-/// An instance of a config, encoded in one pass: as it is sent, and in the canonical form of what its author wrote.
+/// One instance of a config, encoded in one pass in two forms: as it is sent, and as its author wrote it in canonical
+/// form, which goes into the digest.
 struct PatchedInstance {
     /// The instance as it is sent.
     private(set) var sent = [UInt8(ascii: "{")]
@@ -13,9 +14,9 @@ struct PatchedInstance {
     let collectionSeconds: Int32
 
     /// - Parameters:
-    ///   - instance: the members, as their author wrote them.
-    ///   - tags: the tags to add to its own.
-    ///   - hasDefaultHostname: whether it is about the host that runs it.
+    ///   - instance: the members as their author wrote them.
+    ///   - tags: are added to its own.
+    ///   - hasDefaultHostname: whether its metrics get the hostname of the node that runs it.
     init(_ instance: [String: JSONValue], tags: [String], hasDefaultHostname: Bool) {
         let hostnameKey = "empty_default_hostname"
         let tagsKey = "tags"

@@ -101,8 +101,8 @@ package struct WireConfig: Hashable, Sendable {
         return output
     }
 
-    /// The length of `encoded`, or a few bytes more; less only if a text has escapes. The bytes are kept for a long
-    /// time, so they must not have room for many more.
+    /// The length of `encoded` if no text has escapes, or a few bytes more. The bytes are kept for long, so little
+    /// capacity may be wasted.
     private var expectedLength: Int {
         // The length if every field is empty.
         var length = 326

@@ -109,7 +109,8 @@ private struct ThreadPerCall: BackgroundExecutor {
 
 // How the parts are made of options.
 extension ClusterAgentProcess {
-    /// Agents ask for the version first, and treat anything before 1.21 as one that redirects: this says that the protocol is today's.
+    /// Agents ask for the version first, and treat anything before 1.21 as one that redirects: this says that the
+    /// protocol is today's.
     private static let apiVersion = AgentVersion(major: 7, minor: 70, patch: 0)
 
     private static func replicaOptions(

@@ -8,8 +8,9 @@ import Synchronization
 
 /// Asks runners and node-agents what their checks cost, over HTTPS.
 ///
-/// They present certificates that they made themselves, so by default none is verified, as upstream has it; the shared token is then sent only to
-/// addresses of known node-agents' pods, where pods are known. With a CA file every certificate must be under it, and every address is asked.
+/// They present certificates that they made themselves, so by default none is verified, as upstream has it; the shared
+/// token is then sent only to addresses of known node-agents' pods, where pods are known. With a CA file every
+/// certificate must be under it, and every address is asked.
 final class HTTPStatisticsReader: StatisticsReader {
     /// How many are asked at a time.
     static let width = 8
@@ -40,7 +41,8 @@ final class HTTPStatisticsReader: StatisticsReader {
         }
     }
 
-    /// Asks all of them, at most until `end`, and gives what came of each to `completion`, once, on any thread; in no particular order.
+    /// Asks all of them, at most until `end`, and gives what came of each to `completion`, once, on any thread; in no
+    /// particular order.
     ///
     /// - Returns: what stops it early: who was not asked by then will not be.
     func read(

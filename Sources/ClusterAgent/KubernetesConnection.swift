@@ -16,7 +16,8 @@ struct KubernetesConnection: Sendable {
 
     /// Nil when there is no Kubernetes: no `kubeconfig`, and this is no pod.
     ///
-    /// - Throws: `StartError` when the configuration cannot be used, or leader election is wanted and there is no Kubernetes.
+    /// - Throws: `StartError` when the configuration cannot be used, or leader election is wanted and there is no
+    ///   Kubernetes.
     init?(
         _ options: Options, _ environment: [String: String], published: PublishedAddress, clock: any Clock,
         entropy: any Entropy, log: Log

@@ -4,7 +4,8 @@ import Platform
 import Replica
 import Synchronization
 
-/// Takes node-agents' calls to the leader, over TLS that trusts nothing but the key that the leader published in the Lease.
+/// Takes node-agents' calls to the leader, over TLS that trusts nothing but the key that the leader published in the
+/// Lease.
 ///
 /// A client belongs to one leader: when the leader changes the old one's connections are closed.
 final class LeaderForwarder: ReplicaTransport {

@@ -1,8 +1,8 @@
 import Kubernetes
 import Platform
 
-/// What the API server must allow this replica to do. One check at the start names what it does not: a missing verb is else found out late, and
-/// by its effect.
+/// What the API server must allow this replica to do. One check at the start names what it does not: a missing verb is
+/// else found out late, and by its effect.
 struct NeededPermissions: Sendable {
     /// All of them, sorted by what they are for.
     let permissions: [Permission]

@@ -2,9 +2,11 @@ import Glibc
 import HTTPServer
 import Platform
 
-/// The operator's token: a file's, made at the start if it does not exist, so that the command line on the same machine finds it.
+/// The operator's token: a file's, made at the start if it does not exist, so that the command line on the same machine
+/// finds it.
 ///
-/// A certificate that is self-signed at the start is written beside it (`<file>.crt`): the command line trusts that one and no other.
+/// A certificate that is self-signed at the start is written beside it (`<file>.crt`): the command line trusts that one
+/// and no other.
 struct OperatorToken: Sendable {
     private static let interval: Duration = .seconds(5)
 

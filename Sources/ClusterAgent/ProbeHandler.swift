@@ -1,7 +1,8 @@
 import HTTPServer
 import Replica
 
-/// Answers the kubelet's probes, plain HTTP, no token: `/livez` and `/readyz`; `/readyz?verbose` adds a line for each watch.
+/// Answers the kubelet's probes, plain HTTP, no token: `/livez` and `/readyz`; `/readyz?verbose` adds a line for each
+/// watch.
 struct ProbeHandler: HTTPHandler {
     let readiness: Readiness
 

@@ -1,7 +1,8 @@
 import HTTPServer
 import Platform
 
-/// The certificate that node-agents and followers see: from files, which are read again when they change, or self-signed at start.
+/// The certificate that node-agents and followers see: from files, which are read again when they change, or
+/// self-signed at start.
 struct ServingIdentity: Sendable {
     /// The identity at start.
     let identity: TLSIdentity
@@ -41,8 +42,8 @@ struct ServingIdentity: Sendable {
         }
     }
 
-    /// Has `server` use what the files hold, and publishes its key, until cancelled. A pair that does not fit (one file was replaced and
-    /// the other not yet) is tried again; the last good one stays.
+    /// Has `server` use what the files hold, and publishes its key, until cancelled. A pair that does not fit (one file
+    /// was replaced and the other not yet) is tried again; the last good one stays.
     func follow(_ server: HTTPServer, _ published: PublishedAddress, clock: any Clock, log: Log) async {
         guard let files else { return _ = try? await clock.sleep(until: .distantFuture) }
         var current = (files.certificate.text, files.key.text)

@@ -6,7 +6,8 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     package let line: Int
     /// The column in code points, from 1.
     package let column: Int
-    /// The path of the value that is not what was expected, such as `spec.ports[0].port`; nil if the text is not JSON or beyond a limit.
+    /// The path of the value that is not what was expected, such as `spec.ports[0].port`; nil if the text is not JSON
+    /// or beyond a limit.
     package let path: String?
     /// What is wrong there.
     package let reason: String
@@ -23,7 +24,8 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
-    /// `line 3, column 14: reason`; of a value its path and the reason, which stay the same when something is added before it.
+    /// `line 3, column 14: reason`; of a value its path and the reason, which stay the same when something is added
+    /// before it.
     package var description: String {
         path.map { "\($0) \(reason)" } ?? "line \(line), column \(column): \(reason)"
     }
@@ -35,8 +37,8 @@ package struct JSONLimits: Hashable, Sendable {
     package var bytes: Int
     /// Arrays and objects inside each other. Default: 64.
     package var depth: Int
-    /// Bytes of one key as `encoded` writes it, quotes not counted. Default: 1,000, because YAML parsers, which agents read instances with,
-    /// take no key that ends more than 1,024 characters after its start.
+    /// Bytes of one key as `encoded` writes it, quotes not counted. Default: 1,000, because YAML parsers, which agents
+    /// read instances with, take no key that ends more than 1,024 characters after its start.
     package var keyBytes: Int
     /// Bytes of one number. Default: 1,000; some parsers refuse integers of more than 4,300 digits.
     package var numberBytes: Int

@@ -11,8 +11,8 @@
 ///         }
 ///     }
 ///
-/// A member that is null is as if it were missing. If a key occurs twice, both values are given. What is skipped is checked too, but for the
-/// length of keys. An error names the path of the value, such as `spec.ports[0].port`.
+/// A member that is null is as if it were missing. If a key occurs twice, both values are given. What is skipped is
+/// checked too, but for the length of keys. An error names the path of the value, such as `spec.ports[0].port`.
 ///
 /// A copy reads on from where the original was copied.
 package struct JSONReader {

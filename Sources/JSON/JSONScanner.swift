@@ -2,7 +2,8 @@ import Platform
 
 /// Reads JSON (RFC 8259) strictly, from the first byte to the last, one value at a time.
 ///
-/// It refuses what the RFC leaves open and others read differently: duplicate keys, lone surrogates, invalid UTF-8, a byte order mark.
+/// It refuses what the RFC leaves open and others read differently: duplicate keys, lone surrogates, invalid UTF-8, a
+/// byte order mark.
 package struct JSONScanner {
     let bytes: [UInt8]
     let limits: JSONLimits
@@ -52,7 +53,8 @@ package struct JSONScanner {
         }
     }
 
-    /// Reads past the next value. All of it is checked, as if it were read, except for the length of keys and for duplicate ones.
+    /// Reads past the next value. All of it is checked, as if it were read, except for the length of keys and for
+    /// duplicate ones.
     package mutating func skipValue() throws(JSONError) {
         skipWhitespace()
         var isFirst = true
@@ -185,7 +187,8 @@ extension JSONScanner {
         try enter(UInt8(ascii: "{"), "an object")
     }
 
-    /// Goes to the key of the object's next member, and gives its place; nil at the end of the object, which is then read.
+    /// Goes to the key of the object's next member, and gives its place; nil at the end of the object, which is then
+    /// read.
     mutating func nextMember(isFirst: Bool) throws(JSONError) -> Int? {
         guard try goesOn(isFirst: isFirst, UInt8(ascii: "}"), "',' or '}'") else { return nil }
         skipWhitespace()

@@ -16,7 +16,8 @@ package func percentEncoded(_ text: String) -> String {
     return encoded
 }
 
-/// The text that one part of a path or query encodes (RFC 3986 §2.1): two hexadecimal digits after each `%`, UTF-8 in the end.
+/// The text that one part of a path or query encodes (RFC 3986 §2.1): two hexadecimal digits after each `%`, UTF-8 in
+/// the end.
 package func percentDecoded(_ part: Substring.UTF8View) throws(PercentEncodingError) -> String {
     guard part.contains(UInt8(ascii: "%")) else { return String(Substring(part)) }
     var bytes: [UInt8] = []

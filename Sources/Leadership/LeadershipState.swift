@@ -2,7 +2,8 @@ package import Platform
 
 /// What this replica knows of leadership: the elector publishes it, everybody else reads it.
 ///
-/// A term that has passed may still be published for a moment: whoever acts as the leader checks `Term.isValid(at:)` first.
+/// A term that has passed may still be published for a moment: whoever acts as the leader checks `Term.isValid(at:)`
+/// first.
 package enum LeadershipState: Hashable, Sendable {
     /// The Lease has not been read yet.
     case unknown

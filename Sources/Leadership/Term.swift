@@ -2,7 +2,8 @@ package import Platform
 
 /// One leadership: who may answer as the leader, and until when. Two terms are equal if their tokens are.
 ///
-/// The validity is an atomic that the elector extends and ends; whoever answers as the leader reads it right before writing.
+/// The validity is an atomic that the elector extends and ends; whoever answers as the leader reads it right before
+/// writing.
 package final class Term: Sendable {
     /// The fencing token: it differs between any two terms, and travels in a header of every leader-only answer.
     ///
@@ -10,7 +11,8 @@ package final class Term: Sendable {
     package let token: String
     /// The end of validity.
     package let validUntil: Deadline
-    /// Whether this replica also held the term before, with nobody leading in between: what it placed then still stands.
+    /// Whether this replica also held the term before, with nobody leading in between: what it placed then still
+    /// stands.
     package let continuesPrevious: Bool
     /// The header fields of every leader-only answer of this term, built once: the content type and the token.
     package let answerHeaders: [(name: String, value: String)]

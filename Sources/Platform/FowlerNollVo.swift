@@ -1,5 +1,5 @@
-/// FNV-1a, 64 bits (Fowler, Noll, Vo; http://www.isthe.com/chongo/tech/comp/fnv): the same hash in every process, as `Hasher`'s is not. Not for
-/// secrets.
+/// FNV-1a, 64 bits (Fowler, Noll, Vo; http://www.isthe.com/chongo/tech/comp/fnv): the same hash in every process, as
+/// `Hasher`'s is not. Not for secrets.
 package struct FNV1a: Sendable {
     /// The hash of what was added so far.
     package private(set) var value = FowlerNollVo.basis

@@ -115,7 +115,8 @@ package func durationText(_ duration: Duration) -> String {
     return seconds % 3600 == 0 ? "\(seconds / 3600)h" : "\(seconds / 60)m"
 }
 
-/// `one,two` or a JSON array of strings without escapes other than `\"` and `\\`; nil if it begins like the latter and is not.
+/// `one,two` or a JSON array of strings without escapes other than `\"` and `\\`; nil if it begins like the latter and
+/// is not.
 private func parseList(_ text: String) -> [String]? {
     guard text.hasPrefix("[") else {
         return text.isEmpty

@@ -32,7 +32,8 @@ package struct OptionTable: Sendable {
         return table
     }
 
-    /// The environment variable of a key: `DD_`, upper case, `.` → `_`. No bare `KEY`, which Kubernetes' service links would set.
+    /// The environment variable of a key: `DD_`, upper case, `.` → `_`. No bare `KEY`, which Kubernetes' service links
+    /// would set.
     package static func environmentName(of key: String) -> String {
         "DD_" + key.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
     }
@@ -139,7 +140,8 @@ package struct Options: Sendable {
     }
 }
 
-/// Why the options cannot be used: one line for each thing that is wrong, naming the place, the value and what is allowed.
+/// Why the options cannot be used: one line for each thing that is wrong, naming the place, the value and what is
+/// allowed.
 package struct OptionError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The lines.
     package let problems: [String]

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// A value with a version that tasks can wait on. Level-triggered: a waiter gets the newest value, not every value between.
+/// A value with a version that tasks can wait on. Level-triggered: a waiter gets the newest value, not every value
+/// between.
 package final class Watched<Value: Sendable>: Sendable {
     /// A value and the version under which it was set; versions start at 1 and grow by 1 with each change.
     package struct Versioned: Sendable {
@@ -67,7 +68,8 @@ package final class Watched<Value: Sendable>: Sendable {
         }
     }
 
-    /// Waits until the version differs from `version`, `deadline` has come or the task is cancelled, whichever is first.
+    /// Waits until the version differs from `version`, `deadline` has come or the task is cancelled, whichever is
+    /// first.
     package func change(after version: UInt64, until deadline: Instant, clock: any Clock) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await clock.sleep(until: deadline) }

@@ -6,8 +6,9 @@ import Synchronization
 
 /// What the probes answer, computed when they ask.
 ///
-/// Live means that this process still makes progress: never that the API server is there, for restarting every replica in an outage would destroy
-/// what they hold. Ready means that it can answer node-agents or forward them; it never means leading.
+/// Live means that this process still makes progress: never that the API server is there, for restarting every replica
+/// in an outage would destroy what they hold. Ready means that it can answer node-agents or forward them; it never
+/// means leading.
 package final class Readiness: Sendable {
     /// The pulse beats each second; ten missed beats mean that the process no longer runs its tasks.
     private static let longestPause = Duration.seconds(10)

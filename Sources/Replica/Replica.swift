@@ -6,10 +6,11 @@ package import Kubernetes
 package import Leadership
 package import Platform
 
-/// One replica of the cluster-agent, whole, without sockets: it makes every part, connects them, and runs them from start to shutdown.
+/// One replica of the cluster-agent, whole, without sockets: it makes every part, connects them, and runs them from
+/// start to shutdown.
 ///
-/// A process wraps it in sockets, a simulation in its network; both build this same type. It does no I/O and starts no thread: all that touches
-/// the world is given to it as its surroundings.
+/// A process wraps it in sockets, a simulation in its network; both build this same type. It does no I/O and starts no
+/// thread: all that touches the world is given to it as its surroundings.
 package struct Replica: Sendable {
     /// What accepts requests for a replica and hands them to its `requestHandler`.
     package struct Listener: Sendable {
@@ -91,8 +92,9 @@ package struct Replica: Sendable {
 
     /// Runs until `stop` returns or a part ends by itself.
     ///
-    /// Shutdown has one order: not ready; the term ends, and no leader's answer is written any more; the Lease is released; for a short delay this
-    /// replica serves on as a forwarding follower; calls that wait are answered; the listener stops; then the rest.
+    /// Shutdown has one order: not ready; the term ends, and no leader's answer is written any more; the Lease is
+    /// released; for a short delay this replica serves on as a forwarding follower; calls that wait are answered; the
+    /// listener stops; then the rest.
     ///
     /// - Parameters:
     ///   - limit: a stop that takes longer ends the process; nil for no limit.

@@ -7,7 +7,8 @@ import Synchronization
 
 /// What must hold in a cluster at every moment, whatever happens. Each function says what is wrong, or nil.
 ///
-/// The leader's own state is checked whenever it may have changed, each of its answers when it is made, and the term when it is written.
+/// The leader's own state is checked whenever it may have changed, each of its answers when it is made, and the term
+/// when it is written.
 struct ClusterChecker: Sendable {
     /// Where each config of a leader's state was, to see whether it moved for a reason.
     struct Placements: Sendable {
@@ -48,7 +49,8 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
-    /// Whether configs moved without need since `former`: a node that stays keeps what it has, but for the share of one that joins.
+    /// Whether configs moved without need since `former`: a node that stays keeps what it has, but for the share of one
+    /// that joins.
     func problem(from former: Placements?, to state: StateSnapshot) -> String? {
         guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
         if let problem = problemOfMoves(from: former, to: state) { return problem }
@@ -144,8 +146,8 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
-    /// A leader's answer to a report, when it is made: "up to date" exactly when it is so, and for whoever only says that it lives or cannot be
-    /// told yet.
+    /// A leader's answer to a report, when it is made: "up to date" exactly when it is so, and for whoever only says
+    /// that it lives or cannot be told yet.
     func problem(
         withStatus response: HTTPResponse, to request: HTTPRequest, of node: String, in state: StateSnapshot
     ) -> String? {

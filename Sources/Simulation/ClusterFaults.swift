@@ -92,7 +92,8 @@ extension SimulatedCluster {
         replicas.first { $0.process.status == .running && $0.term == nil }
     }
 
-    /// Stops a replica; perhaps just when it has answered a call that the other sent on, and while messages between the two are slow.
+    /// Stops a replica; perhaps just when it has answered a call that the other sent on, and while messages between the
+    /// two are slow.
     private func stop(_ replica: SimulatedReplica, downFor time: Duration, slowly: Bool) {
         guard slowly else {
             replica.stop()

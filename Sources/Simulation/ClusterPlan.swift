@@ -2,23 +2,25 @@ import JSON
 import Kubernetes
 import Platform
 
-/// What a seed does to a cluster: its size, its settings, its configs and their changes, and its faults, all drawn before it starts, so that the
-/// plan can be read beside the trace.
+/// What a seed does to a cluster: its size, its settings, its configs and their changes, and its faults, all drawn
+/// before it starts, so that the plan can be read beside the trace.
 package struct ClusterPlan: Sendable {
     /// Something that goes wrong, or that an operator does. "Leader" is who holds the Lease at that moment.
     package enum Fault: Sendable {
         /// The leader is killed and started again after a while.
         case leaderCrash(downFor: Duration)
-        /// The leader is stopped where it is and goes on after a while; where it is may be between making an answer and writing it.
+        /// The leader is stopped where it is and goes on after a while; where it is may be between making an answer and
+        /// writing it.
         case leaderPause(Duration, inAnswer: Bool)
-        /// The leader is asked to stop, and started again after a while; calls that are sent on to it may take long then.
+        /// The leader is asked to stop, and started again after a while; calls that are sent on to it may take long
+        /// then.
         case leaderStop(downFor: Duration, slowly: Bool)
         /// The other replica is killed and started again after a while.
         case followerCrash(downFor: Duration)
         /// The other replica is stopped where it is and goes on after a while.
         case followerPause(Duration)
-        /// The other replica is stopped between getting the leader's answer to a call and passing it on; the leader is killed then, and starts
-        /// again before the other goes on.
+        /// The other replica is stopped between getting the leader's answer to a call and passing it on; the leader is
+        /// killed then, and starts again before the other goes on.
         case relayStall(Duration)
         /// Nodes die together, as when a zone fails; nil: for good.
         case nodeCrash(nodes: [Int], downFor: Duration?)
@@ -28,7 +30,8 @@ package struct ClusterPlan: Sendable {
         case nodeCut(node: Int, Duration)
         /// The API server refuses every request and ends every watch.
         case outage(Duration)
-        /// The API server drops all watches of Services, endpoints, Pods and Nodes; perhaps it has compacted its history too.
+        /// The API server drops all watches of Services, endpoints, Pods and Nodes; perhaps it has compacted its
+        /// history too.
         case watchesDropped(compacts: Bool)
         /// Lists take long.
         case slowLists(Duration)
@@ -42,9 +45,11 @@ package struct ClusterPlan: Sendable {
         case badNetwork(Duration)
     }
 
-    /// What becomes of a node-agent's pod, or of the Kubernetes node that it is on. Replicas are told of it within two seconds.
+    /// What becomes of a node-agent's pod, or of the Kubernetes node that it is on. Replicas are told of it within two
+    /// seconds.
     package enum PodEvent: Sendable {
-        /// It is being deleted: its agent runs on for the grace, then the pod is gone, and after a while another takes its place.
+        /// It is being deleted: its agent runs on for the grace, then the pod is gone, and after a while another takes
+        /// its place.
         case terminated(node: Int, grace: Duration, replacedAfter: Duration)
         /// It is deleted by force: its agent is killed a while after.
         case deleted(node: Int, killedAfter: Duration, replacedAfter: Duration)
@@ -126,7 +131,8 @@ package struct ClusterPlan: Sendable {
         }
     }
 
-    /// In every plan: the leader's crash and its pause past the term, in either order, and the loss of a node.
+    /// In every plan: the leader's crash and its pause past the term, in either order, its shutdown between them, and
+    /// the loss of a node.
     private static func drawFaults(_ dice: Dice) -> [(at: Duration, fault: Fault)] {
         let ofLeaders = dice.shuffled([
             Fault.leaderCrash(downFor: dice.duration(in: .seconds(1) ... .seconds(60))),
@@ -137,6 +143,10 @@ package struct ClusterPlan: Sendable {
             (dice.duration(in: .seconds(20) ... .seconds(60)), ofLeaders[0]),
             (dice.duration(in: .seconds(130) ... .seconds(200)), ofLeaders[1]),
             (anyTime(dice), .nodeCrash(nodes: drawNodes(dice), downFor: lostFor)),
+            (
+                dice.duration(in: .seconds(60) ... .seconds(130)),
+                .leaderStop(downFor: dice.duration(in: .seconds(1) ... .seconds(30)), slowly: dice.chance(0.5))
+            ),
         ]
         for _ in 0..<dice.number(in: 0...5) { faults.append((anyTime(dice), drawFault(dice))) }
         return faults

@@ -9,7 +9,8 @@ package final class Dice: Sendable {
         entropy = SeededEntropy(seed: FNV1a(name).value ^ seed &* 0x9E37_79B9_7F4A_7C15)
     }
 
-    /// A number below `count`, which is at least 1 (Lemire's multiplication, its bias below 2⁻⁴⁰ for what a simulation counts).
+    /// A number below `count`, which is at least 1 (Lemire's multiplication, its bias below 2⁻⁴⁰ for what a simulation
+    /// counts).
     package func index(below count: Int) -> Int {
         Int(UInt64(count).multipliedFullWidth(by: entropy.next()).high)
     }

@@ -4,7 +4,8 @@ import Kubernetes
 import Platform
 import Synchronization
 
-/// The configs that AutoConf makes of a plan's Services, by an instance of its own that reads them in order and misses nothing.
+/// The configs that AutoConf makes of a plan's Services, by an instance of its own that reads them in order and misses
+/// nothing.
 final class ExpectedConfigs: Sendable {
     private struct Key: Hashable {
         let number: Int

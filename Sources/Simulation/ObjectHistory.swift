@@ -73,7 +73,8 @@ struct ObjectHistory: Sendable {
         Self.sorted(newest, resource)
     }
 
-    /// A page of a list: all pages show the version of the first; nil if that was compacted away meanwhile, or never was.
+    /// A page of a list: all pages show the version of the first; nil if that was compacted away meanwhile, or never
+    /// was.
     func page(of resource: String, limit: Int?, continuation: String?) -> ObjectPage<any SimulatedObject>? {
         var (listed, last) = (version, "")
         if let continuation {

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// A value that arrives once, from a callback, and that one task waits for. The first result wins; later ones are dropped.
+/// A value that arrives once, from a callback, and that one task waits for. The first result wins; later ones are
+/// dropped.
 final class OneShot<Value: Sendable>: Sendable {
     private enum State {
         case empty

@@ -2,11 +2,11 @@ package import Kubernetes
 import Platform
 import Synchronization
 
-/// The Kubernetes API server's part in lists and watches: Services, their endpoints, Pods and Nodes under one growing resourceVersion, reached
-/// over the simulated network.
+/// The Kubernetes API server's part in lists and watches: Services, their endpoints, Pods and Nodes under one growing
+/// resourceVersion, reached over the simulated network.
 ///
-/// It is no process: it neither crashes nor pauses, but it can refuse every request for a while, lose answers, break watches, compact its
-/// history, and be cut off.
+/// It is no process: it neither crashes nor pauses, but it can refuse every request for a while, lose answers, break
+/// watches, compact its history, and be cut off.
 package final class SimulatedAPIServer: Sendable {
     typealias Page = ObjectPage<any SimulatedObject>
     typealias Event = WatchEvent<any SimulatedObject>
@@ -125,8 +125,8 @@ package final class SimulatedAPIServer: Sendable {
         breakWatches()
     }
 
-    /// Forgets all versions but the newest, as etcd does every few minutes: older ones can be neither watched from nor listed on. A watch that was
-    /// told everything does not notice.
+    /// Forgets all versions but the newest, as etcd does every few minutes: older ones can be neither watched from nor
+    /// listed on. A watch that was told everything does not notice.
     package func compact() {
         let version = state.withLock { state in
             for (id, watch) in state.watches {

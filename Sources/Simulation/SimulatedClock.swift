@@ -25,7 +25,8 @@ package struct SimulatedClock: Clock {
         WallTime(nanoseconds: Self.epoch + (world.now + wallError).nanoseconds)
     }
 
-    /// Returns at `deadline` or later. A past deadline only yields, so that a loop that never waits is noticed and not endless.
+    /// Returns at `deadline` or later. A past deadline only yields, so that a loop that never waits is noticed and not
+    /// endless.
     package func sleep(until deadline: Instant) async throws {
         try Task.checkCancellation()
         guard deadline > now() else { return await Task.yield() }

@@ -8,8 +8,9 @@ import Platform
 import Replica
 import Synchronization
 
-/// A whole cluster in a world: two replicas of the cluster-agent behind a Service, five nodes with an agent each, an API server, and a prober that
-/// asks both replicas all the time. The seed draws its plan; what must hold is checked at every step.
+/// A whole cluster in a world: two replicas of the cluster-agent behind a Service, five nodes with an agent each, an
+/// API server, and a prober that asks both replicas all the time. The seed draws its plan; what must hold is checked at
+/// every step.
 package final class SimulatedCluster: Sendable {
     struct State {
         var replicas: [String: SimulatedReplica] = [:]
@@ -36,7 +37,8 @@ package final class SimulatedCluster: Sendable {
         var terms: Set<String> = []
         var lateRequests = 0
         var pods = SimulatedPods()
-        /// By lane and node: how long the replica had listened when the node's agent was first told something else than the truth.
+        /// By lane and node: how long the replica had listened when the node's agent was first told something else than
+        /// the truth.
         var retained: [Int: [String: Duration]] = [:]
         /// Checks that are wanted and that nobody ran when it was last looked at.
         var unrun: Set<String> = []
@@ -301,7 +303,8 @@ package final class SimulatedCluster: Sendable {
         return nil
     }
 
-    /// Counts what waited in a leader's socket until its term had passed, and notes whose heartbeats a call that waits is.
+    /// Counts what waited in a leader's socket until its term had passed, and notes whose heartbeats a call that waits
+    /// is.
     private func noteRequest(_ request: HTTPRequest, to replica: SimulatedReplica) {
         let lane = replica.process.lane
         if replica.term != nil {

@@ -2,10 +2,11 @@ package import Kubernetes
 import Platform
 import Synchronization
 
-/// The Kubernetes API server's part in an election: one Lease with resourceVersions, conflicts and watches, reached over the simulated network.
+/// The Kubernetes API server's part in an election: one Lease with resourceVersions, conflicts and watches, reached
+/// over the simulated network.
 ///
-/// It is no process: it neither crashes nor pauses, but it can refuse every request for a while, lose answers to writes that it has stored, and
-/// be cut off.
+/// It is no process: it neither crashes nor pauses, but it can refuse every request for a while, lose answers to writes
+/// that it has stored, and be cut off.
 package final class SimulatedLeases: Sendable {
     /// A write that gave the Lease to another holder.
     package struct Acquisition: Sendable {

@@ -29,8 +29,8 @@ package enum SimulatedNetworkError: Error, Sendable {
 
 /// The network between the processes of a world: messages between named hosts, with drawn latency, loss and partitions.
 ///
-/// A host is a process's name, so a restarted process is found at the same place. A request to a paused process waits in its
-/// socket until it goes on; by then the client may have given up.
+/// A host is a process's name, so a restarted process is found at the same place. A request to a paused process waits
+/// in its socket until it goes on; by then the client may have given up.
 package final class SimulatedNetwork: Sendable {
     private struct Link: Hashable {
         let first: String

@@ -3,8 +3,8 @@ import NodeAgent
 import Platform
 import Synchronization
 
-/// One process of the node-agent: the real AgentCore, its requests over the simulated network. What it is told to run it runs, without doing any
-/// check.
+/// One process of the node-agent: the real AgentCore, its requests over the simulated network. What it is told to run
+/// it runs, without doing any check.
 package final class SimulatedNodeAgent: Sendable {
     private struct State {
         var core: AgentCore
@@ -26,7 +26,8 @@ package final class SimulatedNodeAgent: Sendable {
 
     /// An agent that has done nothing yet.
     ///
-    /// - Parameter replicas: the replicas behind the Service: each new connection goes to one of them, whether it lives or not.
+    /// - Parameter replicas: the replicas behind the Service: each new connection goes to one of them, whether it lives
+    ///   or not.
     init(_ process: SimulatedProcess, plan: ClusterPlan, network: SimulatedNetwork, replicas: [String]) {
         self.process = process
         self.network = network

@@ -90,10 +90,11 @@ package final class SimulatedProcess: Sendable {
         spawn { body() }
     }
 
-    /// Kills it: jobs, timers and everything to come are dropped. No `defer` runs, no continuation is resumed, no task ends.
+    /// Kills it: jobs, timers and everything to come are dropped. No `defer` runs, no continuation is resumed, no task
+    /// ends.
     ///
-    /// Cancelling its tasks instead would be a graceful stop. What the tasks hold stays in memory for good, on purpose: tearing it down
-    /// would run code that no killed process runs.
+    /// Cancelling its tasks instead would be a graceful stop. What the tasks hold stays in memory for good, on purpose:
+    /// tearing it down would run code that no killed process runs.
     package func crash() {
         let hooks: [@Sendable () -> Void]? = world.state.withLock { state in
             guard state.lanes[lane].status != .crashed else { return nil }

@@ -2,8 +2,8 @@ import Kubernetes
 import Platform
 import Synchronization
 
-/// A request and the stream of its answer, carried as TCP does: what was sent arrives in that order, what is lost is sent again, and a connection
-/// over which something has not come through for a minute is dead.
+/// A request and the stream of its answer, carried as TCP does: what was sent arrives in that order, what is lost is
+/// sent again, and a connection over which something has not come through for a minute is dead.
 final class SimulatedStream<Item: Sendable>: Sendable {
     private enum Part {
         case item(Item)

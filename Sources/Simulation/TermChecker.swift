@@ -2,8 +2,8 @@ package import Kubernetes
 import Leadership
 import Platform
 
-/// The first promise of leadership, checked against the Lease's own history: once a write has given the Lease to somebody, no term of an earlier
-/// write is valid any more, and no answer of it is written.
+/// The first promise of leadership, checked against the Lease's own history: once a write has given the Lease to
+/// somebody, no term of an earlier write is valid any more, and no answer of it is written.
 package struct TermChecker: Sendable {
     private let leases: SimulatedLeases
 
@@ -12,7 +12,8 @@ package struct TermChecker: Sendable {
         self.leases = leases
     }
 
-    /// What is wrong with the terms that the running or paused electors believe in; nil if nothing is. To be asked after each step.
+    /// What is wrong with the terms that the running or paused electors believe in; nil if nothing is. To be asked
+    /// after each step.
     package func problem(_ electors: [(process: SimulatedProcess, elector: LeaderElector)]) -> String? {
         var valid: [(name: String, token: String)] = []
         for (process, elector) in electors where process.status != .crashed {

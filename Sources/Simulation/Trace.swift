@@ -1,10 +1,11 @@
 import Platform
 import Synchronization
 
-/// What happened in a world, in order: lines for people, and a fingerprint that also covers every choice of the scheduler.
+/// What happened in a world, in order: lines for people, and a fingerprint that also covers every choice of the
+/// scheduler.
 ///
-/// Two runs of one seed have the same fingerprint, in one process or in two: Swift seeds its hashing anew in each process, so an
-/// iteration order that reached a decision, a byte or a log line shows here.
+/// Two runs of one seed have the same fingerprint, in one process or in two: Swift seeds its hashing anew in each
+/// process, so an iteration order that reached a decision, a byte or a log line shows here.
 package final class Trace: Sendable {
     private struct State {
         var lines: [String] = []

@@ -4,12 +4,14 @@ import Synchronization
 
 /// A simulated world: processes, one time line, one seed. One thread runs all of it, so that a seed is one history.
 ///
-/// The scheduler picks the next job among those of all running processes with the seeded generator. Each job costs a little drawn
-/// time; when no job is ready, time jumps to the next event. What follows a task's preferred executor stays inside: child tasks,
-/// `async let`, task groups, default actors, continuations. `Task {}`, `Task.detached` and actors with an executor of their own
-/// would escape; a job that comes back from another thread ends the run with an error.
+/// The scheduler picks the next job among those of all running processes with the seeded generator. Each job costs a
+/// little drawn time; when no job is ready, time jumps to the next event. What follows a task's preferred executor
+/// stays inside: child tasks, `async let`, task groups, default actors, continuations. `Task {}`, `Task.detached` and
+/// actors with an executor of their own would escape; a job that comes back from another thread ends the run with an
+/// error.
 ///
-/// A world lives as long as the test's process: what a crash dropped must stay in memory (see `SimulatedProcess.crash`).
+/// A world lives as long as the test's process: what a crash dropped must stay in memory (see
+/// `SimulatedProcess.crash`).
 package final class World: Sendable {
     struct Event {
         let id: UInt64
@@ -135,7 +137,8 @@ extension World {
 
     /// Runs for `duration` of the world's time.
     ///
-    /// - Throws: at the first violation or failed check; when tasks wait and nothing will ever wake them; when it takes too many steps.
+    /// - Throws: at the first violation or failed check; when tasks wait and nothing will ever wake them; when it takes
+    ///   too many steps.
     package func run(for duration: Duration) throws(SimulationFailure) {
         try run(until: now + duration)
     }

@@ -45,6 +45,22 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
+    @Test func `many files give the configs of all, and lose those of removed ones only`() async throws {
+        let fixture = Fixture(AutoConfOptions(confdPath: directory.path, maximumFileBytes: 1_000, maximumFiles: 200))
+        for number in 0..<150 { try directory.write("a.d/\(number).json", Self.check("\(number)")) }
+        try await whileRunning(fixture) {
+            #expect(fixture.isSynced)
+            #expect(fixture.configs.count == 150)
+            for number in 0..<100 { directory.remove("a.d/\(number).json") }
+            try directory.write("a.d/120.json", "{")
+            for _ in 0..<3 {
+                try await fixture.clock.advanceToNextSleep(by: .seconds(5))
+                let urls = fixture.configs.map { $0.instances[0]["url"]?.stringValue ?? "?" }
+                #expect(Set(urls) == Set((100..<150).map(String.init)))
+            }
+        }
+    }
+
     @Test func `files are read again only after the interval`() async throws {
         try await whileRunning(fixture) {
             try directory.write("a.json", Self.check("1"))

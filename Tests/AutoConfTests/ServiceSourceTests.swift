@@ -79,6 +79,20 @@ import Testing
         #expect(fixture.keys == ["kube_service://shop/other#a#0"])
     }
 
+    @Test func `a list of many Services gives the configs of all, and removes those of the others`() {
+        let services = (0..<200).map { service(Self.checks("a"), name: "s\($0)") }
+        fixture.autoConf.feed(.replaced(services))
+        #expect(fixture.isSynced)
+        #expect(fixture.configs.count == 200)
+        var remaining = Array(services.dropFirst(50))
+        remaining[80] = service(Self.checks("a", "y"), name: "s130")
+        fixture.autoConf.feed(.replaced(remaining))
+        #expect(Set(fixture.keys) == Set((50..<200).map { "kube_service://shop/s\($0)#a#0" }))
+        #expect(
+            fixture.configs.filter { $0.instances[0]["url"] == .string("y") }.map(\.key.source)
+                == ["kube_service://shop/s130"])
+    }
+
     @Test func `a changed address or port changes the config`() {
         fixture.autoConf.feed(.applied(service(Self.checks("a", "%%host%%:%%port%%"))))
         fixture.autoConf.feed(

@@ -92,7 +92,8 @@ import Testing
             let moves = try handler.rebalance(isForced: true).value
             clock.looks.handler.withLock { $0 = nil }
             #expect(!moves.isEmpty)
-            // The store changed during each of three plans: one look before and one after each, and two for the duration.
+            // The store changed during each of three plans: one look before and one after each, and two for the
+            // duration.
             #expect(clock.looks.count.withLock { $0 } >= 8)
             #expect(try nodes().flatMap(\.configs).map(\.key).sorted() == former.flatMap(\.configs).map(\.key).sorted())
         }

@@ -1,7 +1,7 @@
 import JSON
 
-/// Any text must come back from its encoding. What is JSON must encode to JSON that parses to what encodes alike, and the reader must find in
-/// it what the parser does.
+/// Any text must come back from its encoding. What is JSON must encode to JSON that parses to what encodes alike, and
+/// the reader must find in it what the parser does.
 func fuzzJSON(_ input: [UInt8]) {
     let text = JSONValue.string(String(decoding: input, as: UTF8.self))
     precondition((try? JSONValue(parsing: text.encoded())) == text, "a text changes")
@@ -37,7 +37,8 @@ private func isSkipped(_ input: [UInt8]) -> Bool {
     }
 }
 
-/// Reads each value by its type, but of an object only the members whose keys have an even number of bytes: the others are skipped.
+/// Reads each value by its type, but of an object only the members whose keys have an even number of bytes: the others
+/// are skipped.
 private func compare(_ json: inout JSONReader, with value: JSONValue) throws(JSONError) {
     switch value {
     case .object(let members):

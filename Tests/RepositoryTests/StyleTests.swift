@@ -5,7 +5,7 @@ import Testing
     static let tests = Result { try Repository.swiftFiles(under: "Tests") }
 
     /// The folders whose comments must be wrapped.
-    static let wrappedFolders = ["Tests"]
+    static let wrappedFolders = ["Sources", "Tests"]
 
     @Test func `package types and package functions and properties with a body of several lines are documented`() throws
     {

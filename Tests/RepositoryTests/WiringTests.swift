@@ -18,7 +18,7 @@ import Testing
     @Test func `the process, the simulation and the benchmarks construct the same Replica`() throws {
         let files = try Self.files(constructing: "Replica")
         #expect(
-            files.sorted() == [
+            files == [
                 "Sources/Benchmarks/LeadingReplica.swift", "Sources/ClusterAgent/ClusterAgentProcess.swift",
                 "Sources/Simulation/SimulatedReplica.swift",
             ])
@@ -30,8 +30,9 @@ import Testing
     ])
     func `only Replica connects its parts`(type: String) throws {
         let files = try Self.files(constructing: type)
-        let others = files.filter { !$0.hasPrefix("Sources/Replica/") && !$0.hasPrefix("Sources/NodeAgent/") }
-        #expect(others == [])
+        // The node-agent has a process of its own, and benchmarks measure parts alone.
+        let elsewhere = ["Sources/Replica/", "Sources/NodeAgent/", "Sources/Benchmarks/"]
+        #expect(files.filter { file in !elsewhere.contains { file.hasPrefix($0) } } == [])
         #expect(files.contains { $0.hasPrefix("Sources/Replica/") })
     }
 

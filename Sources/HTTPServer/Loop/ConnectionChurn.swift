@@ -2,9 +2,9 @@ import Platform
 
 /// Says when so many connections have come or gone that their memory should be given back to the system.
 ///
-/// When many clients connect at once (all node-agents, after a leader change) each TLS handshake holds two buffers of 17 kB. They
-/// are freed when it is done, but lie between smaller blocks that stay, so that the C library keeps them: 45 kB for each connection,
-/// of which 16 kB are in use.
+/// When many clients connect at once (all node-agents, after a leader change) each TLS handshake holds two buffers of
+/// 17 kB. They are freed when it is done, but lie between smaller blocks that stay, so that the C library keeps them:
+/// 45 kB for each connection, of which 16 kB are in use.
 struct ConnectionChurn {
     /// Fewer changes than this leave little behind.
     private static let connections = 8

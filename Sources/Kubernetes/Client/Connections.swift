@@ -2,8 +2,8 @@ import HTTPClient
 import Platform
 import Synchronization
 
-/// The connections of one client to the API server. When the files behind its trust change, new requests go over new connections, and
-/// those that are under way, watches included, end on the old ones.
+/// The connections of one client to the API server. When the files behind its trust change, new requests go over new
+/// connections, and those that are under way, watches included, end on the old ones.
 final class Connections: Sendable {
     /// A client that is no longer given out, and lives only as long as the requests that hold it.
     private struct Former {

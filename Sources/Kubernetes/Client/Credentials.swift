@@ -2,8 +2,8 @@ import HTTPClient
 import Platform
 import Synchronization
 
-/// Whom to believe and who we are, partly from files that others replace: read again once they are older than 60 s. What cannot be used
-/// is not taken: the last good text of each file stays.
+/// Whom to believe and who we are, partly from files that others replace: read again once they are older than 60 s.
+/// What cannot be used is not taken: the last good text of each file stays.
 final class Credentials: Sendable {
     /// A file of PEM, and what it is.
     struct Part: Sendable {
@@ -66,8 +66,8 @@ final class Credentials: Sendable {
         state = Mutex(State(trust: trust, texts: texts, readAt: clock.now()))
     }
 
-    /// The newest good trust; equal to the one before if nothing has changed. Its files are read together, so that a certificate fits its
-    /// key.
+    /// The newest good trust; equal to the one before if nothing has changed. Its files are read together, so that a
+    /// certificate fits its key.
     var trust: TLSTrust {
         let now = clock.now()
         let isFresh = parts.isEmpty || state.withLock { $0.readAt + BearerToken.fileInterval > now }

@@ -5,7 +5,8 @@ package import Platform
 extension KubernetesConfiguration {
     /// The configuration of a kubeconfig file's current context.
     ///
-    /// A JSON file is read as it is; any other is YAML, which `kubectl` is asked to convert. Blocks while `kubectl` runs.
+    /// A JSON file is read as it is; any other is YAML, which `kubectl` is asked to convert. Blocks while `kubectl`
+    /// runs.
     ///
     /// - Throws: `KubernetesError.configuration`.
     package static func kubeconfig(path: String, clock: any Clock) throws(KubernetesError) -> KubernetesConfiguration {

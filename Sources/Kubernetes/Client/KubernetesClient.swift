@@ -4,8 +4,8 @@ package import Platform
 
 /// Requests to one API server, over connections of its own.
 ///
-/// Use one client for the election and another for everything else: an answer of many megabytes must not stand in the way
-/// of a renewal.
+/// Use one client for the election and another for everything else: an answer of many megabytes must not stand in the
+/// way of a renewal.
 package final class KubernetesClient: Sendable {
     /// The largest answer that is taken (bytes), for a page of a list with objects near etcd's limit.
     private static let responseLimit = 64 << 20
@@ -36,7 +36,8 @@ package final class KubernetesClient: Sendable {
         await connections.shutdown()
     }
 
-    /// Sends a request and reads its JSON answer. After a 401 it is sent once more if the files of our credentials have changed.
+    /// Sends a request and reads its JSON answer. After a 401 it is sent once more if the files of our credentials have
+    /// changed.
     ///
     /// - Parameters:
     ///   - path: from the root, such as `/api/v1/services`; its parts must need no escaping.
@@ -57,7 +58,8 @@ package final class KubernetesClient: Sendable {
         return try decode(type, from: response.body, place: "\(method) \(path)")
     }
 
-    /// Opens a watch and gives each event to `onEvent`, in the calling task, until that returns false or the server ends it.
+    /// Opens a watch and gives each event to `onEvent`, in the calling task, until that returns false or the server
+    /// ends it.
     ///
     /// - Throws: `KubernetesError`: what refused or broke the watch.
     func watch<Object: JSONReadable & Sendable>(

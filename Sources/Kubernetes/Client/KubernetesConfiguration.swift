@@ -30,11 +30,12 @@ package struct KubernetesConfiguration: Sendable {
 
     /// The configuration of a pod: its environment and its service account.
     ///
-    /// Token and CA are read again when they are older than 60 s (the kubelet replaces them); both also after a 401, the CA also when a
-    /// connection could not be secured.
+    /// Token and CA are read again when they are older than 60 s (the kubelet replaces them); both also after a 401,
+    /// the CA also when a connection could not be secured.
     ///
     /// - Parameter directory: another place of the service account, for tests.
-    /// - Throws: `KubernetesError.configuration`, also when the CA cannot be read: another one is never trusted instead.
+    /// - Throws: `KubernetesError.configuration`, also when the CA cannot be read: another one is never trusted
+    ///   instead.
     package static func inCluster(
         environment: [String: String], directory: String = serviceAccountDirectory, clock: any Clock
     ) throws(KubernetesError) -> KubernetesConfiguration {

@@ -22,7 +22,8 @@ package struct Permission: Hashable, Sendable, CustomStringConvertible {
         self.name = name
     }
 
-    /// As one says it: `list pods in namespace cluster-agent`, `update leases.coordination.k8s.io/x in namespace y`, `watch nodes`.
+    /// As one says it: `list pods in namespace cluster-agent`, `update leases.coordination.k8s.io/x in namespace y`,
+    /// `watch nodes`.
     package var description: String {
         let kind = group.isEmpty ? resource : "\(resource).\(group)"
         let object = name.map { "\(kind)/\($0)" } ?? kind

@@ -3,13 +3,13 @@ package import Platform
 
 /// A leader election as a pure state machine: client-go's algorithm (tools/leaderelection), and stricter.
 ///
-/// One attempt at a time: `begin` gives its first request, `received` takes each answer and gives the next request, or nil
-/// when the attempt is over; `wake` says when the next one is due. A request counts as sent at the moment at which the
-/// machine gave it, which is never too late.
+/// One attempt at a time: `begin` gives its first request, `received` takes each answer and gives the next request, or
+/// nil when the attempt is over; `wake` says when the next one is due. A request counts as sent at the moment at which
+/// the machine gave it, which is never too late.
 ///
-/// What is stricter than client-go: a term ends `renewDeadline` after its last successful renewal was *sent*, or as soon as
-/// anybody else is seen to hold the Lease; a write whose answer came after that begins a new term instead of reviving the
-/// old one; a Lease that was deleted is free only when it would have expired.
+/// What is stricter than client-go: a term ends `renewDeadline` after its last successful renewal was *sent*, or as
+/// soon as anybody else is seen to hold the Lease; a write whose answer came after that begins a new term instead of
+/// reviving the old one; a Lease that was deleted is free only when it would have expired.
 package struct Election: Sendable {
     /// What the shell must ask of the API server now.
     package enum Request: Hashable, Sendable {
@@ -114,7 +114,8 @@ package struct Election: Sendable {
 
     // MARK: What the shell asks
 
-    /// When to call `begin` next: at the time of the next try, and exactly at the end of our term or of the leader's Lease.
+    /// When to call `begin` next: at the time of the next try, and exactly at the end of our term or of the leader's
+    /// Lease.
     package var wake: Instant {
         if isHinted { return .distantPast }
         if let held { return min(nextAttempt, held.validUntil) }
@@ -138,7 +139,8 @@ package struct Election: Sendable {
         return observed.holder
     }
 
-    /// Where the other replica that holds the Lease at `now` serves; nil while none is known to, or it published no address.
+    /// Where the other replica that holds the Lease at `now` serves; nil while none is known to, or it published no
+    /// address.
     package func leader(at now: Instant) -> LeaderEndpoint? {
         foreignHolder(at: now) == nil ? nil : LeaderEndpoint(annotations: observedAnnotations)
     }
@@ -196,7 +198,8 @@ package struct Election: Sendable {
 
     // MARK: Hints and the end
 
-    /// Takes what a watch tells. It only ever brings an attempt forward, or tells a follower what it would have read later.
+    /// Takes what a watch tells. It only ever brings an attempt forward, or tells a follower what it would have read
+    /// later.
     package mutating func watched(_ event: LeaseEvent, now: Instant) {
         guard case .changed(let lease) = event else {
             isHinted = isHinted || held != nil
@@ -241,8 +244,9 @@ extension Election {
     private mutating func missing(_ moment: Moment) -> Request? {
         isKnown = true
         lease = nil
-        // Who deleted it did not ask the holder, whom we may never have seen: it has to find out first, or to run out of time.
-        // A process that never saw the Lease does not wait, for it cannot tell a deletion from a new installation.
+        // Who deleted it did not ask the holder, whom we may never have seen: it has to find out first, or to run out
+        // of time. A process that never saw the Lease does not wait, for it cannot tell a deletion from a new
+        // installation.
         let mayBeHeld: Bool
         if held != nil {
             mayBeHeld = false

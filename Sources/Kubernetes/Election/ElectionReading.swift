@@ -15,8 +15,8 @@ struct ElectionReading {
         self.renewals = renewals
     }
 
-    /// Writes the families. The first two have client-go's names; `leader_election_is_leader` is Datadog's, with its one
-    /// sample that other metrics are joined with.
+    /// Writes the families. The first two have client-go's names; `leader_election_is_leader` is Datadog's, with its
+    /// one sample that other metrics are joined with.
     func write(name: String, into page: inout MetricsWriter) {
         page.family(
             "leader_election_master_status", .gauge, help: "Whether this replica leads by the named Lease (0 or 1).",

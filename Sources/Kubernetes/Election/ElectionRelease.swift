@@ -2,8 +2,9 @@ import Platform
 
 /// How the Lease is given back: as an attempt is, one request after the other, until a step ends it.
 ///
-/// It begins with a reading, for the last renewal may have been committed without our knowing; a conflict means the same, or
-/// that somebody edited the Lease, and begins it again (client-go's issues 1289 and 1417 are about releases that did neither).
+/// It begins with a reading, for the last renewal may have been committed without our knowing; a conflict means the
+/// same, or that somebody edited the Lease, and begins it again (client-go's issues 1289 and 1417 are about releases
+/// that did neither).
 extension Election {
     /// What follows from an answer during a release.
     package enum ReleaseStep: Sendable {
@@ -17,8 +18,8 @@ extension Election {
         case failed(KubernetesError)
     }
 
-    /// Ends the term and our part in the race, and gives the first request of a release; nil if we never tried to get the
-    /// Lease: then a stop during an outage of the API need not wait for it.
+    /// Ends the term and our part in the race, and gives the first request of a release; nil if we never tried to get
+    /// the Lease: then a stop during an outage of the API need not wait for it.
     package mutating func beginRelease() -> Request? {
         retire()
         return hasClaimed ? .get : nil

@@ -44,12 +44,14 @@ package struct LeaderElectionOptions: Sendable {
         max(.seconds(1), renewDeadline / 2)
     }
 
-    /// How much time may pass at most from the beginning of an attempt to that of the next: three requests and the longest pause.
+    /// How much time may pass at most from the beginning of an attempt to that of the next: three requests and the
+    /// longest pause.
     var longestAttempt: Duration {
         requestTimeout * 3 + retryPeriod * (1 + Self.jitterFactor)
     }
 
-    /// The lease duration as it is recorded in the Lease (seconds): rounded up, so that others never wait shorter than we think.
+    /// The lease duration as it is recorded in the Lease (seconds): rounded up, so that others never wait shorter than
+    /// we think.
     var recordedDuration: Int {
         let (seconds, attoseconds) = leaseDuration.components
         return Int(clamping: attoseconds > 0 ? seconds + 1 : seconds)

@@ -8,8 +8,8 @@ import Synchronization
 /// `validUntil` where others can read it without a lock. Losing the Lease is no end: it competes again.
 ///
 /// It does not promise that two processes never believe to lead: it promises that a term's `validUntil` is over before
-/// another process can acquire the Lease, as long as their clocks run at rates that differ by less than lease duration ÷
-/// renew deadline. Whoever acts as the leader must check `validUntil` right before.
+/// another process can acquire the Lease, as long as their clocks run at rates that differ by less than lease duration
+/// ÷ renew deadline. Whoever acts as the leader must check `validUntil` right before.
 package final class LeaderElector: Sendable {
     private struct State {
         var election: Election
@@ -62,19 +62,20 @@ package final class LeaderElector: Sendable {
         shared = Mutex(State(election: election, lastAttempt: clock.now()))
     }
 
-    /// When the last attempt to read, acquire or renew the Lease began, whatever became of it; at first, when this was made.
+    /// When the last attempt to read, acquire or renew the Lease began, whatever became of it; at first, when this was
+    /// made.
     package var lastAttempt: Instant {
         shared.withLock { $0.lastAttempt }
     }
 
-    /// How much time may pass between the beginnings of two attempts. If `lastAttempt` is longer ago, the loop of `run` hangs:
-    /// an API server that does not answer cannot cause that.
+    /// How much time may pass between the beginnings of two attempts. If `lastAttempt` is longer ago, the loop of `run`
+    /// hangs: an API server that does not answer cannot cause that.
     package var longestAttempt: Duration {
         options.longestAttempt
     }
 
-    /// Competes until the task is cancelled; after `release` it only observes. On return the term, if there was one, has
-    /// ended, but the Lease is still ours until `release` or its expiry.
+    /// Competes until the task is cancelled; after `release` it only observes. On return the term, if there was one,
+    /// has ended, but the Lease is still ours until `release` or its expiry.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.compete() }
@@ -86,8 +87,8 @@ package final class LeaderElector: Sendable {
     /// Ends the term at once, gives the Lease back if it is still ours so that another replica can take it without
     /// waiting, and never acquires it again. Call it when all work of the leader has stopped.
     ///
-    /// Takes at most `LeaderElectionOptions.requestTimeout`; if the API does not answer in that time, the Lease expires by
-    /// itself.
+    /// Takes at most `LeaderElectionOptions.requestTimeout`; if the API does not answer in that time, the Lease expires
+    /// by itself.
     package func release() async {
         let deadline = clock.now() + options.requestTimeout
         guard var request = change({ $0.beginRelease() }) else { return }
@@ -174,8 +175,8 @@ extension LeaderElector {
     }
 
     private func watch() async {
-        // Events come with each renewal, so a watch that has silently died is noticed by replacing it often. Until then the
-        // attempts go on as if there were none.
+        // Events come with each renewal, so a watch that has silently died is noticed by replacing it often. Until then
+        // the attempts go on as if there were none.
         let duration = Duration.seconds(60)
         var backoff = Backoff(limit: .seconds(5))
         var problem: KubernetesError?
@@ -204,8 +205,8 @@ extension LeaderElector {
 
     /// Tells the election something and publishes what follows from it.
     ///
-    /// The publication is part of the critical section, so that two changes cannot be published in the wrong order; it only
-    /// stores atomics and hands waiting tasks to their executors.
+    /// The publication is part of the critical section, so that two changes cannot be published in the wrong order; it
+    /// only stores atomics and hands waiting tasks to their executors.
     @discardableResult
     private func change<Result: Sendable>(_ body: (inout Election) -> Result) -> Result {
         let (result, notices) = shared.withLock { state in

@@ -42,7 +42,8 @@ struct EventNote: Hashable, Sendable {
         about.namespace.isEmpty ? "default" : about.namespace
     }
 
-    /// The name of the Event: the same for the same note, whoever tells it and when, so that it is counted in one object.
+    /// The name of the Event: the same for the same note, whoever tells it and when, so that it is counted in one
+    /// object.
     var name: String {
         let content = isCombined ? "" : message
         let fields = [

@@ -1,10 +1,11 @@
 import Platform
 
-/// Decides which notes become Events, and with which text: client-go's event correlator (tools/record), as a pure value.
+/// Decides which notes become Events, and with which text: client-go's event correlator (tools/record), as a pure
+/// value.
 ///
-/// More than ten different messages of one kind about one object become one combined Event, until they have paused for ten
-/// minutes; and one object gets 25 Events at once and one each five minutes after that. What it remembers is bounded: of
-/// each kind the 4096 entries that were used last.
+/// More than ten different messages of one kind about one object become one combined Event, until they have paused for
+/// ten minutes; and one object gets 25 Events at once and one each five minutes after that. What it remembers is
+/// bounded: of each kind the 4096 entries that were used last.
 struct EventCorrelator: Sendable {
     /// How many different messages of one kind about one object are told apart.
     static let similarLimit = 10
@@ -99,7 +100,8 @@ struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             uses += 1
             entries[key] = newValue.map { Entry(value: $0, used: uses) }
             guard entries.count > limit else { return }
-            // Each use has another number, so there is one oldest. A scan of a full memory costs some microseconds, at a new key only.
+            // Each use has another number, so there is one oldest. A scan of a full memory costs some microseconds, at
+            // a new key only.
             let oldest = entries.min { $0.value.used < $1.value.used }
             if let oldest { entries[oldest.key] = nil }
         }

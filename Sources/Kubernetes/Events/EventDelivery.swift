@@ -52,8 +52,8 @@ struct EventQueue: Sendable {
 
 /// How one Event gets to the API server, as a pure state machine.
 ///
-/// It is created; if it exists, by another replica or before a restart, it is read and counted up. Where no answer came it
-/// is tried again, and what the lost request did is not done twice.
+/// It is created; if it exists, by another replica or before a restart, it is read and counted up. Where no answer came
+/// it is tried again, and what the lost request did is not done twice.
 struct EventDelivery: Sendable {
     /// How often it is tried where no answer comes (client-go's number).
     static let tries = 12

@@ -3,8 +3,9 @@ import Synchronization
 
 /// Tells those who run `kubectl get events` what happens to objects, as core/v1 Events.
 ///
-/// Telling never blocks and never fails: what cannot be sent is dropped and said in the log once. The same Event told again,
-/// by whichever replica, is counted in one object; floods are combined and limited as client-go does (`EventCorrelator`).
+/// Telling never blocks and never fails: what cannot be sent is dropped and said in the log once. The same Event told
+/// again, by whichever replica, is counted in one object; floods are combined and limited as client-go does
+/// (`EventCorrelator`).
 package final class EventRecorder: Sendable {
     /// How long one request may take.
     private static let requestTimeout = Duration.seconds(10)
@@ -91,8 +92,8 @@ package final class EventRecorder: Sendable {
         }
     }
 
-    /// Sends what still waits, for at most 2 s, so that the last words get out. Call it after `run` has returned, in a task
-    /// that is not cancelled.
+    /// Sends what still waits, for at most 2 s, so that the last words get out. Call it after `run` has returned, in a
+    /// task that is not cancelled.
     package func finish() async {
         let end = clock.now() + Self.finishTimeout
         while clock.now() < end, !Task.isCancelled, let delivery = next() {

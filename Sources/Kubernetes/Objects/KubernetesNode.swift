@@ -1,6 +1,7 @@
 package import JSON
 
-/// A `v1` Node, as far as we use it. Its heartbeats change it every few minutes in ways that do not show here: compare before acting.
+/// A `v1` Node, as far as we use it. Its heartbeats change it every few minutes in ways that do not show here: compare
+/// before acting.
 package struct KubernetesNode: Hashable, Sendable {
     /// Name, uid and resourceVersion; labels and annotations are not kept.
     package var metadata: ObjectMetadata

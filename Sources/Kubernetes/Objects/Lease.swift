@@ -1,6 +1,7 @@
 package import JSON
 
-/// A `coordination.k8s.io/v1` Lease. Its metadata is kept as it came, with all that others wrote there, and sent back so.
+/// A `coordination.k8s.io/v1` Lease. Its metadata is kept as it came, with all that others wrote there, and sent back
+/// so.
 package struct Lease: Hashable, Sendable {
     private var metadata: [String: JSONValue]
 
@@ -67,7 +68,8 @@ package struct Lease: Hashable, Sendable {
     }
 }
 
-/// The record in a Lease. Every field may be missing. Times are kept as text: whether they changed matters, not what they say.
+/// The record in a Lease. Every field may be missing. Times are kept as text: whether they changed matters, not what
+/// they say.
 package struct LeaseSpec: Hashable, Sendable {
     /// Who holds the Lease; nil or empty: nobody.
     package var holderIdentity: String?

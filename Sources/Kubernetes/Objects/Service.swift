@@ -86,8 +86,8 @@ extension Service: KubernetesObject {
         }
     }
 
-    /// Whether an annotation is kept: autodiscovery's, and its older spelling. Others, such as what `kubectl apply` last applied, can be as
-    /// large as the object.
+    /// Whether an annotation is kept: autodiscovery's, and its older spelling. Others, such as what `kubectl apply`
+    /// last applied, can be as large as the object.
     private static func isKept(annotation: String) -> Bool {
         annotation.hasPrefix("ad.datadoghq.com/") || annotation.hasPrefix("service-discovery.datadoghq.com/")
     }
@@ -110,7 +110,8 @@ extension JSONReader {
 }
 
 extension Service {
-    /// The Services in a text: one, or a list, as `kubectl get service --output json` prints them. One that was never stored is taken too.
+    /// The Services in a text: one, or a list, as `kubectl get service --output json` prints them. One that was never
+    /// stored is taken too.
     ///
     /// - Throws: `KubernetesError.malformed`.
     package static func list(parsing text: [UInt8]) throws(KubernetesError) -> [Service] {

@@ -42,8 +42,8 @@ extension ServiceEndpoints: KubernetesObject {
         return Port(name: name, port: port)
     }
 
-    /// Reads an endpoint as a slice has it. What is not said of its condition is what the API defines: ready, serving as it is ready, not
-    /// terminating.
+    /// Reads an endpoint as a slice has it. What is not said of its condition is what the API defines: ready, serving
+    /// as it is ready, not terminating.
     private static func endpoint(_ json: inout JSONReader) throws(JSONError) -> Endpoint {
         var addresses: [String] = []
         var conditions: [String: Bool] = [:]

@@ -1,5 +1,5 @@
-/// Where the endpoints of one Service are: an EndpointSlice (`discovery.k8s.io/v1` or `v1beta1`) or an Endpoints object (`v1`), told
-/// alike.
+/// Where the endpoints of one Service are: an EndpointSlice (`discovery.k8s.io/v1` or `v1beta1`) or an Endpoints object
+/// (`v1`), told alike.
 ///
 /// One Service may have several slices, and one endpoint may for a moment be in two of them: join them by namespace and
 /// `serviceName`, each address once.

@@ -1,7 +1,8 @@
 import Platform
 import Synchronization
 
-/// Events for one loop: any thread puts them in, the loop takes them out in order, so that they are handled one after the other.
+/// Events for one loop: any thread puts them in, the loop takes them out in order, so that they are handled one after
+/// the other.
 final class Inbox<Event: Sendable>: Sendable {
     private let events = Mutex<[Event]>([])
     private let bell = Watched<Void>(())

@@ -13,12 +13,14 @@ package struct APIOptions: Sendable {
     package var forwardTimeout: Duration = .seconds(5)
     /// How long an operator's forwarded call may take: the leader refreshes all statistics first.
     package var operationTimeout: Duration = .seconds(25)
-    /// How long after it forwarded a call a follower may pass the leader's answer on. A release of the Lease waits for as long: see
-    /// `API.forwardedUntil`.
+    /// How long after it forwarded a call a follower may pass the leader's answer on. A release of the Lease waits for
+    /// as long: see `API.forwardedUntil`.
     package var forwardedAnswerLifetime: Duration = .milliseconds(400)
-    /// How long a call may wait for a change: a third of the node expiration timeout, because its arrival is a heartbeat.
+    /// How long a call may wait for a change: a third of the node expiration timeout, because its arrival is a
+    /// heartbeat.
     package var longestWait: Duration = .seconds(10)
-    /// How long a follower's call may wait: half of `longestWait`, because it carries the heartbeats of the nodes that wait at the follower.
+    /// How long a follower's call may wait: half of `longestWait`, because it carries the heartbeats of the nodes that
+    /// wait at the follower.
     var longestFollow: Duration { longestWait / 2 }
     /// How many calls may wait; further ones are refused. As many as a server has connections.
     package var maximumWaiting = 10_000
@@ -29,9 +31,11 @@ package struct APIOptions: Sendable {
     }
 }
 
-/// Decides what becomes of each request, and of each forwarded call that came back. No I/O: `RequestHandler` performs the actions.
+/// Decides what becomes of each request, and of each forwarded call that came back. No I/O: `RequestHandler` performs
+/// the actions.
 ///
-/// Every answer that only a leader may give carries the term's token, and a gate that is asked right before the answer is written.
+/// Every answer that only a leader may give carries the term's token, and a gate that is asked right before the answer
+/// is written.
 struct API: Sendable {
     /// What to do with a request.
     enum Action: Sendable {
@@ -49,8 +53,8 @@ struct API: Sendable {
         case operate(Operation)
     }
 
-    /// Until when followers may pass on answers that this replica gave as the leader. When a term ends early, the Lease is released only after
-    /// this, so that no answer of the term leaves a follower after another term has begun.
+    /// Until when followers may pass on answers that this replica gave as the leader. When a term ends early, the Lease
+    /// is released only after this, so that no answer of the term leaves a follower after another term has begun.
     let forwardedUntil = Deadline(Instant(nanoseconds: 0))
 
     let handler: Handler
@@ -192,7 +196,8 @@ extension API {
             status: 200, headers: term.answerHeaders, body: body, gate: TermGate(term: term, clock: clock))
     }
 
-    /// Adds for how long a follower may pass the answer on, counted from when it sent the call, which was before the call arrived here.
+    /// Adds for how long a follower may pass the answer on, counted from when it sent the call, which was before the
+    /// call arrived here.
     func promise(_ response: inout HTTPResponse, in term: Term, arrival: Instant, _ now: Instant) {
         let lifetime = max(.zero, min(options.forwardedAnswerLifetime, term.validUntil.instant - now))
         forwardedUntil.extend(to: now + lifetime)
@@ -270,8 +275,8 @@ extension API {
 
     /// The answer to the caller of a forwarded call that came back or failed.
     ///
-    /// A leader's 200 is passed on only for as long as the leader allowed, counted from when the call was sent, and only while this replica
-    /// follows that leader.
+    /// A leader's 200 is passed on only for as long as the leader allowed, counted from when the call was sent, and
+    /// only while this replica follows that leader.
     func finish(_ forward: Forward, _ result: ForwardResult, now: Instant) -> HTTPResponse {
         switch result {
         case .failed(let reason):
@@ -338,7 +343,8 @@ struct Operation: Sendable {
     let request: HTTPRequest
 }
 
-/// The version that `GET /version` answers. Node-agents take major 1 with a minor below 21 for an old protocol that redirects: be 7 or more.
+/// The version that `GET /version` answers. Node-agents take major 1 with a minor below 21 for an old protocol that
+/// redirects: be 7 or more.
 package struct AgentVersion: Sendable {
     private let major: Int
     private let minor: Int

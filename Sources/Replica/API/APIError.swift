@@ -39,7 +39,8 @@ enum APIError: Error {
         case .operatorsOnly: return .text(403, "this call needs the operator's token; the agents' does not open it")
         case .noOperators:
             return .text(403, "this call needs an operator's token, and cluster_agent.operator_token_file is not set")
-        // Upstream answers 500 to these and to an unknown node. Agents look only for a 200, so the caller's mistake gets its proper status here.
+        // Upstream answers 500 to these and to an unknown node. Agents look only for a 200, so the caller's mistake
+        // gets its proper status here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
         case .invalidQuery(let reason): return .text(400, "invalid query: \(reason)")
         case .malformedBody(let error): return .text(400, error.description)

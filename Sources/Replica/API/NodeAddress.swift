@@ -2,7 +2,8 @@ import HTTPServer
 
 /// The IP address of the node that sent a request.
 enum NodeAddress {
-    /// The address in `X-Real-Ip`, else the peer's address, which a forwarding follower passes on; and whether the node stated it itself.
+    /// The address in `X-Real-Ip`, else the peer's address, which a forwarding follower passes on; and whether the node
+    /// stated it itself.
     ///
     /// - Throws: `invalidAddress` if `X-Real-Ip` is neither empty nor an IP address.
     static func of(_ request: HTTPRequest) throws(APIError) -> (text: String?, isStated: Bool) {
@@ -29,7 +30,8 @@ enum NodeAddress {
             }
     }
 
-    /// Eight groups of up to four hexadecimal digits; `::` once for one or more groups of zeros; the last two may be an IPv4 address (RFC 4291 §2.2).
+    /// Eight groups of up to four hexadecimal digits; `::` once for one or more groups of zeros; the last two may be an
+    /// IPv4 address (RFC 4291 §2.2).
     private static func isIPv6(_ text: String) -> Bool {
         var halves = [Substring(text)]
         for start in text.utf8.indices where text[start...].hasPrefix("::") {

@@ -7,8 +7,8 @@ import Platform
 
 /// Records Events on Services whose check annotations cannot be used, and when they can be used again.
 ///
-/// Every replica reads all annotations; only the leader records. A new leader records again what is still wrong: the Event has the same name
-/// whoever writes it, so that its count goes up and no second one appears.
+/// Every replica reads all annotations; only the leader records. A new leader records again what is still wrong: the
+/// Event has the same name whoever writes it, so that its count goes up and no second one appears.
 struct CheckConfigEvents: Sendable {
     /// The reason of the Events, for `kubectl get events --field-selector reason=InvalidCheckConfig`.
     private static let reason = "InvalidCheckConfig"

@@ -2,7 +2,8 @@ import ClusterChecks
 import Kubernetes
 import Leadership
 
-/// What the leader publishes in the Lease: where others reach it, the key to trust it by, and its story for `kubectl describe lease`.
+/// What the leader publishes in the Lease: where others reach it, the key to trust it by, and its story for `kubectl
+/// describe lease`.
 enum LeaseAnnotations {
     static func of(_ endpoint: LeaderEndpoint?, _ summary: ClusterSummary?) -> [String: String] {
         let prefix = LeaderElectionOptions.annotationPrefix

@@ -1,7 +1,7 @@
 /// Which nodes changed, in order, within one term: a leader answers its followers from it.
 ///
-/// It records which nodes changed, not how: a follower gets their revisions at the time it asks. Only the newest change of each node counts, so the
-/// log is as long as there are nodes, however many changes there were.
+/// It records which nodes changed, not how: a follower gets their revisions at the time it asks. Only the newest change
+/// of each node counts, so the log is as long as there are nodes, however many changes there were.
 struct ChangeLog: Sendable {
     private struct Entry: Sendable {
         let version: UInt64

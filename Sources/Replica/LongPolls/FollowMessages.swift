@@ -2,7 +2,8 @@ import CheckModel
 import JSON
 import Platform
 
-/// A follower's call to the leader: which nodes' configs have changed since a version. The leader may hold the call until one does.
+/// A follower's call to the leader: which nodes' configs have changed since a version. The leader may hold the call
+/// until one does.
 struct FollowRequest: Hashable, Sendable {
     /// The version up to which the follower knows everything; 0 for nothing.
     var since: UInt64

@@ -1,8 +1,8 @@
 import Leadership
 import Platform
 
-/// What a follower knows of the revisions that nodes should run, from the leader's answers: while anybody waits here, one call to the leader is in
-/// flight. A value: events go in, the next call comes out.
+/// What a follower knows of the revisions that nodes should run, from the leader's answers: while anybody waits here,
+/// one call to the leader is in flight. A value: events go in, the next call comes out.
 struct LeaderMirror: Sendable {
     /// What is known of a node.
     enum Knowledge: Hashable, Sendable {
@@ -76,8 +76,8 @@ struct LeaderMirror: Sendable {
         revisions[node]
     }
 
-    /// The call to make now; nil while one is in flight or there is no reason for one. A call in flight that would be answered too late for a wait
-    /// that ends is superseded.
+    /// The call to make now; nil while one is in flight or there is no reason for one. A call in flight that would be
+    /// answered too late for a wait that ends is superseded.
     ///
     /// - Parameters:
     ///   - isWaitedFor: whether anybody waits.

@@ -7,10 +7,10 @@ import Synchronization
 
 /// Parks calls that wait for a change, and answers each when there is one or its wait is over.
 ///
-/// One task serves everybody who waits, and no thread: a parked call is an entry in the `WaitingRoom`. Whoever answers a call takes it out first,
-/// under the lock, so that none is answered twice; no answer is computed or written under the lock. A call is parked before its node is looked at,
-/// so that no change in between is missed. A leader learns of changes from its Handler; a follower keeps one call to the leader open on behalf of
-/// everybody who waits there.
+/// One task serves everybody who waits, and no thread: a parked call is an entry in the `WaitingRoom`. Whoever answers
+/// a call takes it out first, under the lock, so that none is answered twice; no answer is computed or written under
+/// the lock. A call is parked before its node is looked at, so that no change in between is missed. A leader learns of
+/// changes from its Handler; a follower keeps one call to the leader open on behalf of everybody who waits there.
 final class LongPolls: Sendable {
     /// A parked call, and the path that it asked for.
     private struct Guest: Sendable {

@@ -2,7 +2,8 @@ import Platform
 
 /// Which calls wait for which node's configs to change, and until when.
 ///
-/// Entering, leaving, and finding the waiters of a node or those that are due each take constant time per waiter, however many others wait.
+/// Entering, leaving, and finding the waiters of a node or those that are due each take constant time per waiter,
+/// however many others wait.
 struct WaitingRoom<Guest: Sendable>: Sendable {
     /// One waiter.
     struct Waiter: Sendable {

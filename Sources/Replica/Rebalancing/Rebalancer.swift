@@ -4,10 +4,11 @@ import Leadership
 import Platform
 import Synchronization
 
-/// Reads the statistics of node-agents and runners and rebalances by them: each period while this replica dispatches. Before an operator's call it
-/// only reads them.
+/// Reads the statistics of node-agents and runners and rebalances by them: each period while this replica dispatches.
+/// Before an operator's call it only reads them.
 struct Rebalancer: Sendable {
-    /// How long an operator's call waits for statistics: less than the command line waits for an answer. What is not read by then is not used.
+    /// How long an operator's call waits for statistics: less than the command line waits for an answer. What is not
+    /// read by then is not used.
     private static let patience: Duration = .seconds(10)
 
     /// A read in progress.
