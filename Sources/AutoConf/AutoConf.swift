@@ -10,15 +10,7 @@ import Synchronization
 /// yet. An invalid annotation or file is reported with its object and reason, and affects nothing else: an invalid
 /// annotation gives no configs, an invalid file keeps those that it had.
 package final class AutoConf: Sendable {
-    private struct State {
-        var known: AutoConfState
-        /// Changes that are decided and not yet published, in order.
-        var changes: [AutoConfState.Change] = []
-        /// Whether a caller is publishing changes. It also publishes those that are added meanwhile.
-        var isPublishing = false
-    }
-
-    /// How many Services of a list are applied at once.
+    /// Services of a list that are handled at once.
     private static let partSize = 64
 
     private let options: AutoConfOptions
@@ -28,7 +20,9 @@ package final class AutoConf: Sendable {
     private let clock: any Clock
     private let log: Log
     private let onProblems: @Sendable (ProblemChange) -> Void
-    private let state: Mutex<State>
+    /// Decided under the lock, published outside it.
+    private let changes = OrderedDelivery<AutoConfState.Change>()
+    private let state: Mutex<AutoConfState>
 
     /// An AutoConf that is the only writer of `desired`.
     ///
@@ -54,7 +48,7 @@ package final class AutoConf: Sendable {
         self.log = log
         self.onProblems = onProblems
         let known = AutoConfState(options, environment: self.environment)
-        state = Mutex(State(known: known))
+        state = Mutex(known)
         if known.enabled.isEmpty { desired.apply(upserts: [], removals: [], synced: true) }
     }
 
@@ -93,20 +87,19 @@ package final class AutoConf: Sendable {
 
     /// The current problems, sorted by object.
     package var problems: [ConfigProblem] {
-        state.withLock { $0.known.problems }
+        state.withLock { $0.problems }
     }
 
     /// The Services with problems, sorted by Service, for a replica that starts to lead and reports them again.
     package var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
-        state.withLock { $0.known.serviceProblems }
+        state.withLock { $0.serviceProblems }
     }
 
     /// Writes the metrics of AutoConf.
     package func collect(into writer: inout MetricsWriter) {
         typealias Row = (source: AutoConfState.Source, configs: Int, problems: Int, isRead: Bool)
-        let rows: [Row] = state.withLock { state in
-            let known = state.known
-            return known.enabled.map { ($0, known.configCount(of: $0), known.problemCount(of: $0), known.isRead($0)) }
+        let rows: [Row] = state.withLock { known in
+            known.enabled.map { ($0, known.configCount(of: $0), known.problemCount(of: $0), known.isRead($0)) }
         }
         func samples(_ value: (Row) -> Int) -> [MetricsWriter.Sample] {
             rows.map { (["source": $0.source.rawValue], Double(value($0))) }
@@ -127,25 +120,11 @@ package final class AutoConf: Sendable {
     /// Decides under the lock what changes, and publishes it outside. Sources feed concurrently, and a change of one
     /// may depend on another, so changes are published one at a time, in the order in which they were decided.
     private func update(_ decide: (inout AutoConfState) -> AutoConfState.Change) {
-        let publishes = state.withLock { state in
-            let change = decide(&state.known)
-            guard !change.isEmpty else { return false }
-            state.changes.append(change)
-            defer { state.isPublishing = true }
-            return !state.isPublishing
+        state.withLock { known in
+            let change = decide(&known)
+            if !change.isEmpty { changes.add(change) }
         }
-        guard publishes else { return }
-        while let change = nextChange() { publish(change) }
-    }
-
-    private func nextChange() -> AutoConfState.Change? {
-        state.withLock { state in
-            guard !state.changes.isEmpty else {
-                state.isPublishing = false
-                return nil
-            }
-            return state.changes.removeFirst()
-        }
+        changes.deliver(to: publish)
     }
 
     private func publish(_ change: AutoConfState.Change) {

@@ -1,5 +1,3 @@
-import Kubernetes
-
 /// What a template is bound to: a Service, or one address of its endpoints.
 struct CheckTarget {
     /// How autodiscovery names it; the config's `service_id`.
@@ -15,21 +13,6 @@ struct CheckTarget {
 }
 
 extension CheckTarget {
-    /// A Service.
-    init(_ service: Service, environment: Environment) {
-        let address: Result<String, AutoConfError> =
-            switch service.clusterIP {
-            case "None": .failure(AutoConfError("the Service is headless, it has no cluster IP"))
-            case "": .failure(AutoConfError("the Service has no cluster IP"))
-            default: .success(service.clusterIP)
-            }
-        self.init(
-            entity: service.objectName.serviceEntity, tags: service.objectName.tags + service.standardTags,
-            variables: TargetVariables(
-                .service, address: address, ports: service.ports.map { TargetPort(number: $0.port, name: $0.name) },
-                environment: environment))
-    }
-
     /// One address of a Service's endpoints.
     ///
     /// If it belongs to a Pod, and `resolution` allows it, the check runs on the agent of the Pod's node. That agent

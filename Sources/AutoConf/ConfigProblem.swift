@@ -1,5 +1,3 @@
-package import Kubernetes
-
 /// A problem of one object: a Service's annotations, a file, a directory.
 package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     /// Whether configs are lost.
@@ -26,26 +24,6 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     /// `object: reason`.
     package var description: String {
         "\(object): \(reason)"
-    }
-}
-
-/// How the problems of one object changed. Deleting an object is no change: none of its problems was solved.
-package struct ProblemChange: Hashable, Sendable {
-    /// The Service that Events are about; nil for a file or a directory.
-    package let object: ObjectReference?
-    /// The object's name in problems, such as `kube_service://shop/web`.
-    let entity: String
-    /// Problems that are new.
-    package let appeared: [ConfigProblem]
-    /// Problems that are gone.
-    let solved: [ConfigProblem]
-    /// How many problems of severity `error` the object has now. Warnings are not counted: no check is missing because
-    /// of them.
-    package let remaining: Int
-
-    /// Whether everything of the object can be used now, and could not before.
-    package var isMended: Bool {
-        remaining == 0 && solved.contains { $0.severity == .error }
     }
 }
 

@@ -70,3 +70,20 @@ extension Service {
         }
     }
 }
+
+extension CheckTarget {
+    /// A Service.
+    init(_ service: Service, environment: Environment) {
+        let address: Result<String, AutoConfError> =
+            switch service.clusterIP {
+            case "None": .failure(AutoConfError("the Service is headless, it has no cluster IP"))
+            case "": .failure(AutoConfError("the Service has no cluster IP"))
+            default: .success(service.clusterIP)
+            }
+        self.init(
+            entity: service.objectName.serviceEntity, tags: service.objectName.tags + service.standardTags,
+            variables: TargetVariables(
+                .service, address: address, ports: service.ports.map { TargetPort(number: $0.port, name: $0.name) },
+                environment: environment))
+    }
+}

@@ -22,7 +22,7 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     case tooManyNodes(limit: Int)
 
     /// The maximum length of a node ID, in bytes.
-    package static let longestNodeID = 253
+    static let longestNodeID = 253
 
     /// One line for the caller.
     package var description: String {

@@ -6,8 +6,8 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     package let line: Int
     /// The column in code points, from 1.
     package let column: Int
-    /// The path of the value that is not what was expected, such as `spec.ports[0].port`; nil if the text is not JSON
-    /// or beyond a limit.
+    /// The path of a value that is missing or of the wrong type, such as `spec.ports[0].port`; nil if the text is not
+    /// JSON or exceeds a limit.
     package let path: String?
     /// What is wrong there.
     package let reason: String
@@ -24,8 +24,8 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
-    /// `line 3, column 14: reason`; of a value its path and the reason, which stay the same when something is added
-    /// before it.
+    /// `line 3, column 14: reason`, or the path and the reason. The latter is stable while other parts of the text
+    /// change.
     package var description: String {
         path.map { "\($0) \(reason)" } ?? "line \(line), column \(column): \(reason)"
     }

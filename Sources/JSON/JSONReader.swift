@@ -1,6 +1,7 @@
-/// Reads what is wanted of a JSON text, and builds nothing of the rest.
+/// Reads the wanted parts of a JSON text, and skips the rest without building a value for it.
 ///
-/// Who reads an object asks for one key after the other; a value that is not read by then is skipped:
+/// The caller asks for the keys of an object one by one and reads the values that it wants; `nextKey` skips a value
+/// that was not read:
 ///
 ///     try json.enterObject()
 ///     while let key = try json.nextKey() {
@@ -11,20 +12,22 @@
 ///         }
 ///     }
 ///
-/// A member that is null is as if it were missing. If a key occurs twice, both values are given. What is skipped is
-/// checked too, but for the length of keys. An error names the path of the value, such as `spec.ports[0].port`.
+/// A null member counts as missing. A duplicate key is returned again, so that the last value wins. Skipped values are
+/// validated too, except for key lengths and duplicate keys. An error names the path of the value, such as
+/// `spec.ports[0].port`.
 ///
-/// A copy reads on from where the original was copied.
+/// A reader is a value: a copy continues from the same position, independently.
 package struct JSONReader {
-    /// An array or object that is being read, and how far.
+    /// A position in an array or object that is being read.
     private enum Step {
+        /// Before the first member if nil.
         case member(String?)
         case element(Int)
     }
 
     private var scanner: JSONScanner
     private var steps: [Step] = []
-    /// Whether the value at hand was not read yet.
+    /// Whether the current value has not been read yet.
     private var isUnread = true
 
     /// A reader at the value of a text.
@@ -34,14 +37,14 @@ package struct JSONReader {
         scanner = try JSONScanner(bytes, limits: limits)
     }
 
-    /// Begins to read an object; `nextKey` gives its members.
+    /// Starts to read an object; `nextKey` returns its keys.
     package mutating func enterObject() throws(JSONError) {
         try expect("{", "an object")
         try scanner.enterObject()
         steps.append(.member(nil))
     }
 
-    /// The key of the next member, whose value is then at hand; nil after the last, when the object has been read.
+    /// The key of the next member, whose value becomes the current value; nil at the end of the object.
     package mutating func nextKey(includingNull: Bool = false) throws(JSONError) -> String? {
         try skip()
         guard case .member(let previous)? = steps.last else { preconditionFailure("no object has been entered") }
@@ -58,14 +61,14 @@ package struct JSONReader {
         return nil
     }
 
-    /// Whether the value at hand is null.
+    /// Whether the current value is null.
     package mutating func isNull() -> Bool {
         scanner.skipWhitespace()
         // No other value begins so.
         return scanner.peek == UInt8(ascii: "n")
     }
 
-    /// Reads an array by reading each of its elements.
+    /// Reads an array, each element with `read`.
     package mutating func array<Element>(
         _ read: (inout JSONReader) throws(JSONError) -> Element
     ) throws(JSONError) -> [Element] {
@@ -99,7 +102,7 @@ package struct JSONReader {
         try array { (json) throws(JSONError) in try json.string() }
     }
 
-    /// Reads an object whose members are strings, of them those whose keys are wanted.
+    /// Reads an object whose wanted members are strings.
     package mutating func strings(
         where isWanted: (String) -> Bool = { _ in true }
     ) throws(JSONError) -> [String: String] {
@@ -129,30 +132,30 @@ package struct JSONReader {
         return bool
     }
 
-    /// Reads an object whole, with members that are null, and without duplicate keys.
+    /// Reads all members of an object, null ones too; duplicate keys are an error.
     package mutating func members() throws(JSONError) -> [String: JSONValue] {
         try expect("{", "an object")
         return try scanner.members()
     }
 
-    /// Reads whatever there is.
+    /// Reads a value of any type.
     package mutating func value() throws(JSONError) -> JSONValue {
         isUnread = false
         return try scanner.value()
     }
 
-    /// Fails unless the value has been read, or is skipped, and only white space follows.
+    /// Skips the current value if it has not been read. Only white space may follow.
     package mutating func end() throws(JSONError) {
         try skip()
         try scanner.end()
     }
 
-    /// An error about the value that was read last.
+    /// An error about the value just read.
     package func failure(_ reason: String) -> JSONError {
         failure(reason, at: scanner.position)
     }
 
-    /// The value of a member of the object that was read last, which must have it.
+    /// Unwraps a required member of the object just read.
     package func required<Value>(_ value: Value?, _ key: String) throws(JSONError) -> Value {
         guard let value else {
             let path = path.isEmpty ? key : "\(path).\(key)"
@@ -194,9 +197,9 @@ extension JSONReader {
     }
 }
 
-/// What can be read from a JSON text.
+/// A type that can be read from a JSON text.
 package protocol JSONReadable {
-    /// Reads the value at hand.
+    /// Reads the current value.
     init(from json: inout JSONReader) throws(JSONError)
 }
 

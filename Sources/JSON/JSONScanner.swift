@@ -53,8 +53,7 @@ package struct JSONScanner {
         }
     }
 
-    /// Reads past the next value. All of it is checked, as if it were read, except for the length of keys and for
-    /// duplicate ones.
+    /// Skips the next value. It is validated as if it were read, except for key lengths and duplicate keys.
     package mutating func skipValue() throws(JSONError) {
         skipWhitespace()
         var isFirst = true
@@ -115,8 +114,8 @@ package struct JSONScanner {
         }
     }
 
-    /// Whether the array or object goes on; if not, reads past its closing bracket.
-    private mutating func goesOn(isFirst: Bool, _ bracket: UInt8, _ expected: StaticString) throws(JSONError) -> Bool {
+    /// Whether the array or object has another element or member; if not, skips its closing bracket.
+    private mutating func hasMore(isFirst: Bool, _ bracket: UInt8, _ expected: StaticString) throws(JSONError) -> Bool {
         if skip(bracket) {
             depth -= 1
             return false
@@ -181,22 +180,21 @@ package struct JSONScanner {
     }
 }
 
-// An array or object, one step at a time.
+// Arrays and objects, one element or member at a time.
 extension JSONScanner {
     mutating func enterObject() throws(JSONError) {
         try enter(UInt8(ascii: "{"), "an object")
     }
 
-    /// Goes to the key of the object's next member, and gives its place; nil at the end of the object, which is then
-    /// read.
+    /// Moves to the key of the next member and returns its position; nil at the end of the object.
     mutating func nextMember(isFirst: Bool) throws(JSONError) -> Int? {
-        guard try goesOn(isFirst: isFirst, UInt8(ascii: "}"), "',' or '}'") else { return nil }
+        guard try hasMore(isFirst: isFirst, UInt8(ascii: "}"), "',' or '}'") else { return nil }
         skipWhitespace()
         guard peek == UInt8(ascii: "\"") else { throw unexpected("a key in double quotes") }
         return position
     }
 
-    /// Reads the key at hand, and the colon.
+    /// Reads a key and its colon.
     mutating func key() throws(JSONError) -> String {
         let start = position
         let key = try string()
@@ -213,9 +211,9 @@ extension JSONScanner {
         try enter(UInt8(ascii: "["), "an array")
     }
 
-    /// Whether the array has another element, which comes next; if not, its end is read.
+    /// Whether the array has another element; if not, skips its closing bracket.
     mutating func nextElement(isFirst: Bool) throws(JSONError) -> Bool {
-        try goesOn(isFirst: isFirst, UInt8(ascii: "]"), "',' or ']'")
+        try hasMore(isFirst: isFirst, UInt8(ascii: "]"), "',' or ']'")
     }
 }
 

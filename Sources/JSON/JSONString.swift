@@ -1,3 +1,5 @@
+import Platform
+
 extension JSONScanner {
     /// Reads a string; the next byte is its opening quote.
     mutating func string() throws(JSONError) -> String {
@@ -9,7 +11,7 @@ extension JSONScanner {
         return text
     }
 
-    /// Reads past a string; the next byte is its opening quote.
+    /// Skips a string; the next byte is its opening quote.
     mutating func skipString() throws(JSONError) {
         let start = position + 1
         var index = start
@@ -22,7 +24,7 @@ extension JSONScanner {
         byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
-    /// The place of the first quote or backslash.
+    /// The position of the first quote or backslash.
     private func endOfPlainText(from start: Int) throws(JSONError) -> Int {
         var index = start
         while index < bytes.count {
@@ -35,7 +37,7 @@ extension JSONScanner {
         throw failure("ends inside a string", at: index)
     }
 
-    /// Goes on with a string at its first backslash.
+    /// Continues with a string at its first backslash.
     private mutating func stringWithEscapes(from start: Int, plainUpTo backslash: Int) throws(JSONError) -> String {
         var unescaped: [UInt8] = []
         var plainStart = start

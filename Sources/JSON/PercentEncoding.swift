@@ -37,16 +37,6 @@ package func percentDecoded(_ part: Substring.UTF8View) throws(PercentEncodingEr
     return text
 }
 
-/// What an ASCII letter stands for as a hexadecimal digit; nil if it is none.
-func hexadecimalValue(of letter: UInt8) -> UInt8? {
-    switch letter {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): letter - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): letter - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): letter - UInt8(ascii: "A") + 10
-    default: nil
-    }
-}
-
 /// Why a text is not percent-encoded.
 package enum PercentEncodingError: Error, Hashable, Sendable {
     /// A `%` without two hexadecimal digits after it.

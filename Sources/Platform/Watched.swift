@@ -68,8 +68,7 @@ package final class Watched<Value: Sendable>: Sendable {
         }
     }
 
-    /// Waits until the version differs from `version`, `deadline` has come or the task is cancelled, whichever is
-    /// first.
+    /// Waits until the version differs from `version`, the deadline passes, or the task is cancelled.
     package func change(after version: UInt64, until deadline: Instant, clock: any Clock) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await clock.sleep(until: deadline) }

@@ -150,6 +150,8 @@ private struct Spec: JSONReadable, Equatable {
                 + Array(repeating: UInt8(ascii: "]"), count: depth) + Array("}".utf8)
         }
         _ = try Spec(parsing: nested(511), limits: limits)
+        let value = try JSONValue(parsing: nested(511), limits: limits)
+        #expect(value.encoded() == nested(511))
         for depth in [512, 100_000] {
             let failure = Self.failure { () throws(JSONError) in _ = try Spec(parsing: nested(depth), limits: limits) }
             #expect(failure == "line 1, column 517: more than 512 arrays and objects inside each other")

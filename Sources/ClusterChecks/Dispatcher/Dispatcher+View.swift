@@ -24,7 +24,7 @@ extension Dispatcher {
 
         /// Whether the agent of a node is told to run whatever it runs.
         func keepsRunning(_ slot: Int) -> Bool {
-            Dispatcher.keepsRunning(nodes[slot], handOvers[slot], at: time)
+            handOvers[slot]?.keepsRunning(nodes[slot], at: time) ?? false
         }
 
         /// The revisions of the nodes, without those whose configs are not known.

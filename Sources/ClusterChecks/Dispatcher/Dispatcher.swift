@@ -13,6 +13,12 @@ package struct Dispatcher: Sendable {
         /// To run whatever it runs. It was draining already when it first reported, so nobody here knows what that is;
         /// telling it "nothing" would stop checks before others have started them.
         case keepsRunning(until: Duration)
+
+        /// Whether the agent of `node` is told to run whatever it runs.
+        func keepsRunning(_ node: ClusterStore.Node, at time: Duration) -> Bool {
+            guard case .keepsRunning(let end) = self else { return false }
+            return time < end && node.configs.isEmpty && node.conditions.isDraining
+        }
     }
 
     /// The state. Every change in it was made by `apply`.
@@ -145,8 +151,8 @@ extension Dispatcher {
     }
 
     private mutating func update(_ slot: Int, _ report: NodeReport) {
-        heartbeats.hear(slot: slot)
-        if let agents = see(report, slot) {
+        let isFromNewest = heartbeats.hear(slot: slot, from: report.address)
+        if !isFromNewest, let agents = see(report, slot) {
             matching.set(addresses: agents, of: slot)
             apply(.nodeIDShared(id: report.id, agents: agents.map(matching.described)))
         }
@@ -289,12 +295,7 @@ extension Dispatcher {
     }
 
     private func keepsRunning(_ slot: Int) -> Bool {
-        Self.keepsRunning(store.nodes[slot], handOvers[slot], at: heartbeats.time)
-    }
-
-    static func keepsRunning(_ node: ClusterStore.Node, _ handOver: HandOver?, at time: Duration) -> Bool {
-        guard case .keepsRunning(let end) = handOver else { return false }
-        return time < end && node.configs.isEmpty && node.conditions.isDraining
+        handOvers[slot]?.keepsRunning(store.nodes[slot], at: heartbeats.time) ?? false
     }
 }
 

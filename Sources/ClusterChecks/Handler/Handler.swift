@@ -6,9 +6,12 @@ import Synchronization
 /// Connects the parts: follows leadership, runs the Dispatcher while this replica leads, and answers the node-agents'
 /// calls.
 ///
-/// Each call below may come from any thread, and takes one lock for a moment: under it, it does no more than it is
-/// itself about. What it returns is valid in the term returned with it: before writing an answer, check that the term
-/// is still valid.
+/// Each call below may come from any thread. It takes one lock for a moment, and its work under the lock depends on what
+/// it is about, not on how much there is: what shows the whole state copies references there and sorts them outside.
+/// Only a node that comes or goes, and the search for silent nodes, look at every node.
+///
+/// What a call returns is valid in the term returned with it: before writing an answer, check that the term is still
+/// valid.
 package final class Handler: Sendable {
     /// A value, and the term in which it may be given out.
     package struct InTerm<Value: Sendable>: Sendable {
@@ -110,7 +113,7 @@ extension Handler {
 
     private func begin(_ term: Term) {
         let warmUpEnd = clock.now() + options.warmup
-        let (keepsPlacements, former) = state.withLock { state -> (Bool, State?) in
+        let (keepsPlacements, _) = state.withLock { state -> (Bool, State?) in
             let keepsPlacements = term.continuesPrevious && state.warmUpEnd != nil
             // Returned, so that it is freed outside the lock.
             let former = keepsPlacements ? nil : state
@@ -123,7 +126,6 @@ extension Handler {
             add(.termBegan(term, keepsPlacements: keepsPlacements))
             return (keepsPlacements, former)
         }
-        _ = former
         publish()
         log.info(
             "term began",
@@ -221,17 +223,17 @@ extension Handler {
     ///
     /// Until the first `.replaced` only heartbeats decide which nodes exist.
     package func handle(_ change: AgentPodChange) {
-        handle { $0.handle(change) }
+        update { $0.handle(change) }
     }
 
     /// Handles a change of the Kubernetes nodes, in any role of this replica. What is known outlives terms.
     ///
     /// Until the first `.replaced` none of them counts as cordoned.
     package func handle(_ change: WorkerNodeChange) {
-        handle { $0.handle(change) }
+        update { $0.handle(change) }
     }
 
-    private func handle(_ change: (inout Dispatcher) -> Void) {
+    private func update(_ change: (inout Dispatcher) -> Void) {
         let now = clock.now()
         let applied = state.withLock { state -> Applied? in
             change(&state.dispatcher)

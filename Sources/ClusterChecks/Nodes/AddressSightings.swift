@@ -19,6 +19,13 @@ struct AddressSightings: Sendable {
     /// The address of the newest report; nil before the first.
     var newest: String? { sightings.last?.address }
 
+    /// Records a report if it is from the address of the newest one, and returns whether it is.
+    mutating func seeNewest(_ address: String, at time: Duration) -> Bool {
+        guard sightings.last?.address == address else { return false }
+        sightings[sightings.count - 1].last = time
+        return true
+    }
+
     /// Records a report.
     ///
     /// - Parameter areSame: whether two addresses belong to one agent.
@@ -26,10 +33,7 @@ struct AddressSightings: Sendable {
     mutating func see(
         _ address: String, at time: Duration, within timeout: Duration, areSame: (String, String) -> Bool
     ) -> Bool {
-        if let newest = sightings.last, newest.address == address {
-            sightings[sightings.count - 1].last = time
-            return false
-        }
+        if seeNewest(address, at: time) { return false }
         let between = sightings.last
         var returned: Sighting?
         if let former = sightings.firstIndex(where: { $0.address == address }) {

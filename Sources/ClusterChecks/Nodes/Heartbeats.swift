@@ -62,8 +62,14 @@ struct Heartbeats: Sendable {
     }
 
     /// A node was heard.
-    mutating func hear(slot: Int) {
+    ///
+    /// - Returns: whether it reported from the address of its newest report, or from none, so that there is nothing to
+    ///   `see`.
+    @discardableResult
+    mutating func hear(slot: Int, from address: String? = nil) -> Bool {
         lastHeard[slot] = time
+        guard let address else { return true }
+        return sightings[slot].seeNewest(address, at: time)
     }
 
     /// The nodes that have been silent for longer than the timeout. This looks at every node.
@@ -79,12 +85,11 @@ struct Heartbeats: Sendable {
         return oldest.map { now + (timeout - (time - $0)) + .milliseconds(1) }
     }
 
-    /// Records from where a node reported.
+    /// Records that a node reported from an address.
     ///
     /// - Returns: the addresses of the two agents that report under its ID, sorted, if that has just become clear.
     mutating func see(_ address: String, of slot: Int, isStated: Bool, _ matching: AgentMatching) -> [String]? {
-        let isNewest = sightings[slot].newest == address
-        guard isNewest || matching.identifiesAgent(address, isStated: isStated) else { return nil }
+        guard matching.identifiesAgent(address, isStated: isStated) else { return nil }
         let areTwo = sightings[slot].see(address, at: time, within: timeout) { matching.areOfOnePod($0, $1) }
         guard areTwo else { return nil }
         sharedSlots.insert(slot)

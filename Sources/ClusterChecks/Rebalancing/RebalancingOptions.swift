@@ -11,7 +11,7 @@ package struct RebalancingOptions: Hashable, Sendable {
     /// How strongly configs stick to their node; nil if they do not.
     package var stickiness: Stickiness? = Stickiness()
     /// What makes a node busy.
-    package var weights = BusynessWeights()
+    var weights = BusynessWeights()
 
     /// The defaults.
     package init() {}
@@ -36,16 +36,13 @@ package struct Stickiness: Hashable, Sendable {
 }
 
 /// How much one run of an instance counts in the busyness of its node.
-package struct BusynessWeights: Hashable, Sendable {
+struct BusynessWeights: Hashable, Sendable {
     /// Per millisecond of `AverageExecutionTime`.
-    package var time = 0.0
+    var time = 0.0
     /// Per unit of `MetricSamples`.
-    package var samples = 1.0
+    var samples = 1.0
     /// Per unit of `HistogramBuckets`.
-    package var buckets = 1.0
+    var buckets = 1.0
     /// Per unit of `Events`.
-    package var events = 0.2
-
-    /// The defaults.
-    package init() {}
+    var events = 0.2
 }

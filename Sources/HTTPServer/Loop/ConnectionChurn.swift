@@ -1,6 +1,6 @@
 import Platform
 
-/// Says when so many connections have come or gone that their memory should be given back to the system.
+/// Decides when enough connections have opened or closed to give their freed memory back to the system.
 ///
 /// When many clients connect at once (all node-agents, after a leader change) each TLS handshake holds two buffers of
 /// 17 kB. They are freed when it is done, but lie between smaller blocks that stay, so that the C library keeps them:
@@ -21,13 +21,13 @@ struct ConnectionChurn {
         lastChange = now
     }
 
-    /// When to give memory back next, if there is a reason.
+    /// When to give memory back; nil if too little has changed.
     var deadline: Instant? {
         guard changes >= Self.connections else { return nil }
         return max(lastChange + Self.quiet, lastCleanup + Self.interval)
     }
 
-    /// Whether the time has come; then the reason is gone.
+    /// Whether the deadline has passed; if so, starts to count anew.
     mutating func isDue(at now: Instant) -> Bool {
         guard let deadline, deadline <= now else { return false }
         changes = 0

@@ -40,16 +40,6 @@ enum Byte {
         Set(low: 0x2FFF_6FF2_0000_0000, high: 0x47FF_FFFE_AFFF_FFFE)
     }
 
-    /// The value of a hexadecimal digit.
-    static func hexadecimalDigit(_ byte: UInt8) -> Int? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(byte - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): Int(byte - UInt8(ascii: "a")) + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): Int(byte - UInt8(ascii: "A")) + 10
-        default: nil
-        }
-    }
-
     /// Whether a field value may contain the byte: visible characters, space, tab and, as RFC 9110 §5.5 requires, bytes
     /// above ASCII.
     @inline(__always)

@@ -1,3 +1,5 @@
+import Platform
+
 /// A decoder of chunked bodies (RFC 9112 §7.1). Extensions and trailers are validated, limited and discarded.
 struct ChunkedBody {
     private enum Stage {
@@ -75,9 +77,9 @@ struct ChunkedBody {
     private mutating func consumeSize(
         _ byte: UInt8, _ size: Int, _ digits: Int, bodyBytes: Int
     ) throws(RequestError) {
-        if let digit = Byte.hexadecimalDigit(byte) {
+        if let digit = hexadecimalValue(of: byte) {
             guard digits < Self.digitLimit else { throw .malformedChunk }
-            let larger = size << 4 | digit
+            let larger = size << 4 | Int(digit)
             // Checked at each digit, so that the size cannot overflow.
             guard larger <= limits.bodyBytes - bodyBytes else { throw .bodyTooLarge }
             stage = .size(larger, digits: digits + 1)

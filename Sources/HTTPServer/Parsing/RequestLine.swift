@@ -1,3 +1,5 @@
+import Platform
+
 /// The first line of a request (RFC 9112 §3): exactly `method SP target SP version CRLF`, without other white space.
 struct RequestLine: Equatable {
     var method: HTTPMethod
@@ -42,8 +44,8 @@ struct RequestLine: Equatable {
             switch bytes[index] {
             case UInt8(ascii: "?"): question = question ?? index
             case UInt8(ascii: "%"):
-                guard index + 2 < range.upperBound, Byte.hexadecimalDigit(bytes[index + 1]) != nil,
-                    Byte.hexadecimalDigit(bytes[index + 2]) != nil
+                guard index + 2 < range.upperBound, hexadecimalValue(of: bytes[index + 1]) != nil,
+                    hexadecimalValue(of: bytes[index + 2]) != nil
                 else { throw .malformedTarget }
             default: break
             }

@@ -1,8 +1,8 @@
 import JSON
 
 extension JSONLimits {
-    /// Those of the API server's answers, whose bytes the client bounds: objects are nested deeply where a server-side
-    /// apply was noted (`managedFields`), and the keys there are as long as anything that a user may name.
+    /// For responses of the API server, whose size the client bounds. `managedFields` nest deeply, and their keys are
+    /// as long as any name.
     static let kubernetes = JSONLimits(bytes: .max, depth: 512, keyBytes: .max)
 }
 

@@ -21,7 +21,7 @@ extension KubernetesNode: KubernetesObject {
     /// `nodes`.
     package static let plural = "nodes"
 
-    /// Reads a Node, of which only the metadata must be there.
+    /// Reads a Node; only its metadata is required.
     package init(from json: inout JSONReader) throws(JSONError) {
         var metadata: ObjectMetadata?
         var isUnschedulable = false

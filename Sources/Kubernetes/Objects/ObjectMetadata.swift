@@ -31,11 +31,11 @@ package struct ObjectMetadata: Hashable, Sendable {
         self.deletionTimestamp = deletionTimestamp
     }
 
-    /// Reads metadata, of which only the name and, if the object is stored, the resourceVersion must be there.
+    /// Reads metadata; the name is required, and the resourceVersion of a stored object.
     ///
     /// - Parameters:
-    ///   - isLabelKept: of no labels by default.
-    ///   - isAnnotationKept: of no annotations by default.
+    ///   - isLabelKept: which labels to keep; none by default.
+    ///   - isAnnotationKept: which annotations to keep; none by default.
     init(
         from json: inout JSONReader, isStored: Bool = true, isLabelKept: (String) -> Bool = { _ in false },
         isAnnotationKept: (String) -> Bool = { _ in false }

@@ -28,7 +28,7 @@ extension Pod: KubernetesObject {
     /// `pods`.
     package static let plural = "pods"
 
-    /// Reads a Pod, of which only the metadata must be there.
+    /// Reads a Pod; only its metadata is required.
     package init(from json: inout JSONReader) throws(JSONError) {
         var metadata: ObjectMetadata?
         self.init(metadata: ObjectMetadata(name: "", namespace: ""))

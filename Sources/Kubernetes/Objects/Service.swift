@@ -50,7 +50,7 @@ extension Service: KubernetesObject {
     /// `services`.
     package static let plural = "services"
 
-    /// Reads a Service, of which only the metadata must be there.
+    /// Reads a Service; only its metadata is required.
     package init(from json: inout JSONReader) throws(JSONError) {
         try self.init(from: &json, isStored: true)
     }

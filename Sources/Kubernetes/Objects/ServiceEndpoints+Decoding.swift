@@ -9,7 +9,7 @@ extension ServiceEndpoints: KubernetesObject {
     /// Which Service a slice belongs to.
     private static let serviceLabel = "kubernetes.io/service-name"
 
-    /// Reads an EndpointSlice of either version or an Endpoints object, of which only the metadata must be there.
+    /// Reads an EndpointSlice of either version or an Endpoints object; only its metadata is required.
     ///
     /// Every slice has an `addressType`, and no Endpoints object has one. Items of a list lack kind and apiVersion.
     package init(from json: inout JSONReader) throws(JSONError) {
@@ -42,8 +42,8 @@ extension ServiceEndpoints: KubernetesObject {
         return Port(name: name, port: port)
     }
 
-    /// Reads an endpoint as a slice has it. What is not said of its condition is what the API defines: ready, serving
-    /// as it is ready, not terminating.
+    /// Reads an endpoint of a slice. Missing conditions have the values that the API defines: ready, serving if it is
+    /// ready, not terminating.
     private static func endpoint(_ json: inout JSONReader) throws(JSONError) -> Endpoint {
         var addresses: [String] = []
         var conditions: [String: Bool] = [:]
