@@ -6,9 +6,9 @@ import Synchronization
 /// Connects the parts: follows leadership, runs the Dispatcher while this replica leads, and answers the node-agents'
 /// calls.
 ///
-/// Each call below may come from any thread. It takes one lock for a moment, and its work under the lock depends on what
-/// it is about, not on how much there is: what shows the whole state copies references there and sorts them outside.
-/// Only a node that comes or goes, and the search for silent nodes, look at every node.
+/// Each call below may come from any thread. It takes one lock for a moment, and its work under the lock depends on
+/// what it is about, not on how much there is: what shows the whole state copies references there and sorts them
+/// outside. Only a node that comes or goes, and the search for silent nodes, look at every node.
 ///
 /// What a call returns is valid in the term returned with it: before writing an answer, check that the term is still
 /// valid.
