@@ -20,8 +20,8 @@ enum DanglingBenchmark {
         ]
     }
 
-    /// Posts for two seconds, while the Handler ticks twenty times a second. The limit of nodes is 0, so that the configs
-    /// go on dangling.
+    /// Posts for two seconds, while the Handler ticks twenty times a second. The limit of nodes is 0, so that the
+    /// configs go on dangling.
     private static func posts(dangling: Int) async throws -> (mean: Double, longest: Duration) {
         try await withHandler(dangling: dangling) { options in
             options.nodeExpirationTimeout = .seconds(1)
