@@ -31,7 +31,7 @@ check: ## Run the fast tiers: format, build, unit, simulation and repository tes
 	@Tests/setup/packages
 	@Tests/run unit simulation repository
 
-benchmark: ## Print the budgets of time and memory beside what is measured here (root the first time)
+benchmark: ## Print the budgets beside the measured times and memory (root the first time)
 	@Tests/setup/packages load
 	@Tests/load/benchmark
 

@@ -155,7 +155,7 @@ extension AutoConfState {
         enabled.contains(.file) || isAnnotated(service)
     }
 
-    /// Most are never looked at again: of those no more is kept than tells whether they changed.
+    /// What to keep of a Service. Of most, only what tells whether it changed is needed again.
     private func known(_ service: Service) -> KnownService {
         let hasEndpointsChecks = ServiceAnnotations.isAnnotated(service.annotations, .endpoints)
         return KnownService(

@@ -29,7 +29,7 @@ package final class CollectedConfigs: ConfigSink {
         state.withLock { $0.changes }
     }
 
-    /// Takes what changed.
+    /// Applies a change.
     package func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?) {
         state.withLock { state in
             let former = (state.configs, state.isSynced)

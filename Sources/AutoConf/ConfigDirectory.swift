@@ -18,10 +18,10 @@ struct ConfigDirectory {
         var unlisted: [String] = []
         /// Whether everything was read. If not, an error occurred that may be temporary, and files may be missing.
         var isComplete = true
-        /// The objects that are there; nil in all parts but the last of a pass.
+        /// The objects that exist; nil in all parts but the last of a pass.
         var present: Present?
 
-        /// Whether an object is gone; to be asked of the last part of a pass.
+        /// Whether an object is gone. Only the last part of a pass tells.
         func isGone(_ object: String) -> Bool {
             guard let present, readings[object] == nil, !present.contains(object) else { return false }
             return !unlisted.contains(where: object.hasPrefix)

@@ -29,13 +29,13 @@ struct SourceObjects {
 
     private struct Known {
         var keys: [ConfigKey] = []
-        /// Nil while nothing is wrong, as with nearly all.
+        /// Nil while there are no problems, as for most objects.
         var fault: Fault?
 
         var problems: [ConfigProblem] { fault?.problems ?? [] }
     }
 
-    /// What is wrong with an object.
+    /// The problems of an object.
     private final class Fault: Sendable {
         /// The object in Kubernetes; nil for a file.
         let reference: ObjectReference?
@@ -110,7 +110,7 @@ struct SourceObjects {
             let keys = configs.map(\.key)
             change.upserts += configs
             change.removals += known.keys.filter { !keys.contains($0) }
-            // Equal keys stay those that are kept elsewhere too.
+            // Equal keys are kept: the same objects are elsewhere too.
             if known.keys != keys { known.keys = keys }
             problems = found
         case .keepsLast(let problem):
@@ -120,7 +120,7 @@ struct SourceObjects {
             change.problems.append(difference)
         }
         known.fault = Fault(reference, problems)
-        // Under its keys' own text, if it is the same one, so that there is one copy of it.
+        // The text of its keys is used again, so that there is one copy of it.
         let name = known.keys.first.map(\.source) ?? object
         objects[name == object ? name : object] = known.keys.isEmpty && known.fault == nil ? nil : known
     }

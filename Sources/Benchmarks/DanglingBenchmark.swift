@@ -1,9 +1,9 @@
 import CheckModel
 import ClusterChecks
-import Leadership
 import Platform
+import Replica
 
-/// Status posts to a Handler whose configs dangle.
+/// Status POSTs to a Handler whose configs dangle.
 enum DanglingBenchmark {
     static func rows() async throws -> [Row] {
         let none = try await posts(dangling: 0)
@@ -20,8 +20,8 @@ enum DanglingBenchmark {
         ]
     }
 
-    /// Posts for two seconds, while the Handler ticks twenty times a second. The node is one too many: it is refused,
-    /// and the configs go on dangling.
+    /// Posts for two seconds, while the Handler ticks twenty times a second. The limit of nodes is 0, so that the
+    /// configs go on dangling.
     private static func posts(dangling: Int) async throws -> (mean: Double, longest: Duration) {
         try await withHandler(dangling: dangling) { options in
             options.nodeExpirationTimeout = .seconds(1)
@@ -41,7 +41,7 @@ enum DanglingBenchmark {
         }
     }
 
-    /// The status post that registers the node to which all configs go.
+    /// The status POST that registers the first node, which gets all configs.
     private static func firstNode() async throws -> Row {
         let time = try await withHandler(dangling: 100_000) { _ in
         } _: { handler in
@@ -60,15 +60,8 @@ enum DanglingBenchmark {
     private static func withHandler<Value: Sendable>(
         dangling count: Int, _ change: (inout HandlerOptions) -> Void, _ body: (Handler) throws -> Value
     ) async throws -> Value {
-        var options = HandlerOptions(patch: SampleConfigs.patch)
-        options.warmup = .zero
-        change(&options)
-        let desired = DesiredConfigs(for: options)
-        desired.apply(upserts: SampleConfigs.configs(count), synced: true)
         let clock = SystemClock()
-        let handler = Handler(
-            source: desired, leadership: Watched(.leading(.unending(token: "1.lease"))), options: options, clock: clock,
-            log: Log(sink: NoLog()))
+        let handler = try LeadingReplica.replica(SampleConfigs.configs(count), clock: clock, change).handler
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await handler.run() }
             defer { group.cancelAll() }

@@ -1,5 +1,4 @@
 import CheckModel
-import Platform
 
 /// What is made of each config before it is dispatched.
 enum EncodingBenchmark {

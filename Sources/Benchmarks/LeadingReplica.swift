@@ -39,15 +39,16 @@ struct LeadingReplica {
         func run(_ work: @escaping @Sendable () -> Void) -> Bool { false }
     }
 
-    /// Where it listens.
+    /// The port that it listens on.
     let port: UInt16
 
-    /// Runs a replica that dispatches `configs` while `body` runs.
-    static func run(_ configs: [CheckConfig], _ body: (LeadingReplica) throws -> Void) async throws {
-        let clock = StandingClock()
-        let log = Log(sink: NoLog())
+    /// A replica with these configs. Nothing of it runs.
+    static func replica(
+        _ configs: [CheckConfig], clock: any Clock, _ change: (inout HandlerOptions) -> Void = { _ in }
+    ) throws -> Replica {
         var dispatching = HandlerOptions(patch: SampleConfigs.patch)
         dispatching.warmup = .zero
+        change(&dispatching)
         let replica = try Replica(
             ReplicaOptions(
                 autoConf: AutoConfOptions(), handler: dispatching,
@@ -56,11 +57,18 @@ struct LeadingReplica {
                 kubernetes: nil, peers: Nobody(), statistics: Nobody(), background: Nobody(),
                 files: SystemConfigFiles(), environment: [:], agentTokens: BearerTokens(token, grace: .zero),
                 operatorTokens: nil, token: { token }, endpoint: { nil }, clock: clock, entropy: SystemEntropy(),
-                log: log))
+                log: Log(sink: NoLog())))
         replica.desired.apply(upserts: configs)
+        return replica
+    }
+
+    /// Runs a replica that dispatches `configs` while `body` runs.
+    static func run(_ configs: [CheckConfig], _ body: (LeadingReplica) throws -> Void) async throws {
+        let clock = StandingClock()
+        let replica = try replica(configs, clock: clock)
         let server = try HTTPServer(
             options: HTTPServerOptions(name: "benchmark", host: "127.0.0.1", port: 0),
-            handler: replica.requestHandler, clock: SystemClock(), log: log)
+            handler: replica.requestHandler, clock: SystemClock(), log: Log(sink: NoLog()))
         try await withThrowingTaskGroup(of: Void.self) { group in
             let handler = replica.handler
             group.addTask { await handler.run() }

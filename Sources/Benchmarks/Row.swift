@@ -1,18 +1,17 @@
 import Glibc
 
-/// One line of the table: a budget of DESIGN §11 and what was measured. Times decide nothing: they depend on the
-/// machine.
+/// A row of the table: a budget of DESIGN §11 and the measured value. Times are not gated: they depend on the machine.
 struct Row {
-    /// What was measured.
+    /// What is measured.
     let work: String
-    /// What it may be.
+    /// The allowed value.
     let budget: String
-    /// What it is.
+    /// The measured value.
     let measured: String
-    /// Whether that is within the budget.
+    /// Whether it is within the budget.
     let isWithin: Bool
 
-    /// Prints it, columns separated by tabs.
+    /// Prints the columns, separated by tabs.
     func print() {
         Swift.print("\(work)\t\(budget)\t\(measured)\(isWithin ? "" : "  OVER")")
         fflush(nil)

@@ -1,11 +1,11 @@
 import CheckModel
 
-/// A step that is performed a given number of times, for a tool that counts its instructions and allocations: what a
-/// second run with twice the number has more is what the steps cost.
+/// A step that is performed a given number of times, for a tool that counts instructions and allocations. The
+/// difference between two runs with different numbers is the cost of the steps.
 struct Scenario: Sendable {
-    /// How the command line names it.
+    /// Its name on the command line.
     let name: String
-    /// Performs the step so many times.
+    /// Performs the step this many times.
     let perform: @Sendable (Int) async throws -> Void
 
     static let all = [
@@ -16,7 +16,7 @@ struct Scenario: Sendable {
         Scenario(name: "configs-get") { count in
             try await exchange(count, "GET /api/v1/clusterchecks/configs/node-0")
         },
-        // As many configs are made whatever the count is, so that the difference is their placement alone.
+        // The number of configs does not depend on the count, so that the difference is their placement alone.
         Scenario(name: "placement") { count in
             let configs = SampleConfigs.encoded(2_000)
             var cluster = SampleDispatcher(nodes: 200)
@@ -26,7 +26,7 @@ struct Scenario: Sendable {
             let configs = SampleConfigs.configs(400)
             for config in configs.prefix(count) { _ = try SampleConfigs.patch.encode(config) }
         },
-        // What the counting itself is tested by.
+        // Tests the counting itself.
         Scenario(name: "allocation") { count in
             var block: [Int] = []
             for step in 0..<count { block = Array(repeating: step, count: 8) }
@@ -36,7 +36,7 @@ struct Scenario: Sendable {
         Scenario(name: "tick-dangling") { count in tick(count, dangling: 2_000) },
     ]
 
-    /// A node's requests, one after the other, to a replica that runs 20 configs on it.
+    /// The requests of a node, one after the other, to a replica that dispatches 20 configs to it.
     private static func exchange(_ count: Int, _ head: String, body: String = "") async throws {
         try await LeadingReplica.run(SampleConfigs.configs(20)) { replica in
             var agent = try LoopbackClient(
@@ -48,8 +48,8 @@ struct Scenario: Sendable {
         }
     }
 
-    /// What the Handler does under its lock while no node reports: ticks, and a status post in between. No node may
-    /// report, so that configs dangle whatever is posted.
+    /// What the Handler does under its lock while no node reports: ticks, and a status POST after each. The limit of
+    /// nodes is 0, so that the configs go on dangling.
     private static func tick(_ count: Int, dangling: Int) {
         var cluster = SampleDispatcher(nodes: 0, maximumNodes: 0)
         cluster.dispatch(SampleConfigs.encoded(dangling))

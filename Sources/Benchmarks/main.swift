@@ -1,7 +1,7 @@
 import Glibc
 
-// `Benchmarks` prints what one process can measure of DESIGN §11's budgets. `Benchmarks SCENARIO COUNT` performs the
-// step of one scenario so many times, for a tool that counts instructions and allocations.
+// `Benchmarks` prints the budgets of DESIGN §11 that one process can measure. `Benchmarks SCENARIO COUNT` performs the
+// step of a scenario COUNT times, for a tool that counts instructions and allocations.
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 
@@ -26,7 +26,7 @@ func perform() async throws -> Int32 {
     return 0
 }
 
-// Not awaited here: valgrind 3.19 does not survive what the main thread of an asynchronous program does to itself.
+// Not awaited: valgrind 3.19 crashes when the main thread of an asynchronous program exits.
 Task { @concurrent in
     do {
         exit(try await perform())

@@ -65,7 +65,19 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// `source#check#index`, and `#shard` if it is one.
     package var description: String {
-        "\(source)#\(check)#\(index)" + (shard.isEmpty ? "" : "#\(shard)")
+        String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The UTF-8 of the description.
+    var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(source.utf8.count + check.utf8.count + shard.utf8.count + 8)
+        bytes.append(contentsOf: source.utf8)
+        for part in [check, String(index)] + (shard.isEmpty ? [] : [shard]) {
+            bytes.append(UInt8(ascii: "#"))
+            bytes.append(contentsOf: part.utf8)
+        }
+        return bytes
     }
 }
 

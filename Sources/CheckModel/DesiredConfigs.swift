@@ -34,15 +34,15 @@ package final class DesiredConfigs: ConfigSink {
     /// keeps a page from being returned to the system.
     private static let rememberedChanges = 8
 
-    private let prepare: @Sendable (CheckConfig) -> DesiredConfig.Form
+    private let form: @Sendable (CheckConfig) -> DesiredConfig.Form
     private let state = Mutex(State())
     private let newest = Watched<UInt64>(1)
 
     /// An empty set, not synced.
     ///
-    /// - Parameter prepare: makes what is dispatched of a config; a pure function.
-    package init(prepare: @escaping @Sendable (CheckConfig) -> DesiredConfig.Form) {
-        self.prepare = prepare
+    /// - Parameter form: what is dispatched of a config; a pure function.
+    package init(form: @escaping @Sendable (CheckConfig) -> DesiredConfig.Form) {
+        self.form = form
     }
 
     /// Whether every source has been read once.
@@ -55,7 +55,7 @@ package final class DesiredConfigs: ConfigSink {
     /// Nothing changes if an upsert is dispatched like what is there, or a removal is of what is not there; if nothing
     /// changes, neither does the version.
     package func apply(upserts: [CheckConfig] = [], removals: [ConfigKey] = [], synced: Bool? = nil) {
-        let prepared = upserts.map { DesiredConfig(key: $0.key, form: prepare($0)) }
+        let upserts = upserts.map { DesiredConfig(key: $0.key, form: form($0)) }
         let version: UInt64? = state.withLock { state in
             let next = state.version + 1
             var changed = false
@@ -63,7 +63,7 @@ package final class DesiredConfigs: ConfigSink {
                 state.history.append(key, version: next)
                 changed = true
             }
-            for config in prepared where state.configs[config.key]?.isSame(as: config.form) != true {
+            for config in upserts where state.configs[config.key]?.isSame(as: config.form) != true {
                 state.configs[config.key] = config.form
                 state.history.append(config.key, version: next)
                 changed = true

@@ -20,16 +20,16 @@ package final class EncodedConfig: Sendable {
     private let checkIDs: CheckIDs
     private let collectionSeconds: Int32
 
-    /// A config of these bytes.
+    /// The encoded form of a config.
     ///
     /// - Parameters:
     ///   - config: the config as it is sent.
     ///   - key: where it comes from.
-    ///   - digest: of the config as its author wrote it.
-    ///   - instances: what became its instances.
+    ///   - digest: the digest of the config as its author wrote it.
+    ///   - instances: its instances.
     init(_ config: WireConfig, key: ConfigKey, digest: UInt64, instances: [PatchedInstance]) {
         self.key = key
-        keyHash = Murmur3.hash(Array(key.description.utf8))
+        keyHash = Murmur3.hash(key.bytes)
         self.digest = digest
         checkName = config.checkName
         nodeName = config.nodeName
@@ -74,7 +74,7 @@ package final class EncodedConfig: Sendable {
     }
 }
 
-/// The check IDs of a config: most have one, for which no array is kept.
+/// The check IDs of a config. Most configs have one, which needs no array.
 private enum CheckIDs: Sendable {
     case one(String)
     case other([String])

@@ -6,9 +6,9 @@ import Platform
 struct PatchedInstance {
     /// The instance as it is sent.
     private(set) var sent = [UInt8(ascii: "{")]
-    /// The bytes that go into the digest: keys sorted, and the entries of its `tags` list as sorted strings.
+    /// The bytes that go into the Digest: keys sorted, and the entries of its `tags` list as sorted strings.
     private(set) var canonical = [UInt8(ascii: "{")]
-    /// The name under which an agent identifies it; nil if it has none.
+    /// The name by which an agent identifies it; nil if it has none.
     let name: String?
     /// How often it runs, in seconds.
     let collectionSeconds: Int32
@@ -56,7 +56,7 @@ struct PatchedInstance {
         value.encode(into: &output)
     }
 
-    /// Enough for instances as most are: flat, and without escapes.
+    /// Enough for most instances, which are flat and have no escapes.
     private static func expectedLength(_ members: [(key: String, value: JSONValue)]) -> Int {
         members.reduce(2) { length, member in
             switch member.value {

@@ -59,7 +59,7 @@ package struct WireConfig: Hashable, Sendable {
         self.init(config, instances: config.instances.map { $0.encoded() })
     }
 
-    /// The bytes of `config`, but for its instances.
+    /// The bytes of `config`, with other instances.
     init(_ config: CheckConfig, instances: [[UInt8]]) {
         self.init(
             checkName: config.checkName, instances: instances,
@@ -104,7 +104,7 @@ package struct WireConfig: Hashable, Sendable {
     /// The length of `encoded` if no text has escapes, or a few bytes more. The bytes are kept for long, so little
     /// capacity may be wasted.
     private var expectedLength: Int {
-        // What is there without any text.
+        // The length if every field is empty.
         var length = 326
         length += checkName.utf8.count + provider.utf8.count + serviceID.utf8.count
         length += nodeName.utf8.count + source.utf8.count + checkTagCardinality.utf8.count

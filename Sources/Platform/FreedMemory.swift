@@ -21,8 +21,8 @@ package struct FreedMemory: Sendable {
     /// Less than this more of it (bytes) is not worth a look through all heaps, which takes longer the more is in use.
     private static func worthwhile(inUse used: Int) -> Int { max(128 << 10, used / 32) }
 
-    /// The least memory (bytes) that this process held beside what is in use, since the last time: parts of pages,
-    /// stacks, and such. The C library's own count of free memory does not tell, as it includes what was given back.
+    /// The least resident memory, in bytes, that was not in use since memory was last given back: parts of pages,
+    /// stacks, and so on. The C library's own count of free memory includes what was given back.
     private var leastHeld = Int.max
 
     /// Gives back every whole free page, of all heaps: milliseconds for each 100 MB in use.
@@ -56,15 +56,15 @@ package struct FreedMemory: Sendable {
         leastHeld = Self.resident - Self.used
     }
 
-    /// Bytes that were allocated and not freed.
+    /// The allocated bytes.
     private static var used: Int {
         let now = mallinfo2()
         return Int(now.uordblks) + Int(now.hblkhd)
     }
 
-    /// Bytes of this process's own memory that are resident; 0 if the system does not tell.
+    /// The resident anonymous bytes; 0 if the system does not tell.
     private static var resident: Int {
-        // Pages: all of them, resident, resident and shared with files, …
+        // In pages: total, resident, resident and shared with files.
         let text = String(decoding: (try? readFile("/proc/self/statm", atMost: 4096)) ?? [], as: UTF8.self)
         let pages = text.split(separator: " ").compactMap { Int($0) }
         return pages.count > 2 ? (pages[1] - pages[2]) * sysconf(Int32(_SC_PAGESIZE)) : 0

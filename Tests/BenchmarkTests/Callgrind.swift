@@ -2,7 +2,7 @@ import Platform
 import TestKit
 import TestSupport
 
-/// What a scenario of the benchmarks costs, as valgrind's callgrind counts it: the same numbers on any machine, however
+/// Counts what a scenario of the benchmarks costs, by callgrind of valgrind: the same numbers on any machine, however
 /// busy it is.
 struct Callgrind {
     /// What was counted: of a whole run, or of one step.
@@ -15,7 +15,7 @@ struct Callgrind {
         "malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc",
     ]
 
-    /// The cost of one step: what a run with twice as many steps costs more, so that start and preparation cancel out.
+    /// The cost of one step: what a run with twice the number costs more, so that start and preparation cancel out.
     static func step(of scenario: String, _ count: Int) async throws -> Counts {
         let once = try await run(scenario, count)
         let twice = try await run(scenario, 2 * count)

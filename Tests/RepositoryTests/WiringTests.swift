@@ -15,7 +15,7 @@ import Testing
         return files.filter { module == nil || $0.module == module }.map(\.path)
     }
 
-    @Test func `the process and the simulation construct the same Replica`() throws {
+    @Test func `the process, the simulation and the benchmarks construct the same Replica`() throws {
         let files = try Self.files(constructing: "Replica")
         #expect(
             files == [
