@@ -22,8 +22,9 @@ package struct FreedMemory: Sendable {
     private static func worthwhile(inUse used: Int) -> Int { max(128 << 10, used / 32) }
 
     /// The least resident memory, in bytes, that was not in use since memory was last given back: parts of pages,
-    /// stacks, and so on. The C library's own count of free memory includes what was given back.
-    private var leastHeld = Int.max
+    /// stacks, and so on. The C library's own count of free memory includes what was given back. 0 before the first
+    /// time: what a start leaves behind, such as a first list, is given back too.
+    private var leastHeld = 0
 
     /// Gives back every whole free page, of all heaps: milliseconds for each 100 MB in use.
     package static func giveBack() {

@@ -1,4 +1,6 @@
+import Glibc
 import Platform
+import TestKit
 import Testing
 
 @Suite struct FreedMemoryTests {
@@ -21,4 +23,27 @@ import Testing
         dictionary.shrinkIfSparse()
         #expect(dictionary.capacity == capacity)
     }
+
+    @Test func `what was freed before the first look is given back`() async {
+        await #expect(processExitsWith: .success) {
+            // Every second page stays in use, as after a list of which a little is kept.
+            var blocks = (0..<40_000).map { _ in [UInt8](repeating: 1, count: 4_064) }
+            for index in blocks.indices where index % 16 != 0 { blocks[index] = [] }
+            let before = try residentBytes()
+            let clock = ManualClock()
+            let task = Task { await FreedMemory.giveBack(every: .seconds(10), clock: clock) }
+            defer { task.cancel() }
+            try await clock.waitForFirstSleep()
+            try await clock.advanceToNextSleep(by: .seconds(10))
+            let after = try residentBytes()
+            precondition(after < before / 2, "\(before) became \(after)")
+            precondition(blocks.count == 40_000)
+        }
+    }
+}
+
+/// The resident memory of this process (proc(5), `statm`).
+private func residentBytes() throws -> Int {
+    let text = String(decoding: try readFile("/proc/self/statm", atMost: 4096), as: UTF8.self)
+    return Int(text.split(separator: " ")[1])! * sysconf(Int32(_SC_PAGESIZE))
 }
