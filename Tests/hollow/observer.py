@@ -15,7 +15,6 @@ from .api import Client
 from .pauses import PauseWatch
 
 
-
 class Failure(Exception):
     """An expected condition did not occur."""
 
@@ -199,8 +198,11 @@ class Observer:
         thread.start()
         return thread
 
-    def _state(self):
-        return self._state_of(self.leader(), self.token())
+    def _state(self) -> dict:
+        state = self._state_of(self.leader(), self.token())
+        if state is None:
+            raise Failure("the holder of the Lease does not lead")
+        return state
 
     def conditions(self, node: str) -> list:
         state = self._state()
@@ -217,7 +219,7 @@ class Observer:
     def all_placed_on(self, nodes: list):
         """Lines with each node's checks, if each check is on exactly one of these nodes and each has its share."""
         state = self._state()
-        if not state or state.get("warmup") or state.get("dangling"):
+        if state.get("warmup") or state.get("dangling"):
             return None
         held = {known["name"]: check_names(known) for known in state["nodes"] or []}
         everything = sorted(name for names in held.values() for name in names)
@@ -239,8 +241,7 @@ class Observer:
 
     @classmethod
     def _runs_at(cls, address: str) -> dict:
-        # http_check:front:8691be3776af3ced, where the name is the Service's.
-        return {check.split(":")[1]: runs for check, (runs, _) in cls._results(address, 1).items()}
+        return {check_name(check): runs for check, (runs, _) in cls._results(address, 1).items()}
 
     def placements(self) -> dict:
         """{check: node}"""
@@ -248,21 +249,21 @@ class Observer:
         return {check: known["name"] for known in nodes for check in check_names(known)}
 
     def all_run_on(self, nodes: list) -> bool:
-        """Whether each check has run successfully, on one of these nodes and no other, since the first call after this was
-        last true."""
-        results = {}
+        """Whether each check has run successfully where the leader placed it, on one of these nodes and nowhere else, since
+        the first call after this was last true."""
+        results, holders = {}, {}
         for pod in self.ready_pods("node-agent").values():
             if pod["spec"]["nodeName"] in nodes:
-                results[pod["metadata"]["name"]] = self._results(pod["status"]["podIP"])
-        held = sorted(check for of_pod in results.values() for check in of_pod)
-        if len(held) != len(self._expected) or len(set(held)) != len(held):
+                for check, result in self._results(pod["status"]["podIP"]).items():
+                    results[pod["metadata"]["name"], check] = result
+                    holders.setdefault(check_name(check), []).append(pod["spec"]["nodeName"])
+        if holders != {check: [node] for check, node in self.placements().items()} or set(holders) != self._expected:
             self._runs = {}
             return False
-        now = {(pod, check): result for pod, of_pod in results.items() for check, result in of_pod.items()}
-        if set(now) != set(self._runs):
-            self._runs = {key: runs for key, (runs, _) in now.items()}
+        if set(results) != set(self._runs):
+            self._runs = {key: runs for key, (runs, _) in results.items()}
             return False
-        if not all(is_up and runs > self._runs[key] for key, (runs, is_up) in now.items()):
+        if not all(is_up and runs > self._runs[key] for key, (runs, is_up) in results.items()):
             return False
         self._runs = {}
         return True
@@ -291,6 +292,11 @@ def _ask(address: str, path: str, token: str, timeout: float) -> tuple:
         return response.status, response.read()
     finally:
         connection.close()
+
+
+def check_name(check_id: str) -> str:
+    """The instance name in a check ID, which is that of the Service: `front` in `http_check:front:8691be3776af3ced`."""
+    return check_id.split(":")[1]
 
 
 def check_names(node: dict) -> list:
