@@ -64,25 +64,25 @@ package final class AutoConf: Sendable {
     }
 
     /// Handles an event of the Services' reflector. Events must come one at a time and in order.
-    package func feed(_ event: ReflectorEvent<Service>) {
+    package func handle(_ event: ReflectorEvent<Service>) {
         switch event {
         case .replaced(let all):
             // In parts: reading a config takes several times the memory that is kept of it. Each part frees it again.
             var rest = all[...]
             while rest.count > Self.partSize {
-                update { $0.take(listed: rest.prefix(Self.partSize)) }
+                update { $0.apply(listed: rest.prefix(Self.partSize)) }
                 rest = rest.dropFirst(Self.partSize)
             }
-            update { $0.take(listed: rest, lastOf: all) }
-        case .applied(let service): update { $0.take(listed: [service]) }
+            update { $0.apply(listed: rest, lastOf: all) }
+        case .applied(let service): update { $0.apply(listed: [service]) }
         case .deleted(let service): update { $0.remove(service) }
         }
     }
 
     /// Handles an event of the endpoints' reflector, if endpoints are a source. Events must come one at a time and in
     /// order; those of Services may come concurrently.
-    package func feed(_ event: ReflectorEvent<ServiceEndpoints>) {
-        update { $0.take(event) }
+    package func handle(_ event: ReflectorEvent<ServiceEndpoints>) {
+        update { $0.handle(event) }
     }
 
     /// The current problems, sorted by object.
@@ -114,7 +114,7 @@ package final class AutoConf: Sendable {
     }
 
     private func read(_ directory: inout ConfigDirectory?) {
-        directory?.pass(files) { part in update { $0.take(part) } }
+        directory?.pass(files) { part in update { $0.apply(part) } }
     }
 
     /// Decides under the lock what changes, and publishes it outside. Sources feed concurrently, and a change of one

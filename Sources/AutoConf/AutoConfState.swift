@@ -48,21 +48,21 @@ struct AutoConfState {
     }
 
     /// Applies Services that were listed or changed.
-    mutating func take(listed: ArraySlice<Service>) -> Change {
+    mutating func apply(listed: ArraySlice<Service>) -> Change {
         var change = Change()
-        for service in listed { take(service, &change) }
+        for service in listed { handle(service, &change) }
         return change
     }
 
     /// Applies the last Services of a list. Those that are not in the list are gone.
-    mutating func take(listed: ArraySlice<Service>, lastOf all: [Service]) -> Change {
+    mutating func apply(listed: ArraySlice<Service>, lastOf all: [Service]) -> Change {
         var change = Change()
         let present = Set(all.map(\.objectName))
         for name in services.keys where !present.contains(name) { services[name] = nil }
         services.shrinkIfSparse()
         let entities = Set(present.map(\.serviceEntity))
         change.objects = serviceObjects.remove { !entities.contains($0) }
-        for service in listed { take(service, &change) }
+        for service in listed { handle(service, &change) }
         // From now on, a Service that a file names and that does not exist is reported.
         finish(.services, &change)
         for file in files.all { update(file, &change) }
@@ -80,7 +80,7 @@ struct AutoConfState {
     }
 
     /// Applies an event of the Services' endpoints. It is ignored if they are not a source.
-    mutating func take(_ event: ReflectorEvent<ServiceEndpoints>) -> Change {
+    mutating func handle(_ event: ReflectorEvent<ServiceEndpoints>) -> Change {
         var change = Change()
         guard enabled.contains(.endpoints) else { return change }
         switch event {
@@ -99,12 +99,12 @@ struct AutoConfState {
     }
 
     /// Applies what a part of a pass over the directory found.
-    mutating func take(_ part: ConfigDirectory.Part) -> Change {
+    mutating func apply(_ part: ConfigDirectory.Part) -> Change {
         var change = Change()
         files.remove(where: part.isGone)
         change.objects = fileObjects.remove(where: part.isGone)
         for (object, reading) in part.readings.sorted(by: { $0.key < $1.key }) {
-            files.take(reading, of: object)
+            files.apply(reading, of: object)
             change.objects += fileObjects.apply(self.reading(of: reading, object), to: object)
         }
         if part.present != nil, part.isComplete { finish(.file, &change) }
@@ -168,7 +168,7 @@ extension AutoConfState {
         change.isSynced = unread.isEmpty
     }
 
-    private mutating func take(_ service: Service, _ change: inout Change) {
+    private mutating func handle(_ service: Service, _ change: inout Change) {
         let name = service.objectName
         let new = isKept(service) ? known(service) : nil
         let isUnchanged = services[name]?.fingerprint == new?.fingerprint

@@ -27,7 +27,7 @@ struct FileTemplates {
     }
 
     /// Applies the reading of a file.
-    mutating func take(_ reading: FileReading, of object: String) {
+    mutating func apply(_ reading: FileReading, of object: String) {
         switch reading {
         case .unchanged: break
         case .keepsLast(let problem): files[object]?.unusable = problem

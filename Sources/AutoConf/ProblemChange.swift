@@ -4,8 +4,6 @@ package import Kubernetes
 package struct ProblemChange: Hashable, Sendable {
     /// The Service that Events are about; nil for a file or a directory.
     package let object: ObjectReference?
-    /// The object's name in problems, such as `kube_service://shop/web`.
-    let entity: String
     /// Problems that are new.
     package let appeared: [ConfigProblem]
     /// Problems that are gone.

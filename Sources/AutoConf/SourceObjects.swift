@@ -116,7 +116,7 @@ struct SourceObjects {
         case .keepsLast(let problem):
             problems = [problem]
         }
-        if let difference = Self.difference(known.problems, problems, object, reference) {
+        if let difference = Self.difference(known.problems, problems, reference) {
             change.problems.append(difference)
         }
         known.fault = Fault(reference, problems)
@@ -133,13 +133,23 @@ struct SourceObjects {
     }
 
     private static func difference(
-        _ before: [ConfigProblem], _ after: [ConfigProblem], _ object: String, _ reference: ObjectReference?
+        _ before: [ConfigProblem], _ after: [ConfigProblem], _ reference: ObjectReference?
     ) -> ProblemChange? {
         let appeared = after.filter { !before.contains($0) }
         let solved = before.filter { !after.contains($0) }
         guard !appeared.isEmpty || !solved.isEmpty else { return nil }
         return ProblemChange(
-            object: reference, entity: object, appeared: appeared, solved: solved,
+            object: reference, appeared: appeared, solved: solved,
             remaining: after.count { $0.severity == .error })
     }
+}
+
+/// The result of reading one object.
+enum ConfigReading: Hashable {
+    /// The object has not changed.
+    case unchanged
+    /// Its configs, which replace those that it had, and its problems.
+    case configs([CheckConfig], problems: [ConfigProblem])
+    /// The object cannot be used, for this reason, and keeps the configs that it had.
+    case keepsLast(ConfigProblem)
 }

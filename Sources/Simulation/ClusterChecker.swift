@@ -5,12 +5,12 @@ import Leadership
 import Platform
 import Synchronization
 
-/// What must hold in a cluster at every moment, whatever happens. Each function says what is wrong, or nil.
+/// The invariants of a cluster. Each function returns what is violated, or nil.
 ///
 /// The leader's own state is checked whenever it may have changed, each of its answers when it is made, and the term
 /// when it is written.
 struct ClusterChecker: Sendable {
-    /// Where each config of a leader's state was, to see whether it moved for a reason.
+    /// Where each config was in a leader's state, to check later whether it moved for a reason.
     struct Placements: Sendable {
         let term: String
         let nodes: [String: NodeConditions]
@@ -20,7 +20,7 @@ struct ClusterChecker: Sendable {
     let terms: TermChecker
     let answers = Answers()
 
-    /// A leader's state on its own: each config in one place, and what is derived as it would be computed anew.
+    /// A leader's state by itself: each config is in one place, and derived values equal recomputed ones.
     func problem(in state: StateSnapshot) -> String? {
         var places: [ConfigKey: String] = [:]
         for node in state.nodes {
@@ -49,7 +49,7 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
-    /// Whether configs moved without need since `former`: a node that stays keeps what it has, but for the share of one
+    /// Whether configs moved without need since `former`: a node that stays keeps its configs, except the share of one
     /// that joins.
     func problem(from former: Placements?, to state: StateSnapshot) -> String? {
         guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
@@ -58,7 +58,7 @@ struct ClusterChecker: Sendable {
         if let problem = terms.problem(ofToken: former.term) {
             return "the term \(state.term.token) continues another one, and \(problem)"
         }
-        // Nobody led in between: what was known is known.
+        // Nobody led in between, so nothing was forgotten.
         let present = Set(state.nodes.flatMap(\.configs).map(\.key) + state.dangling.map(\.config.key))
         let lost = former.nodeOfConfig.keys.filter { !present.contains($0) }.sorted()
         guard lost.isEmpty else { return "the term \(state.term.token) continues \(former.term) and forgot \(lost)" }
@@ -68,7 +68,7 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
-    /// A config moves only from a node that leaves, and only to one that is free, or joins or may get work again.
+    /// A config moves only from a node that leaves, or to one that has none, joins, or may get work again.
     private func problemOfMoves(from former: Placements, to state: StateSnapshot) -> String? {
         let now = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0.conditions) })
         let hasFree = now.contains { $0.value.standing == .free && former.nodes[$0.key]?.standing == .free }
@@ -87,11 +87,11 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
-    /// Whether a node was forgotten that had not been silent for long enough while the leader listened.
+    /// Whether a node was removed before it had been silent for the whole timeout while the leader listened.
     ///
     /// - Parameters:
-    ///   - silences: for how long the leader has listened since it heard each node, give or take a second.
-    ///   - deletedPods: the pods that were really deleted: a node whose pod is one of them may be forgotten at once.
+    ///   - silences: how long the leader has listened since each node's last report, within a second.
+    ///   - deletedPods: the pods that were deleted: their nodes may be removed at once.
     func problem(
         from former: Placements?, to state: StateSnapshot, silences: [String: Duration], deletedPods: Set<String>,
         timeout: Duration
@@ -106,7 +106,8 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
-    /// A leader's 200 with configs, when it is made: it has what its state gives the node, and never a wrong "nothing".
+    /// A leader's 200 with configs, when it is made: it equals the node's configs in the state, and is never a wrong
+    /// "nothing".
     ///
     /// - Parameter running: the check IDs that the node's agent runs now.
     func problem(
@@ -128,7 +129,7 @@ struct ClusterChecker: Sendable {
         guard sent.lastChange == revision, sent.checkIDs == Set(told.flatMap(\.instanceIDs)) else {
             return "\(node) gets \(sent.checkIDs.sorted()), which is not what the leader's state says"
         }
-        // What its agent will stop must be wanted elsewhere, in another version, or not any more.
+        // What the agent will stop must be placed elsewhere, exist in another version, or be gone.
         let stopped = running.filter { !sent.checkIDs.contains($0) }
         guard !stopped.isEmpty else { return nil }
         let placed = Set(state.nodes.flatMap(\.configs).flatMap(\.instanceIDs))
@@ -139,7 +140,7 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
-    /// Any list, of cluster checks or endpoints checks: none is given out before it is known.
+    /// Any list, of cluster checks or endpoints checks: none is sent before it is known.
     func problem(withListFor node: String, of state: StateSnapshot, source: DesiredConfigs) -> String? {
         guard !state.isWarmingUp else { return "\(node) gets configs in warm-up" }
         guard source.isSynced else { return "\(node) gets configs before the sources are synced" }
@@ -173,7 +174,7 @@ struct ClusterChecker: Sendable {
     }
 }
 
-/// The lists that were sent, each read once: most are asked for again and again.
+/// The lists that were sent, each decoded once, because most are requested repeatedly.
 final class Answers: Sendable {
     /// A list as an agent reads it.
     struct List: Sendable {

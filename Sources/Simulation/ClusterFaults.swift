@@ -3,14 +3,14 @@ import ClusterChecks
 import Platform
 import Synchronization
 
-/// A pause, or a stop, that begins in the middle of something.
+/// A pause or a stop that begins in the middle of an operation.
 struct Stall: Sendable {
     enum Place: Sendable {
-        /// A leader has made an answer and not yet written it.
+        /// A leader has made an answer and not written it yet.
         case answer
         /// The same, and the other replica will pass it on.
         case answerToOther
-        /// A follower has got a leader's answer and not yet passed it on.
+        /// A follower has received a leader's answer and not passed it on yet.
         case relay
     }
 
@@ -80,7 +80,7 @@ extension SimulatedCluster {
         }
     }
 
-    /// Who leads; the fault waits until somebody does.
+    /// The leader; the fault waits until there is one.
     private func withLeader(of fault: ClusterPlan.Fault, _ act: (SimulatedReplica) -> Void) {
         guard let leader = replicas.first(where: { $0.process.status == .running && $0.term != nil }) else {
             return _ = world.after(.seconds(1)) { [self] in perform(fault) }
@@ -143,7 +143,7 @@ extension SimulatedCluster {
         restart(replica, after: time)
     }
 
-    /// Starts the next incarnation, unless somebody else did; what is left of this one is killed.
+    /// Kills what is left of this incarnation and starts the next one, unless it has been started already.
     private func restart(_ replica: SimulatedReplica, after time: Duration) {
         world.after(time) { [self] in
             guard state.withLock({ $0.replicas[replica.process.name] === replica }) else { return }
@@ -156,7 +156,7 @@ extension SimulatedCluster {
         guard let agent = state.withLock({ $0.agents[name] }) else { return }
         agent.process.crash()
         guard let time else {
-            // For good: no later fault brings it back.
+            // No later fault brings it back.
             return _ = state.withLock { $0.agents.removeValue(forKey: name) }
         }
         world.after(time) { [self] in
@@ -168,7 +168,7 @@ extension SimulatedCluster {
 
     private func pause(_ process: SimulatedProcess, for time: Duration) {
         process.pause()
-        // Of two pauses that overlap the longer one counts.
+        // The longer of two overlapping pauses counts.
         let end = max(world.now + time, state.withLock { $0.pausedUntil[process.lane] } ?? .distantPast)
         state.withLock { $0.pausedUntil[process.lane] = end }
         world.after(time) { [self] in
@@ -184,7 +184,7 @@ extension SimulatedCluster {
 
 // What holds once nothing goes wrong any more.
 extension SimulatedCluster {
-    /// What is not yet as it should be at rest; nil when the cluster is quiet.
+    /// What still differs from the state at rest; nil when the cluster is quiet.
     var problemOfQuiet: String? {
         let leaders = replicas.compactMap { snapshot(of: $0) }
         guard leaders.count == 1, let leader = leaders.first else { return "\(leaders.count) replicas lead" }
@@ -206,7 +206,7 @@ extension SimulatedCluster {
         return nil
     }
 
-    /// Who runs what, by node.
+    /// The checks that each node runs.
     var assignments: [String: [String]] {
         Dictionary(uniqueKeysWithValues: agents.map { ($0.process.name, $0.running) })
     }

@@ -2,31 +2,30 @@ import JSON
 import Kubernetes
 import Platform
 
-/// What a seed does to a cluster: its size, its settings, its configs and their changes, and its faults, all drawn
+/// What a seed determines of a cluster: its size, settings, configs with their changes, and faults. All are drawn
 /// before it starts, so that the plan can be read beside the trace.
 package struct ClusterPlan: Sendable {
-    /// Something that goes wrong, or that an operator does. "Leader" is who holds the Lease at that moment.
+    /// A fault, or an operation of an operator. "Leader" is the holder of the Lease at that moment.
     package enum Fault: Sendable {
         /// The leader is killed and started again after a while.
         case leaderCrash(downFor: Duration)
-        /// The leader is stopped where it is and goes on after a while; where it is may be between making an answer and
-        /// writing it.
+        /// The leader is frozen and resumes after a while, perhaps between making an answer and writing it.
         case leaderPause(Duration, inAnswer: Bool)
         /// The leader is asked to stop, and started again after a while; calls that are sent on to it may take long
         /// then.
         case leaderStop(downFor: Duration, slowly: Bool)
         /// The other replica is killed and started again after a while.
         case followerCrash(downFor: Duration)
-        /// The other replica is stopped where it is and goes on after a while.
+        /// The other replica is frozen and resumes after a while.
         case followerPause(Duration)
-        /// The other replica is stopped between getting the leader's answer to a call and passing it on; the leader is
-        /// killed then, and starts again before the other goes on.
+        /// The other replica is frozen between receiving the leader's answer and passing it on; the leader is killed
+        /// and restarted before the other resumes.
         case relayStall(Duration)
         /// Nodes die together, as when a zone fails; nil: for good.
         case nodeCrash(nodes: [Int], downFor: Duration?)
-        /// A node's agent is stopped where it is and goes on after a while.
+        /// A node's agent is frozen and resumes after a while.
         case nodePause(node: Int, Duration)
-        /// A node is cut from both replicas.
+        /// A node can reach neither replica.
         case nodeCut(node: Int, Duration)
         /// The API server refuses every request and ends every watch.
         case outage(Duration)
@@ -41,17 +40,16 @@ package struct ClusterPlan: Sendable {
         case leaderCut(Duration)
         /// The replicas cannot reach each other.
         case replicasCut(Duration)
-        /// Messages are slow, and some are lost, between all.
+        /// All messages are slow, and some are lost.
         case badNetwork(Duration)
     }
 
-    /// What becomes of a node-agent's pod, or of the Kubernetes node that it is on. Replicas are told of it within two
-    /// seconds.
+    /// What happens to a node-agent's pod, or to its Kubernetes node. Replicas learn of it within two seconds.
     package enum PodEvent: Sendable {
         /// It is being deleted: its agent runs on for the grace, then the pod is gone, and after a while another takes
         /// its place.
         case terminated(node: Int, grace: Duration, replacedAfter: Duration)
-        /// It is deleted by force: its agent is killed a while after.
+        /// It is force-deleted: its agent is killed later.
         case deleted(node: Int, killedAfter: Duration, replacedAfter: Duration)
         /// Its Kubernetes node is cordoned for a while.
         case cordoned(node: Int, Duration)
@@ -66,7 +64,7 @@ package struct ClusterPlan: Sendable {
 
     /// The number of node-agents.
     package static let nodes = 5
-    /// How long things go wrong.
+    /// How long there are faults.
     package static let turbulence = Duration.seconds(240)
 
     /// `cluster_checks.warmup_duration`.
@@ -75,13 +73,13 @@ package struct ClusterPlan: Sendable {
     package let nodeExpirationTimeout: Duration
     /// `ad_config_poll_interval` of the agents.
     package let pollInterval: Duration
-    /// How many configs there are at first.
+    /// The number of configs at the start.
     package let configs: Int
     /// The changes after, by time.
     package let edits: [Edit]
     /// The faults, by time.
     package let faults: [(at: Duration, fault: Fault)]
-    /// What becomes of pods, by time; nil if the replicas may not watch them.
+    /// What happens to pods, by time; nil if the replicas may not watch them.
     package let pods: [(at: Duration, event: PodEvent)]?
 
     /// The plan of a world.

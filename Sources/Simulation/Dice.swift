@@ -1,6 +1,7 @@
 import Platform
 
-/// Draws from one stream of a world's seed. Streams are apart by name, so that a draw more in one place moves no other.
+/// Draws from one stream of a world's seed. Streams are independent, so that another draw in one place changes no
+/// other.
 package final class Dice: Sendable {
     private let entropy: SeededEntropy
 

@@ -4,8 +4,7 @@ import Kubernetes
 import Platform
 import Synchronization
 
-/// The configs that AutoConf makes of a plan's Services, by an instance of its own that reads them in order and misses
-/// nothing.
+/// The configs that AutoConf makes from a plan's Services, by an instance of its own that gets every event in order.
 final class ExpectedConfigs: Sendable {
     private struct Key: Hashable {
         let number: Int
@@ -30,7 +29,7 @@ final class ExpectedConfigs: Sendable {
         let autoConf = AutoConf(
             options: AutoConfOptions(watchesServices: true), desired: desired, environment: [:], files: NoFiles(),
             clock: clock, log: Log(sink: SilentSink()))
-        autoConf.feed(.replaced([ClusterPlan.service(key.number, version: key.version)]))
+        autoConf.handle(.replaced([ClusterPlan.service(key.number, version: key.version)]))
         let configs = desired.configs
         known.withLock { $0[key] = configs }
         return configs

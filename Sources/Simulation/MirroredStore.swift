@@ -2,7 +2,7 @@ import CheckModel
 import ClusterChecks
 import Leadership
 
-/// A leader's store as its stream of events tells it, from the beginning of a term on.
+/// A leader's store rebuilt from its changes since the beginning of the term.
 struct MirroredStore: Sendable {
     private(set) var store = ClusterStore()
     /// The term that has begun and not ended; nil while the replica does not lead.
@@ -25,7 +25,7 @@ struct MirroredStore: Sendable {
         store.slot(of: node).map { store.nodes[$0].told.revision.value }
     }
 
-    /// How it differs from what the leader says of itself; nil if it does not.
+    /// How it differs from the leader's own state; nil if it does not.
     func problem(comparedTo state: StateSnapshot) -> String? {
         // A slot without a node holds one without a name.
         let mirrored = store.nodes.filter { !$0.id.isEmpty }.sorted { $0.id < $1.id }

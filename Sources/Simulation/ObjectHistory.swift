@@ -1,6 +1,6 @@
 package import Kubernetes
 
-/// What the simulated API server holds.
+/// An object of the simulated API server.
 package protocol SimulatedObject: KubernetesObject {
     /// The object's metadata, of which the server sets the version and the uid.
     var metadata: ObjectMetadata { get set }
@@ -96,7 +96,7 @@ struct ObjectHistory: Sendable {
         return changes.filter { $0.version > version && $0.object.key.hasPrefix("\(resource)/") }
     }
 
-    /// Forgets every version but the newest.
+    /// Drops every version but the newest.
     mutating func compact() {
         oldestVersion = version
         oldest = newest

@@ -5,8 +5,8 @@ import Synchronization
 /// The Kubernetes API server's part in lists and watches: Services, their endpoints, Pods and Nodes under one growing
 /// resourceVersion, reached over the simulated network.
 ///
-/// It is no process: it neither crashes nor pauses, but it can refuse every request for a while, lose answers, break
-/// watches, compact its history, and be cut off.
+/// It neither crashes nor pauses, but it can refuse every request for a while, lose answers, break watches, compact its
+/// history, and be unreachable.
 package final class SimulatedAPIServer: Sendable {
     typealias Page = ObjectPage<any SimulatedObject>
     typealias Event = WatchEvent<any SimulatedObject>
@@ -15,7 +15,7 @@ package final class SimulatedAPIServer: Sendable {
         let resource: String
         let lane: Int
         let stream: SimulatedStream<Event>
-        /// The version up to which it was told everything.
+        /// The version up to which all changes were sent.
         var version: Int
         /// Whether changes will be sent in a while.
         var isScheduled = false
@@ -36,7 +36,7 @@ package final class SimulatedAPIServer: Sendable {
 
     /// A page has fewer objects than a client asks for, so that few make several.
     private static let longestPage = 10
-    /// How often a watch is told the version, with no change.
+    /// How often a watch gets a bookmark.
     private static let bookmarkPeriod: ClosedRange<Duration> = .seconds(10) ... .seconds(90)
 
     private let world: World
@@ -97,14 +97,14 @@ package final class SimulatedAPIServer: Sendable {
 
     // MARK: Faults
 
-    /// Refuses requests from here on and breaks every watch, or serves again.
+    /// Refuses requests from now on and breaks every watch, or serves again.
     package func setRefusing(_ isRefusing: Bool) {
         world.record("apiserver: \(isRefusing ? "refuses" : "serves") lists and watches")
         state.withLock { $0.isRefusing = isRefusing }
         if isRefusing { breakWatches() }
     }
 
-    /// Loses this share of the answers to lists: who waits for one learns nothing until its own deadline.
+    /// Loses this share of the answers to lists; the client waits until its deadline.
     package func loseAnswers(_ share: Double) {
         state.withLock { $0.lostAnswers = share }
     }
@@ -125,8 +125,8 @@ package final class SimulatedAPIServer: Sendable {
         breakWatches()
     }
 
-    /// Forgets all versions but the newest, as etcd does every few minutes: older ones can be neither watched from nor
-    /// listed on. A watch that was told everything does not notice.
+    /// Drops all versions but the newest, as etcd does every few minutes: older ones can be neither watched from nor
+    /// listed. A watch that is up to date is not affected.
     package func compact() {
         let version = state.withLock { state in
             for (id, watch) in state.watches {
@@ -190,7 +190,7 @@ extension SimulatedAPIServer {
             state.watches[state.nextWatch] = watch
             return state.nextWatch
         }
-        // A real server says so in either way, depending on where it finds out.
+        // A real server reports this in either way, depending on where it notices.
         if id == nil, dice.chance(0.5) { return stream.end(.status(Self.expired)) }
         stream.send(.opened)
         guard let id else { return expire(stream) }

@@ -9,8 +9,8 @@ import Replica
 import Synchronization
 
 /// A whole cluster in a world: two replicas of the cluster-agent behind a Service, five nodes with an agent each, an
-/// API server, and a prober that asks both replicas all the time. The seed draws its plan; what must hold is checked at
-/// every step.
+/// API server, and a prober that asks both replicas continuously. The seed determines its plan; invariants are checked
+/// at every step.
 package final class SimulatedCluster: Sendable {
     struct State {
         var replicas: [String: SimulatedReplica] = [:]
@@ -40,11 +40,11 @@ package final class SimulatedCluster: Sendable {
         /// By lane and node: how long the replica had listened when the node's agent was first told something else than
         /// the truth.
         var retained: [Int: [String: Duration]] = [:]
-        /// Checks that are wanted and that nobody ran when it was last looked at.
+        /// Expected checks that no agent ran at the last look.
         var unrun: Set<String> = []
     }
 
-    /// What happened, in numbers.
+    /// Counts of what happened.
     package struct Outcome: Sendable {
         /// `Trace.fingerprint`.
         package let fingerprint: String
@@ -97,7 +97,7 @@ package final class SimulatedCluster: Sendable {
         start()
         // Every fault has ended by then.
         try world.run(for: ClusterPlan.turbulence + .seconds(60))
-        // An agent that found nobody waits up to a minute more; then come a term, its warm-up, and two polls.
+        // An agent that reached no replica waits up to a minute; then come a term, its warm-up, and two polls.
         var problem = problemOfQuiet
         for _ in 0..<240 where problem != nil {
             try world.run(for: .seconds(1))
@@ -218,7 +218,7 @@ package final class SimulatedCluster: Sendable {
         checker.terms.problem(replicas.compactMap { replica in replica.replica.elector.map { (replica.process, $0) } })
     }
 
-    /// What follows from the passing of time, with no event.
+    /// Checks what follows from the passing of time alone.
     private func everySecond() {
         world.after(.seconds(1)) { [self] in
             for replica in replicas {
@@ -235,7 +235,7 @@ package final class SimulatedCluster: Sendable {
         }
     }
 
-    /// Applies what happened to a replica's store, and looks whether that is what the replica says of it.
+    /// Applies the changes of a replica's store, and compares the result with the replica's own state.
     private func observe(_ event: StoreEvent, of replica: SimulatedReplica) {
         let lane = replica.process.lane
         let mirror = state.withLock { state in
@@ -248,7 +248,7 @@ package final class SimulatedCluster: Sendable {
         look(at: replica)
     }
 
-    /// What waits at a leader though its node's configs have changed: whoever changes them must wake it.
+    /// Calls that still wait at a leader although their node's configs have changed: every change must wake them.
     private func problemOfWaiting(at replica: SimulatedReplica) -> String? {
         let lane = replica.process.lane
         guard replica.process.status == .running, replica.term != nil else { return nil }
@@ -285,7 +285,7 @@ package final class SimulatedCluster: Sendable {
         state.withLock { $0.placements[lane] = ClusterChecker.Placements(snapshot) }
     }
 
-    /// Whether an agent is told for too long to run what others run by now.
+    /// Whether an agent was told for too long to run checks that others run by now.
     private func problemOfHandOver(in snapshot: StateSnapshot, listened: Duration, lane: Int) -> String? {
         let retaining = Set(snapshot.nodes.filter { $0.retained != nil }.map(\.id))
         let since = state.withLock { state in
@@ -328,7 +328,7 @@ package final class SimulatedCluster: Sendable {
         return request.path.split(separator: "/").suffix(1).map(String.init)
     }
 
-    /// That nothing has changed, as a leader says to somebody who waited: it must be so.
+    /// Checks a leader's answer to a waiting call that nothing has changed.
     private func checkUnchanged(_ replica: SimulatedReplica, _ request: HTTPRequest) {
         let node = request.path.split(separator: "/").last.map(String.init) ?? ""
         guard let told = try? replica.replica.handler.configs(of: node, now: replica.process.clock.now()).value else {

@@ -5,8 +5,8 @@ import Synchronization
 /// The Kubernetes API server's part in an election: one Lease with resourceVersions, conflicts and watches, reached
 /// over the simulated network.
 ///
-/// It is no process: it neither crashes nor pauses, but it can refuse every request for a while, lose answers to writes
-/// that it has stored, and be cut off.
+/// It neither crashes nor pauses, but it can refuse every request for a while, lose answers to writes that it has
+/// stored, and be unreachable.
 package final class SimulatedLeases: Sendable {
     /// A write that gave the Lease to another holder.
     package struct Acquisition: Sendable {
@@ -75,7 +75,7 @@ package final class SimulatedLeases: Sendable {
         state.withLock { $0.lease?.spec.holder ?? "" }
     }
 
-    /// Refuses requests from here on and breaks every watch, or serves again.
+    /// Refuses requests from now on and breaks every watch, or serves again.
     package func setRefusing(_ isRefusing: Bool) {
         world.record("apiserver: \(isRefusing ? "refuses" : "serves")")
         let broken = state.withLock { state in

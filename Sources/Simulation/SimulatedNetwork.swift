@@ -6,11 +6,11 @@ import Synchronization
 package struct NetworkConditions: Sendable {
     /// How long a message usually takes.
     package var latency: ClosedRange<Duration> = .microseconds(200) ... .milliseconds(3)
-    /// How many messages are slow, as after a retransmission.
+    /// The share of messages that are slow, as after a retransmission.
     package var slowShare = 0.0
     /// How long a slow message takes.
     package var slowLatency: ClosedRange<Duration> = .milliseconds(200) ... .seconds(3)
-    /// How many messages vanish; who waits for one learns nothing until its own deadline.
+    /// The share of messages that are lost; their senders wait until their deadlines.
     package var lostShare = 0.0
 
     /// A network without faults.
@@ -21,9 +21,9 @@ package struct NetworkConditions: Sendable {
 package enum SimulatedNetworkError: Error, Sendable {
     /// Nobody listens at that address.
     case refused
-    /// The process that had the request has died.
+    /// The process with the request has crashed.
     case reset
-    /// The client's deadline came first. The server may have done what was asked, or may yet do it.
+    /// The client's deadline passed. The server may have handled the request, or may do so later.
     case timedOut
 }
 
@@ -82,7 +82,7 @@ package final class SimulatedNetwork: Sendable {
         state.withLock { $0.linkConditions[Link(one, other)] = conditions }
     }
 
-    /// Cuts the link between two hosts: what is on its way or sent from here on vanishes.
+    /// Cuts the link between two hosts: messages in flight and later ones are lost.
     package func cut(_ one: String, _ other: String) {
         world.record("network: cuts \(one) from \(other)")
         state.withLock { _ = $0.cuts.insert(Link(one, other)) }
@@ -265,7 +265,7 @@ package final class SimulatedExchange: Sendable {
         state.withLock { $0.timer = timer }
     }
 
-    /// Gives it up: the completion is not called any more. The server is not told.
+    /// Cancels it: the completion is not called. The server is not told.
     package func cancel() {
         _ = end()
     }

@@ -3,8 +3,8 @@ import NodeAgent
 import Platform
 import Synchronization
 
-/// One process of the node-agent: the real AgentCore, its requests over the simulated network. What it is told to run
-/// it runs, without doing any check.
+/// One process of the node-agent: the real AgentCore with its requests over the simulated network. It schedules its
+/// checks without performing them.
 package final class SimulatedNodeAgent: Sendable {
     private struct State {
         var core: AgentCore
@@ -43,7 +43,7 @@ package final class SimulatedNodeAgent: Sendable {
 
     /// Starts to report.
     func start() {
-        process.post { [self] in take(.tick) }
+        process.post { [self] in handle(.tick) }
     }
 
     /// The check IDs of what it runs, sorted.
@@ -51,9 +51,9 @@ package final class SimulatedNodeAgent: Sendable {
         state.withLock { $0.running.map(\.id) }
     }
 
-    /// What is wrong with what it runs; nil if nothing is.
+    /// What is wrong with the checks that it runs; nil if nothing is.
     ///
-    /// It must be what the last list said that it took: no failure, of whatever kind, starts or stops a check.
+    /// They must be those of the last accepted list: no failure of any kind starts or stops a check.
     package var problem: String? {
         state.withLock { state in
             let running = state.running.map(\.id)
@@ -62,7 +62,7 @@ package final class SimulatedNodeAgent: Sendable {
         }
     }
 
-    private func take(_ event: AgentEvent) {
+    private func handle(_ event: AgentEvent) {
         let now = process.clock.now()
         let actions = state.withLock { state in
             if case .answered(let id, _) = event { state.exchanges[id] = nil }
@@ -70,7 +70,7 @@ package final class SimulatedNodeAgent: Sendable {
         }
         for action in actions { perform(action) }
         let wake = state.withLock { $0.core.nextWake }
-        let timer = process.clock.schedule(at: wake) { [self] in process.post { self.take(.tick) } }
+        let timer = process.clock.schedule(at: wake) { [self] in process.post { self.handle(.tick) } }
         let former = state.withLock { state in
             defer { state.timer = timer }
             return state.timer
@@ -124,11 +124,11 @@ package final class SimulatedNodeAgent: Sendable {
             if case .configs(_, let configs) = reply, request.call != .endpointsConfigs {
                 let told = Set(configs.flatMap(\.instances).map(\.id))
                 state.withLock { state in
-                    // An answer that came while the agent was paused, past the request's deadline, is not taken.
+                    // An answer that arrived while the agent was paused, after the request's deadline, is dropped.
                     if state.exchanges[request.id] != nil { state.told = told }
                 }
             }
-            take(.answered(request.id, reply))
+            handle(.answered(request.id, reply))
         }
         state.withLock { $0.exchanges[request.id] = exchange }
     }

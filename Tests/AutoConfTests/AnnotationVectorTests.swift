@@ -184,12 +184,12 @@ import Testing
     @Test(arguments: rows, ["service", "endpoints"])
     func `an annotation gives the configs that the vector says`(_ row: Row, identifier: String) {
         let fixture = Fixture(AutoConfOptions(watchesServices: true, watchesEndpoints: true))
-        fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")])]))
+        fixture.autoConf.handle(.replaced([slice([endpoint("10.1.0.1")])]))
         let all = annotations("ad.datadoghq.com/\(identifier).", row.current)
             .merging(annotations("service-discovery.datadoghq.com/\(identifier).", row.former)) { $1 }
         // Beside them stand annotations of something else.
         let others = ["ad.datadoghq.com/web.checks": "{", "ad.datadoghq.com/tolerate-unready": "true"]
-        fixture.autoConf.feed(.replaced([service(all.merging(others) { $1 })]))
+        fixture.autoConf.handle(.replaced([service(all.merging(others) { $1 })]))
         #expect(fixture.configs.map(Self.text) == row.configs)
         let place = identifier == "service" ? "" : "endpoints: "
         #expect(

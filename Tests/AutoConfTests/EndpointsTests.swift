@@ -23,8 +23,8 @@ import Testing
     }
 
     private func sync(_ service: Service, _ slices: [ServiceEndpoints]) {
-        fixture.autoConf.feed(.replaced([service]))
-        fixture.autoConf.feed(.replaced(slices))
+        fixture.autoConf.handle(.replaced([service]))
+        fixture.autoConf.handle(.replaced(slices))
     }
 
     @Test func `each ready address is one config for the agent on the node of its pod`() throws {
@@ -116,14 +116,14 @@ import Testing
         let first = slice([endpoint("10.1.0.1"), endpoint("10.1.0.2")], name: "web-1")
         let second = slice([endpoint("10.1.0.2"), endpoint("10.1.0.3")], name: "web-2")
         sync(Self.annotated(), [first])
-        fixture.autoConf.feed(.applied(second))
+        fixture.autoConf.handle(.applied(second))
         #expect(addresses == ["10.1.0.1", "10.1.0.2", "10.1.0.3"])
         // An endpoint that moves from one slice to the other is there all the time.
-        fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1")], name: "web-1")))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.1.0.1")], name: "web-1")))
         #expect(addresses == ["10.1.0.1", "10.1.0.2", "10.1.0.3"])
-        fixture.autoConf.feed(.deleted(first))
+        fixture.autoConf.handle(.deleted(first))
         #expect(addresses == ["10.1.0.2", "10.1.0.3"])
-        fixture.autoConf.feed(.applied(slice([], name: "web-2")))
+        fixture.autoConf.handle(.applied(slice([], name: "web-2")))
         #expect(addresses.isEmpty)
         #expect(fixture.isSynced)
     }
@@ -140,45 +140,45 @@ import Testing
 
     @Test func `a new list replaces what was known`() {
         sync(Self.annotated(), [slice([endpoint("10.1.0.1")], name: "web-1")])
-        fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.2")], name: "web")]))
+        fixture.autoConf.handle(.replaced([slice([endpoint("10.1.0.2")], name: "web")]))
         #expect(addresses == ["10.1.0.2"])
-        fixture.autoConf.feed(ReflectorEvent<ServiceEndpoints>.replaced([]))
+        fixture.autoConf.handle(ReflectorEvent<ServiceEndpoints>.replaced([]))
         #expect(addresses.isEmpty)
     }
 
     @Test func `an EndpointSlice that changes its Service moves its endpoints`() {
         let other = service(
             annotations("ad.datadoghq.com/endpoints.", ["checks": #"{"a":{"instances":[{}]}}"#]), name: "other")
-        fixture.autoConf.feed(.replaced([Self.annotated(), other]))
-        fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")], of: "other")]))
+        fixture.autoConf.handle(.replaced([Self.annotated(), other]))
+        fixture.autoConf.handle(.replaced([slice([endpoint("10.1.0.1")], of: "other")]))
         #expect(fixture.configs.map(\.serviceID) == ["kube_endpoint_uid://shop/other/10.1.0.1"])
-        fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1")])))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.1.0.1")])))
         #expect(fixture.configs.map(\.serviceID) == ["kube_endpoint_uid://shop/web/10.1.0.1"])
-        fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1")], of: "")))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.1.0.1")], of: "")))
         #expect(fixture.configs.isEmpty)
     }
 
     @Test func `the set is synced only when Services and endpoints have been read`() {
-        fixture.autoConf.feed(.replaced([Self.annotated()]))
+        fixture.autoConf.handle(.replaced([Self.annotated()]))
         #expect(!fixture.isSynced)
-        fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1")])))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.1.0.1")])))
         #expect(!fixture.isSynced)
-        fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")])]))
+        fixture.autoConf.handle(.replaced([slice([endpoint("10.1.0.1")])]))
         #expect(fixture.isSynced)
         #expect(addresses == ["10.1.0.1"])
 
         let reverse = Fixture(AutoConfOptions(watchesServices: true, watchesEndpoints: true))
-        reverse.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")])]))
+        reverse.autoConf.handle(.replaced([slice([endpoint("10.1.0.1")])]))
         #expect(!reverse.isSynced)
-        reverse.autoConf.feed(.replaced([Self.annotated()]))
+        reverse.autoConf.handle(.replaced([Self.annotated()]))
         #expect(reverse.isSynced)
         #expect(reverse.configs.count == 1)
     }
 
     @Test func `a disabled endpoints source is not waited for and its annotations are reported`() {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
-        fixture.autoConf.feed(.replaced([Self.annotated()]))
-        fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1")])]))
+        fixture.autoConf.handle(.replaced([Self.annotated()]))
+        fixture.autoConf.handle(.replaced([slice([endpoint("10.1.0.1")])]))
         #expect(fixture.isSynced)
         #expect(fixture.configs.isEmpty)
         #expect(
@@ -190,16 +190,16 @@ import Testing
     @Test func `a change that changes no endpoint makes no new version`() {
         sync(Self.annotated(), [slice([endpoint("10.1.0.1")])])
         let changes = fixture.desired.changes
-        fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1"), endpoint("10.1.0.9", isReady: false)])))
-        fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.7")], name: "x", of: "plain")))
-        fixture.autoConf.feed(.applied(Self.annotated(labels: ["app": "web"])))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.1.0.1"), endpoint("10.1.0.9", isReady: false)])))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.1.0.7")], name: "x", of: "plain")))
+        fixture.autoConf.handle(.applied(Self.annotated(labels: ["app": "web"])))
         #expect(fixture.desired.changes == changes)
     }
 
     @Test func `a new pod at the same address has the same key and a new digest`() throws {
         sync(Self.annotated(), [slice([endpoint("10.1.0.1")])])
         let before = try #require(fixture.configs.first)
-        fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.1", pod: "p2", node: "node-2")])))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.1.0.1", pod: "p2", node: "node-2")])))
         let after = try #require(fixture.configs.first)
         #expect(fixture.configs.count == 1)
         #expect(before.key == after.key)
@@ -210,12 +210,12 @@ import Testing
     @Test func `endpoints without an annotated Service have no checks`() {
         sync(service(), [slice([endpoint("10.1.0.1")])])
         #expect(fixture.configs.isEmpty)
-        fixture.autoConf.feed(.applied(Self.annotated()))
+        fixture.autoConf.handle(.applied(Self.annotated()))
         #expect(addresses == ["10.1.0.1"])
-        fixture.autoConf.feed(.applied(service()))
+        fixture.autoConf.handle(.applied(service()))
         #expect(fixture.configs.isEmpty)
-        fixture.autoConf.feed(.applied(Self.annotated()))
-        fixture.autoConf.feed(.deleted(Self.annotated()))
+        fixture.autoConf.handle(.applied(Self.annotated()))
+        fixture.autoConf.handle(.deleted(Self.annotated()))
         #expect(fixture.configs.isEmpty)
     }
 
@@ -232,7 +232,7 @@ import Testing
         let change = try #require(fixture.changes.take().last)
         #expect(change.object?.name == "web")
         #expect(change.remaining == 1)
-        fixture.autoConf.feed(.applied(Self.annotated()))
+        fixture.autoConf.handle(.applied(Self.annotated()))
         #expect(fixture.changes.take().map(\.isMended) == [true])
     }
 

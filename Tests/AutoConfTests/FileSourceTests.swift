@@ -236,7 +236,7 @@ import Testing
         try await whileRunning(fixture) {
             #expect(!fixture.isSynced)
             #expect(fixture.configs.count == 1)
-            fixture.autoConf.feed(.replaced([service(["checks": #"{"b":{"instances":[{}]}}"#])]))
+            fixture.autoConf.handle(.replaced([service(["checks": #"{"b":{"instances":[{}]}}"#])]))
             #expect(fixture.isSynced)
             #expect(fixture.configs.map(\.checkName) == ["a", "b"])
         }

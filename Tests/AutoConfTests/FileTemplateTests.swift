@@ -29,8 +29,8 @@ import Testing
     }
 
     private func sync(_ services: [Service], _ slices: [ServiceEndpoints] = []) {
-        fixture.autoConf.feed(.replaced(services))
-        fixture.autoConf.feed(.replaced(slices))
+        fixture.autoConf.handle(.replaced(services))
+        fixture.autoConf.handle(.replaced(slices))
     }
 
     @Test func `a file can be bound to a Service without an annotation`() async throws {
@@ -63,7 +63,7 @@ import Testing
             #expect(fixture.configs.map(\.provider) == Array(repeating: "kubernetes-endpoints-file", count: 2))
             #expect(
                 fixture.configs.map { $0.instances[0]["u"] } == [.string("10.1.0.1:8080"), .string("10.1.0.2:8080")])
-            fixture.autoConf.feed(.applied(slice([endpoint("10.1.0.2")])))
+            fixture.autoConf.handle(.applied(slice([endpoint("10.1.0.2")])))
             #expect(fixture.configs.map(\.serviceID) == ["kube_endpoint_uid://shop/web/10.1.0.2"])
         }
     }
@@ -99,20 +99,20 @@ import Testing
         try directory.write("a.json", Self.file(Self.webService))
         try await whileRunning(fixture) {
             sync([service()])
-            fixture.autoConf.feed(.applied(service(clusterIP: "10.96.0.9")))
+            fixture.autoConf.handle(.applied(service(clusterIP: "10.96.0.9")))
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("10.96.0.9:80")])
-            fixture.autoConf.feed(.applied(service(ports: [.init(port: 1)])))
+            fixture.autoConf.handle(.applied(service(ports: [.init(port: 1)])))
             #expect(fixture.configs.isEmpty)
             #expect(
                 fixture.problems == [
                     "\(object): kube_service shop/web: a[0] is not scheduled: %%port_http%%: no port of the Service has a name"
                 ])
-            fixture.autoConf.feed(.applied(service()))
+            fixture.autoConf.handle(.applied(service()))
             #expect(fixture.configs.count == 1)
-            fixture.autoConf.feed(.deleted(service()))
+            fixture.autoConf.handle(.deleted(service()))
             #expect(fixture.configs.isEmpty)
             #expect(fixture.problems == ["\(object): kube_service shop/web: there is no such Service"])
-            fixture.autoConf.feed(.replaced([service()]))
+            fixture.autoConf.handle(.replaced([service()]))
             #expect(fixture.configs.count == 1)
             #expect(fixture.problems.isEmpty)
         }
@@ -137,7 +137,7 @@ import Testing
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("10.96.0.20:80")])
             #expect(fixture.problems.count == 1)
             // The broken file's last good form goes on following the Service, and is still told of.
-            fixture.autoConf.feed(.applied(service(clusterIP: "10.96.0.9")))
+            fixture.autoConf.handle(.applied(service(clusterIP: "10.96.0.9")))
             #expect(fixture.configs.map { $0.instances[0]["u"] } == [.string("10.96.0.9:80")])
             #expect(fixture.problems.count == 1)
             try directory.write("a.json", Self.file(Self.webService, "new"))
@@ -147,11 +147,11 @@ import Testing
             try directory.write("a.json", #"{"cluster_check":true,"instances":[{}]}"#)
             try await fixture.clock.advanceToNextSleep(by: .seconds(5))
             #expect(fixture.keys == ["\(object)#a#0"])
-            fixture.autoConf.feed(.applied(service(clusterIP: "10.96.0.7")))
+            fixture.autoConf.handle(.applied(service(clusterIP: "10.96.0.7")))
             #expect(fixture.keys == ["\(object)#a#0"])
             directory.remove("a.json")
             try await fixture.clock.advanceToNextSleep(by: .seconds(5))
-            fixture.autoConf.feed(.applied(service()))
+            fixture.autoConf.handle(.applied(service()))
             #expect(fixture.configs.isEmpty)
         }
     }

@@ -17,10 +17,10 @@ import Testing
         var sent = 0
         for (name, text) in corpus {
             let fixture = Fixture(AutoConfOptions(watchesServices: true, watchesEndpoints: true))
-            fixture.autoConf.feed(.replaced([slice([endpoint("10.1.0.1"), endpoint("fd00::1")])]))
+            fixture.autoConf.handle(.replaced([slice([endpoint("10.1.0.1"), endpoint("fd00::1")])]))
             let good = service(["checks": #"{"good":{"instances":[{}]}}"#], name: "good")
             let services = [service(annotations(in: text, subject)), good]
-            fixture.autoConf.feed(.replaced(services))
+            fixture.autoConf.handle(.replaced(services))
             #expect(fixture.isSynced, "\(name)")
             #expect(fixture.configs.contains { $0.checkName == "good" }, "\(name)")
             // What libFuzzer found, named by a hash, may be as good as empty.
@@ -34,7 +34,7 @@ import Testing
                 sent += 1
             }
             let changes = fixture.desired.changes
-            fixture.autoConf.feed(.replaced(services))
+            fixture.autoConf.handle(.replaced(services))
             #expect(fixture.desired.changes == changes, "\(name): the second reading differs")
         }
         #expect(sent > corpus.count)
@@ -52,7 +52,7 @@ import Testing
                 "a": .object(["instances": .array([.object(["x": .string(String(text.dropFirst()))])])])
             ])
             let address = ["10.96.0.20", "fd00::1", "web.example"][Int(text.utf8.first ?? 0) % 3]
-            fixture.autoConf.feed(
+            fixture.autoConf.handle(
                 .replaced([
                     service(["checks": String(decoding: checks.encoded(), as: UTF8.self)], clusterIP: address)
                 ]))

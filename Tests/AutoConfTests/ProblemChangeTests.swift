@@ -13,14 +13,14 @@ import Testing
     private let fixture = Fixture(AutoConfOptions(watchesServices: true))
 
     private func changes(_ event: ReflectorEvent<Service>) -> [ProblemChange] {
-        fixture.autoConf.feed(event)
+        fixture.autoConf.handle(event)
         return fixture.changes.take()
     }
 
     @Test func `a bad annotation is reported once and names the Service`() throws {
         let change = try #require(changes(.applied(service(Self.bad))).first)
         #expect(change.object == ObjectReference(kind: "Service", namespace: "shop", name: "web", uid: "u1"))
-        #expect(change.entity == "kube_service://shop/web")
+        #expect(change.appeared.map(\.object) == ["kube_service://shop/web"])
         #expect(change.appeared.map(\.severity) == [.error])
         #expect(change.solved.isEmpty)
         #expect(change.remaining == 1)
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test func `a new leader finds the Services with problems`() {
-        fixture.autoConf.feed(
+        fixture.autoConf.handle(
             .replaced([
                 service(Self.bad, name: "b"), service(Self.good, name: "c"), service(Self.bad, name: "a"),
             ]))
@@ -92,7 +92,7 @@ import Testing
         let fixture = Fixture(AutoConfOptions(confdPath: directory.path))
         try await whileRunning(fixture) {}
         let changes = fixture.changes.take()
-        #expect(changes.map(\.entity) == ["file:\(directory.path)/a.json"])
+        #expect(changes.flatMap(\.appeared).map(\.object) == ["file:\(directory.path)/a.json"])
         #expect(changes.map(\.object) == [nil])
     }
 }

@@ -10,7 +10,7 @@ import Testing
 
     private static func read(_ annotations: [String: String]) -> Fixture {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
-        fixture.autoConf.feed(.applied(service(annotations)))
+        fixture.autoConf.handle(.applied(service(annotations)))
         return fixture
     }
 
@@ -205,7 +205,7 @@ import Testing
     @Test func `standard labels become tags, and tags are sorted and unique`() {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
         let labels = ["tags.datadoghq.com/env": "prod", "tags.datadoghq.com/version": "1.2", "app": "web"]
-        fixture.autoConf.feed(
+        fixture.autoConf.handle(
             .applied(
                 service(["checks": #"{"a":{"instances":[{"tags":["zone:a","env:prod",7]}]}}"#], labels: labels)))
         #expect(

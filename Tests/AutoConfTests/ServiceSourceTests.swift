@@ -15,30 +15,30 @@ import Testing
     private let fixture = Fixture(AutoConfOptions(watchesServices: true))
 
     @Test func `the first list syncs the set and gives its configs`() {
-        fixture.autoConf.feed(.applied(service(Self.checks("a"))))
+        fixture.autoConf.handle(.applied(service(Self.checks("a"))))
         #expect(!fixture.isSynced)
-        fixture.autoConf.feed(.replaced([service(Self.checks("b")), service(name: "plain")]))
+        fixture.autoConf.handle(.replaced([service(Self.checks("b")), service(name: "plain")]))
         #expect(fixture.isSynced)
         #expect(fixture.keys == ["kube_service://shop/web#b#0"])
     }
 
     @Test func `an empty list gives a synced empty set`() {
-        fixture.autoConf.feed(ReflectorEvent<Service>.replaced([]))
+        fixture.autoConf.handle(ReflectorEvent<Service>.replaced([]))
         #expect(fixture.isSynced)
         #expect(fixture.configs.isEmpty)
     }
 
     @Test func `a bad Service does not keep the set from being synced`() {
-        fixture.autoConf.feed(.replaced([service(["checks": "{"]), service(Self.checks("a"), name: "good")]))
+        fixture.autoConf.handle(.replaced([service(["checks": "{"]), service(Self.checks("a"), name: "good")]))
         #expect(fixture.isSynced)
         #expect(fixture.keys == ["kube_service://shop/good#a#0"])
         #expect(fixture.problems.count == 1)
     }
 
     @Test func `an edited annotation is the same key with a new digest`() throws {
-        fixture.autoConf.feed(.replaced([service(Self.checks("a", "x"))]))
+        fixture.autoConf.handle(.replaced([service(Self.checks("a", "x"))]))
         let before = try #require(fixture.configs.first)
-        fixture.autoConf.feed(.applied(service(Self.checks("a", "y"))))
+        fixture.autoConf.handle(.applied(service(Self.checks("a", "y"))))
         let after = try #require(fixture.configs.first)
         #expect(fixture.configs.count == 1)
         #expect(before.key == after.key)
@@ -46,21 +46,21 @@ import Testing
     }
 
     @Test func `a change that concerns no check makes no new version`() {
-        fixture.autoConf.feed(.replaced([service(Self.checks("a"))]))
+        fixture.autoConf.handle(.replaced([service(Self.checks("a"))]))
         let changes = fixture.desired.changes
-        fixture.autoConf.feed(.applied(service(Self.checks("a"), labels: ["app": "shop"])))
-        fixture.autoConf.feed(.applied(service(name: "plain")))
-        fixture.autoConf.feed(.deleted(service(name: "plain")))
-        fixture.autoConf.feed(.replaced([service(Self.checks("a"))]))
+        fixture.autoConf.handle(.applied(service(Self.checks("a"), labels: ["app": "shop"])))
+        fixture.autoConf.handle(.applied(service(name: "plain")))
+        fixture.autoConf.handle(.deleted(service(name: "plain")))
+        fixture.autoConf.handle(.replaced([service(Self.checks("a"))]))
         #expect(fixture.desired.changes == changes)
     }
 
     @Test func `an annotation that becomes bad removes its own configs only`() {
-        fixture.autoConf.feed(.replaced([service(Self.checks("a")), service(Self.checks("a"), name: "other")]))
-        fixture.autoConf.feed(.applied(service(["checks": "{"])))
+        fixture.autoConf.handle(.replaced([service(Self.checks("a")), service(Self.checks("a"), name: "other")]))
+        fixture.autoConf.handle(.applied(service(["checks": "{"])))
         #expect(fixture.keys == ["kube_service://shop/other#a#0"])
         #expect(fixture.problems.count == 1)
-        fixture.autoConf.feed(.applied(service(Self.checks("a"))))
+        fixture.autoConf.handle(.applied(service(Self.checks("a"))))
         #expect(fixture.keys.count == 2)
         #expect(fixture.problems.isEmpty)
     }
@@ -69,24 +69,24 @@ import Testing
     func `configs of deleted, unlisted or no longer annotated Services are removed`(isListed: Bool) {
         let other = service(Self.checks("a"), name: "other")
         let third = service(Self.checks("b"), name: "third")
-        fixture.autoConf.feed(.replaced([service(Self.checks("a")), other, third]))
+        fixture.autoConf.handle(.replaced([service(Self.checks("a")), other, third]))
         if isListed {
-            fixture.autoConf.feed(.replaced([other, service(name: "third")]))
+            fixture.autoConf.handle(.replaced([other, service(name: "third")]))
         } else {
-            fixture.autoConf.feed(.deleted(service(Self.checks("a"))))
-            fixture.autoConf.feed(.applied(service(name: "third")))
+            fixture.autoConf.handle(.deleted(service(Self.checks("a"))))
+            fixture.autoConf.handle(.applied(service(name: "third")))
         }
         #expect(fixture.keys == ["kube_service://shop/other#a#0"])
     }
 
     @Test func `a list of many Services gives the configs of all, and removes those of the others`() {
         let services = (0..<200).map { service(Self.checks("a"), name: "s\($0)") }
-        fixture.autoConf.feed(.replaced(services))
+        fixture.autoConf.handle(.replaced(services))
         #expect(fixture.isSynced)
         #expect(fixture.configs.count == 200)
         var remaining = Array(services.dropFirst(50))
         remaining[80] = service(Self.checks("a", "y"), name: "s130")
-        fixture.autoConf.feed(.replaced(remaining))
+        fixture.autoConf.handle(.replaced(remaining))
         #expect(Set(fixture.keys) == Set((50..<200).map { "kube_service://shop/s\($0)#a#0" }))
         #expect(
             fixture.configs.filter { $0.instances[0]["url"] == .string("y") }.map(\.key.source)
@@ -94,18 +94,18 @@ import Testing
     }
 
     @Test func `a changed address or port changes the config`() {
-        fixture.autoConf.feed(.applied(service(Self.checks("a", "%%host%%:%%port%%"))))
-        fixture.autoConf.feed(
+        fixture.autoConf.handle(.applied(service(Self.checks("a", "%%host%%:%%port%%"))))
+        fixture.autoConf.handle(
             .applied(service(Self.checks("a", "%%host%%:%%port%%"), clusterIP: "10.96.0.9", ports: [.init(port: 7)])))
         #expect(fixture.configs.map { $0.instances[0]["url"] } == [.string("10.96.0.9:7")])
     }
 
     @Test func `a problem is logged once for each change`() {
-        for _ in 0..<3 { fixture.autoConf.feed(.applied(service(["checks": "{"]))) }
+        for _ in 0..<3 { fixture.autoConf.handle(.applied(service(["checks": "{"]))) }
         #expect(fixture.recorder.lines.count == 1)
-        fixture.autoConf.feed(.applied(service(["checks": "[]"])))
+        fixture.autoConf.handle(.applied(service(["checks": "[]"])))
         #expect(fixture.recorder.lines.count == 3)
-        fixture.autoConf.feed(.deleted(service(["checks": "[]"])))
+        fixture.autoConf.handle(.deleted(service(["checks": "[]"])))
         #expect(
             fixture.recorder.lines.last?.hasPrefix("info config problem solved object=kube_service://shop/web") == true
         )
@@ -120,7 +120,7 @@ import Testing
 
     @Test func `the metrics count configs and problems by source`() {
         var writer = MetricsWriter()
-        fixture.autoConf.feed(.replaced([service(Self.checks("a")), service(["checks": "{"], name: "bad")]))
+        fixture.autoConf.handle(.replaced([service(Self.checks("a")), service(["checks": "{"], name: "bad")]))
         fixture.autoConf.collect(into: &writer)
         #expect(writer.text.contains("\nautoconf_configs{source=\"services\"} 1\n"))
         #expect(writer.text.contains("\nautoconf_problems{source=\"services\"} 1\n"))

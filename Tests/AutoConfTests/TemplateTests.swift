@@ -138,7 +138,7 @@ import Testing
         let fixture = Fixture(AutoConfOptions(watchesServices: true), environment: Self.environment)
         let checks = JSONValue.object(["a": .object(["instances": .array([.object(["x": .string(row.template)])])])])
         let text = String(decoding: checks.encoded(), as: UTF8.self)
-        fixture.autoConf.feed(.applied(service(["checks": text], clusterIP: row.clusterIP)))
+        fixture.autoConf.handle(.applied(service(["checks": text], clusterIP: row.clusterIP)))
         if let value = row.value {
             let resolved = try #require(fixture.configs.first?.instances.first?["x"])
             #expect(texts([resolved]) == [value])
@@ -151,7 +151,7 @@ import Testing
 
     @Test func `a Service without ports has no port variables`() {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
-        fixture.autoConf.feed(
+        fixture.autoConf.handle(
             .applied(service(["checks": #"{"a":{"instances":[{"p":"%%port%%"}]}}"#], ports: [])))
         #expect(
             fixture.problems == ["kube_service://shop/web: a[0] is not scheduled: %%port%%: the Service has no ports"])
@@ -161,7 +161,7 @@ import Testing
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
         let checks =
             #"{"a":{"init_config":{"i":"%%host%%"},"instances":[{"%%host%%":[{"deep":["%%port%%",1.50,null]}]}],"logs":[{"l":"%%port_0%%"}]}}"#
-        fixture.autoConf.feed(.applied(service(["checks": checks, "ignore_autodiscovery_tags": "true"])))
+        fixture.autoConf.handle(.applied(service(["checks": checks, "ignore_autodiscovery_tags": "true"])))
         let config = try #require(fixture.configs.first)
         #expect(config.initConfig == .object(["i": .string("10.96.0.20")]))
         #expect(config.logs == .array([.object(["l": .integer(80)])]))
@@ -186,7 +186,7 @@ import Testing
         var options = row.options
         options.watchesServices = true
         let fixture = Fixture(options, environment: Self.environment)
-        fixture.autoConf.feed(
+        fixture.autoConf.handle(
             .applied(service(["checks": #"{"a":{"instances":[{"x":"%%env_\#(row.variable)%%"}]}}"#])))
         #expect(fixture.configs.count == (row.isResolved ? 1 : 0))
         #expect(fixture.problems.count == (row.isResolved ? 0 : 1))

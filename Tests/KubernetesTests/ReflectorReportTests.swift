@@ -88,7 +88,7 @@ import Testing
         #expect(took == .seconds(180))
         #expect(
             log.messages == [
-                "no permission to list or watch: going on without it; tried again every minute",
+                "no permission to list or watch: continuing without it, retrying every minute",
                 "listing and watching work again",
             ])
     }

@@ -96,7 +96,8 @@ import Testing
         #expect(end.events == ["all ", "+a2", "+b3"])
         #expect(
             log.messages == [
-                "listing or watching fails and is tried again; what is known stays", "listing and watching work again",
+                "listing or watching fails and is retried; the last known state stays in use",
+                "listing and watching work again",
             ])
     }
 

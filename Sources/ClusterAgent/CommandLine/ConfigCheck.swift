@@ -50,7 +50,7 @@ struct ConfigCheck {
         }
         let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired) { $0.watchesServices = true }
-        autoConf.feed(ReflectorEvent<Service>.replaced(services))
+        autoConf.handle(ReflectorEvent<Service>.replaced(services))
         add(desired, autoConf)
     }
 

@@ -1,3 +1,27 @@
+/// A Kubernetes node that node-agents run on, reduced to what tells whether it may get work.
+package struct WorkerNode: Hashable, Sendable {
+    /// Its name.
+    package let name: String
+    /// Whether new work may come to it: false once it is cordoned.
+    package let isSchedulable: Bool
+
+    /// A Kubernetes node.
+    package init(name: String, isSchedulable: Bool) {
+        self.name = name
+        self.isSchedulable = isSchedulable
+    }
+}
+
+/// What became of the Kubernetes nodes.
+package enum WorkerNodeChange: Sendable {
+    /// These are all of them: one that is not among them is gone.
+    case replaced([WorkerNode])
+    /// One is new, or changed.
+    case applied(WorkerNode)
+    /// The one of this name is gone.
+    case deleted(String)
+}
+
 /// The Kubernetes nodes, and which of them are schedulable.
 struct WorkerNodes: Sendable {
     /// Whether they have been listed. Until then none counts as cordoned.

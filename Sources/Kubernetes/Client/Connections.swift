@@ -5,7 +5,7 @@ import Synchronization
 /// The connections of one client to the API server. When the files behind its trust change, new requests go over new
 /// connections, and those that are under way, watches included, end on the old ones.
 final class Connections: Sendable {
-    /// A client that is no longer given out, and lives only as long as the requests that hold it.
+    /// A client for no new requests, which lives as long as the requests that hold it.
     private struct Former {
         weak let http: HTTPClient?
     }
@@ -14,7 +14,7 @@ final class Connections: Sendable {
         var http: HTTPClient
         var trust: TLSTrust
         var former: [Former] = []
-        /// A trust of which no client could be made.
+        /// A trust that no client could be made with.
         var refused: TLSTrust?
         var isShutDown = false
     }
@@ -38,7 +38,7 @@ final class Connections: Sendable {
         state = Mutex(State(http: http, trust: trust))
     }
 
-    /// The client for one request. Whoever asks holds it until the request is over: that is what keeps its connections.
+    /// The client for one request. The caller holds it until the request is over, which keeps its connections open.
     var current: HTTPClient {
         let trust = credentials.trust
         tellProblems()
@@ -48,7 +48,8 @@ final class Connections: Sendable {
         return isNew ? renewed(trust) : http
     }
 
-    /// A connection could not be secured: perhaps the files say more by now. The request that failed is not repeated.
+    /// Reads the files again after a failed handshake, because they may have changed. The failed request is not
+    /// repeated.
     func handshakeFailed() {
         credentials.reread()
     }
@@ -68,7 +69,7 @@ final class Connections: Sendable {
             made = .failure(error)
         }
         let (http, former): (HTTPClient, HTTPClient?) = state.withLock { state in
-            // Another request may have been quicker.
+            // Another request may have replaced it already.
             guard trust != state.trust, !state.isShutDown else { return (state.http, nil) }
             guard case .success(let http) = made else {
                 state.refused = trust

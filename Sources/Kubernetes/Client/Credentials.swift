@@ -2,8 +2,8 @@ import HTTPClient
 import Platform
 import Synchronization
 
-/// Whom to believe and who we are, partly from files that others replace: read again once they are older than 60 s.
-/// What cannot be used is not taken: the last good text of each file stays.
+/// The trust and the identity of a client, partly from files that are replaced from time to time: they are read again
+/// once they are older than 60 s. If a file cannot be used, its last good contents stay.
 final class Credentials: Sendable {
     /// A file of PEM, and what it is.
     struct Part: Sendable {
@@ -34,7 +34,7 @@ final class Credentials: Sendable {
         }
     }
 
-    /// What one request is sent with.
+    /// The credentials of one request.
     struct Reading: Equatable {
         let token: String?
         let trust: TLSTrust
@@ -75,12 +75,14 @@ final class Credentials: Sendable {
         return state.withLock { $0.trust }
     }
 
-    /// What a request that is sent now is sent with.
+    /// The credentials of a request that is sent now.
     var reading: Reading {
         Reading(token: token?.text, trust: trust)
     }
 
-    /// Reads everything again, after a 401; whether it is not what was refused.
+    /// Reads everything again after a 401.
+    ///
+    /// - Returns: whether the credentials differ from the rejected ones.
     func differ(from refused: Reading) -> Bool {
         reread()
         return Reading(token: token?.reread(), trust: trust) != refused
@@ -98,9 +100,9 @@ final class Credentials: Sendable {
         }
     }
 
-    /// Why the newest readings failed, if that is not what the last call said; empty when all is well again.
+    /// Why the newest readings failed, if this has changed since the last call; empty once all files can be used again.
     ///
-    /// Several clients share these credentials: each change is told to one of them.
+    /// Several clients share these credentials: each change is reported to one of them.
     func takeNewProblems() -> [FileError]? {
         let problems = (parts.map(\.file.problem) + [token?.problem]).compactMap { $0 }
         return state.withLock { state in

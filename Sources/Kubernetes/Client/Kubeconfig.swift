@@ -18,7 +18,7 @@ extension KubernetesConfiguration {
     }
 }
 
-/// A kubeconfig file, as far as it is supported.
+/// The supported fields of a kubeconfig file.
 struct Kubeconfig {
     private let path: String
     private let top: Entry
@@ -131,7 +131,7 @@ struct Kubeconfig {
         }
     }
 
-    /// The file wins over the constant, as upstream: it can be replaced.
+    /// A file takes precedence over inline data, as in client-go, because it can be replaced.
     private func token(_ user: Entry, _ clock: any Clock) throws(KubernetesError) -> BearerToken? {
         guard let file = try user.text("tokenFile") else { return try user.text("token").map { .constant($0) } }
         do {
@@ -141,7 +141,7 @@ struct Kubeconfig {
         }
     }
 
-    /// What is given in the kubeconfig itself instead of in a file; nil if it is not.
+    /// The inline data of the kubeconfig; nil if there is none.
     private func data(_ entry: Entry, _ key: String) throws(KubernetesError) -> [UInt8]? {
         guard let data = try entry.text("\(key)-data") else { return nil }
         guard try entry.text(key) == nil else { throw entry.wrong(key, "is given both as a file and as data") }
@@ -156,11 +156,11 @@ struct Kubeconfig {
     }
 }
 
-/// An object in a kubeconfig, and where it stands there.
+/// An object in a kubeconfig, with its path in the file.
 private struct Entry {
     /// The file.
     let path: String
-    /// Such as `clusters[name]`; empty for the file's whole.
+    /// Such as `clusters[name]`; empty for the top level.
     let place: String
     private let members: [String: JSONValue]
 

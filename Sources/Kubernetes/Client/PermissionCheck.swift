@@ -1,14 +1,14 @@
 import JSON
 package import Platform
 
-/// Asks the API server what we may do, so that a missing permission is named at the start and not found at the first
-/// use.
+/// Asks the API server what we may do, so that a missing permission is reported at start and not at its first use.
 package enum PermissionCheck {
-    /// Which of `permissions` we lack, in their order, by one SelfSubjectAccessReview each. Every user may ask that.
+    /// Returns those of `permissions` that we lack, in their order, by one SelfSubjectAccessReview each, which every
+    /// user may create.
     ///
     /// - Parameter deadline: for all of them together.
-    /// - Throws: `KubernetesError` if one of the questions gets no answer that can be understood: nothing is known
-    ///   then, which is not the same as a missing permission.
+    /// - Throws: `KubernetesError` if a review fails: then nothing is known, which is not the same as a missing
+    ///   permission.
     package static func missing(
         _ permissions: [Permission], client: KubernetesClient, deadline: Instant
     ) async throws(KubernetesError) -> [Permission] {

@@ -3,15 +3,15 @@ package import Platform
 
 /// A leader election as a pure state machine: client-go's algorithm (tools/leaderelection), and stricter.
 ///
-/// One attempt at a time: `begin` gives its first request, `received` takes each answer and gives the next request, or
-/// nil when the attempt is over; `wake` says when the next one is due. A request counts as sent at the moment at which
-/// the machine gave it, which is never too late.
+/// One attempt runs at a time. `begin` returns its first request; `received` handles each answer and returns the next
+/// request, or nil when the attempt is over; `wake` says when the next attempt is due. A request counts as sent when
+/// the machine returns it, so a term never appears longer than it is.
 ///
-/// What is stricter than client-go: a term ends `renewDeadline` after its last successful renewal was *sent*, or as
-/// soon as anybody else is seen to hold the Lease; a write whose answer came after that begins a new term instead of
-/// reviving the old one; a Lease that was deleted is free only when it would have expired.
+/// Stricter than client-go: a term ends `renewDeadline` after its last successful renewal was *sent*, or as soon as
+/// another holder is observed; a write whose answer arrives after that begins a new term instead of reviving the old
+/// one; a deleted Lease is free only when it would have expired.
 package struct Election: Sendable {
-    /// What the shell must ask of the API server now.
+    /// The request that the shell must send to the API server now.
     package enum Request: Hashable, Sendable {
         /// Read the Lease.
         case get
@@ -21,7 +21,7 @@ package struct Election: Sendable {
         case update(Lease)
     }
 
-    /// What the machine is told with each event.
+    /// The inputs of each event.
     package struct Moment: Sendable {
         /// Monotonic time.
         package let now: Instant
@@ -41,13 +41,13 @@ package struct Election: Sendable {
         }
     }
 
-    /// The Lease while we hold it: what a term is made of.
+    /// The Lease while we hold it, from which a term is made.
     package struct HeldLease: Hashable, Sendable {
         /// The resourceVersion of the write that acquired the Lease.
         package let resourceVersion: String
         /// The Lease's uid.
         package let leaseUID: String
-        /// Whether we held it before and nobody else did since.
+        /// Whether we held it before, with no other holder since.
         package let continuesPrevious: Bool
         /// The Lease's count of transitions, which does not change while we hold it.
         package let transitions: Int
@@ -59,10 +59,10 @@ package struct Election: Sendable {
     }
 
     private enum Step {
-        /// The fast path: an update of the Lease as we know it, without reading it first.
+        /// The fast path: an update of the last known Lease, without reading it first.
         case renewing
         case reading
-        /// A create, or an update of the Lease just read; whether that one was ours already.
+        /// A create, or an update of the Lease just read, with whether we already held it.
         case writing(wasOurs: Bool)
     }
 
@@ -76,24 +76,24 @@ package struct Election: Sendable {
     private let namespace: String
     private let name: String
 
-    /// The Lease as last read or stored by us; nil after it was found missing.
+    /// The Lease as we last read or stored it; nil once it was found missing.
     private var lease: Lease?
-    /// The record as last seen by whatever way, and when it was first seen so.
+    /// The last observed record, and when it was first observed.
     private var observed: LeaseSpec?
     private var observedTime = Instant.distantPast
     private var observedAnnotations: [String: String] = [:]
-    /// Whether the Lease was read, or found missing, once.
+    /// Whether the Lease has been read, or found missing, at least once.
     package private(set) var isKnown = false
-    /// When the Lease, known before, was found missing.
+    /// When a Lease that was known before was found missing.
     private var missingSince: Instant?
 
-    /// The Lease while we hold it and may act on that.
+    /// The Lease while we hold it and may act as the leader.
     package private(set) var held: HeldLease?
     private var lastHeld: HeldLease?
-    /// Set for good by `retire`: from then on this process only observes.
+    /// Set by `retire` and never reset: from then on this process only observes.
     package private(set) var isRetired = false
 
-    /// Whether a write that makes us the holder was ever given.
+    /// Whether a write that makes us the holder was ever requested.
     private(set) var hasClaimed = false
 
     private var attempt: Attempt?
@@ -101,18 +101,18 @@ package struct Election: Sendable {
     private var nextAttempt = Instant.distantPast
     private var isHinted = false
 
-    /// How often a leader had to read the Lease because its update without reading failed.
+    /// How often a leader had to read the Lease because the fast path failed.
     package private(set) var slowRenewals: UInt64 = 0
     var notices = ElectionNotices()
 
-    /// A machine that knows nothing yet. The options must be valid.
+    /// A machine that has observed nothing. The options must be valid.
     package init(options: LeaderElectionOptions, namespace: String, name: String) {
         self.options = options
         self.namespace = namespace
         self.name = name
     }
 
-    // MARK: What the shell asks
+    // MARK: State
 
     /// When to call `begin` next: at the time of the next try, and exactly at the end of our term or of the leader's
     /// Lease.
@@ -123,7 +123,7 @@ package struct Election: Sendable {
         return nextAttempt
     }
 
-    /// When a request given at `now` must be over: it never outlives the term.
+    /// The deadline of a request sent at `now`, which never outlives the term.
     package func deadline(now: Instant) -> Instant {
         min(now + options.requestTimeout, held?.validUntil ?? .distantFuture)
     }
@@ -133,31 +133,30 @@ package struct Election: Sendable {
         held.map { now < $0.validUntil } ?? false
     }
 
-    /// The identity of the other replica that holds the Lease at `now`; nil while none is known to.
+    /// The identity of another replica that holds the Lease at `now`; nil if none is known.
     package func foreignHolder(at now: Instant) -> String? {
         guard !leads(at: now), let observed, let expiry = foreignExpiry, now < expiry else { return nil }
         return observed.holder
     }
 
-    /// Where the other replica that holds the Lease at `now` serves; nil while none is known to, or it published no
-    /// address.
+    /// The endpoint of another replica that holds the Lease at `now`; nil if none is known or it published no address.
     package func leader(at now: Instant) -> LeaderEndpoint? {
         foreignHolder(at: now) == nil ? nil : LeaderEndpoint(annotations: observedAnnotations)
     }
 
-    /// The record in the Lease as last seen; nil before it was seen.
+    /// The last observed record of the Lease; nil before the first observation.
     package var observedRecord: LeaseSpec? {
         observed
     }
 
-    /// What happened since the last call and is worth a log line.
+    /// What happened since the last call and should be logged.
     package mutating func drainNotices() -> [ElectionNotice] {
         notices.drain()
     }
 
     // MARK: An attempt
 
-    /// Starts an attempt and gives its first request.
+    /// Starts an attempt and returns its first request.
     package mutating func begin(_ moment: Moment) -> Request {
         expire(moment.now)
         isHinted = false
@@ -169,7 +168,7 @@ package struct Election: Sendable {
         return read(start: moment.now, moment.now)
     }
 
-    /// Takes the answer to the last request and gives the next one; nil when the attempt is over.
+    /// Handles the answer to the last request and returns the next request; nil when the attempt is over.
     package mutating func received(_ result: LeaseResult, _ moment: Moment) -> Request? {
         expire(moment.now)
         guard let attempt else { return nil }
@@ -191,15 +190,15 @@ package struct Election: Sendable {
         }
     }
 
-    /// Ends the term if its time is over. To be called first after every wait.
+    /// Ends the term if it has expired. Call it first after every wait.
     package mutating func expire(_ now: Instant) {
         if let held, now >= held.validUntil { lose(.notRenewed) }
     }
 
     // MARK: Hints and the end
 
-    /// Takes what a watch tells. It only ever brings an attempt forward, or tells a follower what it would have read
-    /// later.
+    /// Handles an event of the watch. It only brings an attempt forward, or tells a follower earlier what it would read
+    /// anyway.
     package mutating func watched(_ event: LeaseEvent, now: Instant) {
         guard case .changed(let lease) = event else {
             isHinted = isHinted || held != nil
@@ -244,9 +243,9 @@ extension Election {
     private mutating func missing(_ moment: Moment) -> Request? {
         isKnown = true
         lease = nil
-        // Who deleted it did not ask the holder, whom we may never have seen: it has to find out first, or to run out
-        // of time. A process that never saw the Lease does not wait, for it cannot tell a deletion from a new
-        // installation.
+        // The holder, which we may never have seen, does not know of the deletion yet: wait until it has found out or
+        // its term has expired. A process that never saw the Lease does not wait, because it cannot tell a deletion
+        // from a new installation.
         let mayBeHeld: Bool
         if held != nil {
             mayBeHeld = false
@@ -271,7 +270,7 @@ extension Election {
         return request
     }
 
-    /// Takes a successful write: renews the term, or begins one.
+    /// Handles a successful write: renews the term, or begins one.
     private mutating func stored(_ lease: Lease, wasOurs: Bool, _ attempt: Attempt, _ moment: Moment) -> Request? {
         guard let version = lease.resourceVersion, let uid = lease.uid, lease.spec.holder == options.identity else {
             let reason = "a stored Lease came back without resourceVersion or uid, or with another holder"
@@ -285,7 +284,7 @@ extension Election {
         self.attempt = nil
         let validUntil = attempt.sent + options.renewDeadline
         guard !isRetired, moment.now < validUntil else {
-            // Ours, but the answer came too late to act on: renew at once.
+            // We hold it, but the answer came too late to act on: renew at once.
             nextAttempt = isRetired ? moment.now + options.retryPeriod : moment.now
             return nil
         }
@@ -305,7 +304,7 @@ extension Election {
         return nil
     }
 
-    /// Ends an attempt in which there was nothing to write.
+    /// Ends an attempt that had nothing to write.
     private mutating func finishWaiting(_ moment: Moment) -> Request? {
         notices.answered()
         return finish(moment)
@@ -345,7 +344,8 @@ extension Election {
     private mutating func claim(_ lease: Lease, from spec: LeaseSpec?, isOurs: Bool, _ moment: Moment) -> Lease {
         let time = MicroTime.text(moment.wallTime)
         let transitions = spec?.leaseTransitions ?? 0
-        // The API takes 32 bits: a count that cannot grow begins anew, so that nobody can make the Lease unobtainable.
+        // The field has 32 bits. A count that cannot grow starts again at 0, so that no written value makes the Lease
+        // unobtainable.
         let next = transitions < Int32.max ? transitions + 1 : 0
         hasClaimed = true
         var claimed = lease
@@ -358,7 +358,7 @@ extension Election {
         return claimed
     }
 
-    /// A recorded duration beyond this is not believed: one hostile write could otherwise pin the Lease for 68 years.
+    /// The longest recorded duration that is honoured: one hostile write could otherwise pin the Lease for 68 years.
     private var longestDuration: Duration {
         max(options.leaseDuration * 10, .seconds(3600))
     }
@@ -368,7 +368,7 @@ extension Election {
         return observedTime + min(.seconds(seconds), longestDuration)
     }
 
-    /// When the Lease expires that somebody else holds; nil if nobody else does.
+    /// When the Lease of another holder expires; nil if there is none.
     private var foreignExpiry: Instant? {
         guard let observed, !observed.holder.isEmpty, observed.holder != options.identity else { return nil }
         return expiry(of: observed)

@@ -25,7 +25,7 @@ extension Election {
         return hasClaimed ? .get : nil
     }
 
-    /// Takes the answer to `request`.
+    /// Handles the answer to `request`.
     package mutating func receivedDuringRelease(
         _ result: LeaseResult, to request: Request, _ moment: Moment
     ) -> ReleaseStep {

@@ -13,13 +13,13 @@ package struct LeaderElectionOptions: Sendable {
 
     /// Who we are: unique for each incarnation of a process, such as `<pod name>_<uuid>`.
     package var identity: String
-    /// How long others wait after the last change that they saw. Written in whole seconds, rounded up.
+    /// How long others wait after the last change that they observed. Written in whole seconds, rounded up.
     package var leaseDuration: Duration
     /// How long after it *sent* its last successful renewal a leader may act.
     package var renewDeadline: Duration
-    /// The pause between two tries.
+    /// The pause between two attempts.
     package var retryPeriod: Duration
-    /// Labels that each of our writes sets on the Lease; those of others stay.
+    /// Labels that each of our writes sets on the Lease; other labels are kept.
     package var labels: [String: String]
     /// What the leader publishes in the Lease, read before each write. Keys begin with `annotationPrefix`.
     package var annotations: @Sendable () -> [String: String]
@@ -38,14 +38,13 @@ package struct LeaderElectionOptions: Sendable {
         self.annotations = annotations
     }
 
-    /// How long one request may take: half the renew deadline, so that one that hangs does not cost the Lease, but at
+    /// The timeout of one request: half the renew deadline, so that one that hangs does not lose the Lease, but at
     /// least a second (client-go's choice).
     package var requestTimeout: Duration {
         max(.seconds(1), renewDeadline / 2)
     }
 
-    /// How much time may pass at most from the beginning of an attempt to that of the next: three requests and the
-    /// longest pause.
+    /// The longest time between the starts of two attempts: three requests and the longest pause.
     var longestAttempt: Duration {
         requestTimeout * 3 + retryPeriod * (1 + Self.jitterFactor)
     }

@@ -2,14 +2,14 @@ package import Leadership
 package import Platform
 import Synchronization
 
-/// Takes part in a leader election on a Lease, for as long as `run` runs, and says who leads.
+/// Competes for a Lease while `run` runs, and publishes who leads.
 ///
-/// The decisions are `Election`'s; this class makes its requests one after the other, sleeps, and keeps the term's
-/// `validUntil` where others can read it without a lock. Losing the Lease is no end: it competes again.
+/// `Election` decides; this class sends its requests one at a time, sleeps, and keeps the term's `validUntil` where
+/// others read it without a lock. After it loses the Lease, it competes again.
 ///
-/// It does not promise that two processes never believe to lead: it promises that a term's `validUntil` is over before
-/// another process can acquire the Lease, as long as their clocks run at rates that differ by less than lease duration
-/// ÷ renew deadline. Whoever acts as the leader must check `validUntil` right before.
+/// It does not guarantee that two processes never believe that they lead. It guarantees that a term's `validUntil` has
+/// passed before another process can acquire the Lease, as long as the rates of their clocks differ by less than lease
+/// duration ÷ renew deadline. Check `validUntil` right before acting as the leader.
 package final class LeaderElector: Sendable {
     private struct State {
         var election: Election
@@ -29,12 +29,12 @@ package final class LeaderElector: Sendable {
     private let entropy: any Entropy
     private let log: Log
     private let shared: Mutex<State>
-    /// Changes whenever the loop has to look at the election again before the time it meant to.
+    /// Changes when the loop must look at the election before its next wake-up.
     private let nudges = Watched<Void>(())
     /// Whether no attempt is under way.
     private let isIdle = Watched<Bool>(true)
 
-    /// What is known of leadership. A term may still stand here for a moment after its `validUntil`.
+    /// What is known of leadership. A term may still be shown for a moment after its `validUntil`.
     package let leadership: Watched<LeadershipState>
 
     /// An elector that does nothing until `run`.
@@ -62,14 +62,13 @@ package final class LeaderElector: Sendable {
         shared = Mutex(State(election: election, lastAttempt: clock.now()))
     }
 
-    /// When the last attempt to read, acquire or renew the Lease began, whatever became of it; at first, when this was
-    /// made.
+    /// When the last attempt to read, acquire or renew the Lease began; before the first one, when this was created.
     package var lastAttempt: Instant {
         shared.withLock { $0.lastAttempt }
     }
 
-    /// How much time may pass between the beginnings of two attempts. If `lastAttempt` is longer ago, the loop of `run`
-    /// hangs: an API server that does not answer cannot cause that.
+    /// The longest time between the starts of two attempts. If `lastAttempt` is older, the loop of `run` hangs; an API
+    /// server that does not answer cannot cause that.
     package var longestAttempt: Duration {
         options.longestAttempt
     }
@@ -92,7 +91,7 @@ package final class LeaderElector: Sendable {
     package func release() async {
         let deadline = clock.now() + options.requestTimeout
         guard var request = change({ $0.beginRelease() }) else { return }
-        // A write under way could take the Lease after we gave it back.
+        // A write in flight could acquire the Lease after the release.
         while !isIdle.value, clock.now() < deadline, !Task.isCancelled {
             let seen = isIdle.current
             if !seen.value { await isIdle.change(after: seen.version, until: deadline, clock: clock) }
@@ -203,7 +202,7 @@ extension LeaderElector {
             annotations: options.annotations())
     }
 
-    /// Tells the election something and publishes what follows from it.
+    /// Updates the election and publishes the result.
     ///
     /// The publication is part of the critical section, so that two changes cannot be published in the wrong order; it
     /// only stores atomics and hands waiting tasks to their executors.

@@ -6,13 +6,13 @@ package enum LeaseResult: Sendable {
     case lease(Lease)
     /// There is no such Lease (404).
     case notFound
-    /// Somebody else was faster (409): it exists already, or is no longer the one that the update was made from.
+    /// Another writer was faster (409): it exists already, or has changed since it was read.
     case conflict
-    /// Anything else. The write may or may not have happened.
+    /// Anything else. The write may have been stored.
     case failed(KubernetesError)
 }
 
-/// What a watch of the Lease tells.
+/// An event of a watch of the Lease.
 package enum LeaseEvent: Sendable {
     /// The Lease as it was at some moment; the first event of a watch is the state at its start, if the Lease exists.
     case changed(Lease)
@@ -22,7 +22,7 @@ package enum LeaseEvent: Sendable {
 
 /// Access to one Lease. Over HTTP it is `KubernetesLeaseClient`; the simulation has its own.
 ///
-/// Each function returns by its deadline, and soon after its task was cancelled. None retries by itself.
+/// Each function returns by its deadline, and soon after its task is cancelled. None retries.
 package protocol LeaseClient: Sendable {
     /// The Lease's namespace.
     var namespace: String { get }
@@ -38,7 +38,7 @@ package protocol LeaseClient: Sendable {
     /// Replaces the Lease if its stored resourceVersion and uid are still those of `lease`; otherwise a conflict.
     func update(_ lease: Lease, deadline: Instant) async -> LeaseResult
 
-    /// Tells the state and then each change, until the deadline or the end of the watch by the server.
+    /// Reports the state and then each change, until the deadline or until the server ends the watch.
     ///
     /// `onEvent` may be called from any thread, never two at a time, and must not block.
     ///

@@ -1,16 +1,16 @@
 import Platform
 
-/// How much an Event matters to those who read it.
+/// The type of an Event.
 package enum EventType: String, Hashable, Sendable {
-    /// Things go as they should.
+    /// Expected, for information.
     case normal = "Normal"
-    /// Somebody should look.
+    /// Needs attention.
     case warning = "Warning"
 }
 
-/// What there is to tell about an object.
+/// A note about an object, from which an Event is made.
 struct EventNote: Hashable, Sendable {
-    /// The longest message that the API takes (bytes).
+    /// The longest message that the API accepts, in bytes.
     static let messageBytes = 1024
 
     let type: EventType
@@ -19,7 +19,7 @@ struct EventNote: Hashable, Sendable {
     /// At most `messageBytes` bytes.
     let message: String
     let about: ObjectReference
-    /// Whether this stands for many notes that differ in their messages only.
+    /// Whether this stands for many notes that differ only in their messages.
     let isCombined: Bool
 
     /// A note; a longer message is cut between two characters.
@@ -42,8 +42,8 @@ struct EventNote: Hashable, Sendable {
         about.namespace.isEmpty ? "default" : about.namespace
     }
 
-    /// The name of the Event: the same for the same note, whoever tells it and when, so that it is counted in one
-    /// object.
+    /// The name of the Event. The same note has the same name on every replica and at any time, so that repetitions are
+    /// counted in one object.
     var name: String {
         let content = isCombined ? "" : message
         let fields = [
@@ -70,7 +70,7 @@ struct Event: Hashable, Sendable {
     let count: Int
 }
 
-/// What we need of an Event that exists.
+/// The fields of an existing Event that we use.
 struct StoredEvent: Hashable, Sendable {
     let resourceVersion: String
     let count: Int
@@ -78,7 +78,7 @@ struct StoredEvent: Hashable, Sendable {
     let instance: String
 }
 
-/// The change by which an Event that exists is told again; a conflict if it is no longer the one that was read.
+/// The change that counts a repetition of an existing Event; a conflict if it has changed since it was read.
 struct EventPatch: Hashable, Sendable {
     let resourceVersion: String
     let message: String
@@ -87,12 +87,12 @@ struct EventPatch: Hashable, Sendable {
     let count: Int
 }
 
-/// A time as Events have it: RFC 3339 in whole seconds.
+/// A time in the format of Events: RFC 3339 in whole seconds.
 func eventTime(_ time: WallTime) -> String {
     "\(CivilTime(time).text)Z"
 }
 
-/// The longest beginning of `text` that ends between two characters and has at most `limit` bytes.
+/// The longest prefix of `text` in whole characters with at most `limit` bytes.
 func cut(_ text: String, to limit: Int) -> String {
     guard text.utf8.count > limit else { return text }
     var size = 0

@@ -2,7 +2,7 @@ import Platform
 
 /// Access to Events. Over HTTP it is `KubernetesEventClient`; tests have their own.
 protocol EventClient: Sendable {
-    /// Does what is asked, by `deadline`, once.
+    /// Sends the request once, and returns by `deadline`.
     func perform(_ request: EventDelivery.Request, deadline: Instant) async -> EventDelivery.Answer
 }
 

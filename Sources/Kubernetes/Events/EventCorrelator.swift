@@ -1,21 +1,21 @@
 import Platform
 
-/// Decides which notes become Events, and with which text: client-go's event correlator (tools/record), as a pure
+/// Decides which notes become Events and with which message: client-go's event correlator (tools/record) as a pure
 /// value.
 ///
-/// More than ten different messages of one kind about one object become one combined Event, until they have paused for
-/// ten minutes; and one object gets 25 Events at once and one each five minutes after that. What it remembers is
-/// bounded: of each kind the 4096 entries that were used last.
+/// More than ten different messages of one kind about one object are combined into one Event until none has come for
+/// ten minutes. One object gets a burst of 25 Events, then one every five minutes. Memory is bounded: the 4,096 most
+/// recently used entries of each kind.
 struct EventCorrelator: Sendable {
-    /// How many different messages of one kind about one object are told apart.
+    /// How many different messages of one kind about one object become Events of their own.
     static let similarLimit = 10
-    /// After a pause as long as this they are told apart anew.
+    /// After a pause of this length, messages become Events of their own again.
     static let similarInterval = Duration.seconds(600)
-    /// How many Events one object gets at once.
+    /// The burst of Events of one object.
     static let burst = 25
-    /// How long it takes until it may have another one.
+    /// The time until one more is allowed.
     static let refill = Duration.seconds(300)
-    /// How many kinds, and how many objects, are remembered.
+    /// The most kinds, and the most objects, that are remembered.
     static let memory = 4096
 
     private struct Kind: Hashable {
@@ -40,7 +40,7 @@ struct EventCorrelator: Sendable {
 
     /// What to send for `note`; nil to send nothing.
     mutating func admit(_ note: EventNote, now: Instant) -> EventNote? {
-        // Another state of the object is still the same object.
+        // A new state of an object does not make it another object.
         var object = note.about
         object.resourceVersion = ""
         let isOneOfMany = isOneOfMany(note, Kind(about: object, type: note.type, reason: note.reason), now)
@@ -72,7 +72,7 @@ struct EventCorrelator: Sendable {
     }
 }
 
-/// A dictionary of bounded size: the entry that was not used for longest makes room for a new one.
+/// A dictionary of bounded size: a new entry replaces the least recently used one.
 struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Entry {
         var value: Value
@@ -88,7 +88,7 @@ struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         self.limit = limit
     }
 
-    /// The value of a key; both reading and setting use it.
+    /// The value of a key. Reading and setting both count as use.
     subscript(key: Key) -> Value? {
         mutating get {
             guard entries[key] != nil else { return nil }

@@ -1,17 +1,17 @@
 import Platform
 
-/// A note with the times at which it was to be told.
+/// A note with the times at which it was recorded.
 struct PendingEvent: Hashable, Sendable {
-    /// Of several with one name the newest.
+    /// The newest of those with the same name.
     var note: EventNote
     let first: WallTime
     var last: WallTime
     var count: Int
 }
 
-/// Notes that wait to be sent, oldest first. Those with one name wait as one.
+/// Notes that wait to be sent, oldest first. Those with the same name wait as one.
 struct EventQueue: Sendable {
-    /// How many wait at most; what comes then is dropped.
+    /// The most notes that wait; further ones are dropped.
     static let limit = 1000
 
     private struct Name: Hashable {
@@ -27,7 +27,7 @@ struct EventQueue: Sendable {
         names.isEmpty
     }
 
-    /// Adds a note; false if there is no room.
+    /// Adds a note; returns false if there is no room.
     mutating func add(_ note: EventNote, at time: WallTime) -> Bool {
         let name = Name(namespace: note.namespace, name: note.name)
         if var waiting = pending[name] {
@@ -43,24 +43,24 @@ struct EventQueue: Sendable {
         return true
     }
 
-    /// Takes the oldest.
+    /// Removes and returns the oldest.
     mutating func takeFirst() -> PendingEvent? {
         guard !names.isEmpty else { return nil }
         return pending.removeValue(forKey: names.removeFirst())
     }
 }
 
-/// How one Event gets to the API server, as a pure state machine.
+/// The delivery of one Event to the API server, as a pure state machine.
 ///
-/// It is created; if it exists, by another replica or before a restart, it is read and counted up. Where no answer came
-/// it is tried again, and what the lost request did is not done twice.
+/// The Event is created; if it exists, from another replica or from before a restart, it is read and its count is
+/// increased. A request without an answer is sent again, and what it may have stored is not done twice.
 struct EventDelivery: Sendable {
-    /// How often it is tried where no answer comes (client-go's number).
+    /// How often a request without an answer is sent (client-go's number).
     static let tries = 12
-    /// How often others may be faster in changing the same Event.
+    /// How often other writers may change the same Event first.
     private static let turns = 10
 
-    /// What to ask of the API server.
+    /// A request to the API server.
     enum Request: Hashable, Sendable {
         case create(Event)
         case get(namespace: String, name: String)
@@ -69,18 +69,18 @@ struct EventDelivery: Sendable {
 
     /// How a request ended.
     enum Answer: Sendable {
-        /// It is done.
+        /// It succeeded.
         case stored
-        /// The Event as it is.
+        /// The existing Event.
         case found(StoredEvent)
         case failed(KubernetesError)
     }
 
-    /// What follows from an answer.
+    /// What to do after an answer.
     enum Step: Equatable, Sendable {
-        /// Ask `request`.
+        /// Send `request`.
         case ask
-        /// Ask `request` after a pause.
+        /// Send `request` after a pause.
         case askLater
         case done
         case dropped(KubernetesError)
@@ -88,12 +88,12 @@ struct EventDelivery: Sendable {
 
     let pending: PendingEvent
     private let instance: String
-    /// What to ask now.
+    /// The next request.
     private(set) var request: Request
-    /// How often no answer came.
+    /// How many requests had no answer.
     private(set) var failures = 0
     private var asked = 0
-    /// The count that a request without answer would have left.
+    /// The count that a request without an answer would have stored.
     private var mayHaveStored: Int?
 
     /// The delivery of `pending` by a replica named `instance`.
@@ -113,7 +113,7 @@ struct EventDelivery: Sendable {
         .get(namespace: pending.note.namespace, name: pending.note.name)
     }
 
-    /// Takes the answer to `request`.
+    /// Handles the answer to `request`.
     mutating func received(_ answer: Answer) -> Step {
         asked += 1
         switch (request, answer) {
@@ -141,7 +141,7 @@ struct EventDelivery: Sendable {
 
     private mutating func ask(_ next: Request) -> Step {
         request = next
-        return asked < Self.turns + failures ? .ask : .dropped(.transport("others change the Event all the time"))
+        return asked < Self.turns + failures ? .ask : .dropped(.transport("other writers keep changing the Event"))
     }
 
     private mutating func noAnswer(_ error: KubernetesError) -> Step {

@@ -1,15 +1,14 @@
 package import Platform
 import Synchronization
 
-/// Tells those who run `kubectl get events` what happens to objects, as core/v1 Events.
+/// Records what happens to objects as core/v1 Events, for `kubectl get events`.
 ///
-/// Telling never blocks and never fails: what cannot be sent is dropped and said in the log once. The same Event told
-/// again, by whichever replica, is counted in one object; floods are combined and limited as client-go does
-/// (`EventCorrelator`).
+/// Recording never blocks and never fails: what cannot be sent is dropped and logged once. Repetitions, from any
+/// replica, are counted in one Event; floods are combined and limited as client-go does (`EventCorrelator`).
 package final class EventRecorder: Sendable {
     /// How long one request may take.
     private static let requestTimeout = Duration.seconds(10)
-    /// The pause before a request without answer is sent again.
+    /// The pause before a request without an answer is sent again.
     private static let retryPause = Duration.seconds(10)
     /// How long `finish` may take.
     private static let finishTimeout = Duration.seconds(2)
@@ -59,7 +58,7 @@ package final class EventRecorder: Sendable {
         self.log = log.named("event-recorder")
     }
 
-    /// Tells something about an object; from any thread, in no time.
+    /// Records a note about an object. It never blocks and may be called from any thread.
     ///
     /// - Parameters:
     ///   - reason: why, in one word for machines, such as `InvalidCheckConfig`.
@@ -80,7 +79,7 @@ package final class EventRecorder: Sendable {
         log.warning("too many Events wait to be sent; new ones are dropped", ["limit": EventQueue.limit])
     }
 
-    /// Sends what is told, one after the other, until the task is cancelled.
+    /// Sends recorded notes one at a time until the task is cancelled.
     package func run() async {
         while !Task.isCancelled {
             let seen = nudges.current.version
@@ -92,8 +91,7 @@ package final class EventRecorder: Sendable {
         }
     }
 
-    /// Sends what still waits, for at most 2 s, so that the last words get out. Call it after `run` has returned, in a
-    /// task that is not cancelled.
+    /// Sends the remaining notes, for at most 2 s. Call it after `run` has returned, in a task that is not cancelled.
     package func finish() async {
         let end = clock.now() + Self.finishTimeout
         while clock.now() < end, !Task.isCancelled, let delivery = next() {
@@ -114,7 +112,7 @@ package final class EventRecorder: Sendable {
         }
     }
 
-    /// Sends one Event; it stays the current one if it is not settled by `end` or by the cancellation of the task.
+    /// Sends one Event. It stays the current one if it is not delivered by `end` or before the task is cancelled.
     private func send(_ delivery: EventDelivery, until end: Instant) async {
         var delivery = delivery
         while !Task.isCancelled, clock.now() < end {
@@ -128,7 +126,7 @@ package final class EventRecorder: Sendable {
             case .ask:
                 continue
             case .askLater:
-                // After an outage not all replicas at once.
+                // Jitter, so that not all replicas send at once after an outage.
                 let stretch = delivery.failures == 1 ? entropy.fraction() : 1
                 try? await clock.sleep(until: min(clock.now() + Self.retryPause * stretch, end))
             case .done:
@@ -165,7 +163,7 @@ package final class EventRecorder: Sendable {
 }
 
 extension Status {
-    /// Whether nothing can be created because the namespace is being deleted: then nobody misses an Event in it.
+    /// Whether nothing can be created because the namespace is being deleted.
     fileprivate var isOfTerminatingNamespace: Bool {
         code == 403 && message.contains("because it is being terminated")
     }

@@ -1,6 +1,6 @@
 package import JSON
 
-/// A `v1` Node, as far as we use it. Its heartbeats change it every few minutes in ways that do not show here: compare
+/// The fields of a `v1` Node that we use. Heartbeats change a Node every few minutes without changing these: compare
 /// before acting.
 package struct KubernetesNode: Hashable, Sendable {
     /// Name, uid and resourceVersion; labels and annotations are not kept.

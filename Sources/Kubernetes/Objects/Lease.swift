@@ -1,11 +1,11 @@
 package import JSON
 
-/// A `coordination.k8s.io/v1` Lease. Its metadata is kept as it came, with all that others wrote there, and sent back
-/// so.
+/// A `coordination.k8s.io/v1` Lease. Its metadata is kept and sent back as it was received, including what others
+/// wrote.
 package struct Lease: Hashable, Sendable {
     private var metadata: [String: JSONValue]
 
-    /// Who holds it, and since when.
+    /// The record: who holds it, and since when.
     package var spec: LeaseSpec
 
     /// A Lease that was not stored yet.
@@ -31,25 +31,25 @@ package struct Lease: Hashable, Sendable {
         set { metadata["resourceVersion"] = newValue.map { .string($0) } }
     }
 
-    /// The identity of the object, which a deleted and newly created one does not share; nil before it was stored.
+    /// The identity of the object: one created after a deletion has another. Nil before it was stored.
     package var uid: String? {
         get { metadata["uid"]?.stringValue }
         set { metadata["uid"] = newValue.map { .string($0) } }
     }
 
-    /// All annotations that are text, ours and others'.
+    /// All annotations with text values, ours and others'.
     package var annotations: [String: String] {
         guard case .object(let fields)? = metadata["annotations"] else { return [:] }
         return fields.compactMapValues(\.stringValue)
     }
 
-    /// All labels that are text, ours and others'.
+    /// All labels with text values, ours and others'.
     package var labels: [String: String] {
         guard case .object(let fields)? = metadata["labels"] else { return [:] }
         return fields.compactMapValues(\.stringValue)
     }
 
-    /// Sets `labels`; every other one stays.
+    /// Sets `labels`; other labels are kept.
     package mutating func merge(labels: [String: String]) {
         guard !labels.isEmpty else { return }
         var fields: [String: JSONValue] = [:]
@@ -57,7 +57,7 @@ package struct Lease: Hashable, Sendable {
         metadata["labels"] = .object(fields.merging(labels.mapValues { .string($0) }) { $1 })
     }
 
-    /// Sets `annotations`, and removes every other one whose key begins with `prefix`; the rest stays.
+    /// Sets `annotations`, removes all others whose keys begin with `prefix`, and keeps the rest.
     package mutating func replaceAnnotations(prefix: String, with annotations: [String: String]) {
         var fields: [String: JSONValue] = [:]
         if case .object(let present)? = metadata["annotations"] { fields = present }
@@ -68,20 +68,19 @@ package struct Lease: Hashable, Sendable {
     }
 }
 
-/// The record in a Lease. Every field may be missing. Times are kept as text: whether they changed matters, not what
-/// they say.
+/// The record in a Lease. Every field may be missing. Times are kept as text, because only whether they change matters.
 package struct LeaseSpec: Hashable, Sendable {
     /// Who holds the Lease; nil or empty: nobody.
     package var holderIdentity: String?
-    /// For how long after its last observed change nobody else may take it (seconds).
+    /// How long after its last observed change no one else may acquire it, in seconds.
     package var leaseDurationSeconds: Int?
-    /// When the holder got it (`MicroTime`).
+    /// When the holder acquired it (`MicroTime`).
     package var acquireTime: String?
     /// When the holder last renewed it (`MicroTime`).
     package var renewTime: String?
-    /// How often it changed hands.
+    /// How often its holder changed.
     package var leaseTransitions: Int?
-    /// Set when the API server itself elects (KEP-4355), which this program does not support.
+    /// Set if the API server coordinates the election (KEP-4355), which this program does not support.
     package var strategy: String?
     /// Goes with `strategy`.
     package var preferredHolder: String?
@@ -148,7 +147,7 @@ extension LeaseSpec: JSONReadable {
         }
     }
 
-    /// The fields that there are.
+    /// The fields that are set.
     fileprivate var json: JSONValue {
         let texts = [
             "holderIdentity": holderIdentity, "acquireTime": acquireTime, "renewTime": renewTime, "strategy": strategy,

@@ -1,12 +1,12 @@
 package import JSON
 
-/// The metadata that we use of an object, and nothing else of it (`managedFields` are never kept).
+/// The metadata of an object that we use; `managedFields` are never kept.
 package struct ObjectMetadata: Hashable, Sendable {
     /// The name.
     package var name: String
     /// The namespace; empty for objects of the cluster.
     package var namespace: String
-    /// The identity of this object: another one of the same name has another.
+    /// The identity of this object: one created later with the same name has another.
     package var uid: String
     /// The version of this state; opaque, compare for equality only.
     package var resourceVersion: String
@@ -14,7 +14,7 @@ package struct ObjectMetadata: Hashable, Sendable {
     package var labels: [String: String]
     /// Annotations.
     package var annotations: [String: String]
-    /// When the object was asked to be deleted (RFC 3339); nil: it was not. A Pod lives on for its grace period.
+    /// When deletion was requested (RFC 3339); nil if it was not. A Pod lives on for its grace period.
     package var deletionTimestamp: String?
 
     /// Metadata.

@@ -1,12 +1,12 @@
 package import JSON
 package import Platform
 
-/// One page of a list to ask for. Always a consistent read of the newest state: a list from the server's cache may be
-/// older than what was seen before.
+/// A request for one page of a list. Always a consistent read of the newest state: a list from the server's cache may
+/// be older than what was seen before.
 package struct ListRequest: Hashable, Sendable {
-    /// At most this many objects; nil: all of them.
+    /// The most objects; nil for all.
     package var limit: Int?
-    /// Where the page before ended.
+    /// The continuation of the previous page.
     package var continuation: String?
 
     /// A request.
@@ -18,9 +18,9 @@ package struct ListRequest: Hashable, Sendable {
 
 /// A watch to open.
 package struct WatchRequest: Hashable, Sendable {
-    /// Only changes after this version.
+    /// The version after which changes are reported.
     package var resourceVersion: String
-    /// After how many seconds the server ends it.
+    /// The seconds after which the server ends it.
     package var timeoutSeconds: Int
 
     /// A request.
@@ -34,7 +34,7 @@ package struct WatchRequest: Hashable, Sendable {
 package struct ObjectPage<Object: Sendable>: Sendable {
     /// The version of the list, to watch from.
     package let resourceVersion: String
-    /// Where the next page begins; nil after the last.
+    /// The continuation of the next page; nil on the last.
     package let continuation: String?
     /// The objects.
     package let items: [Object]
@@ -71,7 +71,7 @@ extension ObjectPage: JSONReadable where Object: JSONReadable {
         }
         resourceVersion = try json.required(version, "metadata.resourceVersion")
         guard !resourceVersion.isEmpty, resourceVersion != "0" else {
-            // A watch from there would begin with every object anew, in versions of no order.
+            // A watch from there would report every object as new, in no order of versions.
             throw json.failure("has no version to watch from")
         }
         continuation = next.isEmpty ? nil : next
@@ -79,9 +79,9 @@ extension ObjectPage: JSONReadable where Object: JSONReadable {
     }
 }
 
-/// Where a reflector lists and watches. Over HTTP it is `KubernetesClient`; tests script one.
+/// Lists and watches for a reflector. Over HTTP it is `KubernetesClient`; tests script one.
 package protocol ListWatchSource<Object>: Sendable {
-    /// What is listed.
+    /// The type of the listed objects.
     associatedtype Object: KubernetesObject
 
     /// Reads one page.

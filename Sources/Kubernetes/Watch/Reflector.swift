@@ -1,11 +1,10 @@
 package import Platform
 import Synchronization
 
-/// What a reflector tells its handler.
+/// An event for the handler of a reflector.
 package enum ReflectorEvent<Object: Sendable>: Sendable {
-    /// All objects there are: those that are not among them are gone. An object of the same name may be another one
-    /// than before, which was deleted and created anew while nobody watched: whoever keeps something about an object
-    /// compares the uid.
+    /// The whole list: objects that are not in it are gone. An object with a known name may be another one, created
+    /// after a deletion that was not observed: compare uids before keeping state.
     case replaced([Object])
     /// The object is new or changed.
     case applied(Object)
@@ -13,14 +12,13 @@ package enum ReflectorEvent<Object: Sendable>: Sendable {
     case deleted(Object)
 }
 
-/// Keeps a handler informed of all objects of one type, by list and watch, for as long as `run` runs.
+/// Keeps a handler informed of all objects of one type, by list and watch, while `run` runs.
 ///
-/// While the API server cannot be reached the handler hears nothing: what it knows stays the newest that is known.
-///
-/// It keeps no objects itself: `replaced` is the whole, and what is missing in it is gone.
+/// While the API server cannot be reached, the handler gets no events and keeps the last known state. A reflector
+/// stores no objects: `replaced` carries the whole list, and objects that are not in it are gone.
 package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     private static var listTimeout: Duration { .seconds(60) }
-    /// How much longer than the server's own limit a watch may take before it is given up as dead.
+    /// How much longer than the server's own limit a watch may take before it is considered dead.
     private static var watchGrace: Duration { .seconds(30) }
 
     private let source: any ListWatchSource<Object>
@@ -30,7 +28,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     private let log: Log
     private let handler: @Sendable (ReflectorEvent<Object>) -> Void
 
-    /// Whether the handler was given all objects once. Never goes back to false.
+    /// Whether the handler has received the whole list once. Never becomes false again.
     package let synced = Watched<Bool>(false)
 
     private let state: Mutex<ResourceReport>
@@ -38,8 +36,8 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// A reflector that does nothing until `run`.
     ///
     /// - Parameters:
-    ///   - isOptional: whether the process can do without this resource: then it is no failure that it may not be read;
-    ///     that is said once and tried again every minute.
+    ///   - isOptional: whether the process can do without this resource: if it is forbidden, that is logged once and
+    ///     tried again every minute.
     ///   - handler: called from the task of `run`, one event after the other; it must not block for long.
     package init(
         source: any ListWatchSource<Object>, isOptional: Bool = false, clock: any Clock, entropy: any Entropy, log: Log,
@@ -57,7 +55,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
                 longestAttempt: (ReflectorMachine.longestWatch + Self.watchGrace) * 2))
     }
 
-    /// How it fares.
+    /// Its condition.
     package var report: ResourceReport {
         state.withLock { $0 }
     }
@@ -119,7 +117,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
         return machine.ended(failure, now: clock.now(), fraction: entropy.fraction())
     }
 
-    /// Gives the handler its part of an event, and returns the machine's.
+    /// Passes an event to the handler, and returns what the machine needs of it.
     private func deliver(_ event: WatchEvent<Object>) -> ReflectorMachine.StreamEvent {
         switch event {
         case .opened:
@@ -146,7 +144,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
         }
     }
 
-    /// The API server told something: an event of this type, if any.
+    /// Records contact with the API server, and an event of this type, if any.
     private func heard(_ type: String? = nil) {
         let now = clock.now()
         state.withLock { state in
@@ -167,11 +165,11 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
         switch notice {
         case .failing(.status(let status)) where isOptional && status.code == 403:
             log.warning(
-                "no permission to list or watch: going on without it; tried again every minute",
+                "no permission to list or watch: continuing without it, retrying every minute",
                 ["resource": Object.plural, "reason": status])
         case .failing(let error):
             log.warning(
-                "listing or watching fails and is tried again; what is known stays",
+                "listing or watching fails and is retried; the last known state stays in use",
                 ["resource": Object.plural, "reason": error])
         case .recovered:
             log.info("listing and watching work again", ["resource": Object.plural])

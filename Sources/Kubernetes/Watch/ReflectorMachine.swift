@@ -39,7 +39,7 @@ package struct ReflectorMachine: Sendable {
         case pause(Duration)
     }
 
-    /// What an event of the watch says about the stream.
+    /// What an event says about the stream.
     package enum StreamEvent: Hashable, Sendable {
         /// The server has accepted the watch.
         case opened
@@ -129,15 +129,15 @@ package struct ReflectorMachine: Sendable {
 
     /// Objects on one page of a list (client-go's).
     package static let pageSize = 500
-    /// A watch that ends sooner and brings nothing is a failure (client-go's).
+    /// A watch that ends sooner, without an event, is a failure (client-go's).
     private static let shortestWatch = Duration.seconds(1)
     /// After this many refusals in a row the version is given up.
     private static let refusalsBeforeRelisting = 5
-    /// How long an optional resource that we may not read is left alone.
+    /// The pause before an optional resource that is forbidden is tried again.
     private static let forbiddenPause = Duration.seconds(60)
     /// The longest pause that the server may ask for (seconds).
     private static let longestRetryAfter = 60
-    /// The longest watch that is asked for.
+    /// The longest watch that is requested.
     package static let longestWatch = Duration.seconds(300)
 
     private let isOptional: Bool
@@ -155,7 +155,7 @@ package struct ReflectorMachine: Sendable {
         self.isOptional = isOptional
     }
 
-    /// Why it fails now; nil when all is well.
+    /// Why it fails now; nil if it does not.
     package var problem: KubernetesError? {
         failure?.error
     }
@@ -175,7 +175,7 @@ package struct ReflectorMachine: Sendable {
 
     /// A page was read.
     package mutating func listed(resourceVersion: String, continuation: String?) -> Action {
-        guard case .listing(let first) = state else { preconditionFailure("a page that nobody asked for") }
+        guard case .listing(let first) = state else { preconditionFailure("a page without a request") }
         let version = first ?? resourceVersion
         guard let continuation else {
             state = .replacing(version: version)
@@ -186,7 +186,7 @@ package struct ReflectorMachine: Sendable {
 
     /// A page could not be read.
     package mutating func listFailed(_ error: KubernetesError, now: Instant, fraction: Double) -> Action {
-        guard case .listing(let version) = state else { preconditionFailure("a page that nobody asked for") }
+        guard case .listing(let version) = state else { preconditionFailure("a page without a request") }
         count(error)
         if version != nil, case .status(let status) = error, status.isExpired {
             // The snapshot was compacted away while it was read: read it in one piece.
@@ -197,14 +197,14 @@ package struct ReflectorMachine: Sendable {
 
     /// The handler has the list.
     package mutating func replaced(now: Instant, fraction: Double) -> Action {
-        guard case .replacing(let version) = state else { preconditionFailure("no list to hand over") }
+        guard case .replacing(let version) = state else { preconditionFailure("no list is complete") }
         recovered()
         return begin(.watch(Position(version: version, listed: now)), now: now, fraction: fraction)
     }
 
     /// An event came on the watch; returns whether to go on reading.
     package mutating func handle(_ event: StreamEvent) -> Bool {
-        guard case .watching(var watch) = state else { preconditionFailure("an event of no watch") }
+        guard case .watching(var watch) = state else { preconditionFailure("an event without a watch") }
         defer { state = .watching(watch) }
         switch event {
         case .opened:
@@ -226,7 +226,7 @@ package struct ReflectorMachine: Sendable {
 
     /// The stream is over: it ended in order (nil), or it broke or was refused.
     package mutating func ended(_ error: KubernetesError?, now: Instant, fraction: Double) -> Action {
-        guard case .watching(let watch) = state else { preconditionFailure("the end of no watch") }
+        guard case .watching(let watch) = state else { preconditionFailure("the end of a watch that is not open") }
         switch watch.phase {
         case .opening, .silent, .advancing:
             count(error)
@@ -240,7 +240,7 @@ package struct ReflectorMachine: Sendable {
 
     /// The pause is over.
     package mutating func resumed(now: Instant, fraction: Double) -> Action {
-        guard case .pausing(let goal) = state else { preconditionFailure("the end of no pause") }
+        guard case .pausing(let goal) = state else { preconditionFailure("the end of a pause that did not begin") }
         return begin(goal, now: now, fraction: fraction)
     }
 }
@@ -250,7 +250,7 @@ extension ReflectorMachine {
         let again = Goal.watch(watch.position)
         let isShort = now - watch.start < Self.shortestWatch
         if isShort, watch.phase != .advancing {
-            let error = KubernetesError.transport("a watch ended at once and brought nothing")
+            let error = KubernetesError.transport("a watch ended within a second, without an event")
             return pause(after: error, of: watch, then: again, now: now, fraction: fraction)
         }
         recovered()
@@ -343,10 +343,10 @@ extension ReflectorMachine {
     }
 }
 
-/// What happened to a reflector and is worth a log line.
+/// What happened to a reflector and should be logged.
 package enum ReflectorNotice: Hashable, Sendable {
-    /// Listing or watching fails, in a way that was not reported yet.
+    /// Listing or watching fails for a new reason.
     case failing(KubernetesError)
-    /// It works again.
+    /// Both work again.
     case recovered
 }

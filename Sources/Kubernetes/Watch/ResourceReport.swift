@@ -2,7 +2,7 @@ package import Platform
 
 /// What keeps a handler informed of one resource, whatever its type.
 package protocol ResourceWatch: Sendable {
-    /// How it fares.
+    /// Its condition.
     var report: ResourceReport { get }
 
     /// Lists and watches until the task is cancelled. Call it once.
@@ -13,7 +13,7 @@ package protocol ResourceWatch: Sendable {
 package struct ResourceReport: Sendable {
     /// The plural name, such as `services`.
     package var resource: String
-    /// Whether the handler was given all objects once. Never goes back to false.
+    /// Whether the handler has received the whole list once. Never becomes false again.
     package var isSynced: Bool
     /// Whether the process can do without it.
     package var isOptional: Bool
