@@ -10,8 +10,9 @@ import Synchronization
 /// yet. An invalid annotation or file is reported with its object and reason, and affects nothing else: an invalid
 /// annotation gives no configs, an invalid file keeps those that it had.
 package final class AutoConf: Sendable {
-    /// Services of a list that are handled at once.
-    private static let partSize = 64
+    /// The Services of a list that are handled at once: at most this many, and about as many bytes of annotations.
+    /// Reading a config takes many times the memory that is kept of it, and each part frees it again.
+    private static let (partSize, partBytes) = (64, 256 << 10)
 
     private let options: AutoConfOptions
     private let desired: any ConfigSink
@@ -67,16 +68,31 @@ package final class AutoConf: Sendable {
     package func handle(_ event: ReflectorEvent<Service>) {
         switch event {
         case .replaced(let all):
-            // In parts: reading a config takes several times the memory that is kept of it. Each part frees it again.
-            var rest = all[...]
-            while rest.count > Self.partSize {
-                update { $0.apply(listed: rest.prefix(Self.partSize)) }
-                rest = rest.dropFirst(Self.partSize)
-            }
-            update { $0.apply(listed: rest, lastOf: all) }
-        case .applied(let service): update { $0.apply(listed: [service]) }
+            let parts = Self.parts(of: all)
+            for part in parts.dropLast() { update { $0.apply(listed: part) } }
+            update { $0.finishList(with: parts.last ?? []) }
+        case .applied(let service): update { $0.apply(service) }
         case .deleted(let service): update { $0.remove(service) }
         }
+    }
+
+    /// Handles a page of the Services' list; those of the whole list end with `replaced`.
+    package func handle(page: ReflectorPage<Service>) {
+        if page.isFirst { state.withLock { $0.beginList() } }
+        for part in Self.parts(of: page.objects) { update { $0.apply(listed: part) } }
+    }
+
+    private static func parts(of services: [Service]) -> [ArraySlice<Service>] {
+        var parts: [ArraySlice<Service>] = []
+        var (start, bytes) = (0, 0)
+        for (index, service) in services.enumerated() {
+            bytes += service.annotations.values.reduce(0) { $0 + $1.utf8.count }
+            guard index + 1 - start == partSize || bytes >= partBytes else { continue }
+            parts.append(services[start...index])
+            (start, bytes) = (index + 1, 0)
+        }
+        if start < services.count { parts.append(services[start...]) }
+        return parts
     }
 
     /// Handles an event of the endpoints' reflector, if endpoints are a source. Events must come one at a time and in

@@ -4,7 +4,7 @@ package struct AutoConfOptions: Sendable {
     package var confdPath: String?
     /// How often to look for changed files. Default: 5 s.
     package var confdInterval: Duration
-    /// Whether annotated Services are a source, and `feed` is called with their events. Default: false.
+    /// Whether annotated Services are a source, and `handle` is called with their events. Default: false.
     package var watchesServices: Bool
     /// Whether the endpoints of Services are a source too, for `endpoints.…` annotations; they need the Services.
     /// Default: false.
@@ -18,6 +18,13 @@ package struct AutoConfOptions: Sendable {
     package var maximumFileBytes: Int
     /// How many files are read, with those below `<check>.d`. Default: 10,000.
     package var maximumFiles: Int
+    /// The most configs that one Service or file may give. Default: 1,000.
+    package var maximumConfigsPerObject = 1_000
+    /// The most bytes of the configs of one Service or file, with 1,000 for each config. Default: 4,194,304 (4 MiB).
+    package var maximumBytesPerObject = 4 << 20
+    /// The most bytes of all configs, with 1,000 for each config. Default: 167,772,160 (160 MiB), which leaves room for
+    /// everything else within the memory limit of the manifests.
+    package var maximumBytes = 160 << 20
 
     /// The options; everything not given has its default.
     package init(

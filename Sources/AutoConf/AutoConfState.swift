@@ -27,13 +27,19 @@ struct AutoConfState {
     /// The sources that are read.
     let enabled: [Source]
     private let environment: Environment
+    private let limit: ConfigLimit
     private var unread: Set<Source>
     /// The annotated Services; all Services if there are files, which may name any.
     private var services: [NamespacedName: KnownService] = [:]
+    /// The Services of the list that is being read, so far.
+    private var listed: Set<NamespacedName> = []
     private var endpoints = EndpointIndex()
     private var files = FileTemplates()
     private var fileObjects = SourceObjects()
     private var serviceObjects = SourceObjects()
+    /// The Services that had no room for all of their configs. They are read again with the next list, or when they
+    /// change.
+    private var crowdedOut: Set<NamespacedName> = []
 
     init(_ options: AutoConfOptions, environment: Environment) {
         enabled = Source.allCases.filter { source in
@@ -45,24 +51,42 @@ struct AutoConfState {
         }
         unread = Set(enabled)
         self.environment = environment
+        limit = ConfigLimit(options)
     }
 
-    /// Applies Services that were listed or changed.
-    mutating func apply(listed: ArraySlice<Service>) -> Change {
+    /// Forgets what was listed so far: a new list begins.
+    mutating func beginList() {
+        listed = []
+    }
+
+    /// Applies Services of a list that goes on.
+    mutating func apply(listed part: ArraySlice<Service>) -> Change {
         var change = Change()
-        for service in listed { handle(service, &change) }
+        for service in part {
+            listed.insert(service.objectName)
+            handle(service, &change)
+        }
+        return change
+    }
+
+    /// Applies a Service that is new or changed.
+    mutating func apply(_ service: Service) -> Change {
+        var change = Change()
+        handle(service, &change)
         return change
     }
 
     /// Applies the last Services of a list. Those that are not in the list are gone.
-    mutating func apply(listed: ArraySlice<Service>, lastOf all: [Service]) -> Change {
+    mutating func finishList(with part: ArraySlice<Service>) -> Change {
         var change = Change()
-        let present = Set(all.map(\.objectName))
+        let present = listed.union(part.map(\.objectName))
+        listed = []
         for name in services.keys where !present.contains(name) { services[name] = nil }
         services.shrinkIfSparse()
+        crowdedOut.formIntersection(present)
         let entities = Set(present.map(\.serviceEntity))
         change.objects = serviceObjects.remove { !entities.contains($0) }
-        for service in listed { handle(service, &change) }
+        for service in part { handle(service, &change) }
         // From now on, a Service that a file names and that does not exist is reported.
         finish(.services, &change)
         for file in files.all { update(file, &change) }
@@ -74,6 +98,7 @@ struct AutoConfState {
         var change = Change()
         services[service.objectName] = nil
         services.shrinkIfSparse()
+        crowdedOut.remove(service.objectName)
         change.objects = serviceObjects.remove(service.objectName.serviceEntity)
         for file in files.naming(service.objectName) { update(file, &change) }
         return change
@@ -175,7 +200,7 @@ extension AutoConfState {
         services[name] = new
         services.shrinkIfSparse()
         // Most changes of Services in a cluster affect no check.
-        if !isUnchanged { update(service, &change) }
+        if !isUnchanged || crowdedOut.contains(name) { update(service, &change) }
     }
 
     /// Updates the configs of a Service that changed, and those of the files that name it.
@@ -194,24 +219,27 @@ extension AutoConfState {
     }
 
     private mutating func apply(_ service: Service, _ change: inout Change) {
-        change.objects += serviceObjects.apply(
-            reading(of: service), to: service.objectName.serviceEntity, service.reference)
+        let (reading, isCrowdedOut) = reading(of: service)
+        if isCrowdedOut { crowdedOut.insert(service.objectName) } else { crowdedOut.remove(service.objectName) }
+        change.objects += serviceObjects.apply(reading, to: service.objectName.serviceEntity, service.reference)
     }
 
     private mutating func update(_ file: String, _ change: inout Change) {
         change.objects += fileObjects.apply(boundReading(of: file), to: file)
     }
 
-    private func reading(of service: Service) -> ConfigReading {
-        let bound = service.configs(
-            endpoints: enabled.contains(.endpoints) ? endpoints : nil, environment: environment)
-        return .configs(bound.configs, problems: bound.problems)
+    private func reading(of service: Service) -> (reading: ConfigReading, isCrowdedOut: Bool) {
+        let entity = service.objectName.serviceEntity
+        var bound = BoundConfigs(limit: limit, room: room(for: serviceObjects.bytes(of: entity)))
+        service.bind(
+            into: &bound, endpoints: enabled.contains(.endpoints) ? endpoints : nil, environment: environment)
+        return (bound.reading(of: entity), bound.isCrowdedOut)
     }
 
     private func reading(of reading: FileReading, _ object: String) -> ConfigReading {
         switch reading {
         case .unchanged: .unchanged
-        case .configs(let configs, let problems): .configs(configs, problems: problems)
+        case .configs(let configs, let problems): plainReading(of: object, configs, problems)
         case .template: boundReading(of: object)
         case .keepsLast(let problem): .keepsLast(problem)
         }
@@ -220,10 +248,25 @@ extension AutoConfState {
     /// The configs of a file for the objects that it names.
     private func boundReading(of object: String) -> ConfigReading {
         guard let (file, problems) = files[object] else { return .unchanged }
-        var bound = BoundConfigs()
+        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)))
         for problem in problems { bound.report(problem) }
         for binding in file.bindings { bind(binding, of: file, &bound) }
-        return .configs(bound.configs, problems: bound.problems)
+        return bound.reading(of: object)
+    }
+
+    /// The configs of a file for no object.
+    private func plainReading(
+        of object: String, _ configs: [CheckConfig], _ problems: [ConfigProblem]
+    ) -> ConfigReading {
+        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)))
+        for problem in problems { bound.report(problem) }
+        for config in configs { bound.add(config) }
+        return bound.reading(of: object)
+    }
+
+    /// The bytes that there is room for, if an object gives back what its configs take now.
+    private func room(for own: Int) -> Int {
+        limit.totalBytes - fileObjects.bytes - serviceObjects.bytes + own
     }
 
     private func bind(_ binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs) {

@@ -24,15 +24,71 @@ struct CheckTemplate: Hashable {
     }
 }
 
-/// The configs that templates give for their targets, and problems.
+/// The configs that templates give for their targets, up to a limit, and problems.
+///
+/// Targets are bound in a stable order, so that the same configs are left out each time.
 struct BoundConfigs {
-    var configs: [CheckConfig] = []
+    private(set) var configs: [CheckConfig] = []
     /// Without duplicates: a hundred endpoints may have the same problem.
     private(set) var problems: [ConfigProblem] = []
+    /// The most problems of one object that are told one by one.
+    private static let longestReport = 50
 
-    /// Adds a problem, unless it is there already.
+    private let limit: ConfigLimit
+    /// The bytes that there is room for among all configs.
+    private let room: Int
+    private var bytes = 0
+    private var leftOut = 0
+    /// Whether the configs of other objects leave too little room, rather than its own being too many.
+    private(set) var isCrowdedOut = false
+    private var unreported = 0
+
+    /// - Parameter room: the bytes that the configs of all other objects leave.
+    init(limit: ConfigLimit, room: Int) {
+        self.limit = limit
+        self.room = room
+    }
+
+    /// Whether nothing more is added. What is left out need not be resolved.
+    var isFull: Bool {
+        leftOut > 0
+    }
+
+    /// Adds a config, if the limit allows it.
+    mutating func add(_ config: CheckConfig) {
+        let size = ConfigLimit.bytes(of: config)
+        guard !isFull, configs.count < limit.configs, bytes + size <= min(limit.bytes, room) else {
+            if !isFull { isCrowdedOut = configs.count < limit.configs && bytes + size <= limit.bytes }
+            return leaveOut(1)
+        }
+        bytes += size
+        configs.append(config)
+    }
+
+    /// Counts configs that are left out.
+    mutating func leaveOut(_ count: Int) {
+        leftOut += count
+    }
+
+    /// Adds a problem, unless it is there already. Of very many, the rest is counted.
     mutating func report(_ problem: ConfigProblem) {
-        if !problems.contains(problem) { problems.append(problem) }
+        guard !problems.contains(problem) else { return }
+        guard problems.count < Self.longestReport else { return unreported += 1 }
+        problems.append(problem)
+    }
+
+    /// The configs and problems as the reading of `object`.
+    func reading(of object: String) -> ConfigReading {
+        var problems = problems
+        if unreported > 0 { problems.append(ConfigProblem(object, "\(unreported) more problems")) }
+        guard isFull else { return .configs(configs, problems: problems) }
+        let reason =
+            isCrowdedOut
+            ? "no room for \(leftOut) of its \(configs.count + leftOut) configs: all configs together may have "
+                + "\(limit.totalBytes) bytes"
+            : "\(leftOut) of its \(configs.count + leftOut) configs are left out: one object may give \(limit.configs) "
+                + "configs of \(limit.bytes) bytes together"
+        return .configs(configs, problems: problems + [ConfigProblem(object, reason)])
     }
 }
 
@@ -55,6 +111,10 @@ extension [CheckTemplate] {
     func bind(to target: CheckTarget, from origin: TemplateOrigin, into bound: inout BoundConfigs) {
         var indices: [String: Int] = [:]
         for template in self {
+            guard !bound.isFull else {
+                bound.leaveOut(1)
+                continue
+            }
             // A config that cannot be resolved keeps its index, so that the others of its check keep their keys.
             let index = indices[template.checkName, default: 0]
             indices[template.checkName] = index + 1
@@ -71,7 +131,7 @@ extension [CheckTemplate] {
                         bound.report(ConfigProblem(origin.object, origin.place + reason, .warning))
                     }
                 }
-                bound.configs.append(config)
+                bound.add(config)
             } catch {
                 let reason = "\(origin.place)\(template.checkName)[\(index)] is not scheduled: \(error)"
                 bound.report(ConfigProblem(origin.object, reason))

@@ -1,11 +1,12 @@
 import Kubernetes
 
 extension Service {
-    /// The configs that its annotations describe, with variables resolved, and their problems.
+    /// Adds the configs that its annotations describe, with variables resolved, and their problems.
     ///
-    /// - Parameter endpoints: the endpoints of all Services; nil if they are not watched.
-    func configs(endpoints: EndpointIndex?, environment: Environment) -> BoundConfigs {
-        var bound = BoundConfigs()
+    /// - Parameters:
+    ///   - bound: no configs yet.
+    ///   - endpoints: the endpoints of all Services; nil if they are not watched.
+    func bind(into bound: inout BoundConfigs, endpoints: EndpointIndex?, environment: Environment) {
         let annotations = ServiceAnnotations(annotations, .service)
         bound.report(annotations.problems, of: objectName, "")
         let origin = TemplateOrigin(
@@ -15,7 +16,6 @@ extension Service {
         if ServiceAnnotations.isAnnotated(self.annotations, .endpoints) {
             bindEndpoints(endpoints, environment, &bound)
         }
-        return bound
     }
 
     private func bindEndpoints(

@@ -29,6 +29,8 @@ struct SourceObjects {
 
     private struct Known {
         var keys: [ConfigKey] = []
+        /// What its configs count for: see `ConfigLimit`.
+        var bytes = 0
         /// Nil while there are no problems, as for most objects.
         var fault: Fault?
 
@@ -49,6 +51,13 @@ struct SourceObjects {
     }
 
     private var objects: [String: Known] = [:]
+    /// What the configs of all objects count for: see `ConfigLimit`.
+    private(set) var bytes = 0
+
+    /// What the configs of an object count for.
+    func bytes(of object: String) -> Int {
+        objects[object]?.bytes ?? 0
+    }
 
     /// How many configs have a key that is counted.
     func configCount(where isCounted: (ConfigKey) -> Bool) -> Int {
@@ -110,6 +119,9 @@ struct SourceObjects {
             let keys = configs.map(\.key)
             change.upserts += configs
             change.removals += known.keys.filter { !keys.contains($0) }
+            let size = configs.reduce(0) { $0 + ConfigLimit.bytes(of: $1) }
+            bytes += size - known.bytes
+            known.bytes = size
             // Equal keys are kept: the same objects are elsewhere too.
             if known.keys != keys { known.keys = keys }
             problems = found
@@ -128,6 +140,7 @@ struct SourceObjects {
     private mutating func remove(_ object: String, _ change: inout Change) {
         guard let known = objects.removeValue(forKey: object) else { return }
         objects.shrinkIfSparse()
+        bytes -= known.bytes
         change.removals += known.keys
         change.gone += known.problems
     }
