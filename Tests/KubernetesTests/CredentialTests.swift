@@ -199,7 +199,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
             options: HTTPServerOptions(
                 name: "api", host: "127.0.0.1", port: 0, tls: TLSServerOptions(identity: first)),
             handler: handler, clock: SystemClock(), log: Log(sink: NoLog()))
-        server.start()
+        try server.start()
         let volume = try ProjectedVolume(["token": "t", "ca.crt": Self.text(first)])
         let configuration = try KubernetesConfiguration.inCluster(
             environment: ["KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": String(server.port)],

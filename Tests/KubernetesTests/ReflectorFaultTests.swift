@@ -73,7 +73,10 @@ import Testing
     }
 
     @Test func `no step waits longer than its limit`() throws {
-        let answers = [Self.list("1")] + Array(repeating: .events([], lasting: .seconds(240)), count: 50)
+        let answers =
+            [Self.list("1")]
+            + Array(
+                repeating: .events([.bookmark(resourceVersion: "1")], lasting: .seconds(240)), count: 50)
         let limits = try virtually { clock in
             let source = ScriptedSource(clock, answers)
             let reflector = Reflector<Service>(

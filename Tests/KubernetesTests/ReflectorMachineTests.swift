@@ -84,7 +84,7 @@ import Testing
         var machine = Self.watching()
         let goesOn = machine.handle(.unknown)
         #expect(goesOn)
-        #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "10"))
+        #expect(machine.ended(nil, now: Self.start + .seconds(200), fraction: 0) == Self.watch(from: "10"))
     }
 
     @Test func `a watch that ends at once without an event is a failure`() {
@@ -130,10 +130,10 @@ import Testing
     }
 
     @Test(arguments: [.transport("reset"), status(429), status(500), status(503), status(401), status(403)])
-    func `a broken watch is reopened where it stopped after a pause`(error: KubernetesError) {
+    func `a watch that breaks at once is reopened where it stopped after a pause`(error: KubernetesError) {
         var machine = Self.watching()
         _ = machine.handle(.object(resourceVersion: "11"))
-        let next = machine.ended(error, now: Self.start + .seconds(5), fraction: 0)
+        let next = machine.ended(error, now: Self.start + .milliseconds(900), fraction: 0)
         #expect(next == .pause(.milliseconds(800)))
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.watch(from: "11")) }
     }
@@ -183,13 +183,87 @@ import Testing
         #expect(heard.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.watch(from: "20"))
     }
 
+    @Test func `a watch that is cut every 20 seconds is reopened at once, each time`() {
+        var machine = Self.watching()
+        for cut in 1...10 {
+            _ = machine.handle(.opened)
+            let now = Self.start + .seconds(20 * cut)
+            #expect(machine.ended(.transport("reset"), now: now, fraction: 0) == Self.watch(from: "10"))
+        }
+        // A failure to open is a failure: its pauses begin anew after each watch that lived.
+        _ = machine.ended(.transport("refused"), now: Self.start + .seconds(201), fraction: 0)
+        _ = machine.resumed(now: Self.start + .seconds(202), fraction: 0)
+        let second = machine.ended(.transport("refused"), now: Self.start + .seconds(202), fraction: 0)
+        #expect(second == .pause(.milliseconds(1_600)))
+        _ = machine.resumed(now: Self.start + .seconds(204), fraction: 0)
+        _ = machine.handle(.opened)
+        _ = machine.ended(.transport("reset"), now: Self.start + .seconds(206), fraction: 0)
+        let first = machine.ended(.transport("refused"), now: Self.start + .seconds(206), fraction: 0)
+        #expect(first == .pause(.milliseconds(800)))
+    }
+
+    @Test func `a whole watch without an event or a bookmark puts the version in doubt`() {
+        var machine = Self.watching()
+        _ = machine.handle(.opened)
+        #expect(machine.ended(nil, now: Self.start + .seconds(240), fraction: 0) == Self.firstList)
+    }
+
+    @Test func `watches that are cut and silent for as long as a whole one put the version in doubt`() {
+        var machine = Self.watching()
+        var actions: [ReflectorMachine.Action] = []
+        for cut in 1...12 {
+            _ = machine.handle(.opened)
+            actions.append(machine.ended(.transport("reset"), now: Self.start + .seconds(20 * cut), fraction: 0))
+        }
+        #expect(actions.dropLast().allSatisfy { $0 == Self.watch(from: "10") })
+        #expect(actions.last == Self.firstList)
+        var told = Self.watching()
+        for cut in 1...40 {
+            _ = told.handle(.opened)
+            if cut % 3 == 0 { _ = told.handle(.bookmark(resourceVersion: "11")) }
+            let next = told.ended(.transport("reset"), now: Self.start + .seconds(20 * cut), fraction: 0)
+            #expect(next == Self.watch(from: cut < 3 ? "10" : "11"))
+        }
+    }
+
+    @Test func `a page that is too large is read again with half as many objects, and later ones grow again`() {
+        var machine = ReflectorMachine()
+        let tooLarge = KubernetesError.answerTooLarge(limit: 1)
+        _ = machine.listed(resourceVersion: "10", continuation: "a")
+        let half = machine.listFailed(tooLarge, now: Self.start, fraction: 0)
+        #expect(half == .list(ListRequest(limit: 250, continuation: "a")))
+        let quarter = machine.listFailed(tooLarge, now: Self.start, fraction: 0)
+        #expect(quarter == .list(ListRequest(limit: 125, continuation: "a")))
+        for page in 1...8 {
+            let next = machine.listed(resourceVersion: "10", continuation: "b")
+            #expect(next == .list(ListRequest(limit: page < 8 ? 125 : 250, continuation: "b")))
+        }
+        for _ in 1...16 { _ = machine.listed(resourceVersion: "10", continuation: "c") }
+        let last = machine.listed(resourceVersion: "10", continuation: "d")
+        #expect(last == .list(ListRequest(limit: 500, continuation: "d")))
+        #expect(machine.drainNotices() == [])
+        _ = machine.listed(resourceVersion: "10", continuation: nil)
+        // The version of the first page still counts.
+        let watch = machine.replaced(now: Self.start, fraction: 0)
+        #expect(watch == Self.watch(from: "10"))
+    }
+
+    @Test func `one object that is too large is a failure`() {
+        var machine = ReflectorMachine()
+        var next = machine.start()
+        for _ in 0..<9 {
+            next = machine.listFailed(.answerTooLarge(limit: 1), now: Self.start, fraction: 0)
+        }
+        #expect(next == .pause(.milliseconds(800)))
+        #expect(machine.problem == .answerTooLarge(limit: 1))
+    }
+
     @Test func `a broken watch is reported only if it cannot be reopened`() {
         var machine = Self.watching()
         _ = machine.handle(.opened)
         _ = machine.ended(.transport("reset"), now: Self.start + .seconds(60), fraction: 0)
         #expect(machine.drainNotices() == [])
         #expect(machine.problem == nil)
-        _ = machine.resumed(now: Self.start + .seconds(61), fraction: 0)
         _ = machine.ended(.transport("refused"), now: Self.start + .seconds(61), fraction: 0)
         #expect(machine.drainNotices() == [.failing(.transport("refused"))])
         #expect(machine.problem == .transport("refused"))

@@ -21,13 +21,18 @@ import Testing
 
     /// Runs the script to its end; returns what was asked and what the handler was told.
     private static func run(
-        _ answers: [ScriptedSource.Answer], log: RecordingLog = RecordingLog()
+        _ answers: [ScriptedSource.Answer], log: RecordingLog = RecordingLog(), inPages: Bool = false
     ) throws -> (requests: [String], events: [String], synced: Bool) {
         try virtually { clock in
             let source = ScriptedSource(clock, answers)
             let told = Mutex<[String]>([])
+            let onPage: (@Sendable (ReflectorPage<Service>) -> Void) = { page in
+                let names = page.objects.map(\.name).joined(separator: " ")
+                told.withLock { $0.append("\(page.isFirst ? "first" : "next") page \(names)") }
+            }
             let reflector = Reflector<Service>(
-                source: source, clock: clock, entropy: SeededEntropy(seed: 1), log: Log(sink: log)
+                source: source, clock: clock, entropy: SeededEntropy(seed: 1), log: Log(sink: log),
+                onPage: inPages ? onPage : nil
             ) { event in
                 told.withLock { $0.append(Self.text(event)) }
             }
@@ -50,6 +55,27 @@ import Testing
         #expect(end.requests == ["list 500 -", "list 500 c", "watch 1", "watch 9", "watch 10"])
         #expect(end.events == ["all a1 b1", "+c2", "-a3", "+b10"])
         #expect(end.synced)
+    }
+
+    @Test func `pages are delivered as they come, and the last one ends the list`() throws {
+        let end = try Self.run(
+            [
+                .page(ObjectPage(resourceVersion: "1", continuation: "c", items: [Self.service("a", 1)])),
+                .page(ObjectPage(resourceVersion: "1", continuation: "d", items: [Self.service("b", 1)])),
+                .page(ObjectPage(resourceVersion: "1", items: [Self.service("c", 1)])),
+                .events([.applied(Self.service("d", 2))]),
+            ], inPages: true)
+        #expect(end.events == ["first page a", "next page b", "all c1", "+d2"])
+    }
+
+    @Test func `the pages of a list that was given up do not count`() throws {
+        let end = try Self.run(
+            [
+                .page(ObjectPage(resourceVersion: "1", continuation: "c", items: [Self.service("a", 1)])),
+                .listFails(.status(Status(code: 410))),
+                .page(ObjectPage(resourceVersion: "5", items: [Self.service("b", 4)])),
+            ], inPages: true)
+        #expect(end.events == ["first page a", "first page ", "all b4"])
     }
 
     @Test func `a failed list delivers nothing and syncs nothing`() throws {

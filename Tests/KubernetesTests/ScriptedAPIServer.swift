@@ -45,7 +45,7 @@ final class ScriptedAPIServer: HTTPHandler {
             options: HTTPServerOptions(
                 name: "api", host: "127.0.0.1", port: 0, tls: TLSServerOptions(identity: identity)),
             handler: handler, clock: clock, log: Log(sink: NoLog()))
-        server.start()
+        try server.start()
         let folder = try TemporaryDirectory()
         try folder.write("ca.crt", identity.certificatePEM)
         try folder.write("token", "first")

@@ -7,8 +7,9 @@ package import Platform
 /// Use one client for the election and another for everything else: an answer of many megabytes must not stand in the
 /// way of a renewal.
 package final class KubernetesClient: Sendable {
-    /// The largest answer that is taken (bytes), for a page of a list with objects near etcd's limit.
-    private static let responseLimit = 64 << 20
+    /// The largest answer that is accepted, in bytes: several objects at etcd's limit of 1.5 MiB. It bounds the memory
+    /// while a page of a list is read, whatever its objects hold.
+    private static let responseLimit = 16 << 20
 
     private let configuration: KubernetesConfiguration
     private let connections: Connections
@@ -117,7 +118,11 @@ package final class KubernetesClient: Sendable {
     }
 
     private func failure(_ error: HTTPClientError) -> KubernetesError {
-        if case .tls = error { connections.handshakeFailed() }
+        switch error {
+        case .responseTooLarge(let limit): return .answerTooLarge(limit: limit)
+        case .tls: connections.handshakeFailed()
+        default: break
+        }
         return .transport("\(error)")
     }
 

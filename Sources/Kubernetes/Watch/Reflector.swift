@@ -1,6 +1,20 @@
 package import Platform
 import Synchronization
 
+/// A page of a list that is still being read.
+package struct ReflectorPage<Object: Sendable>: Sendable {
+    /// Objects that exist.
+    package let objects: [Object]
+    /// Whether a new list begins: pages before this one do not belong to it.
+    package let isFirst: Bool
+
+    /// A page.
+    package init(_ objects: [Object], isFirst: Bool) {
+        self.objects = objects
+        self.isFirst = isFirst
+    }
+}
+
 /// An event for the handler of a reflector.
 package enum ReflectorEvent<Object: Sendable>: Sendable {
     /// The whole list: objects that are not in it are gone. An object with a known name may be another one, created
@@ -26,6 +40,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     private let clock: any Clock
     private let entropy: any Entropy
     private let log: Log
+    private let onPage: (@Sendable (ReflectorPage<Object>) -> Void)?
     private let handler: @Sendable (ReflectorEvent<Object>) -> Void
 
     /// Whether the handler has received the whole list once. Never becomes false again.
@@ -38,9 +53,13 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// - Parameters:
     ///   - isOptional: whether the process can do without this resource: if it is forbidden, that is logged once and
     ///     tried again every minute.
+    ///   - onPage: gets each page of a list but the last as soon as it is read, so that a long list of large objects is
+    ///     never kept whole; `replaced` then has the objects of the last page only, and those of all pages since the
+    ///     first one of this list exist too. Nil to get whole lists.
     ///   - handler: called from the task of `run`, one event after the other; it must not block for long.
     package init(
         source: any ListWatchSource<Object>, isOptional: Bool = false, clock: any Clock, entropy: any Entropy, log: Log,
+        onPage: (@Sendable (ReflectorPage<Object>) -> Void)? = nil,
         handler: @escaping @Sendable (ReflectorEvent<Object>) -> Void
     ) {
         self.source = source
@@ -48,6 +67,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
         self.clock = clock
         self.entropy = entropy
         self.log = log.named("reflector")
+        self.onPage = onPage
         self.handler = handler
         state = Mutex(
             ResourceReport(
@@ -64,17 +84,26 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     package func run() async {
         var machine = ReflectorMachine(isOptional: isOptional)
         var collected: [Object] = []
+        var isFirstPage = true
         var action = machine.start()
         while !Task.isCancelled {
             let now = clock.now()
             state.withLock { $0.lastAttempt = now }
             switch action {
             case .list(let request):
-                if request.continuation == nil { collected = [] }
+                if request.continuation == nil {
+                    // Pages of a list that was given up.
+                    if !isFirstPage { onPage?(ReflectorPage([], isFirst: true)) }
+                    (collected, isFirstPage) = ([], true)
+                }
                 action = await list(request, &machine, &collected)
+                if let onPage, case .list(let next) = action, next.continuation != nil, !collected.isEmpty {
+                    onPage(ReflectorPage(collected, isFirst: isFirstPage))
+                    (collected, isFirstPage) = ([], false)
+                }
             case .replace:
                 handler(.replaced(collected))
-                collected = []
+                (collected, isFirstPage) = ([], true)
                 state.withLock { $0.isSynced = true }
                 if !synced.value { synced.set(true) }
                 action = machine.replaced(now: clock.now(), fraction: entropy.fraction())

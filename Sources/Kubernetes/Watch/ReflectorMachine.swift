@@ -10,6 +10,7 @@ package import Platform
 /// | State | Waits for | Leads to |
 /// |---|---|---|
 /// | listing | a page | listing (the next page), or replacing (after the last) |
+/// | listing | a page, which is too large | listing (the same page, with half as many objects) |
 /// | listing | a page, which fails | pausing, then listing; listing in one piece if a later page has expired |
 /// | replacing | the handler to have the list | watching |
 /// | watching | events, and the end of the stream | see below |
@@ -18,13 +19,16 @@ package import Platform
 /// | A watch that | Leads to |
 /// |---|---|
 /// | ends in order | watching, or listing if the version is in doubt; within a second: pausing, then watching |
+/// | breaks (transport) after a second | watching at once, as between us and the server something cuts idle connections |
 /// | expires (410) | listing; within a second of the last list: pausing, then listing |
 /// | is one request too many (429) | pausing, then watching |
 /// | is refused for now (401, 403, 5xx) | pausing, then watching; the fifth time in a row: pausing, then listing |
-/// | breaks (transport) | pausing, then watching |
+/// | breaks (transport) before that | pausing, then watching |
 /// | fails in any other way | pausing, then listing |
 ///
-/// A broken or refused watch leaves the version in doubt until an event tells a version, or until the next list. Where
+/// A broken or refused watch leaves the version in doubt until an event tells a version, or until the next list. So do
+/// watches that last as long as a whole one without an event or a bookmark: a server whose etcd was restored from a
+/// backup accepts a watch from a version that it does not know yet, and is silent (kubernetes/kubernetes#107457). Where
 /// an optional resource is forbidden (403), both pause for a minute and list.
 package struct ReflectorMachine: Sendable {
     /// What the shell must do now. It reports the outcome by the event that the action names.
@@ -55,7 +59,7 @@ package struct ReflectorMachine: Sendable {
 
     private enum State: Sendable {
         /// Waits for a page. `version` is the version of the list, from its first page; nil before that.
-        case listing(version: String?)
+        case listing(ListRequest, version: String?)
         /// Waits for the handler to have the list.
         case replacing(version: String)
         /// Waits for events, and for the end of the stream.
@@ -102,10 +106,16 @@ package struct ReflectorMachine: Sendable {
         var version: String
         let listed: Instant
         var standing = Standing.confirmed
+        /// How long watches from this version have lasted without telling one.
+        var silence = Duration.zero
+
+        /// Whether a whole watch was silent: the server tells the version every minute or so, even if nothing changes.
+        var isTooSilent: Bool { silence >= ReflectorMachine.shortestFullWatch }
 
         mutating func advance(to version: String) {
             if !version.isEmpty { self.version = version }
             standing = .confirmed
+            silence = .zero
         }
 
         mutating func broke() {
@@ -127,10 +137,14 @@ package struct ReflectorMachine: Sendable {
         let cameAfterOpening: Bool
     }
 
-    /// Objects on one page of a list (client-go's).
+    /// The most objects on one page of a list (client-go's).
     package static let pageSize = 500
+    /// After this many pages in a row that were not too large, the next may have twice as many objects.
+    private static let pagesBeforeGrowth = 8
     /// A watch that ends sooner, without an event, is a failure (client-go's).
     private static let shortestWatch = Duration.seconds(1)
+    /// The shortest watch that is requested.
+    private static let shortestFullWatch = Duration.seconds(240)
     /// After this many refusals in a row the version is given up.
     private static let refusalsBeforeRelisting = 5
     /// The pause before an optional resource that is forbidden is tried again.
@@ -141,7 +155,9 @@ package struct ReflectorMachine: Sendable {
     package static let longestWatch = Duration.seconds(300)
 
     private let isOptional: Bool
-    private var state = State.listing(version: nil)
+    private var state = State.listing(ListRequest(limit: ReflectorMachine.pageSize), version: nil)
+    private var pageSize = ReflectorMachine.pageSize
+    private var pagesSinceResizing = 0
     private var backoff = Backoff()
     private var failure: Failure?
     private var notices: [ReflectorNotice] = []
@@ -170,23 +186,29 @@ package struct ReflectorMachine: Sendable {
 
     /// The first action.
     package mutating func start() -> Action {
-        list(ListRequest(limit: Self.pageSize))
+        list(ListRequest(limit: pageSize))
     }
 
     /// A page was read.
     package mutating func listed(resourceVersion: String, continuation: String?) -> Action {
-        guard case .listing(let first) = state else { preconditionFailure("a page without a request") }
+        guard case .listing(_, let first) = state else { preconditionFailure("a page without a request") }
         let version = first ?? resourceVersion
+        pagesSinceResizing += 1
+        if pagesSinceResizing == Self.pagesBeforeGrowth { resizePages(to: min(2 * pageSize, Self.pageSize)) }
         guard let continuation else {
             state = .replacing(version: version)
             return .replace
         }
-        return list(ListRequest(limit: Self.pageSize, continuation: continuation), version: version)
+        return list(ListRequest(limit: pageSize, continuation: continuation), version: version)
     }
 
     /// A page could not be read.
     package mutating func listFailed(_ error: KubernetesError, now: Instant, fraction: Double) -> Action {
-        guard case .listing(let version) = state else { preconditionFailure("a page without a request") }
+        guard case .listing(let request, let version) = state else { preconditionFailure("a page without a request") }
+        if case .answerTooLarge = error, let limit = request.limit, limit > 1 {
+            resizePages(to: limit / 2)
+            return list(ListRequest(limit: pageSize, continuation: request.continuation), version: version)
+        }
         count(error)
         if version != nil, case .status(let status) = error, status.isExpired {
             // The snapshot was compacted away while it was read: read it in one piece.
@@ -226,7 +248,8 @@ package struct ReflectorMachine: Sendable {
 
     /// The stream is over: it ended in order (nil), or it broke or was refused.
     package mutating func ended(_ error: KubernetesError?, now: Instant, fraction: Double) -> Action {
-        guard case .watching(let watch) = state else { preconditionFailure("the end of a watch that is not open") }
+        guard case .watching(var watch) = state else { preconditionFailure("the end of a watch that is not open") }
+        if watch.phase == .silent { watch.position.silence += now - watch.start }
         switch watch.phase {
         case .opening, .silent, .advancing:
             count(error)
@@ -255,7 +278,8 @@ extension ReflectorMachine {
         }
         recovered()
         if isShort { return pause(then: again, now: now, fraction: fraction) }
-        return begin(watch.position.standing == .confirmed ? again : .list, now: now, fraction: fraction)
+        let isInDoubt = watch.position.standing != .confirmed || watch.position.isTooSilent
+        return begin(isInDoubt ? .list : again, now: now, fraction: fraction)
     }
 
     private mutating func failed(
@@ -276,10 +300,13 @@ extension ReflectorMachine {
         case .transport:
             position.broke()
             // What lies between may end a connection at any time; it is news only if the watch cannot be opened again.
-            let isOrdinary = watch.phase != .opening && now - watch.start >= Self.shortestWatch
-            if isOrdinary { return pause(then: .watch(position), now: now, fraction: fraction) }
+            if watch.phase != .opening, now - watch.start >= Self.shortestWatch {
+                recovered()
+                backoff = Backoff()
+                return begin(position.isTooSilent ? .list : .watch(position), now: now, fraction: fraction)
+            }
             goal = .watch(position)
-        case .status, .configuration, .malformed:
+        case .status, .configuration, .malformed, .answerTooLarge:
             goal = .list
         }
         return pause(after: error, of: watch, then: goal, now: now, fraction: fraction)
@@ -290,19 +317,24 @@ extension ReflectorMachine {
     private mutating func begin(_ goal: Goal, now: Instant, fraction: Double) -> Action {
         switch goal {
         case .list:
-            return list(ListRequest(limit: Self.pageSize))
+            return list(ListRequest(limit: pageSize))
         case .watch(let position):
             state = .watching(Watch(position: position, start: now))
             // Between 240 and 300 s: many replicas do not come back at once, and a dead connection is noticed in
             // minutes.
-            let seconds = 240 + Int(fraction * 61)
+            let seconds = Int(Self.shortestFullWatch.seconds) + Int(fraction * 61)
             return .watch(WatchRequest(resourceVersion: position.version, timeoutSeconds: seconds))
         }
     }
 
     private mutating func list(_ request: ListRequest, version: String? = nil) -> Action {
-        state = .listing(version: version)
+        state = .listing(request, version: version)
         return .list(request)
+    }
+
+    private mutating func resizePages(to size: Int) {
+        pageSize = size
+        pagesSinceResizing = 0
     }
 
     private mutating func pause(
@@ -338,6 +370,7 @@ extension ReflectorMachine {
             case .status, .configuration: "refused"
             case .transport: "transport"
             case .malformed: "malformed"
+            case .answerTooLarge: "too_large"
             }
         restarts[reason, default: 0] += 1
     }

@@ -15,7 +15,9 @@ struct ClusterWatches: Sendable {
         let (clock, entropy, log) = (surroundings.clock, surroundings.entropy, surroundings.log)
         self.clock = clock
         var watches: [any ResourceWatch] = [
-            Reflector(source: kubernetes.services, clock: clock, entropy: entropy, log: log) { autoConf.handle($0) },
+            Reflector(
+                source: kubernetes.services, clock: clock, entropy: entropy, log: log,
+                onPage: { autoConf.handle(page: $0) }, handler: { autoConf.handle($0) }),
             Reflector(source: kubernetes.endpoints, clock: clock, entropy: entropy, log: log) { autoConf.handle($0) },
         ]
         if let pods = kubernetes.pods {
