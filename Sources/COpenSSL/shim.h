@@ -13,11 +13,54 @@ static inline int copenssl_set_versions(SSL_CTX *context, int minimum) {
 }
 
 // Buffers of an idle connection are given back; one call reads as much as the socket has; a write may be repeated from another
-// address, as the bytes are kept in a buffer of ours that may have moved.
+// address, as the bytes are kept in a buffer of ours that may have moved. A read that finds no application data returns, instead of
+// going on for as long as a client sends records without any.
 static inline void copenssl_set_modes(SSL_CTX *context) {
+    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+// The callback argument of a session's BIO holds how many more times the socket may be read, times two, plus one once it had
+// nothing. Without the limit a handshake could be kept going for as long as a client sends records that it ignores.
+static inline long copenssl_count_read(BIO *bio, int operation, const char *data, size_t length, int number, long other, int result,
+                                       size_t *processed) {
+    (void)data;
+    (void)length;
+    (void)number;
+    (void)other;
+    (void)processed;
+    uintptr_t state = (uintptr_t)BIO_get_callback_arg(bio);
+    if (operation == BIO_CB_READ) {
+        if (state < 2) {
+            BIO_clear_retry_flags(bio);
+            BIO_set_retry_read(bio);
+            return -1;
+        }
+        BIO_set_callback_arg(bio, (char *)((state - 2) & ~(uintptr_t)1));
+    } else if (operation == (BIO_CB_READ | BIO_CB_RETURN) && result <= 0) {
+        BIO_set_callback_arg(bio, (char *)(state | 1));
+    }
+    return result;
+}
+
+static inline void copenssl_limit_reads(SSL *session) {
+    BIO_set_callback_ex(SSL_get_rbio(session), copenssl_count_read);
+}
+
+// From here on the socket may be read this many times.
+static inline void copenssl_allow_reads(SSL *session, unsigned count) {
+    BIO_set_callback_arg(SSL_get_rbio(session), (char *)((uintptr_t)count * 2));
+}
+
+// Whether the last read of the socket found nothing.
+static inline int copenssl_is_drained(const SSL *session) {
+    return (int)((uintptr_t)BIO_get_callback_arg(SSL_get_rbio(session)) & 1);
+}
+
+static inline unsigned long long copenssl_bytes_read(const SSL *session) {
+    return BIO_number_read(SSL_get_rbio(session));
 }
 
 static inline unsigned long long copenssl_server_options(void) {

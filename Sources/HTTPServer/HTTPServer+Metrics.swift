@@ -11,6 +11,12 @@ extension HTTPServer {
         write("http_server_turned_away_total", .counter, "Connections closed on arrival, over the limit.") {
             Double($0.counters.turnedAway.value)
         }
+        write(
+            "http_server_crowded_out_total", .counter,
+            "Connections closed for newer ones because their clients had not authenticated."
+        ) {
+            Double($0.counters.crowdedOut.value)
+        }
         write("http_server_failed_handshakes_total", .counter, "TLS handshakes that failed.") {
             Double($0.counters.failedHandshakes.value)
         }
@@ -27,8 +33,10 @@ extension HTTPServer {
 struct HTTPServerCounters: Sendable {
     /// Connections accepted.
     let accepted = Counter()
-    /// Connections closed on arrival because `HTTPLimits.connections` were open or descriptors were short.
+    /// Connections closed on arrival because `ServerCore.capacity` were open or descriptors were short.
     let turnedAway = Counter()
+    /// Connections of clients that had not authenticated, closed to make room for newer ones.
+    let crowdedOut = Counter()
     /// TLS handshakes that failed.
     let failedHandshakes = Counter()
     /// Requests passed to the handler.

@@ -63,20 +63,30 @@ package final class HTTPServer: Sendable {
     }
 
     /// Starts the threads of the event loops. Call once.
-    package func start() {
-        for index in core.inboxes.indices {
-            let core = core
-            state.withLock { $0.running += 1 }
-            let thread = NamedThread("\(core.options.name)-\(index)") { [weak self] in
-                Self.runLoop(core, index)
-                self?.loopEnded()
+    ///
+    /// - Throws: `HTTPServerError.resources` if the system has no thread or no descriptor for a loop. A server without
+    ///   all of its loops would leave connections unanswered; `stop` ends those that have started.
+    package func start() throws(HTTPServerError) {
+        do {
+            for index in core.inboxes.indices {
+                let name = "\(core.options.name)-\(index)"
+                let loop = UnstartedLoop(
+                    try EventLoop(
+                        core, inbox: core.inboxes[index], accepts: index == 0, pulse: LoopPulse(name)))
+                state.withLock { $0.running += 1 }
+                do {
+                    let thread = try NamedThread(name) { [weak self] in
+                        loop.run()
+                        self?.loopEnded()
+                    }
+                    state.withLock { $0.threads.append(thread) }
+                } catch {
+                    loopEnded()
+                    throw error
+                }
             }
-            guard let thread else {
-                core.log.error("cannot start the thread of an event loop", ["loop": index])
-                loopEnded()
-                continue
-            }
-            state.withLock { $0.threads.append(thread) }
+        } catch {
+            throw .resources(reason: "\(error): check the limits on threads and open files")
         }
     }
 
@@ -124,17 +134,24 @@ package final class HTTPServer: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    private static func runLoop(_ core: ServerCore, _ index: Int) {
+}
+
+/// A loop on its way to its thread.
+private final class UnstartedLoop: Sendable {
+    private let loop: Mutex<EventLoop?>
+
+    init(_ loop: consuming sending EventLoop) {
+        self.loop = Mutex(loop)
+    }
+
+    /// Runs the loop on the calling thread. Call once.
+    func run() {
         // OpenSSL writes with write(2): a closed connection must be an error of that call, not the end of the process.
         var blocked = sigset_t()
         unsafe sigemptyset(&blocked)
         unsafe sigaddset(&blocked, SIGPIPE)
         unsafe pthread_sigmask(SIG_BLOCK, &blocked, nil)
-        do {
-            var loop = try EventLoop(core, inbox: core.inboxes[index], accepts: index == 0)
-            loop.run()
-        } catch {
-            core.log.error("cannot start an event loop", ["loop": index, "error": error])
-        }
+        guard var loop = loop.withLock({ $0.take() }) else { return }
+        loop.run()
     }
 }

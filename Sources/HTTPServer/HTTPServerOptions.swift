@@ -12,6 +12,11 @@ package struct HTTPServerOptions: Sendable {
     package var limits: HTTPLimits
     /// TLS; nil for plain HTTP.
     package var tls: TLSServerOptions?
+    /// Whether its clients authenticate with bearer tokens. Those that do never lose their connections to others.
+    package var authenticates = false
+    /// Whether its connections may use descriptors that those of other servers leave: for probes and metrics, which
+    /// must be answered when a flood of connections has taken all others.
+    package var usesReservedDescriptors = false
 
     /// Options.
     package init(

@@ -19,8 +19,16 @@ import Testing
         try await attack("garbage")
     }
 
-    @Test func `connections over the limit are refused and those within it are kept`() async throws {
+    @Test func `clients without a token hold a quarter of the connections, and others reconnect`() async throws {
         try await attack("flood", 10_000, descriptors: "1024:12000")
+    }
+
+    @Test func `a client that opens connections without a pause crowds out nobody else`() async throws {
+        try await attack("crowd", Int(processEnvironment()["TEST_CONNECTIONS"] ?? "") ?? 5_000)
+    }
+
+    @Test func `TLS key updates without a pause hold up nobody else`() async throws {
+        try await attack("updates", 4)
     }
 
     @Test func `a flood of connections leaves file descriptors for everything else`() async throws {

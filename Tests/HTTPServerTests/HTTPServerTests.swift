@@ -162,14 +162,52 @@ import Testing
         }
     }
 
-    @Test func `connections beyond the limit are refused`() async throws {
-        var limits = HTTPLimits()
-        limits.connections = 2
-        try await withServer(loops: 2, limits: limits) { server, _ in
-            let clients = [TestClient(port: server.port), TestClient(port: server.port)]
-            for client in clients {
+    private static let known = "GET /known HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n\r\n"
+
+    @Test func `a flood from one address closes its own oldest connections, and known clients lose none`() async throws
+    {
+        try await withServer(limits: HTTPLimits(connections: 64), authenticates: true) { server, _ in
+            let client = TestClient(port: server.port)
+            client.send(Self.known)
+            #expect(client.receive(until: "known\n").hasSuffix("known\n"))
+            let strangers = (0..<40).map { _ in TestClient(port: server.port) }
+            // One in sixteen of 64.
+            for stranger in strangers.dropLast(4) { #expect(stranger.receiveToEnd().isEmpty) }
+            #expect(server.openConnections == 5)
+            #expect(server.counters.crowdedOut.value == 36 && server.counters.turnedAway.value == 0)
+            for stranger in strangers.suffix(4) {
+                stranger.send(Self.get("/hello"))
+                #expect(stranger.receive(until: "{}").hasSuffix("{}"))
+            }
+            client.send(Self.known)
+            #expect(client.receive(until: "known\n").hasSuffix("known\n"))
+        }
+    }
+
+    @Test func `where nobody authenticates, a full server closes its oldest connection for a new one`() async throws {
+        try await withServer(limits: HTTPLimits(connections: 4)) { server, _ in
+            var clients: [TestClient] = []
+            for _ in 0..<9 {
+                let client = TestClient(port: server.port)
                 client.send(Self.get("/hello"))
                 #expect(client.receive(until: "{}").hasSuffix("{}"))
+                clients.append(client)
+            }
+            #expect(server.counters.turnedAway.value == 0)
+            for client in clients.dropLast(2) { #expect(client.receiveToEnd().isEmpty) }
+        }
+    }
+
+    @Test func `connections of known clients beyond the limit are refused`() async throws {
+        var limits = HTTPLimits()
+        limits.connections = 2
+        try await withServer(loops: 2, limits: limits, authenticates: true) { server, _ in
+            var clients: [TestClient] = []
+            for _ in 0..<2 {
+                let client = TestClient(port: server.port)
+                client.send(Self.known)
+                #expect(client.receive(until: "known\n").hasSuffix("known\n"))
+                clients.append(client)
             }
             let third = TestClient(port: server.port)
             #expect(third.receiveToEnd().isEmpty)
@@ -200,7 +238,7 @@ import Testing
         let server = try HTTPServer(
             options: HTTPServerOptions(name: "test", host: "127.0.0.1", port: 0), handler: handler,
             clock: SystemClock(), log: Log(sink: NoLog()))
-        server.start()
+        try server.start()
         let idle = TestClient(port: server.port)
         idle.send(Self.get("/hello"))
         _ = idle.receive(until: "{}")
@@ -234,7 +272,7 @@ import Testing
         let server = try HTTPServer(
             options: HTTPServerOptions(name: "test", port: 0), handler: TestHandler(), clock: SystemClock(),
             log: Log(sink: NoLog()))
-        server.start()
+        try server.start()
         let client = TestClient(port: server.port)
         client.send(Self.get("/peer", Self.last))
         #expect(client.receiveToEnd().hasSuffix("\r\n\r\n127.0.0.1\n"))

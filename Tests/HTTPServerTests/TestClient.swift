@@ -140,6 +140,7 @@ import Platform
 /// test; drops that of `/dropped`.
 final class TestHandler: HTTPHandler {
     let later = Watched<[(path: String, responder: Responder)]>([])
+    private let tokens = BearerTokens("secret")
     static let big = [UInt8](repeating: UInt8(ascii: "b"), count: 3_000_000)
 
     func handle(_ request: HTTPRequest, _ responder: Responder) {
@@ -149,6 +150,8 @@ final class TestHandler: HTTPHandler {
         case "/big": responder.respond(.json([Self.big]))
         case "/peer": responder.respond(.text(200, request.peer.host))
         case "/dropped": break
+        case "/known":
+            responder.respond(tokens.refusal(of: request, realm: "test", now: .distantPast) ?? .text(200, "known"))
         case let path where path.hasPrefix("/later"): later.update { $0.append((path, responder)) }
         default: responder.respond(.text(404, "not found"))
         }
@@ -164,15 +167,16 @@ final class TestHandler: HTTPHandler {
 
 /// A server on a port of its own, stopped when the test's body ends.
 func withServer(
-    loops: Int = 1, limits: HTTPLimits = HTTPLimits(), tls: TLSServerOptions? = nil,
+    loops: Int = 1, limits: HTTPLimits = HTTPLimits(), tls: TLSServerOptions? = nil, authenticates: Bool = false,
     _ body: (HTTPServer, TestHandler) async throws -> Void
 ) async throws {
     let handler = TestHandler()
+    var options = HTTPServerOptions(
+        name: "test", host: "127.0.0.1", port: 0, loops: loops, limits: limits, tls: tls)
+    options.authenticates = authenticates
     let server = try HTTPServer(
-        options: HTTPServerOptions(
-            name: "test", host: "127.0.0.1", port: 0, loops: loops, limits: limits, tls: tls),
-        handler: handler, clock: SystemClock(), log: Log(sink: NoLog()))
-    server.start()
+        options: options, handler: handler, clock: SystemClock(), log: Log(sink: NoLog()))
+    try server.start()
     do {
         try await body(server, handler)
     } catch {

@@ -22,6 +22,7 @@ struct ConnectionState: ~Copyable {
     }
 
     private let limits: HTTPLimits
+    private let trust: ConnectionTrust?
     private var parser: RequestParser
     private var input = Input.open
     private var held: [UInt8] = []
@@ -30,8 +31,10 @@ struct ConnectionState: ~Copyable {
     private var writes: UInt64 = 0
     private var output = ResponseQueue()
 
-    init(limits: HTTPLimits, peer: PeerAddress) {
+    /// - Parameter trust: given to the handler with each request; nil where nobody asks.
+    init(limits: HTTPLimits, peer: PeerAddress, trust: ConnectionTrust? = nil) {
         self.limits = limits
+        self.trust = trust
         parser = RequestParser(limits: limits, peer: peer)
     }
 
@@ -180,7 +183,9 @@ struct ConnectionState: ~Copyable {
         let slot = ResponseQueue.Request(
             isHead: parsed.request.method == .head, isHTTP10: parsed.isHTTP10, keepsAlive: keepsAlive)
         let sequence = output.add(slot)
-        if let response = handle(sequence, parsed.request) { output.respond(sequence, response) }
+        var request = parsed.request
+        request.trust = trust
+        if let response = handle(sequence, request) { output.respond(sequence, response) }
     }
 
     private mutating func reject(_ error: RequestError) {

@@ -12,8 +12,10 @@ final class ServerConnection {
     }
 
     let socket: ClientSocket
-    let transport: Transport
+    var transport: Transport
     var state: ConnectionState
+    /// Whether its client has authenticated.
+    let trust = ConnectionTrust()
     var phase: Phase
     /// The events that the loop watches the socket for.
     var interest = EpollEvents(readable: true)
@@ -27,7 +29,7 @@ final class ServerConnection {
     /// - Returns: nil if there is no memory for TLS.
     init?(_ socket: ClientSocket, tls: TLSContext?, limits: HTTPLimits) {
         self.socket = socket
-        state = ConnectionState(limits: limits, peer: socket.peer)
+        state = ConnectionState(limits: limits, peer: socket.peer, trust: trust)
         guard let tls else {
             transport = .plain(socket.descriptor.number)
             phase = .open

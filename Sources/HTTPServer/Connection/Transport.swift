@@ -4,12 +4,14 @@ import Glibc
 /// Reads and writes the socket of a connection, in plain text or through TLS. Never blocks.
 enum Transport: ~Copyable {
     /// The result of a read or a write.
-    enum Outcome {
+    enum Outcome: Equatable {
         case bytes(Int)
         /// Retry when the socket is readable.
         case needsInput
         /// Retry when the socket is writable.
         case needsRoom
+        /// TLS has read a share of records without application data. Retry once others have had their turn.
+        case interrupted
         /// The client has closed its sending side.
         case ended
         /// The connection is broken.
@@ -38,12 +40,15 @@ enum Transport: ~Copyable {
     }
 
     /// Reads into `buffer`.
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
-        switch self {
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+        switch consume self {
         case .plain(let number):
+            self = .plain(number)
             return Self.outcome(unsafe recv(number, buffer.baseAddress, buffer.count, 0), isRead: true)
-        case .tls(let session):
-            return unsafe session.read(into: buffer)
+        case .tls(var session):
+            let outcome = unsafe session.read(into: buffer)
+            self = .tls(session)
+            return outcome
         }
     }
 
@@ -76,7 +81,15 @@ enum Transport: ~Copyable {
 
 /// The server side of a TLS connection.
 @safe struct TLSSession: ~Copyable {
+    /// How often a call may read the socket: a record and the read that finds no more of it, twice.
+    private static let readsPerCall: UInt32 = 4
+    /// The bytes of records that a client may send after the handshake without any application data among them: four
+    /// full records. The records of one key update have 27 bytes.
+    private static let idleRecordBytes: UInt64 = 65_536
+
     private let pointer: OpaquePointer
+    /// The bytes read from the socket when the last application data came.
+    private var bytesAtLastData: UInt64 = 0
 
     /// A session on the socket `number`, which it does not own. Nil if OpenSSL has no memory.
     init?(_ context: TLSContext, socket number: Int32) {
@@ -86,6 +99,7 @@ enum Transport: ~Copyable {
             return nil
         }
         unsafe SSL_set_accept_state(session)
+        unsafe copenssl_limit_reads(session)
         unsafe pointer = session
     }
 
@@ -102,14 +116,32 @@ enum Transport: ~Copyable {
     }
 
     /// Reads; performs the handshake first.
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> Transport.Outcome {
+    ///
+    /// A client that sends nothing but records without application data, such as key updates, fails.
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Transport.Outcome {
         clearErrors()
+        unsafe copenssl_allow_reads(pointer, Self.readsPerCall)
+        let wasEstablished = isEstablished
         let count = unsafe SSL_read(pointer, buffer.baseAddress, Int32(clamping: buffer.count))
-        return count > 0 ? .bytes(Int(count)) : outcome(count)
+        let bytes = unsafe copenssl_bytes_read(pointer)
+        guard count <= 0 else {
+            bytesAtLastData = bytes
+            return .bytes(Int(count))
+        }
+        if !wasEstablished { bytesAtLastData = bytes }
+        let outcome = outcome(count)
+        switch outcome {
+        case .needsInput, .needsRoom:
+            if bytes - bytesAtLastData > Self.idleRecordBytes { return .failed }
+            return unsafe outcome == .needsInput && copenssl_is_drained(pointer) == 0 ? .interrupted : outcome
+        default:
+            return outcome
+        }
     }
 
     func write(_ buffer: UnsafeRawBufferPointer) -> Transport.Outcome {
         clearErrors()
+        unsafe copenssl_allow_reads(pointer, Self.readsPerCall)
         let count = unsafe SSL_write(pointer, buffer.baseAddress, Int32(clamping: buffer.count))
         return count > 0 ? .bytes(Int(count)) : outcome(count)
     }

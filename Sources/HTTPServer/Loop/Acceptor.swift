@@ -71,8 +71,8 @@ extension EventLoop {
     }
 
     private mutating func assign(_ socket: ClientSocket) {
-        guard server.openConnections < server.options.limits.connections,
-            socket.descriptor.number < server.descriptorCeiling
+        guard server.openConnections < server.capacity || crowdOutOldest(),
+            socket.descriptor.number < server.descriptorCeiling || crowdOutOldest()
         else {
             server.counters.turnedAway.add()
             return

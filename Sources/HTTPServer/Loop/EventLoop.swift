@@ -1,7 +1,7 @@
 import Glibc
 import Platform
 
-/// One event loop of a server, with its epoll and connections. It is created and used on one thread only.
+/// One event loop of a server, with its epoll and connections. It is used on one thread only.
 struct EventLoop: ~Copyable {
     static let inboxToken = UInt64.max
     static let listenerToken = UInt64.max - 1
@@ -15,7 +15,9 @@ struct EventLoop: ~Copyable {
     var epoll: Epoll
     var acceptor: Acceptor?
     var now: Instant
+    private let pulse: LoopPulse
     private var connections = ConnectionTable()
+    private var strangers: Strangers
     private var timeouts = TimeoutLists()
     private var input = [UInt8](repeating: 0, count: 32_768)
     private var output: [UInt8] = []
@@ -27,10 +29,13 @@ struct EventLoop: ~Copyable {
 
     /// - Parameter accepts: whether this loop accepts connections for all loops.
     /// - Throws: `SystemCallError`.
-    init(_ server: ServerCore, inbox: LoopInbox, accepts: Bool) throws(SystemCallError) {
+    init(_ server: ServerCore, inbox: LoopInbox, accepts: Bool, pulse: LoopPulse) throws(SystemCallError) {
         self.server = server
         self.inbox = inbox
+        self.pulse = pulse
         now = server.clock.now()
+        strangers = Strangers(
+            capacity: server.capacity, authenticates: server.options.authenticates, loops: server.options.loops)
         let epoll = try Epoll(capacity: 256)
         try epoll.add(inbox.descriptor, EpollEvents(readable: true), token: Self.inboxToken)
         if accepts, let listener = server.takeListener() {
@@ -44,8 +49,11 @@ struct EventLoop: ~Copyable {
     /// Runs until the loop is stopped.
     mutating func run() {
         while true {
-            let count = epoll.wait(milliseconds: waitingTime())
+            let milliseconds = waitingTime()
+            pulse.endTurn()
+            let count = epoll.wait(milliseconds: milliseconds)
             now = server.clock.now()
+            pulse.beginTurn()
             date.update(server.clock.wallTime())
             for index in 0..<count {
                 let (token, readiness) = epoll.event(at: index)
@@ -106,6 +114,7 @@ struct EventLoop: ~Copyable {
             connections.remove(token)
             return inbox.connectionEnded()
         }
+        if let oldest = strangers.add(token, from: socket.peer.host) { crowdOut(oldest) }
         reconcile(connection, token)
     }
 
@@ -140,11 +149,14 @@ struct EventLoop: ~Copyable {
                 let error = connection.state.receive(input.span.extracting(0..<count)) { sequence, request in
                     server.dispatch(request, Responder(inbox, connection: token, sequence: sequence))
                 }
+                if connection.trust.isGiven { strangers.remove(token) }
                 recordRejection(error, connection)
                 advance(connection, token)
                 guard count == input.count || connection.transport.hasBufferedInput else { return }
             case .needsInput:
                 return
+            case .interrupted:
+                continue
             case .needsRoom:
                 connection.readNeedsRoom = true
                 return
@@ -204,7 +216,7 @@ struct EventLoop: ~Copyable {
             switch outcome {
             case .bytes(let count):
                 sent += count
-            case .needsInput, .needsRoom:
+            case .needsInput, .needsRoom, .interrupted:
                 connection.state.keepUnsent(output[sent...], hasProgressed: sent > 0)
                 return false
             case .ended, .failed, .failedAsPlainHTTP:
@@ -250,8 +262,23 @@ struct EventLoop: ~Copyable {
         }
     }
 
+    /// Makes room for another connection: closes the oldest one whose client has not authenticated.
+    ///
+    /// - Returns: whether there was one.
+    mutating func crowdOutOldest() -> Bool {
+        guard let oldest = strangers.removeOldest() else { return false }
+        crowdOut(oldest)
+        return true
+    }
+
+    private mutating func crowdOut(_ token: UInt64) {
+        server.counters.crowdedOut.add()
+        drop(token)
+    }
+
     private mutating func drop(_ token: UInt64) {
         guard let connection = connections[token] else { return }
+        strangers.remove(token)
         countUnfinished(0, connection)
         timeouts.clear(ConnectionTable.index(of: token))
         connections.remove(token)

@@ -11,6 +11,8 @@ final class ServerCore: Sendable {
     let counters = HTTPServerCounters()
     /// Descriptors of accepted connections are below this number.
     let descriptorCeiling: Int
+    /// The connections that may be open: as many as `HTTPLimits` and the limit on descriptors allow.
+    let capacity: Int
     private let unfinishedBytes = Atomic<Int>(0)
     private let tls: Mutex<TLSContext?>
     private let listener: Mutex<Listener?>
@@ -24,8 +26,11 @@ final class ServerCore: Sendable {
         self.clock = clock
         self.log = log
         self.inboxes = inboxes
-        descriptorCeiling = DescriptorLimit.ceiling(
-            of: DescriptorLimit.raise(toAtLeast: DescriptorLimit.needed(for: options.limits.connections)))
+        let limit = DescriptorLimit.raise(toAtLeast: DescriptorLimit.needed(for: options.limits.connections))
+        descriptorCeiling =
+            options.usesReservedDescriptors
+            ? DescriptorLimit.reservedCeiling(of: limit) : DescriptorLimit.ceiling(of: limit)
+        capacity = min(options.limits.connections, descriptorCeiling)
         self.tls = Mutex(tls)
         self.listener = Mutex(listener)
     }

@@ -35,6 +35,8 @@ package final class BearerTokens: Sendable {
 
     /// The response to an unauthorized caller: 401 without a token, 403 with a wrong one; nil for an authorized caller.
     ///
+    /// From then on, the connection of an authorized caller counts as one of a known client: see `HTTPLimits`.
+    ///
     /// The time of the comparison does not depend on the position of the first wrong byte.
     ///
     /// - Parameter realm: the name of the program.
@@ -54,7 +56,9 @@ package final class BearerTokens: Sendable {
         for token in tokens.withLock({ $0 }) where token.until > now {
             if Self.areEqual(presented, token.bytes.span) { isAccepted = true }
         }
-        return isAccepted ? nil : .text(403, "invalid session token")
+        guard isAccepted else { return .text(403, "invalid session token") }
+        request.trust?.give()
+        return nil
     }
 
     private static func unauthorized(_ reason: String, _ realm: String) -> HTTPResponse {

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The method of a request. Methods that no route uses are kept as text.
 package enum HTTPMethod: Hashable, Sendable {
     case get
@@ -22,6 +24,19 @@ package struct PeerAddress: Hashable, Sendable {
     }
 }
 
+/// Whether the client of a connection has authenticated with any of its requests. `BearerTokens` says so.
+///
+/// Where connections are short, those whose clients have not are closed first.
+final class ConnectionTrust: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    /// Whether it has.
+    var isGiven: Bool { flag.load(ordering: .relaxed) }
+
+    /// It has, and this stays so.
+    func give() { flag.store(true, ordering: .relaxed) }
+}
+
 /// A complete request.
 package struct HTTPRequest: Sendable {
     /// The method.
@@ -36,6 +51,8 @@ package struct HTTPRequest: Sendable {
     package var body: [UInt8]
     /// The address of the client.
     package var peer: PeerAddress
+    /// Whether the client of the connection has authenticated; nil for a request of no connection.
+    var trust: ConnectionTrust?
 
     /// A request.
     package init(

@@ -12,8 +12,9 @@ package struct HTTPLimits: Sendable {
     /// with 503. Without it incomplete bodies, which need no token, could use `bodyBytes` per connection. Default:
     /// 67,108,864 (64 MiB).
     var unfinishedBytes = 67_108_864
-    /// The open connections of the whole server; further ones are closed on arrival. Default: 10,000, or fewer if the
-    /// limit on descriptors is lower: see `DescriptorLimit`.
+    /// The open connections of the whole server; further ones are closed on arrival. Only some of them may belong to
+    /// clients that have not authenticated: see `Strangers`. Default: 10,000, or fewer if the limit on descriptors is
+    /// lower: see `DescriptorLimit`.
     package var connections = 10_000
     /// The pipelined requests of one connection that may await their responses; further ones are not read. Default: 16.
     var pipelinedRequests = 16
@@ -32,6 +33,11 @@ package struct HTTPLimits: Sendable {
 
     /// The defaults.
     package init() {}
+
+    /// The defaults, with a limit on connections.
+    package init(connections: Int) {
+        self.connections = connections
+    }
 
     func validate() throws(HTTPServerError) {
         try check("headerBytes", headerBytes, 256...65_535)

@@ -6,12 +6,17 @@ usage: attack.py PORT PID TOKEN KIND [NUMBER]
   slow      clients that read nothing or a byte a second, and that write a byte a second, all at once
   bodies    NUMBER unfinished bodies of almost 1 MiB each, without a token
   garbage   what is no TLS 1.3 handshake, of many kinds
-  flood     more connections than the server takes: NUMBER, or as many as it has descriptors for but a reserve
+  flood     more connections than the server takes, of clients without a token at many addresses: NUMBER, or as many as it has
+            descriptors for but a reserve
+  crowd     NUMBER connections of one client without a token, as fast as it can
+  updates   NUMBER connections that send TLS key updates without a pause
   churn     NUMBER connections opened and closed
 
 Each prints a line for each thing that it did, and exits with 1 if one of them went otherwise than it should. Knows of the server its
 limits (handshake and header 10 s, body and write 30 s, 16 requests under way) and, from /proc/PID, its descriptors, memory and CPU.
 """
+import collections
+import ctypes
 import http.client
 import os
 import random
@@ -411,6 +416,60 @@ def garbage():
     is_as_before(before, 4096)
 
 
+# Records without application data.
+
+
+class OpenSSL:
+    """A TLS client by the system's OpenSSL, since Python's cannot send key updates."""
+
+    def __init__(self):
+        self.library = ctypes.CDLL("libssl.so.3")
+        for name, arguments in (("SSL_CTX_new", 1), ("TLS_client_method", 0), ("SSL_new", 1)):
+            function = getattr(self.library, name)
+            function.restype, function.argtypes = ctypes.c_void_p, [ctypes.c_void_p] * arguments
+        for name in ("SSL_set_fd", "SSL_key_update"):
+            getattr(self.library, name).argtypes = [ctypes.c_void_p, ctypes.c_int]
+        for name in ("SSL_connect", "SSL_do_handshake"):
+            getattr(self.library, name).argtypes = [ctypes.c_void_p]
+        self.context = self.library.SSL_CTX_new(self.library.TLS_client_method())
+
+    def send_updates(self, seconds):
+        """Sends key updates until the server ends the connection, or for this time; returns how many."""
+        plain, sent = tcp(), 0
+        plain.setblocking(True)
+        session = self.library.SSL_new(self.context)
+        self.library.SSL_set_fd(session, plain.fileno())
+        if self.library.SSL_connect(session) != 1:
+            return 0
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.library.SSL_key_update(session, 0) != 1 or self.library.SSL_do_handshake(session) != 1:
+                break
+            sent += 1
+        plain.close()
+        return sent
+
+
+def updates():
+    """Each connection is ended after some thousand updates and opened anew, for ten seconds."""
+    before, bystander = (descriptors(), memory()), Bystander(reconnects=True)
+    client, counts, end = OpenSSL(), [], time.monotonic() + 10
+
+    def attack():
+        while time.monotonic() < end:
+            counts.append(client.send_updates(10))
+
+    threads = [threading.Thread(target=attack) for _ in range(NUMBER)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    report(f"{len(counts)} connections with {sum(counts)} key updates, at most {max(counts)} on one",
+           sum(counts) > 10_000 and len(counts) > NUMBER)
+    bystander.end()
+    is_as_before(before, 8192)
+
+
 # More connections than there is room for.
 
 
@@ -421,34 +480,56 @@ def allow_descriptors(count):
 
 
 def flood():
-    """300 connections more than the server takes; of those that it takes one is the bystander's."""
-    before, bystander = (descriptors(), memory()), Bystander(reconnects=False)
+    """Of clients without a token a quarter of all connections is kept; the bystander, which has one, reconnects all the time."""
+    before, bystander = (descriptors(), memory()), Bystander(reconnects=True)
     limit = resource.prlimit(PID, resource.RLIMIT_NOFILE)[0]
-    # What is open beside connections may use a descriptor for a moment.
-    room = limit - min(256, limit // 4) - before[0]
-    cap, slack = (NUMBER, 0) if room > NUMBER else (room, 8)
-    allow_descriptors(cap + 400)
+    share = min(NUMBER, limit - min(256, limit // 4)) // 4
+    count, slack = share + 600, 8
+    allow_descriptors(count + 400)
     begin, used = time.monotonic(), cpu()
-    connections = [tcp() for _ in range(cap - 1 + 300)]
+    connections = [tcp(f"127.0.{1 + index % 50}.1") for index in range(count)]
     took = time.monotonic() - begin
+    # The last ones may still wait to be accepted.
+    time.sleep(1)
+    held = descriptors() - before[0]
+    report(f"{count} connections in {took:.1f} s, {(cpu() - used) / count * 1e6:.0f} us of CPU each, by a server of {limit} "
+           f"descriptors: {held} kept, of {share} that may be; RssAnon {(memory() - before[1]) / share:.1f} kB each",
+           # Those that came first may have reached the end of their time on a slow machine.
+           held <= share + slack and (held >= share - slack or time.monotonic() - begin > HANDSHAKE_SECONDS))
     closed = []
-    for index in reversed(range(len(connections))):
-        connections[index].settimeout(5 if index >= cap - 1 + slack else 0)
+    for index, connection in enumerate(connections):
+        connection.settimeout(0)
         try:
-            if connections[index].recv(1) == b"":
+            if connection.recv(1) == b"":
                 closed.append(index)
-        except (BlockingIOError, socket.timeout):
+        except BlockingIOError:
             pass
         except OSError:
             closed.append(index)
-    is_well = abs(len(closed) - 300) <= slack and min(closed) >= cap - 1 - slack
-    report(f"{len(connections)} connections in {took:.1f} s, {(cpu() - used) / len(connections) * 1e6:.0f} us of CPU each, by a "
-           f"server of {limit} descriptors: {len(connections) - len(closed)} kept, {len(closed)} closed at once; "
-           f"RssAnon {(memory() - before[1]) / cap:.1f} kB each",
-           # Those that came first may have reached the end of their time on a slow machine, and others have taken their place.
-           is_well or time.monotonic() - begin > HANDSHAKE_SECONDS)
-    report(f"{descriptors()} descriptors, never more than {cap} connections", descriptors() <= before[0] + cap + slack)
+    report(f"{len(closed)} were closed for newer ones, the last of them number {max(closed)}",
+           len(closed) >= 600 - 100 and (max(closed) < count // 2 or time.monotonic() - begin > HANDSHAKE_SECONDS))
     quiet(3, "while the flood stands")
+    bystander.end()
+    for connection in connections:
+        reset(connection)
+    is_as_before(before, 8192)
+
+
+def crowd():
+    """One client opens connections as fast as it can. Others, which reconnect too, are served."""
+    before, bystander = (descriptors(), memory()), Bystander(reconnects=True)
+    allow_descriptors(NUMBER + 400)
+    begin, connections, peak, count = time.monotonic(), collections.deque(), 0, 0
+    while count < NUMBER or time.monotonic() - begin < 4:
+        connections.append(tcp("127.0.9.9"))
+        count += 1
+        if len(connections) > NUMBER:
+            connections.popleft().close()
+        if count % 100 == 0:
+            peak = max(peak, descriptors())
+            time.sleep(0.01)
+    report(f"{count} connections of one client in {time.monotonic() - begin:.1f} s: at most {peak - before[0]} open at once",
+           peak - before[0] <= 10_000 // 16 + 30)
     bystander.end()
     for connection in connections:
         reset(connection)
@@ -501,5 +582,5 @@ def churn():
     is_as_before(before, 8192)
 
 
-{"slow": slow, "bodies": bodies, "garbage": garbage, "flood": flood, "churn": churn}[KIND]()
+{"slow": slow, "bodies": bodies, "garbage": garbage, "flood": flood, "churn": churn, "crowd": crowd, "updates": updates}[KIND]()
 sys.exit(1 if failures else 0)
