@@ -77,7 +77,7 @@ struct LeadingReplica {
             while handler.dispatchingTerm(at: clock.now()) == nil {
                 seen = try await changes.next(after: seen.version)
             }
-            server.start()
+            try server.start()
             let outcome = Result { try body(LeadingReplica(port: server.port)) }
             await server.stop(within: .zero)
             group.cancelAll()

@@ -61,21 +61,23 @@ package struct ClusterAgentProcess: Sendable {
     /// Runs until `stop` returns or a part fails.
     ///
     /// - Returns: the exit code: 0 after an ordinary stop, 1 when a part ended by itself.
-    package func run(until stop: @escaping @Sendable () async -> Void) async -> Int32 {
-        let listener = Replica.Listener(
-            start: { [server, log, isElecting = kubernetes?.election != nil, hasKubernetes = kubernetes != nil] in
-                server.start()
-                log.info(
-                    "started",
-                    [
-                        "version": Command.version, "port": server.port, "leader_election": isElecting,
-                        "kubernetes": hasKubernetes,
-                    ])
-            },
-            stop: { [server] in await server.stop(within: .seconds(3)) })
+    /// - Throws: `StartError` if the system has too few threads or descriptors.
+    package func run(until stop: @escaping @Sendable () async -> Void) async throws(StartError) -> Int32 {
+        do throws(HTTPServerError) {
+            for server in [server] + probes { try server.start() }
+        } catch {
+            throw StartError("\(error)")
+        }
+        log.info(
+            "started",
+            [
+                "version": Command.version, "port": server.port, "leader_election": kubernetes?.election != nil,
+                "kubernetes": kubernetes != nil,
+            ])
         let limit = options[AgentOptions.shutdownDelay] + .seconds(20)
         let failed = await replica.run(
-            stopWithin: limit, listener: listener, outer: { addParts(to: &$0) }, until: stop)
+            stopWithin: limit, stopListening: { [server] in await server.stop(within: .seconds(3)) },
+            outer: { addParts(to: &$0) }, until: stop)
         log.info("stopped")
         return failed == nil ? 0 : 1
     }
@@ -83,7 +85,6 @@ package struct ClusterAgentProcess: Sendable {
     private func addParts(to lifecycle: inout Lifecycle) {
         let (clock, log) = (clock, log)
         for probe in probes {
-            probe.start()
             lifecycle.add("probes", closing: { await probe.stop(within: .seconds(1)) })
         }
         lifecycle.add("memory", run: { await FreedMemory.giveBack(every: .seconds(10), clock: clock) })
@@ -101,7 +102,7 @@ package struct ClusterAgentProcess: Sendable {
 /// Runs each call on a thread of its own.
 private struct ThreadPerCall: BackgroundExecutor {
     func run(_ work: @escaping @Sendable () -> Void) -> Bool {
-        guard let thread = NamedThread("background", work) else { return false }
+        guard let thread = try? NamedThread("background", work) else { return false }
         thread.detach()
         return true
     }
@@ -139,12 +140,13 @@ extension ClusterAgentProcess {
         _ options: Options, _ identity: TLSIdentity, _ handler: any HTTPHandler, _ clock: any Clock, _ log: Log
     ) throws(StartError) -> HTTPServer {
         let minimum: TLSServerOptions.MinimumVersion = options[AgentOptions.allowLegacyTLS] ? .tls12 : .tls13
+        var serving = HTTPServerOptions(
+            name: "node-agents", host: options[AgentOptions.listenHost],
+            port: UInt16(options[AgentOptions.commandPort]), loops: min(4, availableProcessors()),
+            tls: TLSServerOptions(identity: identity, minimumVersion: minimum))
+        serving.authenticates = true
         return try listen(
-            HTTPServerOptions(
-                name: "node-agents", host: options[AgentOptions.listenHost],
-                port: UInt16(options[AgentOptions.commandPort]), loops: min(4, availableProcessors()),
-                tls: TLSServerOptions(identity: identity, minimumVersion: minimum)),
-            handler, clock, log, option: "cluster_agent.cmd_port")
+            serving, handler, clock, log, option: "cluster_agent.cmd_port")
     }
 
     private static func makeProbes(
@@ -153,14 +155,17 @@ extension ClusterAgentProcess {
         let registry = MetricsRegistry()
         registry.register { replica.collect(into: &$0) }
         registry.register { HTTPServer.collect([("node-agents", server)], into: &$0) }
+        registry.register { log.collect(into: &$0) }
         var servers: [HTTPServer] = []
         let wanted: [(option: Option<Int>, handler: any HTTPHandler)] = [
             (AgentOptions.healthPort, ProbeHandler(readiness: replica.readiness)),
             (AgentOptions.metricsPort, MetricsHandler(registry: registry)),
         ]
         for (option, handler) in wanted where options[option] != 0 {
-            let plain = HTTPServerOptions(
-                name: option.key, host: options[AgentOptions.listenHost], port: UInt16(options[option]))
+            var plain = HTTPServerOptions(
+                name: option.key, host: options[AgentOptions.listenHost], port: UInt16(options[option]),
+                limits: HTTPLimits(connections: 64))
+            plain.usesReservedDescriptors = true
             servers.append(try listen(plain, handler, clock, log, option: option.key))
         }
         return servers

@@ -1,4 +1,5 @@
 import HTTPServer
+import Platform
 import Replica
 
 /// Answers the kubelet's probes, plain HTTP, no token: `/livez` and `/readyz`; `/readyz?verbose` adds a line for each
@@ -11,7 +12,9 @@ struct ProbeHandler: HTTPHandler {
             return responder.respond(.text(405, "probes take GET"))
         }
         switch request.path {
-        case "/livez": answer(responder, readiness.liveProblems, [])
+        case "/livez":
+            let hanging = LoopPulse.stuckLoops().map { "the loop \($0) hangs" }
+            answer(responder, readiness.liveProblems + hanging, [])
         case "/readyz": answer(responder, readiness.readyProblems, request.query == nil ? [] : readiness.conditions)
         default: responder.respond(.text(404, "this port serves /livez and /readyz"))
         }

@@ -19,14 +19,15 @@ package final class HTTPClient: Sendable {
         try EasyHandle.probe(options)
         let inbox = Inbox()
         self.inbox = inbox
-        let started = NamedThread("http-client") {
-            TransferLoop.run(options: options, clock: clock, inbox: inbox)
-            inbox.end()
+        do {
+            let started = try NamedThread("http-client") {
+                TransferLoop.run(options: options, clock: clock, inbox: inbox)
+                inbox.end()
+            }
+            thread = Mutex(started)
+        } catch {
+            throw .invalidOptions("the system starts no thread: check the limit on processes and threads: \(error)")
         }
-        guard let started else {
-            throw .invalidOptions("the system starts no thread: check the limit on processes and threads")
-        }
-        thread = Mutex(started)
     }
 
     deinit {

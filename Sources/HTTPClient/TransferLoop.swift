@@ -11,6 +11,7 @@ final class TransferLoop {
     /// The longest wait without active transfers; a command ends it at once.
     private static let idleWait: Int32 = 600_000
 
+    private let pulse = LoopPulse("http-client")
     private let multi: MultiHandle
     private let options: HTTPClientOptions
     private let clock: any Clock
@@ -49,6 +50,7 @@ final class TransferLoop {
 
     /// Runs one iteration; false once the inbox is closed.
     private func runOnce() -> Bool {
+        pulse.beginTurn()
         let (commands, isClosed) = inbox.drain()
         for command in commands { perform(command) }
         guard !isClosed else {
@@ -58,6 +60,8 @@ final class TransferLoop {
         expireTransfers()
         if !multi.perform() { endAll(.connectionFailed("libcurl cannot continue its transfers: memory is short")) }
         while let (transfer, code) = multi.nextFinished() { end(transfer, transfer.result(code)) }
+        let wait = wait
+        pulse.endTurn()
         multi.poll(milliseconds: wait)
         return true
     }

@@ -17,7 +17,7 @@ package enum Command {
         return await program.main(arguments) { context throws(StartError) in
             let agent = try NodeAgentProcess(
                 options: context.options, environment: context.environment, clock: context.clock, log: context.log)
-            return await agent.run(until: context.stop)
+            return try await agent.run(until: context.stop)
         }
     }
 }

@@ -32,6 +32,11 @@ package enum DescriptorLimit {
         connections + 2 * reserve
     }
 
+    /// The number up to which the few connections of probes and metrics go: into half of the reserve.
+    package static func reservedCeiling(of limit: Int) -> Int {
+        limit - (limit - ceiling(of: limit)) / 2
+    }
+
     /// The number at which the reserve begins. The system gives each new descriptor the lowest free number, so a number
     /// at or above this one means that at least this many descriptors are open.
     package static func ceiling(of limit: Int) -> Int {

@@ -117,6 +117,12 @@ package struct EventDescriptor: ~Copyable, Sendable {
         eventfd_write(descriptor.number, 1)
     }
 
+    /// Blocks the calling thread until the event is signalled.
+    package func wait() {
+        var watched = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+        while unsafe poll(&watched, 1, -1) < 1 {}
+    }
+
     /// Clears all signals so far.
     package func clear() {
         var count: eventfd_t = 0

@@ -34,6 +34,15 @@ package struct FileDescriptor: ~Copyable, Sendable {
     }
 }
 
+/// Opens `/dev/null` for each of standard input, output and error that is closed. To be called first in a program:
+/// otherwise the next descriptor that it opens gets that number, and log lines go into a socket or a pipe.
+func openClosedStandardDescriptors() {
+    for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) == -1 {
+        // The system gives the lowest free number, which is this one.
+        _ = unsafe open("/dev/null", O_RDWR)
+    }
+}
+
 /// The system's message for an error number, as `strerror` gives it.
 package func systemErrorText(_ number: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 256)

@@ -53,6 +53,15 @@ package struct Lifecycle: Sendable {
     package func run(stopWithin limit: Duration?, until stop: @escaping @Sendable () async -> Void) async -> String? {
         let ended = Watched<String?>(nil)
         let stopping = Mutex<String?>("")
+        let watchdog: StopWatchdog?
+        do {
+            watchdog = try limit.map { limit throws(SystemCallError) in
+                try StopWatchdog(limit, log: log) { stopping.withLock { $0 } }
+            }
+        } catch {
+            log.error("cannot start the watchdog of the stop", ["error": error])
+            return "stop watchdog"
+        }
         await nest(0, ended: ended, stopping: { name in stopping.withLock { $0 = name } }) {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await stop() }
@@ -64,7 +73,7 @@ package struct Lifecycle: Sendable {
                 group.cancelAll()
             }
             log.info("stopping", ["reason": ended.value.map { "\($0) ended by itself" } ?? "asked to"])
-            if let limit { startWatchdog(limit) { stopping.withLock { $0 } } }
+            watchdog?.arm()
         }
         stopping.withLock { $0 = nil }
         return ended.value
@@ -89,12 +98,32 @@ package struct Lifecycle: Sendable {
         await part.afterwards()
         log.debug("stopped", ["part": part.name])
     }
+}
 
-    /// A thread, not a task, because the concurrency pool itself may hang. It does nothing if `part` returns nil: the
-    /// process may do more after this run.
-    private func startWatchdog(_ limit: Duration, part: @escaping @Sendable () -> String?) {
-        let log = log
-        _ = NamedThread("stop watchdog") {
+/// Ends a process whose stop hangs.
+///
+/// A thread, not a task, because the concurrency pool itself may hang; started before it is needed, because there may
+/// be no thread to be had then.
+private struct StopWatchdog: Sendable {
+    /// How long it waits until its own log line is written.
+    private static let logLimit = Duration.seconds(1)
+
+    private final class Alarm: Sendable {
+        let event: EventDescriptor
+
+        init() throws(SystemCallError) {
+            event = try EventDescriptor()
+        }
+    }
+
+    private let alarm: Alarm
+
+    /// - Parameter part: what is being stopped; nil once everything is, and the process may go on.
+    init(_ limit: Duration, log: Log, part: @escaping @Sendable () -> String?) throws(SystemCallError) {
+        let alarm = try Alarm()
+        self.alarm = alarm
+        try NamedThread("stop watchdog") {
+            alarm.event.wait()
             var time = timespec(tv_sec: Int(limit.nanoseconds / 1_000_000_000), tv_nsec: 0)
             while true {
                 let wanted = time
@@ -102,7 +131,13 @@ package struct Lifecycle: Sendable {
             }
             guard let part = part() else { return }
             log.error("stopping took too long, ending at once", ["part": part, "limit": durationText(limit)])
+            log.flush(within: Self.logLimit)
             _exit(1)
-        }
+        }.detach()
+    }
+
+    /// The time runs from now on.
+    func arm() {
+        alarm.event.signal()
     }
 }

@@ -36,10 +36,24 @@ package enum LogLevel: Int, Comparable, Sendable, CaseIterable {
     }
 }
 
-/// A destination of log lines. `write` may be called from any thread and must not block for long.
+/// A destination of log lines. `write` may be called from any thread and must not block.
 package protocol LogSink: Sendable {
-    /// Writes one line.
+    /// The lines that were lost: nobody waits until they can be written.
+    var lostLines: UInt64 { get }
+
+    /// Writes one line, now or soon.
     func write(_ line: LogLine)
+
+    /// Waits until all lines are written, but no longer than `limit`.
+    func flush(within limit: Duration)
+}
+
+extension LogSink {
+    /// None.
+    package var lostLines: UInt64 { 0 }
+
+    /// Nothing is waiting.
+    package func flush(within limit: Duration) {}
 }
 
 /// A log line: a constant message and its fields, in order.
@@ -70,6 +84,18 @@ package struct Log: Sendable {
     /// The same log, for lines of `component`.
     package func named(_ component: String) -> Log {
         Log(sink: sink, minimum: minimum, component: component)
+    }
+
+    /// Waits until all lines are written, but no longer than `limit`: for the end of a process.
+    package func flush(within limit: Duration) {
+        sink.flush(within: limit)
+    }
+
+    /// Writes the metrics of the log.
+    package func collect(into writer: inout MetricsWriter) {
+        writer.family(
+            "log_lost_lines_total", .counter, help: "Log lines lost because standard error was full or closed.",
+            [([:], Double(sink.lostLines))])
     }
 
     /// Logs details for developers.

@@ -20,8 +20,9 @@ package struct NamedThread: Sendable {
     /// - Parameters:
     ///   - name: shown by `top -H` and debuggers; truncated to 15 bytes.
     ///   - body: the work; the thread ends when it returns.
-    /// - Returns: nil if the system cannot create a thread.
-    package init?(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    /// - Throws: `SystemCallError` if the system cannot create a thread, as at the limit on processes and threads of a
+    ///   container.
+    package init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemCallError) {
         let boxed = unsafe Unmanaged.passRetained(Body(name: name, run: body))
         var thread = pthread_t()
         let failed = unsafe pthread_create(
@@ -35,7 +36,7 @@ package struct NamedThread: Sendable {
             }, boxed.toOpaque())
         guard failed == 0 else {
             unsafe boxed.release()
-            return nil
+            throw SystemCallError("pthread_create", number: failed)
         }
         self.thread = thread
     }

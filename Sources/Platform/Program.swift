@@ -61,6 +61,9 @@ package struct Program: Sendable {
     package static let metricsPort = Option.integer(
         "metrics_port", in: 0...65_535, default: 5000, help: "Port of `/metrics`, plain HTTP. 0: off.")
 
+    /// How long the first task may take to run before the start is given up.
+    private static let startLimit = Duration.seconds(10)
+
     private let name: String
     private let version: String
     private let summary: String
@@ -96,6 +99,7 @@ package struct Program: Sendable {
     package func main(
         _ arguments: [String], run: @escaping @Sendable (Context) async throws(StartError) -> Int32
     ) async -> Int32 {
+        openClosedStandardDescriptors()
         switch arguments.first {
         case "run":
             FreedMemory.keepLittle()
@@ -135,11 +139,20 @@ package struct Program: Sendable {
             return 2
         }
         let clock = SystemClock()
-        let log = Log(
-            sink: StandardErrorLog(isJSON: options[Self.logJSON], clock: clock),
-            minimum: LogLevel(name: options[Self.logLevel]) ?? .info)
+        let signals: Signals
+        let log: Log
+        do {
+            signals = try Signals()
+            log = Log(
+                sink: try StandardErrorLog(isJSON: options[Self.logJSON], clock: clock),
+                minimum: LogLevel(name: options[Self.logLevel]) ?? .info)
+            try await TaskPool.requireThread(within: Self.startLimit, log: log)
+        } catch {
+            printErrors(["cannot start: \(error): check the limits on threads and open files"])
+            return 1
+        }
+        defer { log.flush(within: .seconds(1)) }
         for warning in options.warnings { log.warning("unexpected environment variable", ["problem": warning]) }
-        let signals = Signals()
         do throws(StartError) {
             return try await command.body(
                 Context(

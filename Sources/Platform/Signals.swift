@@ -13,20 +13,23 @@ final class Signals: Sendable {
     /// Handles SIGTERM and SIGINT from now on, and ignores SIGPIPE. Create one per process.
     ///
     /// A second signal ends the process at once, with the exit status that shells expect (128 + signal).
-    init() {
+    ///
+    /// - Throws: `SystemCallError` if the system has no descriptors or no thread for it: the process could not be
+    ///   stopped.
+    init() throws(SystemCallError) {
         signal(SIGPIPE, SIG_IGN)
         var ends: [Int32] = [-1, -1]
-        guard unsafe clinux_pipe(&ends) == 0 else { return }
+        guard unsafe clinux_pipe(&ends) == 0 else { throw SystemCallError("pipe2") }
         signalPipe.store(ends[1], ordering: .sequentiallyConsistent)
         let reading = ends[0]
         let received = received
-        let thread = NamedThread("signals") {
+        let thread = try NamedThread("signals") {
             while let number = Self.readNumber(from: reading) {
                 if received.value != nil { _exit(128 + number) }
                 received.set(number)
             }
         }
-        guard thread != nil else { return }
+        thread.detach()
         for number in [SIGTERM, SIGINT] {
             signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)

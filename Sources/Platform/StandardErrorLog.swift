@@ -1,20 +1,38 @@
 import Glibc
 
-/// Writes log lines to standard error with one `write` per line, so that lines of different threads do not mix.
+/// Writes log lines to standard error. Nobody waits for them: see `LineWriter`.
 struct StandardErrorLog: LogSink {
     private let isJSON: Bool
     private let clock: any Clock
+    private let writer: LineWriter
 
     /// A sink that writes one JSON object per line if `isJSON`, else `time LEVEL component: message field=value`.
-    init(isJSON: Bool, clock: any Clock) {
+    ///
+    /// - Throws: `SystemCallError` if the system has no descriptor or no thread for it.
+    init(isJSON: Bool, clock: any Clock) throws(SystemCallError) {
         self.isJSON = isJSON
         self.clock = clock
+        writer = try LineWriter(to: STDERR_FILENO) { count in
+            let line = LogLine(
+                level: .warning, component: "log",
+                message: "log lines were lost: standard error was full or closed", fields: [("lines", "\(count)")])
+            return Self.text(line, isJSON: isJSON, clock)
+        }
     }
 
-    /// Writes the line. It is lost if standard error is full or closed.
+    var lostLines: UInt64 { writer.lostLines }
+
     func write(_ line: LogLine) {
+        writer.write(Self.text(line, isJSON: isJSON, clock))
+    }
+
+    func flush(within limit: Duration) {
+        writer.flush(within: limit)
+    }
+
+    private static func text(_ line: LogLine, isJSON: Bool, _ clock: any Clock) -> String {
         let time = timestamp(clock.wallTime())
-        writeToStandardError(isJSON ? Self.json(line, time) : Self.plain(line, time))
+        return isJSON ? json(line, time) : plain(line, time)
     }
 
     static func plain(_ line: LogLine, _ time: String) -> String {
@@ -58,7 +76,8 @@ struct StandardErrorLog: LogSink {
     }
 }
 
-/// Writes a line to standard error with one `write`. It is lost if standard error is closed.
+/// Writes a line to standard error, for a command that prints its errors and ends. It is lost if standard error is
+/// closed.
 func writeToStandardError(_ line: String) {
     let text = Array((line + "\n").utf8)
     _ = unsafe text.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }

@@ -12,22 +12,6 @@ package import Platform
 /// A process wraps it in sockets, a simulation in its network; both build this same type. It does no I/O and starts no
 /// thread: all that touches the world is given to it as its surroundings.
 package struct Replica: Sendable {
-    /// What accepts requests for a replica and hands them to its `requestHandler`.
-    package struct Listener: Sendable {
-        let start: @Sendable () -> Void
-        let stop: @Sendable () async -> Void
-
-        /// A listener.
-        ///
-        /// - Parameters:
-        ///   - start: begins to accept requests.
-        ///   - stop: accepts no more, and returns when answers under way are written or given up.
-        package init(start: @escaping @Sendable () -> Void, stop: @escaping @Sendable () async -> Void) {
-            self.start = start
-            self.stop = stop
-        }
-    }
-
     /// The desired set of configs.
     package let desired: DesiredConfigs
     /// Who leads, as this replica knows it.
@@ -98,12 +82,13 @@ package struct Replica: Sendable {
     ///
     /// - Parameters:
     ///   - limit: a stop that takes longer ends the process; nil for no limit.
-    ///   - listener: serves this replica's requests.
+    ///   - stopListening: what accepts requests for `requestHandler`, and has begun to, accepts no more; it returns when
+    ///     the responses under way are written or given up.
     ///   - outer: adds parts that start before all of the replica's and stop after them.
     /// - Returns: the name of the part that ended by itself; nil after an ordinary stop.
     package func run(
-        stopWithin limit: Duration?, listener: Listener, outer: (inout Lifecycle) -> Void = { _ in },
-        until stop: @escaping @Sendable () async -> Void
+        stopWithin limit: Duration?, stopListening: @escaping @Sendable () async -> Void,
+        outer: (inout Lifecycle) -> Void = { _ in }, until stop: @escaping @Sendable () async -> Void
     ) async -> String? {
         var lifecycle = Lifecycle(log: surroundings.log, clock: surroundings.clock)
         outer(&lifecycle)
@@ -114,13 +99,12 @@ package struct Replica: Sendable {
         }
         for watch in watches?.all ?? [] { lifecycle.add(watch.report.resource, run: { await watch.run() }) }
         if let events { lifecycle.add("check events", run: { await events.run(autoConf) }) }
-        lifecycle.add("listener", closing: { await listener.stop() })
+        lifecycle.add("listener", closing: stopListening)
         lifecycle.add("long polls", run: { await polls.run() }, afterwards: { polls.close() })
         if options.handler.rebalancing.isEnabled { lifecycle.add("rebalancer", run: { await rebalancer.run() }) }
         if let elector { lifecycle.add("election", run: { await elector.run() }) }
         lifecycle.add("dispatcher", run: { await handler.run() }, afterwards: { await releaseLease() })
         lifecycle.add("readiness", closing: { readiness.stop() })
-        listener.start()
         return await lifecycle.run(stopWithin: limit, until: stop)
     }
 

@@ -92,18 +92,14 @@ package final class SimulatedReplica: Sendable {
 
     /// Starts to serve and to compete.
     func start() {
-        let listener = Replica.Listener(
-            start: { [self] in
-                let gateway = Gateway(replica: self, handler: replica.requestHandler)
-                network.listen(process, handler: gateway) { [self] request, response in
-                    observer.written(self, request, response)
-                }
-            },
-            stop: { [self] in network.close(process) })
         process.spawn { [self] in
+            let gateway = Gateway(replica: self, handler: replica.requestHandler)
+            network.listen(process, handler: gateway) { [self] request, response in
+                observer.written(self, request, response)
+            }
             let failed = await replica.run(
-                stopWithin: nil, listener: listener, until: { [isStopping] in _ = try? await isStopping.next(after: 1) }
-            )
+                stopWithin: nil, stopListening: { [self] in network.close(process) },
+                until: { [isStopping] in _ = try? await isStopping.next(after: 1) })
             if let failed { process.world.violated("\(process.name): \(failed) ended by itself") }
             process.world.record("\(process.name): has stopped")
         }

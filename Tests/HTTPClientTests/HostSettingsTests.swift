@@ -110,16 +110,18 @@ private func withFiles<Answer: Sendable>(
     _ replacements: [(file: String, place: String)], _ body: @escaping @Sendable () throws -> Answer
 ) async throws -> Answer {
     try await withCheckedThrowingContinuation { continuation in
-        let thread = NamedThread("other-files") {
-            continuation.resume(
-                with: Result {
-                    let mounts = try OwnMounts(replacements)
-                    defer { mounts.end() }
-                    return try body()
-                })
+        do {
+            try NamedThread("other-files") {
+                continuation.resume(
+                    with: Result {
+                        let mounts = try OwnMounts(replacements)
+                        defer { mounts.end() }
+                        return try body()
+                    })
+            }.detach()
+        } catch {
+            continuation.resume(throwing: error)
         }
-        thread?.detach()
-        if thread == nil { continuation.resume(throwing: TestFailure("no thread")) }
     }
 }
 

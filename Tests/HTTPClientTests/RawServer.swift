@@ -30,20 +30,20 @@ final class RawServer: Sendable {
         self.listener = listener
         self.port = port
         self.state = state
-        let thread = NamedThread("raw-server") {
+        let thread = try NamedThread("raw-server") {
             while true {
                 let descriptor = accept(listener, nil, nil)
                 guard descriptor >= 0 else { break }
                 state.seen.withLock { $0.connections += 1 }
                 let connection = RawConnection(descriptor: descriptor, state: state)
-                NamedThread("raw-connection") {
+                try? NamedThread("raw-connection") {
                     serve(connection)
                     connection.close()
-                }?.detach()
+                }.detach()
             }
             close(listener)
         }
-        thread?.detach()
+        thread.detach()
     }
 
     deinit {

@@ -23,7 +23,7 @@ final class TLSServer: Sendable {
                 name: "test", host: "127.0.0.1", port: port, tls: TLSServerOptions(identity: identity)),
             handler: handler, clock: SystemClock(), log: Log(sink: NoLog()))
         self.identity = identity
-        server.start()
+        try server.start()
     }
 
     static func identity(_ hosts: [String] = []) throws -> TLSIdentity {

@@ -60,7 +60,7 @@ struct RunningServer {
             options: HTTPServerOptions(
                 name: "test", host: "127.0.0.1", port: 0, tls: TLSServerOptions(identity: identity)),
             handler: handler, clock: clock, log: Log(sink: NoLog()))
-        server.start()
+        try server.start()
     }
 
     var url: String {

@@ -32,7 +32,7 @@ final class LoopbackListener: Sendable {
             return
         }
         let socket = socket
-        thread = NamedThread("listener") {
+        thread = try? NamedThread("listener") {
             var open: [Int32] = []
             while true {
                 let connection = accept(socket, nil, nil)

@@ -37,7 +37,7 @@ import Testing
     ) async throws {
         let stopping = Watched(false)
         let task = Task {
-            await agent.run {
+            try await agent.run {
                 let seen = stopping.current
                 if !seen.value { _ = try? await stopping.next(after: seen.version) }
             }
@@ -46,7 +46,7 @@ import Testing
         try await eventually { log.fields(of: "serving").count == 2 }
         try await body()
         stopping.set(true)
-        #expect(await task.value == 0)
+        #expect(try await task.value == 0)
     }
 
     private static func get(

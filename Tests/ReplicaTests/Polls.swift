@@ -183,7 +183,7 @@ private struct NoStatistics: StatisticsReader {
 /// A thread for each call, as a process has it.
 private struct ThreadPerCall: BackgroundExecutor {
     func run(_ work: @escaping @Sendable () -> Void) -> Bool {
-        guard let thread = NamedThread("background", work) else { return false }
+        guard let thread = try? NamedThread("background", work) else { return false }
         thread.detach()
         return true
     }

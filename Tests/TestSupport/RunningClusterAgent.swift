@@ -35,10 +35,12 @@ package final class RunningClusterAgent: Sendable {
     ///     own (root).
     ///   - descriptors: how many descriptors it may have: the soft and the hard limit, such as `1024:12000`; nil for
     ///     the test's own.
+    ///   - redirections: what a shell does to its standard descriptors, such as `2>&-`; nil for nothing.
+    ///   - hasReader: whether anybody reads its log; if not, its standard error is a pipe that is already full.
     package init(
         _ name: String, in directory: TemporaryDirectory, port: Int? = nil, _ arguments: [String],
         environment: [String: String] = [:], hasProbes: Bool = false, serviceAccount: String? = nil,
-        descriptors: String? = nil
+        descriptors: String? = nil, redirections: String? = nil, hasReader: Bool = true
     ) throws {
         let port = try port ?? TestEnvironment.freePort()
         self.directory = directory
@@ -50,6 +52,8 @@ package final class RunningClusterAgent: Sendable {
         var words = [try TestEnvironment.program("cluster-agent")]
         if let descriptors { words = ["/usr/bin/prlimit", "--nofile=\(descriptors)"] + words }
         if let serviceAccount { words = Self.asPod(serviceAccount) + words }
+        if let redirections { words = ["/bin/sh", "-c", "exec \"$0\" \"$@\" \(redirections)"] + words }
+        if !hasReader { words = Self.withFullPipe("\(directory.path)/\(name).pipe") + words }
         process = try ChildProcess(
             words[0],
             words.dropFirst() + [
@@ -75,6 +79,15 @@ package final class RunningClusterAgent: Sendable {
                 "run", "--cluster_agent.url=\(url)", "--cluster_agent.auth_token_file=\(tokenPath)",
                 "--cluster_agent.ca_file=\(certificatePath)", "--hostname=\(name)", "--cmd_port=\(port)",
             ] + arguments, outputPath: "\(directory.path)/\(name).log")
+    }
+
+    /// What starts a program whose standard error is a pipe without any room. The program has the reading end too, so
+    /// that the pipe does not break.
+    private static func withFullPipe(_ path: String) -> [String] {
+        let script = """
+            mkfifo "$0" && exec 9<>"$0" && dd if=/dev/zero of=/dev/fd/9 bs=65536 count=1 status=none && exec "$@" 2>&9
+            """
+        return ["/bin/sh", "-c", script, path]
     }
 
     /// What starts a program with `directory` in the place of a service account. The program takes over the process, so

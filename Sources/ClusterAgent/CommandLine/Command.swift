@@ -19,7 +19,7 @@ package enum Command {
             let agent = try ClusterAgentProcess(
                 options: context.options, environment: context.environment, clock: context.clock,
                 entropy: SystemEntropy(), log: context.log)
-            return await agent.run(until: context.stop)
+            return try await agent.run(until: context.stop)
         }
     }
 }

@@ -53,15 +53,15 @@ final class TCPConnector: Sendable {
             completion(.failure(CheckFailure(.dns, "\(Self.limit) name lookups of earlier runs still hang")))
             return {}
         }
-        let thread = NamedThread("tcp_check") { [self] in
+        do {
             // It may outlive its run, so nobody joins it.
-            pthread_detach(pthread_self())
-            run.finish(connect(check, run, deadline))
+            try NamedThread("tcp_check") { [self] in
+                run.finish(connect(check, run, deadline))
+                threads.wrappingSubtract(1, ordering: .relaxed)
+            }.detach()
+        } catch {
             threads.wrappingSubtract(1, ordering: .relaxed)
-        }
-        if thread == nil {
-            threads.wrappingSubtract(1, ordering: .relaxed)
-            run.finish(.failure(CheckFailure(.connect, "cannot create a thread")))
+            run.finish(.failure(CheckFailure(.connect, "cannot start a thread: \(error)")))
         }
         return { run.finish(.failure(CheckFailure(.connect, "stopped"))) }
     }

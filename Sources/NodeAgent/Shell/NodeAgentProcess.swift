@@ -48,19 +48,25 @@ final class NodeAgentProcess: Sendable {
         }
         let registry = MetricsRegistry()
         registry.register { CheckMetrics(checks: checks, link: link).write(&$0) }
+        registry.register { log.collect(into: &$0) }
         let host = options[NodeAgentOptions.listenHost]
         do throws(HTTPServerError) {
             let identity = try TLSIdentity.selfSigned(hosts: Self.names(host), now: clock.wallTime())
+            var serving = HTTPServerOptions(
+                name: "api", host: host, port: UInt16(options[NodeAgentOptions.commandPort]),
+                tls: TLSServerOptions(identity: identity))
+            serving.authenticates = true
             let api = try HTTPServer(
-                options: HTTPServerOptions(
-                    name: "api", host: host, port: UInt16(options[NodeAgentOptions.commandPort]),
-                    tls: TLSServerOptions(identity: identity)),
-                handler: RunnerHandler(checks: checks, token: token), clock: clock, log: log.named("api"))
+                options: serving, handler: RunnerHandler(checks: checks, token: token), clock: clock,
+                log: log.named("api"))
             var servers = [(name: "api", server: api)]
             if let port = Self.port(options[NodeAgentOptions.metricsPort]) {
+                var plain = HTTPServerOptions(
+                    name: "metrics", host: host, port: port, limits: HTTPLimits(connections: 64))
+                plain.usesReservedDescriptors = true
                 let metrics = try HTTPServer(
-                    options: HTTPServerOptions(name: "metrics", host: host, port: port),
-                    handler: MetricsHandler(registry: registry), clock: clock, log: log.named("metrics"))
+                    options: plain, handler: MetricsHandler(registry: registry), clock: clock, log: log.named("metrics")
+                )
                 servers.append(("metrics", metrics))
             }
             (commandPort, publicKeyPin) = (api.port, identity.publicKeyPin)
@@ -74,10 +80,11 @@ final class NodeAgentProcess: Sendable {
     /// Runs until `stop` returns, then stops everything.
     ///
     /// - Returns: the exit code: 0 after a normal shutdown, 1 if a component ended by itself.
-    func run(until stop: @escaping @Sendable () async -> Void) async -> Int32 {
+    /// - Throws: `StartError` if the system has too few threads or descriptors.
+    func run(until stop: @escaping @Sendable () async -> Void) async throws(StartError) -> Int32 {
         var lifecycle = Lifecycle(log: log, clock: clock)
         for (name, server) in servers {
-            server.start()
+            do throws(HTTPServerError) { try server.start() } catch { throw StartError("\(name): \(error)") }
             log.info("serving", ["server": name, "port": server.port])
             lifecycle.add(name, closing: { await server.stop(within: .seconds(2)) })
         }

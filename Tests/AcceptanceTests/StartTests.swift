@@ -1,0 +1,74 @@
+import Glibc
+import HTTPClient
+import Platform
+import TestKit
+import TestSupport
+import Testing
+
+/// Starts in surroundings that lack something: the program says so and ends, or works as ever.
+@Suite(.timeLimit(.minutes(5))) struct StartTests {
+    /// kubernetes/enhancements#6217: a limit on processes and threads.
+    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 64])
+    func `with too few threads it ends with an error, and never stays without answering`(limit: Int) async throws {
+        let directory = try TemporaryDirectory()
+        // A user of its own, since the limit counts all processes of a user.
+        let user = 61_000 + limit
+        let program = "\(directory.path)/cluster-agent"
+        try await Self.run(["/bin/cp", try TestEnvironment.program("cluster-agent"), program], in: directory)
+        try await Self.run(["/bin/chown", "\(user)", directory.path], in: directory)
+        let port = try TestEnvironment.freePort()
+        try directory.write("token", RunningClusterAgent.token)
+        try await Self.run(["/bin/chown", "\(user)", "\(directory.path)/token"], in: directory)
+        let agent = try ChildProcess(
+            "/usr/bin/setpriv",
+            [
+                "--reuid=\(user)", "--clear-groups", "/usr/bin/prlimit", "--nproc=\(limit)", program, "run",
+                "--cluster_agent.listen_host=127.0.0.1", "--cluster_agent.cmd_port=\(port)",
+                "--cluster_agent.auth_token_file=\(directory.path)/token",
+                "--cluster_agent.operator_token_file=\(directory.path)/operator",
+                "--cluster_agent.tls_certificate_out=\(directory.path)/certificate.pem", "--health_port=0",
+                "--metrics_port=0", "--confd_path=\(directory.path)", "--shutdown_delay=0",
+            ], outputPath: "\(directory.path)/log")
+        try await eventually(within: .seconds(60), "an end or a start: \(agent.output)") {
+            agent.poll() != nil || agent.output.contains("started")
+        }
+        if let end = agent.poll() {
+            #expect(end == .exited(1) && agent.output.contains("cannot start"), "\(agent.output)")
+            #expect(limit < 64)
+        } else {
+            agent.signal(SIGTERM)
+            #expect(try await agent.wait(within: .seconds(60)) == .exited(0), "\(agent.output)")
+        }
+    }
+
+    /// libfuse/libfuse#1167: the next descriptor that is opened must not get the number of a closed one.
+    @Test(arguments: ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+    func `closed standard descriptors are replaced before anything is opened`(redirections: String) async throws {
+        let directory = try TemporaryDirectory()
+        let agent = try RunningClusterAgent(
+            "one", in: directory, ["--confd_path=\(directory.path)", "--shutdown_delay=0", "--log_level=debug"],
+            redirections: redirections)
+        let client = try await agent.client()
+        #expect(try await agent.call(client, "POST", "/api/v1/clusterchecks/status/n", body: "{}").status == 200)
+        await client.shutdown()
+        for (number, redirection) in [(0, "0<"), (1, "1>"), (2, "2>")] where redirections.contains(redirection) {
+            #expect(try Self.target(of: number, agent.process.id) == "/dev/null")
+        }
+        agent.process.signal(SIGTERM)
+        #expect(try await agent.process.wait(within: .seconds(60)) == .exited(0), "\(agent.process.output)")
+    }
+
+    private static func run(_ words: [String], in directory: TemporaryDirectory) async throws {
+        let process = try ChildProcess(words[0], Array(words.dropFirst()), outputPath: "\(directory.path)/setup.log")
+        let end = try await process.wait(within: .seconds(60))
+        guard end == .exited(0) else { throw TestFailure("\(words): \(end): \(process.output)") }
+    }
+
+    /// What a descriptor of a process refers to.
+    private static func target(of number: Int, _ process: pid_t) throws -> String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = unsafe readlink("/proc/\(process)/fd/\(number)", &buffer, buffer.count)
+        guard count > 0 else { throw SystemCallError("readlink") }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
