@@ -22,18 +22,10 @@ struct LeadingReplica {
         }
     }
 
-    /// Nobody else: no other replica, no runners, no other thread.
-    private struct Nobody: ReplicaTransport, StatisticsReader, BackgroundExecutor {
+    /// Nobody else: no other replica, no other thread.
+    private struct Nobody: ReplicaTransport, BackgroundExecutor {
         func send(_ forward: Forward, completion: @escaping @Sendable (ForwardResult) -> Void) {
             completion(.failed("there is no other replica"))
-        }
-
-        func read(
-            _ targets: [StatisticsTarget], until end: Instant,
-            completion: @escaping @Sendable ([StatisticsReading]) -> Void
-        ) -> @Sendable () -> Void {
-            completion([])
-            return {}
         }
 
         func run(_ work: @escaping @Sendable () -> Void) -> Bool { false }
@@ -54,7 +46,7 @@ struct LeadingReplica {
                 autoConf: AutoConfOptions(), handler: dispatching,
                 api: APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))),
             in: ReplicaSurroundings(
-                kubernetes: nil, peers: Nobody(), statistics: Nobody(), background: Nobody(),
+                kubernetes: nil, peers: Nobody(), statistics: NoStatistics(), background: Nobody(),
                 files: SystemConfigFiles(), environment: [:], agentTokens: BearerTokens(token, grace: .zero),
                 operatorTokens: nil, token: { token }, endpoint: { nil }, clock: clock, entropy: SystemEntropy(),
                 log: Log(sink: NoLog())))

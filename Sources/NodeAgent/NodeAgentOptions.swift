@@ -35,7 +35,8 @@ package enum NodeAgentOptions {
         "degraded_deadline", in: .zero...Duration.hours(24 * 365), default: .zero,
         help: "Without the cluster-agent for so long, checks are stopped. 0: they run on.")
     static let workers = Option.integer(
-        "check_runners", in: 1...256, default: 4, help: "Checks that run at the same time.")
+        "check_runners", in: 1...256, default: 4,
+        help: "Checks that run at the same time. A run of more than a second gives its place to others.")
     static let listenHost = Option.text("listen_host", default: "0.0.0.0", help: "Address of the two ports below.")
     static let commandPort = Option.integer(
         "cmd_port", in: 0...65_535, default: 5005,

@@ -111,6 +111,21 @@ package protocol StatisticsReader: Sendable {
     ) -> @Sendable () -> Void
 }
 
+/// No statistics: nobody measures anything.
+package struct NoStatistics: StatisticsReader {
+    /// Creates a reader.
+    package init() {}
+
+    /// Reads nothing, at once.
+    package func read(
+        _ targets: [StatisticsTarget], until end: Instant,
+        completion: @escaping @Sendable ([StatisticsReading]) -> Void
+    ) -> @Sendable () -> Void {
+        completion([])
+        return {}
+    }
+}
+
 /// Runs what takes too long for the thread that serves requests.
 package protocol BackgroundExecutor: Sendable {
     /// Runs `work` soon, apart from the caller.

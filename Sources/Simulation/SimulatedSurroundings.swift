@@ -77,17 +77,6 @@ struct ProcessJobs: BackgroundExecutor {
     }
 }
 
-/// Simulated agents measure nothing.
-struct NoStatistics: StatisticsReader {
-    func read(
-        _ targets: [StatisticsTarget], until end: Instant,
-        completion: @escaping @Sendable ([StatisticsReading]) -> Void
-    ) -> @Sendable () -> Void {
-        completion([])
-        return {}
-    }
-}
-
 /// A file system without files.
 struct NoFiles: ConfigFiles {
     func names(in directory: String) throws(FileAccessError) -> [String] {

@@ -33,10 +33,10 @@ private final class ScriptedExecutor: CheckExecutor {
 }
 
 @Suite struct CheckRunnerTests {
-    private static func instance(_ host: String, check: String = "tcp_check", timeout: String = "10")
-        -> AssignedInstance
-    {
-        let text = #"{"host":"\#(host)","port":1,"min_collection_interval":0.02,"timeout":\#(timeout)}"#
+    private static func instance(
+        _ host: String, check: String = "tcp_check", timeout: String = "10", interval: String = "0.02"
+    ) -> AssignedInstance {
+        let text = #"{"host":"\#(host)","port":1,"min_collection_interval":\#(interval),"timeout":\#(timeout)}"#
         return AssignedInstance(id: "\(check):\(host)", checkName: check, instance: Array(text.utf8))
     }
 
@@ -118,7 +118,7 @@ private final class ScriptedExecutor: CheckExecutor {
     @Test func `an unscheduled instance stops and is forgotten`() throws {
         let executor = ScriptedExecutor { host, _ in host == "slow" ? nil : .success(CheckSuccess()) }
         try Self.run(executor) { runner, clock in
-            runner.replace([Self.instance("slow"), Self.instance("fast")])
+            runner.replace([Self.instance("slow", interval: "10"), Self.instance("fast")])
             await clock.sleep(.seconds(1))
             #expect(executor.started.withLock { $0["slow"] == 1 && ($0["fast"] ?? 0) > 1 })
             runner.replace([])
@@ -142,5 +142,29 @@ private final class ScriptedExecutor: CheckExecutor {
             #expect((Self.record(runner, "tcp_check:b")?.runs ?? 0) > 3)
             #expect(runner.snapshot.records.map(\.id) == ["tcp_check:b", "tcp_check:c"])
         }
+    }
+
+    @Test func `a run takes no longer than its interval`() throws {
+        let executor = ScriptedExecutor { _, _ in nil }
+        try Self.run(executor) { runner, clock in
+            runner.replace([Self.instance("hangs", timeout: "600", interval: "3")])
+            await clock.sleep(.seconds(10))
+            let failure = Self.record(runner, "tcp_check:hangs")?.lastFailure
+            #expect(failure == CheckFailure(.timeout, "not finished within 3s"))
+        }
+    }
+
+    @Test func `an instance that waits for a worker for a whole interval is failing, and the log says why`() throws {
+        let log = RecordingLog()
+        let executor = ScriptedExecutor { _, _ in nil }
+        try Self.run(workers: 1, executor, log: log) { runner, clock in
+            let hanging = (0..<CheckSchedule.slowLimit + 3).map { Self.instance("hangs-\($0)", interval: "8") }
+            runner.replace(hanging + [Self.instance("quick", interval: "0.5")])
+            await clock.sleep(.seconds(30))
+            let record = Self.record(runner, "tcp_check:quick")
+            #expect((record?.failures[.starved] ?? 0) > 0)
+        }
+        let starved = log.fields(of: "check failing").filter { $0["kind"] == "starved" }
+        #expect(starved.contains { $0["reason"] == "not started for an interval: all 1 check_runners are busy" })
     }
 }

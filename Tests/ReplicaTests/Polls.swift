@@ -169,17 +169,6 @@ extension TestReplica {
     }
 }
 
-/// Nobody has measured anything.
-private struct NoStatistics: StatisticsReader {
-    func read(
-        _ targets: [StatisticsTarget], until end: Instant,
-        completion: @escaping @Sendable ([StatisticsReading]) -> Void
-    ) -> @Sendable () -> Void {
-        completion([])
-        return {}
-    }
-}
-
 /// A thread for each call, as a process has it.
 private struct ThreadPerCall: BackgroundExecutor {
     func run(_ work: @escaping @Sendable () -> Void) -> Bool {

@@ -41,7 +41,7 @@ struct CheckDefinition: Sendable, Hashable {
     }
 
     let work: Work
-    /// The time limit of one run.
+    /// The time limit of one run: at most the interval from one start to the next.
     let timeout: Duration
 
     /// The `min_collection_interval` of an instance that sets none.
@@ -72,8 +72,8 @@ struct CheckDefinition: Sendable, Hashable {
                 "no check \(instance.checkName); this agent runs \(Self.checkNames.joined(separator: ", "))")
         }
         let reader = try InstanceReader(instance.instance)
-        timeout = try reader.seconds("timeout", default: Self.defaultTimeout, upTo: Self.longestTimeout)
-        _ = try Self.interval(of: reader)
+        let limit = try reader.seconds("timeout", default: Self.defaultTimeout, upTo: Self.longestTimeout)
+        timeout = min(limit, try Self.interval(of: reader))
         switch instance.checkName {
         case "http_check": work = .http(try Self.http(reader))
         case "tcp_check":

@@ -14,6 +14,8 @@ struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
         case tls
         /// The time limit was exceeded.
         case timeout
+        /// It was due once more and still waited for a worker.
+        case starved
         /// The status is unexpected, or there were too many redirects.
         case status
         /// The body does not contain what it should.

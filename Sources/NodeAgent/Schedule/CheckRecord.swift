@@ -38,9 +38,9 @@ struct CheckRecord: Sendable {
         self.checkName = checkName
     }
 
-    /// Whether the last run succeeded; nil before the first.
+    /// Whether the last run succeeded, and the next one was not starved; nil before the first.
     var isUp: Bool? {
-        runs == 0 ? nil : lastFailure == nil
+        runs == 0 && lastFailure == nil ? nil : lastFailure == nil
     }
 
     /// How many runs failed, of all kinds.
@@ -67,12 +67,17 @@ struct CheckRecord: Sendable {
             totalSamples += success.samples
             return failed > 0 ? .recovered(failures: failed) : nil
         case .failure(let failure):
-            let isNew = failuresInARow == 0
-            failures[failure.kind, default: 0] += 1
-            failuresInARow += 1
-            lastFailure = failure
             lastSamples = 0
-            return isNew ? .failing(failure) : nil
+            return fail(failure)
         }
+    }
+
+    /// Notes a failure that is no run: the instance was due and could not be started.
+    mutating func fail(_ failure: CheckFailure) -> Transition? {
+        let isNew = failuresInARow == 0
+        failures[failure.kind, default: 0] += 1
+        failuresInARow += 1
+        lastFailure = failure
+        return isNew ? .failing(failure) : nil
     }
 }

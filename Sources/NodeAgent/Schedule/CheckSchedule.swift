@@ -20,9 +20,15 @@ enum ScheduleAction: Sendable, Equatable {
     case start(run: UInt64, id: String)
     /// Stop a run: its instance is no longer assigned to this agent, and its result does not count.
     case cancel(run: UInt64)
+    /// Note that an instance was due once more and still waits for a worker.
+    case starved(id: String)
 }
 
 /// Decides when each instance runs, on a fixed number of workers: (state, event, now) → actions.
+///
+/// A run that takes longer than `slowAfter` gives its worker back and goes on in a lane for slow runs, and the next run
+/// of its instance begins there. So instances that wait for an answer that does not come hold up only each other: the
+/// lane has room for `slowLimit` of them.
 ///
 /// The starts of an instance are one interval apart. When instances are added, a hash of its ID gives each the time of
 /// its first start, in a window that grows with their number: a few start at once, many are spread, over at most their
@@ -40,18 +46,32 @@ struct CheckSchedule: Sendable {
         let interval: Duration
         var due: Instant
         var phase: Phase
+        /// Whether its last run was slow.
+        var isSlow = false
+    }
+
+    private struct Run {
+        let id: String
+        let started: Instant
+        /// Whether it is in the lane for slow runs.
+        var isSlow: Bool
     }
 
     /// The average time between the first starts of added instances: 60 of them at the default interval of 15 s use all
     /// of it.
     private static let spacing: Duration = .milliseconds(250)
 
+    /// How long a run may take before it counts as slow.
+    static let slowAfter: Duration = .seconds(1)
+    /// The most slow runs at once.
+    static let slowLimit = 64
+
     private let workers: Int
     private var entries: [String: Entry] = [:]
     private var queue = DueQueue()
     private var waiting: [String] = []
     /// Runs in progress. Those of removed instances are among them: they hold a worker until they have ended.
-    private var runs: [UInt64: String] = [:]
+    private var runs: [UInt64: Run] = [:]
     private var started: UInt64 = 0
 
     /// An empty schedule, with at most `workers` runs at once.
@@ -61,7 +81,14 @@ struct CheckSchedule: Sendable {
 
     /// When `tick` is due next; nil if there are no instances.
     var nextWake: Instant? {
-        queue.first?.due
+        guard let due = queue.first?.due else { return nil }
+        guard !waiting.isEmpty, slowRuns < Self.slowLimit else { return due }
+        // When the next worker is given back.
+        return runs.values.filter { !$0.isSlow }.map { $0.started + Self.slowAfter }.reduce(due, min)
+    }
+
+    private var slowRuns: Int {
+        runs.values.count { $0.isSlow }
     }
 
     var runsInProgress: Int {
@@ -77,8 +104,9 @@ struct CheckSchedule: Sendable {
     mutating func replace(_ instances: [ScheduledInstance], now: Instant) -> [ScheduleAction] {
         let wanted = Dictionary(instances.map { ($0.id, $0) }) { first, _ in first }
         var actions: [ScheduleAction] = []
-        for (run, id) in runs.sorted(by: { $0.key < $1.key }) where wanted[id] == nil && entries[id] != nil {
-            actions.append(.cancel(run: run))
+        for (number, run) in runs.sorted(by: { $0.key < $1.key })
+        where wanted[run.id] == nil && entries[run.id] != nil {
+            actions.append(.cancel(run: number))
         }
         entries = entries.filter { wanted[$0.key] != nil }
         waiting.removeAll { wanted[$0] == nil }
@@ -102,34 +130,54 @@ struct CheckSchedule: Sendable {
     ///
     /// - Returns: the instance that ran, or nil if the result does not count, and what to do next.
     mutating func finish(run: UInt64, now: Instant) -> (instance: String?, actions: [ScheduleAction]) {
-        guard let id = runs.removeValue(forKey: run) else { return (nil, []) }
-        let counts = entries[id]?.phase == .running(run: run)
-        if counts { entries[id]?.phase = .resting }
-        return (counts ? id : nil, startWhatIsDue(now))
+        guard let ended = runs.removeValue(forKey: run) else { return (nil, []) }
+        let counts = entries[ended.id]?.phase == .running(run: run)
+        if counts {
+            entries[ended.id]?.phase = .resting
+            entries[ended.id]?.isSlow = now - ended.started >= Self.slowAfter
+        }
+        return (counts ? ended.id : nil, startWhatIsDue(now))
     }
 
     private mutating func startWhatIsDue(_ now: Instant) -> [ScheduleAction] {
+        var actions = queueWhatIsDue(now)
+        for (number, run) in runs.sorted(by: { $0.key < $1.key })
+        where !run.isSlow && now - run.started >= Self.slowAfter && slowRuns < Self.slowLimit {
+            runs[number]?.isSlow = true
+        }
+        var busy = Set(runs.values.map(\.id))
+        while let index = waiting.firstIndex(where: { !busy.contains($0) && hasRoom(for: $0) }) {
+            let id = waiting.remove(at: index)
+            started += 1
+            runs[started] = Run(id: id, started: now, isSlow: entries[id]?.isSlow == true)
+            busy.insert(id)
+            entries[id]?.phase = .running(run: started)
+            actions.append(.start(run: started, id: id))
+        }
+        return actions
+    }
+
+    private func hasRoom(for id: String) -> Bool {
+        let slow = slowRuns
+        return entries[id]?.isSlow == true ? slow < Self.slowLimit : runs.count - slow < workers
+    }
+
+    private mutating func queueWhatIsDue(_ now: Instant) -> [ScheduleAction] {
+        var actions: [ScheduleAction] = []
         while let first = queue.first, first.due <= now {
             queue.removeFirst()
             guard var entry = entries[first.id], entry.due == first.due else { continue }
-            if entry.phase == .resting {
+            switch entry.phase {
+            case .resting:
                 entry.phase = .waiting
                 waiting.append(first.id)
+            case .waiting: actions.append(.starved(id: first.id))
+            case .running: break
             }
             let late = (now - entry.due).nanoseconds / entry.interval.nanoseconds
             entry.due = entry.due + .nanoseconds(entry.interval.nanoseconds * (late + 1))
             entries[first.id] = entry
             queue.add(.init(due: entry.due, id: first.id))
-        }
-        var actions: [ScheduleAction] = []
-        var busy = Set(runs.values)
-        while runs.count < workers, let index = waiting.firstIndex(where: { !busy.contains($0) }) {
-            let id = waiting.remove(at: index)
-            started += 1
-            runs[started] = id
-            busy.insert(id)
-            entries[id]?.phase = .running(run: started)
-            actions.append(.start(run: started, id: id))
         }
         return actions
     }

@@ -127,6 +127,7 @@ final class CheckRunner: Sendable {
             switch action {
             case .start(let run, let id): start(run, id)
             case .cancel(let run): state.withLock { $0.runs[run]?.stop }.map { $0() }
+            case .starved(let id): starve(id)
             }
         }
     }
@@ -175,6 +176,15 @@ final class CheckRunner: Sendable {
         }
         if let id, let transition { report(id, transition) }
         perform(actions)
+    }
+
+    private func starve(_ id: String) {
+        let transition = state.withLock { state in
+            state.records[id]?.fail(
+                CheckFailure(
+                    .starved, "not started for an interval: all \(state.workers.count) check_runners are busy"))
+        }
+        if let transition { report(id, transition) }
     }
 
     private func report(_ id: String, _ transition: CheckRecord.Transition) {
