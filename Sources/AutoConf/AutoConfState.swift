@@ -233,7 +233,7 @@ extension AutoConfState {
         var bound = BoundConfigs(limit: limit, room: room(for: serviceObjects.bytes(of: entity)))
         service.bind(
             into: &bound, endpoints: enabled.contains(.endpoints) ? endpoints : nil, environment: environment)
-        return (bound.reading(of: entity), bound.isCrowdedOut)
+        return (.configs(bound.configs, problems: bound.problems(of: entity)), bound.isCrowdedOut)
     }
 
     private func reading(of reading: FileReading, _ object: String) -> ConfigReading {
@@ -251,7 +251,7 @@ extension AutoConfState {
         var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)))
         for problem in problems { bound.report(problem) }
         for binding in file.bindings { bind(binding, of: file, &bound) }
-        return bound.reading(of: object)
+        return .configs(bound.configs, problems: bound.problems(of: object))
     }
 
     /// The configs of a file for no object.
@@ -261,7 +261,7 @@ extension AutoConfState {
         var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)))
         for problem in problems { bound.report(problem) }
         for config in configs { bound.add(config) }
-        return bound.reading(of: object)
+        return .configs(bound.configs, problems: bound.problems(of: object))
     }
 
     /// The bytes that there is room for, if an object gives back what its configs take now.

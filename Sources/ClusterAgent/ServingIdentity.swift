@@ -18,7 +18,7 @@ struct ServingIdentity: Sendable {
         do {
             if certificate.isEmpty {
                 files = nil
-                identity = try TLSIdentity.selfSigned(hosts: hosts, now: clock.wallTime())
+                identity = try TLSIdentity.selfSigned(hosts: hosts)
             } else {
                 let interval = Duration.seconds(10)
                 let read = (

@@ -56,21 +56,31 @@ package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [U
     }
 }
 
-/// Replaces a file atomically: writes `path.new`, then renames it, so that a reader never sees a partial file.
+/// Replaces a file atomically: writes a new one beside it, then renames that, so that a reader never sees a partial
+/// file. A link at `path` is replaced, not followed, and the mode of a file that was there is kept.
 ///
+/// - Parameter mode: the mode of a file that was not there.
 /// - Throws: `FileError`.
 package func writeFile(_ path: String, _ contents: [UInt8], mode: UInt32 = 0o644) throws(FileError) {
-    let temporary = "\(path).new"
-    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+    // A name that nobody can have prepared, and a file that was not there.
+    let temporary = "\(path).\(String(SystemEntropy().next(), radix: 16))"
+    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw FileError(path: temporary, number: errno) }
     var written = 0
     var failure: Int32?
+    var former = stat()
+    if unsafe lstat(path, &former) == 0, former.st_mode & S_IFMT == S_IFREG,
+        fchmod(descriptor, former.st_mode & 0o7777) != 0
+    {
+        failure = errno
+    }
     while written < contents.count, failure == nil {
         let count = unsafe contents[written...].withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
         if count >= 0 { written += count } else if errno != EINTR { failure = errno }
     }
     close(descriptor)
     if failure == nil, unsafe rename(temporary, path) != 0 { failure = errno }
+    if failure != nil { unsafe unlink(temporary) }
     if let failure { throw FileError(path: path, number: failure) }
 }
 

@@ -64,6 +64,8 @@ package struct Program: Sendable {
     /// How long the first task may take to run before the start is given up.
     private static let startLimit = Duration.seconds(10)
 
+    private static let runHelp = "runs until SIGTERM, SIGINT or SIGHUP"
+
     private let name: String
     private let version: String
     private let summary: String
@@ -103,7 +105,7 @@ package struct Program: Sendable {
         switch arguments.first {
         case "run":
             FreedMemory.keepLittle()
-            let command = Command("run", help: "runs until SIGTERM or SIGINT", body: run)
+            let command = Command("run", help: Self.runHelp, body: run)
             return await perform(command, Array(arguments.dropFirst()))
         case "version", "--version":
             print("\(name) \(version)")
@@ -175,7 +177,7 @@ package struct Program: Sendable {
     }
 
     private var usage: String {
-        let run = Command("run", help: "runs until SIGTERM or SIGINT") { _ in 0 }
+        let run = Command("run", help: Self.runHelp) { _ in 0 }
         let lines = ([run] + commands).map { ("\(name) \($0.words.joined(separator: " "))", $0.help) }
         let all = lines + [("\(name) version", "prints the version"), ("\(name) COMMAND --help", "lists its options")]
         let width = all.map(\.0.count).max() ?? 0

@@ -10,7 +10,7 @@ private let signalPipe = Atomic<Int32>(-1)
 final class Signals: Sendable {
     private let received = Watched<Int32?>(nil)
 
-    /// Handles SIGTERM and SIGINT from now on, and ignores SIGPIPE. Create one per process.
+    /// Handles SIGTERM, SIGINT and SIGHUP from now on, and ignores SIGPIPE. Create one per process.
     ///
     /// A second signal ends the process at once, with the exit status that shells expect (128 + signal).
     ///
@@ -30,7 +30,7 @@ final class Signals: Sendable {
             }
         }
         thread.detach()
-        for number in [SIGTERM, SIGINT] {
+        for number in [SIGTERM, SIGINT, SIGHUP] {
             signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)
                 let saved = errno

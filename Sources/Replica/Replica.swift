@@ -82,8 +82,8 @@ package struct Replica: Sendable {
     ///
     /// - Parameters:
     ///   - limit: a stop that takes longer ends the process; nil for no limit.
-    ///   - stopListening: what accepts requests for `requestHandler`, and has begun to, accepts no more; it returns when
-    ///     the responses under way are written or given up.
+    ///   - stopListening: stops what accepts requests for `requestHandler`, and returns when the responses under way
+    ///     are written or given up.
     ///   - outer: adds parts that start before all of the replica's and stop after them.
     /// - Returns: the name of the part that ended by itself; nil after an ordinary stop.
     package func run(

@@ -58,6 +58,22 @@ import Testing
         #expect(try await agent.process.wait(within: .seconds(60)) == .exited(0), "\(agent.process.output)")
     }
 
+    /// A machine may start with a wrong clock.
+    @Test func `the generated certificate is valid at any time, and a hangup is an orderly end`() async throws {
+        let directory = try TemporaryDirectory()
+        let agent = try RunningClusterAgent(
+            "one", in: directory, ["--confd_path=\(directory.path)", "--shutdown_delay=0"])
+        await (try await agent.client()).shutdown()
+        let openssl = try ChildProcess(
+            "/usr/bin/openssl", ["x509", "-noout", "-dates", "-in", "\(directory.path)/one.pem"],
+            outputPath: "\(directory.path)/dates")
+        #expect(try await openssl.wait(within: .seconds(60)) == .exited(0))
+        #expect(
+            openssl.output == "notBefore=Jan  1 00:00:00 1970 GMT\nnotAfter=Dec 31 23:59:59 9999 GMT\n")
+        agent.process.signal(SIGHUP)
+        #expect(try await agent.process.wait(within: .seconds(60)) == .exited(0), "\(agent.process.output)")
+    }
+
     private static func run(_ words: [String], in directory: TemporaryDirectory) async throws {
         let process = try ChildProcess(words[0], Array(words.dropFirst()), outputPath: "\(directory.path)/setup.log")
         let end = try await process.wait(within: .seconds(60))

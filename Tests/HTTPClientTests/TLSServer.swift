@@ -27,7 +27,7 @@ final class TLSServer: Sendable {
     }
 
     static func identity(_ hosts: [String] = []) throws -> TLSIdentity {
-        try TLSIdentity.selfSigned(hosts: hosts, now: SystemClock().wallTime())
+        try TLSIdentity.selfSigned(hosts: hosts)
     }
 
     var port: UInt16 { server.port }

@@ -7,7 +7,7 @@ import Testing
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", ["GET / 1.1"]),
         ("GET /a/b%2Fc?x=1&y=?2 HTTP/1.1\r\nHost: a\r\n\r\n", ["GET /a/b%2Fc ?x=1&y=?2 1.1"]),
         ("GET /? HTTP/1.1\r\nHost: a\r\n\r\n", ["GET / ? 1.1"]),
-        ("HEAD / HTTP/1.1\r\nHost:\r\n\r\n", ["HEAD / 1.1"]),
+        ("HEAD / HTTP/1.1\r\nHost:a\r\n\r\n", ["HEAD / 1.1"]),
         ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", ["PUT / 1.1 [Content-Length=0]"]),
         ("DELETE / HTTP/1.1\r\nHost: [::1]:5005\r\n\r\n", ["DELETE / 1.1"]),
         ("BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n", ["BREW* /pot 1.1"]),

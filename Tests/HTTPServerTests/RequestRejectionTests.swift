@@ -48,6 +48,8 @@ import Testing
         ("GET / HTTP/1.1\r\n\r\n", .missingHost), ("GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", .repeatedHost),
         ("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", .repeatedHost),
         ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", .malformedHost),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", .malformedHost), ("GET / HTTP/1.1\r\nHost: \r\n\r\n", .malformedHost),
+        ("GET / HTTP/1.0\r\nHost:\r\n\r\n", .malformedHost),
         ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", .malformedHost),
         ("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", .malformedHost),
         ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .malformedHost), (fields("Expect: 200-ok"), .unknownExpectation),
@@ -90,6 +92,9 @@ import Testing
         (chunks("1\r\nab\r\n"), .malformedChunk),
         (chunks("1\r\na\n"), .malformedChunk), (chunks("1\r\na\rX"), .bareCarriageReturn),
         (chunks("1;\u{0}\r\n"), .malformedChunk),
+        (chunks("1;\r\na\r\n0\r\n\r\n"), .malformedChunk), (chunks("1; \t\r\n"), .malformedChunk),
+        (chunks("1;;a\r\n"), .malformedChunk), (chunks("1;a;\r\n"), .malformedChunk),
+        (chunks("1;=b\r\n"), .malformedChunk), (chunks("1;a=\"b\r\n"), .malformedChunk),
         (chunks("1;a\nb\r\n"), .bareLineFeed), (chunks("00000000000000001\r\n"), .malformedChunk),
         (chunks("ffffffffffffffff\r\n"), .bodyTooLarge), (chunks("7fffffffffffffff\r\n"), .bodyTooLarge),
         (chunks("100001\r\n"), .bodyTooLarge), (chunks("0\r\nX : a\r\n\r\n"), .whitespaceBeforeColon),
@@ -104,6 +109,7 @@ import Testing
         let long = String(repeating: "x", count: 400)
         for (text, expected) in [
             ("GET /\(long) HTTP/1.1\r\nHost: a\r\n\r\n", RequestError.requestLineTooLong),
+            (long, .malformedRequestLine), ("\(long) / HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
             ("GET /\(long)", .requestLineTooLong), ("{\(long)\r\n", .malformedRequestLine),
             (Self.fields("X: \(long)"), .headerTooLarge),
             (Self.fields("A: 1\r\nB: 2\r\nC: 3"), .tooManyFields),

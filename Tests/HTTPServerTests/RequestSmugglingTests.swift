@@ -144,7 +144,8 @@ struct SmugglingRow: Sendable, CustomTestStringConvertible {
                 "Transfer-Encoding: chunked",
                 "0\r\nContent-Length: 37\r\nTransfer-Encoding: chunked\r\nHost: b\r\nHost: c\r\n\r\n")),
         .two(
-            "chunk extensions", SmugglingRow.post("Transfer-Encoding: chunked", "5;a=\"b\"\r\nhello\r\n000;c\r\n\r\n")),
+            "chunk extensions",
+            SmugglingRow.post("Transfer-Encoding: chunked", "5; a=\"b;\\\" \";c\r\nhello\r\n000;c\r\n\r\n")),
     ]
 
     static let others: [SmugglingRow] = [

@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.serialized) struct TLSTests {
     static let identity = Result {
-        try TLSIdentity.selfSigned(hosts: ["agent.example", "10.1.2.3", "fd00::1"], now: SystemClock().wallTime())
+        try TLSIdentity.selfSigned(hosts: ["agent.example", "10.1.2.3", "fd00::1"])
     }
 
     private func tls(_ minimum: TLSServerOptions.MinimumVersion = .tls13) throws -> TLSServerOptions {
@@ -120,7 +120,7 @@ import Testing
         try await withServer(tls: try tls()) { server, _ in
             let old = TestClient(port: server.port)
             #expect(old.startTLS())
-            let renewed = try TLSIdentity.selfSigned(hosts: [], now: SystemClock().wallTime())
+            let renewed = try TLSIdentity.selfSigned(hosts: [])
             try server.replaceIdentity(renewed)
             let new = TestClient(port: server.port)
             #expect(new.startTLS())
@@ -150,13 +150,13 @@ import Testing
     @Test(arguments: ["", "a b", "h\u{E9}", "a,DNS:b"])
     func `a host that cannot be named in a certificate is an error`(host: String) {
         #expect(throws: HTTPServerError.self) {
-            try TLSIdentity.selfSigned(hosts: [host], now: SystemClock().wallTime())
+            try TLSIdentity.selfSigned(hosts: [host])
         }
     }
 
     @Test func `an unusable certificate or key is an error that names it`() throws {
         let first = try Self.identity.get()
-        let second = try TLSIdentity.selfSigned(hosts: [], now: SystemClock().wallTime())
+        let second = try TLSIdentity.selfSigned(hosts: [])
         let nothing = Array("nothing\n".utf8)
         #expect(throws: HTTPServerError.keyDoesNotMatchCertificate) {
             try TLSIdentity(certificatePEM: first.certificatePEM, keyPEM: second.privateKeyPEM)

@@ -65,7 +65,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
     }
 
     @Test func `a real certificate is accepted and its first half is not`() throws {
-        let identity = try TLSIdentity.selfSigned(hosts: [], now: SystemClock().wallTime())
+        let identity = try TLSIdentity.selfSigned(hosts: [])
         let text = String(decoding: identity.certificatePEM, as: UTF8.self)
         #expect(PEM.problem(in: text, label: PEM.certificate) == nil)
         for count in stride(from: 0, to: text.utf8.count - 30, by: 37) {
@@ -169,7 +169,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
     private let log = RecordingLog()
 
     private func identity() throws -> TLSIdentity {
-        try TLSIdentity.selfSigned(hosts: ["127.0.0.1"], now: clock.wallTime())
+        try TLSIdentity.selfSigned(hosts: ["127.0.0.1"])
     }
 
     private static func text(_ identity: TLSIdentity) -> String {

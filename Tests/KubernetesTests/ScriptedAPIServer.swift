@@ -39,7 +39,7 @@ final class ScriptedAPIServer: HTTPHandler {
         _ body: (KubernetesClient, ScriptedAPIServer, TemporaryDirectory) async throws -> Void
     ) async throws {
         let clock = SystemClock()
-        let identity = try TLSIdentity.selfSigned(hosts: ["127.0.0.1"], now: clock.wallTime())
+        let identity = try TLSIdentity.selfSigned(hosts: ["127.0.0.1"])
         let handler = ScriptedAPIServer(answer)
         let server = try HTTPServer(
             options: HTTPServerOptions(

@@ -55,7 +55,7 @@ struct RunningServer {
 
     init(_ handler: any HTTPHandler) throws {
         let clock = SystemClock()
-        identity = try TLSIdentity.selfSigned(hosts: [], now: clock.wallTime())
+        identity = try TLSIdentity.selfSigned(hosts: [])
         server = try HTTPServer(
             options: HTTPServerOptions(
                 name: "test", host: "127.0.0.1", port: 0, tls: TLSServerOptions(identity: identity)),

@@ -47,6 +47,33 @@ import Testing
         }
     }
 
+    @Test func `a written file replaces a link, leaves what the link named alone, and keeps a file's mode`() throws {
+        let folder = try TemporaryDirectory()
+        let (victim, path) = (try folder.write("victim", "precious"), "\(folder.path)/certificate.pem")
+        #expect(unsafe symlink(victim, path) == 0)
+        // The name under which the new file was once written.
+        #expect(unsafe symlink(victim, "\(path).new") == 0)
+        try writeFile(path, Array("one".utf8))
+        #expect(try readFile(victim, atMost: 100) == Array("precious".utf8))
+        #expect(try readFile(path, atMost: 100) == Array("one".utf8))
+        #expect(unsafe chmod(path, 0o640) == 0)
+        try writeFile(path, Array("two".utf8))
+        var status = stat()
+        #expect(unsafe lstat(path, &status) == 0 && status.st_mode == S_IFREG | 0o640)
+        #expect(try readFile(path, atMost: 100) == Array("two".utf8))
+    }
+
+    @Test func `a file that cannot be written leaves nothing behind`() throws {
+        let folder = try TemporaryDirectory()
+        let path = try folder.write("target/inner", "x").replacing("/inner", with: "")
+        #expect(throws: FileError.self) { try writeFile(path, Array("one".utf8)) }
+        let names = unsafe try #require(opendir(folder.path))
+        defer { unsafe closedir(names) }
+        var count = 0
+        while unsafe readdir(names) != nil { count += 1 }
+        #expect(count == 3, "only . and .. and the folder")
+    }
+
     @Test(arguments: [
         (Int64(0), "1970-01-01T00:00:00.000Z"), (1_767_323_045_678_000_000, "2026-01-02T03:04:05.678Z"),
         (951_782_399_999_000_000, "2000-02-28T23:59:59.999Z"), (951_782_400_000_000_000, "2000-02-29T00:00:00.000Z"),

@@ -6,12 +6,21 @@ struct ChunkedBody {
         /// In the chunk size: value and number of digits so far.
         case size(Int, digits: Int)
         /// After the chunk size, up to the end of the line.
-        case extensions(size: Int)
+        case extensions(size: Int, Extension)
         case sizeLineFeed(size: Int)
         case data(remaining: Int)
         case dataCarriageReturn
         case dataLineFeed
         case trailer
+    }
+
+    /// Where in the extensions of a chunk (RFC 9112 §7.1.1).
+    private enum Extension {
+        /// After a semicolon: a name must follow.
+        case beforeName
+        case text
+        case quoted
+        case escaped
     }
 
     private static let extensionLimit = 1_024
@@ -56,8 +65,8 @@ struct ChunkedBody {
         switch stage {
         case .size(let size, let digits):
             try consumeSize(byte, size, digits, bodyBytes: bodyBytes)
-        case .extensions(let size):
-            try consumeExtension(byte, size)
+        case .extensions(let size, let place):
+            try consumeExtension(byte, size, place)
         case .sizeLineFeed(let size):
             guard byte == Byte.lineFeed else { throw .bareCarriageReturn }
             stage = size == 0 ? .trailer : .data(remaining: size)
@@ -88,20 +97,34 @@ struct ChunkedBody {
         guard digits > 0 else { throw .malformedChunk }
         switch byte {
         case Byte.carriageReturn: stage = .sizeLineFeed(size: size)
-        case UInt8(ascii: ";"): stage = .extensions(size: size)
+        case UInt8(ascii: ";"): stage = .extensions(size: size, .beforeName)
         case Byte.lineFeed: throw .bareLineFeed
         default: throw .malformedChunk
         }
     }
 
-    private mutating func consumeExtension(_ byte: UInt8, _ size: Int) throws(RequestError) {
+    private mutating func consumeExtension(_ byte: UInt8, _ size: Int, _ place: Extension) throws(RequestError) {
         extensionBytes += 1
         guard extensionBytes <= Self.extensionLimit else { throw .chunkExtensionsTooLarge }
-        if byte == Byte.carriageReturn {
+        if byte == Byte.carriageReturn, place == .text {
             stage = .sizeLineFeed(size: size)
-        } else if !Byte.isFieldValue(byte) {
-            throw byte == Byte.lineFeed ? .bareLineFeed : .malformedChunk
+            return
         }
+        guard Byte.isFieldValue(byte) else { throw byte == Byte.lineFeed ? .bareLineFeed : .malformedChunk }
+        let next: Extension
+        switch (place, byte) {
+        case (.beforeName, 0x20), (.beforeName, 0x09): next = .beforeName
+        case (.beforeName, _):
+            guard Byte.token.contains(byte) else { throw .malformedChunk }
+            next = .text
+        case (.text, UInt8(ascii: ";")): next = .beforeName
+        case (.text, UInt8(ascii: "\"")): next = .quoted
+        case (.quoted, UInt8(ascii: "\"")): next = .text
+        case (.quoted, UInt8(ascii: "\\")): next = .escaped
+        case (.escaped, _): next = .quoted
+        case (.text, _), (.quoted, _): next = place
+        }
+        stage = .extensions(size: size, next)
     }
 
     private mutating func consumeTrailer(_ byte: UInt8) throws(RequestError) {

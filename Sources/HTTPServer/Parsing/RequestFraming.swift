@@ -24,6 +24,7 @@ struct RequestFraming {
         case 4 where bytes.matches(name, "host"):
             hosts += 1
             guard hosts == 1 else { throw .repeatedHost }
+            guard !line.value.isEmpty else { throw .malformedHost }
             for index in line.value where !Byte.host.contains(bytes[index]) { throw .malformedHost }
         case 6 where bytes.matches(name, "expect"):
             guard bytes.matches(line.value, "100-continue") else { throw .unknownExpectation }

@@ -116,7 +116,8 @@ struct RequestParser: ~Copyable {
         switch stage {
         case .requestLine:
             try checkBeginning()
-            if isTooLarge { throw .requestLineTooLong }
+            // Without a space it is the method that does not end.
+            if isTooLarge { throw head.contains(0x20) ? .requestLineTooLong : .malformedRequestLine }
         case .fields:
             if isTooLarge { throw .headerTooLarge }
         case .fixedBody, .chunkedBody:

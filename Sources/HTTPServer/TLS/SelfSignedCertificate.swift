@@ -1,7 +1,9 @@
 import COpenSSL
 import Platform
 
-private let secondsInTenYears = 10 * 365 * 86_400
+/// Valid at any time: nothing relies on its age, and a machine that starts with a wrong clock must not make one that is
+/// never valid once the clock is right. The end is that of RFC 5280 §4.1.2.5 for no end.
+private let (validFrom, validUntil) = ("19700101000000Z", "99991231235959Z")
 
 /// Creates a self-signed certificate for `key`, in PEM.
 ///
@@ -10,21 +12,20 @@ private let secondsInTenYears = 10 * 365 * 86_400
 ///
 /// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII host name, or if OpenSSL fails.
 func selfSignedCertificate(
-    for key: borrowing PrivateKey, hosts: [String], now: WallTime
+    for key: borrowing PrivateKey, hosts: [String]
 ) throws(HTTPServerError) -> [UInt8] {
     ERR_clear_error()
     guard let certificate = unsafe X509_new() else { throw .resources(reason: opensslReason()) }
     defer { unsafe X509_free(certificate) }
     let names = try unsafe alternativeNames(hosts)
     defer { unsafe copenssl_free_names(names) }
-    let start = Int(now.nanoseconds / 1_000_000_000)
     let serial = Int(truncatingIfNeeded: SystemEntropy().next() >> 1)
     let subject = unsafe X509_get_subject_name(certificate)
     guard
         unsafe X509_set_version(certificate, 2) == 1,  // X.509 version 3
         unsafe ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial) == 1,
-        unsafe ASN1_TIME_set(X509_getm_notBefore(certificate), start - 3_600) != nil,
-        unsafe ASN1_TIME_set(X509_getm_notAfter(certificate), start + secondsInTenYears) != nil,
+        unsafe ASN1_TIME_set_string_X509(X509_getm_notBefore(certificate), validFrom) == 1,
+        unsafe ASN1_TIME_set_string_X509(X509_getm_notAfter(certificate), validUntil) == 1,
         unsafe X509_set_pubkey(certificate, key.pointer) == 1,
         unsafe X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, "cluster-agent", -1, -1, 0) == 1,
         unsafe X509_set_issuer_name(certificate, subject) == 1,

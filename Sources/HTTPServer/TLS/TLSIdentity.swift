@@ -1,5 +1,5 @@
 import COpenSSL
-package import Platform
+import Platform
 
 /// The certificate chain and private key of a server, verified to belong together.
 package final class TLSIdentity: Sendable {
@@ -37,14 +37,13 @@ package final class TLSIdentity: Sendable {
 
     /// Generates a P-256 key and a self-signed certificate for it.
     ///
-    /// - Parameters:
-    ///   - hosts: host names and addresses that clients use, in addition to `localhost`, `127.0.0.1` and `::1`.
-    ///   - now: the start of the validity, less an hour for clients whose clock is behind; it lasts ten years.
+    /// It is valid at any time.
+    ///
+    /// - Parameter hosts: host names and addresses that clients use, in addition to `localhost`, `127.0.0.1` and `::1`.
     /// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII host name, or if OpenSSL fails.
-    package static func selfSigned(hosts: [String], now: WallTime) throws(HTTPServerError) -> TLSIdentity {
+    package static func selfSigned(hosts: [String]) throws(HTTPServerError) -> TLSIdentity {
         let key = try PrivateKey.generate()
-        let certificate = try selfSignedCertificate(
-            for: key, hosts: ["localhost", "127.0.0.1", "::1"] + hosts, now: now)
+        let certificate = try selfSignedCertificate(for: key, hosts: ["localhost", "127.0.0.1", "::1"] + hosts)
         return try TLSIdentity(certificatePEM: certificate, keyPEM: try key.pem())
     }
 }

@@ -8,12 +8,16 @@ package struct Pod: Hashable, Sendable {
     package var nodeName: String
     /// Its addresses, at most one of each family; empty until it has one.
     package var addresses: [String]
+    /// Whether it has ended for good (phase `Failed` or `Succeeded`), as after an eviction. The object may stay for
+    /// long, with the node and the addresses of the pod that took its place.
+    package var isOver: Bool
 
     /// A Pod.
-    package init(metadata: ObjectMetadata, nodeName: String = "", addresses: [String] = []) {
+    package init(metadata: ObjectMetadata, nodeName: String = "", addresses: [String] = [], isOver: Bool = false) {
         self.metadata = metadata
         self.nodeName = nodeName
         self.addresses = addresses
+        self.isOver = isOver
     }
 
     /// Whether it was asked to end, and lives on for its grace period.
@@ -53,6 +57,9 @@ extension Pod: KubernetesObject {
         try json.enterObject()
         while let key = try json.nextKey() {
             switch key {
+            case "phase":
+                let phase = try json.string()
+                isOver = phase == "Failed" || phase == "Succeeded"
             case "podIP": first = try json.string()
             case "podIPs": addresses = try json.array(Self.address).filter { !$0.isEmpty }
             default: break

@@ -19,7 +19,7 @@ package import Platform
 /// | A watch that | Leads to |
 /// |---|---|
 /// | ends in order | watching, or listing if the version is in doubt; within a second: pausing, then watching |
-/// | breaks (transport) after a second | watching at once, as between us and the server something cuts idle connections |
+/// | breaks (transport) after a second | watching at once: something on the way may cut idle connections |
 /// | expires (410) | listing; within a second of the last list: pausing, then listing |
 /// | is one request too many (429) | pausing, then watching |
 /// | is refused for now (401, 403, 5xx) | pausing, then watching; the fifth time in a row: pausing, then listing |

@@ -51,7 +51,7 @@ final class NodeAgentProcess: Sendable {
         registry.register { log.collect(into: &$0) }
         let host = options[NodeAgentOptions.listenHost]
         do throws(HTTPServerError) {
-            let identity = try TLSIdentity.selfSigned(hosts: Self.names(host), now: clock.wallTime())
+            let identity = try TLSIdentity.selfSigned(hosts: Self.names(host))
             var serving = HTTPServerOptions(
                 name: "api", host: host, port: UInt16(options[NodeAgentOptions.commandPort]),
                 tls: TLSServerOptions(identity: identity))

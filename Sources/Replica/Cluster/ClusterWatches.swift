@@ -68,10 +68,11 @@ struct ClusterWatches: Sendable {
         ResourceReport.collect(all.map(\.report), now: clock.now(), into: &writer)
     }
 
-    private static func podChange(_ event: ReflectorEvent<Pod>) -> AgentPodChange {
+    /// A pod that is over runs nothing any more: it counts as deleted (kubernetes/kubernetes#109414).
+    static func podChange(_ event: ReflectorEvent<Pod>) -> AgentPodChange {
         switch event {
-        case .replaced(let pods): .replaced(pods.map(agentPod))
-        case .applied(let pod): .applied(agentPod(pod))
+        case .replaced(let pods): .replaced(pods.filter { !$0.isOver }.map(agentPod))
+        case .applied(let pod): pod.isOver ? .deleted(agentPod(pod)) : .applied(agentPod(pod))
         case .deleted(let pod): .deleted(agentPod(pod))
         }
     }
