@@ -179,6 +179,8 @@ import Testing
                 body: Array(#"{"last_change":0,"node_type":1}"#.utf8))
             return try await client.send(request, deadline: clock.now() + .seconds(10)).status
         }
+        // It serves a moment before it leads.
+        try await eventually("an answer of the leader") { try await report("silent0", "127.0.0.4") == 200 }
         for index in 0..<20 { #expect(try await report("silent\(index)", "127.0.0.4") == 200) }
         #expect(try await report("closed", "127.0.0.5") == 200)
 

@@ -37,7 +37,11 @@ import Testing
             #expect(limit < 64)
         } else {
             agent.signal(SIGTERM)
-            #expect(try await agent.wait(within: .seconds(60)) == .exited(0), "\(agent.output)")
+            let end = try await agent.wait(within: .seconds(60))
+            // The last thread that it starts is the one that watches over its stop.
+            let isRefused = end == .exited(1) && agent.output.contains("cannot start")
+            #expect(end == .exited(0) || isRefused, "\(end): \(agent.output)")
+            #expect(limit < 64 || end == .exited(0))
         }
     }
 

@@ -507,7 +507,7 @@ def flood():
         except OSError:
             closed.append(index)
     report(f"{len(closed)} were closed for newer ones, the last of them number {max(closed)}",
-           len(closed) >= 600 - 100 and (max(closed) < count // 2 or time.monotonic() - begin > HANDSHAKE_SECONDS))
+           len(closed) >= 600 - 100 and (max(closed) < count - share // 4 or time.monotonic() - begin > HANDSHAKE_SECONDS))
     quiet(3, "while the flood stands")
     bystander.end()
     for connection in connections:
