@@ -71,7 +71,7 @@ struct ConfigFields {
     /// Fails unless `text` is empty or a tag cardinality.
     static func check(cardinality text: String, _ place: String) throws(AutoConfError) {
         guard ["", "low", "orchestrator", "high"].contains(text) else {
-            throw AutoConfError("\(place) is '\(text)', not low, orchestrator or high")
+            throw AutoConfError("\(place) is not low, orchestrator or high")
         }
     }
 

@@ -1,3 +1,5 @@
+import CheckModel
+
 /// A problem of one object: a Service's annotations, a file, a directory.
 package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     /// Whether configs are lost.
@@ -15,9 +17,11 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     /// Whether configs are lost.
     package let severity: Severity
 
+    /// - Parameter reason: names the place and the kind of the problem, and quotes no value. It is shown to people who
+    ///   may not read the object, so it is scrubbed besides.
     init(_ object: String, _ reason: String, _ severity: Severity = .error) {
         self.object = object
-        self.reason = reason
+        self.reason = Scrubbing.scrubbed(reason)
         self.severity = severity
     }
 

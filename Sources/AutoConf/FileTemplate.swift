@@ -45,7 +45,7 @@ extension ConfigFields {
                 let (resolution, isKnown) = EndpointResolution.parse(text)
                 if !isKnown {
                     warnings.append(
-                        "\(place).kube_endpoints: resolve is '\(text ?? "")', not auto or ip; auto is used")
+                        "\(place).kube_endpoints: resolve is neither auto nor ip; auto is used")
                 }
                 bindings.append(
                     FileTemplate.Binding(part: .endpoints(resolution), service: try names.objectName()))

@@ -50,7 +50,7 @@ struct ServiceAnnotations {
         let resolve = EndpointResolution.parse(subject == .endpoints ? current["resolve"] : nil)
         resolution = resolve.resolution
         if !resolve.isKnown {
-            problems.append(("resolve is '\(current["resolve"] ?? "")', not auto or ip; auto is used", .warning))
+            problems.append(("resolve is neither auto nor ip; auto is used", .warning))
         }
         warnOfUnknown(
             current, "\(Self.prefix)\(subject.rawValue).", subject == .endpoints ? ["checks", "resolve"] : ["checks"])
@@ -172,7 +172,7 @@ struct ServiceAnnotations {
         for element in elements {
             let group = element.arrayValue ?? [element]
             for object in group where object.objectValue == nil {
-                throw AutoConfError("in \(key): found non JSON object type, value is: '\(shown(object))'")
+                throw AutoConfError("in \(key): found \(object.kind), not an object")
             }
             objects.append(group)
         }
@@ -183,7 +183,7 @@ struct ServiceAnnotations {
         guard let text = values["logs"] else { return nil }
         let json = try Self.json(text, "in logs")
         guard json.arrayValue != nil else {
-            throw AutoConfError("invalid format, expected an array, got: '\(Self.shown(json))'")
+            throw AutoConfError("invalid format: \(json.kind), not an array")
         }
         // The config of logs has the name of a check; without a check there is none.
         guard let first = templates.first else { return nil }
@@ -193,17 +193,12 @@ struct ServiceAnnotations {
     private func flag(_ key: String) throws(AutoConfError) -> Bool {
         guard let text = values[key] else { return false }
         guard let flag = GoLiteral.boolean(text) else {
-            throw AutoConfError("in \(key): '\(text)' is not true or false")
+            throw AutoConfError("in \(key): neither true nor false")
         }
         return flag
     }
 
     private static func json(_ text: String, _ place: String) throws(AutoConfError) -> JSONValue {
         do { return try JSONValue(parsing: text) } catch { throw AutoConfError("\(place): \(error)") }
-    }
-
-    private static func shown(_ json: JSONValue) -> String {
-        let text = String(decoding: json.encoded(), as: UTF8.self)
-        return text.count > 80 ? "\(text.prefix(80))…" : text
     }
 }

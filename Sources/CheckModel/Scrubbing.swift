@@ -2,20 +2,12 @@ package import JSON
 
 /// Masks secrets in what people are shown. Agents always get the whole config.
 ///
-/// It goes by names, as upstream's scrubber does: it masks the values of keys that name a password or token, passwords
-/// in URLs, and what follows `Bearer` or such a name in a text. Handles of a secret backend (`ENC[…]`) are not secrets,
-/// and stay.
+/// It goes by names, as upstream's scrubber does: it masks the values of keys that name a secret, also where key and
+/// value stand in a text, and what the form of a text gives away (`SecretText`). Handles of a secret backend (`ENC[…]`)
+/// are not secrets, and stay.
 package enum Scrubbing {
     /// The replacement for a secret.
     static let mask = "********"
-
-    /// Parts of keys that name a secret, in lower case and without `_` and `-`.
-    private static let names = [
-        "password", "passwd", "passphrase", "token", "secret", "apikey", "appkey", "accesskey", "privatekey",
-        "credential", "authorization", "communitystring", "sessionkey", "connectionstring",
-    ]
-    /// Whole keys that name one.
-    private static let wholeNames = ["pass", "pwd", "pw", "auth", "key", "cookie"]
 
     /// The value with its secrets masked.
     package static func scrubbed(_ json: JSONValue) -> JSONValue {
@@ -26,13 +18,15 @@ package enum Scrubbing {
         case .object(let members):
             .object(
                 Dictionary(
-                    uniqueKeysWithValues: members.map { ($0, isSecret($0) ? masked($1) : scrubbed($1)) }))
+                    uniqueKeysWithValues: members.map {
+                        ($0, SecretName.isSecret($0) ? masked($1) : scrubbed($1))
+                    }))
         }
     }
 
-    /// The text with masks for the passwords of URLs, and for what follows `Bearer`, `password=` and the like.
+    /// The text with its secrets masked: see `SecretText`.
     package static func scrubbed(_ text: String) -> String {
-        withoutAssignedSecrets(withoutURLPasswords(text))
+        SecretText.scrubbed(text)
     }
 
     /// The config with its secrets masked. Compute check IDs before that: they depend on the bytes.
@@ -51,91 +45,89 @@ package enum Scrubbing {
         return scrubbed(json).encoded()
     }
 
-    private static func isSecret(_ key: String) -> Bool {
-        let plain = key.lowercased().filter { $0 != "_" && $0 != "-" }
-        return wholeNames.contains(plain) || names.contains { plain.contains($0) }
-    }
-
-    /// The value with everything masked that could be the secret. A boolean could not (`use_token: true`).
+    /// The value with everything masked that could be the secret. A boolean could not (`use_token: true`), nor what
+    /// only describes the secret (`auth_token: {reader: {type: file}}`).
     private static func masked(_ json: JSONValue) -> JSONValue {
         switch json {
         case .null, .bool: json
         case .number: .string(mask)
-        case .string(let text): text.isEmpty || isHandle(text) ? json : .string(mask)
+        case .string(let text): canBeSecret(text) ? .string(mask) : json
         case .array(let elements): .array(elements.map(masked))
-        case .object(let members): .object(members.mapValues(masked))
+        case .object(let members):
+            .object(
+                Dictionary(
+                    uniqueKeysWithValues: members.map {
+                        ($0, SecretName.isDescription($0) ? scrubbed($1) : masked($1))
+                    }))
         }
     }
 
-    private static func isHandle(_ text: String) -> Bool {
-        text.hasPrefix("ENC[") && text.hasSuffix("]")
-    }
-
-    /// Masks the password in `scheme://user:password@host`: from the first colon to the last `@` before the path.
-    private static func withoutURLPasswords(_ text: String) -> String {
-        var result = ""
-        var rest = text[...]
-        while let scheme = rest.firstRange(of: "://") {
-            result += rest[..<scheme.upperBound]
-            rest = rest[scheme.upperBound...]
-            let end = rest.firstIndex { "/?# \"'".contains($0) } ?? rest.endIndex
-            let authority = rest[..<end]
-            if let at = authority.lastIndex(of: "@"), let colon = authority[..<at].firstIndex(of: ":") {
-                let password = authority[authority.index(after: colon)..<at]
-                result += authority[...colon] + (isHandle(String(password)) ? String(password) : mask)
-                rest = rest[at...]
-            }
-        }
-        return result + rest
-    }
-
-    /// Masks `Bearer X`, and `name=value` if the name is that of a secret, as in a query.
-    private static func withoutAssignedSecrets(_ text: String) -> String {
-        let separators = "&;, \t\n\"'"
-        var result = ""
-        var rest = text[...]
-        var isSecretNext = false
-        while !rest.isEmpty {
-            let word = rest.prefix { !separators.contains($0) }
-            rest = rest[word.endIndex...]
-            if isSecretNext, !word.isEmpty {
-                result += isHandle(String(word)) ? String(word) : mask
-                isSecretNext = false
-            } else if let equals = word.firstIndex(of: "="), isSecret(name(word[..<equals])),
-                !isHandle(String(word[word.index(after: equals)...]))
-            {
-                result += word[...equals] + mask
-            } else {
-                result += word
-                isSecretNext = ["bearer", "basic"].contains(word.lowercased())
-            }
-            let gap = rest.prefix { separators.contains($0) }
-            result += gap
-            rest = rest[gap.endIndex...]
-        }
-        return result
-    }
-
-    /// The name at the end of the text before an equals sign: `http://host/?api_key` → `api_key`.
-    private static func name(_ text: Substring) -> String {
-        String(text.suffix(while: { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" }))
+    /// Whether the value of a key that names a secret can be one.
+    static func canBeSecret(_ value: String) -> Bool {
+        let isHandle = value.hasPrefix("ENC[") && value.hasSuffix("]")
+        return !value.isEmpty && !isHandle
+            && !["true", "false", "yes", "no", "null", "none"].contains(value.lowercased())
     }
 }
 
-extension Substring {
-    fileprivate func suffix(while belongs: (Character) -> Bool) -> Substring {
-        var start = endIndex
-        while start > startIndex, belongs(self[index(before: start)]) { start = index(before: start) }
-        return self[start...]
+/// Whether a key names a secret.
+enum SecretName {
+    /// Parts of keys that name a secret, in lower case and without separators.
+    private static let parts = [
+        "password", "passwd", "passphrase", "passcode", "token", "secret", "credential", "authorization",
+        "communitystring", "connectionstring", "apikey", "appkey", "applicationkey", "accesskey", "accountkey",
+        "authkey", "authenticationkey", "authorizationkey", "certkey", "decryptionkey", "encryptionkey", "hmackey",
+        "licensekey", "masterkey", "privacykey", "privatekey", "privkey", "saskey", "securitykey", "servicekey",
+        "sessionkey", "sharedkey", "signingkey", "sshkey", "storagekey", "subscriptionkey", "keystorepass",
+        "truststorepass",
+    ]
+    /// Last words that name one.
+    private static let lastWords = ["pass", "pwd", "pw", "community", "cookie"]
+    /// Whole keys that name one.
+    private static let wholeKeys = ["auth", "key"]
+    /// Last words of keys whose values only describe a secret.
+    private static let descriptions = [
+        "path", "file", "filename", "dir", "directory", "type", "name", "url", "uri", "endpoint", "host", "hostname",
+        "port", "user", "username", "timeout", "ttl", "expiry", "expiration", "enabled", "length", "size", "header",
+        "format", "regex", "pattern", "method", "mode", "version", "interval", "algorithm",
+    ]
+
+    static func isSecret(_ key: String) -> Bool {
+        let words = words(of: key)
+        guard let last = words.last, !descriptions.contains(last) else { return false }
+        let plain = words.joined()
+        return lastWords.contains(last) || wholeKeys.contains(plain) || parts.contains { contains(plain, $0) }
     }
 
-    /// The first occurrence of `text`.
-    fileprivate func firstRange(of text: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            start = index(after: start)
+    static func isDescription(_ key: String) -> Bool {
+        words(of: key).last.map(descriptions.contains) ?? false
+    }
+
+    /// `Ocp-Apim-Subscription-Key` → `ocp`, `apim`, `subscription`, `key`; `privKey` → `priv`, `key`.
+    private static func words(of key: String) -> [String] {
+        var words: [[UInt8]] = [[]]
+        let bytes = Array(key.utf8)
+        for (index, byte) in bytes.enumerated() {
+            guard isLetterOrDigit(byte) || byte >= 0x80 else {
+                words.append([])
+                continue
+            }
+            let isUpper = (0x41...0x5A).contains(byte)
+            let followsLower = index > 0 && !(0x41...0x5A).contains(bytes[index - 1])
+            let precedesLower = index + 1 < bytes.count && (0x61...0x7A).contains(bytes[index + 1])
+            if isUpper, followsLower || precedesLower { words.append([]) }
+            words[words.count - 1].append(isUpper ? byte | 0x20 : byte)
         }
-        return nil
+        return words.filter { !$0.isEmpty }.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+    }
+
+    private static func contains(_ text: String, _ part: String) -> Bool {
+        let (text, part) = (text.utf8, part.utf8)
+        guard text.count >= part.count else { return false }
+        return text.indices.contains { text[$0...].starts(with: part) }
     }
 }

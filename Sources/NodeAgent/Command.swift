@@ -13,7 +13,8 @@ package enum Command {
         let program = Program(
             name: "node-agent", version: version,
             summary: "node-agent runs the checks that a cluster-agent assigns to it.",
-            table: NodeAgentOptions.table, readFile: { path throws(OptionError) in try OptionFile.entries(of: path) })
+            table: NodeAgentOptions.table, scrub: { Scrubbing.scrubbed($0) },
+            readFile: { path throws(OptionError) in try OptionFile.entries(of: path) })
         return await program.main(arguments) { context throws(StartError) in
             let agent = try NodeAgentProcess(
                 options: context.options, environment: context.environment, clock: context.clock, log: context.log)

@@ -71,6 +71,7 @@ package struct Program: Sendable {
     private let summary: String
     private let table: OptionTable
     private let commands: [Command]
+    private let scrub: @Sendable (String) -> String
     private let readFile: @Sendable (String) throws(OptionError) -> [(key: String, text: String)]
 
     /// A program.
@@ -81,9 +82,11 @@ package struct Program: Sendable {
     ///   - summary: one line for the help.
     ///   - table: the options of `run`, which every command accepts.
     ///   - commands: the commands besides `run`.
+    ///   - scrub: masks the secrets in a text before it is logged.
     ///   - readFile: reads the file given by `--config`.
     package init(
         name: String, version: String, summary: String, table: OptionTable, commands: [Command] = [],
+        scrub: @escaping @Sendable (String) -> String,
         readFile: @escaping @Sendable (String) throws(OptionError) -> [(key: String, text: String)]
     ) {
         self.name = name
@@ -91,6 +94,7 @@ package struct Program: Sendable {
         self.summary = summary
         self.table = table
         self.commands = commands
+        self.scrub = scrub
         self.readFile = readFile
     }
 
@@ -146,7 +150,7 @@ package struct Program: Sendable {
         do {
             signals = try Signals()
             log = Log(
-                sink: try StandardErrorLog(isJSON: options[Self.logJSON], clock: clock),
+                sink: try StandardErrorLog(isJSON: options[Self.logJSON], clock: clock, scrub: scrub),
                 minimum: LogLevel(name: options[Self.logLevel]) ?? .info)
             try await TaskPool.requireThread(within: Self.startLimit, log: log)
         } catch {

@@ -4,12 +4,17 @@ import Glibc
 struct StandardErrorLog: LogSink {
     private let isJSON: Bool
     private let clock: any Clock
+    private let scrub: @Sendable (String) -> String
     private let writer: LineWriter
 
     /// A sink that writes one JSON object per line if `isJSON`, else `time LEVEL component: message field=value`.
     ///
+    /// - Parameter scrub: masks the secrets in the value of a field.
     /// - Throws: `SystemCallError` if the system has no descriptor or no thread for it.
-    init(isJSON: Bool, clock: any Clock) throws(SystemCallError) {
+    init(
+        isJSON: Bool, clock: any Clock, scrub: @escaping @Sendable (String) -> String
+    ) throws(SystemCallError) {
+        self.scrub = scrub
         self.isJSON = isJSON
         self.clock = clock
         writer = try LineWriter(to: STDERR_FILENO) { count in
@@ -23,7 +28,10 @@ struct StandardErrorLog: LogSink {
     var lostLines: UInt64 { writer.lostLines }
 
     func write(_ line: LogLine) {
-        writer.write(Self.text(line, isJSON: isJSON, clock))
+        let shown = LogLine(
+            level: line.level, component: line.component, message: line.message,
+            fields: line.fields.map { ($0.name, scrub($0.value)) })
+        writer.write(Self.text(shown, isJSON: isJSON, clock))
     }
 
     func flush(within limit: Duration) {

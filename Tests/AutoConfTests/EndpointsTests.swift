@@ -78,7 +78,7 @@ import Testing
         let names = config.adIdentifiers
         #expect(names.first == "kube_endpoint_uid://shop/web/10.1.0.1")
         #expect(names.dropFirst() == (row.pod != nil && row.resolve != "ip" ? ["kubernetes_pod://p1"] : []))
-        let warning = "kube_service://shop/web: endpoints: resolve is 'pod', not auto or ip; auto is used"
+        let warning = "kube_service://shop/web: endpoints: resolve is neither auto nor ip; auto is used"
         #expect(fixture.problems == (row.known ? [] : [warning]))
     }
 

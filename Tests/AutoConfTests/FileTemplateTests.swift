@@ -78,7 +78,7 @@ import Testing
             #expect(fixture.configs.map(\.nodeName) == ["", "node-1"])
             #expect(
                 fixture.problems == [
-                    "file:\(directory.path)/b.json: advanced_ad_identifiers[0].kube_endpoints: resolve is 'x', not auto or ip; auto is used"
+                    "file:\(directory.path)/b.json: advanced_ad_identifiers[0].kube_endpoints: resolve is neither auto nor ip; auto is used"
                 ])
         }
     }

@@ -1,4 +1,6 @@
 import JSON
+import Platform
+import TestKit
 import Testing
 
 @testable import CheckModel
@@ -13,7 +15,10 @@ import Testing
         "password", "PASSWORD", "db_password", "http-password", "passwd", "pass", "pwd", "token", "auth_token",
         "bearerToken",
         "client_secret", "api_key", "apikey", "app-key", "access_key", "private_key", "credentials", "Authorization",
-        "community_string", "key",
+        "community_string", "key", "mysql_pass", "password_mysql", "authKey", "privKey", "community",
+        "community_strings",
+        "authentication_key", "privacy_key", "cert_key", "cert_key_password", "keystore_pass", "account_key",
+        "shared_key", "signing_key", "Ocp-Apim-Subscription-Key", "X-Api-Key", "APIKey",
     ])
     func `a value under the name of a secret is masked`(key: String) throws {
         #expect(try scrubbed(#"{"\#(key)":"s3cr3t","host":"a"}"#).contains("s3cr3t") == false)
@@ -27,6 +32,12 @@ import Testing
         #"{"use_token":true,"token":null,"password":""}"#, #"{"url":"http://127.0.0.1:8080/a?b=c"}"#,
         #"{"keyspace":"main","monkey":"x","passenger":"y","compass":"z"}"#,
         #"{"query":"select a, b from t where x=1"}"#, #"{"url":"https://user@host/"}"#,
+        #"{"bearer_token_auth":"true","bearer_token_path":"/run/token","token_type":"jwt"}"#,
+        #"{"auth_token":{"reader":{"type":"file","path":"/run/token"}}}"#, #"{"auth_token_file_path":"/foo/bar/baz"}"#,
+        #"{"partition_key":"a","public_key":"b","primary_key":"c"}"#, #"{"image":"nginx:1.25@sha256:e8dabc7d398d25"}"#,
+        #"{"container_id":"b32bd6f9b73ba7ccb64953a04b82b48e29dfafab65fd57ca01d3b94a0e024885"}"#,
+        #"{"path":"/a/3290abeefc68e1bbe852a25252bad88c/b"}"#, #"{"url":"http://host:8080/a@b"}"#,
+        #"{"url":"http://[fd00::1]:8080/a@b"}"#, #"{"text":"basic authentication failed, token: none"}"#,
     ])
     func `what is not a secret stays`(text: String) throws {
         let json = try JSONValue(parsing: Array(text.utf8))
@@ -40,9 +51,47 @@ import Testing
         ("Bearer s3cr3t", "Bearer ********"), ("password=s3cr3t;host=a", "password=********;host=a"),
         ("http://u:ENC[x]@host/", "http://u:ENC[x]@host/"), ("password=ENC[x]", "password=ENC[x]"), ("", ""),
         ("a  b", "a  b"),
+        // Public cases, most from upstream's own tests of its scrubber.
+        ("http://user:p@ssw0r)@host:port", "http://user:********@host:port"),
+        ("http://user:🔑🔒@host:port", "http://user:********@host:port"),
+        ("mongodb+s.r-v://user:password@host:port", "mongodb+s.r-v://user:********@host:port"),
+        ("mongodb+srv://u:a/b@h", "mongodb+srv://u:********@h"), ("amqp://u:a#b@h", "amqp://u:********@h"),
+        ("redis://:a?b@h", "redis://:********@h"), ("user:pw@tcp(db)/app", "user:********@tcp(db)/app"),
+        ("'user:password@host:port'", "'user:********@host:port'"),
+        ("http://dog.tld/api?key=3290abeefc68e1bbe852a25252bad88c", "http://dog.tld/api?key=********"),
+        ("http://dog.tld/application_key=InvalidLength12345abbbb", "http://dog.tld/application_key=********"),
+        ("https://h/v1/input/aaaaaaaaaaaaaaaaaaaaaaaaaaaabbbb", "https://h/v1/input/********"),
+        ("http://h/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbb?x=1", "http://h/********?x=1"),
+        ("DD_API_KEY=3290abeefc68e1bbe852a25252bad88c", "DD_API_KEY=********"),
+        (#"{"password":"x\"y","a":1}"#, #"{"password":"********","a":1}"#), ("password: x", "password: ********"),
+        ("<Password>x</Password>", "<Password>********</Password>"), ("mysql_pass: 'a b'", "mysql_pass: '********'"),
+        ("Authorization: Bearer s3cr3t", "Authorization: Bearer ********"), ("AuthBearer s3cr3t", "AuthBearer s3cr3t"),
+        (
+            "field value \"Bearer 260a9c065b\\n\" for key Authorization",
+            "field value \"Bearer ********\\n\" for key Authorization"
+        ),
+        (
+            "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----********-----END PRIVATE KEY-----\n"
+        ),
+        ("\"simple.metric:44|g|@1.00000\"", "\"simple.metric:44|g|@1.00000\""), ("password:none", "password:none"),
     ])
     func `a secret inside a text is masked`(text: String, expected: String) {
         #expect(Scrubbing.scrubbed(text) == expected)
+    }
+
+    @Test func `no text traps, and a masked text stays as it is`() {
+        let dice = SeededEntropy(seed: 7)
+        let pieces = [
+            "password", "=", ":", "\"", "'", " ", "://", "@", "/", "?", "<", ">", "Bearer ",
+            "-----BEGIN PRIVATE KEY-----",
+            "-----END", "ENC[x]", "a", "é", "\n", "token", "[", "]", "0123456789abcdef0123456789abcdef", "|", ",",
+        ]
+        for _ in 0..<3_000 {
+            let text = (0..<dice.next(below: 12)).map { _ in pieces[dice.next(below: pieces.count)] }.joined()
+            let once = Scrubbing.scrubbed(text)
+            #expect(Scrubbing.scrubbed(once) == once, "\(text)")
+        }
     }
 
     @Test func `scrubbing keeps the shape of a config`() throws {

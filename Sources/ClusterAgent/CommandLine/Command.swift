@@ -13,7 +13,7 @@ package enum Command {
         let program = Program(
             name: "cluster-agent", version: version,
             summary: "cluster-agent finds cluster checks and spreads them over node-agents.", table: AgentOptions.table,
-            commands: OperatorCommands.all,
+            commands: OperatorCommands.all, scrub: { Scrubbing.scrubbed($0) },
             readFile: { path throws(OptionError) in try OptionFile.entries(of: path) })
         return await program.main(arguments) { context throws(StartError) in
             let agent = try ClusterAgentProcess(

@@ -100,7 +100,7 @@ struct CheckDefinition: Sendable, Hashable {
         guard let pattern = statuses.map(StatusPattern.init) ?? .standard else {
             throw reader.failure(
                 "http_response_status_code",
-                #"is \#(statuses ?? ""), which is not supported: use codes and classes, such as 200,204,3xx or (1|2|3)\d\d"#
+                #"is not supported: use codes and classes, such as 200,204,3xx or (1|2|3)\d\d"#
             )
         }
         return HTTPCheck(
@@ -121,7 +121,7 @@ struct CheckDefinition: Sendable, Hashable {
     private static func url(_ reader: InstanceReader, _ key: String) throws(CheckFailure) -> String {
         let url = try reader.requiredText(key)
         guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
-            throw reader.failure(key, "is \(url), which starts with neither http:// nor https://")
+            throw reader.failure(key, "starts with neither http:// nor https://")
         }
         return url
     }

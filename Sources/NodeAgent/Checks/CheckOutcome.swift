@@ -1,3 +1,5 @@
+import CheckModel
+
 /// Why a run of a check failed: a kind to count by, and a message to act on.
 struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kinds of failure, as metrics and logs name them.
@@ -33,9 +35,10 @@ struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// One line for people.
     let message: String
 
+    /// - Parameter message: is scrubbed: errors of libraries may quote what they were given.
     init(_ kind: Kind, _ message: String) {
         self.kind = kind
-        self.message = message
+        self.message = Scrubbing.scrubbed(message)
     }
 
     var description: String {

@@ -68,14 +68,14 @@ struct InstanceReader {
     func seconds(_ key: String, default fallback: Duration, upTo limit: Duration) throws(CheckFailure) -> Duration {
         guard let text = try text(key) else { return fallback }
         guard let seconds = Double(text), seconds > 0, seconds <= limit.seconds else {
-            throw failure(key, "is \(text), not a number of seconds over 0 and up to \(Int(limit.seconds))")
+            throw failure(key, "is not a number of seconds over 0 and up to \(Int(limit.seconds))")
         }
         return max(.milliseconds(1), .nanoseconds(Int64(seconds * 1e9)))
     }
 
     func port(_ key: String) throws(CheckFailure) -> UInt16 {
         let text = try requiredText(key)
-        guard let port = UInt16(text), port > 0 else { throw failure(key, "is \(text), not a port (1 to 65535)") }
+        guard let port = UInt16(text), port > 0 else { throw failure(key, "is not a port (1 to 65535)") }
         return port
     }
 
