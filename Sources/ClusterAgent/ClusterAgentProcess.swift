@@ -36,6 +36,11 @@ package struct ClusterAgentProcess: Sendable {
             options, value: AgentOptions.authToken, file: AgentOptions.authTokenFile, every: .seconds(1), clock: clock)
         tokens = BearerTokens(token.text, grace: options[AgentOptions.authTokenGrace])
         operatorToken = try OperatorToken(options, entropy: entropy, clock: clock)
+        if let operatorToken, operatorToken.text == token.text {
+            throw .usage(
+                "--\(AgentOptions.operatorTokenFile.key): it holds the agents' token, so every agent could act as the "
+                    + "operator: give it another one, or a file that does not exist")
+        }
         operators = operatorToken.map { BearerTokens($0.text, grace: options[AgentOptions.authTokenGrace]) }
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)

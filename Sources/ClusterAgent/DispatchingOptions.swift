@@ -37,6 +37,9 @@ extension AgentOptions {
     static let runnerCAFile = Option.text(
         "cluster_checks.runner_ca_file",
         help: "CA certificates in PEM to verify them with. Empty: unverified, and the token goes to known pods only.")
+    static let trustsUnknownRunners = Option.flag(
+        "cluster_checks.send_token_to_unknown_runners", default: false,
+        help: "Ask nodes for their statistics, with the agents' token, at any address that they claim. Insecure.")
     static let shardsKubeStateMetrics = Option.flag(
         "cluster_checks.ksm_sharding_enabled", default: false,
         help: "Dispatch kubernetes_state_core in parts, by resources or by its shard_criteria.")
@@ -50,7 +53,7 @@ extension AgentOptions {
         OptionTable(
             excludedChecks, unscheduledThreshold, advancedDispatching, rebalancePeriod, usesUtilization,
             minimumImprovement, pinnedChecks, isSticky, stickinessFactor, stickinessUpperLimit, stickinessLowerLimit,
-            runnersPort, runnerCAFile, shardsKubeStateMetrics, shardsInstances, unshardedChecks)
+            runnersPort, runnerCAFile, trustsUnknownRunners, shardsKubeStateMetrics, shardsInstances, unshardedChecks)
 
     private static func decimal(_ key: String, default value: String, help: String) -> Option<String> {
         Option.text(key, default: value, allowed: "number from 0 to 1000", help: help) { number($0) != nil }

@@ -9,8 +9,8 @@ import Synchronization
 /// Asks runners and node-agents what their checks cost, over HTTPS.
 ///
 /// They present certificates that they made themselves, so by default none is verified, as upstream has it; the shared
-/// token is then sent only to addresses of known node-agents' pods, where pods are known. With a CA file every
-/// certificate must be under it, and every address is asked.
+/// token is then sent only to addresses of known node-agents' pods, unless an option says otherwise. With a CA file
+/// every certificate must be under it, and every address is asked.
 final class HTTPStatisticsReader: StatisticsReader {
     /// How many are asked at a time.
     static let width = 8
@@ -18,7 +18,7 @@ final class HTTPStatisticsReader: StatisticsReader {
     static let timeout: Duration = .seconds(2)
 
     private let port: Int
-    private let verifies: Bool
+    private let asksUnknown: Bool
     private let client: HTTPClient
     private let clock: any Clock
 
@@ -27,7 +27,7 @@ final class HTTPStatisticsReader: StatisticsReader {
         self.clock = clock
         port = options[AgentOptions.runnersPort]
         let path = options[AgentOptions.runnerCAFile]
-        verifies = !path.isEmpty
+        asksUnknown = !path.isEmpty || options[AgentOptions.trustsUnknownRunners]
         do {
             let trust =
                 path.isEmpty ? TLSTrust(verifies: false) : TLSTrust(caPEM: try readFile(path, atMost: 1 << 20))
@@ -49,11 +49,12 @@ final class HTTPStatisticsReader: StatisticsReader {
         _ targets: [StatisticsTarget], until end: Instant,
         completion: @escaping @Sendable ([StatisticsReading]) -> Void
     ) -> @Sendable () -> Void {
-        let asked = verifies ? targets : targets.filter(\.isKnown)
-        let unknown = verifies ? [] : targets.filter { !$0.isKnown }
+        let asked = asksUnknown ? targets : targets.filter(\.isKnown)
+        let unknown = asksUnknown ? [] : targets.filter { !$0.isKnown }
         let problem = StatisticsProblem(
             "its address is none of a known node-agent's pod (\(AgentOptions.agentSelector.key)), and without "
-                + "\(AgentOptions.runnerCAFile.key) the token is not sent there")
+                + "\(AgentOptions.runnerCAFile.key) or \(AgentOptions.trustsUnknownRunners.key) the token is not sent there"
+        )
         let round = Round(
             waiting: asked, readings: unknown.map { StatisticsReading(id: $0.id, .failure(problem)) },
             completion: completion)

@@ -92,7 +92,8 @@ import Testing
             "one", in: directory,
             [
                 "--confd_path=\(directory.path)/conf.d", "--cluster_checks.warmup_duration=0", "--shutdown_delay=0",
-                "--cluster_checks.clc_runners_port=\(port)", "--cluster_checks.stickiness_enabled=false",
+                "--cluster_checks.clc_runners_port=\(port)",
+                "--cluster_checks.send_token_to_unknown_runners=true", "--cluster_checks.stickiness_enabled=false",
             ])
         let client = try await agent.client()
         let hosts = ["a": "127.0.0.2", "b": "127.0.0.3"]
@@ -150,26 +151,54 @@ import Testing
         await unverified.shutdown()
     }
 
-    /// One that accepts and never answers, and one that refuses: each is given up on by itself, and
-    /// reports and configs are answered meanwhile.
-    @Test func `a node-agent that does not answer delays no other and is counted`() async throws {
-        let (port, metrics) = (try TestEnvironment.freePort(), try TestEnvironment.freePort())
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    @Test func `the agents' token goes to no address that only a report claims`() async throws {
+        let port = try TestEnvironment.freePort()
+        let listener = try Self.listener("127.0.0.4", port)
         defer { close(listener) }
+        let agent = try RunningClusterAgent(
+            "one", in: directory,
+            ["--cluster_checks.warmup_duration=0", "--shutdown_delay=0", "--cluster_checks.clc_runners_port=\(port)"])
+        let client = try await agent.client()
+        try await eventually("a report to be taken") {
+            let report = ClientRequest(
+                "POST", url: "\(agent.url)/api/v1/clusterchecks/status/stranger", headers: [("X-Real-Ip", "127.0.0.4")],
+                body: Array(#"{"last_change":0,"node_type":1}"#.utf8))
+            return try await client.send(report, deadline: clock.now() + .seconds(10)).status == 200
+        }
+        let answer = try await run(["clusterchecks", "rebalance", "--force", "--json"] + options(agent))
+        #expect(answer.end == .exited(0), "\(answer.output)")
+        // Whoever connected would wait here to be accepted.
+        #expect(fcntl(listener, F_SETFL, O_NONBLOCK) == 0)
+        #expect(accept(listener, nil, nil) == -1 && errno == EAGAIN)
+        await client.shutdown()
+    }
+
+    private static func listener(_ host: String, _ port: Int) throws -> Int32 {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0004).bigEndian
+        guard unsafe inet_pton(AF_INET, host, &address.sin_addr) == 1 else { throw TestFailure(host) }
         let isBound = unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                 unsafe bind(listener, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        #expect(isBound && listen(listener, 16) == 0)
+        guard isBound, listen(listener, 16) == 0 else { throw SystemCallError("listen") }
+        return listener
+    }
+
+    /// One that accepts and never answers, and one that refuses: each is given up on by itself, and
+    /// reports and configs are answered meanwhile.
+    @Test func `a node-agent that does not answer delays no other and is counted`() async throws {
+        let (port, metrics) = (try TestEnvironment.freePort(), try TestEnvironment.freePort())
+        let listener = try Self.listener("127.0.0.4", port)
+        defer { close(listener) }
         let agent = try RunningClusterAgent(
             "one", in: directory,
             [
                 "--cluster_checks.warmup_duration=0", "--shutdown_delay=0", "--cluster_checks.clc_runners_port=\(port)",
+                "--cluster_checks.send_token_to_unknown_runners=true",
                 "--cluster_checks.rebalance_period=1", "--metrics_port=\(metrics)",
             ])
         let client = try await agent.client()

@@ -78,6 +78,19 @@ import Testing
         #expect(try await agent.process.wait(within: .seconds(60)) == .exited(0), "\(agent.process.output)")
     }
 
+    @Test func `the operator's token may not be the agents'`() async throws {
+        let directory = try TemporaryDirectory()
+        let token = try directory.write("token", RunningClusterAgent.token)
+        let agent = try ChildProcess(
+            try TestEnvironment.program("cluster-agent"),
+            [
+                "run", "--cluster_agent.cmd_port=0", "--cluster_agent.auth_token_file=\(token)", "--health_port=0",
+                "--cluster_agent.operator_token_file=\(token)", "--metrics_port=0",
+            ], outputPath: "\(directory.path)/log")
+        #expect(try await agent.wait(within: .seconds(60)) == .exited(2))
+        #expect(agent.output.contains("operator_token_file: it holds the agents' token"), "\(agent.output)")
+    }
+
     private static func run(_ words: [String], in directory: TemporaryDirectory) async throws {
         let process = try ChildProcess(words[0], Array(words.dropFirst()), outputPath: "\(directory.path)/setup.log")
         let end = try await process.wait(within: .seconds(60))

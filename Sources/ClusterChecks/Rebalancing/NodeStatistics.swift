@@ -36,7 +36,7 @@ package struct StatisticsTarget: Hashable, Sendable {
     package let id: String
     /// Its IP address.
     package let address: String
-    /// Whether the address is that of a node-agent's pod, or pods are not known.
+    /// Whether the address is that of a node-agent's pod. Anything else is a claim of whoever has the agents' token.
     package let isKnown: Bool
 }
 
@@ -46,7 +46,7 @@ extension Dispatcher.View {
         nodes.compactMap { node -> StatisticsTarget? in
             guard !node.id.isEmpty, let address = node.address, node.conditions.standing < .draining else { return nil }
             return StatisticsTarget(
-                id: node.id, address: address, isKnown: !pods.isKnown || pods.have(address: address))
+                id: node.id, address: address, isKnown: pods.isKnown && pods.have(address: address))
         }.sorted { $0.id < $1.id }
     }
 }
