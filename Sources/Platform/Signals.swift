@@ -10,7 +10,8 @@ private let signalPipe = Atomic<Int32>(-1)
 final class Signals: Sendable {
     private let received = Watched<Int32?>(nil)
 
-    /// Handles SIGTERM, SIGINT and SIGHUP from now on, and ignores SIGPIPE. Create one per process.
+    /// Handles SIGTERM, SIGINT and SIGHUP from now on, and ignores SIGPIPE. A SIGHUP that is ignored stays so. Create
+    /// one per process.
     ///
     /// A second signal ends the process at once, with the exit status that shells expect (128 + signal).
     ///
@@ -31,11 +32,16 @@ final class Signals: Sendable {
         }
         thread.detach()
         for number in [SIGTERM, SIGINT, SIGHUP] {
-            signal(number) { number in
+            let former = signal(number) { number in
                 var byte = UInt8(truncatingIfNeeded: number)
                 let saved = errno
                 _ = unsafe write(signalPipe.load(ordering: .relaxed), &byte, 1)
                 errno = saved
+            }
+            // As nohup(1) wants it.
+            let isIgnored = unsafe unsafeBitCast(former, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+            if number == SIGHUP, isIgnored {
+                signal(SIGHUP, SIG_IGN)
             }
         }
     }

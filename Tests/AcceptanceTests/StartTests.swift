@@ -51,7 +51,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let agent = try RunningClusterAgent(
             "one", in: directory, ["--confd_path=\(directory.path)", "--shutdown_delay=0", "--log_level=debug"],
-            redirections: redirections)
+            shell: "exec \"$0\" \"$@\" \(redirections)")
         let client = try await agent.client()
         #expect(try await agent.call(client, "POST", "/api/v1/clusterchecks/status/n", body: "{}").status == 200)
         await client.shutdown()
@@ -75,6 +75,19 @@ import Testing
         #expect(
             openssl.output == "notBefore=Jan  1 00:00:00 1970 GMT\nnotAfter=Dec 31 23:59:59 9999 GMT\n")
         agent.process.signal(SIGHUP)
+        #expect(try await agent.process.wait(within: .seconds(60)) == .exited(0), "\(agent.process.output)")
+    }
+
+    @Test func `a hangup that is ignored stays so`() async throws {
+        let directory = try TemporaryDirectory()
+        let agent = try RunningClusterAgent(
+            "one", in: directory, ["--confd_path=\(directory.path)", "--shutdown_delay=0"],
+            shell: "trap '' HUP; exec \"$0\" \"$@\"")
+        let client = try await agent.client()
+        agent.process.signal(SIGHUP)
+        #expect(try await agent.call(client, "GET", "/version").status == 200)
+        await client.shutdown()
+        agent.process.signal(SIGTERM)
         #expect(try await agent.process.wait(within: .seconds(60)) == .exited(0), "\(agent.process.output)")
     }
 

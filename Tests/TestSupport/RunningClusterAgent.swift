@@ -35,12 +35,12 @@ package final class RunningClusterAgent: Sendable {
     ///     own (root).
     ///   - descriptors: how many descriptors it may have: the soft and the hard limit, such as `1024:12000`; nil for
     ///     the test's own.
-    ///   - redirections: what a shell does to its standard descriptors, such as `2>&-`; nil for nothing.
+    ///   - shell: the script of a shell that becomes the program, such as `exec "$0" "$@" 2>&-`; nil for no shell.
     ///   - hasReader: whether anybody reads its log; if not, its standard error is a pipe that is already full.
     package init(
         _ name: String, in directory: TemporaryDirectory, port: Int? = nil, _ arguments: [String],
         environment: [String: String] = [:], hasProbes: Bool = false, serviceAccount: String? = nil,
-        descriptors: String? = nil, redirections: String? = nil, hasReader: Bool = true
+        descriptors: String? = nil, shell: String? = nil, hasReader: Bool = true
     ) throws {
         let port = try port ?? TestEnvironment.freePort()
         self.directory = directory
@@ -52,7 +52,7 @@ package final class RunningClusterAgent: Sendable {
         var words = [try TestEnvironment.program("cluster-agent")]
         if let descriptors { words = ["/usr/bin/prlimit", "--nofile=\(descriptors)"] + words }
         if let serviceAccount { words = Self.asPod(serviceAccount) + words }
-        if let redirections { words = ["/bin/sh", "-c", "exec \"$0\" \"$@\" \(redirections)"] + words }
+        if let shell { words = ["/bin/sh", "-c", shell] + words }
         if !hasReader { words = Self.withFullPipe("\(directory.path)/\(name).pipe") + words }
         process = try ChildProcess(
             words[0],

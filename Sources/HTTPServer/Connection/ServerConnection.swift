@@ -16,6 +16,8 @@ final class ServerConnection {
     var state: ConnectionState
     /// Whether its client has authenticated.
     let trust = ConnectionTrust()
+    /// Whether the loop counts it among its strangers.
+    var isStranger = true
     var phase: Phase
     /// The events that the loop watches the socket for.
     var interest = EpollEvents(readable: true)

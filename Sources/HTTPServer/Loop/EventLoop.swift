@@ -149,7 +149,7 @@ struct EventLoop: ~Copyable {
                 let error = connection.state.receive(input.span.extracting(0..<count)) { sequence, request in
                     server.dispatch(request, Responder(inbox, connection: token, sequence: sequence))
                 }
-                if connection.trust.isGiven { strangers.remove(token) }
+                noteTrust(in: connection, token)
                 recordRejection(error, connection)
                 advance(connection, token)
                 guard count == input.count || connection.transport.hasBufferedInput else { return }
@@ -271,6 +271,12 @@ struct EventLoop: ~Copyable {
         return true
     }
 
+    private mutating func noteTrust(in connection: ServerConnection, _ token: UInt64) {
+        guard connection.isStranger, connection.trust.isGiven else { return }
+        connection.isStranger = false
+        strangers.remove(token)
+    }
+
     private mutating func crowdOut(_ token: UInt64) {
         server.counters.crowdedOut.add()
         drop(token)
@@ -278,7 +284,7 @@ struct EventLoop: ~Copyable {
 
     private mutating func drop(_ token: UInt64) {
         guard let connection = connections[token] else { return }
-        strangers.remove(token)
+        if connection.isStranger { strangers.remove(token) }
         countUnfinished(0, connection)
         timeouts.clear(ConnectionTable.index(of: token))
         connections.remove(token)
