@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -26,6 +27,13 @@ static inline int clinux_pipe(int ends[2]) {
 
 static inline void clinux_name_this_thread(const char *name) {
     pthread_setname_np(pthread_self(), name);
+}
+
+// Swift cannot refer to stdout, a variable. Returns the error of anything that was printed, or 0.
+static inline int clinux_flush_output(void) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+    return errno != 0 ? errno : EIO;
 }
 
 // CPU_COUNT is behind _GNU_SOURCE: the mask is counted by hand. 1024 processors at most.

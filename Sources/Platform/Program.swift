@@ -1,3 +1,5 @@
+import CLinux
+
 /// The command line that our programs share: `run`, further commands, `version`, `--help`, and the exit codes.
 ///
 /// 0: success, or stopped as requested. 1: it could not start or continue. 2: the command line, the environment or the
@@ -101,11 +103,21 @@ package struct Program: Sendable {
     /// Runs the command that `arguments`, without the name of the program, select; `run` is the body of the command of
     /// that name.
     ///
-    /// - Returns: the exit code.
+    /// - Returns: the exit code; 1 also where what was printed could not be written, as to a full disk.
     package func main(
         _ arguments: [String], run: @escaping @Sendable (Context) async throws(StartError) -> Int32
     ) async -> Int32 {
         openClosedStandardDescriptors()
+        let code = await dispatch(arguments, run: run)
+        let failure = clinux_flush_output()
+        guard code == 0, failure != 0 else { return code }
+        printErrors(["standard output: \(systemErrorText(failure))"])
+        return 1
+    }
+
+    private func dispatch(
+        _ arguments: [String], run: @escaping @Sendable (Context) async throws(StartError) -> Int32
+    ) async -> Int32 {
         switch arguments.first {
         case "run":
             FreedMemory.keepLittle()

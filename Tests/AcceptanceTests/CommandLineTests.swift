@@ -51,6 +51,17 @@ import Testing
         #expect(output.contains("leader_election"), "\(output)")
     }
 
+    @Test(arguments: [["version"], ["help"], ["run", "--help"]])
+    func `output that cannot be written is an error`(arguments: [String]) async throws {
+        let directory = try TemporaryDirectory()
+        let process = try ChildProcess(
+            "/bin/sh",
+            ["-c", "exec \"$0\" \"$@\" >/dev/full", try TestEnvironment.program("cluster-agent")] + arguments,
+            outputPath: "\(directory.path)/output")
+        #expect(try await process.wait(within: .seconds(30)) == .exited(1))
+        #expect(process.output == "cluster-agent: standard output: No space left on device\n")
+    }
+
     @Test(arguments: ["cluster-agent", "node-agent"])
     func `the version and the help are printed`(program: String) async throws {
         let version = try await run(program, ["version"])
