@@ -187,8 +187,9 @@ enum SecretText {
         guard index + 1 < bytes.count else { return nil }
         switch bytes[index] {
         case UInt8(ascii: "="): break
-        // A tag is `name:value`, without a space.
-        case UInt8(ascii: ":") where isQuoted || isSpace(bytes[index + 1]) || isQuote(bytes[index + 1]): break
+        // A tag is `name:value`, without a space; after a file or an option follows what is wrong with it.
+        case UInt8(ascii: ":") where isQuoted || isSpace(bytes[index + 1]) || isQuote(bytes[index + 1]):
+            guard before != UInt8(ascii: "/"), bytes[name.lowerBound] != UInt8(ascii: "-") else { return nil }
         default: return nil
         }
         guard SecretName.isSecret(String(decoding: bytes[name], as: UTF8.self)) else { return nil }

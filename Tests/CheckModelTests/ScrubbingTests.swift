@@ -75,6 +75,8 @@ import Testing
             "-----BEGIN PRIVATE KEY-----********-----END PRIVATE KEY-----\n"
         ),
         ("\"simple.metric:44|g|@1.00000\"", "\"simple.metric:44|g|@1.00000\""), ("password:none", "password:none"),
+        ("/run/one.token: a token has 32 characters or more", "/run/one.token: a token has 32 characters or more"),
+        ("--cluster_agent.auth_token: not set", "--cluster_agent.auth_token: not set"),
     ])
     func `a secret inside a text is masked`(text: String, expected: String) {
         #expect(Scrubbing.scrubbed(text) == expected)

@@ -22,23 +22,26 @@ package enum TestEnvironment {
         return path
     }
 
-    /// A TCP port of 127.0.0.1 that was free a moment ago.
+    /// A TCP port of 127.0.0.1 that was free a moment ago, below those that the system gives to clients: the thousands
+    /// of connections that other tests open at the same time would take it.
     ///
     /// - Throws: `TestFailure` if there is none.
     package static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                guard unsafe bind(descriptor, pointer, length) == 0 else { return false }
-                return unsafe getsockname(descriptor, pointer, &length) == 0
+        for _ in 0..<100 {
+            let port = UInt16.random(in: 12_000..<32_000)
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            let isBound = unsafe withUnsafePointer(to: &address) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    unsafe bind(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
             }
+            if isBound { return Int(port) }
         }
-        guard bound else { throw TestFailure("no free port: \(systemErrorText(errno))") }
-        return Int(UInt16(bigEndian: address.sin_port))
+        throw TestFailure("no free port: \(systemErrorText(errno))")
     }
 }
