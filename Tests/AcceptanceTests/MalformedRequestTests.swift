@@ -33,7 +33,7 @@ import Testing
             descriptors.append(agent.process.openDescriptors)
         }
         #expect(memory[2] - memory[1] < 1024, "RssAnon in kB after each round: \(memory)")
-        #expect(descriptors[2] == descriptors[1], "open descriptors after each round: \(descriptors)")
+        #expect(descriptors[2] <= descriptors[1], "open descriptors after each round: \(descriptors)")
         #expect(try await agent.call(client, "GET", "/version").status == 200)
         await client.shutdown()
     }
