@@ -80,7 +80,7 @@ extension RealClusterTests {
             var later: ArraySlice<APIProxy.Request> = []
             // Followers come back in their own time.
             try await eventually(within: .seconds(30), "a watch after a 410 on way \(way): \(later)") {
-                () async throws -> Bool? in
+                () async throws -> Bool in
                 let own = try await cluster.proxy.requests().filter { $0.way == way && $0.path == "/api/v1/services" }
                 guard let expired = own.firstIndex(where: { $0.status == 410 }) else { return false }
                 later = own[(expired + 1)...].filter { !$0.isEvent }
