@@ -41,7 +41,7 @@ import Testing
             fixture.leadership.set(.leading(again))
             try await fixture.untilLeading(again)
             // The first look at silent nodes in the term.
-            fixture.clock.set(31)
+            fixture.live(until: 31)
             fixture.settle()
             #expect(try fixture.names(of: "w1").count == 4)
             let next = HandlerTests.term("3")
@@ -98,7 +98,7 @@ import Testing
             var pinned = checkConfig("pinned")
             pinned.nodeName = "w9"
             fixture.desired.apply(upserts: [checkConfig("c0"), pinned], synced: true)
-            fixture.clock.set(30)
+            fixture.live(until: 30)
             let expected = ClusterSummary(nodes: 0, configs: 2, dangling: 1, isWarmingUp: false)
             fixture.settle()
             #expect(fixture.handler.summary(now: at(30)) == expected)

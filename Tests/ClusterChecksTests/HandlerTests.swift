@@ -54,6 +54,16 @@ import Testing
         /// Runs the handler's tasks until none is ready.
         func settle() { executor.drain() }
 
+        /// Lets the handler run until `seconds` with no pause in which it would not have listened.
+        func live(until seconds: Double) {
+            while clock.now() + .milliseconds(500) < at(seconds) {
+                clock.advance(by: .milliseconds(500))
+                settle()
+            }
+            clock.set(at(seconds))
+            settle()
+        }
+
         func untilLeading(_ term: Term) async throws {
             settle()
             #expect(try handlerTerm() === term)
@@ -70,8 +80,9 @@ import Testing
             leadership.set(.leading(term))
             try await untilLeading(term)
             for node in nodes { _ = try report(node) }
-            clock.set(30)
-            settle()
+            live(until: 29.5)
+            for node in nodes { _ = try report(node) }
+            live(until: 30)
             #expect(configCount() == configs.count)
         }
     }
@@ -107,13 +118,12 @@ import Testing
             fixture.leadership.set(.leading(term))
             try await fixture.untilLeading(term)
             #expect(try fixture.report("a", lastChange: 10))
-            fixture.clock.set(29.9)
+            fixture.live(until: 29.9)
             #expect(try fixture.report("a", lastChange: 10))
             #expect(throws: ClusterChecksError.warmingUp) { try fixture.names(of: "a") }
             #expect(throws: ClusterChecksError.warmingUp) { try fixture.handler.endpointsChecks(of: "a", now: at(29)) }
             #expect(fixture.configCount() == 0)
-            fixture.clock.set(30)
-            fixture.settle()
+            fixture.live(until: 30)
             #expect(fixture.configCount() == 1)
             #expect(try !fixture.report("a", lastChange: 10))
             #expect(try fixture.names(of: "a") == ["test:c0"])
@@ -130,8 +140,7 @@ import Testing
             try await fixture.untilLeading(term)
             #expect(try fixture.report("a"))
             fixture.desired.apply(upserts: [checkConfig("c0")])
-            fixture.clock.set(35)
-            fixture.settle()
+            fixture.live(until: 35)
             #expect(throws: ClusterChecksError.notSynced) { try fixture.names(of: "a") }
             #expect(try fixture.report("a", lastChange: 7))
             fixture.desired.apply(upserts: [checkConfig("c1")], synced: true)
@@ -217,6 +226,52 @@ import Testing
             _ = try fixture.report("a")
             fixture.settle()
             #expect(throws: ClusterChecksError.warmingUp) { try fixture.names(of: "a") }
+        }
+    }
+
+    @Test func `warm-up counts only time in which this replica led`() async throws {
+        let fixture = Fixture()
+        try await fixture.run {
+            fixture.desired.apply(upserts: [checkConfig("c0")], synced: true)
+            let term = Self.term("1")
+            fixture.leadership.set(.leading(term))
+            try await fixture.untilLeading(term)
+            fixture.live(until: 1)
+            fixture.leadership.set(.following(nil))
+            fixture.settle()
+            fixture.live(until: 100)
+            let again = Self.term("2", continuesPrevious: true)
+            fixture.leadership.set(.leading(again))
+            try await fixture.untilLeading(again)
+            _ = try fixture.report("a")
+            fixture.live(until: 128.9)
+            #expect(throws: ClusterChecksError.warmingUp) { try fixture.names(of: "a") }
+            fixture.live(until: 129)
+            #expect(try fixture.names(of: "a") == ["test:c0"])
+            #expect(
+                fixture.log.lines.contains("info term began term=2 keeps_placements=true warmup_seconds=29.0"))
+        }
+    }
+
+    @Test func `time in which this replica was stopped, or its renewal was late, is no warm-up`() async throws {
+        let fixture = Fixture()
+        try await fixture.run {
+            fixture.desired.apply(upserts: [checkConfig("c0")], synced: true)
+            let term = Term(token: "1", validUntil: Deadline(at(10)), continuesPrevious: false)
+            fixture.leadership.set(.leading(term))
+            try await fixture.untilLeading(term)
+            fixture.live(until: 60)
+            term.validUntil.extend(to: at(1000))
+            fixture.live(until: 70)
+            _ = try fixture.report("a")
+            // Stopped: of the gap between two moments of listening 2 s count.
+            fixture.clock.set(200)
+            fixture.settle()
+            #expect(throws: ClusterChecksError.warmingUp) { try fixture.names(of: "a") }
+            fixture.live(until: 205)
+            #expect(throws: ClusterChecksError.warmingUp) { try fixture.names(of: "a") }
+            fixture.live(until: 212)
+            #expect(try fixture.names(of: "a") == ["test:c0"])
         }
     }
 

@@ -87,7 +87,7 @@ import Testing
             fixture.leadership.set(.leading(next))
             try await fixture.untilLeading(next)
             _ = try fixture.report("node2")
-            fixture.clock.set(60)
+            fixture.live(until: 60)
             fixture.settle()
             #expect(fixture.configCount() == 2)
             let error = #expect(throws: ClusterChecksError.self) { try fixture.names(of: "node1") }

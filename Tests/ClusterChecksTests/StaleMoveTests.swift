@@ -60,6 +60,7 @@ import Testing
         let clock = BusyClock(clock: fixture.clock)
         var options = HandlerOptions(patch: ConfigPatch())
         options.rebalancing.stickiness = nil
+        options.warmup = .zero
         let handler = Handler(
             source: fixture.desired, leadership: fixture.leadership, options: options, clock: clock,
             log: Log(sink: fixture.log))
@@ -73,7 +74,6 @@ import Testing
                 let report = NodeReport(id: "a", status: NodeStatusRequest(lastChange: 0))
                 return (try? handler.nodeStatus(report, now: at(0))) != nil
             }
-            fixture.clock.set(30)
             try await eventually("dispatched") { try nodes().first?.configs.count == 4 }
             // Node b takes half of the configs, and node a has too much to do with the others.
             _ = try handler.nodeStatus(

@@ -82,7 +82,7 @@ import Testing
                 return observer.events.last == #"changed 1 ["registered a"]"#
             }
             #expect(handler.drainChangedNodes() == ["a"])
-            try await expectWake(of: fixture) { fixture.clock.set(30) }
+            try await expectWake(of: fixture) { fixture.live(until: 30) }
             try await eventually("dispatched") {
                 fixture.settle()
                 return observer.events.last == #"changed 1 ["scheduled test:c0 on a"]"#

@@ -5,15 +5,24 @@ import Testing
 
 /// How the Lease is acquired: client-go's vectors, and ours.
 @Suite struct ElectionAcquireTests {
-    @Test func `a missing Lease is created`() {
-        let bench = ElectionBench()
+    @Test func `a missing Lease is created once nobody can hold it, at the first installation too`() {
+        let bench = ElectionBench(hasWaited: false)
         #expect(!bench.election.isKnown)
+        #expect(!bench.attempt())
+        #expect(bench.election.isKnown)
+        #expect(bench.drainNotices() == [.missing(for: .seconds(10))])
+        bench.pass(.seconds(10) - .nanoseconds(1))
+        #expect(!bench.attempt())
+        #expect(bench.election.wake == bench.now + .nanoseconds(1))
+        bench.pass(.nanoseconds(1))
+        bench.calls = []
         #expect(bench.attempt())
+        #expect(bench.drainNotices().count == 2)
         #expect(bench.calls == ["get", "create"])
         #expect(bench.spec?.holder == "baz")
         #expect(bench.spec?.leaseTransitions == 0)
         #expect(bench.spec?.leaseDurationSeconds == 10)
-        #expect(bench.spec?.renewTime == "1970-01-01T00:16:40.000000Z")
+        #expect(bench.spec?.renewTime == "1970-01-01T00:16:50.000000Z")
         #expect(bench.spec?.acquireTime == bench.spec?.renewTime)
     }
 

@@ -88,14 +88,24 @@ final class ElectionBench {
     var faults: [Fault?] = []
     var annotations: [String: String] = [:]
 
+    /// A bench on an empty shelf.
+    ///
+    /// - Parameter hasWaited: whether the machine has seen for a lease duration that there is no Lease, so that its
+    ///   first attempt creates one.
     init(
         leaseDuration: Duration = .seconds(10), renewDeadline: Duration = .seconds(8), identity: String = "baz",
-        labels: [String: String] = [:]
+        labels: [String: String] = [:], hasWaited: Bool = true
     ) {
         let options = LeaderElectionOptions(
             identity: identity, leaseDuration: leaseDuration, renewDeadline: renewDeadline, retryPeriod: .seconds(2),
             labels: labels)
         election = Election(options: options, namespace: "foo", name: "bar")
+        guard hasWaited else { return }
+        now = now - leaseDuration
+        attempt()
+        _ = drainNotices()
+        calls = []
+        now = now + leaseDuration
     }
 
     func moment(fraction: Double = 0) -> Election.Moment {

@@ -64,10 +64,10 @@ struct Replica: Sendable {
     @Test func `a follower knows the leader and its address`() throws {
         try Self.with(2) { server, replicas, _ in
             #expect(replicas[1].followed?.address == "a:5005")
-            #expect(replicas[0].term?.token == "101.uid-1")
+            #expect(replicas[0].term?.token == "102.uid-1")
             await server.clock.sleep(.seconds(60))
             #expect(replicas[0].leads(at: server.clock.now()))
-            #expect(replicas[0].term?.token == "101.uid-1")
+            #expect(replicas[0].term?.token == "102.uid-1")
         }
     }
 
@@ -126,14 +126,14 @@ struct Replica: Sendable {
             server.set("a", slow)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await replica.elector.run() }
-                // The reading took 4 s; the creation is under way and arrives at 6 s.
+                // The reading took 4 s; the writing is under way and arrives at 6 s.
                 await clock.sleep(.milliseconds(4500))
                 server.set("a", .init())
                 await replica.elector.release()
                 await clock.sleep(.seconds(10))
                 group.cancelAll()
             }
-            #expect(server.calls(of: "a").prefix(4) == ["get", "create", "get", "update"])
+            #expect(server.calls(of: "a").prefix(5) == ["get", "update", "get", "get", "update"])
             #expect(server.lease?.spec.holder == "")
         }
     }
@@ -148,7 +148,7 @@ struct Replica: Sendable {
             await replicas[0].elector.release()
             #expect(server.lease?.spec.holder == "")
             #expect(server.lease?.annotations == ["x": "y"])
-            #expect(server.calls(of: "a").filter { $0 == "update" }.count == 2)
+            #expect(server.calls(of: "a").filter { $0 == "update" }.count == 4)
         }
     }
 

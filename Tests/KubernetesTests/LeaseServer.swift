@@ -37,12 +37,14 @@ final class LeaseServer: Sendable {
     /// Called with each Lease that was stored, and by whom, at the moment of the commit.
     let onCommit: @Sendable (Lease, String) -> Void
 
+    /// A server with a Lease that nobody holds.
     init(
         clock: VirtualClock, seed: UInt64 = 1, onCommit: @escaping @Sendable (Lease, String) -> Void = { _, _ in }
     ) {
         self.clock = clock
         self.onCommit = onCommit
         entropy = SeededEntropy(seed: seed)
+        state.withLock { $0.shelf.put(LeaseSpec()) }
     }
 
     func client(_ name: String) -> LeaseServerClient {

@@ -173,6 +173,21 @@ extension Dispatcher {
 
 // Time.
 extension Dispatcher {
+    /// How much longer this process must listen before configs may be dispatched.
+    ///
+    /// Time in which it did not lead, or was stopped, does not count: nobody could report then.
+    var remainingWarmUp: Duration { max(.zero, options.warmup - heartbeats.time) }
+
+    /// Records that this process begins to listen at `now`: a term begins.
+    mutating func beginListening(at now: Instant) {
+        heartbeats.beginListening(at: now)
+    }
+
+    /// Records that this process listens at `now`.
+    mutating func listen(at now: Instant) {
+        heartbeats.advance(to: now)
+    }
+
     /// Removes the nodes that have been silent for longer than the timeout while this process listened, and moves their
     /// configs in the same step. Call it at least once in each `HandlerOptions.expiryInterval`.
     ///

@@ -33,16 +33,15 @@ package final class Handler: Sendable {
         var dispatcher: Dispatcher
         /// The term while this replica leads. It may have expired: check it before use.
         var term: Term?
-        /// When dispatching may begin; nil before the first term.
-        var warmUpEnd: Instant?
+        /// Whether this replica has ever led.
+        var hasLed = false
         var reconciliation = Reconciliation()
         /// About the rebalancings of all terms.
         var rebalancing = RebalancingReport()
 
-        func checkDispatching(at now: Instant) throws(ClusterChecksError) {
+        func checkDispatching() throws(ClusterChecksError) {
             guard !dispatcher.isDispatching else { return }
-            if let warmUpEnd, now >= warmUpEnd { throw .notSynced }
-            throw .warmingUp
+            throw dispatcher.remainingWarmUp > .zero ? .warmingUp : .notSynced
         }
     }
 
@@ -113,24 +112,25 @@ extension Handler {
     }
 
     private func begin(_ term: Term) {
-        let warmUpEnd = clock.now() + options.warmup
-        let (keepsPlacements, _) = state.withLock { state -> (Bool, State?) in
-            let keepsPlacements = term.continuesPrevious && state.warmUpEnd != nil
+        let now = clock.now()
+        let (keepsPlacements, remaining, _) = state.withLock { state -> (Bool, Duration, State?) in
+            let keepsPlacements = term.continuesPrevious && state.hasLed
             // Returned, so that it is freed outside the lock.
             let former = keepsPlacements ? nil : state
             if !keepsPlacements {
                 state.dispatcher = Dispatcher(succeeding: state.dispatcher)
                 state.reconciliation = Reconciliation()
-                state.warmUpEnd = warmUpEnd
             }
+            state.hasLed = true
             state.term = term
+            state.dispatcher.beginListening(at: now)
             add(.termBegan(term, keepsPlacements: keepsPlacements))
-            return (keepsPlacements, former)
+            return (keepsPlacements, state.dispatcher.remainingWarmUp, former)
         }
         publish()
         log.info(
             "term began",
-            ["term": term.token, "keeps_placements": keepsPlacements, "warmup_seconds": options.warmup.seconds])
+            ["term": term.token, "keeps_placements": keepsPlacements, "warmup_seconds": remaining.seconds])
     }
 
     private func end(_ term: Term) {
@@ -147,8 +147,8 @@ extension Handler {
 
     /// Waits for the end of the warm-up and for the sources, then reconciles each change of the desired set.
     private func dispatch(in term: Term) async throws {
-        var (warmUpEnd, version) = state.withLock { ($0.warmUpEnd ?? clock.now(), $0.reconciliation.version) }
-        try await clock.sleep(until: warmUpEnd)
+        try await warmUp(in: term)
+        var version = state.withLock { $0.reconciliation.version }
         while true {
             let desired = source.changes(since: version)
             // Nothing is concluded from an incomplete set, not even an addition: an agent that fetches half a set stops
@@ -162,6 +162,19 @@ extension Handler {
             }
             if desired.synced, version == 0 { continue }
             try await source.waitForChange(after: desired.version)
+        }
+    }
+
+    private func warmUp(in term: Term) async throws {
+        while true {
+            try await waitUntilValid(term)
+            let now = clock.now()
+            let remaining = state.withLock { state in
+                if term.isValid(at: now) { state.dispatcher.listen(at: now) }
+                return state.dispatcher.remainingWarmUp
+            }
+            guard remaining > .zero else { return }
+            try await clock.sleep(until: now + remaining)
         }
     }
 
@@ -427,7 +440,7 @@ extension Handler {
         let now = clock.now()
         let done = try state.withLock { state throws(ClusterChecksError) -> (InTerm<[RebalanceMove]>, Applied?)? in
             let term = try leadingTerm(state.term, now)
-            try state.checkDispatching(at: now)
+            try state.checkDispatching()
             guard version == nil || version == state.dispatcher.store.version else { return nil }
             let moves = state.dispatcher.move(plan.moves, reason)
             if reason == .rebalanced {
@@ -470,7 +483,7 @@ extension Handler {
     ) throws(ClusterChecksError) -> InTerm<Value> {
         try state.withLock { state throws(ClusterChecksError) in
             let term = try leadingTerm(state.term, now)
-            try state.checkDispatching(at: now)
+            try state.checkDispatching()
             return InTerm(value: try value(&state.dispatcher), term: term)
         }
     }

@@ -44,6 +44,11 @@ struct Heartbeats: Sendable {
         listened.advance(to: now)
     }
 
+    /// Records that this process begins to listen at `now`: the time before does not count.
+    mutating func beginListening(at now: Instant) {
+        listened.begin(at: now)
+    }
+
     /// A node registered.
     mutating func add(slot: Int) {
         while lastHeartbeat.count <= slot {
@@ -119,6 +124,11 @@ struct ListenedTime: Sendable {
     /// Starts at zero. It must be advanced more often than once in `longestGap`.
     init(longestGap: Duration) {
         self.longestGap = longestGap
+    }
+
+    /// Records that the process begins to listen at `now`. Nothing of the time before counts.
+    mutating func begin(at now: Instant) {
+        latest = max(latest ?? now, now)
     }
 
     /// Records that the process listens at `now`, which counts as the latest moment if it is before that.

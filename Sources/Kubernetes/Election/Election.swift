@@ -9,7 +9,7 @@ package import Platform
 ///
 /// Stricter than client-go: a term ends `renewDeadline` after its last successful renewal was *sent*, or as soon as
 /// another holder is observed; a write whose answer arrives after that begins a new term instead of reviving the old
-/// one; a deleted Lease is free only when it would have expired.
+/// one; a Lease that is missing is free only after a lease duration, when a holder of it would have expired.
 package struct Election: Sendable {
     /// The request that the shell must send to the API server now.
     package enum Request: Hashable, Sendable {
@@ -84,7 +84,7 @@ package struct Election: Sendable {
     private var observedAnnotations: [String: String] = [:]
     /// Whether the Lease has been read, or found missing, at least once.
     package private(set) var isKnown = false
-    /// When a Lease that was known before was found missing.
+    /// When the Lease was first found missing, while it still is.
     private var missingSince: Instant?
 
     /// The Lease while we hold it and may act as the leader.
@@ -114,12 +114,12 @@ package struct Election: Sendable {
 
     // MARK: State
 
-    /// When to call `begin` next: at the time of the next try, and exactly at the end of our term or of the leader's
-    /// Lease.
+    /// When to call `begin` next: at the time of the next try, and exactly at the end of our term, of the leader's
+    /// Lease, or of the wait for a holder whose Lease is missing.
     package var wake: Instant {
         if isHinted { return .distantPast }
         if let held { return min(nextAttempt, held.validUntil) }
-        if let expiry = foreignExpiry, expiry > lastStart { return min(nextAttempt, expiry) }
+        if let free = missingUntil ?? foreignExpiry, free > lastStart { return min(nextAttempt, free) }
         return nextAttempt
     }
 
@@ -243,21 +243,16 @@ extension Election {
     private mutating func missing(_ moment: Moment) -> Request? {
         isKnown = true
         lease = nil
-        // The holder, which we may never have seen, does not know of the deletion yet: wait until it has found out or
-        // its term has expired. A process that never saw the Lease does not wait, because it cannot tell a deletion
-        // from a new installation.
-        let mayBeHeld: Bool
         if held != nil {
-            mayBeHeld = false
             lose(.deleted)
-        } else if observed != nil {
-            let since = missingSince ?? moment.now
-            missingSince = since
-            mayBeHeld = moment.now < max(since + options.leaseDuration, foreignExpiry ?? .distantPast)
         } else {
-            mayBeHeld = false
+            // A holder, which we may never have seen, may not know of the deletion yet: wait until it has found out or
+            // its term has expired. A new installation cannot be told from a deletion, and waits too.
+            if missingSince == nil { notices.missing(for: options.leaseDuration) }
+            missingSince = missingSince ?? moment.now
+            if let missingUntil, moment.now < missingUntil { return finishWaiting(moment) }
         }
-        guard !mayBeHeld, !isRetired else { return finishWaiting(moment) }
+        guard !isRetired else { return finishWaiting(moment) }
         let isOurs = observed?.holder == options.identity
         let new = Lease(namespace: namespace, name: name)
         return write(
@@ -366,6 +361,11 @@ extension Election {
     private func expiry(of spec: LeaseSpec) -> Instant {
         guard let seconds = spec.leaseDurationSeconds, seconds > 0 else { return observedTime + options.leaseDuration }
         return observedTime + min(.seconds(seconds), longestDuration)
+    }
+
+    /// When a missing Lease is free; nil while it is there.
+    private var missingUntil: Instant? {
+        missingSince.map { max($0 + options.leaseDuration, foreignExpiry ?? .distantPast) }
     }
 
     /// When the Lease of another holder expires; nil if there is none.

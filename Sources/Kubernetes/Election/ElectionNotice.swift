@@ -22,6 +22,8 @@ package enum ElectionNotice: Hashable, Sendable {
     case released
     /// Another holder was seen, or none (empty).
     case holder(String)
+    /// There is no Lease, and it is free only after this long.
+    case missing(for: Duration)
     /// Requests fail, in a way that was not reported yet.
     case failing(KubernetesError, leading: Bool)
     /// Requests succeed again.
@@ -58,6 +60,10 @@ extension ElectionNotice {
             log.info("released the Lease", ["lease": lease])
         case .holder(let holder):
             log.info("the Lease's holder changed", ["lease": lease, "holder": holder])
+        case .missing(let wait):
+            log.info(
+                "found no Lease; waiting as long as a holder of a deleted one could still lead",
+                ["lease": lease, "wait_seconds": wait.seconds])
         case .failing(let error, leading: true):
             log.warning("cannot renew the Lease", ["lease": lease, "reason": error])
         case .failing(let error, leading: false):

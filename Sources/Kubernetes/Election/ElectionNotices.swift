@@ -24,6 +24,10 @@ struct ElectionNotices: Sendable {
         pending.append(.released)
     }
 
+    mutating func missing(for wait: Duration) {
+        pending.append(.missing(for: wait))
+    }
+
     mutating func failed(_ error: KubernetesError, leading: Bool) {
         guard error != problem else { return }
         problem = error
