@@ -7,12 +7,14 @@ final class ActiveTransfer {
     let easy: EasyHandle
     private let url: RequestURL
     private let clock: any Clock
-    private var collector: ResponseCollector
+    private var collector = ResponseCollector()
     private var body: [UInt8] = []
     /// When the server last sent something.
     private var lastProgress: Instant
     /// Whether the transfer is paused until its reader catches up.
     private var isPaused = false
+    /// Whether the response is a redirect to be followed; its body does not matter.
+    private var isRedirected = false
     /// Why a callback stopped the transfer.
     private var refusal: HTTPClientError?
 
@@ -22,19 +24,17 @@ final class ActiveTransfer {
     init(_ requested: RequestedTransfer, options: HTTPClientOptions, clock: any Clock) throws(HTTPClientError) {
         let now = clock.now()
         guard requested.deadline > now else { throw .timedOut(.waiting) }
-        let request = requested.request
-        let url = try RequestURL(request.url, allowsPlainHTTP: options.allowsPlainHTTP)
+        let url = try RequestURL(requested.hop.request.url, allowsPlainHTTP: options.allowsPlainHTTP)
         var easy = try EasyHandle()
         try easy.setUpConnection(options)
         try easy.setUpTrust(options.trust)
-        try easy.setUpRequest(request, url: url, options: options)
+        try easy.setUpRequest(requested.hop, url: url, options: options)
         try easy.setUpTimeouts(total: requested.deadline - now, connect: options.connectTimeout)
         self.requested = requested
         self.url = url
         self.clock = clock
         lastProgress = now
         self.easy = easy
-        collector = ResponseCollector(followsRedirects: request.followsRedirects)
         try setUpCallbacks()
     }
 
@@ -73,7 +73,10 @@ final class ActiveTransfer {
         lastProgress = clock.now()
         switch unsafe collector.add(line: line) {
         case .partial: break
-        case .complete: requested.buffer?.receive(collector.head)
+        case .complete:
+            isRedirected = requested.buffer == nil && requested.hop.follows(collector.head)
+            if isRedirected { return Self.refused }
+            requested.buffer?.receive(collector.head)
         case .tooLarge:
             refusal = .malformedResponse("the header is larger than \(ResponseCollector.maximumHeaderBytes) bytes")
             return Self.refused
@@ -87,7 +90,7 @@ final class ActiveTransfer {
             isPaused = unsafe !buffer.receive(bytes)
             return isPaused ? Int(CURL_WRITEFUNC_PAUSE) : bytes.count
         }
-        let limit = requested.request.maximumResponseBytes
+        let limit = requested.hop.request.maximumResponseBytes
         guard body.count + bytes.count <= limit else {
             refusal = .responseTooLarge(limit: limit)
             return Self.refused
@@ -103,14 +106,21 @@ final class ActiveTransfer {
         unsafe _ = curl_easy_pause(easy.raw, CURLPAUSE_CONT)
     }
 
+    /// Where the response sends the request, if it is redirected.
+    ///
+    /// - Throws: `tooManyRedirects` or `invalidURL`.
+    func nextHop(allowsPlainHTTP: Bool) throws(HTTPClientError) -> Hop? {
+        guard isRedirected else { return nil }
+        return try requested.hop.next(collector.head, from: url, allowsPlainHTTP: allowsPlainHTTP)
+    }
+
     /// The result of the transfer, once libcurl reports that it is complete.
     func result(_ code: CURLcode) -> Result<ClientResponse, HTTPClientError> {
         if let refusal { return .failure(refusal) }
         guard code == CURLE_OK else {
             let failure = TransferFailure(
                 code: code, message: easy.message, systemError: Int32(truncatingIfNeeded: easy.long(CURLINFO_OS_ERRNO)),
-                authority: url.authority, host: url.host, phase: phase,
-                maximumRedirects: requested.request.maximumRedirects)
+                authority: url.authority, host: url.host, phase: phase)
             return .failure(failure.error)
         }
         guard collector.isComplete else { return .failure(.malformedResponse("the header is incomplete")) }
@@ -119,7 +129,7 @@ final class ActiveTransfer {
 
     /// When the transfer times out if the server sends nothing before. Only `resume` makes this earlier.
     var timeoutInstant: Instant {
-        guard !isPaused, let idleTimeout = requested.request.idleTimeout else { return requested.deadline }
+        guard !isPaused, let idleTimeout = requested.hop.request.idleTimeout else { return requested.deadline }
         return min(requested.deadline, lastProgress + idleTimeout)
     }
 

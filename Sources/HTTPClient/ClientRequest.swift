@@ -27,9 +27,12 @@ package struct ClientRequest: Sendable {
     /// The maximum size of the response body, in bytes after decompression. Does not apply to streams, whose buffer is
     /// bounded instead.
     package var maximumResponseBytes: Int
+    /// The header fields that are sent instead of `headers` once a redirect has led to another scheme, host or port:
+    /// any of `headers` may be a secret between the caller and the server that it named.
+    package var headersElsewhere: [(name: String, value: String)]
     /// How many redirects to follow; with 0 the 3xx itself is the response. Only `GET`, `HEAD` and `POST` (which
-    /// becomes `GET` after 301, 302 and 303) are redirected. `Authorization` and `Cookie` are not sent to another host,
-    /// port or scheme.
+    /// becomes `GET` after 301, 302 and 303) are redirected. The bearer token of the client is not sent to another
+    /// scheme, host or port. A stream follows none.
     package var maximumRedirects: Int
     /// Where to connect instead of the host and port of the URL.
     package var connectTo: ConnectTarget?
@@ -41,13 +44,15 @@ package struct ClientRequest: Sendable {
 
     /// A request that allows a response of 16 MiB and no redirects.
     package init(
-        _ method: String = "GET", url: String, headers: [(name: String, value: String)] = [], body: [UInt8]? = nil,
+        _ method: String = "GET", url: String, headers: [(name: String, value: String)] = [],
+        headersElsewhere: [(name: String, value: String)] = [], body: [UInt8]? = nil,
         maximumResponseBytes: Int = 16 << 20, maximumRedirects: Int = 0, connectTo: ConnectTarget? = nil,
         idleTimeout: Duration? = nil, acceptsCompression: Bool = false
     ) {
         self.method = method
         self.url = url
         self.headers = headers
+        self.headersElsewhere = headersElsewhere
         self.body = body
         self.maximumResponseBytes = maximumResponseBytes
         self.maximumRedirects = maximumRedirects

@@ -5,16 +5,15 @@ extension EasyHandle {
     /// Sets the options that belong to one request.
     ///
     /// - Throws: `invalidRequest` or `invalidURL`, before anything is sent.
-    mutating func setUpRequest(
-        _ request: ClientRequest, url: RequestURL, options: HTTPClientOptions
-    ) throws(HTTPClientError) {
+    mutating func setUpRequest(_ hop: Hop, url: RequestURL, options: HTTPClientOptions) throws(HTTPClientError) {
+        let request = hop.request
         try setUpMethod(request)
         var lines = try headerLines(request)
-        if let token = try bearerToken(request, url, options) { lines.append("Authorization: Bearer \(token)") }
+        if hop.isAtOrigin, let token = try bearerToken(request, url, options) { lines.append("Authorization: Bearer \(token)") }
         var target = request.connectTo.map { "\(bracketed($0.host)):\($0.port)" }
         var text = url.text
         var host = url.host
-        if let serverName = options.trust.serverName, url.scheme == "https" {
+        if hop.isAtOrigin, let serverName = options.trust.serverName, url.scheme == "https" {
             // libcurl takes the TLS server name only from the URL: put that name into the URL and connect to the
             // original host.
             text = try url.replacingHost(serverName)
@@ -25,10 +24,6 @@ extension EasyHandle {
         try set(CURLOPT_URL, text)
         if let target { try set(connectTo: "\(host):\(url.port):\(target)") }
         try set(headers: lines)
-        if request.followsRedirects {
-            try set(CURLOPT_FOLLOWLOCATION, true)
-            try set(CURLOPT_MAXREDIRS, request.maximumRedirects)
-        }
         // An empty string would accept every encoding that libcurl can decode.
         if request.acceptsCompression { try set(CURLOPT_ACCEPT_ENCODING, "gzip") }
     }
@@ -104,11 +99,5 @@ extension ClientRequest {
     /// Whether the request has a header field called `name`.
     func hasField(_ name: String) -> Bool {
         headers.contains { areEqualFieldNames($0.name, name) }
-    }
-
-    /// Whether redirects are followed: a request with another method must not be repeated elsewhere without being asked
-    /// to.
-    var followsRedirects: Bool {
-        maximumRedirects > 0 && ["GET", "HEAD", "POST"].contains(method)
     }
 }

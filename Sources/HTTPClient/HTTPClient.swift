@@ -50,7 +50,7 @@ package final class HTTPClient: Sendable {
         completion: @escaping @Sendable (Result<ClientResponse, HTTPClientError>) -> Void
     ) -> Transfer {
         let id = inbox.nextID()
-        submit(RequestedTransfer(id: id, request: request, deadline: deadline, buffer: nil, completion: completion))
+        submit(RequestedTransfer(id: id, hop: Hop(request), deadline: deadline, buffer: nil, completion: completion))
         return Transfer(id: id, inbox: inbox)
     }
 
@@ -62,7 +62,7 @@ package final class HTTPClient: Sendable {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 submit(
-                    RequestedTransfer(id: transfer.id, request: request, deadline: deadline, buffer: nil) { result in
+                    RequestedTransfer(id: transfer.id, hop: Hop(request), deadline: deadline, buffer: nil) { result in
                         continuation.resume(returning: result)
                     })
                 // A cancellation that came before the thread knew the transfer had no effect.
@@ -87,7 +87,7 @@ package final class HTTPClient: Sendable {
         let id = inbox.nextID()
         let buffer = StreamBuffer(capacity: bufferBytes)
         submit(
-            RequestedTransfer(id: id, request: request, deadline: deadline, buffer: buffer) { result in
+            RequestedTransfer(id: id, hop: Hop(request), deadline: deadline, buffer: buffer) { result in
                 buffer.finish(result.map { _ in })
             })
         return ResponseStream(buffer: buffer, transfer: Transfer(id: id, inbox: inbox))

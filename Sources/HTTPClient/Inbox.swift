@@ -5,7 +5,7 @@ import Synchronization
 /// A transfer as requested by the caller.
 struct RequestedTransfer: Sendable {
     let id: UInt64
-    let request: ClientRequest
+    var hop: Hop
     let deadline: Instant
     let buffer: StreamBuffer?
     let completion: @Sendable (Result<ClientResponse, HTTPClientError>) -> Void

@@ -47,6 +47,22 @@ struct RequestURL: Equatable {
         self.port = port
     }
 
+    /// Whether this URL has the scheme, host and port of `other`. Hosts are compared as libcurl normalises them, in
+    /// lower case.
+    func isOfOrigin(of other: RequestURL) -> Bool {
+        scheme == other.scheme && host.lowercased() == other.host.lowercased() && port == other.port
+    }
+
+    /// The URL that a `Location` field in an answer from this URL names, without its fragment.
+    ///
+    /// - Throws: `invalidURL` if it is malformed.
+    func resolving(_ location: String) throws(HTTPClientError) -> String {
+        guard let parts = URLParts(), parts.parse(text) == nil else { throw .invalidURL("out of memory") }
+        if let reason = parts.resolve(location) { throw .invalidURL("the target of a redirect: \(reason)") }
+        guard let whole = parts.part(CURLUPART_URL) else { throw .invalidURL("the target of a redirect has no host") }
+        return whole
+    }
+
     /// The URL with another host.
     ///
     /// - Throws: `invalidURL` if `host` is not a valid host.
@@ -74,8 +90,18 @@ private struct URLParts: ~Copyable {
 
     /// Parses `text`; returns nil on success, else the reason.
     func parse(_ text: String) -> String? {
-        let flags = UInt32(CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME)
-        let code = unsafe curl_url_set(raw, CURLUPART_URL, text, flags)
+        failure(unsafe curl_url_set(raw, CURLUPART_URL, text, UInt32(CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME)))
+    }
+
+    /// Resolves a reference against what was parsed, as libcurl does with `Location`: spaces and other characters that
+    /// a URL may not have are encoded. Returns nil on success, else the reason.
+    func resolve(_ reference: String) -> String? {
+        let flags = UInt32(CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE | CURLU_ALLOW_SPACE)
+        return failure(unsafe curl_url_set(raw, CURLUPART_URL, reference, flags))
+            ?? failure(unsafe curl_url_set(raw, CURLUPART_FRAGMENT, nil, 0))
+    }
+
+    private func failure(_ code: CURLUcode) -> String? {
         guard code != CURLUE_OK else { return nil }
         guard let reason = unsafe curl_url_strerror(code) else { return "it is malformed" }
         return unsafe String(cString: reason)

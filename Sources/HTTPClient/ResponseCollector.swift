@@ -1,5 +1,5 @@
-/// Collects the header lines of a transfer. Of several header blocks (`1xx`, redirects) the last one is the header of
-/// the response.
+/// Collects the header lines of a transfer. After interim responses (`1xx`) the last block is the header of the
+/// response.
 struct ResponseCollector {
     /// The result of one header line.
     enum Progress: Equatable {
@@ -18,12 +18,7 @@ struct ResponseCollector {
     private(set) var head = ResponseHead(status: 0)
     /// Whether `head` is the complete header of the response.
     private(set) var isComplete = false
-    private let followsRedirects: Bool
     private var bytesInBlock = 0
-
-    init(followsRedirects: Bool) {
-        self.followsRedirects = followsRedirects
-    }
 
     /// Adds a line, including its line ending, as libcurl delivers it.
     mutating func add(line bytes: some RandomAccessCollection<UInt8>) -> Progress {
@@ -47,8 +42,7 @@ struct ResponseCollector {
     private mutating func endBlock() -> Progress {
         bytesInBlock = 0
         let isInterim = (100..<200).contains(head.status) && head.status != 101
-        let isFollowed = followsRedirects && (300..<400).contains(head.status) && head["Location"]?.isEmpty == false
-        guard !isInterim, !isFollowed else { return .partial }
+        guard !isInterim else { return .partial }
         isComplete = true
         return .complete
     }

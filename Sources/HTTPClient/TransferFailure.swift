@@ -12,7 +12,6 @@ struct TransferFailure {
     let authority: String
     let host: String
     let phase: TransferPhase
-    let maximumRedirects: Int
 
     /// The error.
     var error: HTTPClientError {
@@ -21,7 +20,6 @@ struct TransferFailure {
         case CURLE_COULDNT_CONNECT:
             systemError == ECONNREFUSED ? .connectionRefused(authority) : .connectionFailed(detail)
         case CURLE_OPERATION_TIMEDOUT: .timedOut(phase)
-        case CURLE_TOO_MANY_REDIRECTS: .tooManyRedirects(maximumRedirects)
         case CURLE_URL_MALFORMAT: .invalidURL(detail)
         case CURLE_UNSUPPORTED_PROTOCOL:
             // A redirect to another scheme; otherwise a response without a status line, or with another HTTP version.

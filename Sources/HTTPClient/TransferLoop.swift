@@ -59,7 +59,7 @@ final class TransferLoop {
         }
         expireTransfers()
         if !multi.perform() { endAll(.connectionFailed("libcurl cannot continue its transfers: memory is short")) }
-        while let (transfer, code) = multi.nextFinished() { end(transfer, transfer.result(code)) }
+        while let (transfer, code) = multi.nextFinished() { finish(transfer, code) }
         let wait = wait
         pulse.endTurn()
         multi.poll(milliseconds: wait)
@@ -88,6 +88,22 @@ final class TransferLoop {
     private func resume(_ transfer: ActiveTransfer) {
         transfer.resume()
         earliestTimeout = min(earliestTimeout, transfer.timeoutInstant)
+    }
+
+    /// Ends a transfer that is complete, or sends its request on where its response redirects it.
+    private func finish(_ transfer: ActiveTransfer, _ code: CURLcode) {
+        do throws(HTTPClientError) {
+            guard let hop = try transfer.nextHop(allowsPlainHTTP: options.allowsPlainHTTP) else {
+                return end(transfer, transfer.result(code))
+            }
+            multi.remove(transfer.easy)
+            var requested = transfer.requested
+            requested.hop = hop
+            active[requested.id] = nil
+            start(requested)
+        } catch {
+            end(transfer, .failure(error))
+        }
     }
 
     private func end(_ transfer: ActiveTransfer, _ result: Result<ClientResponse, HTTPClientError>) {

@@ -49,12 +49,13 @@ import Testing
         #expect(try await plainClient().send(request, deadline: farDeadline).status == 304)
     }
 
-    @Test func `credentials are not sent to another host`() async throws {
+    @Test func `no header field of a request is sent to another origin, nor back from there`() async throws {
         let other = try RawServer(answer: RequestTests.ok)
         let server = try redirecting(to: other.url("/there"))
         let request = ClientRequest(
-            url: server.url(), headers: [("Authorization", "Bearer secret"), ("Cookie", "a=b"), ("X-Kept", "1")],
-            maximumRedirects: 1)
+            url: server.url(),
+            headers: [("Authorization", "Bearer secret"), ("Cookie", "a=b"), ("X-Vault-Token", "secret")],
+            headersElsewhere: [("X-Kept", "1")], maximumRedirects: 1)
         #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
         #expect(try #require(server.seen.requests.first).contains("Authorization: Bearer secret\r\n"))
         let forwarded = try #require(other.seen.requests.first)
@@ -62,6 +63,14 @@ import Testing
         #expect(!forwarded.contains("secret"))
         #expect(!forwarded.contains("a=b"))
         #expect(forwarded.contains("X-Kept: 1\r\n"))
+        let third = try redirecting(to: server.url("/back"))
+        let back = try redirecting(to: third.url("/third"))
+        var again = request
+        again.url = back.url()
+        again.maximumRedirects = 3
+        #expect(try await plainClient().send(again, deadline: farDeadline).status == 200)
+        #expect(other.seen.requests.count == 2)
+        for request in third.seen.requests + server.seen.requests.dropFirst() { #expect(!request.contains("secret")) }
     }
 
     @Test func `credentials are sent again to the same host`() async throws {
@@ -71,6 +80,50 @@ import Testing
         #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
         #expect(server.seen.requests.count == 2)
         #expect(server.seen.requests.allSatisfy { $0.contains("Authorization: Bearer secret\r\n") })
+    }
+
+    @Test(arguments: [
+        ("/b c", "/b%20c"), ("d?e#f", "/a/d?e"), ("?g", "/a/x?g"), ("../h", "/h"), ("/\u{e9}", "/%c3%a9"),
+    ])
+    func `a location is resolved as libcurl does`(location: String, target: String) async throws {
+        let server = try RawServer { connection in
+            while let request = connection.readRequest() {
+                let isFirst = request.hasPrefix("GET /a/x ")
+                let head = isFirst ? "302 Found\r\nLocation: \(location)" : "200 OK"
+                connection.write("HTTP/1.1 \(head)\r\nContent-Length: 0\r\n\r\n")
+            }
+        }
+        let request = ClientRequest(url: server.url("/a/x"), maximumRedirects: 1)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
+        #expect(server.seen.requests.last?.hasPrefix("GET \(target) HTTP/1.1\r\n") == true, "\(server.seen.requests)")
+    }
+
+    @Test func `a redirect whose body never ends is followed`() async throws {
+        let end = try RawServer(answer: RequestTests.ok)
+        let server = try RawServer(answer: "HTTP/1.1 302 Found\r\nLocation: \(end.url())\r\n\r\nendless")
+        let request = ClientRequest(url: server.url(), maximumRedirects: 1)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
+    }
+
+    @Test(arguments: [(301, "GET", ""), (302, "GET", ""), (303, "GET", ""), (307, "POST", "abc"), (308, "POST", "abc")])
+    func `a redirected POST keeps its body after 307 and 308 only`(
+        status: Int, method: String, body: String
+    ) async throws {
+        let server = try RawServer { connection in
+            while let request = connection.readRequest() {
+                let isFirst = request.hasPrefix("POST /first ")
+                let head = isFirst ? "\(status) Go\r\nLocation: /second" : "200 OK"
+                connection.write("HTTP/1.1 \(head)\r\nContent-Length: 0\r\n\r\n")
+            }
+        }
+        let request = ClientRequest(
+            "POST", url: server.url("/first"), headers: [("Content-Type", "text/plain")], body: Array("abc".utf8),
+            maximumRedirects: 1)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
+        let last = try #require(server.seen.requests.last)
+        #expect(last.hasPrefix("\(method) /second HTTP/1.1\r\n"))
+        #expect(last.contains("Content-Type") == !body.isEmpty)
+        #expect(last.hasSuffix("\r\n\r\n\(body)"))
     }
 
     @Test(arguments: ["ftp://127.0.0.1/x", "file:///etc/passwd", "gopher://127.0.0.1/"])

@@ -29,7 +29,8 @@ extension PrometheusCheck {
     var request: ClientRequest {
         let accept = (name: "Accept", value: "text/plain;version=0.0.4")
         return ClientRequest(
-            url: url, headers: [accept] + headers.map { ($0.name, $0.value) }, maximumRedirects: redirectLimit)
+            url: url, headers: [accept] + headers.map { ($0.name, $0.value) }, headersElsewhere: [accept],
+            maximumRedirects: redirectLimit)
     }
 
     /// Succeeds if the status is 200 and the body is a valid exposition.

@@ -1,0 +1,53 @@
+/// One request on its way to a response, past the redirects so far.
+///
+/// libcurl is not asked to follow redirects: but for `Authorization` and `Cookie` it would send every header field to
+/// whatever server the first one names, and a check's secret may be in any field.
+struct Hop: Sendable {
+    /// What is sent now.
+    let request: ClientRequest
+    /// How many redirects led here.
+    let redirects: Int
+    /// Whether every redirect so far led to the scheme, host and port of the first request. What the client adds of its
+    /// own for the server that the caller named (bearer token, TLS server name) is for no other.
+    let isAtOrigin: Bool
+
+    /// The first hop.
+    init(_ request: ClientRequest) {
+        self.init(request, redirects: 0, isAtOrigin: true)
+    }
+
+    private init(_ request: ClientRequest, redirects: Int, isAtOrigin: Bool) {
+        self.request = request
+        self.redirects = redirects
+        self.isAtOrigin = isAtOrigin
+    }
+
+    /// Whether a response with this head is followed rather than returned (RFC 9110 §15.4). A request with another
+    /// method must not be repeated elsewhere without being asked to.
+    func follows(_ head: ResponseHead) -> Bool {
+        request.maximumRedirects > 0 && ["GET", "HEAD", "POST"].contains(request.method)
+            && [301, 302, 303, 307, 308].contains(head.status) && head["Location"]?.isEmpty == false
+    }
+
+    /// The hop to which a response leads that `follows`, and that came from `url`.
+    ///
+    /// - Throws: `tooManyRedirects`, or `invalidURL` for a target that is malformed or has a scheme that is not allowed.
+    func next(_ head: ResponseHead, from url: RequestURL, allowsPlainHTTP: Bool) throws(HTTPClientError) -> Hop {
+        guard redirects < request.maximumRedirects else { throw .tooManyRedirects(request.maximumRedirects) }
+        let location = head["Location"] ?? ""
+        let target = try RequestURL(url.resolving(location), allowsPlainHTTP: allowsPlainHTTP)
+        let isAtOrigin = isAtOrigin && target.isOfOrigin(of: url)
+        var request = request
+        request.url = target.text
+        if !isAtOrigin {
+            request.headers = request.headersElsewhere
+            request.connectTo = nil
+        }
+        if request.method == "POST", head.status < 307 {
+            request.method = "GET"
+            request.body = nil
+            request.headers.removeAll { areEqualFieldNames($0.name, "Content-Type") }
+        }
+        return Hop(request, redirects: redirects + 1, isAtOrigin: isAtOrigin)
+    }
+}
