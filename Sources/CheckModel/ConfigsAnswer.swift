@@ -10,8 +10,10 @@ package struct ConfigsAnswer: Sendable {
     private static let comma = [UInt8(ascii: ",")]
     private static let end = Array("]}".utf8)
 
-    /// The limits of a body when it is parsed: 64 MiB.
-    package static let limits = JSONLimits(bytes: 67_108_864)
+    /// The largest body, in bytes, for who makes it, who passes it on and who reads it.
+    package static let maximumBytes = 67_108_864
+    /// The limits of a body when it is parsed.
+    package static let limits = JSONLimits(bytes: maximumBytes)
 
     /// The body in pieces: the encoded configs, with commas between them.
     ///

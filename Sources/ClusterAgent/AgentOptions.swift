@@ -5,7 +5,8 @@ package enum AgentOptions {
     static let confdPath = Option.text(
         "confd_path", help: "Directory of check configs: `<check>.json` and `<check>.d/*.json`. Empty: none.")
     static let listenHost = Option.text(
-        "cluster_agent.listen_host", default: "0.0.0.0", help: "Address on which node-agents are served.")
+        "cluster_agent.listen_host", default: "::",
+        help: "Address on which all ports are served. `::`: all addresses, IPv6 and IPv4.")
     static let commandPort = Option.integer(
         "cluster_agent.cmd_port", in: 0...65_535, default: 5005,
         help: "Port on which node-agents are served over HTTPS. 0: any free one, which is logged.")

@@ -1,3 +1,4 @@
+import Glibc
 import Kubernetes
 import Platform
 import Replica
@@ -14,7 +15,8 @@ struct KubernetesConnection: Sendable {
     private let clock: any Clock
     private let log: Log
 
-    /// Nil when there is no Kubernetes: no `kubeconfig`, and this is no pod.
+    /// Nil when there is no Kubernetes: no `kubeconfig`, and this is no pod, or one without a ServiceAccount that is
+    /// given config files.
     ///
     /// - Throws: `StartError` when the configuration cannot be used, or leader election is wanted and there is no
     ///   Kubernetes.
@@ -26,11 +28,16 @@ struct KubernetesConnection: Sendable {
         guard let configuration = try Self.configuration(options, environment, clock) else {
             guard !isElecting else {
                 throw .usage(
-                    "--leader_election=true needs a Kubernetes API: run as a pod, or give --kubeconfig=FILE")
+                    "--leader_election=true needs a Kubernetes API: run as a pod with a ServiceAccount, or give "
+                        + "--kubeconfig=FILE")
             }
+            log.info("running on config files alone: there is no kubeconfig, and no ServiceAccount is mounted")
             return nil
         }
         (self.clock, self.log) = (clock, log)
+        if let proxy = configuration.proxyURL {
+            log.info("the API server is reached through a proxy", ["proxy": proxy])
+        }
         let namespace = Self.namespace(options, environment, configuration)
         let agent = "cluster-agent/\(Command.version)"
         do throws(KubernetesError) {
@@ -112,8 +119,12 @@ struct KubernetesConnection: Sendable {
     ) throws(StartError) -> KubernetesConfiguration? {
         let path = options[AgentOptions.kubeconfig]
         do throws(KubernetesError) {
-            if !path.isEmpty { return try KubernetesConfiguration.kubeconfig(path: path, clock: clock) }
-            guard environment["KUBERNETES_SERVICE_HOST"] != nil else { return nil }
+            if !path.isEmpty {
+                return try KubernetesConfiguration.kubeconfig(path: path, environment: environment, clock: clock)
+            }
+            guard environment["KUBERNETES_SERVICE_HOST"]?.isEmpty == false else { return nil }
+            let isMounted = unsafe Glibc.access(KubernetesConfiguration.serviceAccountDirectory, F_OK) == 0
+            guard isMounted || options[AgentOptions.confdPath].isEmpty else { return nil }
             return try KubernetesConfiguration.inCluster(environment: environment, clock: clock)
         } catch {
             throw StartError(path.isEmpty ? "\(error)" : "--kubeconfig=\(path): \(error)")

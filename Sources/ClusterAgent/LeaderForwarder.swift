@@ -1,3 +1,4 @@
+import CheckModel
 import HTTPClient
 import Leadership
 import Platform
@@ -35,7 +36,7 @@ final class LeaderForwarder: ReplicaTransport {
         }
         let request = ClientRequest(
             forward.method, url: "https://\(forward.leader.address)\(forward.target)", headers: forward.headers,
-            body: forward.body)
+            body: forward.body, maximumResponseBytes: ConfigsAnswer.maximumBytes)
         _ = client.start(request, deadline: forward.deadline) { result in
             switch result {
             case .success(let response):

@@ -9,7 +9,9 @@ extension EasyHandle {
         let request = hop.request
         try setUpMethod(request)
         var lines = try headerLines(request)
-        if hop.isAtOrigin, let token = try bearerToken(request, url, options) { lines.append("Authorization: Bearer \(token)") }
+        if hop.isAtOrigin, let token = try bearerToken(request, url, options) {
+            lines.append("Authorization: Bearer \(token)")
+        }
         var target = request.connectTo.map { "\(bracketed($0.host)):\($0.port)" }
         var text = url.text
         var host = url.host

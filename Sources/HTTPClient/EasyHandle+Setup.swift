@@ -52,10 +52,9 @@ extension EasyHandle {
     private func setUpProxy(_ proxy: ProxyPolicy) throws(HTTPClientError) {
         switch proxy {
         case .direct: try set(CURLOPT_NOPROXY, "*")
-        case .environment: break
-        case .url(let url):
+        case .url(let url, let excepted):
             try set(CURLOPT_PROXY, url)
-            try set(CURLOPT_NOPROXY, "")
+            try set(CURLOPT_NOPROXY, excepted)
         }
     }
 

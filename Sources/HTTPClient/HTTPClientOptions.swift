@@ -2,11 +2,10 @@
 package enum ProxyPolicy: Sendable, Hashable {
     /// Connects directly and ignores the environment: in a cluster a stray `https_proxy` must not redirect an agent.
     case direct
-    /// Uses `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy` as libcurl does.
-    case environment
     /// Uses this proxy: `http://`, `https://`, `socks5://` (names resolved locally) or `socks5h://` (names resolved by
-    /// the proxy).
-    case url(String)
+    /// the proxy). It is not used for the hosts, domains and networks in `except`, with commas between them, as libcurl
+    /// reads them (`CURLOPT_NOPROXY`).
+    case url(String, except: String)
 }
 
 /// The options that all requests of a client share.

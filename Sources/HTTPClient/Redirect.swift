@@ -31,7 +31,7 @@ struct Hop: Sendable {
 
     /// The hop to which a response leads that `follows`, and that came from `url`.
     ///
-    /// - Throws: `tooManyRedirects`, or `invalidURL` for a target that is malformed or has a scheme that is not allowed.
+    /// - Throws: `tooManyRedirects`, or `invalidURL` for a target that is malformed or whose scheme is not allowed.
     func next(_ head: ResponseHead, from url: RequestURL, allowsPlainHTTP: Bool) throws(HTTPClientError) -> Hop {
         guard redirects < request.maximumRedirects else { throw .tooManyRedirects(request.maximumRedirects) }
         let location = head["Location"] ?? ""

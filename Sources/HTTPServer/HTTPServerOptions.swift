@@ -2,7 +2,7 @@
 package struct HTTPServerOptions: Sendable {
     /// The name in logs and thread names, such as `api`; thread names show at most 12 bytes of it.
     package var name: String
-    /// The numeric address or host name to listen on; empty for all addresses, IPv6 and IPv4.
+    /// The numeric address or host name to listen on; empty or `::` for all addresses, IPv6 and IPv4.
     package var host: String
     /// The TCP port; 0 for any free port.
     package var port: UInt16

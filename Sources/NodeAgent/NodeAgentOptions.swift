@@ -37,7 +37,9 @@ package enum NodeAgentOptions {
     static let workers = Option.integer(
         "check_runners", in: 1...256, default: 4,
         help: "Checks that run at the same time. A run of more than a second gives its place to others.")
-    static let listenHost = Option.text("listen_host", default: "0.0.0.0", help: "Address of the two ports below.")
+    static let listenHost = Option.text(
+        "listen_host", default: "::",
+        help: "Address of the two ports below. `::`: all addresses, IPv6 and IPv4.")
     static let commandPort = Option.integer(
         "cmd_port", in: 0...65_535, default: 5005,
         help: "Port of `/api/v1/clcrunner/…`, HTTPS with the token. 0: any free one, which is logged.")

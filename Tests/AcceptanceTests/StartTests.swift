@@ -62,6 +62,71 @@ import Testing
         #expect(try await agent.process.wait(within: .seconds(60)) == .exited(0), "\(agent.process.output)")
     }
 
+    /// IPv6-only clusters: both families by default, probes and metrics too.
+    @Test func `every port is served on IPv6 and IPv4`() async throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("token", RunningClusterAgent.token)
+        let ports = [try TestEnvironment.freePort(), try TestEnvironment.freePort(), try TestEnvironment.freePort()]
+        let agent = try ChildProcess(
+            try TestEnvironment.program("cluster-agent"),
+            [
+                "run", "--cluster_agent.auth_token_file=\(directory.path)/token",
+                "--cluster_agent.tls_certificate_out=\(directory.path)/certificate.pem",
+                "--cluster_agent.operator_token_file=\(directory.path)/operator", "--confd_path=\(directory.path)",
+                "--cluster_agent.cmd_port=\(ports[0])", "--health_port=\(ports[1])", "--metrics_port=\(ports[2])",
+                "--shutdown_delay=0",
+            ], outputPath: "\(directory.path)/log")
+        let options = HTTPClientOptions(trust: TLSTrust(verifies: false), allowsPlainHTTP: true)
+        let (clock, client) = (SystemClock(), try HTTPClient(options: options, clock: SystemClock()))
+        for host in ["127.0.0.1", "[::1]"] {
+            for (scheme, port, path) in [
+                ("https", ports[0], "/version"), ("http", ports[1], "/livez"), ("http", ports[2], "/metrics"),
+            ] {
+                var request = ClientRequest(url: "\(scheme)://\(host):\(port)\(path)")
+                request.headers = [("Authorization", "Bearer \(RunningClusterAgent.token)")]
+                try await eventually(within: .seconds(60), "\(request.url): \(agent.output)") {
+                    let answer = try? await client.send(request, deadline: clock.now() + .seconds(5))
+                    return answer?.status == 200
+                }
+            }
+        }
+        let command = try ChildProcess(
+            try TestEnvironment.program("cluster-agent"),
+            [
+                "status", "--cluster_agent.tls_certificate_out=\(directory.path)/certificate.pem",
+                "--cluster_agent.operator_token_file=\(directory.path)/operator",
+                "--cluster_agent.cmd_port=\(ports[0])",
+            ], outputPath: "\(directory.path)/status")
+        #expect(try await command.wait(within: .seconds(60)) == .exited(0), "\(command.output)")
+        await client.shutdown()
+        agent.signal(SIGTERM)
+        #expect(try await agent.wait(within: .seconds(60)) == .exited(0))
+    }
+
+    @Test(arguments: [
+        (["KUBERNETES_SERVICE_HOST": ""], "", true), (["KUBERNETES_SERVICE_HOST": "127.0.0.1"], "", true),
+        (["KUBERNETES_SERVICE_HOST": "127.0.0.1"], "--leader_election=true", false),
+    ])
+    func `without a ServiceAccount it runs on files alone, unless Kubernetes is needed`(
+        environment: [String: String], option: String, runs: Bool
+    ) async throws {
+        let directory = try TemporaryDirectory()
+        let agent = try RunningClusterAgent(
+            "one", in: directory,
+            ["--confd_path=\(directory.path)", "--shutdown_delay=0", "--cluster_checks.warmup_duration=0"]
+                + (option.isEmpty ? [] : [option]),
+            environment: environment.merging(["KUBERNETES_SERVICE_PORT": "443"]) { $1 }, hasProbes: true)
+        if runs {
+            try await eventually(within: .seconds(60), "readiness: \(agent.process.output)") {
+                try await agent.probe("/readyz").status == 200
+            }
+            #expect(agent.process.output.contains("running on config files alone"))
+            agent.process.signal(SIGTERM)
+        }
+        #expect(try await agent.process.wait(within: .seconds(60)) == .exited(runs ? 0 : 2), "\(agent.process.output)")
+        #expect(runs || agent.process.output.contains("run as a pod with a ServiceAccount"))
+    }
+
     /// A machine may start with a wrong clock.
     @Test func `the generated certificate is valid at any time, and a hangup is an orderly end`() async throws {
         let directory = try TemporaryDirectory()

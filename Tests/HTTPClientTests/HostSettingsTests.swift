@@ -56,7 +56,7 @@ import Testing
         #expect(results == ["timedOut(waiting)", "200"])
     }
 
-    @Test func `a proxy in the environment is used only when the options allow it`() async {
+    @Test func `a proxy in the environment is not used, and one in the options is`() async {
         await #expect(processExitsWith: .success) {
             let port = try TestEnvironment.freePort()
             for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
@@ -66,8 +66,10 @@ import Testing
             let request = ClientRequest(url: server.url())
             let direct = try plainClient()
             guard try await direct.send(request, deadline: farDeadline).status == 200 else { exit(1) }
-            let proxied = try plainClient { $0.proxy = .environment }
+            let proxied = try plainClient { $0.proxy = .url("http://127.0.0.1:\(port)", except: "") }
             guard kind(await failure(proxied, request)) == "connectionRefused" else { exit(2) }
+            let excepted = try plainClient { $0.proxy = .url("http://127.0.0.1:\(port)", except: "127.0.0.0/8") }
+            guard try await excepted.send(request, deadline: farDeadline).status == 200 else { exit(3) }
         }
     }
 

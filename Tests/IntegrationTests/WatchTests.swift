@@ -54,7 +54,8 @@ import Testing
 
     /// The administrator's kubeconfig, with the CA in a file that is replaced, instead of in it.
     private static func configuration(_ plane: ControlPlane) throws -> KubernetesConfiguration {
-        let given = try KubernetesConfiguration.kubeconfig(path: plane.adminKubeconfig, clock: SystemClock())
+        let given = try KubernetesConfiguration.kubeconfig(
+            path: plane.adminKubeconfig, environment: [:], clock: SystemClock())
         let token = try plane.directory.write("token", try #require(given.token?.text))
         let path = try plane.directory.write(
             "config.json",
@@ -63,7 +64,7 @@ import Testing
             "clusters":[{"name":"k","cluster":{"server":"\(given.server)","certificate-authority":"\(plane.path)/pki/ca.crt"}}],
             "users":[{"name":"u","user":{"tokenFile":"\(token)"}}]}
             """)
-        return try .kubeconfig(path: path, clock: SystemClock())
+        return try .kubeconfig(path: path, environment: [:], clock: SystemClock())
     }
 
     @Test func `pods, nodes and endpoints are known through a restart, a compaction and a new CA`() async throws {

@@ -91,9 +91,47 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         """
     }
 
-    private static func read(_ text: String) throws -> KubernetesConfiguration {
+    private static func read(
+        _ text: String, _ environment: [String: String] = [:]
+    ) throws -> KubernetesConfiguration {
         let folder = try TemporaryDirectory()
-        return try .kubeconfig(path: try folder.write("config", text), clock: clock)
+        return try .kubeconfig(path: try folder.write("config", text), environment: environment, clock: clock)
+    }
+
+    private static let always = "localhost,127.0.0.0/8,::1"
+
+    @Test(
+        arguments: [
+            ([:], .direct), (["HTTPS_PROXY": ""], .direct), (["HTTP_PROXY": "p:1", "ALL_PROXY": "p:1"], .direct),
+            (["HTTPS_PROXY": "p:3128"], .url("http://p:3128", except: always)),
+            (["https_proxy": "HTTP://u:pw@p:1"], .url("http://u:pw@p:1", except: always)),
+            (["HTTPS_PROXY": "https://p", "https_proxy": "http://q"], .url("https://p", except: always)),
+            (["HTTPS_PROXY": "socks5://p:1"], .url("socks5h://p:1", except: always)),
+            (
+                ["HTTPS_PROXY": "p:1", "NO_PROXY": "10.0.0.0/8, .svc,*.corp,h:6443,i:443,fd00::1"],
+                .url("http://p:1", except: "10.0.0.0/8,.svc,.corp,h,fd00::1,\(always)")
+            ), (["HTTPS_PROXY": "p:1", "no_proxy": "*"], .url("http://p:1", except: "*,\(always)")),
+        ] as [([String: String], ProxyPolicy)])
+    func `the environment names the proxy and who needs none`(
+        environment: [String: String], proxy: ProxyPolicy
+    ) throws {
+        #expect(try Self.read(Self.config(cluster: #""server":"https://h:6443""#), environment).proxy == proxy)
+        #expect(
+            try Self.read(Self.config(cluster: #""server":"https://[fd00::2]:6443/x""#), environment).proxy == proxy)
+    }
+
+    @Test func `the kubeconfig's proxy goes before the environment's, without exceptions`() throws {
+        let text = Self.config(cluster: #""server":"https://h","proxy-url":"socks5://u:pw@p:1""#)
+        let proxy = try Self.read(text, ["HTTPS_PROXY": "q:1", "NO_PROXY": "h"]).proxy
+        #expect(proxy == .url("socks5h://u:pw@p:1", except: ""))
+    }
+
+    @Test(arguments: ["ftp://u:S3cr3t@p", "http://", "http://S3cr3t p", "p\nS3cr3t"])
+    func `a proxy that cannot be used is an error without its value`(proxy: String) {
+        let reason = refusal {
+            try Self.read(Self.config(cluster: #""server":"https://h""#), ["HTTPS_PROXY": proxy])
+        }
+        #expect(reason == "HTTPS_PROXY: a proxy is http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT")
     }
 
     @Test func `the current context is read`() throws {
@@ -120,7 +158,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
             Self.config(
                 cluster: #""server":"https://h","certificate-authority":"ca.pem""#,
                 user: #""token":"constant","tokenFile":"secret""#))
-        let configuration = try KubernetesConfiguration.kubeconfig(path: path, clock: clock)
+        let configuration = try KubernetesConfiguration.kubeconfig(path: path, environment: [:], clock: clock)
         #expect(configuration.trust.caPEM == Array(certificate.utf8))
         #expect(configuration.token?.text == "from file")
     }
@@ -130,7 +168,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         (config(cluster: #""server":"https://""#), "clusters[k].server: 'https://' is not"),
         (config(cluster: #""server":"https://h/?a=b""#), "clusters[k].server: 'https://h/?a=b' is not a URL"),
         (config(cluster: ""), "clusters[k]: has no server"),
-        (config(cluster: #""server":"https://h","proxy-url":"http://p""#), "clusters[k]: proxy-url is not supported"),
+        (config(cluster: #""server":"https://h","proxy-url":"ftp://p""#), "clusters[k].proxy-url: a proxy is http://"),
         (
             config(
                 cluster: #""server":"https://h","insecure-skip-tls-verify":true,"certificate-authority-data":"Q0E=""#),
@@ -167,13 +205,13 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
     func `an error in a kubeconfig names the place`(text: String, expected: String) throws {
         let folder = try TemporaryDirectory()
         let path = try folder.write("config", text)
-        let reason = refusal { try .kubeconfig(path: path, clock: clock) } ?? "nothing"
+        let reason = refusal { try .kubeconfig(path: path, environment: [:], clock: clock) } ?? "nothing"
         #expect(reason.hasPrefix("kubeconfig \(path): "), "\(reason)")
         #expect(reason.contains(expected), "\(reason)")
     }
 
     @Test func `a missing file is named`() {
-        let reason = refusal { try .kubeconfig(path: "/nonexistent/config", clock: clock) }
+        let reason = refusal { try .kubeconfig(path: "/nonexistent/config", environment: [:], clock: clock) }
         #expect(reason == "kubeconfig /nonexistent/config: No such file or directory")
     }
 

@@ -134,7 +134,7 @@ private func pem(_ label: String, _ content: String = "MAA=") -> String {
             "users":[{"name":"u","user":{"client-certificate":"tls.crt","client-key":"tls.key"}}]}
             """)
         let clock = SkippingClock()
-        let configuration = try KubernetesConfiguration.kubeconfig(path: path, clock: clock)
+        let configuration = try KubernetesConfiguration.kubeconfig(path: path, environment: [:], clock: clock)
         try folder.write("tls.crt", pem("CERTIFICATE", new))
         try folder.write("tls.key", pem("EC PRIVATE KEY", new))
         #expect(configuration.trust.clientCertificatePEM == Array(pem("CERTIFICATE", old).utf8))

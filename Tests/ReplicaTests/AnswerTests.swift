@@ -49,6 +49,16 @@ import Testing
         }
     }
 
+    @Test func `an answer beyond the bound of all readers is a 500 that says so`() async throws {
+        try await TestReplica.run(as: .dispatching, options: { $0.maximumAnswerBytes = 100 }) { replica in
+            var answers = [replica.answer(replica.request(.get, "/api/v1/clusterchecks/configs/node1"))]
+            let polled = replica.api.poll("node1", lastChange: 1, now: replica.clock.now())
+            if case .answer(let answer) = polled { answers.append(answer) }
+            #expect(answers.map { $0?.status } == [500, 500])
+            for answer in answers { #expect(answer?.text.contains("bytes, and at most 100 are sent") == true) }
+        }
+    }
+
     @Test func `an unknown node gets a 404 that names it`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             let answer = replica.answer(replica.request(.get, "/api/v1/clusterchecks/configs/nobody"))

@@ -134,7 +134,8 @@ package final class RunningClusterAgent: Sendable {
         _ client: HTTPClient, _ method: String = "GET", _ path: String, body: String? = nil
     ) async throws -> ClientResponse {
         try await client.send(
-            ClientRequest(method, url: url + path, body: body.map { Array($0.utf8) }),
+            ClientRequest(
+                method, url: url + path, body: body.map { Array($0.utf8) }, maximumResponseBytes: 128 << 20),
             deadline: clock.now() + .seconds(10))
     }
 

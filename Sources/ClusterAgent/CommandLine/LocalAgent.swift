@@ -18,7 +18,9 @@ struct LocalAgent: Sendable {
         clock = context.clock
         let token = try OperatorToken(of: options, clock: clock)
         let host = options[AgentOptions.listenHost]
-        let local = ["0.0.0.0": "127.0.0.1", "::": "[::1]"][host] ?? (host.contains(":") ? "[\(host)]" : host)
+        // Of `localhost` libcurl tries both addresses.
+        let isAny = ["", "::", "0.0.0.0"].contains(host)
+        let local = isAny ? "localhost" : host.contains(":") ? "[\(host)]" : host
         guard options[AgentOptions.commandPort] != 0 else {
             throw .usage("--\(AgentOptions.commandPort.key): the port is required, as 0 stands for any port")
         }

@@ -13,8 +13,8 @@ struct Listener: ~Copyable, Sendable {
     /// Binds and listens.
     ///
     /// - Parameters:
-    ///   - host: a numeric address or a host name; empty for all addresses: IPv6 and IPv4, or IPv4 alone where there is
-    ///     no IPv6.
+    ///   - host: a numeric address or a host name; empty or `::` for all addresses: IPv6 and IPv4, or IPv4 alone where
+    ///     there is no IPv6.
     ///   - port: 0 for any free port.
     /// - Throws: `HTTPServerError.cannotListen`.
     init(host: String, port: UInt16) throws(HTTPServerError) {

@@ -63,12 +63,18 @@ struct SocketAddress {
         unsafe filled { unsafe _ = getsockname(socket, $0, $1) }
     }
 
-    /// The addresses to listen on for a host.
+    /// The addresses to listen on for a host, in the order in which to try them.
     ///
-    /// - Parameter host: empty for all addresses.
+    /// - Parameter host: empty or `::` for all addresses.
     /// - Throws: `HTTPServerError.cannotListen`.
     static func resolve(host: String, port: UInt16) throws(HTTPServerError) -> [SocketAddress] {
-        if host.isEmpty { return try resolve(host: "::", port: port) + resolve(host: "0.0.0.0", port: port) }
+        let hosts = host.isEmpty || host == "::" ? ["::", "0.0.0.0"] : [host]
+        var addresses: [SocketAddress] = []
+        for host in hosts { addresses += try lookUp(host, port: port) }
+        return addresses
+    }
+
+    private static func lookUp(_ host: String, port: UInt16) throws(HTTPServerError) -> [SocketAddress] {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV

@@ -20,6 +20,7 @@ final class Connections: Sendable {
     }
 
     private let credentials: Credentials
+    private let proxy: ProxyPolicy
     private let userAgent: String
     private let clock: any Clock
     private let log: Log
@@ -27,14 +28,15 @@ final class Connections: Sendable {
 
     /// - Throws: `HTTPClientError.invalidOptions`.
     init(
-        _ credentials: Credentials, userAgent: String, clock: any Clock, log: Log
+        _ credentials: Credentials, proxy: ProxyPolicy, userAgent: String, clock: any Clock, log: Log
     ) throws(HTTPClientError) {
         self.credentials = credentials
+        self.proxy = proxy
         self.userAgent = userAgent
         self.clock = clock
         self.log = log
         let trust = credentials.trust
-        let http = try Self.client(trust, credentials.token, userAgent, clock)
+        let http = try Self.client(trust, credentials.token, proxy, userAgent, clock)
         state = Mutex(State(http: http, trust: trust))
     }
 
@@ -65,7 +67,7 @@ final class Connections: Sendable {
 
     private func renewed(_ trust: TLSTrust) -> HTTPClient {
         let made: Result<HTTPClient, HTTPClientError>
-        do { made = .success(try Self.client(trust, credentials.token, userAgent, clock)) } catch {
+        do { made = .success(try Self.client(trust, credentials.token, proxy, userAgent, clock)) } catch {
             made = .failure(error)
         }
         let (http, former): (HTTPClient, HTTPClient?) = state.withLock { state in
@@ -98,9 +100,9 @@ final class Connections: Sendable {
     }
 
     private static func client(
-        _ trust: TLSTrust, _ token: BearerToken?, _ userAgent: String, _ clock: any Clock
+        _ trust: TLSTrust, _ token: BearerToken?, _ proxy: ProxyPolicy, _ userAgent: String, _ clock: any Clock
     ) throws(HTTPClientError) -> HTTPClient {
-        var options = HTTPClientOptions(trust: trust, userAgent: userAgent)
+        var options = HTTPClientOptions(trust: trust, userAgent: userAgent, proxy: proxy)
         if let token { options.bearerToken = { token.text } }
         return try HTTPClient(options: options, clock: clock)
     }

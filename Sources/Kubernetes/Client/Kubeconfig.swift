@@ -8,13 +8,16 @@ extension KubernetesConfiguration {
     /// A JSON file is read as it is; any other is YAML, which `kubectl` is asked to convert. Blocks while `kubectl`
     /// runs.
     ///
+    /// - Parameter environment: names the proxy, where the kubeconfig names none.
     /// - Throws: `KubernetesError.configuration`.
-    package static func kubeconfig(path: String, clock: any Clock) throws(KubernetesError) -> KubernetesConfiguration {
+    package static func kubeconfig(
+        path: String, environment: [String: String], clock: any Clock
+    ) throws(KubernetesError) -> KubernetesConfiguration {
         let contents: [UInt8]
         do { contents = try readFile(path, atMost: 1 << 20) } catch { throw .configuration("kubeconfig \(error)") }
         let isJSON = contents.first { $0 > UInt8(ascii: " ") } == UInt8(ascii: "{")
         let json = isJSON ? contents : try Kubectl.flattenedConfig(path: path)
-        return try Kubeconfig(json: json, path: path).configuration(clock: clock)
+        return try Kubeconfig(json: json, path: path).configuration(environment, clock)
     }
 }
 
@@ -59,20 +62,31 @@ struct Kubeconfig {
         return all
     }
 
-    func configuration(clock: any Clock) throws(KubernetesError) -> KubernetesConfiguration {
+    func configuration(
+        _ environment: [String: String], _ clock: any Clock
+    ) throws(KubernetesError) -> KubernetesConfiguration {
         guard let contextName = try top.text("current-context") else {
             throw top.wrong("current-context", "is not set")
         }
         let context = try find(contextName, in: contexts, "contexts")
         let cluster = try find(try context.text("cluster") ?? "", in: clusters, "clusters")
         guard let server = try cluster.text("server") else { throw cluster.wrong("has no server") }
-        guard try cluster.text("proxy-url") == nil else { throw cluster.wrong("proxy-url is not supported") }
         let user = try find(try context.text("user") ?? "", in: users, "users")
         try check(user)
         return try KubernetesConfiguration(
             server: server, credentials: try credentials(cluster, user, clock),
+            proxy: try proxy(cluster, environment, server: server),
             namespace: try context.text("namespace") ?? "default",
             place: "kubeconfig \(path): \(cluster.place).server")
+    }
+
+    private func proxy(
+        _ cluster: Entry, _ environment: [String: String], server: String
+    ) throws(KubernetesError) -> ProxyPolicy {
+        if let url = try cluster.text("proxy-url"), !url.isEmpty {
+            return try ProxyPolicy(url: url, place: "kubeconfig \(path): \(cluster.place).proxy-url")
+        }
+        return try ProxyPolicy(environment: environment, server: server)
     }
 
     private func find(_ name: String, in list: [Named], _ what: String) throws(KubernetesError) -> Entry {

@@ -26,7 +26,8 @@ package final class KubernetesClient: Sendable {
         self.configuration = configuration
         do {
             connections = try Connections(
-                configuration.credentials, userAgent: userAgent, clock: clock, log: log.named("kubernetes"))
+                configuration.credentials, proxy: configuration.proxy, userAgent: userAgent, clock: clock,
+                log: log.named("kubernetes"))
         } catch {
             throw .configuration("\(configuration.server): \(error)")
         }

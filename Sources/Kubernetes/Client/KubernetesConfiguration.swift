@@ -14,6 +14,11 @@ package struct KubernetesConfiguration: Sendable {
     package var token: BearerToken? { credentials.token }
     /// What `trust` and `token` are read from.
     let credentials: Credentials
+    let proxy: ProxyPolicy
+    /// The proxy to the API server, for people; nil without one.
+    package var proxyURL: String? {
+        if case .url(let url, _) = proxy { url } else { nil }
+    }
     /// The namespace that is meant where none is named.
     package let namespace: String
 
@@ -21,10 +26,11 @@ package struct KubernetesConfiguration: Sendable {
     ///
     /// - Throws: `KubernetesError.configuration` if the URL cannot be used; `place` says where it came from.
     init(
-        server: String, credentials: Credentials, namespace: String, place: String
+        server: String, credentials: Credentials, proxy: ProxyPolicy, namespace: String, place: String
     ) throws(KubernetesError) {
         self.server = try Self.checked(server, place)
         self.credentials = credentials
+        self.proxy = proxy
         self.namespace = namespace
     }
 
@@ -55,9 +61,11 @@ package struct KubernetesConfiguration: Sendable {
             throw .configuration("unable to load in-cluster configuration: \(error)")
         }
         let isBare = host.utf8.contains(UInt8(ascii: ":")) && !host.hasPrefix("[")
+        let server = "https://\(isBare ? "[\(host)]" : host):\(port)"
         return try KubernetesConfiguration(
-            server: "https://\(isBare ? "[\(host)]" : host):\(port)",
+            server: server,
             credentials: Credentials(TLSTrust(), [authority], token: .file(token), clock: clock),
+            proxy: ProxyPolicy(environment: environment, server: server),
             namespace: ownNamespace(environment, directory),
             place: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT")
     }

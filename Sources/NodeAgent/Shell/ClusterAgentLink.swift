@@ -1,3 +1,4 @@
+import CheckModel
 import HTTPClient
 import Platform
 import Synchronization
@@ -34,8 +35,6 @@ final class ClusterAgentLink: Sendable {
         /// Called with a token that was rejected, so that a changed file is read at once.
         var onTokenRejected: @Sendable (String) -> Void
     }
-
-    private static let maximumAnswerBytes = 64 << 20
 
     private let options: AgentCoreOptions
     private let target: Target
@@ -101,7 +100,7 @@ final class ClusterAgentLink: Sendable {
         if request.body != nil { headers.append(("Content-Type", "application/json")) }
         let message = ClientRequest(
             request.method, url: target.url + request.path, headers: headers, body: request.body,
-            maximumResponseBytes: Self.maximumAnswerBytes)
+            maximumResponseBytes: ConfigsAnswer.maximumBytes)
         let token = target.token()
         return client.start(message, deadline: request.deadline) { [inbox, target] result in
             let reply: AgentReply

@@ -27,7 +27,7 @@ extension API {
             let found = try handler.configs(of: node, unless: lastChange, now: now)
             guard let configs = found.value else { return .unchanged(found.term) }
             let body = ConfigsAnswer.pieces(lastChange: configs.revision, configs: configs.configs)
-            return .answer(inTerm(found.term, body))
+            return .answer(tooLarge(body)?.response ?? inTerm(found.term, body))
         } catch .notLeading(let leader?) {
             return .askLeader(leader)
         } catch {

@@ -16,6 +16,8 @@ package struct APIOptions: Sendable {
     /// How long after it forwarded a call a follower may pass the leader's answer on. A release of the Lease waits for
     /// as long: see `API.forwardedUntil`.
     package var forwardedAnswerLifetime: Duration = .milliseconds(400)
+    /// The largest answer to an agent.
+    package var maximumAnswerBytes = ConfigsAnswer.maximumBytes
     /// How long a call may wait for a change: a third of the node expiration timeout, because its arrival is a
     /// heartbeat.
     package var longestWait: Duration = .seconds(10)
@@ -163,14 +165,23 @@ extension API {
         _ request: HTTPRequest, _ now: Instant,
         _ answer: () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term)
     ) throws(APIError) -> Action {
+        let (body, term): ([[UInt8]], Term)
         do throws(ClusterChecksError) {
-            let (body, term) = try answer()
-            return .respond(inTerm(term, body, for: request, now))
+            (body, term) = try answer()
         } catch .notLeading(let leader?) {
             return .forward(try forward(request, to: leader, now, within: options.forwardTimeout))
         } catch {
             throw .clusterChecks(error)
         }
+        if let error = tooLarge(body) { throw error }
+        return .respond(inTerm(term, body, for: request, now))
+    }
+
+    /// Why a body is not sent to an agent: a follower would not pass it on, nor our agent read it.
+    func tooLarge(_ body: [[UInt8]]) -> APIError? {
+        let size = body.reduce(0) { $0 + $1.count }
+        return size > options.maximumAnswerBytes
+            ? .answerTooLarge(bytes: size, limit: options.maximumAnswerBytes) : nil
     }
 
     func forward(

@@ -24,6 +24,7 @@ enum APIError: Error {
     case malformedFollow(String)
     case leaderNotFollowed(String)
     case tooManyWait(limit: Int)
+    case answerTooLarge(bytes: Int, limit: Int)
     case stopping
     case noThread
 
@@ -59,6 +60,11 @@ enum APIError: Error {
         case .malformedFollow(let reason): return .text(400, "follow: \(reason)")
         case .leaderNotFollowed(let reason): return .text(503, "no changes can be waited for: the leader: \(reason)")
         case .tooManyWait(let limit): return .text(503, "too many calls wait: \(limit) do already, which is the limit")
+        case .answerTooLarge(let bytes, let limit):
+            let text =
+                "the answer has \(bytes) bytes, and at most \(limit) are sent: more nodes, or fewer or smaller configs, "
+                + "are needed"
+            return .text(500, text)
         case .stopping: return .text(503, "stopping")
         case .noThread: return .text(503, "the system has no thread to answer with: look at the limits of the pod")
         }

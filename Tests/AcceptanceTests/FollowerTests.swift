@@ -1,0 +1,69 @@
+import CheckModel
+import Glibc
+import HTTPClient
+import Platform
+import TestKit
+import TestSupport
+import Testing
+
+/// A leader and a follower: what an agent gets does not depend on which of them it asks.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct FollowerTests {
+    @Test func `answers of many megabytes are passed on`() async throws {
+        let directory = try TemporaryDirectory()
+        let kubernetes = try ChildProcess(
+            "/usr/bin/env",
+            ["python3", "\(TestEnvironment.root)/Tests/AcceptanceTests/clients/two_kubernetes.py", directory.path],
+            environment: ["PATH": processEnvironment()["PATH"] ?? "/usr/bin:/bin"],
+            outputPath: "\(directory.path)/kubernetes.log")
+        _ = try await kubernetes.firstLine()
+        let files = "\(directory.path)/conf.d"
+        #expect(unsafe mkdir(files, 0o755) == 0)
+        for number in 0..<25 { try Self.writeFile(number, to: files, in: directory) }
+        var replicas: [(agent: RunningClusterAgent, client: HTTPClient)] = []
+        for number in 0..<2 {
+            let port = try TestEnvironment.freePort()
+            let agent = try RunningClusterAgent(
+                "replica-\(number)", in: directory, port: port,
+                [
+                    "--kubeconfig=\(directory.path)/kubernetes-0.json", "--leader_election=true",
+                    "--kube_resources_namespace=cluster-agent", "--leader_lease_duration=3s",
+                    "--leader_renew_deadline=2s", "--leader_retry_period=400ms", "--confd_path=\(files)",
+                    "--cluster_agent.advertise_address=127.0.0.1:\(port)", "--cluster_checks.warmup_duration=0",
+                    "--shutdown_delay=0",
+                ], environment: ["POD_NAME": "replica-\(number)"])
+            replicas.append((agent, try await agent.client()))
+        }
+        try await Self.expect(200, of: replicas) { $0.body.count > 24_000_000 }
+        for replica in replicas { await replica.client.shutdown() }
+    }
+
+    private static func writeFile(_ number: Int, to folder: String, in directory: TemporaryDirectory) throws {
+        let filler = String(repeating: "x", count: 1_000_000)
+        try directory.write(
+            "conf.d/check_\(number).json",
+            #"{"cluster_check":true,"init_config":{},"instances":[{"number":\#(number),"filler":"\#(filler)"}]}"#)
+    }
+
+    /// Waits until both replicas give an agent the same answer, and it is as expected.
+    private static func expect(
+        _ status: Int, of replicas: [(agent: RunningClusterAgent, client: HTTPClient)],
+        _ isAsExpected: (ClientResponse) -> Bool
+    ) async throws {
+        var answers: [ClientResponse] = []
+        let seen = {
+            answers.map {
+                "\($0.status) with \($0.body.count) bytes: \(String(decoding: $0.body.prefix(200), as: UTF8.self))"
+            }
+        }
+        try await eventually(within: .seconds(60), "status \(status) from both: \(seen())") {
+            answers = []
+            for (agent, client) in replicas {
+                let status = try await agent.call(
+                    client, "POST", "/api/v1/clusterchecks/status/node", body: #"{"last_change":0}"#)
+                guard status.status == 200 else { return false }
+                answers.append(try await agent.call(client, "GET", "/api/v1/clusterchecks/configs/node"))
+            }
+            return answers.allSatisfy { $0.status == status && isAsExpected($0) } && answers[0].body == answers[1].body
+        }
+    }
+}
