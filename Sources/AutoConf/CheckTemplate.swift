@@ -4,6 +4,8 @@ import JSON
 /// One check as an annotation or a file describes it, with variables not yet resolved.
 struct CheckTemplate: Hashable {
     var checkName: String
+    /// What tells it apart from the others of its check in the same source; empty where the check's name does.
+    var entry = ""
     var instances: [JSONValue] = []
     var initConfig: JSONValue? = .object([:])
     var metricConfig: JSONValue?
@@ -41,16 +43,19 @@ struct TemplateOrigin {
 extension [CheckTemplate] {
     /// Binds each template to `target`. One that cannot be resolved is reported, and does not affect the others.
     func bind(to target: CheckTarget, from origin: TemplateOrigin, into bound: inout BoundConfigs) {
-        var indices: [String: Int] = [:]
+        var positions: [String: Int] = [:]
+        var ranks: [[String]: Int] = [:]
         for template in self {
             guard !bound.isFull else {
                 bound.leaveOut(1)
                 continue
             }
-            // A config that cannot be resolved keeps its index, so that the others of its check keep their keys.
-            let index = indices[template.checkName, default: 0]
-            indices[template.checkName] = index + 1
-            let key = ConfigKey(source: origin.keyPrefix + target.entity, check: template.checkName, index: index)
+            // A config that cannot be resolved keeps its rank, so that its equals keep their keys.
+            let (name, entry) = (template.checkName, template.entry)
+            let (position, rank) = (positions[name, default: 0], ranks[[name, entry], default: 0])
+            positions[name] = position + 1
+            ranks[[name, entry]] = rank + 1
+            let key = ConfigKey(source: origin.keyPrefix + target.entity, check: name, entry: entry, index: rank)
             do {
                 var config = try template.resolved(key: key, target.variables)
                 config.provider = origin.provider
@@ -65,7 +70,7 @@ extension [CheckTemplate] {
                 }
                 bound.add(config)
             } catch {
-                let reason = "\(origin.place)\(template.checkName)[\(index)] is not scheduled: \(error)"
+                let reason = "\(origin.place)\(name)[\(position)] is not scheduled: \(error)"
                 bound.report(ConfigProblem(origin.object, reason))
             }
         }

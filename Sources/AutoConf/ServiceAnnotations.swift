@@ -6,7 +6,7 @@ import JSON
 ///
 /// Version 2 is one annotation, `checks`. If it is set, version 1 (`check_names`, `init_configs`, `instances`, lists of
 /// equal length) is ignored. If neither is set, version 1 is also read under its former prefix. `logs` adds one config
-/// of its own. An annotation is used completely or not at all.
+/// of its own. What is ignored is told, and an entry that cannot be used does not affect the others.
 struct ServiceAnnotations {
     /// What annotations are about.
     enum Subject: String {
@@ -55,6 +55,8 @@ struct ServiceAnnotations {
         warnOfUnknown(
             current, "\(Self.prefix)\(subject.rawValue).", subject == .endpoints ? ["checks", "resolve"] : ["checks"])
         warnOfUnknown(former, "\(Self.formerPrefix)\(subject.rawValue).", [])
+        if !isFormer { warnOfIgnored(former, Self.formerPrefix, subject) }
+        if current["checks"] != nil { warnOfIgnored(current, Self.prefix, subject) }
         do {
             templates = try checks()
         } catch {
@@ -80,6 +82,18 @@ struct ServiceAnnotations {
         }
     }
 
+    private mutating func warnOfIgnored(_ values: [String: String], _ prefix: String, _ subject: Subject) {
+        let ignored = Self.versionOneKeys.filter { values[$0] != nil }.map { "\(prefix)\(subject.rawValue).\($0)" }
+        guard !ignored.isEmpty else { return }
+        let used = values["checks"] == nil ? "there are annotations with the prefix \(Self.prefix)" : "checks is set"
+        problems.append(("\(ignored.joined(separator: ", ")): ignored, because \(used)", .warning))
+    }
+
+    /// One entry of an annotation cannot be used. The others are.
+    private mutating func refuse(_ error: AutoConfError) {
+        problems.append(("could not extract checks config: \(error)", .error))
+    }
+
     private mutating func checks() throws(AutoConfError) -> [CheckTemplate] {
         if let text = values["checks"] { return try versionTwo(text) }
         return try versionOne()
@@ -92,36 +106,40 @@ struct ServiceAnnotations {
         }
         var templates: [CheckTemplate] = []
         for (name, check) in members.sorted(by: { $0.key < $1.key }) {
-            var fields = try ConfigFields(check, place: name)
-            var template = CheckTemplate(checkName: try fields.string("name") ?? name)
-            if template.checkName.isEmpty { template.checkName = name }
-            guard !template.checkName.isEmpty else { throw AutoConfError("a check without a name") }
-            template.instances = try fields.instances("instances")
-            if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
-            template.logs = try fields.list("logs").map { .array($0) }
-            template.ignoreAutodiscoveryTags = try fields.bool("ignore_autodiscovery_tags") ?? false
-            template.checkTagCardinality = try fields.cardinality("check_tag_cardinality")
-            guard !template.instances.isEmpty || template.logs != nil else {
-                throw AutoConfError("\(name) has no instances and no logs")
-            }
-            for key in fields.unread { problems.append(("checks: \(name): unknown key \(key)", .warning)) }
-            templates.append(template)
+            do { templates.append(try template(name, check)) } catch { refuse(error) }
         }
         return templates
     }
 
-    private func versionOne() throws(AutoConfError) -> [CheckTemplate] {
-        guard let namesText = values["check_names"] else {
+    private mutating func template(_ name: String, _ check: JSONValue) throws(AutoConfError) -> CheckTemplate {
+        var fields = try ConfigFields(check, place: name)
+        var template = CheckTemplate(checkName: try fields.string("name") ?? name)
+        if template.checkName.isEmpty { template.checkName = name }
+        guard !template.checkName.isEmpty else { throw AutoConfError("a check without a name") }
+        if template.checkName != name { template.entry = name }
+        template.instances = try fields.instances("instances")
+        if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
+        template.logs = try fields.list("logs").map { .array($0) }
+        template.ignoreAutodiscoveryTags = try fields.bool("ignore_autodiscovery_tags") ?? false
+        template.checkTagCardinality = try fields.cardinality("check_tag_cardinality")
+        guard !template.instances.isEmpty || template.logs != nil else {
+            throw AutoConfError("\(name) has no instances and no logs")
+        }
+        for key in fields.unread { problems.append(("checks: \(name): unknown key \(key)", .warning)) }
+        return template
+    }
+
+    private mutating func versionOne() throws(AutoConfError) -> [CheckTemplate] {
+        guard values["check_names"] != nil else {
             guard values["instances"] == nil, values["init_configs"] == nil else {
                 throw AutoConfError("missing check_names key")
             }
             return []
         }
-        let names = try names(namesText)
-        guard let initConfigsText = values["init_configs"] else { throw AutoConfError("missing init_configs key") }
-        let initConfigs = try Self.objects(initConfigsText, "init_configs")
-        guard let instancesText = values["instances"] else { throw AutoConfError("missing instances key") }
-        let instances = try Self.objects(instancesText, "instances")
+        let names = try list("check_names")
+        let initConfigs = try list("init_configs")
+        let instances = try list("instances")
+        // Which belong together is not known then.
         guard names.count == initConfigs.count, names.count == instances.count else {
             throw AutoConfError(
                 "template entries don't all have the same length: \(names.count) check_names, "
@@ -131,50 +149,54 @@ struct ServiceAnnotations {
         let cardinality = values["check_tag_cardinality"] ?? ""
         try ConfigFields.check(cardinality: cardinality, "check_tag_cardinality")
         var templates: [CheckTemplate] = []
-        for (index, name) in names.enumerated() {
-            guard initConfigs[index].count == 1 else {
-                throw AutoConfError("in init_configs: [\(index)] is not exactly one object")
-            }
-            guard !instances[index].isEmpty else { throw AutoConfError("in instances: [\(index)] is empty") }
-            // One config for each instance, as upstream makes them.
-            for instance in instances[index] {
-                templates.append(
+        for index in names.indices {
+            do throws(AutoConfError) {
+                let name = try Self.name(names[index], index)
+                let initConfig = try Self.objects(initConfigs[index], "init_configs", index)
+                guard initConfig.count == 1 else {
+                    throw AutoConfError("in init_configs: [\(index)] is not exactly one object")
+                }
+                let own = try Self.objects(instances[index], "instances", index)
+                guard !own.isEmpty else { throw AutoConfError("in instances: [\(index)] is empty") }
+                // One config for each instance, as upstream makes them.
+                templates += own.map { instance in
                     CheckTemplate(
-                        checkName: name, instances: [instance], initConfig: initConfigs[index][0],
-                        ignoreAutodiscoveryTags: ignoresTags, checkTagCardinality: cardinality))
+                        checkName: name, instances: [instance], initConfig: initConfig[0],
+                        ignoreAutodiscoveryTags: ignoresTags, checkTagCardinality: cardinality)
+                }
+            } catch {
+                refuse(error)
             }
+        }
+        for equals in Dictionary(grouping: templates.indices, by: { templates[$0].checkName }).values {
+            let identities = InstanceIdentity.all(equals.flatMap { templates[$0].instances })
+            for (index, identity) in zip(equals, identities) { templates[index].entry = identity.name }
         }
         return templates
     }
 
-    private func names(_ text: String) throws(AutoConfError) -> [String] {
-        guard !text.isEmpty else { throw AutoConfError("in check_names: check_names is empty") }
-        let json = try Self.json(text, "in check_names")
-        guard case .array(let elements) = json else {
-            throw AutoConfError("in check_names: \(json.kind), not a list of strings")
-        }
-        var names: [String] = []
-        for (index, element) in elements.enumerated() {
-            guard let name = element.stringValue, !name.isEmpty else {
-                throw AutoConfError("in check_names: [\(index)] is not the name of a check")
-            }
-            names.append(name)
-        }
-        return names
+    private func list(_ key: String) throws(AutoConfError) -> [JSONValue] {
+        guard let text = values[key] else { throw AutoConfError("missing \(key) key") }
+        guard !text.isEmpty else { throw AutoConfError("in \(key): the annotation is empty") }
+        let json = try Self.json(text, "in \(key)")
+        guard let elements = json.arrayValue else { throw AutoConfError("in \(key): \(json.kind), not a list") }
+        return elements
     }
 
-    /// A list of objects, or of lists of objects.
-    private static func objects(_ text: String, _ key: String) throws(AutoConfError) -> [[JSONValue]] {
-        guard !text.isEmpty else { throw AutoConfError("in \(key): value is empty") }
-        let json = try Self.json(text, "in \(key): failed to unmarshal JSON")
-        guard case .array(let elements) = json else { throw AutoConfError("in \(key): \(json.kind), not a list") }
-        var objects: [[JSONValue]] = []
-        for element in elements {
-            let group = element.arrayValue ?? [element]
-            for object in group where object.objectValue == nil {
-                throw AutoConfError("in \(key): found \(object.kind), not an object")
-            }
-            objects.append(group)
+    private static func name(_ json: JSONValue, _ index: Int) throws(AutoConfError) -> String {
+        guard let name = json.stringValue, !name.isEmpty else {
+            throw AutoConfError("in check_names: [\(index)] is not the name of a check")
+        }
+        return name
+    }
+
+    /// An object, or a list of objects.
+    private static func objects(
+        _ json: JSONValue, _ key: String, _ index: Int
+    ) throws(AutoConfError) -> [JSONValue] {
+        let objects = json.arrayValue ?? [json]
+        for object in objects where object.objectValue == nil {
+            throw AutoConfError("in \(key): [\(index)]: found \(object.kind), not an object")
         }
         return objects
     }
@@ -187,7 +209,7 @@ struct ServiceAnnotations {
         }
         // The config of logs has the name of a check; without a check there is none.
         guard let first = templates.first else { return nil }
-        return CheckTemplate(checkName: first.checkName, initConfig: nil, logs: json)
+        return CheckTemplate(checkName: first.checkName, entry: "logs", initConfig: nil, logs: json)
     }
 
     private func flag(_ key: String) throws(AutoConfError) -> Bool {

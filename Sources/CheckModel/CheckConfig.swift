@@ -1,18 +1,21 @@
 package import JSON
 
-/// Where a config comes from: the source object, the check, and its index there. It survives edits.
+/// Where a config comes from: the source object, the check, and what tells it apart from others of that check there. It
+/// survives edits, and others coming and going.
 package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// All copies of a key share one object. A config's key is in half a dozen tables, and four fields would take 56
     /// bytes in each.
     private final class Fields: Sendable {
         let source: String
         let check: String
+        let entry: String
         let index: Int
         let shard: String
 
-        init(source: String, check: String, index: Int, shard: String) {
+        init(source: String, check: String, entry: String, index: Int, shard: String) {
             self.source = source
             self.check = check
+            self.entry = entry
             self.index = index
             self.shard = shard
         }
@@ -24,14 +27,16 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     package var source: String { fields.source }
     /// The check's name.
     package var check: String { fields.check }
-    /// The position among the configs of this check in this source, from 0.
+    /// What tells the config apart in its source; empty where the check's name does.
+    package var entry: String { fields.entry }
+    /// The rank among the configs of this source that nothing else tells apart, from 0.
     package var index: Int { fields.index }
     /// The part of the config, if it was split for dispatching; empty for a whole config.
     package var shard: String { fields.shard }
 
-    /// The key of the `index`th config of `check` in `source`.
-    package init(source: String, check: String, index: Int) {
-        fields = Fields(source: source, check: check, index: index, shard: "")
+    /// The key of a config of `check` in `source`.
+    package init(source: String, check: String, entry: String = "", index: Int) {
+        fields = Fields(source: source, check: check, entry: entry, index: index, shard: "")
     }
 
     private init(_ fields: Fields) {
@@ -40,7 +45,7 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// The key of a part of this config.
     package func shard(_ name: String) -> ConfigKey {
-        ConfigKey(Fields(source: source, check: check, index: index, shard: name))
+        ConfigKey(Fields(source: source, check: check, entry: entry, index: index, shard: name))
     }
 
     /// Whether both name the same config.
@@ -48,7 +53,7 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
         left.fields === right.fields || left.values == right.values
     }
 
-    /// Orders by source, check, index, shard.
+    /// Orders by source, check, entry, index, shard.
     package static func < (left: ConfigKey, right: ConfigKey) -> Bool {
         left.values < right.values
     }
@@ -57,13 +62,14 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     package func hash(into hasher: inout Hasher) {
         hasher.combine(source)
         hasher.combine(check)
+        hasher.combine(entry)
         hasher.combine(index)
         hasher.combine(shard)
     }
 
-    private var values: (String, String, Int, String) { (source, check, index, shard) }
+    private var values: (String, String, String, Int, String) { (source, check, entry, index, shard) }
 
-    /// `source#check#index`, and `#shard` if it is one.
+    /// `source#check#index`, with `#entry` before the index and `#shard` after it if there are any.
     package var description: String {
         String(decoding: bytes, as: UTF8.self)
     }
@@ -73,7 +79,7 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
         var bytes: [UInt8] = []
         bytes.reserveCapacity(source.utf8.count + check.utf8.count + shard.utf8.count + 8)
         bytes.append(contentsOf: source.utf8)
-        for part in [check, String(index)] + (shard.isEmpty ? [] : [shard]) {
+        for part in [check] + (entry.isEmpty ? [] : [entry]) + [String(index)] + (shard.isEmpty ? [] : [shard]) {
             bytes.append(UInt8(ascii: "#"))
             bytes.append(contentsOf: part.utf8)
         }

@@ -22,6 +22,11 @@ import Testing
 
     private static let failed = "could not extract checks config: "
 
+    private static func ignored(_ prefix: String, _ reason: String) -> String {
+        let keys = ["check_names", "init_configs", "instances"].map { "\(prefix).datadoghq.com/ID.\($0)" }
+        return "\(keys.joined(separator: ", ")): ignored, because \(reason)"
+    }
+
     static let rows = [
         Row(
             name: "v2: one config per key with all its instances",
@@ -56,11 +61,14 @@ import Testing
             current: [
                 "checks": #"{"a":{"instances":[{}]}}"#, "check_names": #"["b"]"#, "init_configs": "[{}]",
                 "instances": "[{}]", "ignore_autodiscovery_tags": "true", "check_tag_cardinality": "high",
-            ], configs: ["a {} [{}]"]),
+            ], configs: ["a {} [{}]"], problems: [ignored("ad", "checks is set")]),
         Row(
             name: "v2: the former prefix is ignored beside it",
             current: ["checks": #"{"a":{"instances":[{}]}}"#],
-            former: ["check_names": #"["b"]"#, "init_configs": "[{}]", "instances": "[{}]"], configs: ["a {} [{}]"]),
+            former: ["check_names": #"["b"]"#, "init_configs": "[{}]", "instances": "[{}]"], configs: ["a {} [{}]"],
+            problems: [
+                ignored("service-discovery", "there are annotations with the prefix ad.datadoghq.com/")
+            ]),
         Row(
             name: "v2: it has no former prefix", former: ["checks": #"{"a":{"instances":[{}]}}"#],
             problems: ["unknown annotation service-discovery.datadoghq.com/ID.checks"]),
@@ -80,9 +88,9 @@ import Testing
             name: "v2: a string", current: ["checks": #""a""#],
             problems: [failed + "cannot parse check configuration: checks is a string, not an object"]),
         Row(
-            name: "v2: one bad check takes the others with it",
+            name: "v2: one bad check leaves the others",
             current: ["checks": #"{"a":{"instances":[{}]},"b":{"instances":[7]}}"#],
-            problems: [failed + "b: instances[0] is a number, not an object"]),
+            configs: ["a {} [{}]"], problems: [failed + "b: instances[0] is a number, not an object"]),
         Row(
             name: "v2: init_config that is no object",
             current: ["checks": #"{"a":{"instances":[{}],"init_config":[]}}"#],
@@ -121,7 +129,10 @@ import Testing
         Row(
             name: "v1: the prefix of today goes before the former one",
             current: ["check_names": #"["a"]"#, "init_configs": "[{}]", "instances": "[{}]"],
-            former: ["check_names": #"["b"]"#, "init_configs": "[{}]", "instances": "[{}]"], configs: ["a {} [{}]"]),
+            former: ["check_names": #"["b"]"#, "init_configs": "[{}]", "instances": "[{}]"], configs: ["a {} [{}]"],
+            problems: [
+                ignored("service-discovery", "there are annotations with the prefix ad.datadoghq.com/")
+            ]),
         Row(
             name: "v1: logs are one config more, named as the first",
             current: [
@@ -134,7 +145,7 @@ import Testing
         Row(name: "logs alone make no target", current: ["logs": "[{}]"]),
         Row(
             name: "v1: names that are no list", current: ["check_names": #"{"a":1}"#],
-            problems: [failed + "in check_names: an object, not a list of strings"]),
+            problems: [failed + "in check_names: an object, not a list"]),
         Row(
             name: "v1: names that are no JSON", current: ["check_names": "[a]"],
             problems: [failed + "in check_names: line 1, column 2: 'a' where a value is expected"]),
@@ -147,11 +158,11 @@ import Testing
         Row(
             name: "v1: no JSON object",
             current: ["check_names": #"["a"]"#, "init_configs": "[{}]", "instances": #"["x"]"#],
-            problems: [failed + "in instances: found a string, not an object"]),
+            problems: [failed + "in instances: [0]: found a string, not an object"]),
         Row(
             name: "v1: no JSON object in a list of one instance",
             current: ["check_names": #"["a"]"#, "init_configs": "[[null]]", "instances": "[{}]"],
-            problems: [failed + "in init_configs: found null, not an object"]),
+            problems: [failed + "in init_configs: [0]: found null, not an object"]),
         Row(
             name: "v1: two init_configs for one check",
             current: ["check_names": #"["a"]"#, "init_configs": "[[{},{}]]", "instances": "[{}]"],
@@ -195,7 +206,7 @@ import Testing
         #expect(
             fixture.problems
                 == row.problems.map {
-                    let reason = $0.split(separator: "ID", maxSplits: 1).joined(separator: identifier)
+                    let reason = $0.split(separator: "ID").joined(separator: identifier)
                     return "kube_service://shop/web: \(place)\(reason)"
                 })
         #expect(fixture.isSynced)

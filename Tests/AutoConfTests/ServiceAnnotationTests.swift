@@ -36,12 +36,12 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
-    @Test func `a name overrides the key and indices count per name`() {
+    @Test func `a name overrides the key, which then tells the config apart`() {
         let fixture = Self.read([
             "checks":
                 #"{"b":{"name":"a","instances":[{"n":2}]},"a":{"instances":[{"n":1}]},"c":{"name":"","instances":[{"n":3}]}}"#
         ])
-        #expect(fixture.keys == ["a#0", "a#1", "c#0"].map { "kube_service://shop/web#\($0)" })
+        #expect(fixture.keys == ["a#0", "a#b#0", "c#0"].map { "kube_service://shop/web#\($0)" })
         #expect(fixture.configs.map { $0.instances[0]["n"] } == [.number("1"), .number("2"), .number("3")])
     }
 
@@ -51,9 +51,9 @@ import Testing
             "instances": #"[[{"n":1},{"n":2}],{"n":3}]"#, "ignore_autodiscovery_tags": "true",
             "check_tag_cardinality": "high",
         ])
-        #expect(
-            fixture.keys == ["http_check#0", "http_check#1", "tcp_check#0"].map { "kube_service://shop/web#\($0)" })
-        #expect(fixture.configs.map { texts($0.instances) } == [[#"{"n":1}"#], [#"{"n":2}"#], [#"{"n":3}"#]])
+        #expect(fixture.configs.map(\.checkName) == ["http_check", "http_check", "tcp_check"])
+        #expect(Set(fixture.configs.map(\.key.entry)).count == 3)
+        #expect(fixture.configs.flatMap { texts($0.instances) }.sorted() == [#"{"n":1}"#, #"{"n":2}"#, #"{"n":3}"#])
         #expect(fixture.configs[0].initConfig == .object(["a": .number("1")]))
         #expect(fixture.configs.allSatisfy { $0.checkTagCardinality == "high" })
         #expect(fixture.problems.isEmpty)
@@ -64,14 +64,81 @@ import Testing
             "checks": #"{"a":{"instances":[{}]}}"#, "check_names": "broken", "instances": "broken",
         ])
         #expect(fixture.keys == ["kube_service://shop/web#a#0"])
-        #expect(fixture.problems.isEmpty)
+        #expect(
+            fixture.problems == [
+                "kube_service://shop/web: ad.datadoghq.com/service.check_names, ad.datadoghq.com/service.instances: "
+                    + "ignored, because checks is set"
+            ])
+        #expect(fixture.autoConf.problems.map(\.severity) == [.warning])
+    }
+
+    /// The keys by the only member of each instance.
+    private static func keysByValue(_ fixture: Fixture) -> [String: ConfigKey] {
+        Dictionary(
+            fixture.configs.map { config in
+                var instance = config.instances[0].objectValue ?? [:]
+                instance["tags"] = nil
+                return (texts([.object(instance)])[0], config.key)
+            }, uniquingKeysWith: { $1 })
+    }
+
+    @Test func `version 1 keys stay when others come, go or change places`() {
+        func read(_ instances: [String]) -> [String: ConfigKey] {
+            let names = instances.map { _ in #""http_check""# }.joined(separator: ",")
+            let initConfigs = instances.map { _ in "{}" }.joined(separator: ",")
+            let fixture = Self.read([
+                "check_names": "[\(names)]", "init_configs": "[\(initConfigs)]",
+                "instances": "[\(instances.joined(separator: ","))]",
+            ])
+            #expect(fixture.problems.isEmpty && fixture.configs.count == instances.count)
+            return Self.keysByValue(fixture)
+        }
+        let nine = (0..<9).map { #"{"url":"http://h/\#($0)"}"# }
+        let all = read(nine)
+        #expect(Set(all.values).count == 9)
+        for gone in 0..<9 {
+            var fewer = nine
+            fewer.remove(at: gone)
+            #expect(read(fewer) == all.filter { $0.key != nine[gone] })
+        }
+        #expect(read(nine.reversed()) == all)
+        let named = read([#"{"name":"a","n":1}"#, #"{"name":"b","n":1}"#])
+        let edited = read([#"{"name":"b","n":1}"#, #"{"name":"a","n":2}"#])
+        #expect(edited[#"{"n":2,"name":"a"}"#] == named[#"{"n":1,"name":"a"}"#])
+        // One name twice says nothing; equal ones have ranks.
+        let twice = read([#"{"name":"a","n":1}"#, #"{"name":"a","n":2}"#])
+        #expect(
+            read([#"{"name":"a","n":2}"#, #"{"name":"a","n":3}"#])[#"{"n":2,"name":"a"}"#]
+                == twice[#"{"n":2,"name":"a"}"#])
+        let equal = Self.read([
+            "check_names": #"["a","a"]"#, "init_configs": "[{},{}]", "instances": #"[{"n":1},{"n":1}]"#,
+        ])
+        #expect(equal.configs.map(\.key.index) == [0, 1])
+    }
+
+    @Test func `a bad entry leaves the others of its annotation`() {
+        let fixture = Self.read([
+            "check_names": #"["a",7,"c","d","e"]"#, "init_configs": "[{},{},[],{},{}]",
+            "instances": #"[{"n":1},{"n":2},{"n":3},[{"n":4},5],{"n":6}]"#,
+        ])
+        #expect(fixture.configs.map(\.checkName) == ["a", "e"])
+        #expect(
+            fixture.problems
+                == [
+                    "in check_names: [1] is not the name of a check", "in init_configs: [2] is not exactly one object",
+                    "in instances: [3]: found a number, not an object",
+                ].map { "kube_service://shop/web: could not extract checks config: \($0)" })
+        let two = Self.read(["checks": #"{"a":{"instances":[{}]},"b":{"instances":[7]},"c":3,"d":{"instances":[{}]}}"#])
+        #expect(two.configs.map(\.checkName) == ["a", "d"])
+        #expect(two.problems.count == 2)
     }
 
     @Test func `logs are one more config named as the first`() {
         let fixture = Self.read([
             "check_names": #"["a"]"#, "init_configs": "[{}]", "instances": "[{}]", "logs": #"[{"service":"s"}]"#,
         ])
-        #expect(fixture.keys == ["kube_service://shop/web#a#0", "kube_service://shop/web#a#1"])
+        #expect(fixture.configs.map(\.checkName) == ["a", "a"])
+        #expect(fixture.keys.last == "kube_service://shop/web#a#logs#0")
         #expect(fixture.configs[1].instances.isEmpty)
         #expect(fixture.configs[1].logs == .array([.object(["service": .string("s")])]))
     }
@@ -117,9 +184,12 @@ import Testing
             "names that are no JSON", ["check_names": "a"],
             "could not extract checks config: in check_names: line 1, column 1: 'a' where a value is expected"
         ),
-        ("empty names", ["check_names": ""], "could not extract checks config: in check_names: check_names is empty"),
         (
-            "a name that is no string", ["check_names": "[1]"],
+            "empty names", ["check_names": ""],
+            "could not extract checks config: in check_names: the annotation is empty"
+        ),
+        (
+            "a name that is no string", ["check_names": "[1]", "init_configs": "[{}]", "instances": "[{}]"],
             "could not extract checks config: in check_names: [0] is not the name of a check"
         ),
         (
@@ -133,11 +203,11 @@ import Testing
         ("no names", ["instances": "[{}]"], "could not extract checks config: missing check_names key"),
         (
             "an instance of another type", ["check_names": #"["a"]"#, "init_configs": "[{}]", "instances": "[1]"],
-            "could not extract checks config: in instances: found a number, not an object"
+            "could not extract checks config: in instances: [0]: found a number, not an object"
         ),
         (
             "empty instances", ["check_names": #"["a"]"#, "init_configs": "[{}]", "instances": ""],
-            "could not extract checks config: in instances: value is empty"
+            "could not extract checks config: in instances: the annotation is empty"
         ),
         (
             "lists of different lengths",
@@ -194,7 +264,7 @@ import Testing
             "check_names": #"["a","a","a"]"#, "init_configs": "[{},{},{}]",
             "instances": #"[{"n":1},{"n":"%%port_none%%"},{"n":3}]"#,
         ])
-        #expect(fixture.keys == ["kube_service://shop/web#a#0", "kube_service://shop/web#a#2"])
+        #expect(Set(fixture.configs.map { $0.instances[0]["n"] }) == [.number("1"), .number("3")])
         #expect(
             fixture.problems
                 == [

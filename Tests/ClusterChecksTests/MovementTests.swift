@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Platform
 import Testing
 
@@ -50,6 +51,31 @@ import Testing
         // And back again: the same content has the same revision.
         _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c4")]))
         #expect(dispatcher.store.node(node)?.revision == revision)
+    }
+
+    @Test(arguments: [false, true])
+    func `a config that succeeds another of its source and check gets its node`(isWhole: Bool) throws {
+        func config(_ entry: String) throws -> EncodedConfig {
+            let key = ConfigKey(source: "test:many", check: "http_check", entry: entry, index: 0)
+            let instance = JSONValue.object(["url": .string("http://\(entry)/")])
+            return try ConfigPatch().encode(CheckConfig(key: key, checkName: "http_check", instances: [instance]))
+        }
+        let others = try encodedConfigs(0..<7)
+        let former = try (0..<3).map { try config("former-\($0)") }
+        var dispatcher = try Dispatcher(nodes: ["a", "b", "c"], configs: others + former)
+        let nodes = former.compactMap { dispatcher.store.nodeID(of: $0.key) }
+        let edited = try (0..<3).map { try config("edited-\($0)") } + [try config("new")]
+        _ = dispatcher.dispatch(
+            EncodedChanges(
+                upserts: edited + (isWhole ? others : []), removals: isWhole ? [] : former.map(\.key),
+                isWhole: isWhole))
+        #expect(edited.prefix(3).compactMap { dispatcher.store.nodeID(of: $0.key) } == nodes)
+        #expect(dispatcher.store.counts.values.sorted() == [3, 4, 4])
+        // What was removed before has no successor.
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [], removals: [edited[0].key]))
+        let later = try config("later")
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [later]))
+        #expect(dispatcher.store.counts.values.sorted() == [3, 4, 4])
     }
 
     @Test func `applying the same set again changes nothing`() throws {

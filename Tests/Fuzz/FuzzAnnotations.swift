@@ -14,8 +14,8 @@ private let target = CheckTarget(
     endpoint, of: NamespacedName(namespace: "shop", name: "web"), standardTags: [], .auto, environment: environment)
 
 /// Reads lines of `key=value` as annotations (`former.key=value` with the former prefix), of a Service and of its
-/// endpoints. Both must mean the same, a bad one must give no check, and each config must be what may be sent. Where
-/// the first byte is no text, the bytes choose the lines.
+/// endpoints. Both must mean the same, and each config must be what may be sent. Where the first byte is no text, the
+/// bytes choose the lines.
 func fuzzAnnotations(_ input: [UInt8]) {
     var choices = Choices(bytes: input.dropFirst())
     let text = (input.first ?? 0x20) < 0x20 ? choices.lines() : String(decoding: input, as: UTF8.self)
@@ -28,8 +28,6 @@ func fuzzAnnotations(_ input: [UInt8]) {
         precondition((template.initConfig ?? .object([:])).objectValue != nil, "init_config is an object")
         precondition((template.logs ?? .array([])).arrayValue != nil, "logs is a list")
     }
-    let isBad = service.problems.contains { $0.reason.hasPrefix("could not extract checks config") }
-    precondition(!isBad || service.templates.isEmpty, "a bad annotation is not taken in part")
     var bound = BoundConfigs(limit: ConfigLimit(AutoConfOptions()), room: .max)
     let origin = TemplateOrigin(object: target.entity, place: "", provider: "p", source: "s")
     service.templates.bind(to: target, from: origin, into: &bound)

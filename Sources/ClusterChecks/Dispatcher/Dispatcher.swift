@@ -316,13 +316,16 @@ extension Dispatcher {
 
 // Configs.
 extension Dispatcher {
-    /// Makes the store hold what is desired: removes configs, replaces edited ones where they are, places new ones on
-    /// the least loaded nodes, and assigns endpoints checks to the Kubernetes nodes that they name.
+    /// Makes the store hold what is desired: removes configs, replaces edited ones where they are, places new ones where
+    /// one that they succeed was, else on the least loaded nodes, and assigns endpoints checks to the Kubernetes nodes
+    /// that they name.
     ///
     /// - Returns: the new configs that were refused because the limit is reached.
     package mutating func reconcile(_ desired: EncodedChanges) -> [ConfigKey] {
         reconcileNodes()
-        for key in removedKeys(desired) { remove(key) }
+        let removed = removedKeys(desired)
+        var predecessors = Predecessors(removed, in: store)
+        for key in removed { remove(key) }
         var new: [EncodedConfig] = []
         for config in desired.upserts where !replace(config) { new.append(config) }
         let room = max(0, options.maximumConfigs - store.totalCount)
@@ -333,7 +336,9 @@ extension Dispatcher {
                 apply(.endpointsCheckScheduled(config))
                 continue
             }
-            apply(.configScheduled(config, on: store.leastLoadedNode(for: config)))
+            let former = predecessors.takeNode(of: config.key).flatMap(store.slot(of:))
+            let stays = former.flatMap { store.nodes[$0].receives ? store.nodes[$0].id : nil }
+            apply(.configScheduled(config, on: stays ?? store.leastLoadedNode(for: config)))
         }
         if !isDispatching {
             isDispatching = true

@@ -41,15 +41,13 @@ struct Sharding: Sendable {
         return Outcome(shards: Self.instances(of: config))
     }
 
-    /// One config for each instance. Its key contains the instance's name if that is unique, so that it does not change
-    /// when other instances are added or removed; else its index.
+    /// One config for each instance. Its key and its bytes do not change when other instances are added or removed.
     private static func instances(of config: CheckConfig) -> [CheckConfig] {
-        let names = config.instances.map { CheckID.instanceName($0) ?? "" }
-        let counts = Dictionary(names.map { ($0, 1) }, uniquingKeysWith: +)
-        return config.instances.enumerated().map { index, instance in
-            let isUnique = !names[index].isEmpty && counts[names[index]] == 1
-            var shard = config.shard(isUnique ? "instance:\(names[index])" : "instance-\(index)", instance)
-            shard.serviceID += "#instance-shard-\(index)"
+        zip(config.instances, InstanceIdentity.all(config.instances)).map { instance, identity in
+            let rank = identity.rank == 0 ? "" : "-\(identity.rank)"
+            var shard = config.shard("instance\(rank):\(identity.name)", instance)
+            // Upstream has the index there, which nobody interprets.
+            shard.serviceID += "#instance-shard-\(identity.hash)"
             return shard
         }
     }

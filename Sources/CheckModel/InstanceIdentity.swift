@@ -1,0 +1,40 @@
+package import JSON
+import Platform
+
+/// What tells an instance apart from the others of a list, wherever it stands among them, so that a key made of it does
+/// not change when others come and go.
+package struct InstanceIdentity: Hashable, Sendable {
+    /// The longest name that is used as it is, in bytes; a longer one would make long keys.
+    private static let longestName = 100
+
+    /// Its name, if no other instance of the list has it, else a hash of its content.
+    package let name: String
+    /// The position among those with the same name, which have the same content.
+    package let rank: Int
+
+    /// The identity of each instance of a list.
+    package static func all(_ instances: [JSONValue]) -> [InstanceIdentity] {
+        let names = instances.map { CheckID.instanceName($0) ?? "" }
+        var counts: [String: Int] = [:]
+        for name in names { counts[name, default: 0] += 1 }
+        var ranks: [String: Int] = [:]
+        return zip(instances, names).map { instance, name in
+            let isUnique = !name.isEmpty && name.utf8.count <= longestName && counts[name] == 1
+            let text = isUnique ? "name:\(name)" : "content:\(hash(of: instance.canonicalInstance))"
+            defer { ranks[text, default: 0] += 1 }
+            return InstanceIdentity(name: text, rank: ranks[text, default: 0])
+        }
+    }
+
+    /// A short form of it for what must be plain text: it does not change either.
+    package var hash: String {
+        let text = Self.hash(of: Array(name.utf8))
+        return rank == 0 ? text : "\(text)-\(rank)"
+    }
+
+    private static func hash(of bytes: [UInt8]) -> String {
+        var hash = FNV1a()
+        hash.add(bytes)
+        return String(hash.value, radix: 16)
+    }
+}
