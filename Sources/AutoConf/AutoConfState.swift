@@ -84,7 +84,7 @@ struct AutoConfState {
         for name in services.keys where !present.contains(name) { services[name] = nil }
         services.shrinkIfSparse()
         crowdedOut.formIntersection(present)
-        let entities = Set(present.map(\.serviceEntity))
+        let entities = Set(texts: present.map(\.serviceEntity))
         change.objects = serviceObjects.remove { !entities.contains($0) }
         for service in part { handle(service, &change) }
         // From now on, a Service that a file names and that does not exist is reported.
@@ -129,8 +129,8 @@ struct AutoConfState {
         files.remove(where: part.isGone)
         change.objects = fileObjects.remove(where: part.isGone)
         for (object, reading) in part.readings.sorted(by: { $0.key < $1.key }) {
-            files.apply(reading, of: object)
-            change.objects += fileObjects.apply(self.reading(of: reading, object), to: object)
+            files.apply(reading, of: object.text)
+            change.objects += fileObjects.apply(self.reading(of: reading, object.text), to: object.text)
         }
         if part.present != nil, part.isComplete { finish(.file, &change) }
         return change
@@ -215,7 +215,7 @@ extension AutoConfState {
         where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
             apply(service, &change)
         }
-        for file in Set(names.flatMap(files.naming)).sorted() { update(file, &change) }
+        for file in Set(texts: names.flatMap(files.naming)).sortedTexts() { update(file, &change) }
     }
 
     private mutating func apply(_ service: Service, _ change: inout Change) {

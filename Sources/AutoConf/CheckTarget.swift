@@ -1,3 +1,5 @@
+import Platform
+
 /// What a template is bound to: a Service, or one address of its endpoints.
 struct CheckTarget {
     /// How autodiscovery names it; the config's `service_id`.
@@ -5,7 +7,7 @@ struct CheckTarget {
     /// The tags of its checks.
     let tags: [String]
     /// `ad_identifiers`, by which a node's agent finds the object.
-    var adIdentifiers: [String] = []
+    var adIdentifiers: [ExactText] = []
     /// The only node that may run its checks; empty for any.
     var nodeName = ""
     /// The values of the template's variables.
@@ -26,9 +28,9 @@ extension CheckTarget {
             tags: service.tags + ["kube_endpoint_ip:\(endpoint.address)"] + standardTags,
             variables: TargetVariables(
                 .endpoint, address: .success(endpoint.address), ports: endpoint.ports, environment: environment))
-        adIdentifiers = [entity]
+        adIdentifiers = [ExactText(entity)]
         if resolution == .auto, !endpoint.podUID.isEmpty {
-            adIdentifiers.append("kubernetes_pod://\(endpoint.podUID)")
+            adIdentifiers.append(ExactText("kubernetes_pod://\(endpoint.podUID)"))
             nodeName = endpoint.nodeName
         }
     }

@@ -1,9 +1,10 @@
 import CheckModel
 import JSON
+import Platform
 
 /// One check as an annotation or a file describes it, with variables not yet resolved.
 struct CheckTemplate: Hashable {
-    var checkName: String
+    @ExactText var checkName: String
     /// What tells it apart from the others of its check in the same source; empty where the check's name does.
     var entry = ""
     var instances: [JSONValue] = []
@@ -43,8 +44,8 @@ struct TemplateOrigin {
 extension [CheckTemplate] {
     /// Binds each template to `target`. One that cannot be resolved is reported, and does not affect the others.
     func bind(to target: CheckTarget, from origin: TemplateOrigin, into bound: inout BoundConfigs) {
-        var positions: [String: Int] = [:]
-        var ranks: [[String]: Int] = [:]
+        var positions: [ExactText: Int] = [:]
+        var ranks: [[ExactText]: Int] = [:]
         for template in self {
             guard !bound.isFull else {
                 bound.leaveOut(1)
@@ -52,9 +53,11 @@ extension [CheckTemplate] {
             }
             // A config that cannot be resolved keeps its rank, so that its equals keep their keys.
             let (name, entry) = (template.checkName, template.entry)
-            let (position, rank) = (positions[name, default: 0], ranks[[name, entry], default: 0])
+            let (position, rank) = (
+                positions[name, default: 0], ranks[[ExactText(name), ExactText(entry)], default: 0]
+            )
             positions[name] = position + 1
-            ranks[[name, entry]] = rank + 1
+            ranks[[ExactText(name), ExactText(entry)]] = rank + 1
             let key = ConfigKey(source: origin.keyPrefix + target.entity, check: name, entry: entry, index: rank)
             do {
                 var config = try template.resolved(key: key, target.variables)

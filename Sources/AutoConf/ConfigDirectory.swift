@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 
 /// Reads the config files in `confd_path`, and in later passes those that changed.
 ///
@@ -13,7 +14,7 @@ struct ConfigDirectory {
     /// What a part of a pass over the directory found.
     struct Part {
         /// What is new, by object. Unchanged files are not here.
-        var readings: [String: FileReading] = [:]
+        var readings: [ExactText: FileReading] = [:]
         /// The prefixes of objects in directories that could not be listed.
         var unlisted: [String] = []
         /// Whether everything was read. If not, an error occurred that may be temporary, and files may be missing.
@@ -24,14 +25,14 @@ struct ConfigDirectory {
         /// Whether an object is gone. Only the last part of a pass tells.
         func isGone(_ object: String) -> Bool {
             guard let present, readings[object] == nil, !present.contains(object) else { return false }
-            return !unlisted.contains(where: object.hasPrefix)
+            return !unlisted.contains { ExactText(object).hasPrefix($0) }
         }
     }
 
     /// The objects that a pass found.
     struct Present {
-        fileprivate let known: [String: Known]
-        fileprivate let others: Set<String>
+        fileprivate let known: [ExactText: Known]
+        fileprivate let others: Set<ExactText>
 
         fileprivate func contains(_ object: String) -> Bool {
             known[object] != nil || others.contains(object)
@@ -55,7 +56,7 @@ struct ConfigDirectory {
     private let options: AutoConfOptions
     private let environment: Environment
     /// By object.
-    private var known: [String: Known] = [:]
+    private var known: [ExactText: Known] = [:]
     private var pass: UInt32 = 0
 
     init(path: String, options: AutoConfOptions, environment: Environment) {
@@ -68,7 +69,7 @@ struct ConfigDirectory {
     mutating func pass(_ files: some ConfigFiles, _ take: (Part) -> Void) {
         pass &+= 1
         var part = Part()
-        var others: Set<String> = []
+        var others: Set<ExactText> = []
         for candidate in candidates(in: path, files, &part) {
             read(ConfigFile(path: candidate.path, checkName: candidate.checkName), files, &part)
             guard part.readings.count >= Self.partSize else { continue }
@@ -138,7 +139,7 @@ struct ConfigDirectory {
     /// unchanged.
     private func withoutNeedlessDefaults(_ candidates: [Candidate], _ part: inout Part) -> [Candidate] {
         guard candidates.contains(where: \.isDefault) else { return candidates }
-        let configured = Set(candidates.filter { !$0.isDefault }.map(\.checkName))
+        let configured = Set(texts: candidates.filter { !$0.isDefault }.map(\.checkName))
         return candidates.filter { candidate in
             guard candidate.isDefault else { return true }
             let isUnknown = part.unlisted.contains("file:\(path)/\(candidate.checkName).d/")
@@ -151,7 +152,7 @@ struct ConfigDirectory {
     /// unchanged.
     private func names(in directory: String, _ files: some ConfigFiles, _ part: inout Part) -> [String] {
         do throws(FileAccessError) {
-            return try files.names(in: directory).filter { !$0.hasPrefix(".") }.sorted()
+            return try files.names(in: directory).filter { !$0.hasPrefix(".") }.sortedByBytes()
         } catch {
             let object = "file:\(directory)"
             part.readings[object] = .keepsLast(ConfigProblem(object, "cannot list the directory: \(error.reason)"))

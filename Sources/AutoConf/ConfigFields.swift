@@ -1,11 +1,12 @@
 import CheckModel
 import JSON
+import Platform
 
 /// Reads the members of a JSON object by type; null counts as missing. It knows which members were not read.
 struct ConfigFields {
-    private let members: [String: JSONValue]
+    private let members: [ExactText: JSONValue]
     private let place: String
-    private var read: Set<String> = []
+    private var read: Set<ExactText> = []
 
     /// The members of `json`. `place` is where it is, for errors; it may be empty.
     init(_ json: JSONValue, place: String) throws(AutoConfError) {
@@ -18,7 +19,7 @@ struct ConfigFields {
 
     /// The keys that were not read, sorted.
     var unread: [String] {
-        members.keys.filter { !read.contains($0) }.sorted()
+        members.keys.filter { !read.contains($0) }.sortedTexts()
     }
 
     mutating func string(_ key: String) throws(AutoConfError) -> String? {

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 
 /// One file of `confd_path`: its check's name comes from the path, the rest from its contents.
 struct ConfigFile {

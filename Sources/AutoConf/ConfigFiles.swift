@@ -67,7 +67,7 @@ package struct SystemConfigFiles: ConfigFiles {
 
     /// The names in a directory, but for `.` and `..`.
     package func names(in directory: String) throws(FileAccessError) -> [String] {
-        guard let stream = unsafe opendir(directory) else { throw FileAccessError(number: errno) }
+        guard let stream = unsafe opendir(FileName.bytes(of: directory)) else { throw FileAccessError(number: errno) }
         defer { unsafe closedir(stream) }
         var names: [String] = []
         while true {
@@ -77,7 +77,7 @@ package struct SystemConfigFiles: ConfigFiles {
                 return names
             }
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                unsafe FileName.text(of: bytes.prefix { $0 != 0 })
             }
             if name != ".", name != ".." { names.append(name) }
         }
@@ -86,7 +86,7 @@ package struct SystemConfigFiles: ConfigFiles {
     /// What a path leads to, symbolic links followed.
     package func signature(of path: String) throws(FileAccessError) -> FileSignature {
         var status = stat()
-        guard unsafe stat(path, &status) == 0 else { throw FileAccessError(number: errno) }
+        guard unsafe stat(FileName.bytes(of: path), &status) == 0 else { throw FileAccessError(number: errno) }
         let kind: FileSignature.Kind
         switch status.st_mode & S_IFMT {
         case S_IFREG: kind = .file
@@ -101,7 +101,7 @@ package struct SystemConfigFiles: ConfigFiles {
     /// The whole of a file.
     package func contents(of path: String, atMost limit: Int) throws(FileAccessError) -> [UInt8] {
         do throws(FileError) {
-            return try readFile(path, atMost: limit)
+            return try readFile(FileName.bytes(of: path), atMost: limit)
         } catch {
             throw FileAccessError(number: error.number)
         }

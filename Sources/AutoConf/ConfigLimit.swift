@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 
 /// How much the configs of one object, or of all, may take. A bound on memory: each replica holds every config, and
 /// the author of one annotation must not be able to end them all.
@@ -35,7 +36,7 @@ extension JSONValue {
         case .number(let text): text.utf8.count
         case .string(let text): text.utf8.count + 2
         case .array(let elements): elements.reduce(2) { $0 + $1.textBytes + 1 }
-        case .object(let members): members.reduce(2) { $0 + $1.key.utf8.count + $1.value.textBytes + 4 }
+        case .object(let members): members.reduce(2) { $0 + $1.key.text.utf8.count + $1.value.textBytes + 4 }
         }
     }
 }

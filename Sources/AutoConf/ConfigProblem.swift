@@ -1,4 +1,5 @@
 import CheckModel
+package import Platform
 
 /// A problem of one object: a Service's annotations, a file, a directory.
 package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
@@ -11,9 +12,9 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The object, such as `kube_service://shop/web` or `file:/etc/conf.d/http_check.json`.
-    package let object: String
+    @ExactText package private(set) var object: String
     /// What is wrong, and where in the object.
-    package let reason: String
+    @ExactText package private(set) var reason: String
     /// Whether configs are lost.
     package let severity: Severity
 

@@ -1,13 +1,15 @@
+import Platform
+
 /// One address of a Service's endpoints, with what checks need to know of it.
 struct EndpointAddress: Hashable {
     /// An IP address, or a name.
-    let address: String
+    @ExactText private(set) var address: String
     /// The ports that it listens on.
     var ports: [TargetPort]
     /// The node that it is on; empty if unknown.
-    let nodeName: String
+    @ExactText private(set) var nodeName: String
     /// The uid of its Pod; empty if it does not belong to one.
-    let podUID: String
+    @ExactText private(set) var podUID: String
 }
 
 /// Which agent runs the check of an endpoint: `endpoints.resolve`.

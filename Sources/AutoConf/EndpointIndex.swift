@@ -42,7 +42,7 @@ struct EndpointIndex {
 
     /// The addresses of a Service, each once, sorted.
     func addresses(of service: NamespacedName) -> [EndpointAddress] {
-        var found: [String: EndpointAddress] = [:]
+        var found: [ExactText: EndpointAddress] = [:]
         for name in (names[service] ?? []).sorted() {
             for address in slices[name]?.addresses ?? [] {
                 var known = found[address.address] ?? address

@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 
 /// A config file with `advanced_ad_identifiers`: a template for the objects that it names, annotated or not.
 struct FileTemplate: Hashable {
@@ -15,7 +16,7 @@ struct FileTemplate: Hashable {
     }
 
     /// The file's name in keys and problems.
-    let object: String
+    @ExactText private(set) var object: String
     let template: CheckTemplate
     /// The objects, in the order of the file.
     let bindings: [Binding]

@@ -1,3 +1,5 @@
+import Platform
+
 /// The files with `advanced_ad_identifiers`, and which Services they concern.
 struct FileTemplates {
     private struct Known {
@@ -6,17 +8,17 @@ struct FileTemplates {
         var unusable: ConfigProblem?
     }
 
-    private var files: [String: Known] = [:]
-    private var objects: [NamespacedName: Set<String>] = [:]
+    private var files: [ExactText: Known] = [:]
+    private var objects: [NamespacedName: Set<ExactText>] = [:]
 
     /// All files, sorted.
     var all: [String] {
-        files.keys.sorted()
+        files.keys.sortedTexts()
     }
 
     /// The files that name a Service, sorted.
     func naming(_ service: NamespacedName) -> [String] {
-        (objects[service] ?? []).sorted()
+        (objects[service] ?? []).sortedTexts()
     }
 
     /// The template of a file, and the problems of the file itself.
@@ -38,7 +40,7 @@ struct FileTemplates {
 
     /// Removes the files that are gone.
     mutating func remove(where isGone: (String) -> Bool) {
-        for object in files.keys where isGone(object) { put(nil, at: object) }
+        for object in files.keys where isGone(object.text) { put(nil, at: object.text) }
     }
 
     private mutating func put(_ template: FileTemplate?, at object: String) {

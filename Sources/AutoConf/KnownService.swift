@@ -1,4 +1,5 @@
 import Kubernetes
+import Platform
 
 /// What is kept of a Service between two events.
 struct KnownService {

@@ -1,7 +1,9 @@
+import Platform
+
 /// The namespace and name of an object.
 struct NamespacedName: Hashable, Comparable, CustomStringConvertible {
-    let namespace: String
-    let name: String
+    @ExactText private(set) var namespace: String
+    @ExactText private(set) var name: String
 
     static func < (left: NamespacedName, right: NamespacedName) -> Bool {
         (left.namespace, left.name) < (right.namespace, right.name)

@@ -1,4 +1,5 @@
 import Kubernetes
+import Platform
 
 extension Service {
     /// Adds the configs that its annotations describe, with variables resolved, and their problems.

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 
 /// What the `ad.datadoghq.com/…` annotations of a Service say about the Service (`service.…`) or its endpoints
 /// (`endpoints.…`).
@@ -21,7 +22,7 @@ struct ServiceAnnotations {
     private static let otherKeys = ["logs", "ignore_autodiscovery_tags", "check_tag_cardinality"]
 
     /// The annotations that count, without their prefix.
-    private let values: [String: String]
+    private let values: [ExactText: ExactText]
     /// What they describe, in a stable order.
     private(set) var templates: [CheckTemplate] = []
     /// Which agents run the checks of endpoints.
@@ -29,25 +30,25 @@ struct ServiceAnnotations {
     private(set) var problems: [Problem] = []
 
     /// Whether `annotations` say anything about checks.
-    static func isAnnotated(_ annotations: [String: String]) -> Bool {
+    static func isAnnotated(_ annotations: [ExactText: ExactText]) -> Bool {
         isAnnotated(annotations, .service) || isAnnotated(annotations, .endpoints)
     }
 
     /// Whether `annotations` say anything about `subject`.
-    static func isAnnotated(_ annotations: [String: String], _ subject: Subject) -> Bool {
+    static func isAnnotated(_ annotations: [ExactText: ExactText], _ subject: Subject) -> Bool {
         let prefixes = [prefix, formerPrefix].map { "\($0)\(subject.rawValue)." }
         return annotations.keys.contains { key in prefixes.contains { key.hasPrefix($0) } }
     }
 
     /// Decodes what `annotations` say about `subject`.
-    init(_ annotations: [String: String], _ subject: Subject) {
+    init(_ annotations: [ExactText: ExactText], _ subject: Subject) {
         let current = Self.values(annotations, "\(Self.prefix)\(subject.rawValue).")
         let former = Self.values(annotations, "\(Self.formerPrefix)\(subject.rawValue).")
         let isFormer =
             !(["checks"] + Self.versionOneKeys).contains { current[$0] != nil }
             && Self.versionOneKeys.contains { former[$0] != nil }
         values = isFormer ? former : current
-        let resolve = EndpointResolution.parse(subject == .endpoints ? current["resolve"] : nil)
+        let resolve = EndpointResolution.parse(subject == .endpoints ? current["resolve"]?.text : nil)
         resolution = resolve.resolution
         if !resolve.isKnown {
             problems.append(("resolve is neither auto nor ip; auto is used", .warning))
@@ -69,20 +70,20 @@ struct ServiceAnnotations {
         }
     }
 
-    private static func values(_ annotations: [String: String], _ prefix: String) -> [String: String] {
+    private static func values(_ annotations: [ExactText: ExactText], _ prefix: String) -> [ExactText: ExactText] {
         Dictionary(
             uniqueKeysWithValues: annotations.filter { $0.key.hasPrefix(prefix) }
-                .map { (String($0.key.dropFirst(prefix.count)), $0.value) })
+                .map { (ExactText($0.key.text.dropFirst(prefix.count)), $0.value) })
     }
 
-    private mutating func warnOfUnknown(_ values: [String: String], _ prefix: String, _ more: [String]) {
+    private mutating func warnOfUnknown(_ values: [ExactText: ExactText], _ prefix: String, _ more: [String]) {
         let known = Self.versionOneKeys + Self.otherKeys + more
-        for key in values.keys.sorted() where !known.contains(key) {
+        for key in values.keys.sortedTexts() where !known.contains(key) {
             problems.append(("unknown annotation \(prefix)\(key)", .warning))
         }
     }
 
-    private mutating func warnOfIgnored(_ values: [String: String], _ prefix: String, _ subject: Subject) {
+    private mutating func warnOfIgnored(_ values: [ExactText: ExactText], _ prefix: String, _ subject: Subject) {
         let ignored = Self.versionOneKeys.filter { values[$0] != nil }.map { "\(prefix)\(subject.rawValue).\($0)" }
         guard !ignored.isEmpty else { return }
         let used = values["checks"] == nil ? "there are annotations with the prefix \(Self.prefix)" : "checks is set"
@@ -95,7 +96,7 @@ struct ServiceAnnotations {
     }
 
     private mutating func checks() throws(AutoConfError) -> [CheckTemplate] {
-        if let text = values["checks"] { return try versionTwo(text) }
+        if let text = values["checks"] { return try versionTwo(text.text) }
         return try versionOne()
     }
 
@@ -106,7 +107,7 @@ struct ServiceAnnotations {
         }
         var templates: [CheckTemplate] = []
         for (name, check) in members.sorted(by: { $0.key < $1.key }) {
-            do { templates.append(try template(name, check)) } catch { refuse(error) }
+            do throws(AutoConfError) { templates.append(try template(name.text, check)) } catch { refuse(error) }
         }
         return templates
     }
@@ -116,7 +117,7 @@ struct ServiceAnnotations {
         var template = CheckTemplate(checkName: try fields.string("name") ?? name)
         if template.checkName.isEmpty { template.checkName = name }
         guard !template.checkName.isEmpty else { throw AutoConfError("a check without a name") }
-        if template.checkName != name { template.entry = name }
+        if !template.checkName.hasSameBytes(as: name) { template.entry = name }
         template.instances = try fields.instances("instances")
         if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
         template.logs = try fields.list("logs").map { .array($0) }
@@ -146,7 +147,7 @@ struct ServiceAnnotations {
                     + "\(initConfigs.count) init_configs, \(instances.count) instances")
         }
         let ignoresTags = try flag("ignore_autodiscovery_tags")
-        let cardinality = values["check_tag_cardinality"] ?? ""
+        let cardinality = values["check_tag_cardinality"]?.text ?? ""
         try ConfigFields.check(cardinality: cardinality, "check_tag_cardinality")
         var templates: [CheckTemplate] = []
         for index in names.indices {
@@ -176,7 +177,7 @@ struct ServiceAnnotations {
     }
 
     private func list(_ key: String) throws(AutoConfError) -> [JSONValue] {
-        guard let text = values[key] else { throw AutoConfError("missing \(key) key") }
+        guard let text = values[key]?.text else { throw AutoConfError("missing \(key) key") }
         guard !text.isEmpty else { throw AutoConfError("in \(key): the annotation is empty") }
         let json = try Self.json(text, "in \(key)")
         guard let elements = json.arrayValue else { throw AutoConfError("in \(key): \(json.kind), not a list") }
@@ -202,7 +203,7 @@ struct ServiceAnnotations {
     }
 
     private func logs() throws(AutoConfError) -> CheckTemplate? {
-        guard let text = values["logs"] else { return nil }
+        guard let text = values["logs"]?.text else { return nil }
         let json = try Self.json(text, "in logs")
         guard json.arrayValue != nil else {
             throw AutoConfError("invalid format: \(json.kind), not an array")
@@ -213,7 +214,7 @@ struct ServiceAnnotations {
     }
 
     private func flag(_ key: String) throws(AutoConfError) -> Bool {
-        guard let text = values[key] else { return false }
+        guard let text = values[key]?.text else { return false }
         guard let flag = GoLiteral.boolean(text) else {
             throw AutoConfError("in \(key): neither true nor false")
         }

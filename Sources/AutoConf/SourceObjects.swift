@@ -50,7 +50,7 @@ struct SourceObjects {
         }
     }
 
-    private var objects: [String: Known] = [:]
+    private var objects: [ExactText: Known] = [:]
     /// What the configs of all objects count for: see `ConfigLimit`.
     private(set) var bytes = 0
 
@@ -84,7 +84,7 @@ struct SourceObjects {
     /// Removes the objects that are gone.
     mutating func remove(where isGone: (String) -> Bool) -> Change {
         var change = Change()
-        for object in objects.keys.filter(isGone).sorted() { remove(object, &change) }
+        for object in objects.keys.sortedTexts() where isGone(object) { remove(object, &change) }
         return change
     }
 
@@ -134,7 +134,7 @@ struct SourceObjects {
         known.fault = Fault(reference, problems)
         // The text of its keys is used again, so that there is one copy of it.
         let name = known.keys.first.map(\.source) ?? object
-        objects[name == object ? name : object] = known.keys.isEmpty && known.fault == nil ? nil : known
+        objects[name.hasSameBytes(as: object) ? name : object] = known.keys.isEmpty && known.fault == nil ? nil : known
     }
 
     private mutating func remove(_ object: String, _ change: inout Change) {

@@ -1,8 +1,10 @@
+import Platform
+
 /// A port of a Service or of an endpoint.
 struct TargetPort: Hashable, Comparable {
     let number: Int
     /// Empty if it has none.
-    let name: String
+    @ExactText private(set) var name: String
 
     static func < (left: TargetPort, right: TargetPort) -> Bool {
         (left.number, left.name) < (right.number, right.name)

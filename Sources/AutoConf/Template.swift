@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 
 /// The value of a `%%variable%%`.
 enum TemplateValue: Hashable {
@@ -125,7 +126,7 @@ extension JSONValue {
             for element in elements { resolved.append(try element.resolved(variables)) }
             return .array(resolved)
         case .object(let members):
-            var resolved: [String: JSONValue] = [:]
+            var resolved: [ExactText: JSONValue] = [:]
             // Sorted, so that the same one of several errors is always reported.
             for (key, value) in members.sorted(by: { $0.key < $1.key }) {
                 resolved[key] = try value.resolved(variables)

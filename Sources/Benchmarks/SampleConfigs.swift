@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 
 /// Configs as people write them: one HTTP check each, with a name, a timeout and three tags.
 enum SampleConfigs {

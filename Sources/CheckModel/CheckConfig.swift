@@ -1,4 +1,5 @@
 package import JSON
+package import Platform
 
 /// Where a config comes from: the source object, the check, and what tells it apart from others of that check there. It
 /// survives edits, and others coming and going.
@@ -6,13 +7,13 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     /// All copies of a key share one object. A config's key is in half a dozen tables, and four fields would take 56
     /// bytes in each.
     private final class Fields: Sendable {
-        let source: String
-        let check: String
-        let entry: String
+        let source: ExactText
+        let check: ExactText
+        let entry: ExactText
         let index: Int
-        let shard: String
+        let shard: ExactText
 
-        init(source: String, check: String, entry: String, index: Int, shard: String) {
+        init(source: ExactText, check: ExactText, entry: ExactText, index: Int, shard: ExactText) {
             self.source = source
             self.check = check
             self.entry = entry
@@ -24,19 +25,20 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     private let fields: Fields
 
     /// The source object, such as `kube_service://shop/web` or `file:/etc/conf.d/http_check.json`.
-    package var source: String { fields.source }
+    package var source: String { fields.source.text }
     /// The check's name.
-    package var check: String { fields.check }
+    package var check: String { fields.check.text }
     /// What tells the config apart in its source; empty where the check's name does.
-    package var entry: String { fields.entry }
+    package var entry: String { fields.entry.text }
     /// The rank among the configs of this source that nothing else tells apart, from 0.
     package var index: Int { fields.index }
     /// The part of the config, if it was split for dispatching; empty for a whole config.
-    package var shard: String { fields.shard }
+    package var shard: String { fields.shard.text }
 
     /// The key of a config of `check` in `source`.
     package init(source: String, check: String, entry: String = "", index: Int) {
-        fields = Fields(source: source, check: check, entry: entry, index: index, shard: "")
+        fields = Fields(
+            source: ExactText(source), check: ExactText(check), entry: ExactText(entry), index: index, shard: "")
     }
 
     private init(_ fields: Fields) {
@@ -45,7 +47,9 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// The key of a part of this config.
     package func shard(_ name: String) -> ConfigKey {
-        ConfigKey(Fields(source: source, check: check, entry: entry, index: index, shard: name))
+        ConfigKey(
+            Fields(
+                source: fields.source, check: fields.check, entry: fields.entry, index: index, shard: ExactText(name)))
     }
 
     /// Whether both name the same config.
@@ -60,14 +64,16 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// Hashes all that is compared.
     package func hash(into hasher: inout Hasher) {
-        hasher.combine(source)
-        hasher.combine(check)
-        hasher.combine(entry)
+        hasher.combine(fields.source)
+        hasher.combine(fields.check)
+        hasher.combine(fields.entry)
         hasher.combine(index)
-        hasher.combine(shard)
+        hasher.combine(fields.shard)
     }
 
-    private var values: (String, String, String, Int, String) { (source, check, entry, index, shard) }
+    private var values: (ExactText, ExactText, ExactText, Int, ExactText) {
+        (fields.source, fields.check, fields.entry, index, fields.shard)
+    }
 
     /// `source#check#index`, with `#entry` before the index and `#shard` after it if there are any.
     package var description: String {
@@ -95,7 +101,7 @@ package struct CheckConfig: Hashable, Sendable {
     /// Where it comes from.
     package var key: ConfigKey
     /// `check_name`: the integration to run.
-    package var checkName: String
+    @ExactText package var checkName: String
     /// `instances`: one JSON object each.
     package var instances: [JSONValue]
     /// `init_config`; nil travels as null.
@@ -105,27 +111,27 @@ package struct CheckConfig: Hashable, Sendable {
     /// `logs`; nil travels as null.
     package var logs: JSONValue?
     /// `ad_identifiers`; empty travels as null.
-    package var adIdentifiers: [String]
+    package var adIdentifiers: [ExactText]
     /// `provider`, such as `kubernetes-services` or `file`.
-    package var provider: String
+    @ExactText package var provider: String
     /// `service_id`, such as `kube_service://shop/web`; empty for files.
-    package var serviceID: String
+    @ExactText package var serviceID: String
     /// `cluster_check`: whether the cluster-agent dispatches it.
     package var clusterCheck: Bool
     /// `node_name`: set only for endpoints checks that are pinned to a node.
-    package var nodeName: String
+    @ExactText package var nodeName: String
     /// `source`: for people.
-    package var source: String
+    @ExactText package var source: String
     /// `ignore_autodiscovery_tags`.
     package var ignoreAutodiscoveryTags: Bool
     /// `check_tag_cardinality`: empty, `low`, `orchestrator` or `high`.
-    package var checkTagCardinality: String
+    @ExactText package var checkTagCardinality: String
 
     /// A config of `checkName`; everything not given is empty, and it is a cluster check.
     package init(
         key: ConfigKey, checkName: String, instances: [JSONValue] = [], initConfig: JSONValue? = nil,
         metricConfig: JSONValue? = nil,
-        logs: JSONValue? = nil, adIdentifiers: [String] = [], provider: String = "", serviceID: String = "",
+        logs: JSONValue? = nil, adIdentifiers: [ExactText] = [], provider: String = "", serviceID: String = "",
         clusterCheck: Bool = true, nodeName: String = "", source: String = "", ignoreAutodiscoveryTags: Bool = false,
         checkTagCardinality: String = ""
     ) {

@@ -36,7 +36,7 @@ package enum CheckID {
     }
 
     /// The name of the instance that has these members.
-    static func instanceName(_ members: some Sequence<(key: String, value: JSONValue)>) -> String? {
+    static func instanceName(_ members: some Sequence<(key: ExactText, value: JSONValue)>) -> String? {
         var name = ""
         var namespace = ""
         for (key, value) in members {

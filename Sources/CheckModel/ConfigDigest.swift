@@ -1,4 +1,5 @@
 import JSON
+import Platform
 
 extension CheckConfig {
     /// The version of the config: a 64-bit hash of what decides how the check runs, independent of the order of keys
@@ -26,7 +27,7 @@ extension WireConfig {
         input.reserveCapacity(payloads.reduce(checkName.utf8.count + serviceID.utf8.count + 64) { $0 + $1.count })
         input.append(checkName)
         for payload in payloads { input.append(contentsOf: payload) }
-        for identifier in adIdentifiers { input.append(identifier) }
+        for identifier in adIdentifiers { input.append(identifier.text) }
         input.append(nodeName)
         input.append(contentsOf: logs ?? [])
         input.append(serviceID)

@@ -1,4 +1,5 @@
 import JSON
+import Platform
 
 /// A config ready to be dispatched: patched, and its bytes encoded once. It never changes, and is shared by all that
 /// hold it.
@@ -37,6 +38,11 @@ package final class EncodedConfig: Sendable {
         contentHash = Murmur3.hash(wire)
         checkIDs = CheckIDs(config.checkIDs(names: instances.map(\.name)))
         collectionSeconds = instances.first?.collectionSeconds ?? 15
+    }
+
+    /// Whether one of its instances has this check ID.
+    package func has(_ checkID: String) -> Bool {
+        instanceIDs.contains { $0.hasSameBytes(as: checkID) }
     }
 
     /// The check ID of each instance, in order, made from the bytes in `wire`.

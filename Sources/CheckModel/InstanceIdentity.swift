@@ -1,5 +1,5 @@
 package import JSON
-import Platform
+package import Platform
 
 /// What tells an instance apart from the others of a list, wherever it stands among them, so that a key made of it does
 /// not change when others come and go.
@@ -8,16 +8,16 @@ package struct InstanceIdentity: Hashable, Sendable {
     private static let longestName = 100
 
     /// Its name, if no other instance of the list has it, else a hash of its content.
-    package let name: String
+    @ExactText package private(set) var name: String
     /// The position among those with the same name, which have the same content.
     package let rank: Int
 
     /// The identity of each instance of a list.
     package static func all(_ instances: [JSONValue]) -> [InstanceIdentity] {
         let names = instances.map { CheckID.instanceName($0) ?? "" }
-        var counts: [String: Int] = [:]
+        var counts: [ExactText: Int] = [:]
         for name in names { counts[name, default: 0] += 1 }
-        var ranks: [String: Int] = [:]
+        var ranks: [ExactText: Int] = [:]
         return zip(instances, names).map { instance, name in
             let isUnique = !name.isEmpty && name.utf8.count <= longestName && counts[name] == 1
             let text = isUnique ? "name:\(name)" : "content:\(hash(of: instance.canonicalInstance))"

@@ -27,7 +27,7 @@ package enum OptionFile {
         case .object(let members):
             var found: [(key: String, text: String)] = []
             for (name, member) in members.sorted(by: { $0.key < $1.key }) {
-                found += try entries(member, key: key.isEmpty ? name : "\(key).\(name)", path: path)
+                found += try entries(member, key: key.isEmpty ? name.text : "\(key).\(name)", path: path)
             }
             return found
         case .string(let text): return [(key, text)]

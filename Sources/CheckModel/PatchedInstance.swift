@@ -17,9 +17,9 @@ struct PatchedInstance {
     ///   - instance: the members as their author wrote them.
     ///   - tags: are added to its own.
     ///   - hasDefaultHostname: whether its metrics get the hostname of the node that runs it.
-    init(_ instance: [String: JSONValue], tags: [String], hasDefaultHostname: Bool) {
-        let hostnameKey = "empty_default_hostname"
-        let tagsKey = "tags"
+    init(_ instance: [ExactText: JSONValue], tags: [String], hasDefaultHostname: Bool) {
+        let hostnameKey: ExactText = "empty_default_hostname"
+        let tagsKey: ExactText = "tags"
         var members = instance
         if !hasDefaultHostname { members[hostnameKey] = .bool(true) }
         let ownTags = instance[tagsKey].flatMap(Tags.texts)
@@ -38,7 +38,7 @@ struct PatchedInstance {
             case hostnameKey:
                 if let own = instance[key] { Self.append(key, own, to: &canonical) }
             case tagsKey:
-                let own = ownTags.map { JSONValue.strings($0.sorted { $0.isBefore($1) }) } ?? instance[key]
+                let own = ownTags.map { JSONValue.strings($0.sortedByBytes()) } ?? instance[key]
                 if let own { Self.append(key, own, to: &canonical) }
             default:
                 if canonical.count > 1 { canonical.append(UInt8(ascii: ",")) }
@@ -49,26 +49,26 @@ struct PatchedInstance {
         canonical.append(UInt8(ascii: "}"))
     }
 
-    private static func append(_ key: String, _ value: JSONValue, to output: inout [UInt8]) {
+    private static func append(_ key: ExactText, _ value: JSONValue, to output: inout [UInt8]) {
         if output.count > 1 { output.append(UInt8(ascii: ",")) }
-        JSONValue.encode(key, into: &output)
+        JSONValue.encode(key.text, into: &output)
         output.append(UInt8(ascii: ":"))
         value.encode(into: &output)
     }
 
     /// Enough for most instances, which are flat and have no escapes.
-    private static func expectedLength(_ members: [(key: String, value: JSONValue)]) -> Int {
+    private static func expectedLength(_ members: [(key: ExactText, value: JSONValue)]) -> Int {
         members.reduce(2) { length, member in
             switch member.value {
-            case .string(let text): length + member.key.utf8.count + text.utf8.count + 6
+            case .string(let text): length + member.key.text.utf8.count + text.utf8.count + 6
             case .array(let elements):
-                elements.reduce(length + member.key.utf8.count + 6) { $0 + 3 + ($1.stringValue?.utf8.count ?? 8) }
-            default: length + member.key.utf8.count + 12
+                elements.reduce(length + member.key.text.utf8.count + 6) { $0 + 3 + ($1.stringValue?.utf8.count ?? 8) }
+            default: length + member.key.text.utf8.count + 12
             }
         }
     }
 
-    private static func collectionSeconds(_ instance: [String: JSONValue]) -> Int32 {
+    private static func collectionSeconds(_ instance: [ExactText: JSONValue]) -> Int32 {
         // Upstream reads it as a whole number; a fraction, which its runners do not take, is as good as none.
         guard let seconds = instance["min_collection_interval"]?.integerValue, (1...86_400).contains(seconds) else {
             return 15

@@ -1,4 +1,5 @@
 import JSON
+package import Platform
 
 /// The request of `POST /api/v1/clusterchecks/rebalance`.
 package struct RebalanceRequest: Hashable, Sendable {
@@ -28,17 +29,17 @@ package enum RebalanceAnswer {
     /// One config that was moved to another node.
     package struct Move: Hashable, Sendable {
         /// The config's digest.
-        package let digest: String
+        @ExactText package private(set) var digest: String
         /// The check's name.
-        package let checkName: String
+        @ExactText package private(set) var checkName: String
         /// Its weight; 0 where utilization decides.
         package let weight: Int
         /// The node that had it.
-        package let source: String
+        @ExactText package private(set) var source: String
         /// How much busier than the average that node was before; 0 where utilization decides.
         package let sourceDifference: Int
         /// The node that has it now.
-        package let destination: String
+        @ExactText package private(set) var destination: String
         /// How much busier than the average that node was before; 0 where utilization decides.
         package let destinationDifference: Int
 
@@ -75,11 +76,11 @@ package enum RebalanceAnswer {
 /// The answer to a request to isolate a check.
 package struct IsolateAnswer: Hashable, Sendable {
     /// The check ID.
-    package let checkID: String
+    @ExactText package private(set) var checkID: String
     /// Its node; empty if it was not isolated.
-    package let node: String
+    @ExactText package private(set) var node: String
     /// Why it was not isolated; empty if it was.
-    package let reason: String
+    @ExactText package private(set) var reason: String
 
     /// The check is alone on `node` now.
     package init(isolated checkID: String, on node: String) {

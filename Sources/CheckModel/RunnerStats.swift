@@ -1,4 +1,5 @@
 package import JSON
+package import Platform
 
 /// What a runner reports about one instance that it runs (`GET /api/v1/clcrunner/stats`).
 package struct RunnerStats: Hashable, Sendable {
@@ -50,7 +51,7 @@ package struct RunnerStats: Hashable, Sendable {
     ///
     /// - Throws: `CheckModelError` naming the runner and the place: not JSON, not an object of objects, or a value of
     ///   another type.
-    package static func byCheckID(parsing body: [UInt8], of name: String) throws(CheckModelError) -> [String:
+    package static func byCheckID(parsing body: [UInt8], of name: String) throws(CheckModelError) -> [ExactText:
         RunnerStats]
     {
         let message = "statistics of \(name)"
@@ -61,7 +62,7 @@ package struct RunnerStats: Hashable, Sendable {
         guard case .object(let members) = answer else {
             throw .malformed(message: message, place: "the answer", reason: "is \(answer.kind), not an object")
         }
-        var stats: [String: RunnerStats] = [:]
+        var stats: [ExactText: RunnerStats] = [:]
         // Sorted, so that the same one of several errors is always reported.
         for (checkID, value) in members.sorted(by: { $0.key < $1.key }) where !checkID.isEmpty {
             stats[checkID] = try RunnerStats(value, message: message, place: "[\(checkID)]")
@@ -99,7 +100,7 @@ package struct RunnerStats: Hashable, Sendable {
 
     /// The protocol's object as shown to people, without secrets: an error may quote a URL with a password.
     package var shown: JSONValue {
-        var members: [String: JSONValue] = [
+        var members: [ExactText: JSONValue] = [
             "LastExecFailed": .bool(lastExecFailed), "LastError": .string(Scrubbing.scrubbed(lastError)),
         ]
         for (key, path) in Self.counts { members[key] = .integer(self[keyPath: path]) }

@@ -1,4 +1,5 @@
 package import JSON
+import Platform
 
 /// Masks secrets in what people are shown. Agents always get the whole config.
 ///
@@ -19,7 +20,7 @@ package enum Scrubbing {
             .object(
                 Dictionary(
                     uniqueKeysWithValues: members.map {
-                        ($0, SecretName.isSecret($0) ? masked($1) : scrubbed($1))
+                        ($0, SecretName.isSecret($0.text) ? masked($1) : scrubbed($1))
                     }))
         }
     }
@@ -57,7 +58,7 @@ package enum Scrubbing {
             .object(
                 Dictionary(
                     uniqueKeysWithValues: members.map {
-                        ($0, SecretName.isDescription($0) ? scrubbed($1) : masked($1))
+                        ($0, SecretName.isDescription($0.text) ? scrubbed($1) : masked($1))
                     }))
         }
     }

@@ -1,4 +1,5 @@
 import JSON
+package import Platform
 
 /// The answer to "who runs what" (`GET /api/v1/clusterchecks`), for people and for the command line: without the
 /// secrets of its configs.
@@ -18,12 +19,12 @@ package struct StateAnswer: Sendable {
         /// What is unusual about it, for people.
         package let conditions: [String]
         /// The statistics that it reported, by check ID; empty if it never did.
-        package let stats: [String: RunnerStats]
+        package let stats: [ExactText: RunnerStats]
 
         /// A node.
         package init(
             name: String, configs: [EncodedConfig], pod: String? = nil, address: String? = nil, nodeType: Int = 0,
-            conditions: [String] = [], stats: [String: RunnerStats] = [:]
+            conditions: [String] = [], stats: [ExactText: RunnerStats] = [:]
         ) {
             self.name = name
             self.configs = configs

@@ -1,5 +1,5 @@
 package import JSON
-import Platform
+package import Platform
 
 /// Tags are always sorted. Upstream sends them in random order, so that its check IDs change with each new leader.
 package enum Tags {
@@ -19,7 +19,7 @@ package enum Tags {
     package static func sorted(_ tags: [String]) -> [String] {
         var sorted: [String] = []
         sorted.reserveCapacity(tags.count)
-        for tag in tags.sorted(by: { $0.isBefore($1) }) where sorted.last?.hasSameBytes(as: tag) != true {
+        for tag in tags.sortedByBytes() where sorted.last?.hasSameBytes(as: tag) != true {
             sorted.append(tag)
         }
         return sorted
@@ -27,7 +27,7 @@ package enum Tags {
 
     /// Adds `tags` to those of an instance, sorted. A `tags` option that is not a list is replaced, as upstream does.
     /// If there are no tags to add, an instance without a `tags` list is left unchanged.
-    package static func union(_ tags: [String], into instance: inout [String: JSONValue]) {
+    package static func union(_ tags: [String], into instance: inout [ExactText: JSONValue]) {
         let own = instance["tags"].flatMap(texts)
         if own == nil, tags.isEmpty { return }
         instance["tags"] = .array(sorted((own ?? []) + tags).map { .string($0) })

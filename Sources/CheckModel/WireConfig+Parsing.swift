@@ -1,4 +1,5 @@
 package import JSON
+import Platform
 
 extension WireConfig {
     /// Parses one element of a configs answer. Unknown keys are ignored; a missing key or null counts as empty.
@@ -23,7 +24,7 @@ extension WireConfig {
             guard let text = element.stringValue else {
                 throw fields.failure("ad_identifiers", "is not a list of strings")
             }
-            return text
+            return ExactText(text)
         }
         provider = try fields.string("provider")
         serviceID = try fields.string("service_id")
@@ -36,7 +37,7 @@ extension WireConfig {
 
     /// The members of one config, read by type.
     private struct Fields {
-        let members: [String: JSONValue]
+        let members: [ExactText: JSONValue]
         let message: String
         let place: String
 

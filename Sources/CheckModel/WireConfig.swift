@@ -1,4 +1,5 @@
 import JSON
+package import Platform
 
 /// A config on the wire: the bytes that an agent gets, decoded from base64.
 ///
@@ -6,7 +7,7 @@ import JSON
 /// JSON; agents read them as YAML.
 package struct WireConfig: Hashable, Sendable {
     /// `check_name`.
-    package var checkName: String
+    @ExactText package var checkName: String
     /// `instances`; an empty list is sent as null.
     package var instances: [[UInt8]]
     /// `init_config`; nil is sent as null.
@@ -16,26 +17,26 @@ package struct WireConfig: Hashable, Sendable {
     /// `logs`; nil is sent as null.
     package var logs: [UInt8]?
     /// `ad_identifiers`; an empty list is sent as null. To an agent, a config that has some is a template.
-    package var adIdentifiers: [String]
+    package var adIdentifiers: [ExactText]
     /// `provider`.
-    package var provider: String
+    @ExactText package var provider: String
     /// `service_id`.
-    package var serviceID: String
+    @ExactText package var serviceID: String
     /// `cluster_check`; false when dispatched.
     package var clusterCheck: Bool
     /// `node_name`.
-    package var nodeName: String
+    @ExactText package var nodeName: String
     /// `source`.
-    package var source: String
+    @ExactText package var source: String
     /// `ignore_autodiscovery_tags`.
     package var ignoreAutodiscoveryTags: Bool
     /// `check_tag_cardinality`.
-    package var checkTagCardinality: String
+    @ExactText package var checkTagCardinality: String
 
     /// A config of `checkName`; everything not given is empty.
     package init(
         checkName: String, instances: [[UInt8]] = [], initConfig: [UInt8]? = nil, metricConfig: [UInt8]? = nil,
-        logs: [UInt8]? = nil, adIdentifiers: [String] = [], provider: String = "", serviceID: String = "",
+        logs: [UInt8]? = nil, adIdentifiers: [ExactText] = [], provider: String = "", serviceID: String = "",
         clusterCheck: Bool = false, nodeName: String = "", source: String = "", ignoreAutodiscoveryTags: Bool = false,
         checkTagCardinality: String = ""
     ) {
@@ -85,7 +86,7 @@ package struct WireConfig: Hashable, Sendable {
         output.append(",\"logs\":")
         Self.encode(logs, into: &output)
         output.append(",\"ad_identifiers\":")
-        Self.encode(list: adIdentifiers, into: &output, JSONValue.encode)
+        Self.encode(list: adIdentifiers, into: &output) { JSONValue.encode($0.text, into: &$1) }
         output.append(",\"advanced_ad_identifiers\":null,\"provider\":")
         JSONValue.encode(provider, into: &output)
         output.append(",\"service_id\":")
@@ -108,7 +109,7 @@ package struct WireConfig: Hashable, Sendable {
         var length = 326
         length += checkName.utf8.count + provider.utf8.count + serviceID.utf8.count
         length += nodeName.utf8.count + source.utf8.count + checkTagCardinality.utf8.count
-        for identifier in adIdentifiers { length += identifier.utf8.count + 3 }
+        for identifier in adIdentifiers { length += identifier.text.utf8.count + 3 }
         for instance in instances { length += Base64.encodedLength(of: instance.count) + 3 }
         length += Base64.encodedLength(of: initConfig?.count ?? 0)
         length += Base64.encodedLength(of: metricConfig?.count ?? 0)

@@ -74,15 +74,15 @@ extension HandlerOptions {
         warmup = options[AgentOptions.warmup]
         nodeExpirationTimeout = options[AgentOptions.nodeExpiration]
         unscheduledCheckThreshold = options[AgentOptions.unscheduledThreshold]
-        excludedChecks = Set(options[AgentOptions.excludedChecks])
+        excludedChecks = Set(texts: options[AgentOptions.excludedChecks])
         rebalancing.isEnabled = options[AgentOptions.advancedDispatching]
         rebalancing.usesUtilization = options[AgentOptions.usesUtilization]
         rebalancing.minimumImprovement = options[AgentOptions.minimumImprovement]
-        rebalancing.pinnedChecks = Set(options[AgentOptions.pinnedChecks])
+        rebalancing.pinnedChecks = Set(texts: options[AgentOptions.pinnedChecks])
         rebalancing.stickiness = options[AgentOptions.isSticky] ? AgentOptions.stickiness(options) : nil
         sharding.shardsKubeStateMetrics = options[AgentOptions.shardsKubeStateMetrics]
         sharding.shardsInstances = options[AgentOptions.shardsInstances]
-        sharding.unshardedChecks = Set(options[AgentOptions.unshardedChecks])
+        sharding.unshardedChecks = Set(texts: options[AgentOptions.unshardedChecks])
     }
 }
 

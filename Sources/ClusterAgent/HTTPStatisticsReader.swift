@@ -76,7 +76,7 @@ final class HTTPStatisticsReader: StatisticsReader {
     private func ask(_ target: StatisticsTarget, end: Instant, _ done: @escaping Done) {
         // Its statistics first: of a runner that does not give them nothing else is needed.
         get(target, "stats", end) { [self] body in
-            let checks: [String: RunnerStats]
+            let checks: [ExactText: RunnerStats]
             switch body {
             case .failure(let problem): return done(.failure(problem))
             case .success(let body):

@@ -56,7 +56,7 @@ struct OperatorToken: Sendable {
     func follow(into tokens: BearerTokens, clock: any Clock) async {
         var current = text
         while (try? await clock.sleep(until: clock.now() + Self.interval)) != nil {
-            guard file.text != current else { continue }
+            guard !file.text.hasSameBytes(as: current) else { continue }
             current = file.text
             tokens.replace(with: current, now: clock.now())
         }

@@ -7,7 +7,7 @@ extension SharedToken {
         var (current, problem) = (text, FileError?.none)
         while (try? await clock.sleep(until: clock.now() + .seconds(2))) != nil {
             guard case .file(let file) = self else { continue }
-            if file.text != current {
+            if !file.text.hasSameBytes(as: current) {
                 current = file.text
                 tokens.replace(with: current, now: clock.now())
                 log.info("the token changed", ["file": file.path])

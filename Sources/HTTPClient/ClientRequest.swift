@@ -1,7 +1,9 @@
+package import Platform
+
 /// The address to connect to instead of the one in the URL. `Host` and TLS still use the name in the URL.
 package struct ConnectTarget: Sendable, Hashable {
     /// A host name or a numeric address, IPv6 without brackets.
-    package var host: String
+    @ExactText package var host: String
     /// The port.
     package var port: UInt16
 

@@ -1,13 +1,14 @@
 import CCurl
+import Platform
 
 /// A URL parsed and accepted by libcurl.
 struct RequestURL: Equatable {
     /// The whole URL.
-    let text: String
+    @ExactText private(set) var text: String
     /// `http` or `https`.
-    let scheme: String
+    @ExactText private(set) var scheme: String
     /// The host as in the URL, IPv6 in brackets.
-    let host: String
+    @ExactText private(set) var host: String
     /// The port; the default of the scheme if the URL has none.
     let port: Int
 

@@ -1,4 +1,4 @@
-import Platform
+package import Platform
 
 /// Agents read instances with YAML 1.1 parsers (libyaml, PyYAML, go-yaml v2), in which not every JSON text means the
 /// same:
@@ -38,7 +38,7 @@ extension JSONValue {
             for (key, value) in Self.sorted(members) {
                 if !isFirst { output.append(UInt8(ascii: ",")) }
                 isFirst = false
-                Self.encode(key, into: &output)
+                Self.encode(key.text, into: &output)
                 output.append(UInt8(ascii: ":"))
                 value.encode(into: &output)
             }
@@ -47,8 +47,8 @@ extension JSONValue {
     }
 
     /// The members of an object in the order in which they are encoded.
-    package static func sorted(_ members: [String: JSONValue]) -> [(key: String, value: JSONValue)] {
-        members.sorted { $0.key.isBefore($1.key) }
+    package static func sorted(_ members: [ExactText: JSONValue]) -> [(key: ExactText, value: JSONValue)] {
+        members.sorted { $0.key < $1.key }
     }
 
     /// Appends `text` as a JSON string.

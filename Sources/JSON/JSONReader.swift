@@ -1,3 +1,5 @@
+package import Platform
+
 /// Reads the wanted parts of a JSON text, and skips the rest without building a value for it.
 ///
 /// The caller asks for the keys of an object one by one and reads the values that it wants; `nextKey` skips a value
@@ -105,11 +107,11 @@ package struct JSONReader {
     /// Reads an object whose wanted members are strings.
     package mutating func strings(
         where isWanted: (String) -> Bool = { _ in true }
-    ) throws(JSONError) -> [String: String] {
-        var strings: [String: String] = [:]
+    ) throws(JSONError) -> [ExactText: ExactText] {
+        var strings: [ExactText: ExactText] = [:]
         try enterObject()
         while let key = try nextKey() {
-            if isWanted(key) { strings[key] = try string() }
+            if isWanted(key) { strings[key] = ExactText(try string()) }
         }
         return strings
     }
@@ -133,7 +135,7 @@ package struct JSONReader {
     }
 
     /// Reads all members of an object, null ones too; duplicate keys are an error.
-    package mutating func members() throws(JSONError) -> [String: JSONValue] {
+    package mutating func members() throws(JSONError) -> [ExactText: JSONValue] {
         try expect("{", "an object")
         return try scanner.members()
     }

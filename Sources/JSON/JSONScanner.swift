@@ -88,11 +88,11 @@ package struct JSONScanner {
         JSONError(at: offset ?? position, of: bytes, reason: reason)
     }
 
-    mutating func members() throws(JSONError) -> [String: JSONValue] {
-        var members: [String: JSONValue] = [:]
+    mutating func members() throws(JSONError) -> [ExactText: JSONValue] {
+        var members: [ExactText: JSONValue] = [:]
         try object { (scanner, key, start) throws(JSONError) in
             let value = try scanner.value()
-            guard members.updateValue(value, forKey: key) == nil else {
+            guard members.updateValue(value, forKey: ExactText(wrappedValue: key)) == nil else {
                 throw scanner.failure("duplicate key \"\(key)\"", at: start)
             }
         }

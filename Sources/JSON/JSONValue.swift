@@ -1,8 +1,8 @@
-import Platform
+package import Platform
 
 /// A lossless JSON value: numbers keep the text that their author wrote, strings their exact code points.
 ///
-/// Two objects are equal when they have the same members in any order. Strings are compared code point by code point,
+/// Two objects are equal when they have the same members in any order. Keys and strings are compared by their bytes,
 /// not by canonical equivalence as `String` is: an edit that only composes an accent is still an edit.
 package enum JSONValue: Sendable {
     case null
@@ -12,7 +12,7 @@ package enum JSONValue: Sendable {
     /// The text without escapes.
     case string(String)
     case array([JSONValue])
-    case object([String: JSONValue])
+    case object([ExactText: JSONValue])
 }
 
 extension JSONValue {
@@ -52,7 +52,7 @@ extension JSONValue {
     }
 
     /// The members, if it is an object.
-    package var objectValue: [String: JSONValue]? {
+    package var objectValue: [ExactText: JSONValue]? {
         guard case .object(let members) = self else { return nil }
         return members
     }
@@ -98,7 +98,7 @@ extension JSONValue: Hashable {
         case (.number(let left), .number(let right)): left == right
         case (.string(let left), .string(let right)): left.hasSameBytes(as: right)
         case (.array(let left), .array(let right)): left == right
-        case (.object(let left), .object(let right)): haveSameMembers(left, right)
+        case (.object(let left), .object(let right)): left == right
         default: false
         }
     }
@@ -113,15 +113,5 @@ extension JSONValue: Hashable {
         case .array(let elements): hasher.combine(elements)
         case .object(let members): hasher.combine(members)
         }
-    }
-
-    private static func haveSameMembers(_ left: [String: JSONValue], _ right: [String: JSONValue]) -> Bool {
-        guard left.count == right.count else { return false }
-        for (key, value) in left {
-            guard let index = right.index(forKey: key), right[index].key.hasSameBytes(as: key),
-                right[index].value == value
-            else { return false }
-        }
-        return true
     }
 }

@@ -38,8 +38,16 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
 ///   - limit: the largest accepted size, in bytes.
 /// - Throws: `FileError`; its number is `EFBIG` when the file is larger than `limit`.
 package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
+    try readFile(Array(path.utf8CString), atMost: limit)
+}
+
+/// Reads a whole file whose path need not be UTF-8: its bytes, and a zero.
+///
+/// - Throws: `FileError`, as for a text.
+package func readFile(_ bytes: [CChar], atMost limit: Int) throws(FileError) -> [UInt8] {
+    let path = String(decoding: bytes.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = unsafe open(bytes, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError(path: path, number: errno) }
     defer { close(descriptor) }
     var contents: [UInt8] = []

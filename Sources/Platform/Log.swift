@@ -56,6 +56,38 @@ extension LogSink {
     package func flush(within limit: Duration) {}
 }
 
+/// A detail of a log line.
+package struct LogField: Sendable {
+    /// What it is.
+    package let name: String
+    /// Its text.
+    package let value: String
+    /// Whether the text is a number or a boolean, and is one in JSON too.
+    package let isLiteral: Bool
+
+    /// A text.
+    package init(_ name: String, _ text: String) {
+        (self.name, value, isLiteral) = (name, text, false)
+    }
+
+    /// A value as its type says.
+    init(_ name: String, _ value: any CustomStringConvertible) {
+        self.name = name
+        self.value = value.description
+        switch value {
+        case is Bool, is any BinaryInteger: isLiteral = true
+        // JSON has neither infinity nor "no number".
+        case let number as Double: isLiteral = number.isFinite
+        default: isLiteral = false
+        }
+    }
+
+    /// The same field with another text, unless it is a literal.
+    func mapText(_ transform: (String) -> String) -> LogField {
+        isLiteral ? self : LogField(name, transform(value))
+    }
+}
+
 /// A log line: a constant message and its fields, in order.
 package struct LogLine: Sendable {
     /// The severity.
@@ -65,7 +97,7 @@ package struct LogLine: Sendable {
     /// What happened. Constant, so that lines can be counted and searched.
     package let message: String
     /// The details.
-    package let fields: [(name: String, value: String)]
+    package let fields: [LogField]
 }
 
 /// Writes log lines. It is a value: pass it on, named for each component.
@@ -125,7 +157,7 @@ package struct Log: Sendable {
         sink.write(
             LogLine(
                 level: level, component: component, message: "\(message)",
-                fields: fields.map { ($0.key, $0.value.description) }))
+                fields: fields.map { LogField($0.key, $0.value) }))
     }
 }
 

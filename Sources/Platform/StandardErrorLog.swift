@@ -20,7 +20,7 @@ struct StandardErrorLog: LogSink {
         writer = try LineWriter(to: STDERR_FILENO) { count in
             let line = LogLine(
                 level: .warning, component: "log",
-                message: "log lines were lost: standard error was full or closed", fields: [("lines", "\(count)")])
+                message: "log lines were lost: standard error was full or closed", fields: [LogField("lines", count)])
             return Self.text(line, isJSON: isJSON, clock)
         }
     }
@@ -30,7 +30,7 @@ struct StandardErrorLog: LogSink {
     func write(_ line: LogLine) {
         let shown = LogLine(
             level: line.level, component: line.component, message: line.message,
-            fields: line.fields.map { ($0.name, scrub($0.value)) })
+            fields: line.fields.map { $0.mapText(scrub) })
         writer.write(Self.text(shown, isJSON: isJSON, clock))
     }
 
@@ -53,9 +53,12 @@ struct StandardErrorLog: LogSink {
 
     static func json(_ line: LogLine, _ time: String) -> String {
         let fixed = [
-            ("time", time), ("level", line.level.name), ("component", line.component), ("message", line.message),
+            LogField("time", time), LogField("level", line.level.name), LogField("component", line.component),
+            LogField("message", line.message),
         ]
-        let members = (fixed + line.fields).map { "\(quoted($0.0)):\(quoted($0.1))" }
+        let members = (fixed + line.fields).map { field in
+            "\(quoted(field.name)):\(field.isLiteral ? field.value : quoted(field.value))"
+        }
         return "{" + members.joined(separator: ",") + "}"
     }
 

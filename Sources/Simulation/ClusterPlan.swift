@@ -198,7 +198,7 @@ package struct ClusterPlan: Sendable {
     static func service(_ number: Int, version: Int) -> Service {
         let name = "service-\(number)"
         let instance = JSONValue.object(["url": .string("http://\(name)/"), "version": .integer(Int64(version))])
-        let text = { (value: JSONValue) in String(decoding: value.encoded(), as: UTF8.self) }
+        let text = { (value: JSONValue) in ExactText(String(decoding: value.encoded(), as: UTF8.self)) }
         return Service(
             metadata: ObjectMetadata(
                 name: name, namespace: serviceNamespace,

@@ -69,7 +69,7 @@ import Testing
         let stats = try RunnerStats.byCheckID(parsing: answer.body, of: host)
         return Dictionary(
             stats.map { id, stats in
-                (id.split(separator: ":").dropFirst().first.map(String.init) ?? "", stats.averageExecutionTime)
+                (id.text.split(separator: ":").dropFirst().first.map(String.init) ?? "", stats.averageExecutionTime)
             }, uniquingKeysWith: max)
     }
 

@@ -2,6 +2,7 @@ import AutoConf
 import CheckModel
 import JSON
 import Kubernetes
+import Platform
 import Testing
 
 /// What annotations mean, the same for `service.…` and for `endpoints.…`: each row is tried with both.

@@ -1,6 +1,7 @@
 import AutoConf
 import CheckModel
 import JSON
+import Platform
 import TestKit
 import Testing
 

@@ -45,6 +45,33 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
+    @Test func `names that differ only in how an accent is composed are two files`() async throws {
+        try directory.write("\u{E9}.d/x.json", Self.check("1"))
+        try directory.write("e\u{301}.d/x.json", Self.check("2"))
+        try await whileRunning(fixture) {
+            #expect(urls.sorted() == ["1", "2"])
+            directory.remove("\u{E9}.d/x.json")
+            try await pass()
+            #expect(urls == ["2"])
+        }
+        #expect(fixture.problems.isEmpty)
+    }
+
+    @Test func `a file whose name is not UTF-8 is read`() async throws {
+        let name = directory.path.utf8CString.dropLast() + [0x2F, 0x61, CChar(bitPattern: 0xFF)]
+        let folder = Array(name + [0x2E, 0x64, 0])
+        #expect(unsafe mkdir(folder, 0o755) == 0)
+        let file = unsafe fopen(Array(folder.dropLast() + "/b.json".utf8CString), "w")
+        _ = unsafe fputs(Self.check("1"), file)
+        unsafe fclose(file)
+        try await whileRunning(fixture) {
+            #expect(urls == ["1"])
+            #expect(fixture.configs.map(\.checkName) == [#"a\xff"#])
+        }
+        #expect(fixture.problems.isEmpty)
+        #expect(unsafe unlink(Array(folder.dropLast() + "/b.json".utf8CString)) == 0 && rmdir(folder) == 0)
+    }
+
     @Test func `many files give the configs of all, and lose those of removed ones only`() async throws {
         let fixture = Fixture(AutoConfOptions(confdPath: directory.path, maximumFileBytes: 1_000, maximumFiles: 200))
         for number in 0..<150 { try directory.write("a.d/\(number).json", Self.check("\(number)")) }

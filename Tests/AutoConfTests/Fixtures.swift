@@ -102,13 +102,16 @@ func service(
     labels: [String: String] = [:], uid: String = "u1",
     ports: [Service.Port] = [.init(name: "metrics", port: 9102), .init(name: "http", port: 80)]
 ) -> Service {
+    func exact(_ texts: [(String, String)]) -> [ExactText: ExactText] {
+        Dictionary(uniqueKeysWithValues: texts.map { (ExactText($0), ExactText($1)) })
+    }
     let prefixed = annotations.map {
         ($0.key.contains("/") ? $0.key : "ad.datadoghq.com/service.\($0.key)", $0.value)
     }
     return Service(
         metadata: ObjectMetadata(
-            name: name, namespace: "shop", uid: uid, labels: labels,
-            annotations: Dictionary(uniqueKeysWithValues: prefixed)),
+            name: name, namespace: "shop", uid: uid, labels: exact(labels.map { ($0, $1) }),
+            annotations: exact(prefixed)),
         clusterIP: clusterIP, ports: ports)
 }
 

@@ -2,6 +2,7 @@ import AutoConf
 import CheckModel
 import JSON
 import Kubernetes
+import Platform
 import Testing
 
 /// The corpora of the fuzz targets, through the whole of AutoConf: what was found once stays found.
@@ -19,7 +20,10 @@ import Testing
             let fixture = Fixture(AutoConfOptions(watchesServices: true, watchesEndpoints: true))
             fixture.autoConf.handle(.replaced([slice([endpoint("10.1.0.1"), endpoint("fd00::1")])]))
             let good = service(["checks": #"{"good":{"instances":[{}]}}"#], name: "good")
-            let services = [service(annotations(in: text, subject)), good]
+            let services = [
+                service(Dictionary(uniqueKeysWithValues: annotations(in: text, subject).map { ($0.text, $1.text) })),
+                good,
+            ]
             fixture.autoConf.handle(.replaced(services))
             #expect(fixture.isSynced, "\(name)")
             #expect(fixture.configs.contains { $0.checkName == "good" }, "\(name)")

@@ -2,6 +2,7 @@ import AutoConf
 import CheckModel
 import JSON
 import Kubernetes
+import Platform
 import TestKit
 import Testing
 

@@ -35,6 +35,17 @@ import Testing
         #expect(fixture.problems.count == 1)
     }
 
+    @Test func `an edit that only composes an accent is an edit`() throws {
+        fixture.autoConf.handle(.replaced([service(Self.checks("a", "\u{E9}"))]))
+        let before = try #require(fixture.configs.first)
+        fixture.autoConf.handle(.applied(service(Self.checks("a", "e\u{301}"))))
+        let after = try #require(fixture.configs.first)
+        #expect(before.key == after.key && before.digest != after.digest && before != after)
+        fixture.autoConf.handle(
+            .applied(service(["checks": "{\"\u{E9}\":{\"instances\":[{}]},\"e\u{301}\":{\"instances\":[{}]}}"])))
+        #expect(fixture.configs.count == 2 && fixture.problems.isEmpty)
+    }
+
     @Test func `an edited annotation is the same key with a new digest`() throws {
         fixture.autoConf.handle(.replaced([service(Self.checks("a", "x"))]))
         let before = try #require(fixture.configs.first)

@@ -2,6 +2,7 @@ import AutoConf
 import CheckModel
 import JSON
 import Kubernetes
+import Platform
 import Testing
 
 /// Templates as Services' annotations hold them, through the whole of AutoConf.

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 import Testing
 
 @Suite struct ConfigPatchTests {
@@ -103,7 +104,7 @@ import Testing
     }
 
     private static func config(
-        _ instances: [String], adIdentifiers: [String] = [], nodeName: String = ""
+        _ instances: [String], adIdentifiers: [ExactText] = [], nodeName: String = ""
     ) throws -> CheckConfig {
         CheckConfig(
             key: ConfigKey(source: "file:/a.json", check: "a", index: 0), checkName: "a",

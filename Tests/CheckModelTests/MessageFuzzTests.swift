@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 import TestKit
 import Testing
 

@@ -41,7 +41,7 @@ import Testing
     }
 
     /// Objects in which the members that are treated apart are often there, of any type.
-    private static func members(_ random: RandomJSON) -> [String: JSONValue] {
+    private static func members(_ random: RandomJSON) -> [ExactText: JSONValue] {
         var members = random.value(depth: 3).objectValue ?? [:]
         let special = ["tags", "empty_default_hostname", "name", "namespace", "service", "min_collection_interval"]
         for key in special where random.below(3) == 0 { members[key] = random.value(depth: 2) }

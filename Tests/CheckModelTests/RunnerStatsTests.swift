@@ -1,10 +1,11 @@
 import JSON
+import Platform
 import Testing
 
 @testable import CheckModel
 
 @Suite struct RunnerStatsTests {
-    private func parse(_ text: String) throws(CheckModelError) -> [String: RunnerStats] {
+    private func parse(_ text: String) throws(CheckModelError) -> [ExactText: RunnerStats] {
         try RunnerStats.byCheckID(parsing: Array(text.utf8), of: "runner-1")
     }
 

@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 import Testing
 
 @testable import ClusterChecks

@@ -20,6 +20,14 @@ import Testing
         #expect(dispatcher.store.counts["node3"] == 1)
     }
 
+    @Test func `nodes whose IDs differ only in how an accent is composed are two`() throws {
+        var dispatcher = try Dispatcher(nodes: ["\u{E9}", "e\u{301}"], configs: try encodedConfigs(0..<4))
+        #expect(dispatcher.store.nodeCount == 2)
+        #expect(dispatcher.store.nodes.map(\.configs.count).sorted() == [2, 2])
+        _ = try dispatcher.report("e\u{301}", at: 1)
+        #expect(dispatcher.store.nodeCount == 2)
+    }
+
     @Test func `a config with more instances weighs more`() throws {
         let heavy = try encodedConfig("heavy", instances: 6)
         let dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<6) + [heavy])

@@ -30,7 +30,7 @@ import Testing
             // A node's work is measured, in part or not at all; some nodes are cordoned or about to leave only after
             // they got theirs.
             for node in dispatcher.store.occupiedSlots.map({ dispatcher.store.nodes[$0] }) where roll(6) > 0 {
-                var checks: [String: RunnerStats] = [:]
+                var checks: [ExactText: RunnerStats] = [:]
                 for checkID in node.configs.flatMap(\.instanceIDs) where roll(10) > 0 {
                     var stats = RunnerStats()
                     stats.averageExecutionTime = roll(8) == 0 ? 0 : Int64(roll(20_000))

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 import Testing
 
 @testable import ClusterChecks
@@ -25,8 +26,8 @@ struct Row: Sendable {
     }
 
     /// The statistics of its instances.
-    func stats(_ config: EncodedConfig) -> [String: RunnerStats] {
-        var stats: [String: RunnerStats] = [:]
+    func stats(_ config: EncodedConfig) -> [ExactText: RunnerStats] {
+        var stats: [ExactText: RunnerStats] = [:]
         for (checkID, time) in zip(config.instanceIDs, times) {
             var measured = RunnerStats()
             (measured.averageExecutionTime, measured.metricSamples, measured.lastExecFailed) = (
@@ -42,7 +43,7 @@ struct Row: Sendable {
 func measuredNode(
     _ id: String, _ rows: [Row], foreign: [Row] = [], workers: Int = 4, receives: Bool = true
 ) throws -> MeasuredNode {
-    var checks: [String: RunnerStats] = [:]
+    var checks: [ExactText: RunnerStats] = [:]
     var configs: [EncodedConfig] = []
     for row in rows {
         let config = try row.config()

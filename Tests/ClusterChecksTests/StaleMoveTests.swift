@@ -79,7 +79,7 @@ import Testing
             _ = try handler.nodeStatus(
                 NodeReport(id: "b", status: NodeStatusRequest(lastChange: 0)), now: fixture.clock.now())
             let readings = try nodes().map { node in
-                var checks: [String: RunnerStats] = [:]
+                var checks: [ExactText: RunnerStats] = [:]
                 for checkID in node.configs.flatMap(\.instanceIDs) {
                     checks[checkID] = RunnerStats()
                     checks[checkID]?.averageExecutionTime = node.id == "a" ? 15_000 : 1

@@ -257,7 +257,7 @@ import Testing
     }
 
     private static func reading(of node: StateSnapshot.Node, _ roll: (Int) -> Int) -> StatisticsReading {
-        var checks: [String: RunnerStats] = [:]
+        var checks: [ExactText: RunnerStats] = [:]
         for checkID in node.configs.flatMap(\.instanceIDs) {
             checks[checkID] = RunnerStats()
             checks[checkID]?.averageExecutionTime = Int64(1 + roll(15_000))

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 import Testing
 
 @testable import ClusterChecks
@@ -7,7 +8,7 @@ import Testing
 /// The published and derived vectors of the utilization algorithm, by the names of their rows.
 @Suite struct UtilizationTests {
     private func plan(
-        _ nodes: [MeasuredNode], isSticky: Bool, isForced: Bool = false, pinned: Set<String> = []
+        _ nodes: [MeasuredNode], isSticky: Bool, isForced: Bool = false, pinned: Set<ExactText> = []
     ) -> [RebalanceMove] {
         var options = RebalancingOptions()
         if !isSticky { options.stickiness = nil }
@@ -63,7 +64,7 @@ import Testing
     }
 
     private func everyFifteenThousandSeconds(_ node: MeasuredNode) throws -> MeasuredNode {
-        var checks: [String: RunnerStats] = [:]
+        var checks: [ExactText: RunnerStats] = [:]
         let configs = try node.configs.map { former in
             let instance = JSONValue.object([
                 "url": .string(former.key.source), "min_collection_interval": .number("15000"),

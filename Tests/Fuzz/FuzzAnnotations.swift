@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 
 #if canImport(AutoConf)
     @testable import AutoConf
@@ -40,14 +41,14 @@ func fuzzAnnotations(_ input: [UInt8]) {
 }
 
 /// The annotations in a text of the corpus, `NAME=VALUE` a line.
-func annotations(in text: String, _ subject: String) -> [String: String] {
-    var annotations: [String: String] = [:]
+func annotations(in text: String, _ subject: String) -> [ExactText: ExactText] {
+    var annotations: [ExactText: ExactText] = [:]
     for line in text.split(separator: "\n") {
         let parts = line.split(separator: "=", maxSplits: 1)
         guard parts.count == 2 else { continue }
         let isFormer = parts[0].hasPrefix("former.")
         let key = isFormer ? parts[0].dropFirst("former.".count) : parts[0]
-        annotations["\(isFormer ? "service-discovery" : "ad").datadoghq.com/\(subject).\(key)"] = String(parts[1])
+        annotations["\(isFormer ? "service-discovery" : "ad").datadoghq.com/\(subject).\(key)"] = ExactText(parts[1])
     }
     return annotations
 }

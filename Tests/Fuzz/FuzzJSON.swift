@@ -1,4 +1,5 @@
 import JSON
+import Platform
 
 /// Any text must come back from its encoding. What is JSON must encode to JSON that parses to what encodes alike, and
 /// the reader must find in it what the parser does.

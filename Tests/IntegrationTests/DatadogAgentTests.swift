@@ -121,7 +121,7 @@ extension RealClusterTests {
             try await cluster.settle("a Service that was down")
         }
 
-        private func report(_ cluster: FrontedCluster, _ counts: [String: Int]) {
+        private func report(_ cluster: FrontedCluster, _ counts: [ExactText: Int]) {
             print("| agent | answers | errors | scheduled | unscheduled | clients |\n|---|---|---|---|---|---|")
             for agent in cluster.agents {
                 let kinds = Dictionary(grouping: agent.events, by: \.kind).mapValues(\.count)

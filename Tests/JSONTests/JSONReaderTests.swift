@@ -1,4 +1,5 @@
 import JSON
+import Platform
 import TestKit
 import Testing
 
@@ -28,9 +29,9 @@ private struct Port: JSONReadable, Equatable {
 
 private struct Spec: JSONReadable, Equatable {
     var ports: [Port] = []
-    var labels: [String: String] = [:]
+    var labels: [ExactText: ExactText] = [:]
     var isOn = false
-    var extra: [String: JSONValue] = [:]
+    var extra: [ExactText: JSONValue] = [:]
 
     init(from json: inout JSONReader) throws(JSONError) {
         try json.enterObject()

@@ -188,7 +188,9 @@ import Testing
 
     @Test func `acquiring replaces our annotations and keeps others`() {
         let bench = ElectionBench()
-        let before = ["cluster-agent/address": "old", "cluster-agent/public-key": "old", "a.b/c": "kept"]
+        let before: [ExactText: ExactText] = [
+            "cluster-agent/address": "old", "cluster-agent/public-key": "old", "a.b/c": "kept",
+        ]
         bench.shelf.put(held(by: ""), annotations: before)
         bench.annotations = ["cluster-agent/address": "new"]
         #expect(bench.attempt())
@@ -197,7 +199,9 @@ import Testing
 
     @Test func `a follower sees what the leader publishes`() {
         let bench = ElectionBench()
-        let published = ["cluster-agent/address": "[::1]:5005", "cluster-agent/public-key": "sha256//x", "a.b/c": "no"]
+        let published: [ExactText: ExactText] = [
+            "cluster-agent/address": "[::1]:5005", "cluster-agent/public-key": "sha256//x", "a.b/c": "no",
+        ]
         bench.shelf.put(held(by: "bing"), annotations: published)
         bench.attempt()
         #expect(

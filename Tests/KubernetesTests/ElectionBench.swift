@@ -8,7 +8,7 @@ struct LeaseShelf {
     private var created = 0
 
     /// Puts a Lease there as somebody else would, with a new version; the same object if there is one.
-    mutating func put(_ spec: LeaseSpec, annotations: [String: String] = [:]) {
+    mutating func put(_ spec: LeaseSpec, annotations: [ExactText: ExactText] = [:]) {
         var next = lease ?? newLease()
         next.spec = spec
         next.replaceAnnotations(prefix: "", with: annotations)
@@ -86,7 +86,7 @@ final class ElectionBench {
     var calls: [String] = []
     /// What becomes of the next requests; nil for no fault.
     var faults: [Fault?] = []
-    var annotations: [String: String] = [:]
+    var annotations: [ExactText: ExactText] = [:]
 
     /// A bench on an empty shelf.
     ///
@@ -94,7 +94,7 @@ final class ElectionBench {
     ///   first attempt creates one.
     init(
         leaseDuration: Duration = .seconds(10), renewDeadline: Duration = .seconds(8), identity: String = "baz",
-        labels: [String: String] = [:], hasWaited: Bool = true
+        labels: [ExactText: ExactText] = [:], hasWaited: Bool = true
     ) {
         let options = LeaderElectionOptions(
             identity: identity, leaseDuration: leaseDuration, renewDeadline: renewDeadline, retryPeriod: .seconds(2),

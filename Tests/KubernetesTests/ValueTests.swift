@@ -126,7 +126,7 @@ import Testing
         #expect(service.name == "web" && service.namespace == "shop" && service.uid == "u")
         #expect(service.resourceVersion == "7" && service.clusterIP == "10.0.0.7")
         #expect(service.labels == ["app": "web"])
-        let older = "service-discovery.datadoghq.com/service.instances"
+        let older: ExactText = "service-discovery.datadoghq.com/service.instances"
         #expect(service.annotations == ["ad.datadoghq.com/service.checks": "{}", older: "[]"])
         #expect(service.ports == [.init(name: "http", port: 80), .init(port: 53)])
     }

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 import TestKit
 import TestSupport
 import Testing
@@ -57,10 +58,10 @@ import Testing
             "--namespace=cluster-agent", "patch", "secret", "cluster-agent",
             "--patch-file=\(try plane.directory.write("patch.json", patch))")
         let after = try await data(plane)
-        #expect(after.keys.filter { after[$0] != before[$0] } == [key])
+        #expect(after.keys.filter { after[$0] != before[$0] } == [ExactText(key)])
     }
 
-    private func data(_ plane: ControlPlane) async throws -> [String: String] {
+    private func data(_ plane: ControlPlane) async throws -> [ExactText: String] {
         let text = try await plane.kubectl(
             "--namespace=cluster-agent", "get", "secret", "cluster-agent", "--output=json")
         return (try JSONValue(parsing: Array(text.utf8))["data"]?.objectValue ?? [:]).compactMapValues(\.stringValue)

@@ -80,7 +80,7 @@ import Testing
     @Test func `the manifests run what is in the image`() async throws {
         let image = try await Image.export()
         let exposed = Set((image.config["ExposedPorts"]?.objectValue ?? [:]).keys)
-        var used: Set<String> = []
+        var used: Set<ExactText> = []
         for container in try await containers("base") + containers("overlays/runners") {
             let command = container.spec["command"]?.arrayValue?.compactMap(\.stringValue) ?? []
             #expect(command.count == 1)

@@ -64,7 +64,7 @@ import Testing
     private static func checkIDs(_ agent: NodeAgentProcess) async throws -> [String] {
         let url = "https://127.0.0.1:\(agent.commandPort)/api/v1/clcrunner/stats"
         let stats = try JSONValue(parsing: try await get(url, pin: agent.publicKeyPin).body)
-        return (stats.objectValue ?? [:]).keys.sorted()
+        return (stats.objectValue ?? [:]).keys.sortedTexts()
     }
 
     @Test func `checks are fetched, run and reported under the cluster-agent's check IDs`() async throws {

@@ -17,6 +17,18 @@ import Testing
         #expect(sink.records.allSatisfy { $0.component == "elector" })
     }
 
+    @Test func `numbers and booleans are such in JSON, and only they`() {
+        let sink = RecordingLog()
+        Log(sink: sink).info(
+            "m",
+            ["i": 3, "u": UInt64.max, "d": 0.5, "b": true, "t": "7", "inf": Double.infinity, "e": LogLevel.info.name])
+        let line = sink.records.last
+        #expect(
+            line.map { StandardErrorLog.json($0, "t") }
+                == #"{"time":"t","level":"info","component":"","message":"m","i":3,"u":18446744073709551615,"d":0.5,"#
+                + #""b":true,"t":"7","inf":"inf","e":"info"}"#)
+    }
+
     @Test func `fields keep their order and may repeat`() {
         let sink = RecordingLog()
         Log(sink: sink).named("a").info("moved", ["node": "n2", "node": "n1", "count": 3])
@@ -42,12 +54,12 @@ import Testing
         ("\u{9b}2J", #"m a="\u009b2J""#), ("größer", "m a=größer"),
     ])
     func `no value can forge a log line or move the cursor`(value: String, text: String) {
-        let line = LogLine(level: .info, component: "", message: "m", fields: [("a", value)])
+        let line = LogLine(level: .info, component: "", message: "m", fields: [LogField("a", value)])
         #expect(StandardErrorLog.plain(line, "T") == "T INFO \(text)")
     }
 
     @Test func `a log line is one JSON object`() {
-        let line = LogLine(level: .error, component: "api", message: "refused", fields: [("why", "a\"\n")])
+        let line = LogLine(level: .error, component: "api", message: "refused", fields: [LogField("why", "a\"\n")])
         #expect(
             StandardErrorLog.json(line, "T")
                 == #"{"time":"T","level":"error","component":"api","message":"refused","why":"a\"\n"}"#)

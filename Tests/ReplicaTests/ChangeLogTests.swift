@@ -15,7 +15,7 @@ import Testing
             for node in changed { all.append(((all.last?.version ?? 1) + 1, node)) }
             #expect(log.version == all.last?.version ?? 1)
             let known = 1 + UInt64(draw(below: log.version))
-            #expect(log.changes(since: known) == Set(all.filter { $0.version > known }.map(\.node)))
+            #expect(log.changes(since: known) == Set(texts: all.filter { $0.version > known }.map(\.node)))
         }
         #expect(log.changes(since: log.version + 1) == nil)
     }

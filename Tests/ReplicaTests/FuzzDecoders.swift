@@ -1,1 +1,90 @@
-../Fuzz/FuzzDecoders.swift
+import CheckModel
+import JSON
+import Platform
+
+#if canImport(Replica)
+    @testable import Replica
+#else
+    /// The one case that is needed of what names most of the API.
+    enum APIError: Error {
+        case malformedFollow(String)
+    }
+#endif
+
+/// Reads one message of the protocol, whose kind the first byte names. What is read must be read again from what it
+/// encodes to.
+func fuzzDecoders(_ input: [UInt8]) {
+    let body = Array(input.dropFirst())
+    switch input.first {
+    case UInt8(ascii: "s"): readStatus(body)
+    case UInt8(ascii: "u"):
+        guard let answer = try? NodeStatusAnswer.isUpToDate(parsing: body) else { return }
+        precondition((try? JSONValue(parsing: body))?["isuptodate"] == .bool(answer), "up to date without a word")
+    case UInt8(ascii: "c"): readConfigs(body)
+    case UInt8(ascii: "f"):
+        guard let request = try? FollowRequest(parsing: body) else { return }
+        precondition((try? FollowRequest(parsing: request.encoded())) == request, "a follower's request changes")
+    case UInt8(ascii: "a"):
+        guard let answer = FollowAnswer(parsing: body) else { return }
+        precondition(FollowAnswer(parsing: answer.encoded()) == answer, "an answer to a follower changes")
+    case UInt8(ascii: "r"):
+        guard let stats = try? RunnerStats.byCheckID(parsing: body, of: "runner") else { return }
+        let shown = JSONValue.object(stats.mapValues(\.shown)).encoded()
+        guard let again = try? RunnerStats.byCheckID(parsing: shown, of: "runner") else {
+            fatalError("what is shown of statistics are none")
+        }
+        precondition(again.mapValues(\.shown) == stats.mapValues(\.shown), "statistics change on their way")
+    case UInt8(ascii: "w"):
+        guard let count = try? RunnerWorkers.count(parsing: body, of: "runner") else { return }
+        precondition(count >= 0 && (try? JSONValue(parsing: body))?["Count"]?.integerValue == Int64(count))
+    default: break
+    }
+}
+
+/// The reader in one pass must agree with the one that makes values, but for keys that are there twice: the last is
+/// taken, as Go does.
+private func readStatus(_ body: [UInt8]) {
+    let json: JSONValue?
+    do {
+        json = try JSONValue(parsing: body)
+    } catch {
+        guard !error.reason.hasPrefix("duplicate key") else { return }
+        json = nil
+    }
+    guard let status = try? NodeStatusRequest(parsing: body) else {
+        if let members = json?.objectValue {
+            let named = members.filter { ["last_change", "node_type"].contains($0.key.text.lowercased()) }
+            precondition(named.values.contains { $0 != .null && $0.integerValue == nil }, "a good status is refused")
+        }
+        return
+    }
+    precondition((try? NodeStatusRequest(parsing: status.encoded())) == status, "a status changes")
+    guard let members = json?.objectValue else { fatalError("a status that is no JSON object") }
+    for (key, value) in [("last_change", status.lastChange), ("node_type", Int64(status.nodeType))] {
+        let named = members.filter { $0.key.text.lowercased() == key }.map(\.value)
+        let isRight = named.isEmpty ? value == 0 : named.contains { ($0.integerValue ?? 0) == value }
+        precondition(isRight, "\(key) is read as \(value)")
+    }
+}
+
+private func readConfigs(_ body: [UInt8]) {
+    guard let answer = try? ConfigsAnswer(parsing: body) else { return }
+    guard let elements = (try? JSONValue(parsing: body, limits: ConfigsAnswer.limits))?["configs"]?.arrayValue else {
+        fatalError("an answer without configs is read as an empty one")
+    }
+    precondition(elements.count == answer.configs.count, "a config is lost")
+    for config in answer.configs {
+        precondition(!config.checkName.isEmpty, "a check has a name")
+        precondition(config.checkIDs.count == config.instances.count, "each instance has an ID")
+        precondition(read(config.encoded()) == config, "a config changes on its way")
+        let shown = Scrubbing.scrubbed(config)
+        guard let again = read(shown.encoded()) else { fatalError("what is shown is no config") }
+        precondition(again.checkName == config.checkName && again.instances.count == config.instances.count)
+        precondition(Scrubbing.scrubbed(again) == again, "what is shown still has a secret")
+    }
+}
+
+private func read(_ wire: [UInt8]) -> WireConfig? {
+    guard let json = try? JSONValue(parsing: wire, limits: ConfigsAnswer.limits) else { return nil }
+    return try? WireConfig(json, message: "", place: "")
+}

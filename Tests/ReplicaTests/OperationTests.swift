@@ -29,7 +29,7 @@ import Testing
         let readings = nodes.map { node in
             var stats = RunnerStats()
             (stats.averageExecutionTime, stats.lastError) = (milliseconds, "http://u:secret@h failed")
-            let checks = node.configs.flatMap(\.instanceIDs).map { ($0, stats) }
+            let checks = node.configs.flatMap(\.instanceIDs).map { (ExactText($0), stats) }
             return StatisticsReading(
                 id: node.id, .success(NodeStatistics(workers: workers, checks: Dictionary(checks) { $1 })))
         }

@@ -20,7 +20,7 @@ package struct RandomJSON {
         case 3, 4, 5: return .string(text())
         case 6: return .array((0..<below(4)).map { _ in value(depth: depth - 1) })
         default:
-            let members = (0..<below(5)).map { _ in (text(), value(depth: depth - 1)) }
+            let members = (0..<below(5)).map { _ in (ExactText(text()), value(depth: depth - 1)) }
             return .object(Dictionary(members) { first, _ in first })
         }
     }

@@ -47,6 +47,8 @@ package final class ChildProcess: Sendable {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var variables = environment
         variables["SWIFT_BACKTRACE"] = "enable=no"
+        // By this the script that runs the tests finds what they have left behind.
+        variables["TEST_RUN"] = processEnvironment()["TEST_RUN"]
         let words = unsafe Self.cStrings([program] + arguments)
         let settings = unsafe Self.cStrings(variables.map { "\($0.key)=\($0.value)" }.sorted())
         defer {

@@ -2,7 +2,7 @@ import CheckModel
 import Glibc
 import HTTPClient
 package import JSON
-import Platform
+package import Platform
 package import TestKit
 
 /// A Service in front of replicas whose network fails on demand: `AcceptanceTests/clients/service.py`, whose head says
@@ -69,7 +69,7 @@ package final class FaultyService: Sendable {
     }
 
     /// What became of the requests so far, by kind, such as `passed`, `500` and `served 200`.
-    package func counts() async throws -> [String: Int] {
+    package func counts() async throws -> [ExactText: Int] {
         let answer = try await client.send(
             ClientRequest(url: "\(controlURL)/counts"), deadline: clock.now() + .seconds(20))
         let members = try JSONValue(parsing: answer.body).objectValue ?? [:]

@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 
 extension Dispatcher {
     /// What is read outside the lock: references, which are copied in the same short time however much they refer to.
@@ -28,8 +29,8 @@ extension Dispatcher {
         }
 
         /// The revisions of the nodes, without those whose configs are not known.
-        var revisions: [String: Int64] {
-            var revisions: [String: Int64] = [:]
+        var revisions: [ExactText: Int64] {
+            var revisions: [ExactText: Int64] = [:]
             for slot in slots where !keepsRunning(slot) { revisions[nodes[slot].id] = nodes[slot].told.revision.value }
             return revisions
         }

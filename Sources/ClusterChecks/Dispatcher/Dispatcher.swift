@@ -69,7 +69,7 @@ package struct Dispatcher: Sendable {
     }
 
     /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order.
-    mutating func drainChangedNodes() -> Set<String> {
+    mutating func drainChangedNodes() -> Set<ExactText> {
         store.drainChangedNodes()
     }
 
@@ -198,7 +198,7 @@ extension Dispatcher {
         heartbeats.advance(to: now)
         let silent = heartbeats.silentSlots
         // Remove all of them before placing any config: none goes to another silent node.
-        for id in silent.map({ store.nodes[$0].id }).sorted() { remove(id, .silence) }
+        for id in silent.map({ store.nodes[$0].id }).sortedByBytes() { remove(id, .silence) }
         reconcileNodes(hasLost: !silent.isEmpty)
         for (slot, address) in heartbeats.endSharing() { endSharing(slot, address) }
         endHandOvers()
@@ -316,9 +316,9 @@ extension Dispatcher {
 
 // Configs.
 extension Dispatcher {
-    /// Makes the store hold what is desired: removes configs, replaces edited ones where they are, places new ones where
-    /// one that they succeed was, else on the least loaded nodes, and assigns endpoints checks to the Kubernetes nodes
-    /// that they name.
+    /// Makes the store hold what is desired: removes configs, replaces edited ones where they are, places new ones
+    /// where one that they succeed was, else on the least loaded nodes, and assigns endpoints checks to the Kubernetes
+    /// nodes that they name.
     ///
     /// - Returns: the new configs that were refused because the limit is reached.
     package mutating func reconcile(_ desired: EncodedChanges) -> [ConfigKey] {
@@ -399,7 +399,7 @@ extension Dispatcher {
     mutating func move(_ moves: [RebalanceMove], _ reason: MoveReason) -> [RebalanceMove] {
         moves.filter { move in
             guard let source = store.slot(of: move.source), let destination = store.slot(of: move.destination),
-                store.nodeID(of: move.config.key) == move.source, store.nodes[destination].receives,
+                store.nodeID(of: move.config.key).flatMap(store.slot(of:)) == source, store.nodes[destination].receives,
                 store.config(move.config.key)?.contentHash == move.config.contentHash
             else { return false }
             apply(.configMoved(move.config.key, to: move.destination, reason))

@@ -1,11 +1,12 @@
 import CheckModel
+import Platform
 
 /// Where configs were that are removed in the same step in which others of their source and check come: an instance
 /// without a name has another key after an edit, and yet nothing needs to move.
 struct Predecessors {
     private struct Lineage: Hashable {
-        let source: String
-        let check: String
+        @ExactText private(set) var source: String
+        @ExactText private(set) var check: String
     }
 
     /// The nodes of the removed configs, in reverse order of their keys.

@@ -42,7 +42,8 @@ extension Handler {
                 return (IsolateAnswer(isolated: checkID, on: node), RebalancePlan(moves: moves))
             case .refused(let reason):
                 let unmeasured = view.nodeID(of: checkID).flatMap { id in
-                    view.measuredNodes.contains { $0.id == id } ? nil : "Its node \(id) gives no statistics"
+                    view.measuredNodes.contains { $0.id.hasSameBytes(as: id) }
+                        ? nil : "Its node \(id) gives no statistics"
                 }
                 return (IsolateAnswer(refused: checkID, reason: unmeasured ?? reason), RebalancePlan())
             }

@@ -303,22 +303,22 @@ extension Handler {
     ///
     /// - Throws: `notLeading`, `warmingUp` or `notSynced`.
     package func revisions(
-        of ids: Set<String>?, now: Instant
-    ) throws(ClusterChecksError) -> InTerm<[String: Int64]> {
+        of ids: Set<ExactText>?, now: Instant
+    ) throws(ClusterChecksError) -> InTerm<[ExactText: Int64]> {
         guard let ids else {
             let view = try read(now) { $0.view }
             return InTerm(value: view.value.revisions, term: view.term)
         }
         return try read(now) { dispatcher in
-            var revisions: [String: Int64] = [:]
-            for id in ids { revisions[id] = (try? dispatcher.configs(of: id))?.revision.value }
+            var revisions: [ExactText: Int64] = [:]
+            for id in ids { revisions[id] = (try? dispatcher.configs(of: id.text))?.revision.value }
             return revisions
         }
     }
 
     /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order. For
     /// one caller only.
-    package func drainChangedNodes() -> Set<String> {
+    package func drainChangedNodes() -> Set<ExactText> {
         state.withLock { $0.dispatcher.drainChangedNodes() }
     }
 

@@ -1,5 +1,5 @@
 package import CheckModel
-import Platform
+package import Platform
 
 /// How the Handler dispatches, and its limits.
 package struct HandlerOptions: Sendable {
@@ -19,7 +19,7 @@ package struct HandlerOptions: Sendable {
     /// Which configs are sharded.
     package var sharding = ShardingOptions()
     /// The checks whose configs are not dispatched.
-    package var excludedChecks: Set<String> = []
+    package var excludedChecks: Set<ExactText> = []
     /// What is changed in each config before it is sent.
     package var patch: ConfigPatch
 

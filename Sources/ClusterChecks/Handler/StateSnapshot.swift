@@ -1,5 +1,6 @@
 package import CheckModel
 package import Leadership
+import Platform
 
 /// Who runs what at one moment, for people and metrics.
 package struct StateSnapshot: Sendable {
@@ -60,7 +61,7 @@ package struct StateSnapshot: Sendable {
     init(_ view: Dispatcher.View, _ rejections: Rejections, _ term: Term) {
         self.term = term
         isWarmingUp = !view.isDispatching
-        nodes = view.slots.map { Node(view, slot: $0) }.sorted { $0.id < $1.id }
+        nodes = view.slots.map { Node(view, slot: $0) }.sorted { $0.id.isBefore($1.id) }
         dangling = view.dangling.sorted { $0.config.key < $1.config.key }
         rejected = rejections.sorted
         endpointsChecks = view.endpointsChecks

@@ -1,3 +1,5 @@
+import Platform
+
 /// Matches each node with its pod, and derives its conditions from what Kubernetes says.
 ///
 /// A node's pod is found by the pod's name, else by its address, else by the name of its Kubernetes node. After a
@@ -21,9 +23,9 @@ struct AgentMatching: Sendable {
     private(set) var pods = AgentPods()
     private var workers = WorkerNodes()
     private var agents: [Int: Agent] = [:]
-    private var slots: [String: Int] = [:]
-    private var slotsAtAddress: [String: Set<Int>] = [:]
-    private var slotsOfPod: [String: Set<Int>] = [:]
+    private var slots: [ExactText: Int] = [:]
+    private var slotsAtAddress: [ExactText: Set<Int>] = [:]
+    private var slotsOfPod: [ExactText: Set<Int>] = [:]
     /// The nodes to match again.
     private var stale: Set<Int> = []
 
@@ -121,7 +123,7 @@ extension AgentMatching {
         if let slot = slots[id] { stale.insert(slot) }
     }
 
-    private static func remove(_ slot: Int, from index: inout [String: Set<Int>], at key: String) {
+    private static func remove(_ slot: Int, from index: inout [ExactText: Set<Int>], at key: String) {
         index[key]?.remove(slot)
         if index[key]?.isEmpty == true { index[key] = nil }
     }

@@ -1,15 +1,17 @@
+package import Platform
+
 /// A pod of a node-agent, reduced to what tells whose reports are whose and whether it is about to leave.
 package struct AgentPod: Hashable, Sendable {
     /// Its namespace.
-    package let namespace: String
+    @ExactText package private(set) var namespace: String
     /// Its name.
-    package let name: String
+    @ExactText package private(set) var name: String
     /// Its identity: a pod that is made anew under an old name has another one.
-    package let uid: String
+    @ExactText package private(set) var uid: String
     /// Its IP addresses; empty until it has one.
     package let addresses: [String]
     /// The Kubernetes node that it runs on; empty until it is scheduled.
-    package let nodeName: String
+    @ExactText package private(set) var nodeName: String
     /// Whether it is being deleted.
     package let isTerminating: Bool
 

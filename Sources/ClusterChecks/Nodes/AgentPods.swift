@@ -1,3 +1,5 @@
+import Platform
+
 /// The node-agents' pods, indexed by name, address and Kubernetes node.
 ///
 /// Until they have been listed, nothing is concluded from the absence of a pod.
@@ -10,11 +12,11 @@ struct AgentPods: Sendable {
 
     /// Whether they have been listed.
     private(set) var isKnown = false
-    private var entries: [String: Entry] = [:]
+    private var entries: [ExactText: Entry] = [:]
     /// The full names of the pods of each name, address and Kubernetes node.
-    private var names: [String: Set<String>] = [:]
-    private var addresses: [String: Set<String>] = [:]
-    private var nodeNames: [String: Set<String>] = [:]
+    private var names: [ExactText: Set<ExactText>] = [:]
+    private var addresses: [ExactText: Set<ExactText>] = [:]
+    private var nodeNames: [ExactText: Set<ExactText>] = [:]
     private var arrivals: UInt64 = 0
 
     /// - Returns: the pods that changed, both as they were and as they are: each may match other nodes than before.
@@ -22,8 +24,8 @@ struct AgentPods: Sendable {
         switch change {
         case .replaced(let pods):
             isKnown = true
-            let present = Set(pods.map(\.fullName))
-            let gone = entries.keys.filter { !present.contains($0) }.sorted()
+            let present = Set(texts: pods.map(\.fullName))
+            let gone = entries.keys.filter { !present.contains($0) }.sortedTexts()
             return gone.flatMap { remove($0) } + pods.flatMap { apply($0) }
         case .applied(let pod):
             return isKnown ? apply(pod) : []
@@ -51,7 +53,7 @@ struct AgentPods: Sendable {
     /// The pods on this Kubernetes node, in the same order.
     func on(nodeName: String) -> [AgentPod] { pods(nodeNames[nodeName]) }
 
-    private func pods(_ fullNames: Set<String>?) -> [AgentPod] {
+    private func pods(_ fullNames: Set<ExactText>?) -> [AgentPod] {
         guard let fullNames else { return [] }
         let found = fullNames.compactMap { entries[$0] }
         if found.count == 1 { return [found[0].pod] }
@@ -84,7 +86,7 @@ struct AgentPods: Sendable {
         return [pod]
     }
 
-    private static func remove(_ fullName: String, from index: inout [String: Set<String>], at key: String) {
+    private static func remove(_ fullName: String, from index: inout [ExactText: Set<ExactText>], at key: String) {
         index[key]?.remove(fullName)
         if index[key]?.isEmpty == true { index[key] = nil }
     }

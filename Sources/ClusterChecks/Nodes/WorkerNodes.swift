@@ -1,7 +1,9 @@
+package import Platform
+
 /// A Kubernetes node that node-agents run on, reduced to what tells whether it may get work.
 package struct WorkerNode: Hashable, Sendable {
     /// Its name.
-    package let name: String
+    @ExactText package private(set) var name: String
     /// Whether new work may come to it: false once it is cordoned.
     package let isSchedulable: Bool
 
@@ -26,7 +28,7 @@ package enum WorkerNodeChange: Sendable {
 struct WorkerNodes: Sendable {
     /// Whether they have been listed. Until then none counts as cordoned.
     private(set) var isKnown = false
-    private var nodes: [String: WorkerNode] = [:]
+    private var nodes: [ExactText: WorkerNode] = [:]
 
     /// - Returns: the names of the nodes that changed, sorted.
     mutating func handle(_ change: WorkerNodeChange) -> [String] {
@@ -34,10 +36,10 @@ struct WorkerNodes: Sendable {
         case .replaced(let all):
             isKnown = true
             let former = nodes
-            nodes = Dictionary(all.map { ($0.name, $0) }) { $1 }
-            return Set(former.keys).union(nodes.keys).filter { former[$0] != nodes[$0] }.sorted()
+            nodes = Dictionary(all.map { (ExactText($0.name), $0) }) { $1 }
+            return Set(former.keys).union(nodes.keys).filter { former[$0] != nodes[$0] }.sortedTexts()
         case .applied(let node):
-            guard isKnown, nodes.updateValue(node, forKey: node.name) != node else { return [] }
+            guard isKnown, nodes.updateValue(node, forKey: ExactText(node.name)) != node else { return [] }
             return [node.name]
         case .deleted(let name):
             return nodes.removeValue(forKey: name) == nil ? [] : [name]

@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 
 /// Rebalances by busyness: upstream's older algorithm. Nodes that are busier than the average give their heaviest
 /// configs to the least busy node, as long as that leaves it less busy than they were.

@@ -21,7 +21,7 @@ struct Isolation: Sendable {
     func plan(_ checkID: String, _ nodes: [MeasuredNode]) -> Outcome {
         guard nodes.count > 1 else { return .refused("No other runners available") }
         for (index, node) in nodes.enumerated() {
-            guard let kept = node.configs.first(where: { $0.instanceIDs.contains(checkID) }) else { continue }
+            guard let kept = node.configs.first(where: { $0.has(checkID) }) else { continue }
             let others = nodes.indices.filter { $0 != index && nodes[$0].receives }
             guard !others.isEmpty else { return .refused("No other runners available") }
             return .isolated(node: node.id, moves: moves(leaving: kept, on: index, nodes))

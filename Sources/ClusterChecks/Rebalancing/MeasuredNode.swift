@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 
 /// A node with known statistics, as rebalancing sees it.
 struct MeasuredNode: Sendable {
@@ -22,12 +23,13 @@ extension Dispatcher.View {
         zip(nodes, statistics).compactMap { node, statistics -> MeasuredNode? in
             guard let statistics, !node.id.isEmpty, node.conditions.standing < .draining else { return nil }
             return MeasuredNode(id: node.id, statistics: statistics, configs: node.configs, receives: node.receives)
-        }.sorted { $0.id < $1.id }
+        }.sorted { $0.id.isBefore($1.id) }
     }
 
     /// The node of a check ID; nil if none has it.
     func nodeID(of checkID: String) -> String? {
-        nodes.filter { node in node.configs.contains { $0.instanceIDs.contains(checkID) } }.map(\.id).min()
+        nodes.filter { node in node.configs.contains { $0.has(checkID) } }.map(\.id)
+            .min { $0.isBefore($1) }
     }
 }
 

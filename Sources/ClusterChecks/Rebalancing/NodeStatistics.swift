@@ -1,14 +1,15 @@
 package import CheckModel
+package import Platform
 
 /// The statistics that a node gave of the checks that it runs.
 package struct NodeStatistics: Hashable, Sendable {
     /// How many checks it runs at a time.
     package var workers: Int
     /// The statistics of each check ID, including checks that were not dispatched to it.
-    package var checks: [String: RunnerStats]
+    package var checks: [ExactText: RunnerStats]
 
     /// Statistics.
-    package init(workers: Int, checks: [String: RunnerStats]) {
+    package init(workers: Int, checks: [ExactText: RunnerStats]) {
         self.workers = workers
         self.checks = checks
     }
@@ -33,9 +34,9 @@ extension RunnerStats {
 /// A node to ask for its statistics.
 package struct StatisticsTarget: Hashable, Sendable {
     /// The node ID.
-    package let id: String
+    @ExactText package private(set) var id: String
     /// Its IP address.
-    package let address: String
+    @ExactText package private(set) var address: String
     /// Whether the address is that of a node-agent's pod. Anything else is a claim of whoever has the agents' token.
     package let isKnown: Bool
 }
@@ -47,7 +48,7 @@ extension Dispatcher.View {
             guard !node.id.isEmpty, let address = node.address, node.conditions.standing < .draining else { return nil }
             return StatisticsTarget(
                 id: node.id, address: address, isKnown: pods.isKnown && pods.have(address: address))
-        }.sorted { $0.id < $1.id }
+        }.sorted { $0.id.isBefore($1.id) }
     }
 }
 

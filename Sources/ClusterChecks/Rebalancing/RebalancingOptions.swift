@@ -1,3 +1,5 @@
+package import Platform
+
 /// How configs are rebalanced according to the runners' statistics. The defaults are upstream's.
 package struct RebalancingOptions: Hashable, Sendable {
     /// Whether configs are rebalanced: `cluster_checks.advanced_dispatching_enabled`.
@@ -7,7 +9,7 @@ package struct RebalancingOptions: Hashable, Sendable {
     /// By how many percent the deviation of utilizations must fall for configs to be moved.
     package var minimumImprovement = 10
     /// The checks whose configs are not moved.
-    package var pinnedChecks: Set<String> = []
+    package var pinnedChecks: Set<ExactText> = []
     /// How strongly configs stick to their node; nil if they do not.
     package var stickiness: Stickiness? = Stickiness()
     /// What makes a node busy.

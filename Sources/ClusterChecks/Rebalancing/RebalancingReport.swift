@@ -9,7 +9,7 @@ struct RebalancingReport: Sendable {
     /// How long it last took to ask all nodes for their statistics.
     private var collection: Duration?
     /// How often each node that reports gave no statistics.
-    private var failures: [String: Int] = [:]
+    private var failures: [ExactText: Int] = [:]
     /// The utilization of each node after the last rebalancing, sorted by node.
     private var utilizations: [(node: String, utilization: Double)] = []
 
@@ -27,7 +27,7 @@ struct RebalancingReport: Sendable {
     mutating func record(failures failed: [String], duration: Duration, nodes: ClusterStore) {
         collection = duration
         for id in failed { failures[id, default: 0] += 1 }
-        failures = failures.filter { nodes.slot(of: $0.key) != nil }
+        failures = failures.filter { nodes.slot(of: $0.key.text) != nil }
     }
 
     /// Writes the metrics, for the nodes of a snapshot.
@@ -38,7 +38,7 @@ struct RebalancingReport: Sendable {
             snapshot.nodes.compactMap { node in
                 node.statistics.map { (["join_leader": "true", "node": node.id], Double($0.busyness(weights))) }
             })
-        let ids = Set(snapshot.nodes.map(\.id))
+        let ids = Set(texts: snapshot.nodes.map(\.id))
         writer.family(
             "cluster_checks_predicted_utilization", .gauge,
             help: "Share of its workers' time that each node was expected to need after the last rebalancing.",
@@ -62,7 +62,7 @@ struct RebalancingReport: Sendable {
         writer.family(
             "cluster_checks_failed_stats_collection", .counter, help: "How often each node gave no statistics.",
             failures.filter { ids.contains($0.key) }.sorted { $0.key < $1.key }.map {
-                (["join_leader": "true", "node": $0.key], Double($0.value))
+                (["join_leader": "true", "node": $0.key.text], Double($0.value))
             })
     }
 }

@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 
 /// Rebalances by utilization: places the configs again, heaviest first, each on the least utilized runner, and moves
 /// them only if the result is worth it.
@@ -76,7 +77,7 @@ struct UtilizationRebalancing: Sendable {
         }
     }
 
-    private func item(_ config: EncodedConfig, _ runner: Int, _ checks: [String: RunnerStats]) -> Item? {
+    private func item(_ config: EncodedConfig, _ runner: Int, _ checks: [ExactText: RunnerStats]) -> Item? {
         let measured = config.instanceIDs.compactMap { checks[$0] }
         guard !measured.isEmpty else { return nil }
         let needs = measured.map { $0.need(every: config.collectionInterval) }

@@ -1,4 +1,5 @@
 package import CheckModel
+import Platform
 
 extension HandlerOptions {
     /// What is dispatched of a config: its shards, or the config itself, patched and encoded. Only cluster checks that

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 
 /// Shards a check of kube-state-metrics: by `shard_criteria` and `shard_count` if its instance has them, else by
 /// resource: pods, nodes, and the others.
@@ -46,7 +47,7 @@ enum KubeStateMetricsSharding {
         value != .null && value != .array([])
     }
 
-    private static func byResource(_ config: CheckConfig, _ members: [String: JSONValue]) -> Sharding.Outcome {
+    private static func byResource(_ config: CheckConfig, _ members: [ExactText: JSONValue]) -> Sharding.Outcome {
         guard let collectors = collectors(members["collectors"]) else {
             return Sharding.Outcome(problem: "collectors must be a list of strings: it is dispatched whole")
         }
@@ -58,7 +59,7 @@ enum KubeStateMetricsSharding {
         return Sharding.Outcome(
             shards: groups.map { name, collectors in
                 var shard = members
-                shard["collectors"] = .array(collectors.sorted().map(JSONValue.string))
+                shard["collectors"] = .array(collectors.sortedByBytes().map(JSONValue.string))
                 return config.shard(name, runsAnywhere(shard))
             })
     }
@@ -70,7 +71,7 @@ enum KubeStateMetricsSharding {
         return names.compactMap { $0 }
     }
 
-    private static func byHash(_ config: CheckConfig, _ members: [String: JSONValue]) -> Sharding.Outcome {
+    private static func byHash(_ config: CheckConfig, _ members: [ExactText: JSONValue]) -> Sharding.Outcome {
         let wanted = (members["shard_criteria"]?.arrayValue ?? []).compactMap(\.stringValue)
         let isFine =
             !wanted.isEmpty && wanted.count == members["shard_criteria"]?.arrayValue?.count
@@ -86,14 +87,14 @@ enum KubeStateMetricsSharding {
         return Sharding.Outcome(
             shards: (0..<count).map { index in
                 var shard = members
-                shard["shard_criteria"] = .array(wanted.sorted().map(JSONValue.string))
+                shard["shard_criteria"] = .array(wanted.sortedByBytes().map(JSONValue.string))
                 shard["shard_id"] = .integer(index)
                 return config.shard("hash-\(index)", runsAnywhere(shard))
             })
     }
 
     /// A runner does not take part in the check's own leader election, and must not wait for it.
-    private static func runsAnywhere(_ members: [String: JSONValue]) -> JSONValue {
+    private static func runsAnywhere(_ members: [ExactText: JSONValue]) -> JSONValue {
         .object(members.merging(["skip_leader_election": .bool(true)]) { $1 })
     }
 }

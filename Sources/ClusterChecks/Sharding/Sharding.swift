@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+package import Platform
 
 /// Which configs are sharded: split into parts before they are dispatched, so that several nodes share their work.
 package struct ShardingOptions: Hashable, Sendable {
@@ -8,7 +9,7 @@ package struct ShardingOptions: Hashable, Sendable {
     /// Whether configs with several instances are sharded: `cluster_checks.instance_sharding_enabled`.
     package var shardsInstances = false
     /// The checks whose instances stay together: `cluster_checks.instance_sharding_exclude_checks`.
-    package var unshardedChecks: Set<String> = []
+    package var unshardedChecks: Set<ExactText> = []
 
     /// Nothing is sharded.
     package init() {}

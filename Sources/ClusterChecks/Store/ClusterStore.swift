@@ -83,13 +83,13 @@ package struct ClusterStore: Sendable {
     /// The version in which configs last began to dangle; 0 if none ever did.
     private(set) var newestDangling: UInt64 = 0
     private var freeSlots: [Int] = []
-    private var slots: [String: Int] = [:]
+    private var slots: [ExactText: Int] = [:]
     private var entries: [ConfigKey: Entry] = [:]
     /// The endpoints checks.
     package private(set) var endpointsChecks = EndpointsChecks()
     /// One ring per standing, so that a node that must not get a config is not looked at.
     private var placements = Standing.allCases.map { _ in Placement() }
-    private var changedNodes: Set<String> = []
+    private var changedNodes: Set<ExactText> = []
 
     /// A store without nodes and configs.
     package init() {}
@@ -194,7 +194,7 @@ extension ClusterStore {
     }
 
     /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order.
-    mutating func drainChangedNodes() -> Set<String> {
+    mutating func drainChangedNodes() -> Set<ExactText> {
         defer { changedNodes = [] }
         for id in changedNodes {
             if let slot = slots[id] { nodes[slot].isMarkedChanged = false }

@@ -1,10 +1,11 @@
 package import CheckModel
+import Platform
 
 /// The endpoints checks: configs that their source has pinned to a Kubernetes node. The agent there fetches them
 /// whether or not it reports.
 package struct EndpointsChecks: Sendable {
     /// By Kubernetes node, sorted by key: an answer is one of these lists.
-    private var lists: [String: [EncodedConfig]] = [:]
+    private var lists: [ExactText: [EncodedConfig]] = [:]
     private var nodeNames: [ConfigKey: String] = [:]
 
     /// No checks.
@@ -17,7 +18,7 @@ package struct EndpointsChecks: Sendable {
     var keys: some Collection<ConfigKey> { nodeNames.keys }
 
     /// The Kubernetes nodes that have checks, sorted.
-    package var nodes: [String] { lists.keys.sorted() }
+    package var nodes: [String] { lists.keys.sortedTexts() }
 
     /// The checks of a Kubernetes node, sorted by key; empty for an unknown one.
     package func of(_ nodeName: String) -> [EncodedConfig] { lists[nodeName] ?? [] }

@@ -12,7 +12,7 @@ struct Strangers {
     private var order: [(token: UInt64, host: String)] = []
     private var first = 0
     private var hosts: [UInt64: String] = [:]
-    private var counts: [String: Int] = [:]
+    private var counts: [ExactText: Int] = [:]
 
     /// - Parameters:
     ///   - capacity: how many connections the server may have. One in four may belong to strangers, one in sixteen to

@@ -1,3 +1,4 @@
+package import Platform
 import Synchronization
 
 /// The method of a request. Methods that no route uses are kept as text.
@@ -13,7 +14,7 @@ package enum HTTPMethod: Hashable, Sendable {
 /// The address of a client, as reported by the socket.
 package struct PeerAddress: Hashable, Sendable {
     /// The numeric IPv4 or IPv6 address, without brackets.
-    package let host: String
+    @ExactText package private(set) var host: String
     /// The port.
     package let port: UInt16
 

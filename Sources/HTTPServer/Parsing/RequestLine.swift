@@ -4,7 +4,7 @@ import Platform
 struct RequestLine: Equatable {
     var method: HTTPMethod
     /// Begins with `/`, or is `*` for OPTIONS.
-    var path: String
+    @ExactText var path: String
     var query: String?
     /// The minor version, 0 or 1. Later versions of HTTP/1 are treated as 1.1 (RFC 9110 §2.5).
     var minorVersion: Int

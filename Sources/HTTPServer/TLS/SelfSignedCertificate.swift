@@ -49,7 +49,7 @@ private func addExtension(_ certificate: OpaquePointer, _ kind: Int32, _ text: S
 
 private func alternativeNames(_ hosts: [String]) throws(HTTPServerError) -> OpaquePointer {
     guard let names = unsafe GENERAL_NAMES_new() else { throw .resources(reason: opensslReason()) }
-    var seen: Set<String> = []
+    var seen: Set<ExactText> = []
     for host in hosts where seen.insert(host).inserted {
         guard let name = unsafe alternativeName(host) else {
             unsafe copenssl_free_names(names)

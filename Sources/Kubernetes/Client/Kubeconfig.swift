@@ -176,7 +176,7 @@ private struct Entry {
     let path: String
     /// Such as `clusters[name]`; empty for the top level.
     let place: String
-    private let members: [String: JSONValue]
+    private let members: [ExactText: JSONValue]
 
     init(_ json: JSONValue, _ path: String, place: String) throws(KubernetesError) {
         self.path = path

@@ -1,11 +1,13 @@
+package import Platform
+
 /// Something that a user of the API may be allowed to do.
 package struct Permission: Hashable, Sendable, CustomStringConvertible {
     /// What: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`.
-    package let verb: String
+    @ExactText package private(set) var verb: String
     /// The API group; empty for the core group.
-    package let group: String
+    @ExactText package private(set) var group: String
     /// With what, in the plural: `pods`.
-    package let resource: String
+    @ExactText package private(set) var resource: String
     /// Where; nil for all namespaces, and for what has none.
     package let namespace: String?
     /// With which one; nil for all.

@@ -23,7 +23,7 @@ package enum PermissionCheck {
     }
 
     private static func review(_ permission: Permission) -> [UInt8] {
-        let attributes = [
+        let attributes: [ExactText: String?] = [
             "verb": permission.verb, "group": permission.group, "resource": permission.resource,
             "namespace": permission.namespace, "name": permission.name,
         ]

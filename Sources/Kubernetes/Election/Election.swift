@@ -30,10 +30,10 @@ package struct Election: Sendable {
         /// A random number in `[0, 1)`, for the jitter.
         package let fraction: Double
         /// What to publish in the Lease.
-        package let annotations: [String: String]
+        package let annotations: [ExactText: ExactText]
 
         /// A moment.
-        package init(now: Instant, wallTime: WallTime, fraction: Double, annotations: [String: String]) {
+        package init(now: Instant, wallTime: WallTime, fraction: Double, annotations: [ExactText: ExactText]) {
             self.now = now
             self.wallTime = wallTime
             self.fraction = fraction
@@ -44,9 +44,9 @@ package struct Election: Sendable {
     /// The Lease while we hold it, from which a term is made.
     package struct HeldLease: Hashable, Sendable {
         /// The resourceVersion of the write that acquired the Lease.
-        package let resourceVersion: String
+        @ExactText package private(set) var resourceVersion: String
         /// The Lease's uid.
-        package let leaseUID: String
+        @ExactText package private(set) var leaseUID: String
         /// Whether we held it before, with no other holder since.
         package let continuesPrevious: Bool
         /// The Lease's count of transitions, which does not change while we hold it.
@@ -81,7 +81,7 @@ package struct Election: Sendable {
     /// The last observed record, and when it was first observed.
     private var observed: LeaseSpec?
     private var observedTime = Instant.distantPast
-    private var observedAnnotations: [String: String] = [:]
+    private var observedAnnotations: [ExactText: ExactText] = [:]
     /// Whether the Lease has been read, or found missing, at least once.
     package private(set) var isKnown = false
     /// When the Lease was first found missing, while it still is.

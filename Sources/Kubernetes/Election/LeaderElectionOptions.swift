@@ -1,4 +1,5 @@
 import Leadership
+package import Platform
 
 /// The timing and the identity of a leader election.
 package struct LeaderElectionOptions: Sendable {
@@ -20,15 +21,15 @@ package struct LeaderElectionOptions: Sendable {
     /// The pause between two attempts.
     package var retryPeriod: Duration
     /// Labels that each of our writes sets on the Lease; other labels are kept.
-    package var labels: [String: String]
+    package var labels: [ExactText: ExactText]
     /// What the leader publishes in the Lease, read before each write. Keys begin with `annotationPrefix`.
-    package var annotations: @Sendable () -> [String: String]
+    package var annotations: @Sendable () -> [ExactText: ExactText]
 
     /// Options, by default with the timing that all core components of Kubernetes use: 15, 10 and 2 seconds.
     package init(
         identity: String, leaseDuration: Duration = .seconds(15), renewDeadline: Duration = .seconds(10),
-        retryPeriod: Duration = .seconds(2), labels: [String: String] = [:],
-        annotations: @escaping @Sendable () -> [String: String] = { [:] }
+        retryPeriod: Duration = .seconds(2), labels: [ExactText: ExactText] = [:],
+        annotations: @escaping @Sendable () -> [ExactText: ExactText] = { [:] }
     ) {
         self.identity = identity
         self.leaseDuration = leaseDuration
@@ -75,8 +76,8 @@ package struct LeaderElectionOptions: Sendable {
 
 extension LeaderEndpoint {
     /// The endpoint that a holder published in the Lease's annotations; nil without an address.
-    init?(annotations: [String: String]) {
+    init?(annotations: [ExactText: ExactText]) {
         guard let address = annotations[LeaderElectionOptions.addressAnnotation] else { return nil }
-        self.init(address: address, publicKeyPin: annotations[LeaderElectionOptions.publicKeyAnnotation])
+        self.init(address: address.text, publicKeyPin: annotations[LeaderElectionOptions.publicKeyAnnotation]?.text)
     }
 }

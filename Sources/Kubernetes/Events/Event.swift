@@ -15,9 +15,9 @@ struct EventNote: Hashable, Sendable {
 
     let type: EventType
     /// Why, in one word for machines: `InvalidCheckConfig`.
-    let reason: String
+    @ExactText private(set) var reason: String
     /// At most `messageBytes` bytes.
-    let message: String
+    @ExactText private(set) var message: String
     let about: ObjectReference
     /// Whether this stands for many notes that differ only in their messages.
     let isCombined: Bool
@@ -63,8 +63,8 @@ struct EventNote: Hashable, Sendable {
 /// An Event (core/v1) to be created.
 struct Event: Hashable, Sendable {
     let note: EventNote
-    let component: String
-    let instance: String
+    @ExactText private(set) var component: String
+    @ExactText private(set) var instance: String
     let first: WallTime
     let last: WallTime
     let count: Int
@@ -72,17 +72,17 @@ struct Event: Hashable, Sendable {
 
 /// The fields of an existing Event that we use.
 struct StoredEvent: Hashable, Sendable {
-    let resourceVersion: String
+    @ExactText private(set) var resourceVersion: String
     let count: Int
-    let last: String
-    let instance: String
+    @ExactText private(set) var last: String
+    @ExactText private(set) var instance: String
 }
 
 /// The change that counts a repetition of an existing Event; a conflict if it has changed since it was read.
 struct EventPatch: Hashable, Sendable {
-    let resourceVersion: String
-    let message: String
-    let instance: String
+    @ExactText private(set) var resourceVersion: String
+    @ExactText private(set) var message: String
+    @ExactText private(set) var instance: String
     let last: WallTime
     let count: Int
 }

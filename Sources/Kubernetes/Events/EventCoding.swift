@@ -1,4 +1,5 @@
 import JSON
+import Platform
 
 extension Event {
     /// The body of a POST.

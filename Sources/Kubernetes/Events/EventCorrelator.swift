@@ -21,11 +21,11 @@ struct EventCorrelator: Sendable {
     private struct Kind: Hashable {
         let about: ObjectReference
         let type: EventType
-        let reason: String
+        @ExactText private(set) var reason: String
     }
 
     private struct Similar {
-        var messages: Set<String> = []
+        var messages: Set<ExactText> = []
         var last: Instant
     }
 

@@ -15,8 +15,8 @@ struct EventQueue: Sendable {
     static let limit = 1000
 
     private struct Name: Hashable {
-        let namespace: String
-        let name: String
+        @ExactText private(set) var namespace: String
+        @ExactText private(set) var name: String
     }
 
     private var names: [Name] = []

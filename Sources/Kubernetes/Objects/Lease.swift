@@ -1,15 +1,16 @@
 package import JSON
+package import Platform
 
 /// A `coordination.k8s.io/v1` Lease. Its metadata is kept and sent back as it was received, including what others
 /// wrote.
 package struct Lease: Hashable, Sendable {
-    private var metadata: [String: JSONValue]
+    private var metadata: [ExactText: JSONValue]
 
     /// The record: who holds it, and since when.
     package var spec: LeaseSpec
 
     /// A Lease that was not stored yet.
-    package init(namespace: String, name: String, labels: [String: String] = [:], spec: LeaseSpec = LeaseSpec()) {
+    package init(namespace: String, name: String, labels: [ExactText: ExactText] = [:], spec: LeaseSpec = LeaseSpec()) {
         metadata = ["namespace": .string(namespace), "name": .string(name)]
         self.spec = spec
         merge(labels: labels)
@@ -38,31 +39,31 @@ package struct Lease: Hashable, Sendable {
     }
 
     /// All annotations with text values, ours and others'.
-    package var annotations: [String: String] {
+    package var annotations: [ExactText: ExactText] {
         guard case .object(let fields)? = metadata["annotations"] else { return [:] }
-        return fields.compactMapValues(\.stringValue)
+        return fields.compactMapValues { $0.stringValue.map { ExactText($0) } }
     }
 
     /// All labels with text values, ours and others'.
-    package var labels: [String: String] {
+    package var labels: [ExactText: ExactText] {
         guard case .object(let fields)? = metadata["labels"] else { return [:] }
-        return fields.compactMapValues(\.stringValue)
+        return fields.compactMapValues { $0.stringValue.map { ExactText($0) } }
     }
 
     /// Sets `labels`; other labels are kept.
-    package mutating func merge(labels: [String: String]) {
+    package mutating func merge(labels: [ExactText: ExactText]) {
         guard !labels.isEmpty else { return }
-        var fields: [String: JSONValue] = [:]
+        var fields: [ExactText: JSONValue] = [:]
         if case .object(let present)? = metadata["labels"] { fields = present }
-        metadata["labels"] = .object(fields.merging(labels.mapValues { .string($0) }) { $1 })
+        metadata["labels"] = .object(fields.merging(labels.mapValues { .string($0.text) }) { $1 })
     }
 
     /// Sets `annotations`, removes all others whose keys begin with `prefix`, and keeps the rest.
-    package mutating func replaceAnnotations(prefix: String, with annotations: [String: String]) {
-        var fields: [String: JSONValue] = [:]
+    package mutating func replaceAnnotations(prefix: String, with annotations: [ExactText: ExactText]) {
+        var fields: [ExactText: JSONValue] = [:]
         if case .object(let present)? = metadata["annotations"] { fields = present }
         fields = fields.filter { !$0.key.hasPrefix(prefix) }
-        for (key, value) in annotations { fields[key] = .string(value) }
+        for (key, value) in annotations { fields[key] = .string(value.text) }
         guard metadata["annotations"] != nil || !fields.isEmpty else { return }
         metadata["annotations"] = .object(fields)
     }
@@ -106,7 +107,7 @@ package struct LeaseSpec: Hashable, Sendable {
 extension Lease: JSONReadable {
     /// Reads a Lease; its `spec` may be missing.
     package init(from json: inout JSONReader) throws(JSONError) {
-        var metadata: [String: JSONValue]?
+        var metadata: [ExactText: JSONValue]?
         spec = LeaseSpec()
         try json.enterObject()
         while let key = try json.nextKey() {
@@ -149,11 +150,13 @@ extension LeaseSpec: JSONReadable {
 
     /// The fields that are set.
     fileprivate var json: JSONValue {
-        let texts = [
+        let texts: [ExactText: String?] = [
             "holderIdentity": holderIdentity, "acquireTime": acquireTime, "renewTime": renewTime, "strategy": strategy,
             "preferredHolder": preferredHolder,
         ]
-        let numbers = ["leaseDurationSeconds": leaseDurationSeconds, "leaseTransitions": leaseTransitions]
+        let numbers: [ExactText: Int?] = [
+            "leaseDurationSeconds": leaseDurationSeconds, "leaseTransitions": leaseTransitions,
+        ]
         let members = texts.compactMapValues { $0.map(JSONValue.string) }
         return .object(members.merging(numbers.compactMapValues { $0.map { .integer(Int64($0)) } }) { $1 })
     }

@@ -1,26 +1,28 @@
 package import JSON
+package import Platform
 
 /// The metadata of an object that we use; `managedFields` are never kept.
 package struct ObjectMetadata: Hashable, Sendable {
     /// The name.
-    package var name: String
+    @ExactText package var name: String
     /// The namespace; empty for objects of the cluster.
-    package var namespace: String
+    @ExactText package var namespace: String
     /// The identity of this object: one created later with the same name has another.
-    package var uid: String
+    @ExactText package var uid: String
     /// The version of this state; opaque, compare for equality only.
-    package var resourceVersion: String
+    @ExactText package var resourceVersion: String
     /// Labels.
-    package var labels: [String: String]
+    package var labels: [ExactText: ExactText]
     /// Annotations.
-    package var annotations: [String: String]
+    package var annotations: [ExactText: ExactText]
     /// When deletion was requested (RFC 3339); nil if it was not. A Pod lives on for its grace period.
     package var deletionTimestamp: String?
 
     /// Metadata.
     package init(
         name: String, namespace: String, uid: String = "", resourceVersion: String = "",
-        labels: [String: String] = [:], annotations: [String: String] = [:], deletionTimestamp: String? = nil
+        labels: [ExactText: ExactText] = [:], annotations: [ExactText: ExactText] = [:],
+        deletionTimestamp: String? = nil
     ) {
         self.name = name
         self.namespace = namespace

@@ -1,19 +1,20 @@
 package import JSON
+package import Platform
 
 /// Names another object, as an Event's `involvedObject` and an endpoint's `targetRef` do. What is not known is empty.
 package struct ObjectReference: Hashable, Sendable {
     /// The API group and version, such as `v1` or `coordination.k8s.io/v1`.
-    package var apiVersion: String
+    @ExactText package var apiVersion: String
     /// The type, such as `Service`.
-    package var kind: String
+    @ExactText package var kind: String
     /// The namespace; empty for objects of the cluster.
-    package var namespace: String
+    @ExactText package var namespace: String
     /// The name.
-    package var name: String
+    @ExactText package var name: String
     /// The identity of the object: another one of the same name has another.
-    package var uid: String
+    @ExactText package var uid: String
     /// The version of its state that is meant.
-    package var resourceVersion: String
+    @ExactText package var resourceVersion: String
 
     /// A reference.
     package init(
@@ -49,7 +50,7 @@ extension ObjectReference: JSONReadable {
 
     /// The fields that are known.
     var json: JSONValue {
-        let fields = [
+        let fields: [ExactText: String] = [
             "apiVersion": apiVersion, "kind": kind, "namespace": namespace, "name": name, "uid": uid,
             "resourceVersion": resourceVersion,
         ]

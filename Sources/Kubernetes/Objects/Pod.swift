@@ -1,11 +1,12 @@
 package import JSON
+package import Platform
 
 /// A `v1` Pod, as far as we use it.
 package struct Pod: Hashable, Sendable {
     /// Name, namespace, uid, resourceVersion and end; labels and annotations are not kept.
     package var metadata: ObjectMetadata
     /// The node it runs on; empty until it is scheduled.
-    package var nodeName: String
+    @ExactText package var nodeName: String
     /// Its addresses, at most one of each family; empty until it has one.
     package var addresses: [String]
     /// Whether it has ended for good (phase `Failed` or `Succeeded`), as after an eviction. The object may stay for

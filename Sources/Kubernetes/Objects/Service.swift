@@ -1,11 +1,12 @@
 package import JSON
+package import Platform
 
 /// A `v1` Service, as far as we use it.
 package struct Service: Hashable, Sendable {
     /// One port.
     package struct Port: Hashable, Sendable {
         /// The name; empty if the Service's only port has none.
-        package let name: String
+        @ExactText package private(set) var name: String
         /// The number under the ClusterIP.
         package let port: Int
 
@@ -19,7 +20,7 @@ package struct Service: Hashable, Sendable {
     /// Name, namespace, uid, resourceVersion, all labels, and those annotations that concern autodiscovery.
     package var metadata: ObjectMetadata
     /// The address: `None` for a headless Service, empty for one without (type ExternalName).
-    package var clusterIP: String
+    @ExactText package var clusterIP: String
     /// The ports in the order of the object.
     package var ports: [Port]
 
@@ -39,9 +40,9 @@ package struct Service: Hashable, Sendable {
     /// The version of this state.
     package var resourceVersion: String { metadata.resourceVersion }
     /// Annotations.
-    package var annotations: [String: String] { metadata.annotations }
+    package var annotations: [ExactText: ExactText] { metadata.annotations }
     /// Labels.
-    package var labels: [String: String] { metadata.labels }
+    package var labels: [ExactText: ExactText] { metadata.labels }
 }
 
 extension Service: KubernetesObject {

@@ -1,4 +1,5 @@
 package import JSON
+import Platform
 
 extension ServiceEndpoints: KubernetesObject {
     /// `/apis/discovery.k8s.io/v1`; what a server really has is asked of it (`EndpointsSource`).
@@ -30,7 +31,7 @@ extension ServiceEndpoints: KubernetesObject {
             }
         }
         var kept = try json.required(metadata, "metadata")
-        let serviceName = isSlice ? kept.labels[Self.serviceLabel] ?? "" : kept.name
+        let serviceName = isSlice ? kept.labels[Self.serviceLabel]?.text ?? "" : kept.name
         kept.labels = [:]
         self.init(
             metadata: kept, serviceName: serviceName,
@@ -46,9 +47,9 @@ extension ServiceEndpoints: KubernetesObject {
     /// ready, not terminating.
     private static func endpoint(_ json: inout JSONReader) throws(JSONError) -> Endpoint {
         var addresses: [String] = []
-        var conditions: [String: Bool] = [:]
+        var conditions: [ExactText: Bool] = [:]
         var nodeName: String?
-        var topology: [String: String] = [:]
+        var topology: [ExactText: ExactText] = [:]
         var target: ObjectReference?
         try json.enterObject()
         while let key = try json.nextKey() {
@@ -70,7 +71,7 @@ extension ServiceEndpoints: KubernetesObject {
         return Endpoint(
             addresses: addresses, isReady: isReady, isServing: conditions["serving"] ?? isReady,
             isTerminating: conditions["terminating"] ?? false,
-            nodeName: nodeName ?? topology.values.first ?? "", target: target)
+            nodeName: nodeName ?? topology.values.first?.text ?? "", target: target)
     }
 
     /// Reads a subset as an Endpoints object has it.

@@ -1,3 +1,5 @@
+package import Platform
+
 /// Where the endpoints of one Service are: an EndpointSlice (`discovery.k8s.io/v1` or `v1beta1`) or an Endpoints object
 /// (`v1`), told alike.
 ///
@@ -29,7 +31,7 @@ package struct ServiceEndpoints: Hashable, Sendable {
         /// Whether it is about to end.
         package let isTerminating: Bool
         /// The node it is on; empty if it is not said.
-        package let nodeName: String
+        @ExactText package private(set) var nodeName: String
         /// The object behind it, as a rule a Pod.
         package let target: ObjectReference?
 
@@ -50,7 +52,7 @@ package struct ServiceEndpoints: Hashable, Sendable {
     /// One port.
     package struct Port: Hashable, Sendable {
         /// The name of the Service's port; empty if its only one has none.
-        package let name: String
+        @ExactText package private(set) var name: String
         /// The number; nil: every port.
         package let port: Int?
 
@@ -64,7 +66,7 @@ package struct ServiceEndpoints: Hashable, Sendable {
     /// Name, namespace, uid and resourceVersion of the slice or the Endpoints; labels and annotations are not kept.
     package var metadata: ObjectMetadata
     /// The Service, which is in the same namespace; empty for a slice that belongs to none.
-    package var serviceName: String
+    @ExactText package var serviceName: String
     /// A slice has one, an Endpoints object any number.
     package var subsets: [Subset]
 

@@ -1,13 +1,14 @@
 package import JSON
+package import Platform
 
 /// An error answer of the API server: its `Status` object, or what can be said when a proxy answered without one.
 package struct Status: Hashable, Sendable, CustomStringConvertible {
     /// The HTTP status code.
     package let code: Int
     /// The machine-readable reason, such as `NotFound` or `Conflict`; of the code's usual one if the answer has none.
-    package let reason: String
+    @ExactText package private(set) var reason: String
     /// The human-readable message; at most `messageBytes` bytes of it.
-    package let message: String
+    @ExactText package private(set) var message: String
     /// How long the server asked to wait, in seconds.
     package let retryAfterSeconds: Int?
 

@@ -74,11 +74,11 @@ package final class EndpointsSource: ListWatchSource {
     }
 
     private func discover(_ deadline: Instant) async throws(KubernetesError) {
-        var served: Set<String> = []
+        var served: Set<ExactText> = []
         do throws(KubernetesError) {
             let group = try await client.request(
                 "GET", "/apis/discovery.k8s.io", as: Group.self, deadline: deadline)
-            served = Set(group.versions.map { "/apis/\($0)/endpointslices" })
+            served = Set(group.versions.map { ExactText("/apis/\($0)/endpointslices") })
         } catch .status(let status) where status.code == 404 {
             // A server without slices.
         }

@@ -19,7 +19,7 @@ package struct ListRequest: Hashable, Sendable {
 /// A watch to open.
 package struct WatchRequest: Hashable, Sendable {
     /// The version after which changes are reported.
-    package var resourceVersion: String
+    @ExactText package var resourceVersion: String
     /// The seconds after which the server ends it.
     package var timeoutSeconds: Int
 

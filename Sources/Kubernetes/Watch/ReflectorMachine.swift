@@ -162,7 +162,7 @@ package struct ReflectorMachine: Sendable {
     private var failure: Failure?
     private var notices: [ReflectorNotice] = []
     /// How often listing or watching ended, by reason.
-    package private(set) var restarts: [String: UInt64] = [:]
+    package private(set) var restarts: [ExactText: UInt64] = [:]
 
     /// A machine that has read nothing.
     ///

@@ -28,15 +28,15 @@ package struct ResourceReport: Sendable {
     /// merely slow is not taken for a loop that has stopped.
     package var longestAttempt: Duration
     /// How often listing or watching ended, by reason.
-    package var restarts: [String: UInt64]
+    package var restarts: [ExactText: UInt64]
     /// The events so far, by type.
-    package var events: [String: UInt64]
+    package var events: [ExactText: UInt64]
 
     /// A report.
     package init(
         resource: String, isSynced: Bool, isOptional: Bool = false, problem: KubernetesError? = nil,
         lastContact: Instant? = nil, lastAttempt: Instant, longestAttempt: Duration,
-        restarts: [String: UInt64] = [:], events: [String: UInt64] = [:]
+        restarts: [ExactText: UInt64] = [:], events: [ExactText: UInt64] = [:]
     ) {
         self.resource = resource
         self.isSynced = isSynced
@@ -62,10 +62,10 @@ package struct ResourceReport: Sendable {
     /// Writes the metrics of these watches, sorted by resource.
     package static func collect(_ reports: [ResourceReport], now: Instant, into writer: inout MetricsWriter) {
         let reports = reports.sorted { $0.resource < $1.resource }
-        func counts(_ label: String, _ counts: (ResourceReport) -> [String: UInt64]) -> [MetricsWriter.Sample] {
+        func counts(_ label: String, _ counts: (ResourceReport) -> [ExactText: UInt64]) -> [MetricsWriter.Sample] {
             reports.flatMap { report in
                 counts(report).sorted { $0.key < $1.key }.map { count in
-                    (["resource": report.resource, label: count.key], Double(count.value))
+                    (["resource": report.resource, label: count.key.text], Double(count.value))
                 }
             }
         }

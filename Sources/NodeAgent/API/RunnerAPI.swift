@@ -29,14 +29,17 @@ struct RunnerHandler: HTTPHandler {
 enum RunnerAnswers {
     /// `{"<check ID>": RunnerStats, …}`; a check that has not run yet is left out: unknown is not zero.
     static func stats(_ records: [CheckRecord]) -> [UInt8] {
-        let members = records.filter { $0.runs > 0 }.map { ($0.id, stats($0)) }
+        let members = records.filter { $0.runs > 0 }.map { (ExactText($0.id), stats($0)) }
         return JSONValue.object(Dictionary(members) { first, _ in first }).encoded()
     }
 
     /// `{"Count": n, "Instances": {"worker_1": {"Utilization": x}, …}}`.
     static func workers(utilization: [Double]) -> [UInt8] {
         let instances = utilization.enumerated().map { index, share in
-            ("worker_\(index + 1)", JSONValue.object(["Utilization": .number((share * 10_000).rounded() / 10_000)]))
+            (
+                ExactText("worker_\(index + 1)"),
+                JSONValue.object(["Utilization": .number((share * 10_000).rounded() / 10_000)])
+            )
         }
         return JSONValue.object([
             "Count": .integer(Int64(utilization.count)),

@@ -10,8 +10,8 @@ struct CheckTrust: Sendable, Hashable {
 
 /// `http_check`: a URL answers with an expected status.
 struct HTTPCheck: Sendable, Hashable {
-    var url: String
-    var method: String
+    @ExactText var url: String
+    @ExactText var method: String
     var headers: [CheckHeader]
     var statuses: StatusPattern
     var contentMatch: PlainPattern?
@@ -21,13 +21,13 @@ struct HTTPCheck: Sendable, Hashable {
 
 /// `tcp_check`: a port accepts a connection.
 struct TCPCheck: Sendable, Hashable {
-    var host: String
+    @ExactText var host: String
     var port: UInt16
 }
 
 /// `prometheus`: a URL answers with a well-formed exposition.
 struct PrometheusCheck: Sendable, Hashable {
-    var url: String
+    @ExactText var url: String
     var headers: [CheckHeader]
     var trust: CheckTrust
 }

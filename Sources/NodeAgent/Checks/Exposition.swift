@@ -1,3 +1,5 @@
+import Platform
+
 /// The limits of an exposition.
 struct ExpositionLimits: Sendable {
     /// Bytes of one line. Default: 65,536.
@@ -27,11 +29,11 @@ struct Exposition: Equatable {
     /// The number of samples.
     private(set) var samples = 0
 
-    private var types: Set<String> = []
-    private var helps: Set<String> = []
-    private var sampled: Set<String> = []
+    private var types: Set<ExactText> = []
+    private var helps: Set<ExactText> = []
+    private var sampled: Set<ExactText> = []
 
-    private static let kinds: Set<String> = ["counter", "gauge", "histogram", "summary", "untyped"]
+    private static let kinds: Set<ExactText> = ["counter", "gauge", "histogram", "summary", "untyped"]
 
     /// Parses a whole page.
     ///
@@ -99,7 +101,7 @@ struct Exposition: Equatable {
     }
 
     private func parseLabels(_ line: inout ExpositionLine, _ limits: ExpositionLimits) throws(ExpositionProblem) {
-        var names: Set<String> = []
+        var names: Set<ExactText> = []
         while true {
             line.skipBlanks()
             if line.skip("}") { return }

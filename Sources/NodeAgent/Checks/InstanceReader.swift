@@ -4,7 +4,7 @@ import Platform
 
 /// Reads an instance's options by type. Every error names the option.
 struct InstanceReader {
-    private let members: [String: JSONValue]
+    private let members: [ExactText: JSONValue]
 
     /// Parses the instance's text.
     ///
@@ -86,8 +86,8 @@ struct InstanceReader {
         case .object(let members)?:
             return try members.sorted { $0.key < $1.key }.map { (name, value) throws(CheckFailure) in
                 switch value {
-                case .string(let text), .number(let text): return CheckHeader(name: name, value: text)
-                case .bool(let flag): return CheckHeader(name: name, value: String(flag))
+                case .string(let text), .number(let text): return CheckHeader(name: name.text, value: text)
+                case .bool(let flag): return CheckHeader(name: name.text, value: String(flag))
                 default: throw failure("\(key).\(name)", "is \(value.kind), not text")
                 }
             }
@@ -98,6 +98,6 @@ struct InstanceReader {
 
 /// One header field of a check's request.
 struct CheckHeader: Sendable, Hashable {
-    let name: String
-    let value: String
+    @ExactText private(set) var name: String
+    @ExactText private(set) var value: String
 }

@@ -1,3 +1,5 @@
+import Platform
+
 /// The status codes that a check expects. Of the regular expressions that upstream reads, a small subset is supported.
 ///
 /// It is a list of items separated by commas. An item is a code (`204`), a class (`2xx`, `2\d\d`) or several classes
@@ -8,7 +10,7 @@ struct StatusPattern: Sendable, Hashable {
 
     private let accepted: [ClosedRange<Int>]
     /// The original text.
-    let text: String
+    @ExactText private(set) var text: String
 
     private init(accepted: [ClosedRange<Int>], text: String) {
         self.accepted = accepted

@@ -72,7 +72,8 @@ package struct AgentCore: Sendable {
     /// once.
     var instances: [AssignedInstance] {
         let all = configs.flatMap(\.instances)
-        return Dictionary(all.map { ($0.id, $0) }) { first, _ in first }.values.sorted { $0.id < $1.id }
+        return Dictionary(all.map { (ExactText($0.id), $0) }) { first, _ in first }.sorted { $0.key < $1.key }.map(
+            \.value)
     }
 
     /// When `tick` is due next.

@@ -26,9 +26,9 @@ package struct AgentRequest: Sendable, Hashable {
     /// The call that the request makes.
     package let call: AgentCall
     /// `GET` or `POST`.
-    package let method: String
+    @ExactText package private(set) var method: String
     /// The percent-encoded path, and the query if there is one.
-    package let path: String
+    @ExactText package private(set) var path: String
     /// The body; nil for a GET.
     package let body: [UInt8]?
     /// When it was sent.

@@ -1,17 +1,18 @@
 import CheckModel
+package import Platform
 
 /// One instance that is assigned to this agent, as received.
 package struct AssignedInstance: Sendable, Hashable {
     /// The check ID, computed from the bytes received: an edited instance has a new one.
-    package let id: String
-    let checkName: String
+    @ExactText package private(set) var id: String
+    @ExactText private(set) var checkName: String
     /// The instance's text: JSON if it comes from our cluster-agent.
     let instance: [UInt8]
 }
 
 /// One config that is assigned to this agent.
 package struct AssignedConfig: Sendable, Hashable {
-    let checkName: String
+    @ExactText private(set) var checkName: String
     /// In order; empty for a config that only has logs.
     package let instances: [AssignedInstance]
 }

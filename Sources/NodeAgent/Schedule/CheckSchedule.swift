@@ -3,7 +3,7 @@ import Platform
 /// An instance and how often it runs.
 struct ScheduledInstance: Sendable, Equatable {
     /// The check ID.
-    let id: String
+    @ExactText private(set) var id: String
     /// From one start to the next (`min_collection_interval`).
     let interval: Duration
 
@@ -67,7 +67,7 @@ struct CheckSchedule: Sendable {
     static let slowLimit = 64
 
     private let workers: Int
-    private var entries: [String: Entry] = [:]
+    private var entries: [ExactText: Entry] = [:]
     private var queue = DueQueue()
     private var waiting: [String] = []
     /// Runs in progress. Those of removed instances are among them: they hold a worker until they have ended.
@@ -102,7 +102,7 @@ struct CheckSchedule: Sendable {
 
     /// Schedules exactly `instances`. Those that stay keep their start times; runs of those that go are cancelled.
     mutating func replace(_ instances: [ScheduledInstance], now: Instant) -> [ScheduleAction] {
-        let wanted = Dictionary(instances.map { ($0.id, $0) }) { first, _ in first }
+        let wanted = Dictionary(instances.map { (ExactText($0.id), $0) }) { first, _ in first }
         var actions: [ScheduleAction] = []
         for (number, run) in runs.sorted(by: { $0.key < $1.key })
         where wanted[run.id] == nil && entries[run.id] != nil {
@@ -145,7 +145,7 @@ struct CheckSchedule: Sendable {
         where !run.isSlow && now - run.started >= Self.slowAfter && slowRuns < Self.slowLimit {
             runs[number]?.isSlow = true
         }
-        var busy = Set(runs.values.map(\.id))
+        var busy = Set(texts: runs.values.map(\.id))
         while let index = waiting.firstIndex(where: { !busy.contains($0) && hasRoom(for: $0) }) {
             let id = waiting.remove(at: index)
             started += 1

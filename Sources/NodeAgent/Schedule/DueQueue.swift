@@ -7,7 +7,7 @@ import Platform
 struct DueQueue: Sendable {
     struct Entry: Sendable, Comparable {
         let due: Instant
-        let id: String
+        @ExactText private(set) var id: String
 
         static func < (left: Entry, right: Entry) -> Bool {
             (left.due, left.id) < (right.due, right.id)

@@ -41,8 +41,8 @@ final class AgentToken: Sendable {
         refresh()
         state.withLock { state in
             guard let former = state.former else { return }
-            if token == state.newest { state.presentsFormer = true }
-            if token == former { state.presentsFormer = false }
+            if token.hasSameBytes(as: state.newest) { state.presentsFormer = true }
+            if token.hasSameBytes(as: former) { state.presentsFormer = false }
         }
     }
 
@@ -55,7 +55,7 @@ final class AgentToken: Sendable {
     private func refresh() {
         let text = source.text
         let isNew = state.withLock { state in
-            guard text != state.newest else { return false }
+            guard !text.hasSameBytes(as: state.newest) else { return false }
             state = State(newest: text, former: state.newest)
             return true
         }

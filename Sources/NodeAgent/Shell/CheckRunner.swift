@@ -21,8 +21,8 @@ final class CheckRunner: Sendable {
     private struct State {
         var schedule: CheckSchedule
         var workers: WorkerUtilization
-        var definitions: [String: Result<CheckDefinition, CheckFailure>] = [:]
-        var records: [String: CheckRecord] = [:]
+        var definitions: [ExactText: Result<CheckDefinition, CheckFailure>] = [:]
+        var records: [ExactText: CheckRecord] = [:]
         var runs: [UInt64: ActiveRun] = [:]
     }
 
@@ -68,7 +68,7 @@ final class CheckRunner: Sendable {
         let now = clock.now()
         return state.withLock { state in
             Snapshot(
-                records: state.records.values.sorted { $0.id < $1.id },
+                records: state.records.sorted { $0.key < $1.key }.map(\.value),
                 utilization: state.workers.utilization(now: now), running: state.schedule.runsInProgress,
                 waiting: state.schedule.instancesWaiting)
         }
@@ -106,7 +106,7 @@ final class CheckRunner: Sendable {
         }
         let actions = state.withLock { state in
             state.definitions = [:]
-            var records: [String: CheckRecord] = [:]
+            var records: [ExactText: CheckRecord] = [:]
             var scheduled: [ScheduledInstance] = []
             for (instance, definition) in definitions {
                 let interval = CheckDefinition.interval(of: instance)

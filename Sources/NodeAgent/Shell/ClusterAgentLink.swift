@@ -129,7 +129,7 @@ final class ClusterAgentLink: Sendable {
     private func write(_ report: AgentReport) {
         switch report {
         case .connected(let version):
-            log.info("connected to the cluster-agent", ["url": target.url, "version": version])
+            log.info("connected to the cluster-agent", ["url": target.url, "protocol_version": version])
         case .registered:
             log.info("registered", ["node": options.nodeID])
         case .configsChanged(let added, let removed, let total):

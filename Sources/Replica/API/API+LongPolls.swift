@@ -54,10 +54,10 @@ extension API {
     }
 
     /// The leader's answer to a follower whose call came at `arrival`: the revisions of these nodes; nil for all.
-    func changes(of nodes: Set<String>?, version: UInt64, arrival: Instant, now: Instant) -> HTTPResponse {
+    func changes(of nodes: Set<ExactText>?, version: UInt64, arrival: Instant, now: Instant) -> HTTPResponse {
         do throws(ClusterChecksError) {
             let found = try handler.revisions(of: nodes, now: now)
-            var revisions: [String: Int64?] = [:]
+            var revisions: [ExactText: Int64?] = [:]
             for node in nodes ?? [] { revisions.updateValue(nil, forKey: node) }
             for (node, revision) in found.value { revisions.updateValue(revision, forKey: node) }
             let answer = FollowAnswer(version: version, isWhole: nodes == nil, revisions: revisions)

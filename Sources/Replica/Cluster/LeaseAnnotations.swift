@@ -1,20 +1,21 @@
 import ClusterChecks
 import Kubernetes
 import Leadership
+import Platform
 
 /// What the leader publishes in the Lease: where others reach it, the key to trust it by, and its story for `kubectl
 /// describe lease`.
 enum LeaseAnnotations {
-    static func of(_ endpoint: LeaderEndpoint?, _ summary: ClusterSummary?) -> [String: String] {
+    static func of(_ endpoint: LeaderEndpoint?, _ summary: ClusterSummary?) -> [ExactText: ExactText] {
         let prefix = LeaderElectionOptions.annotationPrefix
-        var annotations: [String: String] = [:]
-        annotations[LeaderElectionOptions.addressAnnotation] = endpoint?.address
-        annotations[LeaderElectionOptions.publicKeyAnnotation] = endpoint?.publicKeyPin
+        var annotations: [ExactText: ExactText] = [:]
+        annotations[LeaderElectionOptions.addressAnnotation] = endpoint.map { ExactText($0.address) }
+        annotations[LeaderElectionOptions.publicKeyAnnotation] = endpoint?.publicKeyPin.map { ExactText($0) }
         if let summary {
-            annotations[prefix + "nodes"] = String(summary.nodes)
-            annotations[prefix + "configs"] = String(summary.configs)
-            annotations[prefix + "dangling"] = String(summary.dangling)
-            annotations[prefix + "warm-up"] = String(summary.isWarmingUp)
+            annotations[prefix + "nodes"] = ExactText("\(summary.nodes)")
+            annotations[prefix + "configs"] = ExactText("\(summary.configs)")
+            annotations[prefix + "dangling"] = ExactText("\(summary.dangling)")
+            annotations[prefix + "warm-up"] = ExactText("\(summary.isWarmingUp)")
         }
         return annotations
     }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Which nodes changed, in order, within one term: a leader answers its followers from it.
 ///
 /// It records which nodes changed, not how: a follower gets their revisions at the time it asks. Only the newest change
@@ -36,7 +38,7 @@ struct ChangeLog: Sendable {
 
     /// Keeps the newest change of each node.
     private mutating func compact() {
-        var seen: Set<String> = []
+        var seen: Set<ExactText> = []
         let newest = entries.reversed().filter { seen.insert($0.node).inserted }
         if newest.count > limit { oldestKnown = newest[limit].version }
         entries = newest.prefix(limit).reversed()
@@ -52,8 +54,8 @@ struct ChangeLog: Sendable {
     }
 
     /// The nodes that changed after a version; nil if that is forgotten, and the follower must be told everything.
-    func changes(since known: UInt64) -> Set<String>? {
+    func changes(since known: UInt64) -> Set<ExactText>? {
         guard known >= oldestKnown, known <= version else { return nil }
-        return Set(entries.reversed().prefix { $0.version > known }.map(\.node))
+        return Set(texts: entries.reversed().prefix { $0.version > known }.map(\.node))
     }
 }

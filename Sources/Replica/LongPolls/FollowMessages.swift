@@ -8,7 +8,7 @@ struct FollowRequest: Hashable, Sendable {
     /// The version up to which the follower knows everything; 0 for nothing.
     var since: UInt64
     /// The term of that version.
-    var term: String
+    @ExactText var term: String
     /// How long the leader may hold the call; milliseconds on the wire.
     var wait: Duration
     /// The nodes that called the follower since its last call: their heartbeats.
@@ -53,11 +53,11 @@ struct FollowAnswer: Hashable, Sendable {
     /// Whether nodes that are not named are unknown; otherwise they have not changed.
     var isWhole: Bool
     /// The revision that each node should run; nil for a node that is no longer known.
-    var revisions: [String: Int64?]
+    var revisions: [ExactText: Int64?]
 
     private static let limits = JSONLimits(bytes: 16 << 20, keyBytes: 2_000)
 
-    init(version: UInt64, isWhole: Bool, revisions: [String: Int64?]) {
+    init(version: UInt64, isWhole: Bool, revisions: [ExactText: Int64?]) {
         (self.version, self.isWhole, self.revisions) = (version, isWhole, revisions)
     }
 
@@ -67,7 +67,7 @@ struct FollowAnswer: Hashable, Sendable {
             let version = json["version"]?.integerValue.flatMap(UInt64.init(exactly:)),
             let isWhole = json["whole"]?.boolValue, let members = json["revisions"]?.objectValue
         else { return nil }
-        var revisions: [String: Int64?] = [:]
+        var revisions: [ExactText: Int64?] = [:]
         for (node, value) in members {
             guard value == .null || value.integerValue != nil else { return nil }
             revisions.updateValue(value.integerValue, forKey: node)

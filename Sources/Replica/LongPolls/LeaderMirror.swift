@@ -23,7 +23,7 @@ struct LeaderMirror: Sendable {
         /// It adds to a version that is not known here, as no leader does. Counts as a failure.
         case refused
         /// It was applied: these nodes may have changed; nil for all.
-        case applied(Set<String>?)
+        case applied(Set<ExactText>?)
     }
 
     /// A call to the leader.
@@ -44,11 +44,11 @@ struct LeaderMirror: Sendable {
     private var leader: LeaderEndpoint?
     private var term = ""
     private var version: UInt64 = 0
-    private var revisions: [String: Int64] = [:]
+    private var revisions: [ExactText: Int64] = [:]
     private var isWhole = false
-    private var heard: Set<String> = []
+    private var heard: Set<ExactText> = []
     /// The nodes that began to wait while no call was in flight: what is known of them may be old.
-    private var pending: Set<String> = []
+    private var pending: Set<ExactText> = []
     private var inFlight: UInt64?
     /// When the leader answers the call in flight at the latest.
     private var answeredBy = Instant.distantPast
@@ -99,7 +99,7 @@ struct LeaderMirror: Sendable {
         answeredBy = now + wait
         return Call(
             number: calls, leader: leader,
-            request: FollowRequest(since: version, term: term, wait: wait, heard: Array(named)))
+            request: FollowRequest(since: version, term: term, wait: wait, heard: named.map(\.text)))
     }
 
     /// Applies the answer to a call.

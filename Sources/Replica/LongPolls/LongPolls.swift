@@ -119,7 +119,7 @@ final class LongPolls: Sendable {
     private func answerChanged() {
         let now = clock.now()
         checkLeadership(now)
-        let changed = api.handler.drainChangedNodes().sorted()
+        let changed = api.handler.drainChangedNodes().sortedTexts()
         let waiters = state.withLock { state in
             state.log.append(changed)
             return changed.flatMap { state.room.waiters(of: $0) }
@@ -317,7 +317,7 @@ extension LongPolls {
                 refused = state.room.empty()
                 return nil
             case .applied(let nodes):
-                let touched = nodes.map { $0.sorted().flatMap { state.room.waiters(of: $0) } } ?? state.room.all
+                let touched = nodes.map { $0.sortedTexts().flatMap { state.room.waiters(of: $0) } } ?? state.room.all
                 changed = touched.filter { state.mirror.revision(of: $0.node) != $0.lastChange }
                 for waiter in changed { _ = state.room.leave(waiter.number) }
                 due = state.room.takeDue(at: now + Self.dueTogether)

@@ -20,7 +20,7 @@ struct WaitingRoom<Guest: Sendable>: Sendable {
 
     private let resolution: Duration
     private var waiters: [UInt64: Waiter] = [:]
-    private var numbers: [String: [UInt64]] = [:]
+    private var numbers: [ExactText: [UInt64]] = [:]
     /// Numbers by the slice of time in which their wait ends, those that have left included.
     private var slices: [Int64: [UInt64]] = [:]
     private var nextNumber: UInt64 = 0
