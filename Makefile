@@ -1,10 +1,10 @@
 # Every target works on Debian 12 with only the Swift toolchain and make installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test check benchmark format clean
+.PHONY: help demo cluster test test-long check benchmark format clean
 
 help: ## Show this help
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
 	@echo
 	@echo '  make demo DEMO_SECONDS=20               stops by itself; after a third of the time it kills a node-agent'
 	@echo '  make demo KUBERNETES=1                  uses a real API server; half-way it stops the leader'
@@ -26,6 +26,14 @@ test: ## Run all tests, on a real API server too (root; the first run builds kub
 	@Tests/setup/checkov >/dev/null
 	@Tests/setup/image >/dev/null
 	@Tests/run unit simulation repository acceptance fuzzing integration manifests optimised benchmarks
+
+test-long: ## Run the attacks, outages and hand-overs in their long forms, on release programs (root; about 40 minutes)
+	@Tests/setup/packages cluster
+	@Tests/setup/etcd >/dev/null
+	@Tests/setup/kubernetes kube-apiserver kube-controller-manager kube-scheduler >/dev/null
+	@Tests/setup/kubectl >/dev/null
+	@TEST_PROGRAMS="$(CURDIR)/.build-release/release" TEST_CONNECTIONS=100000 TEST_OUTAGE_SECONDS=60 \
+	    TEST_LEASE_SECONDS=15 TEST_HANDOVERS=12 TEST_SERVICES=5000 Tests/run acceptance integration
 
 check: ## Run the fast tiers: format, build, unit, simulation and repository tests
 	@Tests/setup/packages
