@@ -54,12 +54,16 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// Whether both name the same config.
     package static func == (left: ConfigKey, right: ConfigKey) -> Bool {
-        left.fields === right.fields || left.values == right.values
+        left.fields === right.fields || areEqual(left.fields, right.fields)
     }
 
     /// Orders by source, check, entry, index, shard.
     package static func < (left: ConfigKey, right: ConfigKey) -> Bool {
-        left.values < right.values
+        let (left, right) = (left.fields, right.fields)
+        if left.source != right.source { return left.source < right.source }
+        if left.check != right.check { return left.check < right.check }
+        if left.entry != right.entry { return left.entry < right.entry }
+        return left.index != right.index ? left.index < right.index : left.shard < right.shard
     }
 
     /// Hashes all that is compared.
@@ -71,8 +75,9 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
         hasher.combine(fields.shard)
     }
 
-    private var values: (ExactText, ExactText, ExactText, Int, ExactText) {
-        (fields.source, fields.check, fields.entry, index, fields.shard)
+    private static func areEqual(_ left: Fields, _ right: Fields) -> Bool {
+        left.index == right.index && left.source == right.source && left.check == right.check
+            && left.entry == right.entry && left.shard == right.shard
     }
 
     /// `source#check#index`, with `#entry` before the index and `#shard` after it if there are any.
