@@ -46,6 +46,8 @@ struct CountBudget: Sendable, CustomTestStringConvertible {
 
     /// Without this, a gate that counts nothing would pass.
     @Test func `an allocation is counted`() async throws {
-        #expect(try await Callgrind.step(of: "allocation", 100).allocations == 1)
+        let allocations = try await Callgrind.step(of: "allocation", 100).allocations
+        // A start may take one more than another.
+        #expect(abs(allocations - 1) < 0.1, "\(allocations)")
     }
 }
