@@ -53,7 +53,7 @@ private func readStatus(_ body: [UInt8]) {
     }
     guard let status = try? NodeStatusRequest(parsing: body) else {
         if let members = json?.objectValue {
-            let named = members.filter { ["last_change", "node_type"].contains($0.key.lowercased()) }
+            let named = members.filter { ["last_change", "node_type"].contains($0.key.text.lowercased()) }
             precondition(named.values.contains { $0 != .null && $0.integerValue == nil }, "a good status is refused")
         }
         return
@@ -61,7 +61,7 @@ private func readStatus(_ body: [UInt8]) {
     precondition((try? NodeStatusRequest(parsing: status.encoded())) == status, "a status changes")
     guard let members = json?.objectValue else { fatalError("a status that is no JSON object") }
     for (key, value) in [("last_change", status.lastChange), ("node_type", Int64(status.nodeType))] {
-        let named = members.filter { $0.key.lowercased() == key }.map(\.value)
+        let named = members.filter { $0.key.text.lowercased() == key }.map(\.value)
         let isRight = named.isEmpty ? value == 0 : named.contains { ($0.integerValue ?? 0) == value }
         precondition(isRight, "\(key) is read as \(value)")
     }
