@@ -223,8 +223,9 @@ enum SecretText {
 
     /// The content of an element with a name.
     private static func content(after name: Range<Int>, in bytes: [UInt8]) -> Range<Int>? {
-        guard let close = bytes[name.upperBound...].firstIndex(of: UInt8(ascii: ">")),
-            !bytes[name.upperBound..<close].contains(UInt8(ascii: "<")),
+        // It ends at the next element too, so that many names without an end do not each look through the whole text.
+        let close = bytes[name.upperBound...].firstIndex { $0 == UInt8(ascii: ">") || $0 == UInt8(ascii: "<") }
+        guard let close, bytes[close] == UInt8(ascii: ">"),
             let end = bytes[close...].firstIndex(of: UInt8(ascii: "<")),
             SecretName.isSecret(String(decoding: bytes[name], as: UTF8.self))
         else { return nil }

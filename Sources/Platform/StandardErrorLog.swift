@@ -88,8 +88,16 @@ struct StandardErrorLog: LogSink {
 }
 
 /// Writes a line to standard error, for a command that prints its errors and ends. It is lost if standard error is
-/// closed.
+/// closed, or has no room for a second: a pipe that nobody reads must not keep the command from its end.
 func writeToStandardError(_ line: String) {
-    let text = Array((line + "\n").utf8)
-    _ = unsafe text.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    var rest = Array((line + "\n").utf8)[...]
+    while !rest.isEmpty {
+        var stream = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+        guard unsafe poll(&stream, 1, 1_000) == 1 else { return }
+        // A pipe with room has room for so many.
+        let part = rest.prefix(Int(PIPE_BUF))
+        let count = unsafe part.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        guard count > 0 else { return }
+        rest = rest.dropFirst(count)
+    }
 }

@@ -7,6 +7,12 @@ import Testing
 
 /// Nobody reads the log (etcd-io/etcd#22326, moby/moby#31540): standard error is a pipe without any room.
 @Suite(.timeLimit(.minutes(5))) struct UnreadLogTests {
+    @Test func `a wrong option ends the program although nobody reads its error`() async throws {
+        let agent = try RunningClusterAgent(
+            "one", in: try TemporaryDirectory(), ["--no_such_option=1"], hasReader: false)
+        #expect(try await agent.process.wait(within: .seconds(60)) == .exited(2))
+    }
+
     @Test func `a log that nobody reads holds up neither requests, probes nor the end`() async throws {
         let directory = try TemporaryDirectory()
         try directory.write(

@@ -110,7 +110,8 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
             (
                 ["HTTPS_PROXY": "p:1", "NO_PROXY": "10.0.0.0/8, .svc,*.corp,h:6443,i:443,fd00::1"],
                 .url("http://p:1", except: "10.0.0.0/8,.svc,.corp,h,fd00::1,\(always)")
-            ), (["HTTPS_PROXY": "p:1", "no_proxy": "*"], .url("http://p:1", except: "*,\(always)")),
+            ), (["HTTPS_PROXY": "p:1", "no_proxy": "*"], .direct),
+            (["HTTPS_PROXY": "p:1", "NO_PROXY": "x, *"], .direct),
         ] as [([String: String], ProxyPolicy)])
     func `the environment names the proxy and who needs none`(
         environment: [String: String], proxy: ProxyPolicy

@@ -30,7 +30,13 @@ extension ProxyPolicy {
         let end = authority.split(separator: "]").last ?? authority
         let port = end.split(separator: ":", omittingEmptySubsequences: false).dropFirst().last ?? "443"
         let excepted = value("NO_PROXY").split(separator: ",").compactMap { Self.exception($0, port: port) }
-        self = .url(try Self.checked(proxy, "HTTPS_PROXY"), except: (excepted + Self.loopback).joined(separator: ","))
+        let url = try Self.checked(proxy, "HTTPS_PROXY")
+        // libcurl knows a `*` only where nothing else is named.
+        guard !excepted.contains("*") else {
+            self = .direct
+            return
+        }
+        self = .url(url, except: (excepted + Self.loopback).joined(separator: ","))
     }
 
     /// An entry of `NO_PROXY` as libcurl reads it, which knows neither ports nor `*.` before a domain; nil for one that
