@@ -28,7 +28,7 @@ enum ScheduleAction: Sendable, Equatable {
 ///
 /// A run that takes longer than `slowAfter` gives its worker back and goes on in a lane for slow runs, and the next run
 /// of its instance begins there. So instances that wait for an answer that does not come hold up only each other: the
-/// lane has room for `slowLimit` of them.
+/// lane has room for `slowLimit` of them, and while they are not yet known to be slow for `unknownLimit`.
 ///
 /// The starts of an instance are one interval apart. When instances are added, a hash of its ID gives each the time of
 /// its first start, in a window that grows with their number: a few start at once, many are spread, over at most their
@@ -63,7 +63,9 @@ struct CheckSchedule: Sendable {
 
     /// How long a run may take before it counts as slow.
     static let slowAfter: Duration = .seconds(1)
-    /// The most slow runs at once.
+    /// The most runs that have turned out slow at once. Beyond it they keep their workers.
+    static let unknownLimit = 512
+    /// The most runs at once of instances that are known to be slow.
     static let slowLimit = 64
 
     private let workers: Int
@@ -82,7 +84,7 @@ struct CheckSchedule: Sendable {
     /// When `tick` is due next; nil if there are no instances.
     var nextWake: Instant? {
         guard let due = queue.first?.due else { return nil }
-        guard !waiting.isEmpty, slowRuns < Self.slowLimit else { return due }
+        guard !waiting.isEmpty, slowRuns < Self.unknownLimit else { return due }
         // When the next worker is given back.
         return runs.values.filter { !$0.isSlow }.map { $0.started + Self.slowAfter }.reduce(due, min)
     }
@@ -142,7 +144,7 @@ struct CheckSchedule: Sendable {
     private mutating func startWhatIsDue(_ now: Instant) -> [ScheduleAction] {
         var actions = queueWhatIsDue(now)
         for (number, run) in runs.sorted(by: { $0.key < $1.key })
-        where !run.isSlow && now - run.started >= Self.slowAfter && slowRuns < Self.slowLimit {
+        where !run.isSlow && now - run.started >= Self.slowAfter && slowRuns < Self.unknownLimit {
             runs[number]?.isSlow = true
         }
         var busy = Set(texts: runs.values.map(\.id))
