@@ -36,7 +36,7 @@ struct ConfigCheck {
                     try await check.readFiles(operand, context)
                 }
             }
-            print(context.options[json] ? check.json : check.text)
+            print(context.options[json] ? check.json : visible(check.text))
             return check.problems.contains { $0.severity == .error } ? 1 : 0
         }
     }
