@@ -42,12 +42,3 @@ package func eventually(
 ) async throws {
     _ = try await eventually(within: limit, what()) { () -> Void? in try await condition() ? () : nil }
 }
-
-/// A condition that may be `nil` would count as met once it is `false`.
-@available(*, unavailable, message: "return Bool, or nil for a value that is not there yet")
-package func eventually(
-    within limit: Duration = .seconds(60), _ what: @autoclosure () -> String = "a condition",
-    _ condition: () async throws -> Bool?
-) async throws -> Bool {
-    fatalError("unavailable")
-}
