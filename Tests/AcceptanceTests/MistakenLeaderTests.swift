@@ -44,11 +44,7 @@ import Testing
 
     @Test func `a call between two replicas that each believe the other leads is forwarded once`() async throws {
         let directory = try TemporaryDirectory()
-        let kubernetes = try ChildProcess(
-            "/usr/bin/env",
-            ["python3", "\(TestEnvironment.root)/Tests/AcceptanceTests/clients/two_kubernetes.py", directory.path],
-            environment: ["PATH": processEnvironment()["PATH"] ?? "/usr/bin:/bin"],
-            outputPath: "\(directory.path)/kubernetes.log")
+        let kubernetes = try ChildProcess.twoKubernetes(in: directory)
         let control = try #require(try await kubernetes.firstLine()["control"]?.integerValue)
         let replicas = [try await Replica(0, in: directory), try await Replica(1, in: directory)]
         for replica in replicas {
@@ -106,5 +102,17 @@ import Testing
         let answer = try await client.send(ClientRequest(method, url: url), deadline: clock.now() + .seconds(10))
         await client.shutdown()
         return String(decoding: answer.body, as: UTF8.self)
+    }
+}
+
+extension ChildProcess {
+    /// Starts two API servers of `clients/two_kubernetes.py`, which writes `kubernetes-0.json` and `kubernetes-1.json`
+    /// into the directory.
+    static func twoKubernetes(in directory: TemporaryDirectory) throws -> ChildProcess {
+        try ChildProcess(
+            "/usr/bin/env",
+            ["python3", "\(TestEnvironment.root)/Tests/AcceptanceTests/clients/two_kubernetes.py", directory.path],
+            environment: ["PATH": processEnvironment()["PATH"] ?? "/usr/bin:/bin"],
+            outputPath: "\(directory.path)/kubernetes.log")
     }
 }
