@@ -14,10 +14,24 @@ struct CheckTemplate: Hashable {
     var ignoreAutodiscoveryTags = false
     var checkTagCardinality = ""
 
-    /// The config with its variables resolved, without what depends on the target.
-    func resolved(key: ConfigKey, _ variables: some TemplateVariables) throws(AutoConfError) -> CheckConfig {
+    /// The config with its variables resolved, without what depends on the target. An instance that cannot be resolved
+    /// does not affect the others.
+    ///
+    /// - Parameter refused: gets the reason for each instance that cannot be resolved.
+    func resolved(
+        key: ConfigKey, _ variables: some TemplateVariables, refused: inout [AutoConfError]
+    ) throws(AutoConfError) -> CheckConfig {
         var config = CheckConfig(key: key, checkName: checkName)
-        for instance in instances { config.instances.append(try instance.resolved(variables)) }
+        var unresolved: [AutoConfError] = []
+        for (index, instance) in instances.enumerated() {
+            do throws(AutoConfError) {
+                config.instances.append(try instance.resolved(variables))
+            } catch {
+                unresolved.append(instances.count == 1 ? error : AutoConfError("instances[\(index)]: \(error)"))
+            }
+        }
+        if config.instances.isEmpty, let first = unresolved.first { throw first }
+        refused += unresolved
         if let initConfig { config.initConfig = try initConfig.resolved(variables) }
         config.metricConfig = metricConfig
         if let logs { config.logs = try logs.resolved(variables) }
@@ -60,7 +74,13 @@ extension [CheckTemplate] {
             ranks[[ExactText(name), ExactText(entry)]] = rank + 1
             let key = ConfigKey(source: origin.keyPrefix + target.entity, check: name, entry: entry, index: rank)
             do {
-                var config = try template.resolved(key: key, target.variables)
+                var refused: [AutoConfError] = []
+                var config = try template.resolved(key: key, target.variables, refused: &refused)
+                for error in refused {
+                    let reason =
+                        "\(origin.place)\(shownName(name))[\(position)] is not scheduled as a whole: \(error)"
+                    bound.report(ConfigProblem(origin.object, reason))
+                }
                 config.provider = origin.provider
                 config.source = origin.source
                 config.serviceID = target.entity
@@ -73,7 +93,7 @@ extension [CheckTemplate] {
                 }
                 bound.add(config)
             } catch {
-                let reason = "\(origin.place)\(name)[\(position)] is not scheduled: \(error)"
+                let reason = "\(origin.place)\(shownName(name))[\(position)] is not scheduled: \(error)"
                 bound.report(ConfigProblem(origin.object, reason))
             }
         }
@@ -87,7 +107,8 @@ extension CheckConfig {
         for (index, instance) in instances.enumerated() {
             guard case .object(var members) = instance else { continue }
             if let own = members["tags"], own != .null, own.arrayValue == nil {
-                reasons.append("\(checkName): tags of instance \(index) is \(own.kind), not a list; it is replaced")
+                reasons.append(
+                    "\(shownName(checkName)): tags of instance \(index) is \(own.kind), not a list; it is replaced")
             }
             Tags.union(tags, into: &members)
             instances[index] = .object(members)

@@ -17,9 +17,9 @@ struct ConfigFields {
         self.members = members
     }
 
-    /// The keys that were not read, sorted.
-    var unread: [String] {
-        members.keys.filter { !read.contains($0) }.sortedTexts()
+    /// A warning for each key that was not read, sorted.
+    var unknownKeys: [String] {
+        members.keys.filter { !read.contains($0) }.sortedTexts().map { "\(place)unknown key \(shownName($0))" }
     }
 
     mutating func string(_ key: String) throws(AutoConfError) -> String? {
@@ -53,13 +53,36 @@ struct ConfigFields {
         return value
     }
 
-    /// A list of objects; empty if missing.
-    mutating func instances(_ key: String) throws(AutoConfError) -> [JSONValue] {
-        let elements = try list(key) ?? []
-        for (index, element) in elements.enumerated() where element.objectValue == nil {
-            throw mismatch("\(key)[\(index)]", element, "an object")
+    /// A list of objects; empty if missing. One that cannot be used does not affect the others.
+    ///
+    /// - Parameters:
+    ///   - faults: the faults of this object's text.
+    ///   - refused: gets the reason for each that cannot be used.
+    mutating func instances(
+        _ key: String, _ faults: [RecoveredJSON.Fault], refused: inout [AutoConfError]
+    ) throws(AutoConfError) -> [JSONValue] {
+        var instances: [JSONValue] = []
+        for (index, element) in (try list(key) ?? []).enumerated() {
+            let own = faults.first { $0.path.starts(with: [.member(ExactText(key)), .element(index)]) }
+            if let own {
+                refused.append(AutoConfError("\(place)\(key)[\(index)]: \(own.error)"))
+            } else if element.objectValue == nil {
+                refused.append(mismatch("\(key)[\(index)]", element, "an object"))
+            } else {
+                instances.append(element)
+            }
         }
-        return elements
+        return instances
+    }
+
+    /// Fails if there is a fault outside the instances.
+    func checkFaults(_ faults: [RecoveredJSON.Fault], outside key: String) throws(AutoConfError) {
+        for fault in faults {
+            if fault.path.count > 1, fault.path[0] == .member(ExactText(key)), case .element = fault.path[1] {
+                continue
+            }
+            throw AutoConfError("\(place)\(fault.error)")
+        }
     }
 
     /// A tag cardinality: empty if missing, else `low`, `orchestrator` or `high`.

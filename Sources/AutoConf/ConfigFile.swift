@@ -32,26 +32,27 @@ struct ConfigFile {
         of contents: [UInt8], limit: Int, environment: Environment
     ) throws(AutoConfError) -> FileReading {
         guard !contents.isEmpty else { throw AutoConfError("the file is empty") }
-        let json: JSONValue
+        let json: RecoveredJSON
         do {
-            json = try JSONValue(parsing: contents, limits: JSONLimits(bytes: limit))
+            json = try RecoveredJSON(parsing: contents, limits: JSONLimits(bytes: limit))
         } catch {
             throw AutoConfError(error.description)
         }
-        var fields = try ConfigFields(json, place: "")
+        var fields = try ConfigFields(json.value, place: "")
+        try fields.checkFaults(json.faults, outside: "instances")
         if let identifiers = try fields.list("ad_identifiers"), !identifiers.isEmpty {
             throw AutoConfError(
                 "ad_identifiers is not supported: annotate the Service, or name it in advanced_ad_identifiers")
         }
         let (bindings, warnings) = try fields.bindings("advanced_ad_identifiers")
-        let template = try template(&fields)
+        var refused: [AutoConfError] = []
+        let template = try template(&fields, json.faults, refused: &refused)
         let isClusterCheck = try fields.bool("cluster_check") ?? false
-        var problems = (warnings + fields.unread.map { "unknown key \($0)" }).map {
-            ConfigProblem(object, $0, .warning)
-        }
+        var problems = (warnings + fields.unknownKeys).map { ConfigProblem(object, $0, .warning) }
         guard bindings.isEmpty else {
             return .template(
-                FileTemplate(object: object, template: template, bindings: bindings, problems: problems))
+                FileTemplate(
+                    object: object, template: template, bindings: bindings, problems: problems + unusable(refused)))
         }
         guard isClusterCheck else {
             problems.append(
@@ -60,15 +61,21 @@ struct ConfigFile {
             return .configs([], problems: problems)
         }
         let key = ConfigKey(source: object, check: checkName, index: 0)
-        var config = try template.resolved(key: key, FileVariables(environment: environment))
+        var config = try template.resolved(key: key, FileVariables(environment: environment), refused: &refused)
         config.provider = "file"
         config.source = object
-        return .configs([config], problems: problems)
+        return .configs([config], problems: problems + unusable(refused))
     }
 
-    private func template(_ fields: inout ConfigFields) throws(AutoConfError) -> CheckTemplate {
+    private func unusable(_ instances: [AutoConfError]) -> [ConfigProblem] {
+        instances.map { ConfigProblem(object, $0.description) }
+    }
+
+    private func template(
+        _ fields: inout ConfigFields, _ faults: [RecoveredJSON.Fault], refused: inout [AutoConfError]
+    ) throws(AutoConfError) -> CheckTemplate {
         var template = CheckTemplate(checkName: checkName)
-        template.instances = try fields.instances("instances")
+        template.instances = try fields.instances("instances", faults, refused: &refused)
         if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
         template.metricConfig = try fields.list("jmx_metrics").map { .array($0) }
         // From a file, logs are sent under their key.
@@ -76,7 +83,7 @@ struct ConfigFile {
         template.ignoreAutodiscoveryTags = try fields.bool("ignore_autodiscovery_tags") ?? false
         template.checkTagCardinality = try fields.cardinality("check_tag_cardinality")
         guard !template.instances.isEmpty || template.logs != nil || template.metricConfig != nil else {
-            throw AutoConfError("Configuration file contains no valid instances")
+            throw refused.first ?? AutoConfError("Configuration file contains no valid instances")
         }
         return template
     }

@@ -22,13 +22,13 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     ///   may not read the object, so it is scrubbed besides.
     init(_ object: String, _ reason: String, _ severity: Severity = .error) {
         self.object = object
-        self.reason = Scrubbing.scrubbed(reason)
+        self.reason = visibleLine(Scrubbing.scrubbed(reason))
         self.severity = severity
     }
 
-    /// `object: reason`.
+    /// `object: reason`, in one line.
     package var description: String {
-        "\(object): \(reason)"
+        "\(visibleLine(object)): \(reason)"
     }
 }
 

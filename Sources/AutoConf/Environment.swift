@@ -1,3 +1,5 @@
+import Platform
+
 /// The environment variables that `%%env_X%%` may read.
 ///
 /// Anyone who can annotate a Service can have a value sent to any address. So the agent's own secrets, which are `DD_…`
@@ -19,10 +21,10 @@ struct Environment: Sendable {
         }
         guard !name.isEmpty else { throw AutoConfError("the name of the environment variable is missing") }
         guard isAllowed(name.uppercased()) else {
-            throw AutoConfError("environment variable \(name) is not allowed (ad_allowed_env_vars)")
+            throw AutoConfError("environment variable \(shownName(name)) is not allowed (ad_allowed_env_vars)")
         }
         guard let value = values[name] else {
-            throw AutoConfError("environment variable \(name) is not set in the cluster-agent")
+            throw AutoConfError("environment variable \(shownName(name)) is not set in the cluster-agent")
         }
         return value
     }

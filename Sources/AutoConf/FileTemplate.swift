@@ -38,7 +38,7 @@ extension ConfigFields {
             if let service = try fields.object("kube_service") {
                 var names = try ConfigFields(service, place: "\(place).kube_service")
                 bindings.append(FileTemplate.Binding(part: .service, service: try names.objectName()))
-                warnings += names.unread.map { "\(place).kube_service: unknown key \($0)" }
+                warnings += names.unknownKeys
             }
             if let endpoints = try fields.object("kube_endpoints") {
                 var names = try ConfigFields(endpoints, place: "\(place).kube_endpoints")
@@ -50,12 +50,12 @@ extension ConfigFields {
                 }
                 bindings.append(
                     FileTemplate.Binding(part: .endpoints(resolution), service: try names.objectName()))
-                warnings += names.unread.map { "\(place).kube_endpoints: unknown key \($0)" }
+                warnings += names.unknownKeys
             }
             guard bindings.count > before else {
                 throw AutoConfError("\(place) names neither a kube_service nor kube_endpoints")
             }
-            warnings += fields.unread.map { "\(place): unknown key \($0)" }
+            warnings += fields.unknownKeys
         }
         let isTwice = bindings.indices.contains { last in
             bindings[..<last].contains { $0.names(theSameAs: bindings[last]) }

@@ -79,7 +79,7 @@ struct ServiceAnnotations {
     private mutating func warnOfUnknown(_ values: [ExactText: ExactText], _ prefix: String, _ more: [String]) {
         let known = Self.versionOneKeys + Self.otherKeys + more
         for key in values.keys.sortedTexts() where !known.contains(key) {
-            problems.append(("unknown annotation \(prefix)\(key)", .warning))
+            problems.append(("unknown annotation \(prefix)\(shownName(key))", .warning))
         }
     }
 
@@ -102,31 +102,44 @@ struct ServiceAnnotations {
 
     private mutating func versionTwo(_ text: String) throws(AutoConfError) -> [CheckTemplate] {
         let checks = try Self.json(text, "cannot parse check configuration")
-        guard case .object(let members) = checks else {
-            throw AutoConfError("cannot parse check configuration: checks is \(checks.kind), not an object")
+        guard case .object(let members) = checks.value else {
+            throw AutoConfError("cannot parse check configuration: checks is \(checks.value.kind), not an object")
         }
+        for fault in checks.faults where fault.path.isEmpty {
+            refuse(AutoConfError("checks: \(fault.error); of equal keys the last one counts"))
+        }
+        let faults = checks.faultsByStep
         var templates: [CheckTemplate] = []
         for (name, check) in members.sorted(by: { $0.key < $1.key }) {
-            do throws(AutoConfError) { templates.append(try template(name.text, check)) } catch { refuse(error) }
+            do throws(AutoConfError) {
+                templates.append(try template(name.text, check, faults[.member(name), default: []]))
+            } catch {
+                refuse(error)
+            }
         }
         return templates
     }
 
-    private mutating func template(_ name: String, _ check: JSONValue) throws(AutoConfError) -> CheckTemplate {
-        var fields = try ConfigFields(check, place: name)
+    private mutating func template(
+        _ name: String, _ check: JSONValue, _ faults: [RecoveredJSON.Fault]
+    ) throws(AutoConfError) -> CheckTemplate {
+        var fields = try ConfigFields(check, place: shownName(name))
+        try fields.checkFaults(faults, outside: "instances")
         var template = CheckTemplate(checkName: try fields.string("name") ?? name)
         if template.checkName.isEmpty { template.checkName = name }
         guard !template.checkName.isEmpty else { throw AutoConfError("a check without a name") }
         if !template.checkName.hasSameBytes(as: name) { template.entry = name }
-        template.instances = try fields.instances("instances")
+        var refused: [AutoConfError] = []
+        template.instances = try fields.instances("instances", faults, refused: &refused)
         if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
         template.logs = try fields.list("logs").map { .array($0) }
         template.ignoreAutodiscoveryTags = try fields.bool("ignore_autodiscovery_tags") ?? false
         template.checkTagCardinality = try fields.cardinality("check_tag_cardinality")
         guard !template.instances.isEmpty || template.logs != nil else {
-            throw AutoConfError("\(name) has no instances and no logs")
+            throw refused.first ?? AutoConfError("\(shownName(name)) has no instances and no logs")
         }
-        for key in fields.unread { problems.append(("checks: \(name): unknown key \(key)", .warning)) }
+        refused.forEach { refuse($0) }
+        problems += fields.unknownKeys.map { ("checks: \($0)", .warning) }
         return template
     }
 
@@ -146,18 +159,16 @@ struct ServiceAnnotations {
                 "template entries don't all have the same length: \(names.count) check_names, "
                     + "\(initConfigs.count) init_configs, \(instances.count) instances")
         }
-        let ignoresTags = try flag("ignore_autodiscovery_tags")
-        let cardinality = values["check_tag_cardinality"]?.text ?? ""
-        try ConfigFields.check(cardinality: cardinality, "check_tag_cardinality")
+        let (ignoresTags, cardinality) = options()
         var templates: [CheckTemplate] = []
         for index in names.indices {
             do throws(AutoConfError) {
-                let name = try Self.name(names[index], index)
-                let initConfig = try Self.objects(initConfigs[index], "init_configs", index)
+                let name = try Self.name(names[index].get(), index)
+                let initConfig = try Self.objects(initConfigs[index].get(), "init_configs", index)
                 guard initConfig.count == 1 else {
                     throw AutoConfError("in init_configs: [\(index)] is not exactly one object")
                 }
-                let own = try Self.objects(instances[index], "instances", index)
+                let own = try Self.objects(instances[index].get(), "instances", index)
                 guard !own.isEmpty else { throw AutoConfError("in instances: [\(index)] is empty") }
                 // One config for each instance, as upstream makes them.
                 templates += own.map { instance in
@@ -176,12 +187,32 @@ struct ServiceAnnotations {
         return templates
     }
 
-    private func list(_ key: String) throws(AutoConfError) -> [JSONValue] {
+    /// The elements of a list; for one whose text is wrong, why.
+    private func list(_ key: String) throws(AutoConfError) -> [Result<JSONValue, AutoConfError>] {
         guard let text = values[key]?.text else { throw AutoConfError("missing \(key) key") }
         guard !text.isEmpty else { throw AutoConfError("in \(key): the annotation is empty") }
         let json = try Self.json(text, "in \(key)")
-        guard let elements = json.arrayValue else { throw AutoConfError("in \(key): \(json.kind), not a list") }
-        return elements
+        guard let elements = json.value.arrayValue else {
+            throw AutoConfError("in \(key): \(json.value.kind), not a list")
+        }
+        let faults = json.faultsByStep
+        return elements.enumerated().map { (index, element) in
+            faults[.element(index)]?.first.map { .failure(AutoConfError("in \(key): [\(index)]: \($0.error)")) }
+                ?? .success(element)
+        }
+    }
+
+    /// The options of version 1. One that is wrong is told, and is as if it were not set.
+    private mutating func options() -> (ignoresTags: Bool, cardinality: String) {
+        var (ignoresTags, cardinality) = (false, values["check_tag_cardinality"]?.text ?? "")
+        do throws(AutoConfError) { ignoresTags = try flag("ignore_autodiscovery_tags") } catch {
+            problems.append(("\(error); false is used", .warning))
+        }
+        do throws(AutoConfError) { try ConfigFields.check(cardinality: cardinality, "check_tag_cardinality") } catch {
+            problems.append(("\(error); it is not used", .warning))
+            cardinality = ""
+        }
+        return (ignoresTags, cardinality)
     }
 
     private static func name(_ json: JSONValue, _ index: Int) throws(AutoConfError) -> String {
@@ -205,12 +236,13 @@ struct ServiceAnnotations {
     private func logs() throws(AutoConfError) -> CheckTemplate? {
         guard let text = values["logs"]?.text else { return nil }
         let json = try Self.json(text, "in logs")
-        guard json.arrayValue != nil else {
-            throw AutoConfError("invalid format: \(json.kind), not an array")
+        guard json.value.arrayValue != nil else {
+            throw AutoConfError("invalid format: \(json.value.kind), not an array")
         }
+        if let fault = json.faults.first { throw AutoConfError("in logs: \(fault.error)") }
         // The config of logs has the name of a check; without a check there is none.
         guard let first = templates.first else { return nil }
-        return CheckTemplate(checkName: first.checkName, entry: "logs", initConfig: nil, logs: json)
+        return CheckTemplate(checkName: first.checkName, entry: "logs", initConfig: nil, logs: json.value)
     }
 
     private func flag(_ key: String) throws(AutoConfError) -> Bool {
@@ -221,7 +253,7 @@ struct ServiceAnnotations {
         return flag
     }
 
-    private static func json(_ text: String, _ place: String) throws(AutoConfError) -> JSONValue {
-        do { return try JSONValue(parsing: text) } catch { throw AutoConfError("\(place): \(error)") }
+    private static func json(_ text: String, _ place: String) throws(AutoConfError) -> RecoveredJSON {
+        do { return try RecoveredJSON(parsing: Array(text.utf8)) } catch { throw AutoConfError("\(place): \(error)") }
     }
 }

@@ -86,7 +86,8 @@ struct Template {
         do {
             return try variables.value(of: name, parameter)
         } catch {
-            throw AutoConfError("\(written): \(error)")
+            let variable = String(decoding: written.utf8.dropFirst(2).dropLast(2), as: UTF8.self)
+            throw AutoConfError("%%\(shownName(variable))%%: \(error)")
         }
     }
 

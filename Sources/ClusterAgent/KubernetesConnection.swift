@@ -35,7 +35,7 @@ struct KubernetesConnection: Sendable {
             return nil
         }
         (self.clock, self.log) = (clock, log)
-        if let proxy = configuration.proxyURL {
+        if let proxy = configuration.proxyAuthority {
             log.info("the API server is reached through a proxy", ["proxy": proxy])
         }
         let namespace = Self.namespace(options, environment, configuration)
@@ -127,7 +127,8 @@ struct KubernetesConnection: Sendable {
             guard isMounted || options[AgentOptions.confdPath].isEmpty else { return nil }
             return try KubernetesConfiguration.inCluster(environment: environment, clock: clock)
         } catch {
-            throw StartError(path.isEmpty ? "\(error)" : "--kubeconfig=\(path): \(error)")
+            guard path.isEmpty else { throw StartError("--kubeconfig=\(path): \(error)") }
+            throw StartError("\(error); to run without Kubernetes, name a directory of config files: --confd_path=PATH")
         }
     }
 

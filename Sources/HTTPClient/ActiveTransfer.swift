@@ -6,6 +6,8 @@ final class ActiveTransfer {
     let requested: RequestedTransfer
     let easy: EasyHandle
     private let url: RequestURL
+    /// The host and port of the proxy; nil without one.
+    private let proxy: String?
     private let clock: any Clock
     private var collector = ResponseCollector()
     private var body: [UInt8] = []
@@ -32,6 +34,7 @@ final class ActiveTransfer {
         try easy.setUpTimeouts(total: requested.deadline - now, connect: options.connectTimeout)
         self.requested = requested
         self.url = url
+        proxy = options.proxy.authority
         self.clock = clock
         lastProgress = now
         self.easy = easy
@@ -108,7 +111,7 @@ final class ActiveTransfer {
 
     /// Where the response sends the request, if it is redirected.
     ///
-    /// - Throws: `tooManyRedirects` or `invalidURL`.
+    /// - Throws: `tooManyRedirects` or `invalidRedirect`.
     func nextHop(allowsPlainHTTP: Bool) throws(HTTPClientError) -> Hop? {
         guard isRedirected else { return nil }
         return try requested.hop.next(collector.head, from: url, allowsPlainHTTP: allowsPlainHTTP)
@@ -120,7 +123,7 @@ final class ActiveTransfer {
         guard code == CURLE_OK else {
             let failure = TransferFailure(
                 code: code, message: easy.message, systemError: Int32(truncatingIfNeeded: easy.long(CURLINFO_OS_ERRNO)),
-                authority: url.authority, host: url.host, phase: phase)
+                authority: url.authority, host: url.host, proxy: proxy, phase: phase)
             return .failure(failure.error)
         }
         guard collector.isComplete else { return .failure(.malformedResponse("the header is incomplete")) }

@@ -59,10 +59,10 @@ extension EasyHandle {
         for (name, value) in request.headers {
             guard isToken(name) else {
                 throw .invalidRequest(
-                    "the name of a header field is not a token (RFC 9110 §5.6.2): \(name.prefix(100))")
+                    "the name of a header field is not a token (RFC 9110 §5.6.2)")
             }
             guard isFieldValue(value) else {
-                throw .invalidRequest("the value of the header field \(name) holds a control character")
+                throw .invalidRequest("the value of the header field \(shownName(name)) holds a control character")
             }
             for ours in ["Content-Length", "Transfer-Encoding", "Expect"] where areEqualFieldNames(name, ours) {
                 throw .invalidRequest("the client sets the header field \(ours) itself")

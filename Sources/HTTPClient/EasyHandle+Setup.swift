@@ -52,9 +52,10 @@ extension EasyHandle {
     private func setUpProxy(_ proxy: ProxyPolicy) throws(HTTPClientError) {
         switch proxy {
         case .direct: try set(CURLOPT_NOPROXY, "*")
-        case .url(let url, let excepted):
+        case .url(let url):
             try set(CURLOPT_PROXY, url)
-            try set(CURLOPT_NOPROXY, excepted)
+            // Not what the environment excepts.
+            try set(CURLOPT_NOPROXY, "")
         }
     }
 

@@ -29,8 +29,10 @@ package enum HTTPClientError: Error, Sendable, Equatable {
     case invalidOptions(String)
     /// The method, a header field or the token cannot be sent; nothing was sent.
     case invalidRequest(String)
-    /// The URL is malformed or its scheme is not allowed. This also applies to the target of a redirect.
+    /// The URL is malformed or its scheme is not allowed.
     case invalidURL(String)
+    /// The server redirects to a URL that is malformed or whose scheme is not allowed.
+    case invalidRedirect(String)
     /// The host name does not resolve to an address.
     case nameNotResolved(host: String)
     /// Nothing listens on the address.
@@ -60,6 +62,7 @@ extension HTTPClientError: CustomStringConvertible {
         case .invalidOptions(let reason): "the HTTP client cannot be set up: \(reason)"
         case .invalidRequest(let reason): "the request cannot be sent: \(reason)"
         case .invalidURL(let reason): "invalid URL: \(reason)"
+        case .invalidRedirect(let reason): "the server redirects to a URL that is not followed: \(reason)"
         case .nameNotResolved(let host):
             "the name \(host) was not resolved: check its spelling and the DNS of this machine"
         case .connectionRefused(let address):

@@ -3,9 +3,16 @@ package enum ProxyPolicy: Sendable, Hashable {
     /// Connects directly and ignores the environment: in a cluster a stray `https_proxy` must not redirect an agent.
     case direct
     /// Uses this proxy: `http://`, `https://`, `socks5://` (names resolved locally) or `socks5h://` (names resolved by
-    /// the proxy). It is not used for the hosts, domains and networks in `except`, with commas between them, as libcurl
-    /// reads them (`CURLOPT_NOPROXY`).
-    case url(String, except: String)
+    /// the proxy).
+    case url(String)
+
+    /// The proxy's host and port, for messages: its URL may have a password. Nil without a proxy.
+    package var authority: String? {
+        guard case .url(let url) = self else { return nil }
+        // Behind the last `@` of all: a password may have any character.
+        let rest = url.split(separator: "://", maxSplits: 1).last?.split(separator: "@").last ?? ""
+        return String(rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" })
+    }
 }
 
 /// The options that all requests of a client share.

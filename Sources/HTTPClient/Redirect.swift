@@ -31,11 +31,17 @@ struct Hop: Sendable {
 
     /// The hop to which a response leads that `follows`, and that came from `url`.
     ///
-    /// - Throws: `tooManyRedirects`, or `invalidURL` for a target that is malformed or whose scheme is not allowed.
+    /// - Throws: `tooManyRedirects`, or `invalidRedirect` for a target that is malformed or has a scheme that is not
+    ///   allowed.
     func next(_ head: ResponseHead, from url: RequestURL, allowsPlainHTTP: Bool) throws(HTTPClientError) -> Hop {
         guard redirects < request.maximumRedirects else { throw .tooManyRedirects(request.maximumRedirects) }
-        let location = head["Location"] ?? ""
-        let target = try RequestURL(url.resolving(location), allowsPlainHTTP: allowsPlainHTTP)
+        let target: RequestURL
+        do throws(HTTPClientError) {
+            target = try RequestURL(url.resolving(head["Location"] ?? ""), allowsPlainHTTP: allowsPlainHTTP)
+        } catch {
+            guard case .invalidURL(let reason) = error else { throw error }
+            throw .invalidRedirect(reason)
+        }
         let isAtOrigin = isAtOrigin && target.isOfOrigin(of: url)
         var request = request
         request.url = target.text

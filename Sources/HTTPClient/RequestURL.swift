@@ -19,28 +19,24 @@ struct RequestURL: Equatable {
 
     /// Parses `text`.
     ///
-    /// - Throws: `invalidURL` with the URL and the reason.
+    /// - Throws: `invalidURL` with the reason. It does not repeat the URL, which may contain a secret.
     init(_ text: String, allowsPlainHTTP: Bool) throws(HTTPClientError) {
-        func invalid(_ reason: String) -> HTTPClientError {
-            .invalidURL("\(text.prefix(200)): \(reason)")
-        }
         guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
-            throw invalid("it contains a space or a control character")
+            throw .invalidURL("it contains a space or a control character")
         }
         // libcurl would use the first path segment as the host.
-        guard !text.contains(":///") else { throw invalid("it has no host") }
-        guard let parts = URLParts() else { throw invalid("out of memory") }
-        if let reason = parts.parse(text) { throw invalid(reason) }
+        guard !text.contains(":///") else { throw .invalidURL("it has no host") }
+        guard let parts = URLParts() else { throw .invalidURL("out of memory") }
+        if let reason = parts.parse(text) { throw .invalidURL(reason) }
         guard parts.part(CURLUPART_USER) == nil, parts.part(CURLUPART_PASSWORD) == nil else {
-            // The URL contains a secret, so the error does not repeat it.
             throw .invalidURL("a URL with user and password is not accepted: use an Authorization header")
         }
         guard let scheme = parts.part(CURLUPART_SCHEME), let host = parts.part(CURLUPART_HOST), !host.isEmpty,
             let port = parts.part(CURLUPART_PORT).flatMap({ Int($0) }), let whole = parts.part(CURLUPART_URL)
-        else { throw invalid("it has no host") }
+        else { throw .invalidURL("it has no host") }
         guard scheme == "https" || (scheme == "http" && allowsPlainHTTP) else {
             let allowed = allowsPlainHTTP ? "http and https are" : "only https is"
-            throw invalid("the scheme \(scheme) is not allowed here, \(allowed)")
+            throw .invalidURL("the scheme is not allowed here, \(allowed)")
         }
         self.text = whole
         self.scheme = scheme
@@ -59,8 +55,8 @@ struct RequestURL: Equatable {
     /// - Throws: `invalidURL` if it is malformed.
     func resolving(_ location: String) throws(HTTPClientError) -> String {
         guard let parts = URLParts(), parts.parse(text) == nil else { throw .invalidURL("out of memory") }
-        if let reason = parts.resolve(location) { throw .invalidURL("the target of a redirect: \(reason)") }
-        guard let whole = parts.part(CURLUPART_URL) else { throw .invalidURL("the target of a redirect has no host") }
+        if let reason = parts.resolve(location) { throw .invalidURL(reason) }
+        guard let whole = parts.part(CURLUPART_URL) else { throw .invalidURL("it has no host") }
         return whole
     }
 
@@ -70,7 +66,7 @@ struct RequestURL: Equatable {
     func replacingHost(_ host: String) throws(HTTPClientError) -> String {
         guard let parts = URLParts(), parts.parse(text) == nil, parts.setHost(host),
             let whole = parts.part(CURLUPART_URL)
-        else { throw .invalidURL("\(host) cannot be the TLS server name of \(authority)") }
+        else { throw .invalidURL("the TLS server name for \(authority) is not the name of a host") }
         return whole
     }
 }

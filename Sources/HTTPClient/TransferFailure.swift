@@ -11,6 +11,8 @@ struct TransferFailure {
     /// Host and port, for messages.
     let authority: String
     let host: String
+    /// Host and port of the proxy; nil without one.
+    let proxy: String?
     let phase: TransferPhase
 
     /// The error.
@@ -18,7 +20,8 @@ struct TransferFailure {
         switch code {
         case CURLE_COULDNT_RESOLVE_HOST: .nameNotResolved(host: host)
         case CURLE_COULDNT_CONNECT:
-            systemError == ECONNREFUSED ? .connectionRefused(authority) : .connectionFailed(detail)
+            systemError == ECONNREFUSED ? .connectionRefused(first) : .connectionFailed("\(first): \(reason)")
+        case CURLE_COULDNT_RESOLVE_PROXY: .connectionFailed("\(first): its name was not resolved")
         case CURLE_OPERATION_TIMEDOUT: .timedOut(phase)
         case CURLE_URL_MALFORMAT: .invalidURL(detail)
         case CURLE_UNSUPPORTED_PROTOCOL:
@@ -61,6 +64,9 @@ struct TransferFailure {
         default: nil
         }
     }
+
+    /// What is connected to first.
+    private var first: String { proxy.map { "the proxy \($0)" } ?? authority }
 
     private var detail: String { "\(authority): \(reason)" }
 

@@ -93,7 +93,7 @@ package struct JSONScanner {
         try object { (scanner, key, start) throws(JSONError) in
             let value = try scanner.value()
             guard members.updateValue(value, forKey: ExactText(wrappedValue: key)) == nil else {
-                throw scanner.failure("duplicate key \"\(key)\"", at: start)
+                throw scanner.failure("duplicate key \(shownName(key))", at: start)
             }
         }
         return members
@@ -128,7 +128,7 @@ package struct JSONScanner {
         let start = position
         while let byte = peek, byte >= UInt8(ascii: "a"), byte <= UInt8(ascii: "z") { position += 1 }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
-        guard text == word.description else { throw failure("unknown word '\(text.prefix(20))'", at: start) }
+        guard text == word.description else { throw failure("unknown word", at: start) }
         return value
     }
 
@@ -203,7 +203,7 @@ extension JSONScanner {
         return key
     }
 
-    private mutating func skipColon() throws(JSONError) {
+    mutating func skipColon() throws(JSONError) {
         guard skip(UInt8(ascii: ":")) else { throw unexpected("':'") }
     }
 

@@ -35,11 +35,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
 }
 
 /// Opens `/dev/null` for each of standard input, output and error that is closed. To be called first in a program:
-/// otherwise the next descriptor that it opens gets that number, and log lines go into a socket or a pipe.
+/// otherwise the next descriptor that it opens gets that number, and log lines go into a socket or a pipe. As with a
+/// closed one, reading input and writing output then fail, so that output that nobody got is an error. Error lines go
+/// nowhere: a program serves without them.
 func openClosedStandardDescriptors() {
     for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) == -1 {
         // The system gives the lowest free number, which is this one.
-        _ = unsafe open("/dev/null", O_RDWR)
+        _ = unsafe open("/dev/null", number == STDOUT_FILENO ? O_RDONLY : O_WRONLY)
     }
 }
 

@@ -61,7 +61,8 @@ package struct MetricsWriter: Sendable {
             default: text.unicodeScalars.append(character)
             }
         }
-        return text
+        // The format has escapes for these three only, and people read it on terminals.
+        return visibleLine(text)
     }
 
     private static func number(_ value: Double) -> String {

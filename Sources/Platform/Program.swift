@@ -209,7 +209,7 @@ package struct Program: Sendable {
     }
 
     private func printErrors(_ lines: [String]) {
-        for line in lines { writeToStandardError("\(name): \(visible(line))") }
+        for line in lines { writeToStandardError("\(name): \(visibleLine(line))") }
     }
 }
 

@@ -1,11 +1,10 @@
-/// A text as a terminal may get it: control characters other than line feeds and tabs, which could move the cursor or
-/// hide what is there, and those that change the direction of what follows (Unicode's bidirectional controls) stand as
-/// `\u{…}`.
-package func visible(_ text: String) -> String {
+/// A text as one line that a terminal may get. Control characters, which could move the cursor, hide what is there or
+/// begin a line that looks like one of ours, and those that change the direction of what follows (Unicode's
+/// bidirectional controls) stand as `\u{…}`.
+package func visibleLine(_ text: String) -> String {
     let isVisible = { (scalar: Unicode.Scalar) in
         switch scalar.value {
-        case 0x09, 0x0A: true
-        case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: false
+        case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069: false
         default: true
         }
     }
@@ -19,4 +18,24 @@ package func visible(_ text: String) -> String {
         }
     }
     return shown
+}
+
+/// Lines for a terminal, one below the other.
+package func visibleLines(_ lines: [String]) -> String {
+    lines.map(visibleLine).joined(separator: "\n")
+}
+
+/// A name that an input has, such as a key, for an error that tells where something is wrong. What does not look like a
+/// name may be a value in the wrong place, a secret even, and is not repeated.
+package func shownName(_ name: String) -> String {
+    let isName =
+        name.utf8.count <= 100 && name.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || isNameSign($0) }
+    return isName && !name.isEmpty ? name : "(\(name.utf8.count) bytes that are no name)"
+}
+
+private func isNameSign(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "0"..."9", "_", "-", ".", "/": true
+    default: false
+    }
 }

@@ -51,15 +51,20 @@ import Testing
         #expect(output.contains("leader_election"), "\(output)")
     }
 
-    @Test(arguments: [["version"], ["help"], ["run", "--help"]])
-    func `output that cannot be written is an error`(arguments: [String]) async throws {
+    @Test(
+        arguments: [["version"], ["help"], ["run", "--help"]],
+        [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")])
+    func `output that cannot be written is an error`(
+        arguments: [String], output: (redirection: String, reason: String)
+    ) async throws {
         let directory = try TemporaryDirectory()
         let process = try ChildProcess(
             "/bin/sh",
-            ["-c", "exec \"$0\" \"$@\" >/dev/full", try TestEnvironment.program("cluster-agent")] + arguments,
+            ["-c", "exec \"$0\" \"$@\" \(output.redirection)", try TestEnvironment.program("cluster-agent")]
+                + arguments,
             outputPath: "\(directory.path)/output")
         #expect(try await process.wait(within: .seconds(30)) == .exited(1))
-        #expect(process.output == "cluster-agent: standard output: No space left on device\n")
+        #expect(process.output == "cluster-agent: standard output: \(output.reason)\n")
     }
 
     @Test(arguments: ["cluster-agent", "node-agent"])

@@ -117,6 +117,27 @@ import Testing
         #expect(one.end == .exited(0), "\(one.output)")
     }
 
+    @Test func `an item of a list that is no Service does not affect the others, and no name begins a line`()
+        async throws
+    {
+        let item = { (name: String, checks: String) in
+            #"{"metadata":{"name":"\#(name)","namespace":"shop","annotations":{"ad.datadoghq.com/service.checks":"\#(checks)"}},"spec":{"clusterIP":"127.96.0.9"}}"#
+        }
+        let list = [
+            item("web", #"{\"a\\nerror: forged\\u001b[2J\":{\"instances\":[{}]}}"#), #"{"metadata":{"name":3}}"#,
+            item(#"x\nerror: forged"#, #"{\"b\":{}}"#),
+        ]
+        let read = try await run(
+            ["configcheck", "-"], input: #"{"kind":"List","items":[\#(list.joined(separator: ","))]}"#)
+        #expect(read.end == .exited(1))
+        #expect(
+            read.output.contains("error: standard input: items[1].metadata.name is a number, not a string\n"),
+            "\(read.output)")
+        #expect(read.output.contains("1 configs, 2 errors, 0 warnings"), "\(read.output)")
+        #expect(read.output.contains(#"=== a\u{a}error: forged\u{1b}[2J check ==="#), "\(read.output)")
+        #expect(!read.output.contains("\nerror: forged") && !read.output.contains("Kubernetes API"), "\(read.output)")
+    }
+
     @Test func `configcheck checks the annotations of a Service on standard input`() async throws {
         let service = { (checks: String) in
             #"{"kind": "Service", "metadata": {"name": "web", "namespace": "shop", "annotations": {"ad.datadoghq.com/service.checks": "\#(checks)"}},"#

@@ -127,6 +127,30 @@ import Testing
         #expect(runs || agent.process.output.contains("run as a pod with a ServiceAccount"))
     }
 
+    @Test func `a pod without a ServiceAccount and without config files is told how to do without`() async throws {
+        let directory = try TemporaryDirectory()
+        let agent = try RunningClusterAgent(
+            "one", in: directory, ["--confd_path="],
+            environment: ["KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "443"])
+        #expect(try await agent.process.wait(within: .seconds(60)) == .exited(1))
+        #expect(
+            agent.process.output.contains(
+                "to run without Kubernetes, name a directory of config files: --confd_path=PATH"))
+    }
+
+    @Test(arguments: ["[::1]", "::ffff:127.0.0.1", "::FFFF:7f00:1", "[::]"])
+    func `an address to listen on may be written as in a URL, and IPv4 as IPv6`(host: String) async throws {
+        let directory = try TemporaryDirectory()
+        let agent = try RunningClusterAgent(
+            "one", in: directory,
+            ["--confd_path=\(directory.path)", "--shutdown_delay=0", "--cluster_agent.listen_host=\(host)"])
+        try await eventually(within: .seconds(60), "a start: \(agent.process.output)") {
+            agent.process.output.contains("started")
+        }
+        agent.process.signal(SIGTERM)
+        #expect(try await agent.process.wait(within: .seconds(60)) == .exited(0), "\(agent.process.output)")
+    }
+
     /// A machine may start with a wrong clock.
     @Test func `the generated certificate is valid at any time, and a hangup is an orderly end`() async throws {
         let directory = try TemporaryDirectory()

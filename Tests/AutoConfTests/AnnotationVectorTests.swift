@@ -148,7 +148,7 @@ import Testing
             name: "v1: names that are no list", current: ["check_names": #"{"a":1}"#],
             problems: [failed + "in check_names: an object, not a list"]),
         Row(
-            name: "v1: names that are no JSON", current: ["check_names": "[a]"],
+            name: "v1: names that are no JSON", current: ["check_names": "[a"],
             problems: [failed + "in check_names: line 1, column 2: 'a' where a value is expected"]),
         Row(
             name: "v1: missing init_configs", current: ["check_names": #"["a"]"#, "instances": "[{}]"],

@@ -58,8 +58,8 @@ import Testing
             "Configuration file contains no valid instances"
         ),
         (
-            "an instance that is no object", #"{"cluster_check":true,"instances":[{},null]}"#,
-            "instances[1] is null, not an object"
+            "an instance that is no object", #"{"cluster_check":true,"instances":[null]}"#,
+            "instances[0] is null, not an object"
         ),
         ("a wrong flag", #"{"cluster_check":"true","instances":[{}]}"#, "cluster_check is a string, not a boolean"),
         (
@@ -123,6 +123,23 @@ import Testing
         #expect(fixture.problems == ["\(object): \(row.problem)"], "\(row.name)")
         #expect(fixture.autoConf.problems.map(\.severity) == [.error])
         #expect(fixture.isSynced)
+    }
+
+    @Test(arguments: [
+        (#"null"#, "instances[1] is null, not an object"),
+        (#"{"x":1,"x":2}"#, "instances[1]: line 1, column 46: duplicate key x"),
+        (#"{"x":"\ud800"}"#, "instances[1]: line 1, column 45: a lone surrogate"),
+        (
+            #"{"x":"%%env_NONE%%"}"#,
+            "instances[1]: %%env_NONE%%: environment variable NONE is not set in the cluster-agent"
+        ),
+    ])
+    func `an instance that cannot be used does not affect the others`(instance: String, reason: String) async throws {
+        let (fixture, object) = try await Self.read(
+            "a.json", #"{"cluster_check":true,"instances":[{},\#(instance),{"y":1}]}"#)
+        #expect(fixture.configs.map(\.instances) == [[.object([:]), .object(["y": .number("1")])]])
+        #expect(fixture.problems == ["\(object): \(reason)"])
+        #expect(fixture.autoConf.problems.map(\.severity) == [.error])
     }
 
     @Test(arguments: [

@@ -158,8 +158,8 @@ import Testing
             "could not extract checks config: a: an array, not an object"
         ),
         (
-            "an instance that is no object", ["checks": #"{"a":{"instances":[{},1]}}"#],
-            "could not extract checks config: a: instances[1] is a number, not an object"
+            "an instance that is no object", ["checks": #"{"a":{"instances":[1]}}"#],
+            "could not extract checks config: a: instances[0] is a number, not an object"
         ),
         (
             "instances that are no list", ["checks": #"{"a":{"instances":{}}}"#],
@@ -176,10 +176,6 @@ import Testing
         (
             "a wrong cardinality", ["checks": #"{"a":{"instances":[{}],"check_tag_cardinality":"all"}}"#],
             "could not extract checks config: a: check_tag_cardinality is not low, orchestrator or high"
-        ),
-        (
-            "a duplicate key", ["checks": #"{"a":{"instances":[{}]},"a":{}}"#],
-            "could not extract checks config: cannot parse check configuration: line 1, column 25: duplicate key \"a\""
         ),
         (
             "names that are no JSON", ["check_names": "a"],
@@ -221,17 +217,86 @@ import Testing
             "could not extract checks config: in init_configs: [0] is not exactly one object"
         ),
         (
-            "a flag that is none",
-            [
-                "check_names": #"["a"]"#, "init_configs": "[{}]", "instances": "[{}]",
-                "ignore_autodiscovery_tags": "yes",
-            ], "could not extract checks config: in ignore_autodiscovery_tags: neither true nor false"
-        ),
-        (
             "logs that are no list", ["logs": "{}"],
             "could not extract logs config: invalid format: an object, not an array"
         ),
     ]
+
+    /// What the JSON of one entry has is no reason to refuse another.
+    @Test(arguments: [
+        (
+            #"{"a":{"instances":[{}]},"b":{"instances":[{"x":1,"x":2}]}}"#,
+            ["b: instances[0]: line 1, column 50: duplicate key x"]
+        ),
+        (
+            #"{"a":{"instances":[{}]},"b":{"instances":[{"x":"\ud800"}]}}"#,
+            ["b: instances[0]: line 1, column 49: a lone surrogate"]
+        ),
+        (
+            #"{"a":{"instances":[{}]},"b":{"instances":[{"x":yes}]}}"#,
+            ["b: instances[0]: line 1, column 48: 'y' where a value is expected"]
+        ),
+        (
+            #"{"a":{"instances":[{},1,{"x":01}]}}"#,
+            [
+                "a: instances[2]: line 1, column 30: a number with a leading zero",
+                "a: instances[1] is a number, not an object",
+            ].reversed()
+        ),
+        (
+            #"{"a":{"instances":[{}]},"b":{"instances":[{}],"init_config":{"\q":1}}}"#,
+            ["b: line 1, column 63: an unknown escape"]
+        ),
+        (
+            #"{"a":{},"a":{"instances":[{}]}}"#,
+            ["checks: line 1, column 9: duplicate key a; of equal keys the last one counts"]
+        ),
+        (#"{"a":{"instances":[{},{"x":"%%env_NO%%"}]}}"#, []),
+    ])
+    func `an entry or an instance that cannot be read does not affect the others`(checks: String, reasons: [String]) {
+        let fixture = Self.read(["checks": checks])
+        #expect(fixture.configs.map(\.checkName) == ["a"])
+        #expect(fixture.configs.first?.instances.count == 1)
+        let unresolved =
+            "a[0] is not scheduled as a whole: instances[1]: %%env_NO%%: environment variable NO is not set in the cluster-agent"
+        let expected = reasons.isEmpty ? [unresolved] : reasons.map { "could not extract checks config: \($0)" }
+        #expect(fixture.problems == expected.map { "kube_service://shop/web: \($0)" })
+    }
+
+    @Test func `an element of a version 1 list that cannot be read does not affect the others`() {
+        let fixture = Self.read([
+            "check_names": #"["a","b",c]"#, "init_configs": "[{},{\"x\":1,\"x\":2},{}]", "instances": "[{},{},{}]",
+            "ignore_autodiscovery_tags": "yes", "check_tag_cardinality": "all",
+        ])
+        #expect(fixture.configs.map(\.checkName) == ["a"])
+        #expect(
+            fixture.problems
+                == [
+                    "in ignore_autodiscovery_tags: neither true nor false; false is used",
+                    "check_tag_cardinality is not low, orchestrator or high; it is not used",
+                    "could not extract checks config: in init_configs: [1]: line 1, column 12: duplicate key x",
+                    "could not extract checks config: in check_names: [2]: line 1, column 10: 'c' where a value is expected",
+                ].map { "kube_service://shop/web: \($0)" })
+    }
+
+    @Test(arguments: [
+        "postgres://dd:S3cr3t@db/app", "S3cr3t value", "S3cr3t\nerror: forged", "%%env_S3cr3t x%%",
+    ])
+    func `what looks like no name is not repeated`(text: String) {
+        let json = String(decoding: JSONValue.string(text).encoded(), as: UTF8.self)
+        for annotations in [
+            ["checks": "{\(json):{\"instances\":[{\"x\":\"%%env_NO%%\"}]}}"],
+            ["checks": "{\"a\":{\(json):1,\"instances\":[{}]}}"],
+            ["checks": "{\"a\":{\"instances\":[{\(json):1,\(json):2}]}}"],
+            ["checks": "{\"a\":{\"instances\":[{\"x\":\"%%\(text)%%\"}]}}"],
+            ["S3cr3t\u{7}": "x"], ["checks": text],
+            ["check_names": "[\(json)]", "init_configs": "[1]", "instances": "[{}]"],
+        ] {
+            let fixture = Self.read(annotations)
+            #expect(!fixture.problems.isEmpty)
+            for problem in fixture.problems { #expect(!problem.contains("S3cr3t"), "\(problem)") }
+        }
+    }
 
     @Test(arguments: bad)
     func `a bad annotation gives no config and one reason`(

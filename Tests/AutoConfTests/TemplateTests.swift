@@ -89,7 +89,9 @@ import Testing
         Row("two pairs with nothing between", "%%%%", #""%%%%""#),
         Row("two pairs with nothing between, then a host", "%%%%host%%", #""%%10.96.0.20""#),
         Row("a line break between", "%%a\nb%%", #""%%a\nb%%""#),
-        Row("a carriage return between is part of the name", "%%a\rb%%", error: "%%a\rb%%: unknown variable"),
+        Row(
+            "a carriage return between is part of the name", "%%a\rb%%",
+            error: "%%(3 bytes that are no name)%%: unknown variable"),
         Row("a combining mark after a variable", "%%host%%\u{301}", "\"10.96.0.20\u{301}\""),
         Row("a combining mark before a variable's end", "%%host_\u{301}%%", #""10.96.0.20""#),
         Row("IPv6 before a colon with a combining mark", "%%host%%:\u{301}", "\"[fd00::1]:\u{301}\"", ip: "fd00::1"),

@@ -17,7 +17,7 @@ import Testing
         "--token is ", "-----BEGIN ", "token:\n", "x,x&", "x:[", "basic basic ", "\"token\" ", "eyJ", "http://", "{",
     ])
     func `what has no end is looked through once`(piece: String) {
-        let text = String(repeating: piece, count: 400_000 / piece.utf8.count)
+        let text = String(repeating: piece, count: 100_000 / piece.utf8.count)
         let started = SystemClock().now()
         _ = Scrubbing.scrubbed(text)
         #expect(SystemClock().now() - started < .seconds(60))
@@ -193,7 +193,7 @@ import Testing
             "]", "0123456789abcdef0123456789abcdef", "|", ",", "{", "}", "\\", "--password ", "name: token", "value",
             "mysql -p", "%3A", "&", ";", "1", "is", "jdbc:oracle:", "key=", "ghp_0123456789abcdef",
         ]
-        for _ in 0..<20_000 {
+        for _ in 0..<6_000 {
             let text = (0..<dice.next(below: 12)).map { _ in pieces[dice.next(below: pieces.count)] }.joined()
             let once = Scrubbing.scrubbed(text)
             #expect(Scrubbing.scrubbed(once) == once, "\(text)")

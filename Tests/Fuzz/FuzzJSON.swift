@@ -13,12 +13,17 @@ func fuzzJSON(_ input: [UInt8]) {
         // Only these two are not looked for in what is skipped.
         let isChecked = !error.reason.hasPrefix("duplicate key") && !error.reason.hasPrefix("a key longer")
         precondition(!isChecked || !isSkipped(input), "what is no JSON is skipped as if it were: \(error)")
+        let recovered = try? RecoveredJSON(parsing: input)
+        precondition(recovered?.faults.isEmpty != true, "what is no JSON is read without a fault: \(error)")
         return
     }
     let encoded = value.encoded()
     guard let again = try? JSONValue(parsing: encoded) else { fatalError("does not parse what was encoded") }
     precondition(again.encoded() == encoded, "encodes otherwise the second time")
     precondition(isSkipped(input), "JSON is not skipped")
+    guard let recovered = try? RecoveredJSON(parsing: input), recovered.faults.isEmpty, recovered.value == value else {
+        fatalError("JSON is read otherwise where faults are allowed")
+    }
     do throws(JSONError) {
         var json = try JSONReader(input, limits: JSONLimits())
         try compare(&json, with: value)

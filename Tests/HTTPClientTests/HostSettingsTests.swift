@@ -66,10 +66,12 @@ import Testing
             let request = ClientRequest(url: server.url())
             let direct = try plainClient()
             guard try await direct.send(request, deadline: farDeadline).status == 200 else { exit(1) }
-            let proxied = try plainClient { $0.proxy = .url("http://127.0.0.1:\(port)", except: "") }
-            guard kind(await failure(proxied, request)) == "connectionRefused" else { exit(2) }
-            let excepted = try plainClient { $0.proxy = .url("http://127.0.0.1:\(port)", except: "127.0.0.0/8") }
-            guard try await excepted.send(request, deadline: farDeadline).status == 200 else { exit(3) }
+            unsafe setenv("no_proxy", "127.0.0.1", 1)
+            let proxied = try plainClient { $0.proxy = .url("http://user:pw@127.0.0.1:\(port)/x") }
+            guard await failure(proxied, request) == .connectionRefused("the proxy 127.0.0.1:\(port)") else { exit(2) }
+            let unresolved = try plainClient { $0.proxy = .url("http://proxy.invalid:1") }
+            let reason = "the proxy proxy.invalid:1: its name was not resolved"
+            guard await failure(unresolved, request) == .connectionFailed(reason) else { exit(3) }
         }
     }
 

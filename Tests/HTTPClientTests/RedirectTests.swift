@@ -130,7 +130,7 @@ import Testing
     func `a redirect to another protocol is refused`(location: String) async throws {
         let server = try redirecting(to: location)
         let error = await failure(try plainClient(), ClientRequest(url: server.url(), maximumRedirects: 3))
-        #expect(kind(error) == "invalidURL")
+        #expect(kind(error) == "invalidRedirect")
     }
 
     @Test func `a redirected POST becomes a GET without a body`() async throws {

@@ -47,6 +47,7 @@ func kind(_ error: HTTPClientError?) -> String {
     case .invalidOptions: "invalidOptions"
     case .invalidRequest: "invalidRequest"
     case .invalidURL: "invalidURL"
+    case .invalidRedirect: "invalidRedirect"
     case .nameNotResolved: "nameNotResolved"
     case .connectionRefused: "connectionRefused"
     case .connectionFailed: "connectionFailed"

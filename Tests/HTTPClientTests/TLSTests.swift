@@ -165,7 +165,7 @@ import Testing
         let target = plain.url()
         let server = try TLSServer { _ in HTTPResponse(status: 302, headers: [("Location", target)]) }
         let client = try secureClient(TLSTrust(caPEM: server.identity.certificatePEM))
-        #expect(kind(await failure(client, ClientRequest(url: server.url(), maximumRedirects: 1))) == "invalidURL")
+        #expect(kind(await failure(client, ClientRequest(url: server.url(), maximumRedirects: 1))) == "invalidRedirect")
         #expect(plain.seen.connections == 0)
         await server.stop()
     }

@@ -112,9 +112,9 @@ private struct Spec: JSONReadable, Equatable {
         (#"{"ports":[{"name":1,"port":1}]}"#, "ports[0].name is a number, not a string"),
         (#"{"labels":{"a":["b"]}}"#, "labels.a is an array, not a string"),
         (#"{"isOn":"true"}"#, "isOn is a string, not a boolean"), (#"{"extra":1}"#, "extra is a number, not an object"),
-        (#"{"isOn":nul}"#, "line 1, column 9: unknown word 'nul'"),
+        (#"{"isOn":nul}"#, "line 1, column 9: unknown word"),
         (#"{"isOn":?}"#, "line 1, column 9: '?' where a value is expected"),
-        (#"{"extra":{"a":1,"a":1}}"#, "line 1, column 17: duplicate key \"a\""),
+        (#"{"extra":{"a":1,"a":1}}"#, "line 1, column 17: duplicate key a"),
         (#"{"isOn":true} x"#, "line 1, column 15: 'x' after the end of the value"),
         ("", "line 1, column 1: ends where a value is expected"),
     ])
@@ -132,7 +132,7 @@ private struct Spec: JSONReadable, Equatable {
         ("{\"s\":\"a\tb\"}", "line 1, column 8: a control character in a string; write it as an escape"),
         (#"{"s":"abc"#, "line 1, column 10: ends inside a string"),
         (#"{"s":012}"#, "line 1, column 6: a number with a leading zero"),
-        (#"{"s":tru}"#, "line 1, column 6: unknown word 'tru'"),
+        (#"{"s":tru}"#, "line 1, column 6: unknown word"),
     ])
     func `what is skipped is checked too`(text: String, expected: String) {
         #expect(Self.failure { () throws(JSONError) in _ = try Self.spec(text) } == expected)

@@ -98,18 +98,16 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         return try .kubeconfig(path: try folder.write("config", text), environment: environment, clock: clock)
     }
 
-    private static let always = "localhost,127.0.0.0/8,::1"
-
     @Test(
         arguments: [
             ([:], .direct), (["HTTPS_PROXY": ""], .direct), (["HTTP_PROXY": "p:1", "ALL_PROXY": "p:1"], .direct),
-            (["HTTPS_PROXY": "p:3128"], .url("http://p:3128", except: always)),
-            (["https_proxy": "HTTP://u:pw@p:1"], .url("http://u:pw@p:1", except: always)),
-            (["HTTPS_PROXY": "https://p", "https_proxy": "http://q"], .url("https://p", except: always)),
-            (["HTTPS_PROXY": "socks5://p:1"], .url("socks5h://p:1", except: always)),
+            (["HTTPS_PROXY": "p:3128"], .url("http://p:3128")),
+            (["https_proxy": "HTTP://u:pw@p:1"], .url("http://u:pw@p:1")),
+            (["HTTPS_PROXY": "https://p", "https_proxy": "http://q"], .url("https://p")),
+            (["HTTPS_PROXY": "socks5://p:1"], .url("socks5h://p:1")),
             (
-                ["HTTPS_PROXY": "p:1", "NO_PROXY": "10.0.0.0/8, .svc,*.corp,h:6443,i:443,fd00::1"],
-                .url("http://p:1", except: "10.0.0.0/8,.svc,.corp,h,fd00::1,\(always)")
+                ["HTTPS_PROXY": "p:1", "NO_PROXY": "10.0.0.0/8, .svc,*.corp,h:6444,i:443,fd00::1,.h,::/0x"],
+                .url("http://p:1")
             ), (["HTTPS_PROXY": "p:1", "no_proxy": "*"], .direct),
             (["HTTPS_PROXY": "p:1", "NO_PROXY": "x, *"], .direct),
         ] as [([String: String], ProxyPolicy)])
@@ -121,10 +119,37 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
             try Self.read(Self.config(cluster: #""server":"https://[fd00::2]:6443/x""#), environment).proxy == proxy)
     }
 
+    @Test(arguments: [
+        ("h.example:6443", "example"), ("h.example:6443", "h.example"), ("h.example", "x, *.example"),
+        ("h.example:6443", ".EXAMPLE"), ("h.example:6443", "h.example:6443"), ("h.example", "h.example:443"),
+        ("10.1.2.3:6443", "10.0.0.0/8"), ("10.1.2.3:6443", "10.1.2.3"), ("10.1.2.3:6443", "10.1.2.3:6443"),
+        ("[fd00::2]:6443", "fd00::/8"), ("[fd00::2]:6443", "FD00:0::2"), ("[fd00::2]:6443", "[fd00::2]:6443"),
+        ("127.0.0.5", ""), ("localhost:6443", "x"), ("[::1]:6443", ""),
+    ])
+    func `a server that NO_PROXY names is reached directly`(authority: String, exceptions: String) throws {
+        let config = Self.config(cluster: #""server":"https://\#(authority)/x""#)
+        #expect(try Self.read(config, ["HTTPS_PROXY": "p:1", "NO_PROXY": exceptions]).proxy == .direct)
+    }
+
+    @Test(arguments: [
+        ("h.example", ".h.example"), ("h.example", "*.h.example"), ("h.example", "ample"),
+        ("h.example", "h.example:80"),
+        ("10.1.2.3", "10.2.0.0/15"), ("10.1.2.3", "1.2.3"), ("10.1.2.3", "10.1.2.3/33"), ("[fd00::2]", "10.0.0.0/0"),
+        ("[fd00::2]", "fd00::2/127:443"), ("h", ","),
+    ])
+    func `a server that NO_PROXY does not name is reached through the proxy`(
+        authority: String, exceptions: String
+    ) throws {
+        let read = try Self.read(
+            Self.config(cluster: #""server":"https://\#(authority)""#),
+            ["HTTPS_PROXY": "https://u:p/w@p.example:1/x", "NO_PROXY": exceptions])
+        #expect(read.proxyAuthority == "p.example:1")
+    }
+
     @Test func `the kubeconfig's proxy goes before the environment's, without exceptions`() throws {
         let text = Self.config(cluster: #""server":"https://h","proxy-url":"socks5://u:pw@p:1""#)
         let proxy = try Self.read(text, ["HTTPS_PROXY": "q:1", "NO_PROXY": "h"]).proxy
-        #expect(proxy == .url("socks5h://u:pw@p:1", except: ""))
+        #expect(proxy == .url("socks5h://u:pw@p:1"))
     }
 
     @Test(arguments: ["ftp://u:S3cr3t@p", "http://", "http://S3cr3t p", "p\nS3cr3t"])

@@ -70,7 +70,8 @@ import Testing
         ("http_check", #"{"url":"http://a/","timeout":"soon"}"#, "timeout is not a number"),
         ("http_check", #"{"url":"http://a/","timeout":"nan"}"#, "timeout is not a number"),
         ("http_check", #"{"url":"http://a/","min_collection_interval":-1}"#, "min_collection_interval is not a number"),
-        ("http_check", #"{"url":"http://a/","tls_verify":"maybe"}"#, "tls_verify is maybe"),
+        ("tcp_check", #"{"host":"dd:S3cr3t@db","port":1}"#, "host is neither the name nor the address of a host"),
+        ("http_check", #"{"url":"http://a/","tls_verify":"maybe"}"#, "tls_verify is neither true nor false"),
         ("http_check", #"{"url":"http://a/","headers":["A: b"]}"#, "headers is an array"),
         ("http_check", #"{"url":"http://a/","headers":{"A":{}}}"#, "headers.A is an object"),
         (

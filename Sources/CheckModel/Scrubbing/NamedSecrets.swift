@@ -169,8 +169,8 @@ struct NamedSecrets {
         return open + 1..<min(end, bytes.count)
     }
 
-    /// The end of a value without quotes: at a blank, a quote or a semicolon; at a comma, an ampersand or a bracket only
-    /// if what follows is not the rest of the value.
+    /// The end of a value without quotes: at a blank, a quote or a semicolon, and at a comma, an ampersand or a
+    /// bracket, but not where the value goes on behind it.
     private func word(from start: Int) -> Int {
         var index = start
         while let byte = byte(index), !SecretText.isSpace(byte), !SecretText.isQuote(byte), byte != UInt8(ascii: ";") {

@@ -17,6 +17,8 @@ struct ConfigCheck {
 
     private var configs: [CheckConfig] = []
     private var problems: [ConfigProblem] = []
+    /// Why objects of the input are not among those that were looked at.
+    private var refused: [String] = []
 
     static var command: Program.Command {
         Program.Command(
@@ -36,21 +38,22 @@ struct ConfigCheck {
                     try await check.readFiles(operand, context)
                 }
             }
-            print(context.options[json] ? check.json : visible(check.text))
-            return check.problems.contains { $0.severity == .error } ? 1 : 0
+            print(context.options[json] ? check.json : check.text)
+            return check.errors > 0 ? 1 : 0
         }
     }
 
     private mutating func readServices(_ context: Program.Context) async throws(StartError) {
-        let services: [Service]
+        let list: (services: [Service], refused: [JSONError])
         do {
-            services = try Service.list(parsing: try Self.standardInput())
+            list = try Service.list(parsing: try Self.standardInput())
         } catch {
             throw StartError("standard input: \(error)")
         }
+        for error in list.refused { refused.append("standard input: \(error)") }
         let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired) { $0.watchesServices = true }
-        autoConf.handle(ReflectorEvent<Service>.replaced(services))
+        autoConf.handle(ReflectorEvent<Service>.replaced(list.services))
         add(desired, autoConf)
     }
 
@@ -99,6 +102,10 @@ struct ConfigCheck {
         problems += autoConf.problems
     }
 
+    private var errors: Int {
+        refused.count + problems.count { $0.severity == .error }
+    }
+
     /// For people.
     private var text: String {
         var lines: [String] = []
@@ -109,16 +116,17 @@ struct ConfigCheck {
             for instance in wire.instances { lines += [String(decoding: instance, as: UTF8.self), "~"] }
             lines += ["Init Config:", String(decoding: wire.initConfig ?? [], as: UTF8.self), "==="]
         }
-        for problem in problems { lines.append("\(problem.severity): \(problem)") }
-        let errors = problems.count { $0.severity == .error }
-        lines.append("\(configs.count) configs, \(errors) errors, \(problems.count - errors) warnings")
-        return lines.joined(separator: "\n")
+        lines += refused.map { "error: \($0)" } + problems.map { "\($0.severity): \($0)" }
+        let warnings = problems.count { $0.severity == .warning }
+        lines.append("\(configs.count) configs, \(errors) errors, \(warnings) warnings")
+        return visibleLines(lines)
     }
 
     private var json: String {
         let found = configs.map { config in
             (try? JSONValue(parsing: Scrubbing.scrubbed(WireConfig(config)).encoded())) ?? .null
         }
+        let unread = refused.map { JSONValue.object(["reason": .string($0), "severity": .string("error")]) }
         let wrong = problems.map { problem in
             JSONValue.object([
                 "object": .string(problem.object), "reason": .string(problem.reason),
@@ -126,7 +134,8 @@ struct ConfigCheck {
             ])
         }
         return String(
-            decoding: JSONValue.object(["configs": .array(found), "problems": .array(wrong)]).encoded(), as: UTF8.self)
+            decoding: JSONValue.object(["configs": .array(found), "problems": .array(unread + wrong)]).encoded(),
+            as: UTF8.self)
     }
 
     private static func standardInput() throws(FileError) -> [UInt8] {

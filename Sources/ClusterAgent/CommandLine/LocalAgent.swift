@@ -20,7 +20,7 @@ struct LocalAgent: Sendable {
         let host = options[AgentOptions.listenHost]
         // Of `localhost` libcurl tries both addresses.
         let isAny = ["", "::", "0.0.0.0"].contains(host)
-        let local = isAny ? "localhost" : host.contains(":") ? "[\(host)]" : host
+        let local = isAny ? "localhost" : host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
         guard options[AgentOptions.commandPort] != 0 else {
             throw .usage("--\(AgentOptions.commandPort.key): the port is required, as 0 stands for any port")
         }

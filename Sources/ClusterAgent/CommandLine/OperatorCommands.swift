@@ -56,7 +56,7 @@ enum OperatorCommands {
         let agent = try LocalAgent(context)
         let answer = try await agent.call(method, path, body: body)
         await agent.close()
-        print(context.options[json] ? String(decoding: answer.encoded(), as: UTF8.self) : visible(text(answer)))
+        print(context.options[json] ? String(decoding: answer.encoded(), as: UTF8.self) : text(answer))
         return 0
     }
 }

@@ -1,5 +1,6 @@
 import CheckModel
 import JSON
+import Platform
 
 /// The output of `clusterchecks`, in the words of upstream's command.
 struct ClusterChecksReport {
@@ -9,7 +10,7 @@ struct ClusterChecksReport {
 
     var text: String {
         if let reason = state["not_running"]?.stringValue, !reason.isEmpty {
-            return "Cluster-check dispatching logic not running: \(reason)"
+            return visibleLine("Cluster-check dispatching logic not running: \(reason)")
         }
         var lines: [String] = []
         if state["warmup"]?.boolValue == true { lines += ["", "=== Warmup in progress ==="] }
@@ -25,7 +26,7 @@ struct ClusterChecksReport {
         lines += nodeLines
         let endpoints = state["endpoints_checks"]?.integerValue ?? 0
         if endpoints > 0 { lines += ["", "===== \(endpoints) Pod-backed Endpoints-Checks scheduled ====="] }
-        return lines.joined(separator: "\n")
+        return visibleLines(lines)
     }
 
     private var nodeLines: [String] {
@@ -116,7 +117,7 @@ struct StatusReport {
         case "currently follower":
             switch state["leader"]?.stringValue ?? "" {
             case "": "Status: Follower, no leader found"
-            case let leader: "Status: Follower, redirecting to leader at \(leader)"
+            case let leader: visibleLine("Status: Follower, redirecting to leader at \(leader)")
             }
         default: "Status: unknown"
         }
@@ -127,11 +128,11 @@ struct StatusReport {
         let unassigned = state["dangling"]?.arrayValue?.count ?? 0
         let dispatched = nodes.reduce(0) { $0 + ($1["configs"]?.arrayValue?.count ?? 0) }
         let isWarmingUp = state["warmup"]?.boolValue == true
-        return [
+        return visibleLines([
             isWarmingUp ? "Status: Leader, warming up" : "Status: Leader, serving requests",
             "Active agents: \(nodes.count)", "Check Configurations: \(dispatched + unassigned)",
             "  - Dispatched: \(dispatched)", "  - Unassigned: \(unassigned)",
-        ].joined(separator: "\n")
+        ])
     }
 }
 
@@ -147,14 +148,14 @@ enum MoveReport {
             return "Check \(id) with weight \(number("check_weight")) moved from node \(text("source_node_name")) to "
                 + "\(text("dest_node_name")). source diff: \(number("source_diff")), dest diff: \(number("dest_diff"))"
         }
-        return (["\(moves.count) cluster checks rebalanced successfully"] + lines).joined(separator: "\n")
+        return visibleLines(["\(moves.count) cluster checks rebalanced successfully"] + lines)
     }
 
     static func isolated(_ answer: JSONValue) -> String {
         let id = answer["check_id"]?.stringValue ?? ""
         guard answer["is_isolated"]?.boolValue == true else {
-            return "Check \(id) could not be isolated: \(answer["reason"]?.stringValue ?? "")"
+            return visibleLine("Check \(id) could not be isolated: \(answer["reason"]?.stringValue ?? "")")
         }
-        return "Check \(id) isolated successfully on node \(answer["check_node"]?.stringValue ?? "")"
+        return visibleLine("Check \(id) isolated successfully on node \(answer["check_node"]?.stringValue ?? "")")
     }
 }

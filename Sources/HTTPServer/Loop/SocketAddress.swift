@@ -65,13 +65,25 @@ struct SocketAddress {
 
     /// The addresses to listen on for a host, in the order in which to try them.
     ///
-    /// - Parameter host: empty or `::` for all addresses.
+    /// - Parameter host: empty or `::` for all addresses. An IPv6 address may have brackets, and an IPv4 one its
+    ///   IPv6-mapped form (`::ffff:…`).
     /// - Throws: `HTTPServerError.cannotListen`.
     static func resolve(host: String, port: UInt16) throws(HTTPServerError) -> [SocketAddress] {
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        let host = unmapped(isBracketed ? String(host.dropFirst().dropLast()) : host)
         let hosts = host.isEmpty || host == "::" ? ["::", "0.0.0.0"] : [host]
         var addresses: [SocketAddress] = []
         for host in hosts { addresses += try lookUp(host, port: port) }
         return addresses
+    }
+
+    /// The IPv4 address that an IPv6 one stands for; anything else as it is.
+    private static func unmapped(_ host: String) -> String {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        guard unsafe inet_pton(AF_INET6, host, &bytes) == 1, bytes[..<10].allSatisfy({ $0 == 0 }),
+            bytes[10] == 0xFF, bytes[11] == 0xFF
+        else { return host }
+        return bytes[12...].map(String.init).joined(separator: ".")
     }
 
     private static func lookUp(_ host: String, port: UInt16) throws(HTTPServerError) -> [SocketAddress] {

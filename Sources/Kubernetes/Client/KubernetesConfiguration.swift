@@ -15,10 +15,8 @@ package struct KubernetesConfiguration: Sendable {
     /// What `trust` and `token` are read from.
     let credentials: Credentials
     let proxy: ProxyPolicy
-    /// The proxy to the API server, for people; nil without one.
-    package var proxyURL: String? {
-        if case .url(let url, _) = proxy { url } else { nil }
-    }
+    /// Host and port of the proxy through which the API server is reached; nil without one.
+    package var proxyAuthority: String? { proxy.authority }
     /// The namespace that is meant where none is named.
     package let namespace: String
 

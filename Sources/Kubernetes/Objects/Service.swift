@@ -114,24 +114,43 @@ extension Service {
     /// The Services in a text: one, or a list, as `kubectl get service --output json` prints them. One that was never
     /// stored is taken too.
     ///
-    /// - Throws: `KubernetesError.malformed`.
-    package static func list(parsing text: [UInt8]) throws(KubernetesError) -> [Service] {
-        try decode(ServiceList.self, from: text, place: "Services").services
+    /// - Returns: the Services, and why items of the list are none. One such item does not affect the others.
+    /// - Throws: `JSONError` if the text as a whole is neither.
+    package static func list(
+        parsing text: [UInt8]
+    ) throws(JSONError) -> (services: [Service], refused: [JSONError]) {
+        let list = try ServiceList(parsing: text, limits: .kubernetes)
+        return (list.services, list.refused)
     }
 }
 
 /// One Service, or a list of them.
 private struct ServiceList: JSONReadable {
     let services: [Service]
+    private(set) var refused: [JSONError] = []
 
     init(from json: inout JSONReader) throws(JSONError) {
         var single = json
-        var items: [Service]?
+        var items: [Service?]?
         try json.enterObject()
         while let key = try json.nextKey() {
             guard key == "items" else { continue }
-            items = try json.array { (json) throws(JSONError) in try Service(from: &json, isStored: false) }
+            var refused: [JSONError] = []
+            items = try json.array { (json) throws(JSONError) in
+                let start = json
+                do throws(JSONError) { return try Service(from: &json, isStored: false) } catch {
+                    // What is no JSON ends the reading when the item is skipped.
+                    json = start
+                    refused.append(error)
+                    return nil
+                }
+            }
+            self.refused = refused
         }
-        if let items { services = items } else { services = [try Service(from: &single, isStored: false)] }
+        if let items {
+            services = items.compactMap(\.self)
+        } else {
+            services = [try Service(from: &single, isStored: false)]
+        }
     }
 }

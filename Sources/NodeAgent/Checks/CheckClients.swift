@@ -65,7 +65,7 @@ final class CheckClients: Sendable {
             do {
                 caPEM = try readFile(file, atMost: Self.maximumCABytes)
             } catch {
-                throw CheckFailure(.config, "tls_ca_cert: \(error)")
+                throw CheckFailure(.config, "tls_ca_cert: the file cannot be read: \(error.reason)")
             }
         }
         let existing = entries.withLock { entries in (entry: entries[trust], count: entries.count) }
@@ -103,7 +103,7 @@ extension CheckFailure {
             case .connectionFailed, .cancelled, .closed: .connect
             case .tls: .tls
             case .timedOut: .timeout
-            case .tooManyRedirects: .status
+            case .tooManyRedirects, .invalidRedirect: .status
             case .responseTooLarge, .malformedResponse: .malformed
             }
         self.init(kind, error.description)

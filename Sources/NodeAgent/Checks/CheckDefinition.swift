@@ -69,7 +69,7 @@ struct CheckDefinition: Sendable, Hashable {
         guard Self.checkNames.contains(instance.checkName) else {
             throw CheckFailure(
                 .config,
-                "no check \(instance.checkName); this agent runs \(Self.checkNames.joined(separator: ", "))")
+                "no check \(shownName(instance.checkName)); this agent runs \(Self.checkNames.joined(separator: ", "))")
         }
         let reader = try InstanceReader(instance.instance)
         let limit = try reader.seconds("timeout", default: Self.defaultTimeout, upTo: Self.longestTimeout)
@@ -77,7 +77,7 @@ struct CheckDefinition: Sendable, Hashable {
         switch instance.checkName {
         case "http_check": work = .http(try Self.http(reader))
         case "tcp_check":
-            work = .tcp(TCPCheck(host: try reader.requiredText("host"), port: try reader.port("port")))
+            work = .tcp(TCPCheck(host: try reader.host("host"), port: try reader.port("port")))
         default: work = .prometheus(try Self.prometheus(reader))
         }
     }

@@ -18,7 +18,7 @@ struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
         case timeout
         /// It was due once more and still waited for a worker.
         case starved
-        /// The status is unexpected, or there were too many redirects.
+        /// The status is unexpected, or the redirects are too many or lead nowhere.
         case status
         /// The body does not contain what it should.
         case content

@@ -88,16 +88,19 @@ struct Exposition: Equatable {
         guard line.isAtEnd || line.isAtBlank else { throw ExpositionProblem("invalid metric name after \(keyword)") }
         line.skipBlanks()
         if keyword == "HELP" {
-            guard helps.insert(name).inserted else { throw ExpositionProblem("second HELP of \(name)") }
+            guard helps.insert(name).inserted else { throw ExpositionProblem("second HELP of \(shownName(name))") }
             return try line.helpText()
         }
         let kind = line.word()
         line.skipBlanks()
         guard Self.kinds.contains(kind), line.isAtEnd else {
-            throw ExpositionProblem("the TYPE of \(name) is not one of counter, gauge, histogram, summary, untyped")
+            throw ExpositionProblem(
+                "the TYPE of \(shownName(name)) is not one of counter, gauge, histogram, summary, untyped")
         }
-        guard types.insert(name).inserted else { throw ExpositionProblem("second TYPE of \(name)") }
-        guard !sampled.contains(name) else { throw ExpositionProblem("the TYPE of \(name) comes after its samples") }
+        guard types.insert(name).inserted else { throw ExpositionProblem("second TYPE of \(shownName(name))") }
+        guard !sampled.contains(name) else {
+            throw ExpositionProblem("the TYPE of \(shownName(name)) comes after its samples")
+        }
     }
 
     private func parseLabels(_ line: inout ExpositionLine, _ limits: ExpositionLimits) throws(ExpositionProblem) {
@@ -107,15 +110,17 @@ struct Exposition: Equatable {
             if line.skip("}") { return }
             let name = try line.labelName()
             guard name != "__name__" else { throw ExpositionProblem("the label __name__ is reserved") }
-            guard names.insert(name).inserted else { throw ExpositionProblem("duplicate label \(name)") }
+            guard names.insert(name).inserted else { throw ExpositionProblem("duplicate label \(shownName(name))") }
             guard names.count <= limits.labels else { throw ExpositionProblem("more than \(limits.labels) labels") }
             line.skipBlanks()
-            guard line.skip("=") else { throw ExpositionProblem("expected = after the label \(name)") }
+            guard line.skip("=") else { throw ExpositionProblem("expected = after the label \(shownName(name))") }
             line.skipBlanks()
             try line.quotedText(name)
             line.skipBlanks()
             if line.skip(",") { continue }
-            guard line.skip("}") else { throw ExpositionProblem("expected , or } after the value of \(name)") }
+            guard line.skip("}") else {
+                throw ExpositionProblem("expected , or } after the value of \(shownName(name))")
+            }
             return
         }
     }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a line is invalid.
 struct ExpositionProblem: Error, Equatable {
     let reason: String
@@ -61,7 +63,9 @@ struct ExpositionLine {
             guard isDigit || Self.isLetter(byte) || (allowsColon && byte == UInt8(ascii: ":")) else { break }
             position += 1
         }
-        guard position > start else { throw ExpositionProblem("expected a \(what) name, not \(rest)") }
+        guard position > start else {
+            throw ExpositionProblem("expected a \(what) name\(isAtEnd ? ", not the end of the line" : "")")
+        }
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
@@ -71,7 +75,7 @@ struct ExpositionLine {
         guard !text.isEmpty else { throw ExpositionProblem("the value is missing") }
         // Swift also reads `nan(1)`, which Go does not.
         guard !text.utf8.contains(UInt8(ascii: "(")), Double(text) != nil else {
-            throw ExpositionProblem("the value is not a number: \(Self.shortened(text))")
+            throw ExpositionProblem("the value is not a number")
         }
     }
 
@@ -79,23 +83,23 @@ struct ExpositionLine {
     mutating func timestamp() throws(ExpositionProblem) {
         let text = word()
         guard Int64(text) != nil else {
-            throw ExpositionProblem("the timestamp is not an integer: \(Self.shortened(text))")
+            throw ExpositionProblem("the timestamp is not an integer")
         }
         skipBlanks()
     }
 
     /// A label's value in quotes, with the escapes `\\`, `\"` and `\n`.
     mutating func quotedText(_ label: String) throws(ExpositionProblem) {
-        guard skip("\"") else { throw ExpositionProblem("expected \" before the value of \(label)") }
+        guard skip("\"") else { throw ExpositionProblem("expected \" before the value of \(shownName(label))") }
         let start = position
         while !isAtEnd, bytes[position] != UInt8(ascii: "\"") {
             if skip("\\"), isAtEnd || !Self.isEscape(bytes[position], quotes: true) {
-                throw ExpositionProblem("invalid escape in the value of \(label)")
+                throw ExpositionProblem("invalid escape in the value of \(shownName(label))")
             }
             position += isAtEnd ? 0 : 1
         }
         try check(bytes[start..<position])
-        guard skip("\"") else { throw ExpositionProblem("the value of \(label) has no closing quote") }
+        guard skip("\"") else { throw ExpositionProblem("the value of \(shownName(label)) has no closing quote") }
     }
 
     /// The text of a HELP, with the escapes `\\` and `\n`.
@@ -116,14 +120,6 @@ struct ExpositionLine {
     private func check(_ text: ArraySlice<UInt8>) throws(ExpositionProblem) {
         if text.allSatisfy({ $0 < 0x80 }) { return }
         guard String(validating: text, as: UTF8.self) != nil else { throw ExpositionProblem("invalid UTF-8") }
-    }
-
-    private var rest: String {
-        isAtEnd ? "the end of the line" : Self.shortened(String(decoding: bytes[position...], as: UTF8.self))
-    }
-
-    private static func shortened(_ text: String) -> String {
-        text.utf8.count <= 40 ? text : String(text.prefix(40)) + "…"
     }
 
     private static func isBlank(_ byte: UInt8) -> Bool {

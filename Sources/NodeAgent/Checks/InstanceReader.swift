@@ -60,7 +60,7 @@ struct InstanceReader {
         case nil: return fallback
         case "true": return true
         case "false": return false
-        case let other?: throw failure(key, "is \(other), not true or false")
+        default: throw failure(key, "is neither true nor false")
         }
     }
 
@@ -71,6 +71,16 @@ struct InstanceReader {
             throw failure(key, "is not a number of seconds over 0 and up to \(Int(limit.seconds))")
         }
         return max(.milliseconds(1), .nanoseconds(Int64(seconds * 1e9)))
+    }
+
+    /// A host's name or address. Anything else is not shown when the check fails.
+    func host(_ key: String) throws(CheckFailure) -> String {
+        let text = try requiredText(key)
+        let isHost = text.unicodeScalars.allSatisfy {
+            $0.properties.isAlphabetic || "0123456789-._:%[]".unicodeScalars.contains($0)
+        }
+        guard isHost else { throw failure(key, "is neither the name nor the address of a host") }
+        return text
     }
 
     func port(_ key: String) throws(CheckFailure) -> UInt16 {
@@ -88,7 +98,7 @@ struct InstanceReader {
                 switch value {
                 case .string(let text), .number(let text): return CheckHeader(name: name.text, value: text)
                 case .bool(let flag): return CheckHeader(name: name.text, value: String(flag))
-                default: throw failure("\(key).\(name)", "is \(value.kind), not text")
+                default: throw failure("\(key).\(shownName(name.text))", "is \(value.kind), not text")
                 }
             }
         case let other?: throw failure(key, "is \(other.kind), not an object of names and values")
