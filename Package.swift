@@ -45,6 +45,7 @@ let package = Package(
         // Level 2.
         library("Kubernetes", ["HTTPClient", "Leadership", "JSON", "Platform"]),
         library("CheckModel", ["JSON", "Platform"]),
+        library("CheckOptions", ["JSON", "Platform"]),
         // Level 3.
         library("ClusterChecks", ["Leadership", "CheckModel", "JSON", "Platform"]),
         library("AutoConf", ["Kubernetes", "CheckModel", "JSON", "Platform"]),
@@ -54,12 +55,12 @@ let package = Package(
             [
                 "AutoConf", "ClusterChecks", "Kubernetes", "CheckModel", "HTTPServer", "Leadership", "JSON", "Platform",
             ]),
-        library("NodeAgent", ["HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform"]),
+        library("NodeAgent", ["HTTPClient", "HTTPServer", "CheckModel", "CheckOptions", "JSON", "Platform"]),
         library(
             "ClusterAgent",
             [
-                "Replica", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "HTTPClient",
-                "Leadership", "JSON", "Platform",
+                "Replica", "AutoConf", "ClusterChecks", "CheckModel", "CheckOptions", "Kubernetes", "HTTPServer",
+                "HTTPClient", "Leadership", "JSON", "Platform",
             ]),
         // Level 5.
         executable("cluster-agent", ["ClusterAgent"]),
@@ -92,6 +93,7 @@ let package = Package(
             "KubernetesTests", ["TestKit", "Kubernetes", "HTTPClient", "HTTPServer", "Leadership", "JSON", "Platform"],
             excluding: ["golden"]),
         tests("JSONTests", ["TestKit", "JSON", "Platform"]),
+        tests("CheckOptionsTests", ["TestKit", "CheckOptions", "JSON", "Platform"]),
         tests("CheckModelTests", ["TestKit", "CheckModel", "JSON", "Platform"]),
         tests("AutoConfTests", ["TestKit", "AutoConf", "Kubernetes", "CheckModel", "JSON", "Platform"]),
         tests("ClusterChecksTests", ["TestKit", "ClusterChecks", "Leadership", "CheckModel", "JSON", "Platform"]),

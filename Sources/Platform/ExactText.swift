@@ -88,9 +88,7 @@ extension Dictionary where Key == ExactText {
         get { self[ExactText(wrappedValue: key), default: value()] }
         _modify { yield &self[ExactText(wrappedValue: key), default: value()] }
     }
-}
 
-extension Dictionary where Key == ExactText {
     /// Removes a key and returns its value; nil if it was not there.
     @discardableResult
     @inlinable

@@ -3,7 +3,7 @@ import Testing
 @Suite struct ImportTests {
     /// DESIGN's table: an import points only to a row below.
     static let levels: [(level: Int, modules: [String])] = [
-        (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer", "JSON", "Leadership"]), (2, ["Kubernetes", "CheckModel"]),
+        (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer", "JSON", "Leadership"]), (2, ["Kubernetes", "CheckModel", "CheckOptions"]),
         (3, ["ClusterChecks", "AutoConf"]), (4, ["Replica", "NodeAgent"]), (5, ["ClusterAgent"]),
         (6, ["cluster-agent", "node-agent", "Simulation", "Benchmarks"]),
     ]
@@ -17,15 +17,16 @@ import Testing
         "HTTPServer": ["COpenSSL", "CLinux", "Platform", "Glibc"],
         "Kubernetes": ["HTTPClient", "Leadership", "JSON", "Platform", "Glibc"],
         "CheckModel": ["JSON", "Platform"],
+        "CheckOptions": ["JSON", "Platform"],
         "ClusterChecks": ["Leadership", "CheckModel", "JSON", "Platform"],
         "AutoConf": ["Kubernetes", "CheckModel", "JSON", "Platform", "Glibc"],
         "Replica": [
             "AutoConf", "ClusterChecks", "Kubernetes", "Leadership", "CheckModel", "HTTPServer", "JSON", "Platform",
         ],
-        "NodeAgent": ["HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform", "Glibc"],
+        "NodeAgent": ["HTTPClient", "HTTPServer", "CheckModel", "CheckOptions", "JSON", "Platform", "Glibc"],
         "ClusterAgent": [
-            "Replica", "AutoConf", "ClusterChecks", "CheckModel", "Kubernetes", "HTTPServer", "HTTPClient",
-            "Leadership", "JSON", "Platform", "Glibc",
+            "Replica", "AutoConf", "ClusterChecks", "CheckModel", "CheckOptions", "Kubernetes", "HTTPServer",
+            "HTTPClient", "Leadership", "JSON", "Platform", "Glibc",
         ],
         "cluster-agent": ["ClusterAgent", "Glibc"],
         "node-agent": ["NodeAgent", "Glibc"],
