@@ -105,7 +105,7 @@ let package = Package(
             ]),
         tests(
             "NodeAgentTests",
-            ["TestKit", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "JSON", "Platform"]),
+            ["TestKit", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "CheckOptions", "JSON", "Platform"]),
         tests(
             "SimulationTests",
             [

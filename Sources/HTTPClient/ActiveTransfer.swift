@@ -17,6 +17,8 @@ final class ActiveTransfer {
     private var isPaused = false
     /// Whether the response is a redirect to be followed; its body does not matter.
     private var isRedirected = false
+    /// Whether the response is complete without its body.
+    private var isHeadEnough = false
     /// Why a callback stopped the transfer.
     private var refusal: HTTPClientError?
 
@@ -31,7 +33,10 @@ final class ActiveTransfer {
         try easy.setUpConnection(options)
         try easy.setUpTrust(options.trust)
         try easy.setUpRequest(requested.hop, url: url, options: options)
-        try easy.setUpTimeouts(total: requested.deadline - now, connect: options.connectTimeout)
+        try easy.setUpTimeouts(
+            total: requested.deadline - now,
+            connect: requested.hop.request.connectTimeout.map { min($0, options.connectTimeout) }
+                ?? options.connectTimeout)
         self.requested = requested
         self.url = url
         proxy = options.proxy.authority
@@ -78,7 +83,8 @@ final class ActiveTransfer {
         case .partial: break
         case .complete:
             isRedirected = requested.buffer == nil && requested.hop.follows(collector.head)
-            if isRedirected { return Self.refused }
+            isHeadEnough = requested.hop.request.ignoresBody
+            if isRedirected || isHeadEnough { return Self.refused }
             requested.buffer?.receive(collector.head)
         case .tooLarge:
             refusal = .malformedResponse("the header is larger than \(ResponseCollector.maximumHeaderBytes) bytes")
@@ -120,7 +126,7 @@ final class ActiveTransfer {
     /// The result of the transfer, once libcurl reports that it is complete.
     func result(_ code: CURLcode) -> Result<ClientResponse, HTTPClientError> {
         if let refusal { return .failure(refusal) }
-        guard code == CURLE_OK else {
+        guard code == CURLE_OK || isHeadEnough else {
             let failure = TransferFailure(
                 code: code, message: easy.message, systemError: Int32(truncatingIfNeeded: easy.long(CURLINFO_OS_ERRNO)),
                 authority: url.authority, host: url.host, proxy: proxy, phase: phase)

@@ -32,16 +32,20 @@ package struct ClientRequest: Sendable {
     /// The header fields that are sent instead of `headers` once a redirect has led to another scheme, host or port:
     /// any of `headers` may be a secret between the caller and the server that it named.
     package var headersElsewhere: [(name: String, value: String)]
-    /// How many redirects to follow; with 0 the 3xx itself is the response. Only `GET`, `HEAD` and `POST` (which
-    /// becomes `GET` after 301, 302 and 303) are redirected. The bearer token of the client is not sent to another
-    /// scheme, host or port. A stream follows none.
+    /// How many redirects to follow; with 0 the 3xx itself is the response. After 302 and 303 any method but `HEAD`
+    /// becomes `GET`, after 301 only `POST`; the body goes with 307 and 308 only. The bearer token of the client is not
+    /// sent to another scheme, host or port. A stream follows none.
     package var maximumRedirects: Int
+    /// The time limit for the connection, if it is shorter than that of the client.
+    package var connectTimeout: Duration?
+    /// Ends the transfer with the response's header: what its body is does not matter.
+    package var ignoresBody = false
     /// Where to connect instead of the host and port of the URL.
     package var connectTo: ConnectTarget?
     /// Fails the transfer when the server sends nothing for this long, starting with the request; nil to rely on the
     /// deadline alone. A stream that waits for its reader is not idle.
     package var idleTimeout: Duration?
-    /// Accepts a gzip body and decodes it. Useful only for large lists.
+    /// Accepts a body in gzip or deflate, and decodes it.
     package var acceptsCompression: Bool
 
     /// A request that allows a response of 16 MiB and no redirects.

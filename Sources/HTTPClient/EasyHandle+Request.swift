@@ -27,7 +27,7 @@ extension EasyHandle {
         if let target { try set(connectTo: "\(host):\(url.port):\(target)") }
         try set(headers: lines)
         // An empty string would accept every encoding that libcurl can decode.
-        if request.acceptsCompression { try set(CURLOPT_ACCEPT_ENCODING, "gzip") }
+        if request.acceptsCompression { try set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate") }
     }
 
     /// Sets the timeouts of libcurl. The transfer loop also watches the deadline, on its own clock.

@@ -22,11 +22,10 @@ struct Hop: Sendable {
         self.isAtOrigin = isAtOrigin
     }
 
-    /// Whether a response with this head is followed rather than returned (RFC 9110 §15.4). A request with another
-    /// method must not be repeated elsewhere without being asked to.
+    /// Whether a response with this head is followed rather than returned (RFC 9110 §15.4).
     func follows(_ head: ResponseHead) -> Bool {
-        request.maximumRedirects > 0 && ["GET", "HEAD", "POST"].contains(request.method)
-            && [301, 302, 303, 307, 308].contains(head.status) && head["Location"]?.isEmpty == false
+        request.maximumRedirects > 0 && [301, 302, 303, 307, 308].contains(head.status)
+            && head["Location"]?.isEmpty == false
     }
 
     /// The hop to which a response leads that `follows`, and that came from `url`.
@@ -49,8 +48,10 @@ struct Hop: Sendable {
             request.headers = request.headersElsewhere
             request.connectTo = nil
         }
-        if request.method == "POST", head.status < 307 {
-            request.method = "GET"
+        // As curl and Python's requests do.
+        if head.status < 307 {
+            let becomesGet = head.status == 301 ? request.method == "POST" : request.method != "HEAD"
+            if becomesGet { request.method = "GET" }
             request.body = nil
             request.headers.removeAll { areEqualFieldNames($0.name, "Content-Type") }
         }

@@ -142,11 +142,21 @@ import Testing
         #expect(server.seen.requests.last?.hasSuffix("\r\n\r\n") == true)
     }
 
-    @Test(arguments: ["PUT", "DELETE", "PATCH"])
-    func `an unsafe request is not repeated at a redirect`(method: String) async throws {
-        let server = try countdown()
-        let request = ClientRequest(method, url: server.url("/1"), body: Array("abc".utf8), maximumRedirects: 3)
-        #expect(try await plainClient().send(request, deadline: farDeadline).status == 302)
-        #expect(server.seen.requests.count == 1)
+    /// As Python's requests does; curl with `-X` as well but for the method, which it keeps.
+    @Test(arguments: ["PUT", "DELETE", "PATCH", "OPTIONS"], [301, 302, 303, 307, 308])
+    func `a redirected request keeps its method where the status says so, and its body with 307 and 308`(
+        method: String, status: Int
+    ) async throws {
+        let server = try RawServer { connection in
+            while let request = connection.readRequest() {
+                let answer = request.contains(" /first ") ? "\(status) X\r\nLocation: /second" : "200 OK"
+                connection.write("HTTP/1.1 \(answer)\r\nContent-Length: 0\r\n\r\n")
+            }
+        }
+        let request = ClientRequest(method, url: server.url("/first"), body: Array("abc".utf8), maximumRedirects: 3)
+        #expect(try await plainClient().send(request, deadline: farDeadline).status == 200)
+        let last = try #require(server.seen.requests.last)
+        #expect(last.hasPrefix("\(status == 302 || status == 303 ? "GET" : method) /second HTTP/1.1\r\n"))
+        #expect(last.hasSuffix("\r\n\r\n\(status >= 307 ? "abc" : "")"))
     }
 }

@@ -23,7 +23,9 @@ import Testing
         let expected = AssignedConfig(
             checkName: "redisdb",
             instances: [
-                AssignedInstance(id: "redisdb:ba4e8ea36172404a", checkName: "redisdb", instance: instance)
+                AssignedInstance(
+                    id: "redisdb:ba4e8ea36172404a", checkName: "redisdb", instance: instance,
+                    initConfig: Array("{}".utf8))
             ])
         #expect(AgentReply(to: .configs, status: 200, body: body) == .configs(lastChange: 3, configs: [expected]))
     }

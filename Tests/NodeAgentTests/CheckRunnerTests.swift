@@ -1,3 +1,4 @@
+import CheckOptions
 import Platform
 import Synchronization
 import TestKit

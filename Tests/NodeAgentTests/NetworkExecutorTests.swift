@@ -1,3 +1,4 @@
+import CheckOptions
 import Platform
 import TestKit
 import Testing
@@ -12,8 +13,7 @@ import Testing
     static func outcome(_ check: String, _ instance: String) async throws -> CheckOutcome {
         let clock = SystemClock()
         let executor = NetworkExecutor(clock: clock)
-        let definition = try CheckDefinition(
-            AssignedInstance(id: "x", checkName: check, instance: Array(instance.utf8)))
+        let definition = try CheckDefinition(check, instance: Array(instance.utf8))
         let outcome = await withCheckedContinuation { continuation in
             _ = executor.start(definition, deadline: clock.now() + definition.timeout) {
                 continuation.resume(returning: $0)
@@ -101,7 +101,7 @@ import Testing
         #expect(try await Self.failure("http_check", instance)?.kind == .content)
     }
 
-    @Test func `redirects are followed up to five`() async throws {
+    @Test func `redirects are followed up to thirty`() async throws {
         let target = answering(204)
         let redirecting = answering(302, headers: ["Location: http://127.0.0.1:\(target.port)/"])
         let url = "http://127.0.0.1:\(redirecting.port)/"
@@ -113,7 +113,7 @@ import Testing
         let looping = answering(302, headers: ["Location: /"])
         let failure = try await Self.failure("http_check", #"{"url":"http://127.0.0.1:\#(looping.port)/"}"#)
         #expect(failure?.kind == .status)
-        #expect(failure?.message.contains("5") == true)
+        #expect(failure?.message.contains("30") == true)
     }
 
     @Test func `a page that is not an exposition is malformed, with the line`() async throws {
@@ -157,8 +157,7 @@ import Testing
             ("http_check", #"{"url":"http://127.0.0.1:\#(silent.port)/","timeout":500}"#),
             ("tcp_check", #"{"host":"127.0.0.1","port":\#(full.port),"timeout":500}"#),
         ] {
-            let definition = try CheckDefinition(
-                AssignedInstance(id: "x", checkName: check, instance: Array(instance.utf8)))
+            let definition = try CheckDefinition(check, instance: Array(instance.utf8))
             let ended = Watched(false)
             let stop = executor.start(definition, deadline: clock.now() + definition.timeout) { _ in ended.set(true) }
             stop()

@@ -182,7 +182,9 @@ import Testing
         }
         #expect(try await outcome(#","tls_ca_cert":"\#(right)""#) == .success(CheckSuccess()))
         #expect(try await outcome(#","tls_verify":false"#) == .success(CheckSuccess()))
-        for further in [#","tls_ca_cert":"\#(wrong)""#, ""] {
+        #expect(
+            try await outcome("") == .success(CheckSuccess()), "unless it is told to, it does not verify, as upstream")
+        for further in [#","tls_ca_cert":"\#(wrong)""#, #","tls_verify":true"#] {
             guard case .failure(let failure) = try await outcome(further) else {
                 Issue.record("it trusted a certificate that it should not")
                 continue

@@ -1,3 +1,4 @@
+import CheckOptions
 import HTTPClient
 import Platform
 import Synchronization
@@ -5,14 +6,21 @@ import Synchronization
 /// The HTTP clients of the checks, one for each trust setting. Each run opens a connection of its own, so that it sees
 /// what a new client would see.
 final class CheckClients: Sendable {
+    /// The contents of the files that a trust setting names.
+    private struct Files: Equatable {
+        let authority: [UInt8]?
+        let certificate: [UInt8]?
+        let key: [UInt8]?
+    }
+
     private struct Entry {
-        let caPEM: [UInt8]?
+        let files: Files
         let client: HTTPClient
     }
 
     /// How many clients there may be: each costs a thread.
     private static let limit = 32
-    private static let maximumCABytes = 1 << 20
+    private static let maximumFileBytes = 1 << 20
 
     private let clock: any Clock
     private let entries = Mutex<[CheckTrust: Entry]>([:])
@@ -60,35 +68,57 @@ final class CheckClients: Sendable {
     }
 
     private func client(for trust: CheckTrust) throws(CheckFailure) -> HTTPClient {
-        var caPEM: [UInt8]?
-        if let file = trust.caFile {
-            do {
-                caPEM = try readFile(file, atMost: Self.maximumCABytes)
-            } catch {
-                throw CheckFailure(.config, "tls_ca_cert: the file cannot be read: \(error.reason)")
-            }
-        }
+        let files = try Self.files(of: trust)
         let existing = entries.withLock { entries in (entry: entries[trust], count: entries.count) }
-        if let entry = existing.entry, entry.caPEM == caPEM { return entry.client }
+        if let entry = existing.entry, entry.files == files { return entry.client }
         guard existing.entry != nil || existing.count < Self.limit else {
-            throw CheckFailure(
-                .config, "more than \(Self.limit) combinations of tls_verify and tls_ca_cert on this agent")
+            throw CheckFailure(.config, "more than \(Self.limit) combinations of TLS options on this agent")
         }
         let client: HTTPClient
         do {
-            client = try HTTPClient(options: options(trust, caPEM), clock: clock)
+            client = try HTTPClient(options: Self.options(trust, files), clock: clock)
         } catch {
-            throw CheckFailure(.config, "tls_ca_cert: \(error)")
+            throw CheckFailure(.config, "the files of tls_ca_cert, tls_cert and tls_private_key: \(error)")
         }
-        entries.withLock { $0[trust] = Entry(caPEM: caPEM, client: client) }
+        entries.withLock { $0[trust] = Entry(files: files, client: client) }
         return client
     }
 
-    private func options(_ trust: CheckTrust, _ caPEM: [UInt8]?) -> HTTPClientOptions {
+    private static func files(of trust: CheckTrust) throws(CheckFailure) -> Files {
+        func read(_ path: String?, _ option: String) throws(CheckFailure) -> [UInt8]? {
+            guard let path else { return nil }
+            do {
+                return try readFile(path, atMost: maximumFileBytes)
+            } catch {
+                throw CheckFailure(.config, "\(option): the file cannot be read: \(error.reason)")
+            }
+        }
+        let certificate = try read(trust.certificateFile, "tls_cert")
+        return Files(
+            authority: try read(trust.caFile, "tls_ca_cert"), certificate: certificate,
+            key: try read(trust.keyFile, "tls_private_key") ?? certificate)
+    }
+
+    private static func options(_ trust: CheckTrust, _ files: Files) -> HTTPClientOptions {
         HTTPClientOptions(
-            trust: TLSTrust(caPEM: caPEM, verifies: trust.verifies), userAgent: "node-agent/\(Command.version)",
+            trust: TLSTrust(
+                caPEM: files.authority, clientCertificatePEM: files.certificate, clientKeyPEM: files.key,
+                verifies: trust.verifies), userAgent: "node-agent/\(Command.version)",
             connectTimeout: .seconds(600), maximumConnectionsPerHost: 64, allowsPlainHTTP: true,
             reusesConnections: false)
+    }
+}
+
+extension CheckDefinition {
+    /// What an assigned instance asks to check, or why that cannot be run.
+    static func of(_ instance: AssignedInstance) -> Result<CheckDefinition, CheckFailure> {
+        do throws(CheckOptionError) {
+            let definition = try CheckDefinition(
+                instance.checkName, instance: instance.instance, initConfig: instance.initConfig)
+            return .success(definition)
+        } catch {
+            return .failure(CheckFailure(.config, error.description))
+        }
     }
 }
 

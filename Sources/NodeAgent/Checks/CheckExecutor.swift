@@ -1,3 +1,4 @@
+import CheckOptions
 import Platform
 
 /// Runs checks without blocking: each run ends by calling its completion, once, on any thread.
@@ -30,9 +31,13 @@ final class NetworkExecutor: CheckExecutor {
     ) -> @Sendable () -> Void {
         switch check.work {
         case .http(let http):
-            clients.start(http.request, trust: http.trust, deadline: deadline) { completion(http.verdict($0)) }
+            clients.start(http.clientRequest, trust: http.request.trust, deadline: deadline) {
+                completion(http.verdict($0))
+            }
         case .prometheus(let page):
-            clients.start(page.request, trust: page.trust, deadline: deadline) { completion(page.verdict($0)) }
+            clients.start(page.clientRequest, trust: page.request.trust, deadline: deadline) {
+                completion(page.verdict($0))
+            }
         case .tcp(let tcp): connector.start(tcp, deadline: deadline, completion: completion)
         }
     }
@@ -51,8 +56,8 @@ extension CheckDefinition {
     /// The trust setting of its HTTP client; nil if it needs none.
     fileprivate var trust: CheckTrust? {
         switch work {
-        case .http(let check): check.trust
-        case .prometheus(let check): check.trust
+        case .http(let check): check.request.trust
+        case .prometheus(let check): check.request.trust
         case .tcp: nil
         }
     }

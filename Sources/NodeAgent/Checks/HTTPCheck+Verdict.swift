@@ -1,36 +1,55 @@
+import CheckOptions
 import HTTPClient
 
-/// How many redirects a check follows.
-private let redirectLimit = 5
+extension CheckRequest {
+    /// How many redirects a check follows, as Python's `requests`.
+    private static let redirectLimit = 30
+
+    /// - Parameter accept: the `Accept` field unless the instance sets one.
+    func clientRequest(accept: String) -> ClientRequest {
+        let own = headers.map { (name: $0.name, value: $0.value) }
+        let standard = [(name: "Accept", value: accept)]
+        let isSet = own.contains { $0.name.lowercased() == "accept" }
+        var request = ClientRequest(
+            method, url: url, headers: (isSet ? [] : standard) + own, headersElsewhere: standard, body: body,
+            maximumRedirects: followsRedirects ? Self.redirectLimit : 0)
+        request.connectTimeout = connectTimeout
+        request.idleTimeout = readTimeout
+        request.acceptsCompression = true
+        return request
+    }
+}
 
 extension HTTPCheck {
-    var request: ClientRequest {
-        ClientRequest(
-            method, url: url, headers: headers.map { ($0.name, $0.value) },
-            maximumRedirects: followsRedirects ? redirectLimit : 0)
+    var clientRequest: ClientRequest {
+        var client = request.clientRequest(accept: "*/*")
+        client.ignoresBody = contentMatch == nil
+        return client
     }
 
     /// Succeeds if the status is expected and the body contains what it should.
     func verdict(_ result: Result<ClientResponse, CheckFailure>) -> CheckOutcome {
         result.flatMap { response in
-            guard statuses.accepts(response.status) else {
-                return .failure(CheckFailure(.status, "status \(response.status), expected \(statuses.text)"))
-            }
-            if let contentMatch, !contentMatch.isFound(in: response.body) {
+            let isExpected =
+                statuses?.matchesStart(of: String(response.status)) ?? (100..<400).contains(response.status)
+            guard isExpected else {
                 return .failure(
-                    CheckFailure(.content, "the body (\(response.body.count) bytes) does not contain content_match"))
+                    CheckFailure(.status, "status \(response.status), expected \(statuses?.text ?? #"(1|2|3)\d\d"#)"))
             }
-            return .success(CheckSuccess())
+            guard let contentMatch else { return .success(CheckSuccess()) }
+            let isFound = contentMatch.isFound(in: response.decodedText)
+            guard isFound == isContentUnwanted else { return .success(CheckSuccess()) }
+            let what =
+                isFound
+                ? "contains content_match, which reverse_content_match forbids" : "does not contain content_match"
+            return .failure(CheckFailure(.content, "the body (\(response.body.count) bytes) \(what)"))
         }
     }
 }
 
 extension PrometheusCheck {
-    var request: ClientRequest {
-        let accept = (name: "Accept", value: "text/plain;version=0.0.4")
-        return ClientRequest(
-            url: url, headers: [accept] + headers.map { ($0.name, $0.value) }, headersElsewhere: [accept],
-            maximumRedirects: redirectLimit)
+    var clientRequest: ClientRequest {
+        request.clientRequest(accept: "text/plain;version=0.0.4,*/*;q=0.1")
     }
 
     /// Succeeds if the status is 200 and the body is a valid exposition.
@@ -45,5 +64,21 @@ extension PrometheusCheck {
                 return .failure(CheckFailure(.malformed, "not a Prometheus exposition: \(error)"))
             }
         }
+    }
+}
+
+extension ClientResponse {
+    /// The body as text: by the charset of its `Content-Type`; without one as UTF-8, or as Latin-1 if it is none. An
+    /// unknown charset is taken for UTF-8.
+    var decodedText: String {
+        let type = head["Content-Type"]?.lowercased() ?? ""
+        let charset = type.split(separator: ";").dropFirst().compactMap { parameter in
+            let parts = parameter.split(separator: "=", maxSplits: 1).map { $0.filter { !" \t\"'".contains($0) } }
+            return parts.count == 2 && parts[0] == "charset" ? parts[1] : nil
+        }.first
+        let isLatin = charset.map { ["iso-8859-1", "latin1", "latin-1", "windows-1252"].contains($0) }
+        if isLatin != true, let text = String(validating: body, as: UTF8.self) { return text }
+        guard isLatin ?? true else { return String(decoding: body, as: UTF8.self) }
+        return String(String.UnicodeScalarView(body.map { Unicode.Scalar($0) }))
     }
 }

@@ -1,3 +1,4 @@
+import CheckOptions
 import Glibc
 import Platform
 import Synchronization

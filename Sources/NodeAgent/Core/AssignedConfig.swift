@@ -8,6 +8,8 @@ package struct AssignedInstance: Sendable, Hashable {
     @ExactText private(set) var checkName: String
     /// The instance's text: JSON if it comes from our cluster-agent.
     let instance: [UInt8]
+    /// The text of the config's `init_config`; empty if it has none.
+    var initConfig: [UInt8] = []
 }
 
 /// One config that is assigned to this agent.
@@ -20,7 +22,8 @@ package struct AssignedConfig: Sendable, Hashable {
 extension AssignedConfig {
     init(_ wire: WireConfig) {
         let instances = zip(wire.checkIDs, wire.instances).map { id, instance in
-            AssignedInstance(id: id, checkName: wire.checkName, instance: instance)
+            AssignedInstance(
+                id: id, checkName: wire.checkName, instance: instance, initConfig: wire.initConfig ?? [])
         }
         self.init(checkName: wire.checkName, instances: instances)
     }

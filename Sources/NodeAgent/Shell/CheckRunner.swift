@@ -1,3 +1,4 @@
+import CheckOptions
 import Platform
 import Synchronization
 
@@ -102,21 +103,28 @@ final class CheckRunner: Sendable {
 
     private func apply(_ instances: [AssignedInstance]) {
         let definitions = instances.map { instance in
-            (instance, Result { () throws(CheckFailure) in try CheckDefinition(instance) })
+            (instance, CheckDefinition.of(instance))
         }
+        var unusual: [(id: String, warnings: [String])] = []
         let actions = state.withLock { state in
             state.definitions = [:]
             var records: [ExactText: CheckRecord] = [:]
             var scheduled: [ScheduledInstance] = []
             for (instance, definition) in definitions {
-                let interval = CheckDefinition.interval(of: instance)
+                let interval = CheckDefinition.interval(ofInstance: instance.instance)
                 state.definitions[instance.id] = definition
+                if state.records[instance.id] == nil, let warnings = try? definition.get().warnings, !warnings.isEmpty {
+                    unusual.append((instance.id, warnings))
+                }
                 records[instance.id] =
                     state.records[instance.id] ?? CheckRecord(id: instance.id, checkName: instance.checkName)
                 scheduled.append(ScheduledInstance(id: instance.id, interval: interval))
             }
             state.records = records
             return state.schedule.replace(scheduled, now: clock.now())
+        }
+        for (id, warnings) in unusual {
+            log.warning("options of a check are ignored", ["check": id, "options": warnings.joined(separator: "; ")])
         }
         executor.keepOnly(definitions.compactMap { try? $0.1.get() })
         perform(actions)

@@ -1,3 +1,5 @@
+import Platform
+
 /// A regular expression as upstream's checks take them (Python's `re`), matched in linear time.
 ///
 /// The matcher follows all alternatives at once (K. Thompson, "Regular Expression Search Algorithm", 1968; the machine is
@@ -5,6 +7,8 @@
 /// its time is the length of the text times the size of the pattern, whatever they are. What cannot be matched so
 /// (back-references, look-around, possessive quantifiers) is refused with its place.
 package struct Pattern: Sendable {
+    /// The pattern as its author wrote it.
+    package let text: String
     private let program: PatternProgram
 
     /// Reads a pattern.
@@ -12,6 +16,7 @@ package struct Pattern: Sendable {
     /// - Throws: `PatternError` with the place: it is not a pattern, it asks for what is not supported, or its repeats
     ///   make more than 10,000 states.
     package init(_ pattern: String) throws(PatternError) {
+        text = pattern
         program = try PatternProgram(PatternParser.syntax(of: pattern))
     }
 
@@ -25,6 +30,18 @@ package struct Pattern: Sendable {
     package func matchesStart(of text: String) -> Bool {
         var matcher = PatternMatcher(program, isAnchored: true)
         return matcher.matches(text.unicodeScalars)
+    }
+}
+
+extension Pattern: Hashable {
+    /// Whether both have the same text, byte by byte.
+    package static func == (left: Pattern, right: Pattern) -> Bool {
+        left.text.hasSameBytes(as: right.text)
+    }
+
+    /// Hashes the text.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(ExactText(text))
     }
 }
 

@@ -1,0 +1,106 @@
+package import JSON
+package import Platform
+
+/// The options of one check: every one that upstream documents, and how this agent takes it.
+///
+/// The source is upstream's `conf.yaml.example` and what its code reads (DataDog/integrations-core). The same tables
+/// tell the node-agent what to refuse, `configcheck` what to say before anything is deployed, and readers what to
+/// expect: `Sources/CheckOptions/README.md` is made of them.
+package struct CheckTable: Sendable {
+    /// The check's name, and what distinguishes it if there are two of that name.
+    package let title: String
+    /// The options, those of all checks last.
+    package let options: [CheckOption]
+
+    private let byKey: [ExactText: CheckOption]
+
+    init(_ title: String, _ options: [CheckOption]...) {
+        self.title = title
+        self.options = options.flatMap(\.self) + Self.common
+        // Where a check says otherwise than a layer below it, the check's own comes first.
+        byKey = Dictionary(self.options.map { (ExactText($0.key), $0) }) { first, _ in first }
+    }
+
+    /// All tables, in the order of their names.
+    package static let all = [httpCheck, openMetrics, legacyPrometheus, tcpCheck]
+
+    /// The table for an instance of a check; nil for a check that this agent does not run.
+    package static func table(of check: String, _ instance: [ExactText: JSONValue]) -> CheckTable? {
+        switch check {
+        case "http_check": httpCheck
+        case "tcp_check": tcpCheck
+        case "openmetrics", "prometheus": instance["openmetrics_endpoint"] == nil ? legacyPrometheus : openMetrics
+        default: nil
+        }
+    }
+
+    /// Options of every check.
+    private static let common: [CheckOption] =
+        [.followed("min_collection_interval")]
+        + CheckOption.harmless("tags", "empty_default_hostname", "metric_patterns", "disable_generic_tags", "name")
+        + CheckOption.harmless("enable_legacy_tags_normalization")
+        + CheckOption.harmless("service", "debug_metrics", in: .both)
+
+    /// Fails for the first option, in the order of their keys, that would change a verdict and is not followed.
+    func refuse(_ members: [ExactText: JSONValue], in place: CheckOption.Place) throws(CheckOptionError) {
+        for (key, value) in members.sorted(by: { $0.key < $1.key }) {
+            guard let option = option(key, place), case .refused(let harmless) = option.treatment,
+                !Self.asksForNothing(value, harmless)
+            else { continue }
+            throw CheckOptionError("\(Self.prefix(place))\(key) is not supported by this agent")
+        }
+    }
+
+    /// A warning for each key that upstream does not know either, with the nearest one that it knows.
+    func unknownKeys(_ members: [ExactText: JSONValue], in place: CheckOption.Place) -> [String] {
+        members.keys.filter { option($0, place) == nil }.sortedTexts().map { key in
+            let nearest = nearest(to: key, place).map { ", do you mean \($0)?" } ?? ""
+            return "\(Self.prefix(place))unknown option \(shownName(key))\(nearest)"
+        }
+    }
+
+    private func option(_ key: ExactText, _ place: CheckOption.Place) -> CheckOption? {
+        byKey[key].flatMap { $0.place == place || $0.place == .both ? $0 : nil }
+    }
+
+    private static func prefix(_ place: CheckOption.Place) -> String {
+        place == .initConfig ? "init_config: " : ""
+    }
+
+    private static func asksForNothing(_ value: JSONValue, _ harmless: [String]) -> Bool {
+        switch value {
+        case .null: true
+        case .bool(let flag): harmless.contains(String(flag))
+        case .number(let text): harmless.contains(text)
+        case .string(let text): text.isEmpty || harmless.contains(text.lowercased())
+        case .array(let elements): elements.isEmpty
+        case .object(let members): members.values.allSatisfy { Self.asksForNothing($0, harmless) }
+        }
+    }
+
+    /// The known key that at most two changes make of `key`, or one in three characters of a longer one.
+    private func nearest(to key: String, _ place: CheckOption.Place) -> String? {
+        guard key.utf8.count <= 100 else { return nil }
+        let candidates = options.filter { option(ExactText($0.key), place) != nil }.map(\.key)
+        let distances = candidates.map { ($0, Self.distance(Array(key.utf8), Array($0.utf8))) }
+        guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= max(1, min(key.utf8.count / 3, 4)) else {
+            return nil
+        }
+        return best.0
+    }
+
+    /// How many bytes must be added, removed or replaced to make one of the other (V. Levenshtein, 1965).
+    private static func distance(_ from: [UInt8], _ to: [UInt8]) -> Int {
+        var row = Array(0...to.count)
+        for (index, byte) in from.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for column in to.indices {
+                let replaced = diagonal + (byte | 0x20 == to[column] | 0x20 ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
+            }
+        }
+        return row[to.count]
+    }
+}

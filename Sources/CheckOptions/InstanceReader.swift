@@ -1,0 +1,131 @@
+import JSON
+package import Platform
+
+/// Reads an instance's options by type. Every error names the option, and none quotes its value.
+struct InstanceReader {
+    private let instance: [ExactText: JSONValue]
+    private let initConfig: [ExactText: JSONValue]
+
+    init(_ instance: [ExactText: JSONValue], _ initConfig: [ExactText: JSONValue]) {
+        self.instance = instance
+        self.initConfig = initConfig
+    }
+
+    /// The members of an object's text.
+    ///
+    /// - Throws: `CheckOptionError` if it is not a JSON object.
+    static func members(of text: [UInt8], _ what: String) throws(CheckOptionError) -> [ExactText: JSONValue] {
+        let value: JSONValue
+        do {
+            value = try JSONValue(parsing: text)
+        } catch {
+            throw CheckOptionError("\(what) is not JSON (\(error)): this agent does not read YAML, so write it as JSON")
+        }
+        guard let members = value.objectValue else {
+            guard value != .null else { return [:] }
+            throw CheckOptionError("\(what) is \(value.kind), not an object")
+        }
+        return members
+    }
+
+    func failure(_ key: String, _ reason: String) -> CheckOptionError {
+        CheckOptionError("\(key) \(reason)")
+    }
+
+    /// The option's value in the instance, or, if it is shared, in `init_config`; nil if it is missing or null.
+    func value(_ key: String, isShared: Bool = false) -> JSONValue? {
+        if let value = instance[key], value != .null { return value }
+        guard isShared, let value = initConfig[key], value != .null else { return nil }
+        return value
+    }
+
+    /// A string, or a number or boolean as it is written. Nil for no key.
+    func text(_ key: String?, isShared: Bool = false) throws(CheckOptionError) -> String? {
+        guard let key, let value = value(key, isShared: isShared) else { return nil }
+        switch value {
+        case .string(let text), .number(let text): return text
+        case .bool(let flag): return String(flag)
+        case .null, .array, .object: throw failure(key, "is \(value.kind), not text")
+        }
+    }
+
+    /// The text of a key, else that of its alias, which alone may be shared.
+    func text(_ key: String, or alias: String?, isShared: Bool = false) throws(CheckOptionError) -> String? {
+        if let text = try text(key) { return text }
+        return try text(alias, isShared: isShared)
+    }
+
+    func requiredText(_ key: String) throws(CheckOptionError) -> String {
+        guard let text = try text(key), !text.isEmpty else { throw failure(key, "is missing or empty") }
+        return text
+    }
+
+    /// A boolean. As upstream has it, a string is true if it is `yes`, `true`, `1`, `y` or `on` in any case, and false
+    /// otherwise; here only if it is one of their opposites, so that a typing error is not taken for no.
+    func flag(_ key: String?) throws(CheckOptionError) -> Bool? {
+        guard let key else { return nil }
+        return switch try text(key)?.lowercased() {
+        case nil: nil
+        case "true", "yes", "1", "y", "on": true
+        case "false", "no", "0", "n", "off", "": false
+        default: throw failure(key, "is neither true nor false")
+        }
+    }
+
+    /// A number of seconds, or a string with one.
+    func seconds(
+        _ key: String?, upTo limit: Duration, isShared: Bool = false
+    ) throws(CheckOptionError) -> Duration? {
+        guard let key, let text = try text(key, isShared: isShared) else { return nil }
+        guard let seconds = Double(text), seconds > 0, seconds <= limit.seconds else {
+            throw failure(key, "is not a number of seconds over 0 and up to \(Int(limit.seconds))")
+        }
+        return max(.milliseconds(1), .nanoseconds(Int64(seconds * 1e9)))
+    }
+
+    /// A host's name or address. Anything else is not shown when the check fails.
+    func host(_ key: String) throws(CheckOptionError) -> String {
+        let text = try requiredText(key)
+        let isHost = text.unicodeScalars.allSatisfy {
+            $0.properties.isAlphabetic || "0123456789-._:%[]".unicodeScalars.contains($0)
+        }
+        guard isHost else { throw failure(key, "is neither the name nor the address of a host") }
+        return text
+    }
+
+    func port(_ key: String) throws(CheckOptionError) -> UInt16 {
+        let text = try requiredText(key)
+        guard let port = UInt16(text), port > 0 else { throw failure(key, "is not a port (1 to 65535)") }
+        return port
+    }
+
+    /// A regular expression; an empty one counts as missing.
+    func pattern(_ key: String) throws(CheckOptionError) -> Pattern? {
+        guard let text = try text(key), !text.isEmpty else { return nil }
+        do throws(PatternError) { return try Pattern(text) } catch { throw failure(key, "is no pattern: \(error)") }
+    }
+
+    /// Header fields, from an object of names and values; sorted by name.
+    func headers(_ key: String) throws(CheckOptionError) -> [CheckHeader] {
+        switch value(key) {
+        case nil: return []
+        case .object(let members)?:
+            return try members.sorted { $0.key < $1.key }.map { (name, value) throws(CheckOptionError) in
+                switch value {
+                case .string(let text), .number(let text): return CheckHeader(name: name.text, value: text)
+                case .bool(let flag): return CheckHeader(name: name.text, value: String(flag))
+                default: throw failure("\(key).\(shownName(name.text))", "is \(value.kind), not text")
+                }
+            }
+        case let other?: throw failure(key, "is \(other.kind), not an object of names and values")
+        }
+    }
+}
+
+/// One header field of a check's request.
+package struct CheckHeader: Sendable, Hashable {
+    /// Its name.
+    @ExactText package internal(set) var name: String
+    /// Its value.
+    @ExactText package internal(set) var value: String
+}
