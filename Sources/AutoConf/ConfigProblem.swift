@@ -18,9 +18,11 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     /// Whether configs are lost.
     package let severity: Severity
 
+    /// A problem of an object.
+    ///
     /// - Parameter reason: names the place and the kind of the problem, and quotes no value. It is shown to people who
     ///   may not read the object, so it is scrubbed besides.
-    init(_ object: String, _ reason: String, _ severity: Severity = .error) {
+    package init(_ object: String, _ reason: String, _ severity: Severity = .error) {
         self.object = object
         self.reason = visibleLine(Scrubbing.scrubbed(reason))
         self.severity = severity

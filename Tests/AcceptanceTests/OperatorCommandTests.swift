@@ -138,6 +138,21 @@ import Testing
         #expect(!read.output.contains("\nerror: forged") && !read.output.contains("Kubernetes API"), "\(read.output)")
     }
 
+    @Test func `configcheck says what the reference node-agent will say of a check's options`() async throws {
+        let file = try directory.write(
+            "conf.d/http_check.json",
+            #"{"cluster_check":true,"instances":[{"url":"http://a/","contentmatch":"x"},{"url":"http://a/","ntlm_domain":"d"}]}"#
+        )
+        let read = try await run(["configcheck", file])
+        #expect(read.end == .exited(0), "\(read.output)")
+        let place = "warning: file:\(file): http_check: instances"
+        let lines = [
+            "\(place)[0]: unknown option contentmatch, do you mean content_match?",
+            "\(place)[1]: the reference node-agent does not run it: ntlm_domain is not supported by this agent",
+        ]
+        for line in lines { #expect(read.output.contains(line), "\(read.output)") }
+    }
+
     @Test func `configcheck checks the annotations of a Service on standard input`() async throws {
         let service = { (checks: String) in
             #"{"kind": "Service", "metadata": {"name": "web", "namespace": "shop", "annotations": {"ad.datadoghq.com/service.checks": "\#(checks)"}},"#

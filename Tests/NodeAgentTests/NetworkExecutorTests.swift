@@ -1,4 +1,5 @@
 import CheckOptions
+import HTTPClient
 import Platform
 import TestKit
 import Testing
@@ -99,6 +100,60 @@ import Testing
         let listener = answering(200, "maintenance")
         let instance = #"{"url":"http://127.0.0.1:\#(listener.port)/","content_match":"welcome"}"#
         #expect(try await Self.failure("http_check", instance)?.kind == .content)
+    }
+
+    @Test(arguments: [
+        (#""content_match":"\"status\":\\s*\"ok\"""#, "{\"status\": \"ok\"}", "application/json", true),
+        (#""content_match":"^down$","reverse_content_match":true"#, "down", "text/plain", false),
+        (#""content_match":"^down$","reverse_content_match":true"#, "up", "text/plain", true),
+        (#""content_match":"café""#, "café", "text/html", true),
+        (#""content_match":"café""#, "café", "text/html; charset=UTF-8", true),
+        (#""content_match":"cafÃ©""#, "café", "text/html; charset=\"ISO-8859-1\"", true),
+        (#""content_match":"(a*)*b""#, String(repeating: "a", count: 50_000), "text/plain", false),
+        (#""http_response_status_code":"4..""#, "", "text/plain", false),
+        (#""http_response_status_code":"20""#, "", "text/plain", true),
+    ])
+    func `a pattern decides about the body and the status`(options: String, body: String, type: String, isUp: Bool)
+        async throws
+    {
+        let listener = answering(200, body, headers: ["Content-Type: \(type)"])
+        let failure = try await Self.failure(
+            "http_check", #"{"url":"http://127.0.0.1:\#(listener.port)/",\#(options)}"#)
+        #expect((failure == nil) == isUp, "\(failure?.message ?? "")")
+    }
+
+    @Test func `where only the status counts a body of any length fails nothing`() async throws {
+        let endless = LoopbackListener(.answers(Array("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx".utf8)))
+        let url = "http://127.0.0.1:\(endless.port)/"
+        #expect(try await Self.outcome("http_check", #"{"url":"\#(url)"}"#) == .success(CheckSuccess()))
+        #expect(try await Self.failure("http_check", #"{"url":"\#(url)","content_match":"y"}"#)?.kind == .connect)
+    }
+
+    @Test func `the instance's header replaces ours`() async throws {
+        let listener = answering(200, Self.page)
+        let instance = #"{"prometheus_url":"http://127.0.0.1:\#(listener.port)/","headers":{"accept":"x/y"}}"#
+        let definition = try CheckDefinition("prometheus", instance: Array(instance.utf8))
+        guard case .prometheus(let check) = definition.work else { return }
+        #expect(check.clientRequest.headers.map(\.name) == ["accept"])
+        #expect(try await Self.outcome("prometheus", instance) == .success(CheckSuccess(samples: 3)))
+        let plain = try CheckDefinition("prometheus", instance: Array(#"{"prometheus_url":"http://a/"}"#.utf8))
+        guard case .prometheus(let standard) = plain.work else { return }
+        #expect(standard.clientRequest.headers.map(\.value) == ["text/plain;version=0.0.4,*/*;q=0.1"])
+    }
+
+    @Test func `a compressed body is decoded whether it was asked for or not`() async throws {
+        // `printf 'up 1\n' | gzip -n`.
+        let gzip: [UInt8] = [
+            0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 0x2B, 0x2D, 0x50, 0x30, 0xE4, 0x02, 0, 0x72, 0x90, 0xEA, 0x82, 5, 0, 0,
+            0,
+        ]
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(gzip.count)\r\nConnection: close\r\n\r\n"
+        let listener = LoopbackListener(.answers(Array(head.utf8) + gzip))
+        for headers in ["", #","headers":{"Accept-Encoding":"identity"}"#] {
+            let instance = #"{"prometheus_url":"http://127.0.0.1:\#(listener.port)/"\#(headers)}"#
+            #expect(try await Self.outcome("prometheus", instance) == .success(CheckSuccess(samples: 1)))
+        }
     }
 
     @Test func `redirects are followed up to thirty`() async throws {

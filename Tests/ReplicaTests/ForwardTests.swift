@@ -115,6 +115,21 @@ import Testing
         }
     }
 
+    @Test func `a large answer may take longer on its way`() async throws {
+        try await TestReplica.run(as: .dispatching) { replica in
+            let now = replica.clock.now()
+            let term = Term(token: "43", validUntil: Deadline(now + .seconds(10)), continuesPrevious: true)
+            let headers = [(name: "X-DCA-Follower-Forwarded", value: "true")]
+            let request = replica.request(.get, "/api/v1/clusterchecks/configs/node1", headers: headers)
+            for (bytes, milliseconds) in [(1 << 20, "400"), (17 << 20, "1406"), (1 << 30, "10000")] {
+                let response = replica.api.inTerm(term, [[UInt8](repeating: 0, count: bytes)], for: request, now)
+                #expect(response.header("X-Cluster-Agent-Term-Valid-For") == milliseconds)
+            }
+            // A release of the Lease waits for it.
+            #expect(replica.api.forwardedUntil.instant == now + .seconds(10))
+        }
+    }
+
     @Test func `a forwarded answer is not valid beyond the term`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             let short = Term(

@@ -1,5 +1,6 @@
 import AutoConf
 import CheckModel
+import CheckOptions
 import Glibc
 import JSON
 import Kubernetes
@@ -99,7 +100,24 @@ struct ConfigCheck {
 
     private mutating func add(_ desired: CollectedConfigs, _ autoConf: AutoConf) {
         configs += desired.configs
-        problems += autoConf.problems
+        problems += autoConf.problems + desired.configs.flatMap(Self.problemsOfOptions)
+    }
+
+    /// What this project's node-agent says of the options of a check that it runs. Other agents may run it all the same.
+    private static func problemsOfOptions(_ config: CheckConfig) -> [ConfigProblem] {
+        guard CheckDefinition.checkNames.contains(config.checkName) else { return [] }
+        let initConfig = config.initConfig?.encoded() ?? []
+        return config.instances.enumerated().flatMap { index, instance in
+            let place = "\(config.checkName): instances[\(index)]: "
+            do throws(CheckOptionError) {
+                let definition = try CheckDefinition(
+                    config.checkName, instance: instance.encoded(), initConfig: initConfig)
+                return definition.warnings.map { ConfigProblem(config.source, place + $0, .warning) }
+            } catch {
+                let reason = "\(place)the reference node-agent does not run it: \(error)"
+                return [ConfigProblem(config.source, reason, .warning)]
+            }
+        }
     }
 
     private var errors: Int {
@@ -162,7 +180,8 @@ private struct OneConfigFile: ConfigFiles {
         let (folder, _) = Self.split(path)
         let (above, name) = Self.split(folder)
         (self.path, self.folder) = (path, folder)
-        directory = name.hasSuffix(".d") ? above : folder
+        // `conf.d` is what the directory of all checks is called.
+        directory = name.hasSuffix(".d") && name != "conf.d" ? above : folder
     }
 
     func names(in directory: String) -> [String] {

@@ -16,6 +16,9 @@ package struct APIOptions: Sendable {
     /// How long after it forwarded a call a follower may pass the leader's answer on. A release of the Lease waits for
     /// as long: see `API.forwardedUntil`.
     package var forwardedAnswerLifetime: Duration = .milliseconds(400)
+    /// How much longer that is for each byte of an answer beyond the first MiB: a large one must come through a slow
+    /// network or a busy follower, or its agent never gets it. Default: 1 s for 16 MiB.
+    var lifetimePerByte: Duration = .nanoseconds(60)
     /// The largest answer to an agent.
     package var maximumAnswerBytes = ConfigsAnswer.maximumBytes
     /// How long a call may wait for a change: a third of the node expiration timeout, because its arrival is a
@@ -210,7 +213,9 @@ extension API {
     /// Adds for how long a follower may pass the answer on, counted from when it sent the call, which was before the
     /// call arrived here.
     func promise(_ response: inout HTTPResponse, in term: Term, arrival: Instant, _ now: Instant) {
-        let lifetime = max(.zero, min(options.forwardedAnswerLifetime, term.validUntil.instant - now))
+        let size = response.body.reduce(0) { $0 + $1.count }
+        let wanted = options.forwardedAnswerLifetime + options.lifetimePerByte * max(0, size - 1 << 20)
+        let lifetime = max(.zero, min(wanted, term.validUntil.instant - now))
         forwardedUntil.extend(to: now + lifetime)
         // A hundredth less than it waited here, in case the clocks run at different rates.
         let sinceSent = lifetime + (now - arrival) * 99 / 100
