@@ -18,6 +18,7 @@ struct BoundConfigs {
     /// Whether the configs of other objects leave too little room, rather than its own being too many.
     private(set) var isCrowdedOut = false
     private var unreported = 0
+    private var unreportedErrors = 0
 
     /// - Parameter room: the bytes that the configs of all other objects leave.
     init(limit: ConfigLimit, room: Int) {
@@ -49,14 +50,24 @@ struct BoundConfigs {
     /// Adds a problem, unless it is there already. Of very many, the rest is counted.
     mutating func report(_ problem: ConfigProblem) {
         guard !problems.contains(problem) else { return }
-        guard problems.count < Self.longestReport else { return unreported += 1 }
-        problems.append(problem)
+        if problems.count < Self.longestReport { return problems.append(problem) }
+        // An error is not hidden behind warnings.
+        if problem.severity == .error, let warning = problems.lastIndex(where: { $0.severity == .warning }) {
+            problems.remove(at: warning)
+            problems.append(problem)
+        } else if problem.severity == .error {
+            unreportedErrors += 1
+        }
+        unreported += 1
     }
 
     /// All problems of `object`: with those that were only counted, and with what was left out.
     func problems(of object: String) -> [ConfigProblem] {
         var problems = problems
-        if unreported > 0 { problems.append(ConfigProblem(object, "\(unreported) more problems")) }
+        if unreported > 0 {
+            let severity: ConfigProblem.Severity = unreportedErrors > 0 ? .error : .warning
+            problems.append(ConfigProblem(object, "\(unreported) more problems", severity))
+        }
         guard isFull else { return problems }
         let count = configs.count + leftOut
         let reason =

@@ -62,10 +62,13 @@ struct ConfigFields {
         _ key: String, _ faults: [RecoveredJSON.Fault], refused: inout [AutoConfError]
     ) throws(AutoConfError) -> [JSONValue] {
         var instances: [JSONValue] = []
+        var reasons: [Int: JSONError] = [:]
+        for fault in faults where fault.path.first == .member(ExactText(key)) && fault.path.count > 1 {
+            if case .element(let index) = fault.path[1], reasons[index] == nil { reasons[index] = fault.error }
+        }
         for (index, element) in (try list(key) ?? []).enumerated() {
-            let own = faults.first { $0.path.starts(with: [.member(ExactText(key)), .element(index)]) }
-            if let own {
-                refused.append(AutoConfError("\(place)\(key)[\(index)]: \(own.error)"))
+            if let reason = reasons[index] {
+                refused.append(AutoConfError("\(place)\(key)[\(index)]: \(reason)"))
             } else if element.objectValue == nil {
                 refused.append(mismatch("\(key)[\(index)]", element, "an object"))
             } else {

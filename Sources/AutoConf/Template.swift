@@ -87,7 +87,11 @@ struct Template {
             return try variables.value(of: name, parameter)
         } catch {
             let variable = String(decoding: written.utf8.dropFirst(2).dropLast(2), as: UTF8.self)
-            throw AutoConfError("%%\(shownName(variable))%%: \(error)")
+            // Percent signs may be part of a password. A mistyped name is still a word.
+            let isKnown = ["host", "port", "env", "pid", "hostname", "kube", "extra"].contains(name)
+            let isWord = variable == variable.lowercased() || variable == variable.uppercased()
+            let isShown = isKnown || (isWord && !variable.contains { $0.isNumber })
+            throw AutoConfError("%%\(isShown ? shownName(variable) : "(no variable)")%%: \(error)")
         }
     }
 

@@ -1,5 +1,5 @@
 /// One option of a check that upstream documents, and how this agent takes it.
-package struct CheckOption: Hashable, Sendable {
+package struct CheckOption: Sendable {
     /// How an option is taken.
     package enum Treatment: Hashable, Sendable {
         /// It means what upstream's documentation says.

@@ -34,6 +34,8 @@ struct RequestURL: Equatable {
         guard let scheme = parts.part(CURLUPART_SCHEME), let host = parts.part(CURLUPART_HOST), !host.isEmpty,
             let port = parts.part(CURLUPART_PORT).flatMap({ Int($0) }), let whole = parts.part(CURLUPART_URL)
         else { throw .invalidURL("it has no host") }
+        // No name is longer (RFC 1035 §2.3.4), and errors show it.
+        guard host.utf8.count <= 255 else { throw .invalidURL("its host is longer than 255 bytes") }
         guard scheme == "https" || (scheme == "http" && allowsPlainHTTP) else {
             let allowed = allowsPlainHTTP ? "http and https are" : "only https is"
             throw .invalidURL("the scheme is not allowed here, \(allowed)")
@@ -68,6 +70,16 @@ struct RequestURL: Equatable {
             let whole = parts.part(CURLUPART_URL)
         else { throw .invalidURL("the TLS server name for \(authority) is not the name of a host") }
         return whole
+    }
+}
+
+extension ProxyPolicy {
+    /// Whether libcurl finds a host in a proxy's URL.
+    package static func isURL(_ text: String) -> Bool {
+        guard let parts = URLParts(), parts.parse(text) == nil, let host = parts.part(CURLUPART_HOST) else {
+            return false
+        }
+        return !host.isEmpty
     }
 }
 

@@ -28,8 +28,8 @@ struct TransferFailure {
             // A redirect to another scheme; otherwise a response without a status line, or with another HTTP version.
             message.hasPrefix("Protocol ") ? .invalidURL(detail) : .malformedResponse(detail)
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING: .malformedResponse(detail)
-        case CURLE_GOT_NOTHING: .connectionFailed("\(authority) closed the connection without a response")
-        case CURLE_PARTIAL_FILE: .connectionFailed("\(authority) closed the connection in the middle of the body")
+        case CURLE_GOT_NOTHING: .connectionFailed("\(server) closed the connection without a response")
+        case CURLE_PARTIAL_FILE: .connectionFailed("\(server) closed the connection in the middle of the body")
         case CURLE_RECV_ERROR, CURLE_SEND_ERROR: transmission
         default: tls ?? .connectionFailed(detail)
         }
@@ -47,17 +47,17 @@ struct TransferFailure {
     private var tls: HTTPClientError? {
         switch code {
         case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-            .tls("the public key of \(authority) does not match the pin: it is another server, or its key has changed")
+            .tls("the public key of \(server) does not match the pin: it is another server, or its key has changed")
         case CURLE_PEER_FAILED_VERIFICATION:
             .tls(
-                "the certificate of \(authority) is not trusted (\(reason)): check the CA and the names in the certificate"
+                "the certificate of \(server) is not trusted (\(reason)): check the CA and the names in the certificate"
             )
         case CURLE_SSL_CACERT_BADFILE: .tls("the CA cannot be used (\(reason)): check that it is PEM")
         case CURLE_SSL_CERTPROBLEM:
             .tls(
                 "the client certificate or key cannot be used (\(reason)): check that they are PEM and belong together")
         case CURLE_SSL_CONNECT_ERROR:
-            .tls("the handshake with \(authority) failed (\(reason)): check that the port speaks TLS 1.2 or later")
+            .tls("the handshake with \(server) failed (\(reason)): check that the port speaks TLS 1.2 or later")
         case CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT,
             CURLE_SSL_ENGINE_INITFAILED, CURLE_USE_SSL_FAILED:
             .tls(detail)
@@ -68,7 +68,10 @@ struct TransferFailure {
     /// What is connected to first.
     private var first: String { proxy.map { "the proxy \($0)" } ?? authority }
 
-    private var detail: String { "\(authority): \(reason)" }
+    /// The server, and what is in between, which may be to blame too.
+    private var server: String { proxy.map { "\(authority) through the proxy \($0)" } ?? authority }
+
+    private var detail: String { "\(server): \(reason)" }
 
     private var reason: String {
         if !message.isEmpty { return message }

@@ -14,12 +14,13 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// An error at `offset` of `bytes`.
     package init(at offset: Int, of bytes: [UInt8], path: String? = nil, reason: String) {
-        let before = bytes.prefix(offset)
-        let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-        self.offset = offset
-        self.line = 1 + before.count { $0 == UInt8(ascii: "\n") }
-        // Continuation bytes (10xxxxxx) are no code points of their own.
-        self.column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
+        self.init(at: JSONPosition().advanced(to: offset, in: bytes), path: path, reason: reason)
+    }
+
+    init(at position: JSONPosition, path: String? = nil, reason: String) {
+        offset = position.offset
+        line = position.line
+        column = position.column
         self.path = path
         self.reason = reason
     }
@@ -28,6 +29,30 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// change.
     package var description: String {
         path.map { "\($0) \(reason)" } ?? "line \(line), column \(column): \(reason)"
+    }
+}
+
+/// A place in a text. From one to a later one only what is between them is counted.
+struct JSONPosition: Hashable, Sendable {
+    private(set) var offset = 0
+    private(set) var line = 1
+    private(set) var column = 1
+
+    /// The position of a later offset, or of an earlier one from the start again.
+    func advanced(to offset: Int, in bytes: [UInt8]) -> JSONPosition {
+        guard offset >= self.offset else { return JSONPosition().advanced(to: offset, in: bytes) }
+        var position = self
+        for byte in bytes[min(self.offset, bytes.count)..<min(offset, bytes.count)] {
+            if byte == UInt8(ascii: "\n") {
+                position.line += 1
+                position.column = 1
+            } else if byte & 0xC0 != 0x80 {
+                // Continuation bytes (10xxxxxx) are no code points of their own.
+                position.column += 1
+            }
+        }
+        position.offset = offset
+        return position
     }
 }
 

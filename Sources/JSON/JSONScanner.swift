@@ -10,6 +10,8 @@ package struct JSONScanner {
     /// Bytes read so far.
     package private(set) var position = 0
     private var depth = 0
+    /// A place before every error that is still to come, from which lines and columns are counted.
+    private var counted = JSONPosition()
 
     /// A scanner at the start of a text.
     ///
@@ -85,7 +87,17 @@ package struct JSONScanner {
 
     /// An error at the next byte, or at `offset`.
     package func failure(_ reason: String, at offset: Int? = nil) -> JSONError {
-        JSONError(at: offset ?? position, of: bytes, reason: reason)
+        JSONError(at: counted.advanced(to: offset ?? position, in: bytes), reason: reason)
+    }
+
+    /// The line and column of an offset.
+    func place(of offset: Int) -> JSONPosition {
+        counted.advanced(to: offset, in: bytes)
+    }
+
+    /// Counts the lines up to here once for all errors that follow.
+    mutating func countLines() {
+        counted = counted.advanced(to: position, in: bytes)
     }
 
     mutating func members() throws(JSONError) -> [ExactText: JSONValue] {

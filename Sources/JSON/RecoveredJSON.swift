@@ -64,6 +64,7 @@ private struct Recovery {
         case UInt8(ascii: "{"): return .object(try members())
         case UInt8(ascii: "["): return .array(try elements())
         default:
+            if !faults.isEmpty { scanner.countLines() }
             let start = scanner
             do { return try scanner.value() } catch {
                 scanner = start
@@ -80,12 +81,14 @@ private struct Recovery {
         var isFirst = true
         while let start = try scanner.nextMember(isFirst: isFirst) {
             isFirst = false
+            scanner.countLines()
+            let place = scanner.place(of: start)
             let key = try key()
             path.append(.member(key ?? ""))
             let value = try value()
             path.removeLast()
             if let key, members.updateValue(value, forKey: key) != nil {
-                add(scanner.failure("duplicate key \(shownName(key.text))", at: start))
+                add(JSONError(at: place, reason: "duplicate key \(shownName(key.text))"))
             }
         }
         return members

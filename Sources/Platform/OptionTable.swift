@@ -107,8 +107,8 @@ package struct Options: Sendable {
                 continue
             }
             guard let value = row.parse(one.text) else {
-                let text = row.isSecret ? "…" : one.text
-                problems.append("\(one.place)=\(text): not allowed; it takes: \(row.allowed)")
+                let shown = row.isSecret ? one.place : "\(one.place)=\(one.text)"
+                problems.append("\(shown): not allowed; it takes: \(row.allowed)")
                 continue
             }
             values[one.key] = value
@@ -117,9 +117,16 @@ package struct Options: Sendable {
         warnings = Self.unknownVariables(environment, table)
     }
 
+    /// The problem of an argument that is no option. What may be an option's value, a secret even, is not repeated.
+    static func noOption(_ argument: String) -> String {
+        let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let shown = parts.count == 2 && !parts[0].isEmpty ? "\(shownName(String(parts[0])))=…" : "an argument alone"
+        return "\(shown): options are written --key=value"
+    }
+
     private static func flag(_ argument: String, _ table: OptionTable) -> Result<Given, OptionError> {
         guard argument.hasPrefix("--") else {
-            return .failure(OptionError(problems: ["\(argument): options are written --key=value"]))
+            return .failure(OptionError(problems: [noOption(argument)]))
         }
         let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let key = String(parts[0])

@@ -209,7 +209,7 @@ package struct Program: Sendable {
     }
 
     private func printErrors(_ lines: [String]) {
-        for line in lines { writeToStandardError("\(name): \(visibleLine(line))") }
+        for line in lines { writeToStandardError("\(name): \(visibleLine(scrub(line)))") }
     }
 }
 
@@ -232,7 +232,7 @@ extension Program.Command {
             }
         }
         guard self.operands != nil || operands.isEmpty else {
-            throw OptionError(problems: operands.map { "\($0): options are written --key=value" })
+            throw OptionError(problems: operands.map(Options.noOption))
         }
         return (flags, operands)
     }

@@ -20,10 +20,11 @@ import Testing
         (["run", "--cluster_agent.cmd_port=70000"], "--cluster_agent.cmd_port=70000: not allowed"),
         (["run", "--cluster_checks.warmup_duration=soon"], "--cluster_checks.warmup_duration=soon: not allowed"),
         (["run", "--leader_election=perhaps"], "--leader_election=perhaps: not allowed"),
-        (["run", "confd_path=x"], "confd_path=x: options are written --key=value"),
+        (["run", "confd_path=x"], "confd_path=…: options are written --key=value"),
+        (["run", "--leader_election", "S3cr3t"], "an argument alone: options are written --key=value"),
         (["run", "--config=/nonexistent/file.json"], "/nonexistent/file.json: No such file"),
         (["run"], "--cluster_agent.auth_token_file=FILE is needed"),
-        (["run", "--cluster_agent.auth_token=short"], "--cluster_agent.auth_token=…: not allowed"),
+        (["run", "--cluster_agent.auth_token=short"], "--cluster_agent.auth_token: not allowed"),
         (["fly"], "fly: unknown command"),
         ([], "a command is missing"),
     ])

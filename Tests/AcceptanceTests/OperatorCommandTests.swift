@@ -115,6 +115,12 @@ import Testing
         #expect(both.output.contains("error: file:\(bad): instances"), "\(both.output)")
         let one = try await run(["configcheck", "\(directory.path)/conf.d/postgres.json"])
         #expect(one.end == .exited(0), "\(one.output)")
+        let half = try await run([
+            "configcheck", "\(directory.path)/conf.d/postgres.json", "\(directory.path)/none.json",
+        ])
+        #expect(half.end == .exited(1))
+        #expect(half.output.contains("error: \(directory.path)/none.json: No such file or directory"), "\(half.output)")
+        #expect(half.output.contains("1 configs, 1 errors, 0 warnings"), "\(half.output)")
     }
 
     @Test func `an item of a list that is no Service does not affect the others, and no name begins a line`()

@@ -142,6 +142,20 @@ import Testing
         #expect(fixture.autoConf.problems.map(\.severity) == [.error])
     }
 
+    /// As many as a file may hold, which took half a minute; and the errors are not hidden behind warnings.
+    @Test func `very many instances that cannot be used are counted`() async throws {
+        let instances = String(repeating: #"{"a":tru},"#, count: 10_000)
+        let unknown = (0..<100).map { "\"unknown_\($0)\":1," }.joined()
+        let (fixture, object) = try await Self.read(
+            "a.json", #"{"cluster_check":true,\#(unknown)"instances":[\#(instances){"b":1}]}"#)
+        #expect(fixture.configs.map(\.instances.count) == [1])
+        let problems = fixture.autoConf.problems
+        #expect(problems.count == 51)
+        #expect(problems.contains { $0.reason.hasPrefix("instances[0]: ") })
+        #expect(problems.allSatisfy { $0.severity == .error })
+        #expect(problems.contains { $0.description == "\(object): 10050 more problems" })
+    }
+
     @Test(arguments: [
         #"{"instances":[{}]}"#, #"{"cluster_check":false,"instances":[{}]}"#,
         #"{"cluster_check":null,"instances":[{}]}"#,

@@ -280,7 +280,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "postgres://dd:S3cr3t@db/app", "S3cr3t value", "S3cr3t\nerror: forged", "%%env_S3cr3t x%%",
+        "postgres://dd:S3cr3t@db/app", "S3cr3t value", "S3cr3t\nerror: forged", "%%env_S3cr3t x%%", "ab%%S3cr3tXyz%%cd",
     ])
     func `what looks like no name is not repeated`(text: String) {
         let json = String(decoding: JSONValue.string(text).encoded(), as: UTF8.self)

@@ -13,7 +13,8 @@ import Testing
 
     /// The bound is many times what it takes. Looking for the end of each element, or of each line, took hours.
     @Test(arguments: [
-        "<a", "token: is ", "'token: is \"", "name: \"", "name: \\\"", "//a:b ", "a:b@,", "token=ENC[", "password \"is",
+        "<a", "key=", "?key=", "header=", "name=\"", "token: is ", "<token><![CDATA[", "password={", "password='''",
+        "-p ", "x:a", "'token: is \"", "name: \"", "name: \\\"", "//a:b ", "a:b@,", "token=ENC[", "password \"is",
         "--token is ", "-----BEGIN ", "token:\n", "x,x&", "x:[", "basic basic ", "\"token\" ", "eyJ", "http://", "{",
     ])
     func `what has no end is looked through once`(piece: String) {
@@ -46,7 +47,8 @@ import Testing
         "bearer", "basic_auth", "client_key", "rsa_key", "sessionid", "session", "conn_str", "dsn", "userpass",
         "rootpw",
         "otp", "pin", "webhook_url", "signature", "contraseña", "Passwort", "X-Amz-Signature", ".dockerconfigjson",
-        "additional_endpoints",
+        "additional_endpoints", "pass_old", "PASS_PROD", "communities", "webhooks", "psk", "creds", "REDISCLI_AUTH",
+        "wsrep_sst_auth", "aes_key", "auth_string", "sas_url", "пароль",
     ])
     func `a value under the name of a secret is masked`(key: String) throws {
         #expect(try scrubbed(#"{"\#(key)":"s3cr3t","host":"a"}"#).contains("s3cr3t") == false)
@@ -65,6 +67,8 @@ import Testing
         #"{"partition_key":"a","public_key":"b","primary_key":"c"}"#, #"{"image":"nginx:1.25@sha256:e8dabc7d398d25"}"#,
         #"{"container_id":"b32bd6f9b73ba7ccb64953a04b82b48e29dfafab65fd57ca01d3b94a0e024885"}"#,
         #"{"url":"http://host:8080/a@b"}"#, #"{"key":"a","key1":"b","keys":["c"],"host_key":"d"}"#,
+        #"{"max_tokens":4096,"tokens_per_minute":1,"tls_private_key":"/etc/ssl/key.pem","auth":"basic"}"#,
+        #"{"kerberos_auth":"required","password":"  ENC[x]\t","credentials_provider":"x"}"#,
         #"{"bypass_proxy":"x","pinned":"y","design":"z","session_timeout":"1"}"#, #"{"password_file":"/run/password"}"#,
         #"{"name":"HOST","value":"x"}"#, #"["--host","x","--password","--user"]"#, #"{"url":"mailto:a.b@example.com"}"#,
         #"{"node":"sk-worker-01.example.com","methods":["oauth","api_key","bearer"]}"#,
@@ -173,7 +177,33 @@ import Testing
         ("curl -u me:s3cr3t http://h", "curl -u me:******** http://h"),
         ("CREATE USER a IDENTIFIED BY 's3cr3t'", "CREATE USER a IDENTIFIED BY '********'"),
         ("WITH PASSWORD 's3cr3t'", "WITH PASSWORD '********'"),
+        ("mysql -ps3cr3t", "mysql -p********"), ("redis-cli -h h -a s3cr3t", "redis-cli -h h -a ********"),
+        ("java -password s3cr3t", "java -password ********"), ("mongo -port 27017", "mongo -port 27017"),
+        ("requirepass s3cr3t", "requirepass ********"), ("SET x PASSWORD=N's3cr3t'", "SET x PASSWORD=N'********'"),
+        // Other languages and formats.
+        ("$c['password'] = 's3cr3t';", "$c['password'] = '********';"),
+        ("define('DB_PASSWORD', 's3cr3t')", "define('DB_PASSWORD', '********')"),
+        ("password = \"\"\"s3 \" cr3t\"\"\"", "password = \"\"\"********\"\"\""),
+        ("password = b's3cr3t'", "password = b'********'"),
+        ("Pwd={s3;cr}}3t};Server=x", "Pwd={********};Server=x"),
+        ("<w:Password a=\"b\">s3cr3t</w:Password>", "<w:Password a=\"b\">********</w:Password>"),
+        ("<password><![CDATA[s3<cr3t]]></password>", "<password><![CDATA[********]]></password>"),
+        ("password: 'it''s s3cr3t'", "password: '********'"),
+        ("password: |  # why\n  s3cr3t", "password: |  # why\n  ********"),
+        ("password: !vault |\n  s3cr3t", "password: !vault |\n  ********"),
+        ("password=ENC[x]s3cr3t", "password=********"),
+        ("Authorization=Basic s3cr3t,a=b", "Authorization=Basic ********,a=b"),
+        ("curl -H \"X-Token:s3cr3t\"", "curl -H \"X-Token:********\""),
+        ("root:s3cr3t@/db?x=1", "root:********@/db?x=1"),
+        ("kafka:9092@cluster and npm:@scope/pkg@1.2", "kafka:9092@cluster and npm:@scope/pkg@1.2"),
+        ("https://hooks.slack.com/services/T0/B0/s3cr3t", "https://hooks.slack.com/********"),
+        ("https://discord.com/api/webhooks/1/s3cr3t?x=y", "https://discord.com/api/webhooks/********"),
+        (
+            "npm_registry_requests_total sk-proj-request-latency-sum",
+            "npm_registry_requests_total sk-proj-request-latency-sum"
+        ),
         // Sentences of ours.
+        ("cookie: not found", "cookie: not found"), ("Basic Auth failed", "Basic Auth failed"),
         ("bearer_token: is a number, not text", "bearer_token: is a number, not text"),
         ("auth_token: reading it failed", "auth_token: reading it failed"),
         ("--auth_token is not set", "--auth_token is not set"),

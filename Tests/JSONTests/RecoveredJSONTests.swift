@@ -42,6 +42,19 @@ import Testing
         #expect(throws: JSONError.self) { try RecoveredJSON(parsing: Array(text.utf8)) }
     }
 
+    /// Counting the lines of each fault from the start took half a minute. The bound is many times what it takes.
+    @Test(arguments: [#"{"a":tru},"#, #"{"a":1,"a":2},"#, #""\q","#])
+    func `many faults take linear time, and each has its place`(piece: String) throws {
+        let count = 200_000 / piece.utf8.count
+        let started = SystemClock().now()
+        let text = "[" + String(repeating: piece + "\n", count: count) + "1]"
+        let faults = try RecoveredJSON(parsing: Array(text.utf8)).faults
+        #expect(SystemClock().now() - started < .seconds(60))
+        #expect(faults.count == count)
+        #expect(faults.map(\.error.line) == Array(1...count))
+        #expect(Set(faults.dropFirst().map(\.error.column)).count == 1)
+    }
+
     @Test func `the first fault is the reason of a text that cannot be read`() {
         #expect(throws: JSONError(at: 5, of: Array(#"{"a":yes,"b":[}"#.utf8), reason: "'y' where a value is expected"))
         {

@@ -142,7 +142,7 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
     ) throws {
         let read = try Self.read(
             Self.config(cluster: #""server":"https://\#(authority)""#),
-            ["HTTPS_PROXY": "https://u:p/w@p.example:1/x", "NO_PROXY": exceptions])
+            ["HTTPS_PROXY": "https://u:pw@p.example:1/x", "NO_PROXY": exceptions])
         #expect(read.proxyAuthority == "p.example:1")
     }
 
@@ -152,7 +152,10 @@ private func refusal(_ body: () throws -> KubernetesConfiguration) -> String? {
         #expect(proxy == .url("socks5h://u:pw@p:1"))
     }
 
-    @Test(arguments: ["ftp://u:S3cr3t@p", "http://", "http://S3cr3t p", "p\nS3cr3t"])
+    @Test(arguments: [
+        "ftp://u:S3cr3t@p", "http://", "http://S3cr3t p", "http://u:S3cr3t@p:99999", "http://u:S3/cr3t@p:1",
+        "http://[S3cr3t", "p\nS3cr3t",
+    ])
     func `a proxy that cannot be used is an error without its value`(proxy: String) {
         let reason = refusal {
             try Self.read(Self.config(cluster: #""server":"https://h""#), ["HTTPS_PROXY": proxy])

@@ -54,7 +54,7 @@ struct NamedSecrets {
     }
 
     private mutating func secrets(after name: Range<Int>) -> [Range<Int>] {
-        if byte(name.lowerBound - 1) == UInt8(ascii: "<") { return content(after: name).map { [$0] } ?? [] }
+        if beginsElement(name) { return content(after: name).map { [$0] } ?? [] }
         if let secret = credentials(after: name) ?? secretOfCommand(after: name) ?? secretOfOption(after: name)
             ?? secretOfStatement(after: name)
         {
@@ -62,9 +62,12 @@ struct NamedSecrets {
         }
         guard let pair = Pair(name: name, in: bytes) else { return [] }
         let key = text(name)
-        if SecretName.namingKeys.contains(ExactText(key.lowercased())) {
-            let value = quoted(from: pair.value) ?? pair.value..<word(from: pair.value)
-            valueIsSecret = SecretName.isSecret(text(value))
+        if SecretName.namingKeys.contains(key.lowercased()) {
+            // A longer one is no name, and is looked through again.
+            let end = min(bytes.count, pair.value + 100)
+            let value = bytes[min(pair.value, end)..<end].drop { SecretText.isQuote($0) || $0 == UInt8(ascii: "\\") }
+            let name = value.prefix { Self.isName($0) }
+            valueIsSecret = SecretName.isSecret(String(decoding: name, as: UTF8.self))
             return []
         }
         guard SecretName.isSecret(key) || (valueIsSecret && SecretName.valueKeys.contains(key.lowercased())) else {
@@ -95,18 +98,24 @@ struct NamedSecrets {
                 let close = SecretText.end(in: bytes, from: index) { $0 != UInt8(ascii: "\\") }
                 isQuoted = close < bytes.count && bytes[close] == before
                 if isQuoted { index = close + 1 }
+                // `config['password'] = …`.
+                if isQuoted, index < bytes.count, bytes[index] == UInt8(ascii: "]") { index += 1 }
             }
             index = SecretText.skippingBlanks(bytes, index)
             guard index + 1 < bytes.count else { return nil }
+            let opensCall = isQuoted && name.lowerBound > 1 && bytes[name.lowerBound - 2] == UInt8(ascii: "(")
             switch bytes[index] {
+            // `define('PASSWORD', …)`.
+            case UInt8(ascii: ",") where opensCall: hasColon = false
             case UInt8(ascii: "="):
                 hasColon = false
             case UInt8(ascii: ":") where bytes[index + 1] == UInt8(ascii: "="):
                 hasColon = false
             // A tag is `name:value`, without a space; after a file or an option follows what is wrong with it.
+            // A header field needs none.
             case UInt8(ascii: ":")
-            where isQuoted || SecretText.isSpace(bytes[index + 1])
-                || SecretText.isQuote(bytes[index + 1]):
+            where isQuoted || SecretText.isSpace(bytes[index + 1]) || SecretText.isQuote(bytes[index + 1])
+                || NamedSecrets.isField(bytes[name]):
                 guard before != UInt8(ascii: "/"), !"-.".utf8.contains(bytes[name.lowerBound]) else { return nil }
                 hasColon = true
             default: return nil
@@ -125,18 +134,25 @@ struct NamedSecrets {
         guard start < bytes.count else { return [] }
         if pair.hasColon, pair.beginsLine, let block = block(after: pair) { return [block] }
         if SecretText.isLineEnd(bytes[start]) { return [] }
-        if let quoted = quoted(from: start) { return [quoted] }
+        if let quoted = quoted(from: start) ?? quotedBehindPrefix(from: start) { return [quoted] }
         switch bytes[start] {
+        // ODBC and JDBC; `}}` is a brace within.
+        case UInt8(ascii: "{") where !pair.hasColon: return [start + 1..<endOfBraces(from: start)]
         case UInt8(ascii: "["): return [start..<endOfList(from: start)]
         // What is in it has names of its own.
         case UInt8(ascii: "{"): return []
         default: break
         }
         if isHandle(start) { return [] }
-        guard pair.hasColon else { return [start..<word(from: start)] }
+        let isField = Self.isField(bytes[pair.name])
+        guard pair.hasColon else {
+            guard isField else { return [start..<word(from: start)] }
+            // `Authorization=Basic x,other=y`: up to the next field.
+            return fieldValue(start..<SecretText.end(in: bytes, from: start) { ",;&\n".utf8.contains($0) })
+        }
         let end = endOfLine(from: start, quote: pair.quote)
-        if isField(pair.name) { return fieldValue(start..<end) }
         guard !isSentence(start..<end) else { return [] }
+        if isField { return fieldValue(start..<end) }
         let isWhole = pair.beginsLine || pair.quote != nil
         return [start..<(isWhole ? end : SecretText.end(in: bytes, from: start) { ",;})]\"'`\n\r".utf8.contains($0) })]
     }
@@ -150,7 +166,9 @@ struct NamedSecrets {
     /// Whether a handle of a secret backend begins at `start`.
     private func isHandle(_ start: Int) -> Bool {
         guard bytes[start...].starts(with: "ENC[".utf8) else { return false }
-        return byte(SecretText.end(in: bytes, from: start + 4) { "[]\n".utf8.contains($0) }) == UInt8(ascii: "]")
+        let end = SecretText.end(in: bytes, from: start + 4) { "[]\n".utf8.contains($0) }
+        guard byte(end) == UInt8(ascii: "]") else { return false }
+        return byte(end + 1).map { !Self.isName($0) } ?? true
     }
 
     /// What is in quotes at `start`, escaped ones too.
@@ -159,14 +177,49 @@ struct NamedSecrets {
         let escapes = open - start
         // A JSON text within one within one: whatever has more is no quoted value.
         guard let quote = byte(open), SecretText.isQuote(quote), escapes <= 7 else { return nil }
+        if escapes == 0, byte(open + 1) == quote, byte(open + 2) == quote { return quotedThrice(from: open + 3, quote) }
         var end = open + 1
         while end < bytes.count {
             // Inside, a quote is escaped more deeply than the one that ends the text.
             let slashes = SecretText.end(in: bytes, from: end) { $0 != UInt8(ascii: "\\") }
-            if byte(slashes) == quote, slashes - end <= escapes { break }
+            if byte(slashes) == quote, slashes - end <= escapes {
+                // YAML and SQL write a single quote within as two.
+                let isDoubled = quote == UInt8(ascii: "'") && escapes == 0 && byte(slashes + 1) == quote
+                guard isDoubled, slashes > open + 1 else { break }
+                end = slashes + 2
+                continue
+            }
             end = slashes + 1
         }
         return open + 1..<min(end, bytes.count)
+    }
+
+    /// What is in three quotes, as in Python and TOML.
+    private func quotedThrice(from start: Int, _ quote: UInt8) -> Range<Int> {
+        var index = start
+        while index + 2 < bytes.count, bytes[index] != quote || bytes[index + 1] != quote || bytes[index + 2] != quote {
+            index += 1
+        }
+        return start..<(index + 2 < bytes.count ? index : bytes.count)
+    }
+
+    /// What is in the quotes behind the letters of another kind of literal: `b'x'`, `N'x'`.
+    private func quotedBehindPrefix(from start: Int) -> Range<Int>? {
+        let letters = bytes[start...].prefix(2).prefix { "bBrRuUfFnNeE".utf8.contains($0) }
+        guard !letters.isEmpty, let next = byte(letters.endIndex), SecretText.isQuote(next) else { return nil }
+        return quoted(from: letters.endIndex)
+    }
+
+    private func endOfBraces(from start: Int) -> Int {
+        var index = start + 1
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "}") {
+                guard byte(index + 1) == UInt8(ascii: "}") else { return index }
+                index += 1
+            }
+            index += 1
+        }
+        return bytes.count
     }
 
     /// The end of a value without quotes: at a blank, a quote or a semicolon, and at a comma, an ampersand or a
@@ -213,7 +266,7 @@ struct NamedSecrets {
     /// than the name, and the entries of a list that are as much.
     private func block(after pair: Pair) -> Range<Int>? {
         let head = endOfLine(from: pair.value, quote: nil)
-        let indicator = bytes[min(pair.value, head)..<head]
+        let indicator = blockIndicator(bytes[min(pair.value, head)..<head])
         let isScalar = indicator.first.map { "|>".utf8.contains($0) } ?? false
         guard indicator.isEmpty || (isScalar && indicator.dropFirst().allSatisfy { "+-0123456789".utf8.contains($0) })
         else { return nil }
@@ -237,6 +290,15 @@ struct NamedSecrets {
         return block
     }
 
+    /// What a line has behind `name:` without a tag and a comment: `!vault |  # why`.
+    private func blockIndicator(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var text = text
+        if text.first == UInt8(ascii: "!") { text = text.drop { $0 != 0x20 }.drop { $0 == 0x20 } }
+        if let comment = text.firstIndex(of: UInt8(ascii: "#")) { text = text[..<comment] }
+        while text.last == 0x20 { text.removeLast() }
+        return text
+    }
+
     /// Whether a line of YAML is `key: …`.
     private func isMapping(_ line: Range<Int>) -> Bool {
         bytes[line].indices.contains {
@@ -246,9 +308,11 @@ struct NamedSecrets {
 
     // MARK: Header fields
 
-    private func isField(_ name: Range<Int>) -> Bool {
-        ["authorization", "proxy-authorization", "cookie", "set-cookie", "www-authenticate"].contains(
-            text(name).lowercased())
+    private static func isField(_ name: ArraySlice<UInt8>) -> Bool {
+        guard (6...40).contains(name.count) else { return false }
+        let field = String(decoding: name, as: UTF8.self).lowercased()
+        return ["authorization", "proxy-authorization", "cookie", "set-cookie", "www-authenticate"].contains(field)
+            || (field.hasPrefix("x-") && SecretName.isSecret(field))
     }
 
     private static let schemes = [
@@ -274,16 +338,30 @@ struct NamedSecrets {
             SecretText.isSpace($0) || SecretText.isQuote($0) || "&;,\\".utf8.contains($0)
         }
         let isPlain = bytes[start..<end].allSatisfy { (0x61...0x7A).contains($0) }
-        guard start < end, !isPlain || (scheme == "Bearer" && !Self.isProse(text(start..<end))) else { return nil }
+        let isWord = Self.isProse(text(start..<end).lowercased())
+        guard start < end, !isWord, !isPlain || scheme == "Bearer" else { return nil }
         return start..<end
     }
 
     // MARK: Other forms
 
+    /// `<name`, or `<namespace:name`.
+    private func beginsElement(_ name: Range<Int>) -> Bool {
+        let before = byte(name.lowerBound - 1)
+        guard before == UInt8(ascii: ":") else { return before == UInt8(ascii: "<") }
+        let space = bytes[..<(name.lowerBound - 1)].suffix(40).reversed().prefix { Self.isName($0) }
+        return !space.isEmpty && byte(name.lowerBound - 2 - space.count) == UInt8(ascii: "<")
+    }
+
     /// The content of an element with a name. It ends at the next element too, so that many names without an end do
     /// not each look through the whole text.
     private func content(after name: Range<Int>) -> Range<Int>? {
         let close = SecretText.end(in: bytes, from: name.upperBound) { "<>".utf8.contains($0) }
+        if byte(close) == UInt8(ascii: ">"), bytes[(close + 1)...].starts(with: "<![CDATA[".utf8),
+            SecretName.isSecret(text(name))
+        {
+            return close + 10..<(SecretText.firstIndex(of: "]]>", in: bytes, from: close + 10) ?? bytes.count)
+        }
         guard byte(close) == UInt8(ascii: ">"), let end = bytes[close...].firstIndex(of: UInt8(ascii: "<")),
             SecretName.isSecret(text(name))
         else { return nil }
@@ -292,7 +370,10 @@ struct NamedSecrets {
 
     /// `--password x`, or `"--password", "x"` of a list.
     private func secretOfOption(after name: Range<Int>) -> Range<Int>? {
-        guard bytes[name].starts(with: "--".utf8), let next = byte(name.upperBound) else { return nil }
+        // `-password x` too, as Java and Go have it.
+        guard bytes[name.lowerBound] == UInt8(ascii: "-"), name.count > 3, let next = byte(name.upperBound) else {
+            return nil
+        }
         var start = SecretText.skippingBlanks(bytes, name.upperBound)
         if SecretText.isQuote(next) {
             start = SecretText.skippingBlanks(bytes, name.upperBound + 1)
@@ -307,10 +388,18 @@ struct NamedSecrets {
         return Self.isProse(text(value)) ? nil : value
     }
 
-    /// `PASSWORD 'x'`, `IDENTIFIED BY 'x'`.
+    /// Words of configuration files behind which a secret stands: Redis, SNMP and LDAP.
+    private static let directives: Set<ExactText> = [
+        "requirepass", "masterauth", "rocommunity", "rwcommunity", "bindpw", "rootpw",
+    ]
+
+    /// `PASSWORD 'x'`, `IDENTIFIED BY 'x'`, `requirepass x`.
     private func secretOfStatement(after name: Range<Int>) -> Range<Int>? {
         guard byte(name.upperBound) == 0x20 else { return nil }
         let start = SecretText.skippingBlanks(bytes, name.upperBound)
+        if (6...11).contains(name.count), Self.directives.contains(text(name)), start < bytes.count {
+            return quoted(from: start) ?? start..<word(from: start)
+        }
         guard let quote = byte(start), SecretText.isQuote(quote) else { return nil }
         let before = bytes[..<name.lowerBound].reversed().drop { SecretText.isSpace($0) }.prefix { Self.isName($0) }
         let isIdentified = String(decoding: before.reversed(), as: UTF8.self).lowercased() == "identified"
@@ -320,6 +409,11 @@ struct NamedSecrets {
 
     private static let userCommands: Set<ExactText> = ["curl", "wget"]
     private static let passwordCommands: Set<ExactText> = ["sshpass", "mongo", "mongosh", "mongodump"]
+    /// Other commands, and the options behind which they take a secret.
+    private static let otherCommands: [ExactText: [String]] = [
+        "redis-cli": ["-a"], "ldapsearch": ["-w"], "sqlcmd": ["-P"], "snmpget": ["-A", "-X", "-c"],
+        "snmpwalk": ["-A", "-X", "-c"],
+    ]
     private static let databaseCommands: Set<ExactText> = ["mysql", "mysqladmin", "mysqldump", "mariadb"]
 
     /// `curl -u user:x`, `mysql -px`, `sshpass -p x`.
@@ -327,18 +421,21 @@ struct NamedSecrets {
         guard bytes[name.lowerBound] == UInt8(ascii: "-") else {
             if (4...10).contains(name.count), case let word = text(name),
                 [Self.userCommands, Self.passwordCommands, Self.databaseCommands].contains(where: { $0.contains(word) })
+                    || Self.otherCommands[word] != nil
             {
                 command = word
             }
             return nil
         }
-        guard !command.isEmpty, let next = byte(name.upperBound) else { return nil }
+        guard !command.isEmpty else { return nil }
+        let next = byte(name.upperBound) ?? 0x20
         let start = SecretText.skippingBlanks(bytes, name.upperBound)
         let value = quoted(from: start) ?? start..<word(from: start)
         if Self.userCommands.contains(command) {
-            guard next == 0x20, ["-u", "--user"].contains(text(name)) else { return nil }
+            guard ["-u", "--user", "-U", "--proxy-user"].contains(text(name)) else { return nil }
             return bytes[value].firstIndex(of: UInt8(ascii: ":")).map { $0 + 1..<value.upperBound }
         }
+        if let options = Self.otherCommands[command] { return options.contains(text(name)) ? value : nil }
         guard bytes[name].starts(with: "-p".utf8) else { return nil }
         if name.count == 2, SecretText.isQuote(next) { return value }
         if name.count == 2, next == 0x20 {
@@ -347,16 +444,18 @@ struct NamedSecrets {
             command = ""
             return value
         }
+        guard Self.databaseCommands.contains(command) || command == "sshpass" else { return nil }
         return name.lowerBound + 2..<max(name.upperBound, word(from: name.lowerBound + 2))
     }
 
     // MARK: Sentences
 
     private static let proseWords = [
-        "a", "an", "and", "are", "as", "at", "authentication", "be", "but", "by", "can", "cannot", "credentials",
-        "does", "for", "from", "has", "have", "header", "if", "in", "is", "it", "lacks", "may", "must", "needs", "no",
-        "not", "of", "on", "only", "or", "reading", "that", "the", "their", "then", "this", "to", "token", "tokens",
-        "was", "when", "which", "with", "without",
+        "a", "an", "and", "are", "as", "at", "auth", "authentication", "authorization", "be", "but", "by", "can",
+        "cannot", "closed", "credentials", "denied", "does", "expected", "expired", "failed", "file", "for", "from",
+        "has", "have", "header", "if", "in", "invalid", "is", "it", "lacks", "may", "missing", "must", "needs", "no",
+        "not", "of", "on", "only", "or", "reading", "refused", "rejected", "that", "the", "their", "then", "this", "to",
+        "token", "tokens", "unknown", "unsupported", "was", "when", "which", "with", "without", "wrong",
     ]
 
     static func isProse(_ word: String) -> Bool {

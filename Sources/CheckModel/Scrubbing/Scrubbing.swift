@@ -37,12 +37,23 @@ package enum Scrubbing {
         return scrubbed(json).encoded()
     }
 
-    /// Whether the value of a key that names a secret can be one.
+    /// Whether the value of a key that names a secret can be one. It is none if it is a handle, a word that only says
+    /// whether or how there is one, or the path of a file with a certificate or a key.
     static func canBeSecret(_ value: String) -> Bool {
         let bytes = value.utf8.drop(while: SecretText.isSpace)
-        let last = bytes.last { !SecretText.isSpace($0) }
-        let isHandle = bytes.starts(with: "ENC[".utf8) && last == UInt8(ascii: "]")
-        return !value.isEmpty && !isHandle
-            && !["true", "false", "yes", "no", "on", "off", "null", "none"].contains(value.lowercased())
+        let end = bytes.lastIndex { !SecretText.isSpace($0) }
+        let isHandle = bytes.starts(with: "ENC[".utf8) && bytes.firstIndex(of: UInt8(ascii: "]")) == end
+        return !value.isEmpty && !isHandle && !plainWords.contains(value.lowercased()) && !isPath(value)
+    }
+
+    private static let plainWords = [
+        "true", "false", "yes", "no", "on", "off", "null", "none", "required", "require", "optional", "enabled",
+        "disabled", "basic", "digest", "ntlm", "kerberos", "oauth", "oauth2",
+    ]
+
+    private static func isPath(_ value: String) -> Bool {
+        value.hasPrefix("/") && value.utf8.count <= 256
+            && value.utf8.allSatisfy { SecretText.isWord($0) || "/.-".utf8.contains($0) }
+            && [".pem", ".key", ".crt", ".cer", ".p12", ".pfx", ".jks"].contains(where: value.hasSuffix)
     }
 }

@@ -61,7 +61,12 @@ enum SecretForms {
     private static func secrets(inToken token: ArraySlice<UInt8>) -> [Range<Int>] {
         // The shortest prefix and 16 characters.
         guard token.count >= 19 else { return [] }
-        if prefixes.contains(where: { token.starts(with: $0.utf8) && token.count >= $0.utf8.count + 16 }) {
+        // Words that only begin so (`npm_registry_requests_total`) have no digits and no capitals.
+        let isMixed =
+            token.contains { (0x30...0x39).contains($0) } && token.contains { (0x41...0x5A).contains($0) || $0 == 0x2D }
+        if isMixed || ["dd", "DD"].contains(where: { token.starts(with: $0.utf8) }),
+            prefixes.contains(where: { token.starts(with: $0.utf8) && token.count >= $0.utf8.count + 16 })
+        {
             return [token.startIndex..<token.endIndex]
         }
         return token.split { !SecretText.isWord($0) }.filter(isKey).map { $0.startIndex..<$0.endIndex }

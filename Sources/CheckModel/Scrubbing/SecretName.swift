@@ -8,13 +8,18 @@ enum SecretName {
     /// Parts of keys that name a secret, in lower case and without separators.
     private static let parts = [
         "password", "passwd", "pswd", "passphrase", "passcode", "passwort", "kennwort", "contraseña", "contrasena",
-        "motdepasse", "token", "secret", "credential", "authorization", "communitystring", "connectionstring",
+        "motdepasse", "senha", "wachtwoord", "hasło", "heslo", "пароль", "密码", "token", "secret", "credential",
+        "authorization", "communitystring", "connectionstring",
         "connstr", "apikey", "appkey", "applicationkey", "accesskey", "accountkey", "authkey", "authenticationkey",
         "authorizationkey", "certkey", "clientkey", "consumerkey", "decryptionkey", "encryptionkey", "functionskey",
         "hmackey", "licensekey", "masterkey", "partnerkey", "privacykey", "privatekey", "privkey", "rsakey", "saskey",
         "securitykey", "serverkey", "servicekey", "sessionkey", "sharedkey", "signingkey", "sshkey", "statuskey",
         "storagekey", "subscriptionkey", "websocketkey", "webhookkey", "keystorepass", "truststorepass", "basicauth",
-        "proxyauth", "httpauth", "sessionid", "sessid", "dockerconfigjson", "additionalendpoints",
+        "proxyauth", "httpauth", "sessionid", "sessid", "dockerconfigjson", "additionalendpoints", "userkey",
+        "integrationkey", "aeskey", "cryptokey", "enckey", "rndckey", "tacacskey", "unsealkey", "deploykey", "gpgkey",
+        "stripekey", "pagerdutykey", "tlskey", "sslkey", "masterauth", "authdata", "authstring", "authvalue", "pwhash",
+        "keydata", "serviceaccountjson", "keyfilejson", "requirepass", "rocommunity", "rwcommunity", "sasurl",
+        "signedurl", "tsig",
     ]
     /// Ends of last words that name one, unless the word is in `ordinaryWords`.
     private static let endings = ["pass", "pwd", "pw", "jwt"]
@@ -23,21 +28,26 @@ enum SecretName {
     ]
     /// Last words that name one.
     private static let lastWords = [
-        "community", "cookie", "bearer", "signature", "sig", "hmac", "otp", "totp", "pin", "dsn", "webhook",
+        "community", "communities", "cookie", "cookies", "bearer", "signature", "sig", "hmac", "otp", "totp", "pin",
+        "dsn",
+        "webhook", "webhooks", "psk", "sas", "cred", "creds", "auth",
     ]
     /// Whole keys that name one.
-    private static let wholeKeys = ["auth", "authority", "authtenantid", "lodauth", "session", "webhookurl"]
+    private static let wholeKeys = ["authority", "authtenantid", "lodauth", "session", "webhookurl"]
     /// Last words of header fields that name one where the first is `X`.
     private static let headerEndings = ["key", "auth"]
     /// Last words of keys whose values only describe a secret.
     private static let descriptions = [
         "path", "file", "filename", "dir", "directory", "type", "name", "url", "uri", "endpoint", "host", "hostname",
         "port", "user", "username", "timeout", "ttl", "expiry", "expiration", "enabled", "length", "size", "header",
-        "format", "regex", "pattern", "method", "mode", "version", "interval", "algorithm",
+        "format", "regex", "pattern", "method", "mode", "version", "interval", "algorithm", "limit", "count", "age",
+        "max", "min", "total", "provider",
     ]
+    /// First words of keys whose values only measure what the rest names.
+    private static let measures = ["max", "min", "num", "total"]
     /// Keys whose value can be the name of what `valueKeys` hold: `{"name": "PASSWORD", "value": "x"}`.
-    static let namingKeys: [ExactText] = ["name", "key", "header", "field", "option"]
-    static let valueKeys = ["value", "val"]
+    static let namingKeys = ["name", "key", "header", "field", "option", "id"]
+    static let valueKeys = ["value", "val", "values"]
 
     static func isSecret(_ key: String) -> Bool {
         // Longer than any name: a text.
@@ -46,6 +56,11 @@ enum SecretName {
         let plain = words.joined()
         guard let first = words.first, let last = words.last else { return false }
         if wholeKeys.contains(plain) || lastWords.contains(where: { plain == $0 + "url" }) { return true }
+        guard !measures.contains(first), !words.contains("per") else { return false }
+        // Upstream takes these two words for a secret wherever they stand.
+        if words.count > 1, words.contains("pass") || words.contains("pwd"), !["file", "path", "dir"].contains(last) {
+            return true
+        }
         guard !descriptions.contains(last) else { return false }
         if lastWords.contains(last) || parts.contains(where: { contains(plain, $0) }) { return true }
         if first == "x", words.count > 1, headerEndings.contains(where: last.hasSuffix) { return true }

@@ -55,7 +55,21 @@ enum SecretsInURLs {
         } else if isLast, let credentials = credentials(in: bytes, beyond: url) {
             return [credentials]
         }
-        return found + keyOfQuery(bytes[(found.last?.upperBound ?? url.lowerBound)..<url.upperBound])
+        let rest = bytes[(found.last?.upperBound ?? url.lowerBound)..<url.upperBound]
+        if let webhook = secretOfWebhook(rest) { return found + [webhook] }
+        return found + keyOfQuery(rest)
+    }
+
+    /// What follows the place of a webhook: the whole path is the secret.
+    private static func secretOfWebhook(_ url: ArraySlice<UInt8>) -> Range<Int>? {
+        let places = ["hooks.slack.com/", "/webhooks/", "webhook.office.com/", "api.telegram.org/bot"]
+        for place in places.map({ Array($0.utf8) }) where url.count > place.count {
+            let starts = url.startIndex...url.endIndex - place.count
+            if let start = starts.first(where: { url[$0] == place[0] && url[$0...].starts(with: place) }) {
+                return start + place.count < url.endIndex ? start + place.count..<url.endIndex : nil
+            }
+        }
+        return nil
     }
 
     /// The password in what follows `//`: from the first colon to the last `@` of the authority. Where the password
@@ -125,7 +139,7 @@ enum SecretsInURLs {
         guard let at = word.lastIndex(of: UInt8(ascii: "@")) else { return nil }
         let host = word[(at + 1)...]
         // No sample of a metric, no digest of an image: those have no host here.
-        guard host.first.map({ SecretText.isLetterOrDigit($0) || "[(".utf8.contains($0) }) ?? hostFollows,
+        guard host.first.map({ SecretText.isWord($0) || "[(/.".utf8.contains($0) }) ?? hostFollows,
             !host.starts(with: "sha256:".utf8), !word[..<at].contains(UInt8(ascii: "|"))
         else { return nil }
         if word.starts(with: "jdbc:oracle:".utf8), let slash = word[..<at].firstIndex(of: UInt8(ascii: "/")) {
@@ -135,7 +149,7 @@ enum SecretsInURLs {
         let colon = word[..<start].lastIndex { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "%") } ?? start
         let user = word[..<colon].reversed().prefix { !"=([{,;".utf8.contains($0) }
         guard !user.isEmpty, !["mailto", "sip", "acct"].contains(String(decoding: user.reversed(), as: UTF8.self)),
-            !user.contains(UInt8(ascii: "/"))
+            !user.contains(UInt8(ascii: "/")), !isPort(word[start..<at]), word[start] != UInt8(ascii: "@")
         else { return nil }
         return start..<at
     }

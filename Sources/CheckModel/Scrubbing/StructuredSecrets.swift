@@ -39,9 +39,12 @@ struct StructuredSecrets {
 
     /// An object with its secrets masked, and with the `value` next to a `name` that names one.
     private func scrubbed(_ members: [ExactText: JSONValue]) -> [ExactText: JSONValue] {
-        let names = SecretName.namingKeys.contains { SecretName.isSecret(members[$0]?.stringValue ?? "") }
+        let names = members.contains { key, value in
+            SecretName.namingKeys.contains(key.text.lowercased()) && SecretName.isSecret(value.stringValue ?? "")
+        }
         let shown = members.map { (key, value) in
-            let isSecret = SecretName.isSecret(key.text) || (names && SecretName.valueKeys.contains(key.text))
+            let isValue = names && SecretName.valueKeys.contains(key.text.lowercased())
+            let isSecret = SecretName.isSecret(key.text) || isValue
             return (ExactText(scrubbed(key.text)), isSecret ? masked(value) : scrubbed(value))
         }
         // Two keys can become the same by their masks.

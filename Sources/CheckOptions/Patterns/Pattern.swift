@@ -2,10 +2,10 @@ import Platform
 
 /// A regular expression as upstream's checks take them (Python's `re`), matched in linear time.
 ///
-/// The matcher follows all alternatives at once (K. Thompson, "Regular Expression Search Algorithm", 1968; the machine is
-/// R. Pike's, as R. Cox describes it in "Regular Expression Matching: the Virtual Machine Approach", without captures):
-/// its time is the length of the text times the size of the pattern, whatever they are. What cannot be matched so
-/// (back-references, look-around, possessive quantifiers) is refused with its place.
+/// The matcher follows all alternatives at once (K. Thompson, "Regular Expression Search Algorithm", 1968; the machine
+/// is R. Pike's, as R. Cox describes it in "Regular Expression Matching: the Virtual Machine Approach", without
+/// captures): its time is the length of the text times the size of the pattern, whatever they are. What cannot be
+/// matched so (back-references, look-around, possessive quantifiers) is refused with its place.
 package struct Pattern: Sendable {
     /// The pattern as its author wrote it.
     package let text: String

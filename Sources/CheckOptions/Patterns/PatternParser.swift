@@ -1,3 +1,5 @@
+import Platform
+
 /// Reads patterns as Python's `re` does, which upstream's checks use: with its meaning of each character, and without
 /// what no matcher in linear time can do.
 struct PatternParser {
@@ -16,7 +18,7 @@ struct PatternParser {
     private var position = 0
     private var flags = Flags()
     private var depth = 0
-    private var names: Set<String> = []
+    private var names: Set<ExactText> = []
 
     /// - Throws: `PatternError` with the place and what is wrong there.
     static func syntax(of pattern: String) throws(PatternError) -> PatternSyntax {

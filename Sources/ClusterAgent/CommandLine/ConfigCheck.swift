@@ -13,6 +13,8 @@ struct ConfigCheck {
     private static let json = Option.flag("json", default: false, help: "Print JSON.")
     /// The limit of standard input in bytes: the Services of a large cluster.
     private static let inputLimit = 256 << 20
+    /// The most items that are no Services that are told one by one.
+    private static let longestReport = 50
     /// How long reading the files may take.
     private static let patience: Duration = .seconds(10)
 
@@ -33,10 +35,14 @@ struct ConfigCheck {
             }
             var check = ConfigCheck()
             for operand in given {
-                if operand == "-" {
-                    try await check.readServices(context)
-                } else {
-                    try await check.readFiles(operand, context)
+                do throws(StartError) {
+                    if operand == "-" {
+                        try await check.readServices(context)
+                    } else {
+                        try await check.readFiles(operand, context)
+                    }
+                } catch {
+                    check.refused.append("\(error)")
                 }
             }
             print(context.options[json] ? check.json : check.text)
@@ -48,10 +54,15 @@ struct ConfigCheck {
         let list: (services: [Service], refused: [JSONError])
         do {
             list = try Service.list(parsing: try Self.standardInput())
+        } catch let error as FileError {
+            throw StartError("\(error)")
         } catch {
             throw StartError("standard input: \(error)")
         }
-        for error in list.refused { refused.append("standard input: \(error)") }
+        refused += list.refused.prefix(Self.longestReport).map { "standard input: \($0)" }
+        if list.refused.count > Self.longestReport {
+            refused.append("standard input: \(list.refused.count - Self.longestReport) more items are no Services")
+        }
         let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired) { $0.watchesServices = true }
         autoConf.handle(ReflectorEvent<Service>.replaced(list.services))
@@ -103,7 +114,7 @@ struct ConfigCheck {
         problems += autoConf.problems + desired.configs.flatMap(Self.problemsOfOptions)
     }
 
-    /// What this project's node-agent says of the options of a check that it runs. Other agents may run it all the same.
+    /// What the reference node-agent says of the options of a check that it runs. Other agents may run it all the same.
     private static func problemsOfOptions(_ config: CheckConfig) -> [ConfigProblem] {
         guard CheckDefinition.checkNames.contains(config.checkName) else { return [] }
         let initConfig = config.initConfig?.encoded() ?? []

@@ -23,8 +23,8 @@ extension ProxyPolicy {
             self = .direct
             return
         }
-        let url = try Self.checked(proxy, "HTTPS_PROXY")
-        self = ProxyExceptions(value("NO_PROXY")).contain(server) ? .direct : .url(url)
+        self =
+            ProxyExceptions(value("NO_PROXY")).contain(server) ? .direct : .url(try Self.checked(proxy, "HTTPS_PROXY"))
     }
 
     /// A proxy's URL as libcurl reads it: without a scheme it is `http`, and SOCKS proxies resolve names, as in Go.
@@ -32,10 +32,11 @@ extension ProxyPolicy {
         let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
         let (scheme, rest) = parts.count == 2 ? (parts[0].lowercased(), parts[1]) : ("http", parts[0])
         let isPlain = rest.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-        guard ["http", "https", "socks5", "socks5h"].contains(scheme), isPlain, !rest.isEmpty else {
+        let whole = "\(scheme == "socks5" ? "socks5h" : scheme)://\(rest)"
+        guard ["http", "https", "socks5", "socks5h"].contains(scheme), isPlain, ProxyPolicy.isURL(whole) else {
             throw .configuration("\(place): a proxy is http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT")
         }
-        return "\(scheme == "socks5" ? "socks5h" : scheme)://\(rest)"
+        return whole
     }
 }
 
