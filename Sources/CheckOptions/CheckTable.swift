@@ -5,7 +5,7 @@ package import Platform
 ///
 /// The source is upstream's `conf.yaml.example` and what its code reads (DataDog/integrations-core). The same tables
 /// tell the node-agent what to refuse, `configcheck` what to say before anything is deployed, and readers what to
-/// expect: `Sources/CheckOptions/README.md` is made of them.
+/// expect: `Sources/CHECKS.md` is made of them.
 package struct CheckTable: Sendable {
     /// The check's name, and what distinguishes it if there are two of that name.
     package let title: String
