@@ -59,6 +59,30 @@ package struct HTTPCheck: Sendable, Hashable {
     package internal(set) var contentMatch: Pattern?
     /// Whether the body must not contain it.
     package internal(set) var isContentUnwanted = false
+    /// How the certificate of an `https` URL is judged; nil if it is not.
+    package internal(set) var expiry: CertificateExpiry?
+
+    /// The same check, of a server whose certificate is verified.
+    package var verifying: HTTPCheck {
+        var check = self
+        check.request.trust.verifies = true
+        return check
+    }
+
+    /// Leaves the certificate unjudged.
+    package mutating func withoutExpiry() {
+        expiry = nil
+    }
+}
+
+/// When a server's certificate is about to expire.
+package struct CertificateExpiry: Sendable, Hashable {
+    /// With less than this left it is a warning.
+    package internal(set) var warning: Duration
+    /// With less than this left the check fails.
+    package internal(set) var critical: Duration
+    /// Whether only a certificate under a trusted CA is judged.
+    package internal(set) var needsTrust = true
 }
 
 /// `tcp_check`: a port accepts a connection.
@@ -164,7 +188,32 @@ extension InstanceReader {
         }
         check.contentMatch = try pattern("content_match")
         check.isContentUnwanted = try flag("reverse_content_match") ?? false
+        if request.url.hasPrefix("https://") { check.expiry = try expiry() }
         return (.http(check), try timeout(of: request))
+    }
+
+    /// As upstream: a certificate that is not trusted is not judged, unless the instance says so, nor is any if the
+    /// instance says that it is not to be verified.
+    private func expiry() throws(CheckOptionError) -> CertificateExpiry? {
+        let retrieves = try flag("tls_retrieve_non_validated_cert") ?? false
+        let verify = try flag("tls_verify")
+        let isVerifyOff = try flag("disable_ssl_validation") ?? false
+        let isWrittenOff = verify == false || (verify == nil && isVerifyOff)
+        let isWanted = try flag("check_certificate_expiration") ?? true
+        let warning = try threshold("warning", days: 14)
+        let critical = try threshold("critical", days: 7)
+        guard isWanted, retrieves || !isWrittenOff else { return nil }
+        return CertificateExpiry(warning: warning, critical: critical, needsTrust: !retrieves)
+    }
+
+    /// `seconds_X`, else `days_X`, else a default; 0 counts as missing.
+    private func threshold(_ name: String, days: Int) throws(CheckOptionError) -> Duration {
+        let limit = Duration.seconds(86_400 * 36_500)
+        if let seconds = try seconds("seconds_\(name)", upTo: limit, allowsZero: true), seconds > .zero {
+            return seconds
+        }
+        let given = try seconds("days_\(name)", upTo: .seconds(36_500), allowsZero: true) ?? .zero
+        return given > .zero ? given * 86_400 : .seconds(86_400 * days)
     }
 
     func prometheusCheck() throws(CheckOptionError) -> (CheckDefinition.Work, timeout: Duration) {

@@ -74,11 +74,13 @@ struct InstanceReader {
 
     /// A number of seconds, or a string with one.
     func seconds(
-        _ key: String?, upTo limit: Duration, isShared: Bool = false
+        _ key: String?, upTo limit: Duration, isShared: Bool = false, allowsZero: Bool = false
     ) throws(CheckOptionError) -> Duration? {
         guard let key, let text = try text(key, isShared: isShared) else { return nil }
+        if allowsZero, Double(text) == 0 { return .zero }
         guard let seconds = Double(text), seconds > 0, seconds <= limit.seconds else {
-            throw failure(key, "is not a number of seconds over 0 and up to \(Int(limit.seconds))")
+            let what = key.hasPrefix("days_") ? "days" : "seconds"
+            throw failure(key, "is not a number of \(what) over 0 and up to \(Int(limit.seconds))")
         }
         return max(.milliseconds(1), .nanoseconds(Int64(seconds * 1e9)))
     }

@@ -133,7 +133,9 @@ final class ActiveTransfer {
             return .failure(failure.error)
         }
         guard collector.isComplete else { return .failure(.malformedResponse("the header is incomplete")) }
-        return .success(ClientResponse(head: collector.head, body: body))
+        var response = ClientResponse(head: collector.head, body: body)
+        if requested.hop.request.reportsCertificate { response.certificateEnd = easy.certificateEnd }
+        return .success(response)
     }
 
     /// When the transfer times out if the server sends nothing before. Only `resume` makes this earlier.

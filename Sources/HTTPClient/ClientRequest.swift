@@ -38,6 +38,8 @@ package struct ClientRequest: Sendable {
     package var maximumRedirects: Int
     /// The time limit for the connection, if it is shorter than that of the client.
     package var connectTimeout: Duration?
+    /// Tells when the server's certificate ends: see `ClientResponse.certificateEnd`.
+    package var reportsCertificate = false
     /// Ends the transfer with the response's header: what its body is does not matter.
     package var ignoresBody = false
     /// Where to connect instead of the host and port of the URL.

@@ -26,6 +26,7 @@ extension EasyHandle {
         try set(CURLOPT_URL, text)
         if let target { try set(connectTo: "\(host):\(url.port):\(target)") }
         try set(headers: lines)
+        if request.reportsCertificate { try set(CURLOPT_CERTINFO, true) }
         // An empty string would accept every encoding that libcurl can decode.
         if request.acceptsCompression { try set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate") }
     }

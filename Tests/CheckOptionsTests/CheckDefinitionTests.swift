@@ -85,7 +85,7 @@ import Testing
         #""auth_type":"basic""#,
         #""proxy":{"http":null,"no_proxy":[]}"#, #""kerberos_auth":"disabled""#, #""aws_host":"""#,
         #""tls_ciphers":"ALL""#,
-        #""check_certificate_expiration":false"#, #""tls_use_host_header":"False""#, #""ntlm_domain":null"#,
+        #""tls_use_host_header":"False""#, #""ntlm_domain":null"#,
         #""stream":true"#,
         #""username":"u""#, #""skip_proxy":true"#,
     ])
@@ -94,8 +94,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("auth_type", #""digest""#), ("proxy", #"{"https":"p:1"}"#), ("days_warning", "10"),
-        ("check_certificate_expiration", "true"),
+        ("auth_type", #""digest""#), ("proxy", #"{"https":"p:1"}"#), ("include_default_headers", "false"),
+
         ("ntlm_domain", #""d""#), ("auth_token", #"{"reader":{"type":"file"}}"#), ("tls_use_host_header", "true"),
         ("tls_ciphers", #""AES""#), ("use_cert_from_response", #""true""#), ("aws_region", #""r""#),
         ("ssl_server_name", #""x""#),
@@ -104,6 +104,30 @@ import Testing
         #expect(throws: CheckOptionError("\(key) is not supported by this agent")) {
             try definition("http_check", #"{"url":"https://a/","\#(key)":\#(value)}"#)
         }
+    }
+
+    @Test(arguments: [
+        ("", 14 * 86_400, 7 * 86_400, true),
+        (#","days_warning":30,"days_critical":"10""#, 30 * 86_400, 10 * 86_400, true),
+        (#","days_critical":0,"seconds_warning":60"#, 60, 7 * 86_400, true),
+        (#","seconds_critical":5,"days_critical":9"#, 14 * 86_400, 5, true),
+        (#","tls_retrieve_non_validated_cert":true,"tls_verify":false"#, 14 * 86_400, 7 * 86_400, false),
+    ])
+    func `a certificate's expiry is judged by days or seconds`(
+        options: String, warning: Int, critical: Int, needsTrust: Bool
+    ) throws {
+        let expiry = try http(#"{"url":"https://a/"\#(options)}"#).expiry
+        #expect(
+            expiry
+                == CertificateExpiry(warning: .seconds(warning), critical: .seconds(critical), needsTrust: needsTrust))
+        #expect(try http(#"{"url":"http://a/"\#(options)}"#).expiry == nil)
+    }
+
+    @Test(arguments: [
+        #""check_certificate_expiration":false"#, #""tls_verify":false"#, #""disable_ssl_validation":true"#,
+    ])
+    func `a certificate that is not to be looked at is not judged`(option: String) throws {
+        #expect(try http(#"{"url":"https://a/",\#(option)}"#).expiry == nil)
     }
 
     @Test(arguments: [
@@ -174,6 +198,7 @@ import Testing
             "http_check", #"{"url":"http://a/","content_match":"S3cr3t("}"#,
             "content_match is no pattern: character 7: a ( without a )"
         ),
+        ("http_check", #"{"url":"https://a/","days_critical":-1}"#, "days_critical is not a number of days over 0"),
         ("http_check", #"{"url":"http://a/","method":"trace"}"#, "method is none of get"),
         ("http_check", #"{"url":"http://a/","tls_private_key":"/k"}"#, "tls_private_key needs tls_cert"),
         ("http_check", #"{"url":"http://a/","method":"post","data":[1]}"#, "data is an array, not an object or a text"),

@@ -160,6 +160,30 @@ import Testing
         await other.stop()
     }
 
+    @Test func `the end of the server's certificate is reported to who asks`() async throws {
+        let openssl = try OpenSSL()
+        let folder = openssl.directory.path
+        try await openssl.run([
+            "req", "-x509", "-days", "3", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj",
+            "/CN=x",
+            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "\(folder)/k.pem", "-out", "\(folder)/c.pem",
+        ])
+        let served = try await openssl.serve(["-cert", "\(folder)/c.pem", "-key", "\(folder)/k.pem"])
+        let authority = try readFile("\(folder)/c.pem", atMost: 1 << 20)
+        var request = ClientRequest(url: "https://127.0.0.1:\(served.port)/")
+        for trust in [
+            TLSTrust(caPEM: authority), TLSTrust(caPEM: authority, verifies: false), TLSTrust(verifies: false),
+        ] {
+            request.reportsCertificate = true
+            let certificate = try await secureClient(trust).send(request, deadline: farDeadline).certificateEnd
+            let left = try #require(certificate) - SystemClock().wallTime().nanoseconds / 1_000_000_000
+            #expect((259_200 - 600...259_200).contains(left))
+            request.reportsCertificate = false
+            #expect(try await secureClient(trust).send(request, deadline: farDeadline).certificateEnd == nil)
+        }
+        withExtendedLifetime(served.process) {}
+    }
+
     @Test func `a redirect to plain HTTP is refused`() async throws {
         let plain = try RawServer(answer: RequestTests.ok)
         let target = plain.url()

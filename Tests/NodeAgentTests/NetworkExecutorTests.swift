@@ -129,6 +129,21 @@ import Testing
         #expect(try await Self.failure("http_check", #"{"url":"\#(url)","content_match":"y"}"#)?.kind == .connect)
     }
 
+    @Test(arguments: [(Int64(30), CheckFailure.Kind?.none), (10, nil), (6, .certificate), (-1, .certificate)])
+    func `a certificate that expires soon fails the check`(days: Int64, kind: CheckFailure.Kind?) throws {
+        let definition = try CheckDefinition("http_check", instance: Array(#"{"url":"https://a/"}"#.utf8))
+        guard case .http(let check) = definition.work else { return }
+        #expect(check.clientRequest.reportsCertificate)
+        let now: Int64 = 1_800_000_000
+        var response = ClientResponse(head: ResponseHead(status: 200))
+        response.certificateEnd = now + days * 86_400 + 60
+        switch check.verdict(.success(response), at: WallTime(nanoseconds: now * 1_000_000_000)) {
+        case .success(let success): #expect(kind == nil && success.secondsToExpiry == days * 86_400 + 60)
+        case .failure(let failure):
+            #expect(failure.kind == kind && failure.secondsToExpiry == days * 86_400 + 60)
+        }
+    }
+
     @Test func `the instance's header replaces ours`() async throws {
         let listener = answering(200, Self.page)
         let instance = #"{"prometheus_url":"http://127.0.0.1:\#(listener.port)/","headers":{"accept":"x/y"}}"#

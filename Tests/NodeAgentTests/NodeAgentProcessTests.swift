@@ -180,7 +180,9 @@ import Testing
         func outcome(_ further: String) async throws -> CheckOutcome {
             try await NetworkExecutorTests.outcome("http_check", #"{"url":"\#(server.url)/version"\#(further)}"#)
         }
-        #expect(try await outcome(#","tls_ca_cert":"\#(right)""#) == .success(CheckSuccess()))
+        // It is trusted, and so its expiry in 9999 is judged.
+        let verified = try await outcome(#","tls_ca_cert":"\#(right)""#)
+        #expect(try verified.get().secondsToExpiry ?? 0 > 1_000_000_000)
         #expect(try await outcome(#","tls_verify":false"#) == .success(CheckSuccess()))
         #expect(
             try await outcome("") == .success(CheckSuccess()), "unless it is told to, it does not verify, as upstream")

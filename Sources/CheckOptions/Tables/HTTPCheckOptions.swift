@@ -9,16 +9,19 @@ extension CheckTable {
             .followed("disable_ssl_validation", .instance, "the opposite of tls_verify"),
             .followed("ca_certs", .both, "as tls_ca_cert"), .followed("client_cert", .instance, "as tls_cert"),
             .followed("client_key", .instance, "as tls_private_key"),
+            .followed(
+                "check_certificate_expiration", .instance,
+                "of the connection of the check itself; a trusted certificate that expires before days_critical fails it"
+            ),
+            .followed("days_warning", .instance, "only in the metrics: the check is up"), .followed("days_critical"),
+            .followed("seconds_warning", .instance, "as days_warning"), .followed("seconds_critical"),
+            .followed("tls_retrieve_non_validated_cert"),
         ],
         CheckOption.harmless("stream", "include_content", "collect_response_time", "enable_http_outcome_tag"),
         CheckOption.harmless("check_hostname", "ignore_ssl_warning", "use_truststore"),
         CheckOption.harmless("skip_event", "window", "threshold", "weakciphers", "ssl_verify"),
         CheckOption.harmless("no_proxy"),
         CheckOption.refused("include_default_headers", unless: ["true"]),
-        CheckOption.refused(
-            "check_certificate_expiration", unless: ["false"],
-            "upstream judges the certificate's expiry unless it is false; this agent does not yet"),
-        CheckOption.refused("days_warning", "days_critical", "seconds_warning", "seconds_critical"),
-        CheckOption.refused("use_cert_from_response", "tls_retrieve_non_validated_cert", unless: ["false"]),
+        CheckOption.refused("use_cert_from_response", unless: ["false"]),
         CheckOption.refused("ssl_server_name"), httpLayer)
 }

@@ -48,6 +48,12 @@ struct CheckMetrics: Sendable {
             "node_agent_check_last_duration_seconds", .gauge, help: "Duration of the check's last run.",
             hasRun.map { (["check_id": $0.id, "check_name": $0.checkName], $0.lastDuration.seconds) })
         page.family(
+            "node_agent_check_certificate_expiry_seconds", .gauge,
+            help: "How long the server's certificate was still valid in the check's last run.",
+            records.compactMap { record in
+                record.secondsToExpiry.map { (["check_id": record.id, "check_name": record.checkName], Double($0)) }
+            })
+        page.family(
             "node_agent_check_last_samples", .gauge, help: "Samples read by the check's last run.",
             hasRun.map { (["check_id": $0.id, "check_name": $0.checkName], Double($0.lastSamples)) })
     }

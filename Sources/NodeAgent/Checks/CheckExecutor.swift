@@ -1,5 +1,6 @@
 import CheckOptions
 import Platform
+import Synchronization
 
 /// Runs checks without blocking: each run ends by calling its completion, once, on any thread.
 protocol CheckExecutor: Sendable {
@@ -18,10 +19,12 @@ protocol CheckExecutor: Sendable {
 
 /// Runs checks over the network: HTTP with libcurl, TCP on threads.
 final class NetworkExecutor: CheckExecutor {
+    private let clock: any Clock
     private let clients: CheckClients
     private let connector: TCPConnector
 
     init(clock: any Clock) {
+        self.clock = clock
         clients = CheckClients(clock: clock)
         connector = TCPConnector(clock: clock)
     }
@@ -31,9 +34,7 @@ final class NetworkExecutor: CheckExecutor {
     ) -> @Sendable () -> Void {
         switch check.work {
         case .http(let http):
-            clients.start(http.clientRequest, trust: http.request.trust, deadline: deadline) {
-                completion(http.verdict($0))
-            }
+            start(http, deadline: deadline, completion: completion)
         case .prometheus(let page):
             clients.start(page.clientRequest, trust: page.request.trust, deadline: deadline) {
                 completion(page.verdict($0))
@@ -42,8 +43,36 @@ final class NetworkExecutor: CheckExecutor {
         }
     }
 
+    /// Starts an `http_check`. Where it does not insist on a trusted certificate, but one that is trusted is judged, it
+    /// is tried with verification first: without it nobody says whether the certificate is trusted. What fails in TLS was
+    /// not sent.
+    private func start(
+        _ check: HTTPCheck, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
+    ) -> @Sendable () -> Void {
+        guard let trial = check.verified else {
+            return clients.start(check.clientRequest, trust: check.request.trust, deadline: deadline) { [clock] in
+                completion(check.verdict($0, at: clock.wallTime()))
+            }
+        }
+        let run = TwoAttempts()
+        let stop = clients.start(trial.clientRequest, trust: trial.request.trust, deadline: deadline) {
+            [clock, clients] result in
+            guard case .failure(let failure) = result, failure.kind == .tls else {
+                return completion(trial.verdict(result, at: clock.wallTime()))
+            }
+            var unjudged = check
+            unjudged.withoutExpiry()
+            run.replaceStop(
+                with: clients.start(unjudged.clientRequest, trust: unjudged.request.trust, deadline: deadline) {
+                    [unjudged] in completion(unjudged.verdict($0, at: clock.wallTime()))
+                })
+        }
+        run.setFirstStop(stop)
+        return { run.stop() }
+    }
+
     func keepOnly(_ checks: [CheckDefinition]) {
-        clients.keepOnly(Set(checks.compactMap(\.trust)))
+        clients.keepOnly(Set(checks.flatMap(\.trusts)))
     }
 
     /// Closes all HTTP clients. A name lookup that hangs is not waited for.
@@ -52,13 +81,57 @@ final class NetworkExecutor: CheckExecutor {
     }
 }
 
+/// A run that may need a second attempt, and can be stopped in either.
+private final class TwoAttempts: Sendable {
+    private struct State {
+        var isStopped = false
+        var isSecond = false
+        var stop: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    /// How to stop the first attempt, which may have ended already.
+    func setFirstStop(_ stop: @escaping @Sendable () -> Void) {
+        state.withLock { if !$0.isSecond { $0.stop = stop } }
+    }
+
+    /// How to stop the second attempt: at once, if the run was stopped meanwhile.
+    func replaceStop(with stop: @escaping @Sendable () -> Void) {
+        let isStopped = state.withLock { state in
+            (state.isSecond, state.stop) = (true, stop)
+            return state.isStopped
+        }
+        if isStopped { stop() }
+    }
+
+    func stop() {
+        let stop = state.withLock { state in
+            state.isStopped = true
+            return state.stop
+        }
+        stop?()
+    }
+}
+
+extension HTTPCheck {
+    /// The check with verification, if it is to be tried first.
+    fileprivate var verified: HTTPCheck? {
+        // A request of another method might be sent twice, if a redirect leads to where TLS fails.
+        guard let expiry, expiry.needsTrust, !request.trust.verifies, ["GET", "HEAD"].contains(request.method) else {
+            return nil
+        }
+        return verifying
+    }
+}
+
 extension CheckDefinition {
-    /// The trust setting of its HTTP client; nil if it needs none.
-    fileprivate var trust: CheckTrust? {
+    /// The trust settings of its HTTP clients.
+    fileprivate var trusts: [CheckTrust] {
         switch work {
-        case .http(let check): check.request.trust
-        case .prometheus(let check): check.request.trust
-        case .tcp: nil
+        case .http(let check): [check.request.trust] + (check.verified.map { [$0.request.trust] } ?? [])
+        case .prometheus(let check): [check.request.trust]
+        case .tcp: []
         }
     }
 }

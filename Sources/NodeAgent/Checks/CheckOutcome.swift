@@ -20,6 +20,8 @@ struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
         case starved
         /// The status is unexpected, or the redirects are too many or lead nowhere.
         case status
+        /// The server's certificate has expired, or will soon.
+        case certificate
         /// The body does not contain what it should.
         case content
         /// The answer is not HTTP, not an exposition, or too large.
@@ -34,10 +36,13 @@ struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
     let kind: Kind
     /// One line for people.
     let message: String
+    /// How long the server's certificate is still valid, if it was judged; negative if it is not.
+    var secondsToExpiry: Int64?
 
     /// - Parameter message: is scrubbed: errors of libraries may quote what they were given.
-    init(_ kind: Kind, _ message: String) {
+    init(_ kind: Kind, _ message: String, secondsToExpiry: Int64? = nil) {
         self.kind = kind
+        self.secondsToExpiry = secondsToExpiry
         self.message = Scrubbing.scrubbed(message)
     }
 
@@ -50,6 +55,8 @@ struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
 struct CheckSuccess: Sendable, Equatable {
     /// Samples read by `prometheus`; 0 for other checks.
     var samples = 0
+    /// How long the server's certificate is still valid, if it was judged.
+    var secondsToExpiry: Int64?
 }
 
 /// How a run ended.

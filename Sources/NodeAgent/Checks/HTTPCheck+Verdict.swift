@@ -1,5 +1,6 @@
 import CheckOptions
 import HTTPClient
+import Platform
 
 extension CheckRequest {
     /// How many redirects a check follows, as Python's `requests`.
@@ -24,11 +25,13 @@ extension HTTPCheck {
     var clientRequest: ClientRequest {
         var client = request.clientRequest(accept: "*/*")
         client.ignoresBody = contentMatch == nil
+        client.reportsCertificate = expiry != nil
         return client
     }
 
-    /// Succeeds if the status is expected and the body contains what it should.
-    func verdict(_ result: Result<ClientResponse, CheckFailure>) -> CheckOutcome {
+    /// Succeeds if the status is expected, the body contains what it should, and the certificate is valid for long
+    /// enough from `time`.
+    func verdict(_ result: Result<ClientResponse, CheckFailure>, at time: WallTime) -> CheckOutcome {
         result.flatMap { response in
             let isExpected =
                 statuses?.matchesStart(of: String(response.status)) ?? (100..<400).contains(response.status)
@@ -36,14 +39,28 @@ extension HTTPCheck {
                 return .failure(
                     CheckFailure(.status, "status \(response.status), expected \(statuses?.text ?? #"(1|2|3)\d\d"#)"))
             }
-            guard let contentMatch else { return .success(CheckSuccess()) }
+            guard let contentMatch else { return judged(response.certificateEnd, at: time) }
             let isFound = contentMatch.isFound(in: response.decodedText)
-            guard isFound == isContentUnwanted else { return .success(CheckSuccess()) }
+            guard isFound == isContentUnwanted else { return judged(response.certificateEnd, at: time) }
             let what =
                 isFound
                 ? "contains content_match, which reverse_content_match forbids" : "does not contain content_match"
             return .failure(CheckFailure(.content, "the body (\(response.body.count) bytes) \(what)"))
         }
+    }
+}
+
+extension HTTPCheck {
+    private func judged(_ certificateEnd: Int64?, at time: WallTime) -> CheckOutcome {
+        guard let expiry, let certificateEnd else { return .success(CheckSuccess()) }
+        let left = certificateEnd - time.nanoseconds / 1_000_000_000
+        guard Duration.seconds(left) < expiry.critical else { return .success(CheckSuccess(secondsToExpiry: left)) }
+        let days = abs(left) / 86_400
+        let reason =
+            left < 0
+            ? "the certificate expired \(days) days ago"
+            : "the certificate expires in \(days) days, less than days_critical or seconds_critical"
+        return .failure(CheckFailure(.certificate, reason, secondsToExpiry: left))
     }
 }
 

@@ -21,6 +21,8 @@ struct CheckRecord: Sendable {
     private(set) var lastDuration: Duration = .zero
     /// How many samples the last run read.
     private(set) var lastSamples = 0
+    /// How long the server's certificate was still valid in the last run, in seconds; nil if it was not judged.
+    private(set) var secondsToExpiry: Int64?
     /// How many samples all runs read.
     private(set) var totalSamples = 0
     /// When the last run ended.
@@ -63,11 +65,13 @@ struct CheckRecord: Sendable {
         case .success(let success):
             let failed = failuresInARow
             (lastFailure, failuresInARow, lastSuccess) = (nil, 0, time)
+            secondsToExpiry = success.secondsToExpiry
             lastSamples = success.samples
             totalSamples += success.samples
             return failed > 0 ? .recovered(failures: failed) : nil
         case .failure(let failure):
             lastSamples = 0
+            secondsToExpiry = failure.secondsToExpiry
             return fail(failure)
         }
     }
