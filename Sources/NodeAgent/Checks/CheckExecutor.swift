@@ -44,8 +44,8 @@ final class NetworkExecutor: CheckExecutor {
     }
 
     /// Starts an `http_check`. Where it does not insist on a trusted certificate, but one that is trusted is judged, it
-    /// is tried with verification first: without it nobody says whether the certificate is trusted. What fails in TLS was
-    /// not sent.
+    /// is tried with verification first: without it nobody says whether the certificate is trusted. What fails in TLS
+    /// was not sent.
     private func start(
         _ check: HTTPCheck, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void {
