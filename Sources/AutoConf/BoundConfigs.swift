@@ -50,15 +50,27 @@ struct BoundConfigs {
     /// Adds a problem, unless it is there already. Of very many, the rest is counted.
     mutating func report(_ problem: ConfigProblem) {
         guard !problems.contains(problem) else { return }
-        if problems.count < Self.longestReport { return problems.append(problem) }
-        // An error is not hidden behind warnings.
-        if problem.severity == .error, let warning = problems.lastIndex(where: { $0.severity == .warning }) {
+        guard hasRoom(for: problem.severity) else { return leaveOut(problem.severity) }
+        if problems.count == Self.longestReport, let warning = lastWarning {
             problems.remove(at: warning)
-            problems.append(problem)
-        } else if problem.severity == .error {
-            unreportedErrors += 1
+            leaveOut(.warning)
         }
+        problems.append(problem)
+    }
+
+    /// Whether a problem is told by itself. An error is not hidden behind warnings: it takes the place of one.
+    func hasRoom(for severity: ConfigProblem.Severity) -> Bool {
+        problems.count < Self.longestReport || (severity == .error && lastWarning != nil)
+    }
+
+    /// Counts a problem that is not told by itself.
+    mutating func leaveOut(_ severity: ConfigProblem.Severity) {
         unreported += 1
+        if severity == .error { unreportedErrors += 1 }
+    }
+
+    private var lastWarning: Int? {
+        problems.lastIndex { $0.severity == .warning }
     }
 
     /// All problems of `object`: with those that were only counted, and with what was left out.

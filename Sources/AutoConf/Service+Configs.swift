@@ -47,6 +47,11 @@ extension BoundConfigs {
         _ problems: [ServiceAnnotations.Problem], of service: NamespacedName, _ place: String
     ) {
         for problem in problems {
+            // Of very many, most are only counted: to mask secrets in each would take long.
+            guard hasRoom(for: problem.severity) else {
+                leaveOut(problem.severity)
+                continue
+            }
             report(ConfigProblem(service.serviceEntity, place + problem.reason, problem.severity))
         }
     }
