@@ -21,15 +21,20 @@ package struct Pattern: Sendable {
     }
 
     /// Whether the pattern matches somewhere in a text, as `re.search`.
-    package func isFound(in text: String) -> Bool {
-        var matcher = PatternMatcher(program, isAnchored: false)
+    ///
+    /// - Parameter steps: how many it may take, for each character one for each state that is followed. The default is
+    ///   some tenths of a second: time for 16 MiB and a pattern of a few states.
+    /// - Returns: nil if that is not enough.
+    package func isFound(in text: String, within steps: Int = 100_000_000) -> Bool? {
+        var matcher = PatternMatcher(program, isAnchored: false, steps: steps)
         return matcher.matches(text.unicodeScalars)
     }
 
-    /// Whether the pattern matches at the start of a text, as `re.match`: the text may go on behind it.
+    /// Whether the pattern matches at the start of a text, as `re.match`: the text may go on behind it. False if that
+    /// takes more than 100,000,000 steps.
     package func matchesStart(of text: String) -> Bool {
-        var matcher = PatternMatcher(program, isAnchored: true)
-        return matcher.matches(text.unicodeScalars)
+        var matcher = PatternMatcher(program, isAnchored: true, steps: 100_000_000)
+        return matcher.matches(text.unicodeScalars) ?? false
     }
 }
 
@@ -137,16 +142,20 @@ struct PatternProgram: Sendable {
 private struct PatternMatcher {
     private let program: PatternProgram
     private let isAnchored: Bool
+    private var stepsLeft: Int
     /// The instructions that wait for the next character, each once.
     private var waiting: [Int] = []
+    /// Those that waited for the one before.
+    private var before: [Int] = []
     /// The place at which an instruction was last reached, so that each is reached once a place.
     private var reached: [Int]
     private var pending: [Int] = []
     /// For each set, whether it has each ASCII character: two words of 64 bits.
     private let ascii: [(UInt64, UInt64)]
 
-    init(_ program: PatternProgram, isAnchored: Bool) {
+    init(_ program: PatternProgram, isAnchored: Bool, steps: Int) {
         self.program = program
+        stepsLeft = steps
         self.isAnchored = isAnchored
         reached = [Int](repeating: -1, count: program.instructions.count)
         ascii = program.sets.map { set in
@@ -158,13 +167,15 @@ private struct PatternMatcher {
         }
     }
 
-    mutating func matches(_ text: String.UnicodeScalarView) -> Bool {
+    /// Nil if the steps do not suffice.
+    mutating func matches(_ text: String.UnicodeScalarView) -> Bool? {
         var index = text.startIndex
         var place = PatternPlace()
         while true {
             place.next = index == text.endIndex ? nil : text[index]
             if place.next == "\n" { place.isFinalLineFeed = text.index(after: index) == text.endIndex }
             if step(at: place) { return true }
+            if stepsLeft < 0 { return nil }
             guard let scalar = place.next, !isAnchored || !waiting.isEmpty else { return false }
             text.formIndex(after: &index)
             place.previous = scalar
@@ -175,8 +186,9 @@ private struct PatternMatcher {
     /// Takes the character before the place, and follows from there what takes none. Returns whether the pattern ends
     /// here.
     private mutating func step(at place: PatternPlace) -> Bool {
-        let before = waiting
+        swap(&before, &waiting)
         waiting.removeAll(keepingCapacity: true)
+        stepsLeft -= before.count
         if let scalar = place.previous {
             for instruction in before {
                 guard case .character(let set) = program.instructions[instruction], has(set, scalar) else { continue }
@@ -187,6 +199,7 @@ private struct PatternMatcher {
         while let instruction = pending.popLast() {
             guard reached[instruction] != place.number else { continue }
             reached[instruction] = place.number
+            stepsLeft -= 1
             switch program.instructions[instruction] {
             case .character: waiting.append(instruction)
             case .assertion(let assertion): if place.satisfies(assertion) { pending.append(instruction + 1) }
@@ -198,11 +211,14 @@ private struct PatternMatcher {
         return false
     }
 
-    private func has(_ set: Int, _ scalar: Unicode.Scalar) -> Bool {
+    private mutating func has(_ set: Int, _ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case ..<64: ascii[set].0 >> UInt64(scalar.value) & 1 == 1
-        case ..<128: ascii[set].1 >> UInt64(scalar.value - 64) & 1 == 1
-        default: program.sets[set].contains(scalar)
+        case ..<64: return ascii[set].0 >> UInt64(scalar.value) & 1 == 1
+        case ..<128: return ascii[set].1 >> UInt64(scalar.value - 64) & 1 == 1
+        default:
+            // Its ranges are looked through.
+            stepsLeft -= program.sets[set].ranges.count
+            return program.sets[set].contains(scalar)
         }
     }
 }

@@ -40,7 +40,11 @@ extension HTTPCheck {
                     CheckFailure(.status, "status \(response.status), expected \(statuses?.text ?? #"(1|2|3)\d\d"#)"))
             }
             guard let contentMatch else { return judged(response.certificateEnd, at: time) }
-            let isFound = contentMatch.isFound(in: response.decodedText)
+            guard let isFound = contentMatch.isFound(in: response.decodedText) else {
+                let reason =
+                    "content_match takes too long on a body of \(response.body.count) bytes: simplify the pattern"
+                return .failure(CheckFailure(.content, reason))
+            }
             guard isFound == isContentUnwanted else { return judged(response.certificateEnd, at: time) }
             let what =
                 isFound
