@@ -160,6 +160,22 @@ import Testing
         await other.stop()
     }
 
+    @Test func `an expired certificate is named as such`() async throws {
+        let openssl = try OpenSSL()
+        let folder = openssl.directory.path
+        try await openssl.run(["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "\(folder)/k.pem"])
+        try await openssl.run(["req", "-new", "-key", "\(folder)/k.pem", "-subj", "/CN=x", "-out", "\(folder)/r.pem"])
+        try await openssl.run([
+            "x509", "-req", "-days", "-1", "-in", "\(folder)/r.pem", "-signkey", "\(folder)/k.pem", "-out",
+            "\(folder)/c.pem",
+        ])
+        let served = try await openssl.serve(["-cert", "\(folder)/c.pem", "-key", "\(folder)/k.pem"])
+        let client = try secureClient(TLSTrust(caPEM: try readFile("\(folder)/c.pem", atMost: 1 << 20)))
+        let error = await failure(client, ClientRequest(url: "https://127.0.0.1:\(served.port)/"))
+        #expect(error?.description.contains("certificate has expired") == true, "\(error?.description ?? "none")")
+        withExtendedLifetime(served.process) {}
+    }
+
     @Test func `the end of the server's certificate is reported to who asks`() async throws {
         let openssl = try OpenSSL()
         let folder = openssl.directory.path

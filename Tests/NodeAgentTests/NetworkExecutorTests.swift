@@ -144,6 +144,12 @@ import Testing
         }
     }
 
+    @Test func `an expired certificate has the kind of one that expires`() {
+        let expired = HTTPClientError.tls("the certificate of h is not trusted (certificate has expired)")
+        #expect(CheckFailure(expired).kind == .certificate)
+        #expect(CheckFailure(HTTPClientError.tls("self-signed certificate")).kind == .tls)
+    }
+
     @Test func `the instance's header replaces ours`() async throws {
         let listener = answering(200, Self.page)
         let instance = #"{"prometheus_url":"http://127.0.0.1:\#(listener.port)/","headers":{"accept":"x/y"}}"#
