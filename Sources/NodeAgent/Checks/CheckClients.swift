@@ -131,7 +131,7 @@ extension CheckFailure {
             case .nameNotResolved: .dns
             case .connectionRefused: .refused
             case .connectionFailed, .cancelled, .closed: .connect
-            // What OpenSSL says; without a kind of its own, an expired certificate would be like one that is not trusted.
+            // What OpenSSL says. Otherwise an expired certificate would be like one that is not trusted.
             case .tls(let reason): reason.contains("certificate has expired") ? .certificate : .tls
             case .timedOut: .timeout
             case .tooManyRedirects, .invalidRedirect: .status
