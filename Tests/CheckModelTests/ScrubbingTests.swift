@@ -18,7 +18,7 @@ import Testing
         "--token is ", "-----BEGIN ", "token:\n", "x,x&", "x:[", "basic basic ", "\"token\" ", "eyJ", "http://", "{",
     ])
     func `what has no end is looked through once`(piece: String) {
-        let text = String(repeating: piece, count: 100_000 / piece.utf8.count)
+        let text = String(repeating: piece, count: 40_000 / piece.utf8.count)
         let started = SystemClock().now()
         _ = Scrubbing.scrubbed(text)
         #expect(SystemClock().now() - started < .seconds(60))
@@ -28,7 +28,7 @@ import Testing
         var text = #"{"name":"PASSWORD","value":"s3cr3t"}"#
         for _ in 0..<2 { text = String(decoding: JSONValue.object(["a": .string(text)]).encoded(), as: UTF8.self) }
         #expect(!Scrubbing.scrubbed(text).contains("s3cr3t"))
-        text = String(repeating: "a", count: 200_000)
+        text = String(repeating: "a", count: 60_000)
         for _ in 0..<12 { text = String(decoding: JSONValue.array([.string(text)]).encoded(), as: UTF8.self) }
         #expect(Scrubbing.scrubbed(text) == text)
     }
@@ -223,7 +223,7 @@ import Testing
             "]", "0123456789abcdef0123456789abcdef", "|", ",", "{", "}", "\\", "--password ", "name: token", "value",
             "mysql -p", "%3A", "&", ";", "1", "is", "jdbc:oracle:", "key=", "ghp_0123456789abcdef",
         ]
-        for _ in 0..<6_000 {
+        for _ in 0..<2_500 {
             let text = (0..<dice.next(below: 12)).map { _ in pieces[dice.next(below: pieces.count)] }.joined()
             let once = Scrubbing.scrubbed(text)
             #expect(Scrubbing.scrubbed(once) == once, "\(text)")

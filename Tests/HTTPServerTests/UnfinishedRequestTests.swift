@@ -8,10 +8,17 @@ import Testing
     private static let big =
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 600\r\n\r\n" + String(repeating: "x", count: 500)
 
-    @Test func `unfinished bodies beyond the total limit are refused and small requests are not`() async throws {
+    /// Bodies may take longer than these tests wait for their turn beside others.
+    private static var limits: HTTPLimits {
         var limits = HTTPLimits()
         limits.unfinishedBytes = 1_000
         limits.connections = 10
+        limits.bodyTimeout = .seconds(600)
+        return limits
+    }
+
+    @Test func `unfinished bodies beyond the total limit are refused and small requests are not`() async throws {
+        let limits = Self.limits
         try await withServer(limits: limits) { server, _ in
             let first = TestClient(port: server.port)
             first.send(Self.big)
@@ -34,9 +41,7 @@ import Testing
     }
 
     @Test func `a broken connection gives its share of the limit back`() async throws {
-        var limits = HTTPLimits()
-        limits.unfinishedBytes = 1_000
-        limits.connections = 10
+        let limits = Self.limits
         try await withServer(limits: limits) { server, _ in
             for _ in 0..<5 {
                 let client = TestClient(port: server.port)
