@@ -63,8 +63,8 @@ struct ConfigFields {
     ) throws(AutoConfError) -> [JSONValue] {
         var instances: [JSONValue] = []
         var reasons: [Int: JSONError] = [:]
-        for fault in faults where fault.path.first == .member(ExactText(key)) && fault.path.count > 1 {
-            if case .element(let index) = fault.path[1], reasons[index] == nil { reasons[index] = fault.error }
+        for fault in faults {
+            if let index = fault.element(of: key), reasons[index] == nil { reasons[index] = fault.error }
         }
         for (index, element) in (try list(key) ?? []).enumerated() {
             if let reason = reasons[index] {
@@ -80,10 +80,7 @@ struct ConfigFields {
 
     /// Fails if there is a fault outside the instances.
     func checkFaults(_ faults: [RecoveredJSON.Fault], outside key: String) throws(AutoConfError) {
-        for fault in faults {
-            if fault.path.count > 1, fault.path[0] == .member(ExactText(key)), case .element = fault.path[1] {
-                continue
-            }
+        if let fault = faults.first(where: { $0.element(of: key) == nil }) {
             throw AutoConfError("\(place)\(fault.error)")
         }
     }
@@ -110,5 +107,13 @@ struct ConfigFields {
 
     private func mismatch(_ key: String, _ value: JSONValue, _ expected: String) -> AutoConfError {
         AutoConfError("\(place)\(key) is \(value.kind), not \(expected)")
+    }
+}
+
+extension RecoveredJSON.Fault {
+    /// The element of the list under `key` that it is in; nil if it is elsewhere.
+    fileprivate func element(of key: String) -> Int? {
+        guard path.count > 1, path[0] == .member(ExactText(key)), case .element(let index) = path[1] else { return nil }
+        return index
     }
 }

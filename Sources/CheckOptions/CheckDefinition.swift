@@ -69,9 +69,11 @@ package struct HTTPCheck: Sendable, Hashable {
         return check
     }
 
-    /// Leaves the certificate unjudged.
-    package mutating func withoutExpiry() {
-        expiry = nil
+    /// The same check, with the certificate's expiry left unjudged.
+    package var withoutExpiry: HTTPCheck {
+        var check = self
+        check.expiry = nil
+        return check
     }
 }
 
@@ -251,11 +253,11 @@ extension InstanceReader {
         var request = CheckRequest(url: url)
         request.headers = try headers("headers")
         for extra in try headers("extra_headers") {
-            request.headers.removeAll { $0.name.lowercased() == extra.name.lowercased() }
+            request.headers.removeAll { $0.isNamed(extra.name) }
             request.headers.append(extra)
         }
         if let credentials = try basicCredentials(),
-            !request.headers.contains(where: { $0.name.lowercased() == "authorization" })
+            !request.headers.contains(where: { $0.isNamed("Authorization") })
         {
             request.headers.append(CheckHeader(name: "Authorization", value: credentials))
         }
@@ -325,7 +327,7 @@ extension InstanceReader {
         case nil: request.body = Array("{}".utf8)
         case let other?: throw failure("data", "is \(other.kind), not an object or a text")
         }
-        if !request.headers.contains(where: { $0.name.lowercased() == "content-type" }) {
+        if !request.headers.contains(where: { $0.isNamed("Content-Type") }) {
             request.headers.append(CheckHeader(name: "Content-Type", value: "application/x-www-form-urlencoded"))
         }
     }

@@ -130,4 +130,9 @@ package struct CheckHeader: Sendable, Hashable {
     @ExactText package internal(set) var name: String
     /// Its value.
     @ExactText package internal(set) var value: String
+
+    /// Whether this is its name, whose case does not matter.
+    package func isNamed(_ other: String) -> Bool {
+        name.lowercased() == other.lowercased()
+    }
 }

@@ -13,11 +13,13 @@ extension CheckTable {
                 "check_certificate_expiration", .instance,
                 "of the connection of the check itself; a trusted certificate that expires before days_critical fails it"
             ),
-            .followed("days_warning", .instance, "only in the metrics: the check is up"), .followed("days_critical"),
-            .followed("seconds_warning", .instance, "as days_warning"), .followed("seconds_critical"),
+            .followed("days_critical"), .followed("seconds_critical"),
             .followed("tls_retrieve_non_validated_cert"),
         ],
         CheckOption.harmless("stream", "include_content", "collect_response_time", "enable_http_outcome_tag"),
+        CheckOption.harmless(
+            "days_warning", "seconds_warning", in: .instance,
+            "with a warning the check is up; the time left is in the metrics"),
         CheckOption.harmless("check_hostname", "ignore_ssl_warning", "use_truststore"),
         CheckOption.harmless("skip_event", "window", "threshold", "weakciphers", "ssl_verify"),
         CheckOption.harmless("no_proxy"),

@@ -60,11 +60,10 @@ final class NetworkExecutor: CheckExecutor {
             guard case .failure(let failure) = result, failure.kind == .tls else {
                 return completion(trial.verdict(result, at: clock.wallTime()))
             }
-            var unjudged = check
-            unjudged.withoutExpiry()
+            let unjudged = check.withoutExpiry
             run.replaceStop(
                 with: clients.start(unjudged.clientRequest, trust: unjudged.request.trust, deadline: deadline) {
-                    [unjudged] in completion(unjudged.verdict($0, at: clock.wallTime()))
+                    completion(unjudged.verdict($0, at: clock.wallTime()))
                 })
         }
         run.setFirstStop(stop)

@@ -10,7 +10,7 @@ extension CheckRequest {
     func clientRequest(accept: String) -> ClientRequest {
         let own = headers.map { (name: $0.name, value: $0.value) }
         let standard = [(name: "Accept", value: accept)]
-        let isSet = own.contains { $0.name.lowercased() == "accept" }
+        let isSet = headers.contains { $0.isNamed("Accept") }
         var request = ClientRequest(
             method, url: url, headers: (isSet ? [] : standard) + own, headersElsewhere: standard, body: body,
             maximumRedirects: followsRedirects ? Self.redirectLimit : 0)
