@@ -70,20 +70,17 @@ struct SocketAddress {
     /// - Throws: `HTTPServerError.cannotListen`.
     static func resolve(host: String, port: UInt16) throws(HTTPServerError) -> [SocketAddress] {
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
-        let host = unmapped(isBracketed ? String(host.dropFirst().dropLast()) : host)
+        let host = isBracketed ? String(host.dropFirst().dropLast()) : host
         let hosts = host.isEmpty || host == "::" ? ["::", "0.0.0.0"] : [host]
         var addresses: [SocketAddress] = []
-        for host in hosts { addresses += try lookUp(host, port: port) }
+        for host in hosts {
+            for address in try lookUp(host, port: port) {
+                // `peer` shows a mapped address as the IPv4 address that it stands for.
+                let isMapped = address.family == sa_family_t(AF_INET6) && !address.peer.host.contains(":")
+                addresses += isMapped ? try lookUp(address.peer.host, port: port) : [address]
+            }
+        }
         return addresses
-    }
-
-    /// The IPv4 address that an IPv6 one stands for; anything else as it is.
-    private static func unmapped(_ host: String) -> String {
-        var bytes = [UInt8](repeating: 0, count: 16)
-        guard unsafe inet_pton(AF_INET6, host, &bytes) == 1, bytes[..<10].allSatisfy({ $0 == 0 }),
-            bytes[10] == 0xFF, bytes[11] == 0xFF
-        else { return host }
-        return bytes[12...].map(String.init).joined(separator: ".")
     }
 
     private static func lookUp(_ host: String, port: UInt16) throws(HTTPServerError) -> [SocketAddress] {

@@ -182,9 +182,13 @@ extension API {
 
     /// Why a body is not sent to an agent: a follower would not pass it on, nor our agent read it.
     func tooLarge(_ body: [[UInt8]]) -> APIError? {
-        let size = body.reduce(0) { $0 + $1.count }
+        let size = Self.size(of: body)
         return size > options.maximumAnswerBytes
             ? .answerTooLarge(bytes: size, limit: options.maximumAnswerBytes) : nil
+    }
+
+    private static func size(of body: [[UInt8]]) -> Int {
+        body.reduce(0) { $0 + $1.count }
     }
 
     func forward(
@@ -213,7 +217,7 @@ extension API {
     /// Adds for how long a follower may pass the answer on, counted from when it sent the call, which was before the
     /// call arrived here.
     func promise(_ response: inout HTTPResponse, in term: Term, arrival: Instant, _ now: Instant) {
-        let size = response.body.reduce(0) { $0 + $1.count }
+        let size = Self.size(of: response.body)
         let wanted = options.forwardedAnswerLifetime + options.lifetimePerByte * max(0, size - 1 << 20)
         let lifetime = max(.zero, min(wanted, term.validUntil.instant - now))
         forwardedUntil.extend(to: now + lifetime)
