@@ -42,6 +42,7 @@ let package = Package(
         library("Leadership", ["Platform"]),
         library("HTTPClient", ["CCurl", "Platform"]),
         library("HTTPServer", ["COpenSSL", "Platform"]),
+        library("TLSClient", ["COpenSSL", "Platform"]),
         // Level 2.
         library("Kubernetes", ["HTTPClient", "Leadership", "JSON", "Platform"]),
         library("CheckModel", ["JSON", "Platform"]),
@@ -55,7 +56,9 @@ let package = Package(
             [
                 "AutoConf", "ClusterChecks", "Kubernetes", "CheckModel", "HTTPServer", "Leadership", "JSON", "Platform",
             ]),
-        library("NodeAgent", ["HTTPClient", "HTTPServer", "CheckModel", "CheckOptions", "JSON", "Platform"]),
+        library(
+            "NodeAgent",
+            ["HTTPClient", "HTTPServer", "TLSClient", "CheckModel", "CheckOptions", "JSON", "Platform"]),
         library(
             "ClusterAgent",
             [

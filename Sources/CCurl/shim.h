@@ -58,6 +58,10 @@ static inline int64_t ccurl_certificate_end(CURL *easy) {
     return -1;
 }
 
+static inline CURLcode ccurl_set_digest_alone(CURL *easy) {
+    return curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_DIGEST);
+}
+
 static inline CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
 }

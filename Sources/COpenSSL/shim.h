@@ -2,6 +2,10 @@
 #ifndef COPENSSL_SHIM_H
 #define COPENSSL_SHIM_H
 
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -105,6 +109,49 @@ static inline int copenssl_no_passphrase(char *buffer, int size, int writing, vo
     (void)writing;
     (void)data;
     return -1;
+}
+
+// A client's handshake goes on with a certificate that is not trusted, and says so. TLS 1.0 and 1.1 need the lowest security level.
+static inline void copenssl_set_up_client(SSL_CTX *context, int allows_old_versions) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_min_proto_version(context, allows_old_versions ? TLS1_VERSION : TLS1_2_VERSION);
+    if (allows_old_versions) SSL_CTX_set_security_level(context, 0);
+}
+
+// The password of a private key, a text that lives as long as the context; without one an encrypted key fails.
+static inline int copenssl_give_password(char *buffer, int size, int writing, void *password) {
+    (void)writing;
+    size_t length = password == NULL ? 0 : strlen((const char *)password);
+    if (length == 0 || length > (size_t)size) return -1;
+    memcpy(buffer, password, length);
+    return (int)length;
+}
+
+static inline void copenssl_set_password(SSL_CTX *context, const char *password) {
+    SSL_CTX_set_default_passwd_cb(context, copenssl_give_password);
+    SSL_CTX_set_default_passwd_cb_userdata(context, (void *)password);
+}
+
+static inline int copenssl_send_name(SSL *session, const char *name) {
+    return SSL_set_tlsext_host_name(session, name) == 1;
+}
+
+static inline void copenssl_rewind(BIO *bio) {
+    (void)BIO_reset(bio);
+}
+
+// When a certificate ends, in seconds since 1970; -1 if it does not say.
+static inline int64_t copenssl_certificate_end(const X509 *certificate) {
+    struct tm end;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) return -1;
+    return (int64_t)timegm(&end);
+}
+
+// Whether a certificate is for a name, or for an address.
+static inline int copenssl_is_for(X509 *certificate, const char *name) {
+    if (X509_check_ip_asc(certificate, name, 0) == 1) return 1;
+    return X509_check_host(certificate, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
 }
 
 static inline EVP_PKEY *copenssl_read_key(BIO *bio) {

@@ -48,11 +48,22 @@ package struct CheckOption: Sendable {
 
 /// Why an instance cannot be run: one line that names the option, and quotes no value.
 package struct CheckOptionError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Who has to change something.
+    package enum Kind: Hashable, Sendable {
+        /// The author of the config: an option is missing or wrong.
+        case invalid
+        /// Nobody has made a mistake: upstream runs this check or follows this option, and this agent does not.
+        case unsupported
+    }
+
+    /// Who has to change something.
+    package let kind: Kind
     /// What is wrong.
     package let description: String
 
     /// An error with a reason.
-    package init(_ description: String) {
+    package init(_ description: String, _ kind: Kind = .invalid) {
+        self.kind = kind
         self.description = description
     }
 }

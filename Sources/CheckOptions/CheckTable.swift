@@ -22,13 +22,14 @@ package struct CheckTable: Sendable {
     }
 
     /// All tables, in the order of their names.
-    package static let all = [httpCheck, openMetrics, legacyPrometheus, tcpCheck]
+    package static let all = [httpCheck, openMetrics, legacyPrometheus, tcpCheck, tlsCheck]
 
     /// The table for an instance of a check; nil for a check that this agent does not run.
     package static func table(of check: String, _ instance: [ExactText: JSONValue]) -> CheckTable? {
         switch check {
         case "http_check": httpCheck
         case "tcp_check": tcpCheck
+        case "tls": tlsCheck
         case "openmetrics", "prometheus": instance["openmetrics_endpoint"] == nil ? legacyPrometheus : openMetrics
         default: nil
         }
@@ -47,7 +48,7 @@ package struct CheckTable: Sendable {
             guard let option = option(key, place), case .refused(let harmless) = option.treatment,
                 !Self.asksForNothing(value, harmless)
             else { continue }
-            throw CheckOptionError("\(Self.prefix(place))\(key) is not supported by this agent")
+            throw CheckOptionError("\(Self.prefix(place))\(key) is not supported by this agent", .unsupported)
         }
     }
 

@@ -62,9 +62,9 @@ struct InstanceReader {
 
     /// A boolean. As upstream has it, a string is true if it is `yes`, `true`, `1`, `y` or `on` in any case, and false
     /// otherwise; here only if it is one of their opposites, so that a typing error is not taken for no.
-    func flag(_ key: String?) throws(CheckOptionError) -> Bool? {
+    func flag(_ key: String?, isShared: Bool = false) throws(CheckOptionError) -> Bool? {
         guard let key else { return nil }
-        return switch try text(key)?.lowercased() {
+        return switch try text(key, isShared: isShared)?.lowercased() {
         case nil: nil
         case "true", "yes", "1", "y", "on": true
         case "false", "no", "0", "n", "off", "": false
@@ -88,11 +88,16 @@ struct InstanceReader {
     /// A host's name or address. Anything else is not shown when the check fails.
     func host(_ key: String) throws(CheckOptionError) -> String {
         let text = try requiredText(key)
-        let isHost = text.unicodeScalars.allSatisfy {
-            $0.properties.isAlphabetic || "0123456789-._:%[]".unicodeScalars.contains($0)
-        }
-        guard isHost else { throw failure(key, "is neither the name nor the address of a host") }
+        guard Self.isHost(text) else { throw failure(key, "is neither the name nor the address of a host") }
         return text
+    }
+
+    /// Whether a text could be the name or the address of a host.
+    static func isHost(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.unicodeScalars.allSatisfy {
+                $0.properties.isAlphabetic || "0123456789-._:%[]".unicodeScalars.contains($0)
+            }
     }
 
     func port(_ key: String) throws(CheckOptionError) -> UInt16 {
@@ -104,7 +109,36 @@ struct InstanceReader {
     /// A regular expression; an empty one counts as missing.
     func pattern(_ key: String) throws(CheckOptionError) -> Pattern? {
         guard let text = try text(key), !text.isEmpty else { return nil }
+        return try pattern(text, of: key)
+    }
+
+    /// A regular expression that is a part of an option.
+    func pattern(_ text: String, of key: String) throws(CheckOptionError) -> Pattern {
         do throws(PatternError) { return try Pattern(text) } catch { throw failure(key, "is no pattern: \(error)") }
+    }
+
+    /// The members of an object; none if it is missing.
+    func object(_ key: String, isShared: Bool = false) throws(CheckOptionError) -> [ExactText: JSONValue] {
+        switch value(key, isShared: isShared) {
+        case nil: return [:]
+        case .object(let members)?: return members
+        case let other?: throw failure(key, "is \(other.kind), not an object")
+        }
+    }
+
+    /// A list of texts; empty if it is missing.
+    func texts(_ key: String, isShared: Bool = false) throws(CheckOptionError) -> [String] {
+        switch value(key, isShared: isShared) {
+        case nil: return []
+        case .array(let elements)?:
+            return try elements.map { element throws(CheckOptionError) in
+                switch element {
+                case .string(let text), .number(let text): return text
+                default: throw failure(key, "has an element that is \(element.kind), not text")
+                }
+            }
+        case let other?: throw failure(key, "is \(other.kind), not a list")
+        }
     }
 
     /// Header fields, from an object of names and values; sorted by name.

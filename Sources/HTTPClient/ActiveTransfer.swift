@@ -6,8 +6,7 @@ final class ActiveTransfer {
     let requested: RequestedTransfer
     let easy: EasyHandle
     private let url: RequestURL
-    /// The host and port of the proxy; nil without one.
-    private let proxy: String?
+    private let proxy: ProxyPolicy
     private let clock: any Clock
     private var collector = ResponseCollector()
     private var body: [UInt8] = []
@@ -19,6 +18,8 @@ final class ActiveTransfer {
     private var isRedirected = false
     /// Whether the response is complete without its body.
     private var isHeadEnough = false
+    /// The head of an answer that asks for digest authentication, which libcurl may answer with a second request.
+    private var challenge: ResponseHead?
     /// Why a callback stopped the transfer.
     private var refusal: HTTPClientError?
 
@@ -30,7 +31,9 @@ final class ActiveTransfer {
         guard requested.deadline > now else { throw .timedOut(.waiting) }
         let url = try RequestURL(requested.hop.request.url, allowsPlainHTTP: options.allowsPlainHTTP)
         var easy = try EasyHandle()
+        let proxy = requested.hop.request.proxies?.policy(for: url) ?? options.proxy
         try easy.setUpConnection(options)
+        try easy.setUpProxy(proxy)
         try easy.setUpTrust(options.trust)
         try easy.setUpRequest(requested.hop, url: url, options: options)
         try easy.setUpTimeouts(
@@ -39,7 +42,7 @@ final class ActiveTransfer {
                 ?? options.connectTimeout)
         self.requested = requested
         self.url = url
-        proxy = options.proxy.authority
+        self.proxy = proxy
         self.clock = clock
         lastProgress = now
         self.easy = easy
@@ -82,6 +85,11 @@ final class ActiveTransfer {
         switch unsafe collector.add(line: line) {
         case .partial: break
         case .complete:
+            if requested.hop.request.digest != nil, collector.head.status == 401, challenge == nil {
+                challenge = collector.head
+                collector = ResponseCollector()
+                return line.count
+            }
             isRedirected = requested.buffer == nil && requested.hop.follows(collector.head)
             isHeadEnough = requested.hop.request.ignoresBody
             if isRedirected || isHeadEnough { return Self.refused }
@@ -129,11 +137,13 @@ final class ActiveTransfer {
         guard code == CURLE_OK || isHeadEnough else {
             let failure = TransferFailure(
                 code: code, message: easy.message, systemError: Int32(truncatingIfNeeded: easy.long(CURLINFO_OS_ERRNO)),
-                authority: url.authority, host: url.host, proxy: proxy, phase: phase)
+                authority: url.authority, host: url.host, proxy: proxy.authority, phase: phase)
             return .failure(failure.error)
         }
-        guard collector.isComplete else { return .failure(.malformedResponse("the header is incomplete")) }
-        var response = ClientResponse(head: collector.head, body: body)
+        guard let head = collector.isComplete ? collector.head : challenge else {
+            return .failure(.malformedResponse("the header is incomplete"))
+        }
+        var response = ClientResponse(head: head, body: body)
         if requested.hop.request.reportsCertificate { response.certificateEnd = easy.certificateEnd }
         return .success(response)
     }

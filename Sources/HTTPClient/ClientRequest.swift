@@ -42,6 +42,14 @@ package struct ClientRequest: Sendable {
     package var reportsCertificate = false
     /// Ends the transfer with the response's header: what its body is does not matter.
     package var ignoresBody = false
+    /// The proxies; nil for that of the client.
+    package var proxies: ProxyRules?
+    /// The TLS server name (SNI) to send and verify instead of that of the client or the host of the URL. It is not
+    /// used once a redirect has led elsewhere.
+    package var serverName: String?
+    /// The user and the password for a server that asks for digest authentication; nil for none. They are not sent once
+    /// a redirect has led elsewhere.
+    package var digest: (username: String, password: String)?
     /// Where to connect instead of the host and port of the URL.
     package var connectTo: ConnectTarget?
     /// Fails the transfer when the server sends nothing for this long, starting with the request; nil to rely on the

@@ -15,7 +15,7 @@ extension EasyHandle {
         var target = request.connectTo.map { "\(bracketed($0.host)):\($0.port)" }
         var text = url.text
         var host = url.host
-        if hop.isAtOrigin, let serverName = options.trust.serverName, url.scheme == "https" {
+        if hop.isAtOrigin, let serverName = request.serverName ?? options.trust.serverName, url.scheme == "https" {
             // libcurl takes the TLS server name only from the URL: put that name into the URL and connect to the
             // original host.
             text = try url.replacingHost(serverName)
@@ -27,6 +27,11 @@ extension EasyHandle {
         if let target { try set(connectTo: "\(host):\(url.port):\(target)") }
         try set(headers: lines)
         if request.reportsCertificate { try set(CURLOPT_CERTINFO, true) }
+        if hop.isAtOrigin, let digest = request.digest {
+            try check(unsafe ccurl_set_digest_alone(raw), CURLOPT_HTTPAUTH)
+            try set(CURLOPT_USERNAME, digest.username)
+            try set(CURLOPT_PASSWORD, digest.password)
+        }
         // An empty string would accept every encoding that libcurl can decode.
         if request.acceptsCompression { try set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate") }
     }

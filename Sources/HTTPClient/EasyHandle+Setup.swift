@@ -18,10 +18,11 @@ extension EasyHandle {
     static func probe(_ options: HTTPClientOptions) throws(HTTPClientError) {
         let handle = try EasyHandle()
         try handle.setUpConnection(options)
+        try handle.setUpProxy(options.proxy)
         try handle.setUpTrust(options.trust)
     }
 
-    /// Sets the options that all requests of a client share, except trust.
+    /// Sets the options that all requests of a client share, except trust and proxy.
     func setUpConnection(_ options: HTTPClientOptions) throws(HTTPClientError) {
         try set(CURLOPT_NOSIGNAL, true)
         // A transfer that ends during name resolution must not block the thread, and all other transfers with it, until
@@ -32,7 +33,6 @@ extension EasyHandle {
         try set(CURLOPT_PROTOCOLS_STR, options.allowsPlainHTTP ? "http,https" : "https")
         try set(CURLOPT_PATH_AS_IS, true)
         try set(CURLOPT_USERAGENT, options.userAgent)
-        try setUpProxy(options.proxy)
         try set(CURLOPT_MAXAGE_CONN, Self.reusableSeconds)
         if !options.reusesConnections {
             try set(CURLOPT_FRESH_CONNECT, true)
@@ -49,7 +49,9 @@ extension EasyHandle {
         try check(code, CURLOPT_SOCKOPTFUNCTION)
     }
 
-    private func setUpProxy(_ proxy: ProxyPolicy) throws(HTTPClientError) {
+    /// Sets the proxy, whose own answers are no response.
+    func setUpProxy(_ proxy: ProxyPolicy) throws(HTTPClientError) {
+        try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, true)
         switch proxy {
         case .direct: try set(CURLOPT_NOPROXY, "*")
         case .url(let url):
@@ -79,6 +81,7 @@ extension EasyHandle {
         try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         try set(CURLOPT_SSL_VERIFYPEER, trust.verifiesChain)
         try set(CURLOPT_SSL_VERIFYHOST, trust.verifiesChain ? 2 : 0)
+        if let ciphers = trust.ciphers { try set(CURLOPT_SSL_CIPHER_LIST, ciphers) }
         if let caPEM = trust.caPEM {
             // The blob replaces CAINFO but not CAPATH, which would still trust the roots of the system.
             try set(CURLOPT_CAPATH, nil)
@@ -92,6 +95,7 @@ extension EasyHandle {
             try set(CURLOPT_SSLCERT_BLOB, blob: certificate)
             try set(CURLOPT_SSLKEYTYPE, "PEM")
             try set(CURLOPT_SSLKEY_BLOB, blob: key)
+            if let password = trust.clientKeyPassword { try set(CURLOPT_KEYPASSWD, password) }
         }
     }
 }

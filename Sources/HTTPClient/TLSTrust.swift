@@ -11,6 +11,10 @@ package struct TLSTrust: Sendable, Hashable {
     package var clientCertificatePEM: [UInt8]?
     /// The private key of the client certificate in PEM.
     package var clientKeyPEM: [UInt8]?
+    /// The password of the private key; nil if it has none.
+    package var clientKeyPassword: String?
+    /// The ciphers of TLS 1.2, as OpenSSL names them; nil for its own.
+    package var ciphers: String?
     /// The TLS server name (SNI) to send and verify instead of the host of the URL.
     package var serverName: String?
     /// False to accept any certificate; a pin is still checked.
@@ -19,12 +23,15 @@ package struct TLSTrust: Sendable, Hashable {
     /// By default the roots of the system are trusted.
     package init(
         caPEM: [UInt8]? = nil, pinnedPublicKey: String? = nil, clientCertificatePEM: [UInt8]? = nil,
-        clientKeyPEM: [UInt8]? = nil, serverName: String? = nil, verifies: Bool = true
+        clientKeyPEM: [UInt8]? = nil, clientKeyPassword: String? = nil, ciphers: String? = nil,
+        serverName: String? = nil, verifies: Bool = true
     ) {
         self.caPEM = caPEM
         self.pinnedPublicKey = pinnedPublicKey
         self.clientCertificatePEM = clientCertificatePEM
         self.clientKeyPEM = clientKeyPEM
+        self.clientKeyPassword = clientKeyPassword
+        self.ciphers = ciphers
         self.serverName = serverName
         self.verifies = verifies
     }

@@ -32,20 +32,10 @@ final class TransferLoop {
         guard let multi = MultiHandle(maximumConnectionsPerHost: options.maximumConnectionsPerHost) else {
             fatalError("libcurl cannot create a multi handle: memory is short")
         }
-        ignoreBrokenPipes()
         inbox.attach(multi.waker)
         let loop = TransferLoop(multi: multi, options: options, clock: clock, inbox: inbox)
         while loop.runOnce() {}
         inbox.attach(nil)
-    }
-
-    /// With `CURLOPT_NOSIGNAL` libcurl leaves SIGPIPE to us: writing to a connection closed by the peer must be an
-    /// error, not the end of the process.
-    private static func ignoreBrokenPipes() {
-        var signals = sigset_t()
-        unsafe sigemptyset(&signals)
-        unsafe sigaddset(&signals, SIGPIPE)
-        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 
     /// Runs one iteration; false once the inbox is closed.

@@ -146,11 +146,6 @@ private final class UnstartedLoop: Sendable {
 
     /// Runs the loop on the calling thread. Call once.
     func run() {
-        // OpenSSL writes with write(2): a closed connection must be an error of that call, not the end of the process.
-        var blocked = sigset_t()
-        unsafe sigemptyset(&blocked)
-        unsafe sigaddset(&blocked, SIGPIPE)
-        unsafe pthread_sigmask(SIG_BLOCK, &blocked, nil)
         guard var loop = loop.withLock({ $0.take() }) else { return }
         loop.run()
     }

@@ -2,6 +2,9 @@ import CLinux
 import Glibc
 
 /// A dedicated thread for blocking calls (epoll, libcurl, signals), which must never run on the concurrency pool.
+///
+/// SIGPIPE is blocked in it: libcurl and OpenSSL write with write(2), and a closed connection must be an error of that
+/// call, not the end of the process.
 package struct NamedThread: Sendable {
     private final class Body: Sendable {
         let name: String
@@ -30,6 +33,7 @@ package struct NamedThread: Sendable {
             { argument in
                 guard let argument = unsafe argument else { return nil }
                 let body = unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                blockBrokenPipes()
                 unsafe clinux_name_this_thread(String(body.name.prefix(15)))
                 body.run()
                 return nil
@@ -50,4 +54,11 @@ package struct NamedThread: Sendable {
     package func detach() {
         pthread_detach(thread)
     }
+}
+
+private func blockBrokenPipes() {
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGPIPE)
+    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
 }

@@ -63,8 +63,12 @@ import Testing
         #expect(
             try http(#"{"url":"http://a/"}"#, initConfig: #"{"ca_certs":"/ca"}"#).request.trust
                 == CheckTrust(caFile: "/ca"))
-        #expect(throws: CheckOptionError("init_config: proxy is not supported by this agent")) {
-            try definition("http_check", #"{"url":"http://a/"}"#, initConfig: #"{"proxy":{"http":"p:1"}}"#)
+        let fetching = #"{"fetch_intermediate_certs":true}"#
+        #expect(
+            throws: CheckOptionError(
+                "init_config: fetch_intermediate_certs is not supported by this agent", .unsupported)
+        ) {
+            try definition("tls", #"{"server":"a"}"#, initConfig: fetching)
         }
     }
 
@@ -94,14 +98,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("auth_type", #""digest""#), ("proxy", #"{"https":"p:1"}"#), ("include_default_headers", "false"),
-
-        ("ntlm_domain", #""d""#), ("auth_token", #"{"reader":{"type":"file"}}"#), ("tls_use_host_header", "true"),
-        ("tls_ciphers", #""AES""#), ("use_cert_from_response", #""true""#), ("aws_region", #""r""#),
-        ("ssl_server_name", #""x""#),
+        ("auth_type", #""ntlm""#), ("include_default_headers", "false"), ("ntlm_domain", #""d""#),
+        ("aws_region", #""r""#), ("ssl_server_name", #""x""#), ("kerberos_auth", #""required""#),
+        ("tls_intermediate_ca_certs", #"["x"]"#),
     ])
     func `an option that would change the verdict is refused by name`(key: String, value: String) {
-        #expect(throws: CheckOptionError("\(key) is not supported by this agent")) {
+        #expect(throws: CheckOptionError("\(key) is not supported by this agent", .unsupported)) {
             try definition("http_check", #"{"url":"https://a/","\#(key)":\#(value)}"#)
         }
     }
@@ -157,7 +159,10 @@ import Testing
         ("openmetrics", "openmetrics_endpoint"),
     ]) func `a Prometheus check accepts either key of its URL`(_ name: String, _ key: String) throws {
         let check = try definition(name, #"{"\#(key)":"http://10.0.0.1/metrics"}"#)
-        #expect(check.work == .prometheus(PrometheusCheck(request: CheckRequest(url: "http://10.0.0.1/metrics"))))
+        let page = PrometheusCheck(
+            request: CheckRequest(url: "http://10.0.0.1/metrics"), format: name == "openmetrics" ? .either : .prometheus
+        )
+        #expect(check.work == .prometheus(page))
     }
 
     @Test func `secrets in an instance are left as they are`() throws {
@@ -167,7 +172,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("redisdb", "{}", "no check redisdb; this agent runs http_check, openmetrics, prometheus, tcp_check"),
+        ("redisdb", "{}", "no check redisdb; this agent runs http_check, openmetrics, prometheus, tcp_check, tls"),
         ("http_check", "url: http://a/\n", "this agent does not read YAML"),
         ("http_check", "", "the instance is not JSON"), ("http_check", "[]", "the instance is an array, not an object"),
         ("http_check", "{}", "url is missing or empty"), ("http_check", #"{"url":""}"#, "url is missing or empty"),
@@ -207,6 +212,24 @@ import Testing
         ("tcp_check", #"{"host":"a","port":0}"#, "port is not a port"),
         ("tcp_check", #"{"host":"a","port":65536}"#, "port is not a port"),
         ("prometheus", "{}", "prometheus_url is missing"),
+        ("tls", "{}", "server is missing"), ("tls", #"{"server":"a:0"}"#, "server has a port that is not from 1 to"),
+        ("tls", #"{"server":"S3cr3t@!"}"#, "server is neither the name nor the address of a host"),
+        ("tls", #"{"server":"a","port":"x"}"#, "port is not a port"),
+        ("tls", #"{"server":"a","start_tls":"smtp"}"#, "start_tls is neither postgres nor mysql"),
+        ("tls", #"{"server":"a","allowed_versions":["SSLv3"]}"#, "allowed_versions has an element"),
+        ("tls", #"{"server":"a","allowed_versions":"TLSv1.2"}"#, "allowed_versions is a string, not a list"),
+        ("http_check", #"{"url":"http://a/","proxy":{"http":"S3cr3t://p"}}"#, "proxy is not http://HOST:PORT"),
+        ("http_check", #"{"url":"http://a/","proxy":{"http://b":"p:1"}}"#, "proxy has another member than"),
+        ("http_check", #"{"url":"http://a/","proxy":"p:1"}"#, "proxy is a string, not an object"),
+        (
+            "http_check", #"{"url":"http://a/","auth_token":{"reader":{"type":"oauth"},"writer":{}}}"#,
+            "auth_token is only"
+        ),
+        ("http_check", #"{"url":"http://a/","auth_token":{"reader":1}}"#, "auth_token needs a reader and a writer"),
+        (
+            "openmetrics", #"{"openmetrics_endpoint":"http://a/","raw_line_filters":["a("]}"#,
+            "raw_line_filters is no pattern: character 2: a ( without a )"
+        ),
     ]) func `an error in an instance names the option and the reason`(
         _ check: String, _ instance: String, _ message: String
     ) {

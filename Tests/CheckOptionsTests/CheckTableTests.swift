@@ -14,7 +14,7 @@ import Testing
         #expect(lines.joined(separator: "\n") == CheckTable.markdown, "the tables are now:\n\(CheckTable.markdown)")
     }
 
-    /// The keys that upstream documents, of `conf.yaml.example` of http_check, tcp_check and openmetrics.
+    /// The keys that upstream documents, of `conf.yaml.example` of http_check, tcp_check, openmetrics and tls.
     @Test(arguments: [
         (
             "http_check",
@@ -22,6 +22,10 @@ import Testing
                 "url", "method", "data", "content_match", "reverse_content_match", "days_warning", "tls_ciphers",
                 "auth_token",
             ]
+        ),
+        (
+            "tls",
+            ["server", "port", "transport", "local_cert_path", "server_hostname", "allowed_versions", "start_tls"]
         ),
         ("tcp_check", ["host", "port", "timeout", "multiple_ips", "ip_cache_duration", "collect_response_time"]),
         (

@@ -82,7 +82,7 @@ private final class ScriptedExecutor: CheckExecutor {
             await clock.sleep(.seconds(1))
             #expect((Self.record(runner, "tcp_check:a")?.runs ?? 0) > 2)
             let failure = Self.record(runner, "redisdb:b")?.lastFailure
-            #expect(failure?.kind == .config)
+            #expect(failure?.kind == .unsupported)
             #expect(failure?.message.contains("http_check, openmetrics, prometheus, tcp_check") == true)
             #expect(Self.record(runner, "tcp_check:a")?.isUp == true)
         }

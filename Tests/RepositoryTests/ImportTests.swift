@@ -3,7 +3,7 @@ import Testing
 @Suite struct ImportTests {
     /// DESIGN's table: an import points only to a row below.
     static let levels: [(level: Int, modules: [String])] = [
-        (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer", "JSON", "Leadership"]),
+        (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer", "JSON", "Leadership", "TLSClient"]),
         (2, ["Kubernetes", "CheckModel", "CheckOptions"]),
         (3, ["ClusterChecks", "AutoConf"]), (4, ["Replica", "NodeAgent"]), (5, ["ClusterAgent"]),
         (6, ["cluster-agent", "node-agent", "Simulation", "Benchmarks"]),
@@ -16,6 +16,7 @@ import Testing
         "Leadership": ["Platform"],
         "HTTPClient": ["CCurl", "Platform", "Glibc"],
         "HTTPServer": ["COpenSSL", "CLinux", "Platform", "Glibc"],
+        "TLSClient": ["COpenSSL", "Platform", "Glibc"],
         "Kubernetes": ["HTTPClient", "Leadership", "JSON", "Platform", "Glibc"],
         "CheckModel": ["JSON", "Platform"],
         "CheckOptions": ["JSON", "Platform"],
@@ -24,7 +25,9 @@ import Testing
         "Replica": [
             "AutoConf", "ClusterChecks", "Kubernetes", "Leadership", "CheckModel", "HTTPServer", "JSON", "Platform",
         ],
-        "NodeAgent": ["HTTPClient", "HTTPServer", "CheckModel", "CheckOptions", "JSON", "Platform", "Glibc"],
+        "NodeAgent": [
+            "HTTPClient", "HTTPServer", "TLSClient", "CheckModel", "CheckOptions", "JSON", "Platform", "Glibc",
+        ],
         "ClusterAgent": [
             "Replica", "AutoConf", "ClusterChecks", "CheckModel", "CheckOptions", "Kubernetes", "HTTPServer",
             "HTTPClient", "Leadership", "JSON", "Platform", "Glibc",

@@ -9,18 +9,22 @@ extension CheckTable {
             .followed("tls_verify"), .followed("tls_ca_cert", .instance, "a file; implies tls_verify"),
             .followed("tls_cert", .instance, "a file that is missing is an error"), .followed("tls_private_key"),
         ]
-        + CheckOption.refused("auth_type", unless: ["basic"])
+        + [
+            .followed("tls_private_key_password"), .followed("tls_ciphers"),
+            .followed("tls_use_host_header", .instance, "for the server that the URL names, not after a redirect"),
+            .followed("proxy", .both, "http, https and no_proxy; the environment's proxies are not used"),
+            .followed("skip_proxy", .both),
+            .followed(
+                "auth_token", .instance, "reader file without a pattern, writer header; the file is read at each run"),
+        ]
+        + CheckOption.refused("auth_type", unless: ["basic", "digest"])
         + CheckOption.refused(
             "ntlm_domain", "kerberos_cache", "kerberos_hostname", "kerberos_keytab", "kerberos_principal")
         + CheckOption.refused("kerberos_auth", unless: ["disabled"])
         + CheckOption.refused("kerberos_delegate", "kerberos_force_initiate", unless: ["false"])
-        + CheckOption.refused("aws_region", "aws_host", "aws_service", "auth_token")
-        + CheckOption.refused("proxy", in: .both)
-        + CheckOption.harmless("skip_proxy", in: .both, "no proxy is used")
-        + CheckOption.harmless("use_agent_proxy", in: .both, "no proxy is used")
-        + CheckOption.refused("tls_private_key_password", "tls_intermediate_ca_certs")
-        + CheckOption.refused("tls_use_host_header", unless: ["false"])
-        + CheckOption.refused("tls_ciphers", unless: ["all"])
+        + CheckOption.refused("aws_region", "aws_host", "aws_service")
+        + CheckOption.harmless("use_agent_proxy", in: .both, "the agent has no proxy of its own")
+        + CheckOption.refused("tls_intermediate_ca_certs")
         + CheckOption.harmless("tls_validate_hostname", "tls_protocols_allowed")
         + CheckOption.harmless("log_requests", "tls_ignore_warning", in: .both)
         + CheckOption.harmless("request_size", "persist_connections")

@@ -2,10 +2,13 @@ extension CheckTable {
     /// `openmetrics` and `prometheus` with `openmetrics_endpoint`.
     static let openMetrics = CheckTable(
         "openmetrics, prometheus (openmetrics_endpoint)",
-        [.followed("openmetrics_endpoint"), .followed("tls_verify", .instance, "true unless set")],
-        CheckOption.refused("ignore_connection_errors", "use_latest_spec", unless: ["false"]),
-        CheckOption.refused("enable_health_service_check", unless: ["true"]),
-        CheckOption.refused("raw_line_filters"),
+        [
+            .followed("openmetrics_endpoint"), .followed("tls_verify", .instance, "true unless set"),
+            .followed("use_latest_spec"), .followed("raw_line_filters"),
+        ],
+        CheckOption.harmless(
+            "ignore_connection_errors", "enable_health_service_check", in: .instance,
+            "the verdict is that of upstream's health service check"),
         CheckOption.harmless(
             "namespace", "metrics", "extra_metrics", "raw_metric_prefix", "exclude_metrics",
             "exclude_metrics_by_labels",
@@ -24,11 +27,12 @@ extension CheckTable {
             .followed("ssl_cert", .instance, "as tls_cert"),
             .followed("ssl_private_key", .instance, "as tls_private_key"),
             .followed("ssl_ca_cert", .instance, "as tls_ca_cert; false as tls_verify: false"),
+            .followed("bearer_token_auth"), .followed("bearer_token_path"),
         ],
         CheckOption.refused("possible_prometheus_urls", "prometheus_possible_urls"),
-        CheckOption.refused("bearer_token_auth", unless: ["false"]),
-        CheckOption.harmless("bearer_token_path", "bearer_token_refresh_interval"),
-        CheckOption.refused("health_service_check", unless: ["true"]),
+        CheckOption.harmless("bearer_token_refresh_interval", in: .instance, "the file is read at each run"),
+        CheckOption.harmless(
+            "health_service_check", in: .instance, "the verdict is that of upstream's health service check"),
         CheckOption.harmless(
             "namespace", "metrics", "prometheus_metrics_prefix", "label_to_hostname", "label_to_hostname_suffix",
             "label_joins", "labels_mapper", "type_overrides", "send_histograms_buckets", "send_distribution_buckets",

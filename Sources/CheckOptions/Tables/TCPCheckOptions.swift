@@ -5,6 +5,8 @@ extension CheckTable {
         [
             .followed("host"), .followed("port"),
             .followed("timeout", .instance, "the whole run: name resolution and every address"),
+            .followed("multiple_ips", .instance, "every address must accept; without it one is enough"),
+            .followed("ipv4_only"),
         ],
         CheckOption.harmless("collect_response_time"),
         [
@@ -12,6 +14,5 @@ extension CheckTable {
                 key: "ip_cache_duration", treatment: .harmless, place: .instance,
                 note: "the name is resolved in each run")
         ],
-        CheckOption.refused(
-            "multiple_ips", "ipv4_only", unless: ["false"]), CheckOption.refused("scope_id", unless: ["0"]))
+        CheckOption.refused("scope_id", unless: ["0"]))
 }

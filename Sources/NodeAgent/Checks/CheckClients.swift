@@ -20,8 +20,6 @@ final class CheckClients: Sendable {
 
     /// How many clients there may be: each costs a thread.
     private static let limit = 32
-    private static let maximumFileBytes = 1 << 20
-
     private let clock: any Clock
     private let entries = Mutex<[CheckTrust: Entry]>([:])
 
@@ -30,12 +28,16 @@ final class CheckClients: Sendable {
     }
 
     /// Starts a request and returns a closure that cancels it.
+    ///
+    /// - Parameter token: a header field that the request gets from a file.
     func start(
-        _ request: ClientRequest, trust: CheckTrust, deadline: Instant,
+        _ request: ClientRequest, trust: CheckTrust, token: CheckToken?, deadline: Instant,
         completion: @escaping @Sendable (Result<ClientResponse, CheckFailure>) -> Void
     ) -> @Sendable () -> Void {
         let client: HTTPClient
+        var request = request
         do {
+            if let token { request.headers.append(try token.field()) }
             client = try self.client(for: trust)
         } catch {
             completion(.failure(error))
@@ -86,12 +88,7 @@ final class CheckClients: Sendable {
 
     private static func files(of trust: CheckTrust) throws(CheckFailure) -> Files {
         func read(_ path: String?, _ option: String) throws(CheckFailure) -> [UInt8]? {
-            guard let path else { return nil }
-            do {
-                return try readFile(path, atMost: maximumFileBytes)
-            } catch {
-                throw CheckFailure(.config, "\(option): the file cannot be read: \(error.reason)")
-            }
+            try path.map { path throws(CheckFailure) in try optionFile(path, option) }
         }
         let certificate = try read(trust.certificateFile, "tls_cert")
         return Files(
@@ -103,9 +100,21 @@ final class CheckClients: Sendable {
         HTTPClientOptions(
             trust: TLSTrust(
                 caPEM: files.authority, clientCertificatePEM: files.certificate, clientKeyPEM: files.key,
-                verifies: trust.verifies), userAgent: "node-agent/\(Command.version)",
+                clientKeyPassword: trust.keyPassword?.text, ciphers: trust.ciphers, verifies: trust.verifies),
+            userAgent: "node-agent/\(Command.version)",
             connectTimeout: .seconds(600), maximumConnectionsPerHost: 64, allowsPlainHTTP: true,
             reusesConnections: false)
+    }
+}
+
+extension CheckToken {
+    /// The header field, with what the file holds now.
+    fileprivate func field() throws(CheckFailure) -> (name: String, value: String) {
+        let contents = try optionFile(path, "the file of the token")
+        let text = String(decoding: contents, as: UTF8.self)
+        let token = text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()
+        guard !token.isEmpty else { throw CheckFailure(.config, "the file of the token is empty") }
+        return (header, before + String(token) + after)
     }
 }
 
@@ -117,8 +126,19 @@ extension CheckDefinition {
                 instance.checkName, instance: instance.instance, initConfig: instance.initConfig)
             return .success(definition)
         } catch {
-            return .failure(CheckFailure(.config, error.description))
+            return .failure(CheckFailure(error.kind == .unsupported ? .unsupported : .config, error.description))
         }
+    }
+}
+
+/// Reads a file that an option names, of at most 1 MiB.
+///
+/// - Throws: `CheckFailure` of kind `config`.
+func optionFile(_ path: String, _ option: String) throws(CheckFailure) -> [UInt8] {
+    do {
+        return try readFile(path, atMost: 1 << 20)
+    } catch {
+        throw CheckFailure(.config, "\(option): the file cannot be read: \(error.reason)")
     }
 }
 

@@ -1,4 +1,5 @@
 import CheckOptions
+import HTTPClient
 import Platform
 import Synchronization
 
@@ -17,16 +18,16 @@ protocol CheckExecutor: Sendable {
     func shutdown() async
 }
 
-/// Runs checks over the network: HTTP with libcurl, TCP on threads.
+/// Runs checks over the network: HTTP with libcurl, TCP and TLS on threads.
 final class NetworkExecutor: CheckExecutor {
     private let clock: any Clock
     private let clients: CheckClients
-    private let connector: TCPConnector
+    private let threads: RunThreads
 
     init(clock: any Clock) {
         self.clock = clock
         clients = CheckClients(clock: clock)
-        connector = TCPConnector(clock: clock)
+        threads = RunThreads(clock: clock)
     }
 
     func start(
@@ -36,10 +37,9 @@ final class NetworkExecutor: CheckExecutor {
         case .http(let http):
             start(http, deadline: deadline, completion: completion)
         case .prometheus(let page):
-            clients.start(page.clientRequest, trust: page.request.trust, deadline: deadline) {
-                completion(page.verdict($0))
-            }
-        case .tcp(let tcp): connector.start(tcp, deadline: deadline, completion: completion)
+            start(page.request, page.clientRequest, deadline) { completion(page.verdict($0)) }
+        case .tcp(let tcp): threads.start("tcp_check", deadline: deadline, completion: completion, tcp.run)
+        case .tls(let tls): threads.start("tls", deadline: deadline, completion: completion, tls.run)
         }
     }
 
@@ -50,24 +50,31 @@ final class NetworkExecutor: CheckExecutor {
         _ check: HTTPCheck, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void {
         guard let trial = check.verified else {
-            return clients.start(check.clientRequest, trust: check.request.trust, deadline: deadline) { [clock] in
+            return start(check.request, check.clientRequest, deadline) { [clock] in
                 completion(check.verdict($0, at: clock.wallTime()))
             }
         }
         let run = TwoAttempts()
-        let stop = clients.start(trial.clientRequest, trust: trial.request.trust, deadline: deadline) {
-            [clock, clients] result in
+        let stop = start(trial.request, trial.clientRequest, deadline) { [self] result in
             guard case .failure(let failure) = result, failure.kind == .tls else {
                 return completion(trial.verdict(result, at: clock.wallTime()))
             }
             let unjudged = check.withoutExpiry
             run.replaceStop(
-                with: clients.start(unjudged.clientRequest, trust: unjudged.request.trust, deadline: deadline) {
+                with: start(unjudged.request, unjudged.clientRequest, deadline) { [clock] in
                     completion(unjudged.verdict($0, at: clock.wallTime()))
                 })
         }
         run.setFirstStop(stop)
         return { run.stop() }
+    }
+
+    private func start(
+        _ request: CheckRequest, _ clientRequest: ClientRequest, _ deadline: Instant,
+        completion: @escaping @Sendable (Result<ClientResponse, CheckFailure>) -> Void
+    ) -> @Sendable () -> Void {
+        clients.start(
+            clientRequest, trust: request.trust, token: request.token, deadline: deadline, completion: completion)
     }
 
     func keepOnly(_ checks: [CheckDefinition]) {
@@ -130,7 +137,7 @@ extension CheckDefinition {
         switch work {
         case .http(let check): [check.request.trust] + (check.verified.map { [$0.request.trust] } ?? [])
         case .prometheus(let check): [check.request.trust]
-        case .tcp: []
+        case .tcp, .tls: []
         }
     }
 }

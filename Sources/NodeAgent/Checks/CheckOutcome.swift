@@ -4,8 +4,10 @@ import CheckModel
 struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kinds of failure, as metrics and logs name them.
     enum Kind: String, Sendable, CaseIterable, Comparable {
-        /// The instance is invalid, or this agent does not support its check.
+        /// The instance is invalid, or a file that it names cannot be used.
         case config
+        /// This agent does not run the check, or does not follow one of its options.
+        case unsupported
         /// The host name cannot be resolved.
         case dns
         /// Nothing listens at the address.

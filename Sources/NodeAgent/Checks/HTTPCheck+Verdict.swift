@@ -17,6 +17,11 @@ extension CheckRequest {
         request.connectTimeout = connectTimeout
         request.idleTimeout = readTimeout
         request.acceptsCompression = true
+        request.proxies = proxies.map {
+            ProxyRules(http: $0.http, https: $0.https, exceptions: ProxyExceptions($0.exceptions))
+        }
+        request.serverName = serverName?.text
+        request.digest = digest.map { ($0.username, $0.password) }
         return request
     }
 }
@@ -58,33 +63,53 @@ extension HTTPCheck {
     private func judged(_ certificateEnd: Int64?, at time: WallTime) -> CheckOutcome {
         guard let expiry, let certificateEnd else { return .success(CheckSuccess()) }
         let left = certificateEnd - time.nanoseconds / 1_000_000_000
-        guard Duration.seconds(left) < expiry.critical else { return .success(CheckSuccess(secondsToExpiry: left)) }
-        let days = abs(left) / 86_400
-        let reason =
-            left < 0
-            ? "the certificate expired \(days) days ago"
-            : "the certificate expires in \(days) days, less than days_critical or seconds_critical"
-        return .failure(CheckFailure(.certificate, reason, secondsToExpiry: left))
+        return expiry.failure(secondsLeft: left).map { .failure($0) } ?? .success(CheckSuccess(secondsToExpiry: left))
     }
 }
 
 extension PrometheusCheck {
     var clientRequest: ClientRequest {
-        request.clientRequest(accept: "text/plain;version=0.0.4,*/*;q=0.1")
+        let latest = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.5"
+        return request.clientRequest(
+            accept: (prefersOpenMetrics ? latest : "text/plain;version=0.0.4") + ",*/*;q=0.1")
     }
 
-    /// Succeeds if the status is 200 and the body is a valid exposition.
+    /// Succeeds if the status is 200 and the body is a valid exposition, in the format that its `Content-Type` says.
     func verdict(_ result: Result<ClientResponse, CheckFailure>) -> CheckOutcome {
         result.flatMap { response in
             guard response.status == 200 else {
                 return .failure(CheckFailure(.status, "status \(response.status), expected 200"))
             }
+            let format = response.isOpenMetrics ? .openMetrics : format
             do throws(ExpositionError) {
-                return .success(CheckSuccess(samples: try Exposition(response.body).samples))
+                let page = try filtered(response.body)
+                return .success(CheckSuccess(samples: try Exposition(page, as: format).samples))
             } catch {
-                return .failure(CheckFailure(.malformed, "not a Prometheus exposition: \(error)"))
+                let name = format == .openMetrics ? "an OpenMetrics page" : "a Prometheus exposition"
+                return .failure(CheckFailure(.malformed, "not \(name): \(error)"))
             }
         }
+    }
+
+    /// The page without the lines in which a filter is found.
+    private func filtered(_ page: [UInt8]) throws(ExpositionError) -> [UInt8] {
+        guard !lineFilters.isEmpty else { return page }
+        var kept: [UInt8] = []
+        let lines = page.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
+            let text = String(decoding: line, as: UTF8.self)
+            var isDropped = false
+            for filter in lineFilters where !isDropped {
+                guard let isFound = filter.isFound(in: text) else {
+                    throw ExpositionError(line: index + 1, reason: "a pattern of raw_line_filters takes too long")
+                }
+                isDropped = isFound
+            }
+            guard !isDropped else { continue }
+            kept += line
+            if index < lines.count - 1 { kept.append(UInt8(ascii: "\n")) }
+        }
+        return kept
     }
 }
 
