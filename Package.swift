@@ -108,7 +108,10 @@ let package = Package(
             ]),
         tests(
             "NodeAgentTests",
-            ["TestKit", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "CheckOptions", "JSON", "Platform"]),
+            [
+                "TestSupport", "TestKit", "NodeAgent", "HTTPClient", "HTTPServer", "CheckModel", "CheckOptions", "JSON",
+                "Platform",
+            ]),
         tests(
             "SimulationTests",
             [

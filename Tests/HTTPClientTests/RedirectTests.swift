@@ -1,5 +1,6 @@
 import HTTPClient
 import Platform
+import TestSupport
 import Testing
 
 @Suite struct RedirectTests {

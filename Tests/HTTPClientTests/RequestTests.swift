@@ -1,6 +1,7 @@
 import HTTPClient
 import Platform
 import TestKit
+import TestSupport
 import Testing
 
 @Suite struct RequestTests {

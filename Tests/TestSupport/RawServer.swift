@@ -2,19 +2,18 @@ import Glibc
 import Platform
 import Synchronization
 import TestKit
-import TestSupport
 
 /// A TCP server that says exactly what a test tells it to, good HTTP or not: one thread for each connection.
-final class RawServer: Sendable {
+package final class RawServer: Sendable {
     /// What it has seen so far.
-    struct Seen {
-        var connections = 0
-        var requests: [String] = []
+    package struct Seen {
+        package var connections = 0
+        package var requests: [String] = []
         /// Connections of which the peer closed its side while the server waited for that.
-        var closedByPeer = 0
+        package var closedByPeer = 0
     }
 
-    let port: UInt16
+    package let port: UInt16
     private let listener: Int32
     private let state: State
 
@@ -24,7 +23,7 @@ final class RawServer: Sendable {
     }
 
     /// Listens on a free port of 127.0.0.1 and runs `serve` for each connection, which is closed when it returns.
-    init(_ serve: @escaping @Sendable (RawConnection) -> Void) throws {
+    package init(_ serve: @escaping @Sendable (RawConnection) -> Void) throws {
         let (listener, port) = try listenOnLoopback(backlog: 64)
         let state = State()
         self.listener = listener
@@ -52,14 +51,14 @@ final class RawServer: Sendable {
     }
 
     /// A server that gives every request of a connection the same answer.
-    convenience init(answer: String) throws {
+    package convenience init(answer: String) throws {
         try self.init { connection in
             while connection.readRequest() != nil { connection.write(answer) }
         }
     }
 
     /// A server that reads a request, writes `text` and nothing more, and waits for the client to close.
-    convenience init(stallingAfter text: String) throws {
+    package convenience init(stallingAfter text: String) throws {
         try self.init { connection in
             _ = connection.readRequest()
             connection.write(text)
@@ -67,15 +66,15 @@ final class RawServer: Sendable {
         }
     }
 
-    var seen: Seen { state.seen.withLock { $0 } }
+    package var seen: Seen { state.seen.withLock { $0 } }
 
-    func url(_ path: String = "/", scheme: String = "http") -> String {
+    package func url(_ path: String = "/", scheme: String = "http") -> String {
         "\(scheme)://127.0.0.1:\(port)\(path)"
     }
 }
 
 /// One connection of a `RawServer`, used by its thread.
-final class RawConnection: Sendable {
+package final class RawConnection: Sendable {
     private let descriptor: Mutex<Int32?>
     private let number: Int32
     private let state: RawServer.State
@@ -91,7 +90,7 @@ final class RawConnection: Sendable {
     }
 
     /// Reads one request with the body that its Content-Length announces; nil when the peer has closed.
-    func readRequest() -> String? {
+    package func readRequest() -> String? {
         var bytes: [UInt8] = []
         while !bytes.suffix(4).elementsEqual("\r\n\r\n".utf8) {
             guard let byte = read(1)?.first else { return nil }
@@ -112,13 +111,13 @@ final class RawConnection: Sendable {
 
     /// Writes all of `text`; false when the peer has closed.
     @discardableResult
-    func write(_ text: String) -> Bool {
+    package func write(_ text: String) -> Bool {
         write(Array(text.utf8))
     }
 
     /// Writes all of `bytes`; false when the peer has closed.
     @discardableResult
-    func write(_ bytes: [UInt8]) -> Bool {
+    package func write(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes {
@@ -131,24 +130,60 @@ final class RawConnection: Sendable {
     }
 
     /// Waits until the peer closes, and counts it.
-    func waitForClose() {
+    package func waitForClose() {
         while read(65_536) != nil {}
         state.seen.withLock { $0.closedByPeer += 1 }
     }
 
     /// Breaks the connection so that the peer sees a reset.
-    func reset() {
+    package func reset() {
         var now = linger(l_onoff: 1, l_linger: 0)
         unsafe setsockopt(number, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
         close()
     }
 
-    func close() {
+    package func close() {
         let descriptor = descriptor.withLock { descriptor in
             defer { descriptor = nil }
             return descriptor
         }
         if let descriptor { Glibc.close(descriptor) }
+    }
+
+    /// Reads exactly so many bytes; nil when the peer has closed.
+    package func read(exactly count: Int) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            guard let more = read(count - bytes.count) else { return nil }
+            bytes += more
+        }
+        return bytes
+    }
+
+    /// Passes everything on to a server on 127.0.0.1, and back, until either closes.
+    package func tunnel(to port: UInt16) {
+        let other = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        let done = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(other, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        let back = RawConnection(descriptor: other, state: state)
+        guard done == 0 else { return back.close() }
+        let isOver = Gate()
+        try? NamedThread("tunnel") { [self] in
+            while let bytes = back.read(65_536), write(bytes) {}
+            shutdown(number, Int32(SHUT_RDWR))
+            isOver.open()
+        }.detach()
+        while let bytes = read(65_536), back.write(bytes) {}
+        shutdown(other, Int32(SHUT_RDWR))
+        isOver.wait()
+        back.close()
     }
 
     private func read(_ limit: Int) -> [UInt8]? {
@@ -159,7 +194,7 @@ final class RawConnection: Sendable {
 }
 
 /// A listening socket on a free port of 127.0.0.1.
-func listenOnLoopback(backlog: Int32) throws -> (descriptor: Int32, port: UInt16) {
+package func listenOnLoopback(backlog: Int32) throws -> (descriptor: Int32, port: UInt16) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -176,13 +211,15 @@ func listenOnLoopback(backlog: Int32) throws -> (descriptor: Int32, port: UInt16
 }
 
 /// A signal from a test to a server's thread, or back.
-final class Gate: Sendable {
+package final class Gate: Sendable {
+    package init() {}
+
     private let isOpen = Atomic<Bool>(false)
 
-    func open() { isOpen.store(true, ordering: .sequentiallyConsistent) }
+    package func open() { isOpen.store(true, ordering: .sequentiallyConsistent) }
 
     /// Blocks the thread until the gate is open; a minute at most.
-    func wait() {
+    package func wait() {
         for _ in 0..<60_000 where !isOpen.load(ordering: .sequentiallyConsistent) { usleep(1_000) }
     }
 }
