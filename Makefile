@@ -24,14 +24,18 @@ test: ## Run all tests, on a real API server too (root; the first run builds kub
 	@Tests/setup/kubernetes kube-apiserver kube-controller-manager kube-scheduler >/dev/null
 	@Tests/setup/kubectl >/dev/null
 	@Tests/setup/checkov >/dev/null
+	@Tests/setup/prometheus >/dev/null
+	@Tests/setup/openmetrics-pages >/dev/null
 	@Tests/setup/image >/dev/null
 	@Tests/run unit simulation repository acceptance fuzzing integration manifests optimised benchmarks
 
 test-long: ## Run the attacks, outages and hand-overs in their long forms, on release programs (root; about 40 minutes)
-	@Tests/setup/packages cluster
+	@Tests/setup/packages cluster image
 	@Tests/setup/etcd >/dev/null
 	@Tests/setup/kubernetes kube-apiserver kube-controller-manager kube-scheduler >/dev/null
 	@Tests/setup/kubectl >/dev/null
+	@Tests/setup/prometheus >/dev/null
+	@Tests/setup/openmetrics-pages >/dev/null
 	@TEST_PROGRAMS="$(CURDIR)/.build-release/release" TEST_CONNECTIONS=100000 TEST_OUTAGE_SECONDS=60 \
 	    TEST_LEASE_SECONDS=15 TEST_HANDOVERS=12 TEST_SERVICES=5000 Tests/run acceptance integration
 

@@ -120,7 +120,10 @@ let package = Package(
             ]),
         tests(
             "AcceptanceTests",
-            ["cluster-agent", "node-agent", "TestSupport", "TestKit", "HTTPClient", "CheckModel", "JSON", "Platform"],
+            [
+                "cluster-agent", "node-agent", "NodeAgent", "TestSupport", "TestKit", "HTTPClient", "CheckModel",
+                "CheckOptions", "JSON", "Platform",
+            ],
             excluding: ["clients"]),
         tests("BenchmarkTests", ["Benchmarks", "TestSupport", "TestKit", "Platform"]),
         tests("FuzzTests", ["TestSupport", "TestKit", "Platform"]),

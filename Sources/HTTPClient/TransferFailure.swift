@@ -38,7 +38,9 @@ struct TransferFailure {
     /// A failure while bytes were sent or received; libcurl has one code for a reset, a bad chunk, a
     /// header without end and a TLS alert.
     private var transmission: HTTPClientError {
-        if message.contains("chunk") || message.contains("Too large response headers") { return .malformedResponse(detail) }
+        if message.contains("chunk") || message.contains("Too large response headers") {
+            return .malformedResponse(detail)
+        }
         if message.contains("alert") {
             return .tls("\(detail): the server rejected the client; check the client certificate")
         }

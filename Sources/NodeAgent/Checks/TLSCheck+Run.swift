@@ -92,11 +92,12 @@ extension CertificateExpiry {
     /// Why a certificate that is valid for so long fails the check; nil if it does not.
     func failure(secondsLeft left: Int64) -> CheckFailure? {
         guard left <= 0 || Duration.seconds(left) < critical else { return nil }
-        let days = abs(left) / 86_400
+        let hours = abs(left) / 3_600
+        let time = hours < 72 ? "\(hours) hours" : "\(hours / 24) days"
         let reason =
             left <= 0
-            ? "the certificate expired \(days) days ago"
-            : "the certificate expires in \(days) days, less than days_critical or seconds_critical"
+            ? "the certificate expired \(time) ago"
+            : "the certificate expires in \(time), less than days_critical or seconds_critical"
         return CheckFailure(.certificate, reason, secondsToExpiry: left)
     }
 }
