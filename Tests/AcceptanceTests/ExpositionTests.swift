@@ -100,7 +100,7 @@ private struct RandomExpositions {
         return choice[dice.next(below: choice.count)]
     }
 
-    private var name: String { pick(["a", "a_b", "x:y", "_", "a1"], ["1a", "a.b", "é", "", "a-b", "="]) }
+    private var name: String { pick(["a", "a_b", "x:y", "_", "a1"], ["1a", "a.b", "é", "a-b", "="]) }
 
     private var blank: String { pick([" ", " ", "\t", "  "], ["", "\u{A0}", "\u{B}"]) }
 

@@ -237,6 +237,19 @@ import Testing
         let response = try await known.send(request, deadline: farDeadline)
         #expect(response.status == 200)
         #expect(response.text.contains("Subject: CN=client"))
+        try await openssl.run([
+            "ec", "-in", "\(path)/client.key", "-aes256", "-passout", "pass:p", "-out", "\(path)/locked",
+        ])
+        let locked = try readFile("\(path)/locked", atMost: 1 << 20)
+        for (password, isRight) in [("p", true), ("q", false)] {
+            var trust = TLSTrust(
+                caPEM: server.certificate, clientCertificatePEM: ours.certificate, clientKeyPEM: locked,
+                clientKeyPassword: password)
+            #expect(
+                (try? await secureClient(trust).send(request, deadline: farDeadline).status) == (isRight ? 200 : nil))
+            trust.ciphers = "NONSENSE"
+            #expect(kind(await failure(try secureClient(trust), request)) == "tls")
+        }
         let unknown = try secureClient(TLSTrust(caPEM: server.certificate))
         #expect(kind(await failure(unknown, request)) == "tls")
         let mixed = try secureClient(

@@ -2,6 +2,7 @@ import CheckOptions
 import HTTPClient
 import Platform
 import TestKit
+import TestSupport
 import Testing
 
 @testable import NodeAgent
@@ -190,6 +191,61 @@ import Testing
         let failure = try await Self.failure("http_check", #"{"url":"http://127.0.0.1:\#(looping.port)/"}"#)
         #expect(failure?.kind == .status)
         #expect(failure?.message.contains("30") == true)
+    }
+
+    @Test(arguments: [
+        ("prometheus", "", "text/plain", CheckFailure.Kind?.some(.malformed)), ("openmetrics", "", "text/plain", nil),
+        ("prometheus", "", "application/openmetrics-text; version=1.0.0", nil),
+        ("prometheus", #","use_latest_spec":true"#, "text/plain", nil),
+        ("prometheus", #","raw_line_filters":["^# TYPE","^a_total","EOF$"]"#, "text/plain", nil),
+        ("prometheus", #","raw_line_filters":["^# TYPE"]"#, "text/plain", .malformed),
+        ("openmetrics", #","raw_line_filters":["EOF$"]"#, "application/openmetrics-text", .malformed),
+    ])
+    func `OpenMetrics is read where the check or the page says so`(
+        check: String, options: String, type: String, kind: CheckFailure.Kind?
+    ) async throws {
+        let page = "# TYPE a counter\na_total 1 # {} 1\n# EOF\n"
+        let listener = answering(200, page, headers: ["Content-Type: \(type)"])
+        let url = "http://127.0.0.1:\(listener.port)/"
+        let failure = try await Self.failure(check, #"{"openmetrics_endpoint":"\#(url)"\#(options)}"#)
+        #expect(failure?.kind == kind, "\(failure?.description ?? "up")")
+    }
+
+    @Test func `a token is read at each run and sent in its header`() async throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("token", " first\n")
+        let server = try RawServer(answer: "HTTP/1.1 200 X\r\nContent-Length: 5\r\n\r\nup 1\n")
+        let token =
+            #""auth_token":{"reader":{"type":"file","path":"\#(path)"},"writer":{"type":"header","name":"X-T","value":"t <TOKEN>"}}"#
+        let plain = #"{"openmetrics_endpoint":"\#(server.url())",\#(token)}"#
+        let older = #"{"prometheus_url":"\#(server.url())","bearer_token_auth":true,"bearer_token_path":"\#(path)"}"#
+        #expect(try await Self.failure("openmetrics", plain) == nil)
+        try directory.write("token", "second")
+        #expect(try await Self.failure("prometheus", older) == nil)
+        let requests = server.seen.requests
+        #expect(requests.count == 2 && requests[0].contains("\r\nX-T: t first\r\n"))
+        #expect(requests.last?.contains("\r\nAuthorization: Bearer second\r\n") == true)
+        try directory.write("token", " \n")
+        #expect(try await Self.failure("prometheus", older)?.kind == .config)
+    }
+
+    @Test func `a proxy is asked where an instance has one`() async throws {
+        let proxy = try RawServer(answer: "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n")
+        let options = #""proxy":{"http":"127.0.0.1:\#(proxy.port)","no_proxy":["b.invalid"]}"#
+        #expect(try await Self.failure("http_check", #"{"url":"http://a.invalid/",\#(options)}"#) == nil)
+        #expect(try await Self.failure("http_check", #"{"url":"http://b.invalid/",\#(options)}"#)?.kind == .dns)
+        #expect(proxy.seen.requests.map { $0.hasPrefix("GET http://a.invalid/ ") } == [true])
+    }
+
+    @Test func `all addresses of a name, or its IPv4 ones, are tried if the instance says so`() async throws {
+        let listener = answering(200)
+        let target = #""host":"localhost","port":\#(listener.port)"#
+        #expect(try await Self.failure("tcp_check", #"{\#(target),"ipv4_only":true}"#) == nil)
+        let all = try await Self.failure("tcp_check", #"{\#(target),"multiple_ips":true}"#)
+        // Some machines have no IPv6 for it.
+        let count = try AddressList(TCPCheck(host: "localhost", port: listener.port)).count
+        #expect(all?.kind == (count > 1 ? .refused : nil) && all?.message.hasPrefix("address 1 of 2: ") ?? true)
+        #expect(try await Self.failure("tcp_check", #"{\#(target),"ipv4_only":true,"multiple_ips":true}"#) == nil)
     }
 
     @Test func `a page that is not an exposition is malformed, with the line`() async throws {

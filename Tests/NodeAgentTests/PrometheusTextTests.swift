@@ -133,6 +133,12 @@ import Testing
         }
     }
 
+    @Test func `no input of the fuzzing corpus is a finding`() throws {
+        let corpus = try fuzzCorpus("exposition")
+        #expect(!corpus.isEmpty)
+        for (_, input) in corpus { fuzzExposition(input) }
+    }
+
     @Test func `no prefix or changed byte of an exposition crashes the reader`() {
         let page = Array(Self.whole.utf8)
         for end in stride(from: 0, to: page.count, by: 3) { _ = try? Exposition(Array(page[..<end])) }

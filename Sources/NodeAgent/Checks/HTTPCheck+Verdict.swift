@@ -114,6 +114,12 @@ extension PrometheusCheck {
 }
 
 extension ClientResponse {
+    /// Whether its `Content-Type` says that it is OpenMetrics.
+    var isOpenMetrics: Bool {
+        let type = head["Content-Type"]?.prefix { $0 != ";" && $0 != "," } ?? ""
+        return type.filter { $0 != " " && $0 != "\t" }.lowercased() == "application/openmetrics-text"
+    }
+
     /// The body as text: by the charset of its `Content-Type`; without one as UTF-8, or as Latin-1 if it is none. An
     /// unknown charset is taken for UTF-8.
     var decodedText: String {

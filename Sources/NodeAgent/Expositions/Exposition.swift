@@ -1,17 +1,4 @@
 import CheckOptions
-import HTTPClient
-import Platform
-
-/// Where and why a page is no exposition.
-struct ExpositionError: Error, Equatable, CustomStringConvertible {
-    /// The line, from 1.
-    let line: Int
-    let reason: String
-
-    var description: String {
-        "line \(line): \(reason)"
-    }
-}
 
 /// A page of metrics, read to the end and checked.
 ///
@@ -37,14 +24,6 @@ struct Exposition: Equatable {
                 samples = try OpenMetricsText.samples(of: page)
             }
         }
-    }
-}
-
-extension ClientResponse {
-    /// Whether its `Content-Type` says that it is OpenMetrics.
-    var isOpenMetrics: Bool {
-        let type = head["Content-Type"]?.prefix { $0 != ";" && $0 != "," } ?? ""
-        return type.filter { $0 != " " && $0 != "\t" }.lowercased() == "application/openmetrics-text"
     }
 }
 

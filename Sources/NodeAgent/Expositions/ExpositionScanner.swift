@@ -1,5 +1,16 @@
 import Platform
 
+/// Where and why a page is no exposition.
+struct ExpositionError: Error, Equatable, CustomStringConvertible {
+    /// The line, from 1.
+    let line: Int
+    let reason: String
+
+    var description: String {
+        "line \(line): \(reason)"
+    }
+}
+
 /// Why a page is invalid at the scanner's place.
 struct ExpositionProblem: Error, Equatable {
     let reason: String
