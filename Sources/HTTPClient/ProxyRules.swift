@@ -25,7 +25,8 @@ package struct ProxyRules: Sendable, Hashable {
 }
 
 /// Which servers are reached without a proxy, as Go reads `NO_PROXY` (golang.org/x/net/http/httpproxy): names with
-/// their subdomains, `.name` and `*.name` for the subdomains alone, addresses, networks, each also with a port, and `*`.
+/// their subdomains, `.name` and `*.name` for the subdomains alone, addresses, networks, each also with a port, and
+/// `*`.
 package struct ProxyExceptions: Sendable, Hashable {
     private let entries: [String]
 

@@ -75,7 +75,7 @@ import Glibc
 }
 
 /// Why a certificate is not trusted.
-package struct CertificateDistrust: Sendable, Hashable {
+package struct CertificateDistrust: Sendable {
     /// Whether it, or one of its issuers, has expired.
     package let isExpired: Bool
     /// What OpenSSL says.

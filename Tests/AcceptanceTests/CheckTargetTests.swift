@@ -6,8 +6,8 @@ import TestKit
 import TestSupport
 import Testing
 
-/// The reference node-agent's checks against targets that lie, stall, flood or expire (`clients/targets.py`), all on one
-/// agent: each has its verdict beside upstream's, memory is bounded, and no other check is late.
+/// The reference node-agent's checks against targets that lie, stall, flood or expire (`clients/targets.py`), all on
+/// one agent: each has its verdict beside upstream's, memory is bounded, and no other check is late.
 @Suite(.timeLimit(.minutes(5))) struct CheckTargetTests {
     private struct Target {
         let name: String
