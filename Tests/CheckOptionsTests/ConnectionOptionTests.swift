@@ -65,6 +65,24 @@ import Testing
         #expect(check.request.token == expected)
     }
 
+    @Test(arguments: [
+        (
+            "http_check",
+            #"{"url":"http://a/","auth_token":{"reader":{"type":"file","path":"/t"},"writer":{"type":"header","name":"X"}}}"#
+        ),
+        ("prometheus", #"{"prometheus_url":"http://a/","bearer_token_auth":true}"#),
+    ]) func `only the author of a config file has a file of the agent sent`(_ check: String, _ instance: String) throws
+    {
+        let reason =
+            "auth_token and bearer_token_auth send a file of this agent, and are only followed in a config file"
+        for provider in ["kubernetes-services", "kubernetes-endpoints", "", "File"] {
+            #expect(throws: CheckOptionError(reason, .unsupported)) {
+                try CheckDefinition(check, instance: Array(instance.utf8), provider: provider)
+            }
+        }
+        #expect(throws: Never.self) { try CheckDefinition(check, instance: Array(instance.utf8), provider: "file") }
+    }
+
     @Test func `the Host header names the server in TLS if the instance says so`() throws {
         let host = #""headers":{"Host":"b.example"}"#
         #expect(try request(host).serverName == nil)

@@ -30,8 +30,13 @@ package struct CheckDefinition: Sendable, Hashable {
     ///   - check: the check's name.
     ///   - instance: the instance's text.
     ///   - initConfig: the text of the config's `init_config`; may be empty.
+    ///   - provider: where the config is from. Only the author of a `file` may have the content of one of the agent's
+    ///     files sent somewhere: whoever can annotate a Service could otherwise send the agent's own token to a server
+    ///     of theirs.
     /// - Throws: `CheckOptionError`: an unknown check, or an option that is missing, wrong or not supported.
-    package init(_ check: String, instance: [UInt8], initConfig: [UInt8] = []) throws(CheckOptionError) {
+    package init(
+        _ check: String, instance: [UInt8], initConfig: [UInt8] = [], provider: String = "file"
+    ) throws(CheckOptionError) {
         guard Self.checkNames.contains(check) else {
             throw CheckOptionError(
                 "no check \(shownName(check)); this agent runs \(Self.checkNames.joined(separator: ", "))", .unsupported
@@ -49,6 +54,11 @@ package struct CheckDefinition: Sendable, Hashable {
         case "tls": (work, timeout) = try reader.tlsCheck()
         default: (work, timeout) = try reader.prometheusCheck(isOpenMetrics: check == "openmetrics")
         }
+        guard provider == "file" || !work.sendsFile else {
+            throw CheckOptionError(
+                "auth_token and bearer_token_auth send a file of this agent, and are only followed in a config file",
+                .unsupported)
+        }
         warnings =
             table.unknownKeys(members, in: .instance) + table.unknownKeys(shared, in: .initConfig)
     }
@@ -59,6 +69,16 @@ package struct CheckDefinition: Sendable, Hashable {
             let interval = try? InstanceReader(members, [:]).interval()
         else { return defaultInterval }
         return interval
+    }
+}
+
+extension CheckDefinition.Work {
+    fileprivate var sendsFile: Bool {
+        switch self {
+        case .http(let check): check.request.token != nil
+        case .prometheus(let check): check.request.token != nil
+        case .tcp, .tls: false
+        }
     }
 }
 

@@ -122,7 +122,7 @@ struct ConfigCheck {
             let place = "\(config.checkName): instances[\(index)]: "
             do throws(CheckOptionError) {
                 let definition = try CheckDefinition(
-                    config.checkName, instance: instance.encoded(), initConfig: initConfig)
+                    config.checkName, instance: instance.encoded(), initConfig: initConfig, provider: config.provider)
                 return definition.warnings.map { ConfigProblem(config.source, place + $0, .warning) }
             } catch {
                 let reason = "\(place)the reference node-agent does not run it: \(error)"

@@ -123,7 +123,8 @@ extension CheckDefinition {
     static func of(_ instance: AssignedInstance) -> Result<CheckDefinition, CheckFailure> {
         do throws(CheckOptionError) {
             let definition = try CheckDefinition(
-                instance.checkName, instance: instance.instance, initConfig: instance.initConfig)
+                instance.checkName, instance: instance.instance, initConfig: instance.initConfig,
+                provider: instance.provider)
             return .success(definition)
         } catch {
             return .failure(CheckFailure(error.kind == .unsupported ? .unsupported : .config, error.description))

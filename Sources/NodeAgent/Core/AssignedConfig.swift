@@ -10,6 +10,8 @@ package struct AssignedInstance: Sendable, Hashable {
     let instance: [UInt8]
     /// The text of the config's `init_config`; empty if it has none.
     var initConfig: [UInt8] = []
+    /// Where the config is from.
+    @ExactText var provider = ""
 }
 
 /// One config that is assigned to this agent.
@@ -23,7 +25,8 @@ extension AssignedConfig {
     init(_ wire: WireConfig) {
         let instances = zip(wire.checkIDs, wire.instances).map { id, instance in
             AssignedInstance(
-                id: id, checkName: wire.checkName, instance: instance, initConfig: wire.initConfig ?? [])
+                id: id, checkName: wire.checkName, instance: instance, initConfig: wire.initConfig ?? [],
+                provider: wire.provider)
         }
         self.init(checkName: wire.checkName, instances: instances)
     }
