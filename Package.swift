@@ -130,9 +130,8 @@ let package = Package(
         tests(
             "IntegrationTests",
             [
-                "cluster-agent", "node-agent", "TestSupport", "TestKit", "Kubernetes", "HTTPClient", "CheckModel",
-                "JSON",
-                "Platform",
+                "cluster-agent", "node-agent", "NodeAgent", "TestSupport", "TestKit", "Kubernetes", "HTTPClient",
+                "CheckModel", "JSON", "Platform",
             ],
             excluding: ["clients"]),
         tests(

@@ -71,6 +71,7 @@ import Testing
         }
         print("expositions: \(results.count) pages, of \(texts) in the text format \(up) are up")
         #expect(up > texts / 5 && up < texts * 4 / 5, "the pages are of both kinds")
+        #expect(try Exposition(try readFile("\(directory.path)/own", atMost: 1 << 24)).samples > 300, "its own page")
     }
 
     private static func hexadecimal(_ byte: UInt8) -> String {

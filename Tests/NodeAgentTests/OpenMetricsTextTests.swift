@@ -27,6 +27,7 @@ import Testing
             4
         ),
         ("# TYPE a summary\na{quantile=\"0.5\"} NaN\na_sum 1\na_count 2\n# EOF\n", 3),
+        ("# HELP a x\n# TYPE a gauge\na 1\n# HELP a y\n# TYPE a counter\na_total 2\n# EOF\n", 2),
         ("# TYPE a info\na_info{v=\"1\"} 1\na_info{v=\"2\"} 1\n# EOF\n", 2),
         ("# TYPE a stateset\na{a=\"x\"} 1\na{a=\"y\"} 0\n# EOF\n", 2), ("{\"a.b\",\"l.m\"=\"1\"} 1\n# EOF\n", 1),
         ("a{x=\"\(String(repeating: "ü", count: 70_000))\"} 1\n# EOF\n", 1),
@@ -56,6 +57,13 @@ import Testing
         ("# TYPE a counter\na 1\n# EOF\n", 3, "a belongs to two families, or its family is not in one piece"),
         ("# TYPE a counter\na_total -1\n# EOF\n", 2, "a value of a is not possible for counter_total"),
         ("# TYPE a info\na_info 2\n# EOF\n", 2, "a value of a is not possible for info_info"),
+        (
+            "# TYPE a counter\na_total 1\n# TYPE a gauge\na 1\n# EOF\n", 3, "second TYPE of a"
+        ),
+        (
+            "# TYPE a gauge\na 1\n# TYPE a gauge\na 2\n# EOF\n", 5,
+            "a belongs to two families, or its family is not in one piece"
+        ),
         ("# TYPE a stateset\na 1\n# EOF\n", 2, "a lacks the label of its state"),
         ("# TYPE a summary\na{quantile=\"2\"} 1\n# EOF\n", 2, "the label quantile of a is not from 0 to 1"),
         ("# TYPE a histogram\na_bucket{le=\"inf\"} 1\n# EOF\n", 2, "the label le of a bucket of a is no bound"),

@@ -42,6 +42,13 @@ struct OpenMetricsFamily {
         Set([""] + (kind ?? .unknown).suffixes).sorted().map { name + Array($0.utf8) }
     }
 
+    var isCounter: Bool { kind == .counter }
+
+    var isGauge: Bool { kind == .gauge }
+
+    /// Whether metadata that has its name may be that of a counter.
+    var isGaugeWithSamples: Bool { isGauge && hasSamples }
+
     private var shown: String { name.shown }
 
     mutating func addHelp() throws(ExpositionProblem) {

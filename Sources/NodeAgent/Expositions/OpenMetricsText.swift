@@ -1,8 +1,8 @@
 import Platform
 
-/// A page in OpenMetrics 1.0, read strictly: the specification's MUSTs, with three exceptions that the Prometheus
-/// server and the Python client read too: unknown escapes stay as they are, exemplars may lie outside their bucket, and
-/// names may be quoted.
+/// A page in OpenMetrics 1.0, read strictly: the specification's MUSTs, with four exceptions that the Prometheus server
+/// reads too: unknown escapes stay as they are, exemplars may lie outside their bucket, names may be quoted, and a
+/// counter may have the name of a gauge.
 ///
 /// Source: `specification/OpenMetrics.md` of prometheus/OpenMetrics; where it is silent, the parser of
 /// `prometheus_client`, whose test data the project publishes.
@@ -12,6 +12,8 @@ struct OpenMetricsText {
     private var family: OpenMetricsFamily?
     /// The names that the families so far have taken, with their suffixes.
     private var taken: Set<ArraySlice<UInt8>> = []
+    /// The names of those that are gauges.
+    private var gauges: Set<ArraySlice<UInt8>> = []
 
     /// The most characters of an exemplar's labels, names and values together.
     private static let exemplarCharacters = 128
@@ -54,7 +56,10 @@ struct OpenMetricsText {
         guard var last = family else { return }
         family = nil
         try last.finish()
+        if last.isGauge { gauges.insert(last.name) }
         for name in last.names where !taken.insert(name).inserted {
+            // Their samples have different names. Every Go program has such a pair: go_memstats_alloc_bytes.
+            if last.isCounter, name == last.name, gauges.contains(name) { continue }
             throw ExpositionProblem("\(name.shown) belongs to two families, or its family is not in one piece")
         }
     }
@@ -64,7 +69,7 @@ struct OpenMetricsText {
         guard scanner.skip(" "), let name = try metricName() else { throw ExpositionProblem("expected a metric name") }
         guard scanner.skip(" ") else { throw ExpositionProblem("expected a text after the name \(name.shown)") }
         let text = scanner.restOfLine()
-        if family?.name != name {
+        if family?.name != name || family?.isGaugeWithSamples == true {
             try endFamily()
             family = OpenMetricsFamily(name)
         }

@@ -4,7 +4,7 @@
 usage: scrape.py PROMETHEUS DIRECTORY PORT
 
 DIRECTORY/pages.json is a list of pages: a Content-Type and the page in hexadecimal. Writes a list to DIRECTORY/scraped.json: for each
-page "up" or "down", and the server's error.
+page "up" or "down", and the server's error. The server's own page is "own".
 """
 import http.server
 import json
@@ -66,6 +66,8 @@ try:
             break
     else:
         sys.exit(f"only {sum(target['health'] != 'unknown' for target in found)} of {len(PAGES)} pages were scraped")
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics") as answer, open(f"{DIRECTORY}/own", "wb") as file:
+        file.write(answer.read())
 finally:
     process.terminate()
     process.wait()
