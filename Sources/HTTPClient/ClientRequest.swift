@@ -42,6 +42,8 @@ package struct ClientRequest: Sendable {
     package var reportsCertificate = false
     /// Ends the transfer with the response's header: what its body is does not matter.
     package var ignoresBody = false
+    /// Whether `User-Agent` and `Accept` are sent where `headers` lacks them.
+    package var sendsDefaultHeaders = true
     /// The proxies; nil for that of the client.
     package var proxies: ProxyRules?
     /// The TLS server name (SNI) to send and verify instead of that of the client or the host of the URL. It is not
@@ -75,5 +77,11 @@ package struct ClientRequest: Sendable {
         self.connectTo = connectTo
         self.idleTimeout = idleTimeout
         self.acceptsCompression = acceptsCompression
+    }
+
+    /// Sets a header field, in place of all others of that name.
+    package mutating func setField(_ name: String, _ value: String) {
+        headers.removeAll { areEqualFieldNames($0.name, name) }
+        headers.append((name, value))
     }
 }

@@ -62,6 +62,9 @@ extension EasyHandle {
         // A name with a colon and no value removes a field that libcurl would add.
         var lines = ["Expect:"]
         if !request.hasField("Content-Type") { lines.append("Content-Type:") }
+        if !request.sendsDefaultHeaders {
+            for name in ["User-Agent", "Accept"] where !request.hasField(name) { lines.append("\(name):") }
+        }
         for (name, value) in request.headers {
             guard isToken(name) else {
                 throw .invalidRequest(

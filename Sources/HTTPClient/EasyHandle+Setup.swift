@@ -82,6 +82,11 @@ extension EasyHandle {
         try set(CURLOPT_SSL_VERIFYPEER, trust.verifiesChain)
         try set(CURLOPT_SSL_VERIFYHOST, trust.verifiesChain ? 2 : 0)
         if let ciphers = trust.ciphers { try set(CURLOPT_SSL_CIPHER_LIST, ciphers) }
+        if let suites = trust.suites { try set(CURLOPT_TLS13_CIPHERS, suites) }
+        if let directory = trust.caDirectory {
+            try set(CURLOPT_CAINFO, nil)
+            try set(CURLOPT_CAPATH, directory)
+        }
         if let caPEM = trust.caPEM {
             // The blob replaces CAINFO but not CAPATH, which would still trust the roots of the system.
             try set(CURLOPT_CAPATH, nil)

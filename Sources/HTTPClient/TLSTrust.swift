@@ -5,6 +5,8 @@
 package struct TLSTrust: Sendable, Hashable {
     /// CA certificates in PEM; nil for the system's roots.
     package var caPEM: [UInt8]?
+    /// A directory of CA certificates that `openssl rehash` has prepared, instead of `caPEM`.
+    package var caDirectory: String?
     /// `sha256//` and the Base64 of the SHA-256 of the public key of the server (SubjectPublicKeyInfo); nil for no pin.
     package var pinnedPublicKey: String?
     /// The client certificate and its chain in PEM.
@@ -15,6 +17,8 @@ package struct TLSTrust: Sendable, Hashable {
     package var clientKeyPassword: String?
     /// The ciphers of TLS 1.2, as OpenSSL names them; nil for its own.
     package var ciphers: String?
+    /// The ciphers of TLS 1.3, as OpenSSL names them; nil for its own.
+    package var suites: String?
     /// The TLS server name (SNI) to send and verify instead of the host of the URL.
     package var serverName: String?
     /// False to accept any certificate; a pin is still checked.
@@ -22,16 +26,19 @@ package struct TLSTrust: Sendable, Hashable {
 
     /// By default the roots of the system are trusted.
     package init(
-        caPEM: [UInt8]? = nil, pinnedPublicKey: String? = nil, clientCertificatePEM: [UInt8]? = nil,
-        clientKeyPEM: [UInt8]? = nil, clientKeyPassword: String? = nil, ciphers: String? = nil,
+        caPEM: [UInt8]? = nil, caDirectory: String? = nil, pinnedPublicKey: String? = nil,
+        clientCertificatePEM: [UInt8]? = nil,
+        clientKeyPEM: [UInt8]? = nil, clientKeyPassword: String? = nil, ciphers: String? = nil, suites: String? = nil,
         serverName: String? = nil, verifies: Bool = true
     ) {
         self.caPEM = caPEM
+        self.caDirectory = caDirectory
         self.pinnedPublicKey = pinnedPublicKey
         self.clientCertificatePEM = clientCertificatePEM
         self.clientKeyPEM = clientKeyPEM
         self.clientKeyPassword = clientKeyPassword
         self.ciphers = ciphers
+        self.suites = suites
         self.serverName = serverName
         self.verifies = verifies
     }

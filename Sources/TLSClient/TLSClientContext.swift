@@ -22,6 +22,8 @@ package enum TLSClientError: Error, Sendable, Hashable, CustomStringConvertible 
 package struct TLSClientOptions: Sendable {
     /// The CAs; nil for the system's.
     package var caFile: String?
+    /// A directory of CAs that `openssl rehash` has prepared, instead of a file.
+    package var caDirectory: String?
     /// The client certificate and its chain; nil for none.
     package var certificateFile: String?
     /// Its private key; nil if it is in the same file.
@@ -30,6 +32,8 @@ package struct TLSClientOptions: Sendable {
     package var keyPassword: String?
     /// The ciphers of TLS 1.2 and below, as OpenSSL names them; nil for its own.
     package var ciphers: String?
+    /// The ciphers of TLS 1.3, as OpenSSL names them; nil for its own.
+    package var suites: String?
     /// Whether TLS 1.0 and 1.1 are offered. Weak keys and signatures are accepted then, too.
     package var allowsOldVersions = false
 
@@ -67,9 +71,12 @@ package struct TLSClientOptions: Sendable {
         if let ciphers = options.ciphers, unsafe SSL_CTX_set_cipher_list(context, ciphers) != 1 {
             throw .invalidOptions("tls_ciphers: \(opensslReason())")
         }
+        if let suites = options.suites, unsafe SSL_CTX_set_ciphersuites(context, suites) != 1 {
+            throw .invalidOptions("tls_ciphers: \(opensslReason())")
+        }
         let hasAuthorities =
-            if let file = options.caFile {
-                unsafe SSL_CTX_load_verify_locations(context, file, nil) == 1
+            if options.caFile != nil || options.caDirectory != nil {
+                unsafe SSL_CTX_load_verify_locations(context, options.caFile, options.caDirectory) == 1
             } else {
                 unsafe SSL_CTX_set_default_verify_paths(context) == 1
             }

@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("auth_type", #""ntlm""#), ("include_default_headers", "false"), ("ntlm_domain", #""d""#),
+        ("auth_type", #""ntlm""#), ("ntlm_domain", #""d""#),
         ("aws_region", #""r""#), ("ssl_server_name", #""x""#), ("kerberos_auth", #""required""#),
         ("tls_intermediate_ca_certs", #"["x"]"#),
     ])
@@ -216,7 +216,7 @@ import Testing
         ("tls", #"{"server":"S3cr3t@!"}"#, "server is neither the name nor the address of a host"),
         ("tls", #"{"server":"a","port":"x"}"#, "port is not a port"),
         ("tls", #"{"server":"a","start_tls":"smtp"}"#, "start_tls is neither postgres nor mysql"),
-        ("tls", #"{"server":"a","allowed_versions":["SSLv3"]}"#, "allowed_versions has an element"),
+        ("tls", #"{"server":"a","allowed_versions":["SSLv2"]}"#, "allowed_versions has an element"),
         ("tls", #"{"server":"a","allowed_versions":"TLSv1.2"}"#, "allowed_versions is a string, not a list"),
         ("http_check", #"{"url":"http://a/","proxy":{"http":"S3cr3t://p"}}"#, "proxy is not http://HOST:PORT"),
         ("http_check", #"{"url":"http://a/","proxy":{"http://b":"p:1"}}"#, "proxy has another member than"),

@@ -96,7 +96,9 @@ import Testing
         trust.ciphers = "AES128-SHA:AES256-SHA"
         let options = #""tls_cert":"/c","tls_private_key_password":"p","tls_ciphers":["AES128-SHA","AES256-SHA"]"#
         #expect(try request(options).trust == trust)
-        #expect(try request(#""tls_ciphers":"all""#).trust.ciphers == nil)
+        #expect(try request(#""tls_ciphers":["all","AES128-SHA"]"#).trust.ciphers == nil)
+        let newer = try request(#""tls_ciphers":["TLS_AES_256_GCM_SHA384","TLS_AES_128_GCM_SHA256"]"#).trust
+        #expect(newer.suites == "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256" && newer.ciphers == nil)
         #expect(try request(#""use_cert_from_response":true"#).trust.verifies)
         #expect(try !request(#""use_cert_from_response":true,"tls_verify":false"#).trust.verifies)
     }
@@ -120,12 +122,12 @@ import Testing
         let check = try tls(
             #"""
             "server":"a","server_hostname":"b","validate_hostname":false,"validate_cert":false,
-            "allowed_versions":["1.0","v1.1","tlsv1.2"],"start_tls":"Postgres","days_warning":3.5,"seconds_critical":60,
+            "allowed_versions":["1.0","v1.1","tlsv1.2","SSLv3"],"start_tls":"Postgres","days_warning":3.5,"seconds_critical":60,
             "cert":"/c","private_key":"/k","timeout":3
             """#)
         #expect(check.serverName == "b" && !check.validatesName)
         #expect(check.trust == CheckTrust(verifies: false, certificateFile: "/c", keyFile: "/k"))
-        #expect(check.versions == [.tls1, .tls11, .tls12] && check.startTLS == .postgres)
+        #expect(check.versions == [.ssl3, .tls1, .tls11, .tls12] && check.startTLS == .postgres)
         #expect(check.expiry == CertificateExpiry(warning: .seconds(302_400), critical: .seconds(60)))
         let file = try tls(#""local_cert_path":"/c.pem""#)
         #expect(file.target == .file("/c.pem") && file.serverName == nil)

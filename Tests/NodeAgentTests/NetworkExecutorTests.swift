@@ -229,6 +229,15 @@ import Testing
         #expect(try await Self.failure("prometheus", older)?.kind == .config)
     }
 
+    @Test func `the default headers are left out if the instance says so`() async throws {
+        let server = try RawServer(answer: "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n")
+        let options = #""include_default_headers":false,"extra_headers":{"X-Y":"z"}"#
+        #expect(try await Self.failure("http_check", #"{"url":"\#(server.url())",\#(options)}"#) == nil)
+        let request = server.seen.requests.first ?? ""
+        #expect(request.contains("\r\nX-Y: z\r\n"))
+        #expect(!request.contains("\r\nUser-Agent:") && !request.contains("\r\nAccept:"))
+    }
+
     @Test func `a proxy is asked where an instance has one`() async throws {
         let proxy = try RawServer(answer: "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n")
         let options = #""proxy":{"http":"127.0.0.1:\#(proxy.port)","no_proxy":["b.invalid"]}"#

@@ -41,6 +41,15 @@ import Testing
             return
         }
         #expect((86_400...172_800).contains(success.secondsToExpiry ?? 0))
+        try openssl.directory.write(
+            "authorities/x.pem", String(decoding: try readFile(path("one.pem"), atMost: 1 << 20), as: UTF8.self))
+        try await openssl.run(["rehash", path("authorities")])
+        for (directory, kind) in [("authorities", CheckFailure.Kind?.none), ("", .tls)] {
+            let url = #"{"url":"https://127.0.0.1:\#(server.port)/","check_certificate_expiration":false,"#
+            let failure = try await NetworkExecutorTests.failure(
+                "http_check", #"\#(url)"tls_ca_cert":"\#(path(directory))","tls_ciphers":["TLS_AES_128_GCM_SHA256"]}"#)
+            #expect(failure?.kind == kind, "\(failure?.description ?? "up")")
+        }
         let cases: [(options: String, kind: CheckFailure.Kind?, reason: String)] = [
             ("", .tls, "the certificate is not trusted: self-signed certificate"),
             (#","tls_verify":false"#, nil, ""),
@@ -56,6 +65,10 @@ import Testing
                 "the certificate expires in 4"
             ),
             (#"\#(trusted),"tls_ciphers":"NONSENSE""#, .config, "tls_ciphers: no cipher match"),
+            (#"\#(trusted),"tls_ciphers":["TLS_AES_256_GCM_SHA384"]"#, nil, ""),
+            (#"\#(trusted),"tls_ciphers":["TLS_NONSENSE"]"#, .config, "tls_ciphers: no cipher match"),
+            (#","tls_ca_cert":"\#(path("authorities"))""#, nil, ""),
+            (#","tls_ca_cert":"\#(path(""))""#, .tls, "the certificate is not trusted: self-signed certificate"),
             (#","tls_ca_cert":"\#(path("one.key"))""#, .config, "tls_ca_cert: no certificate or crl found"),
         ]
         for (options, kind, reason) in cases {

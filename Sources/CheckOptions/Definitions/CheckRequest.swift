@@ -9,6 +9,8 @@ package struct CheckRequest: Sendable, Hashable {
     @ExactText package internal(set) var method: String = "GET"
     /// The header fields that the instance sets.
     package internal(set) var headers: [CheckHeader] = []
+    /// Whether the usual fields are sent beside them.
+    package internal(set) var sendsDefaultHeaders = true
     /// The body; nil for none.
     package internal(set) var body: [UInt8]?
     /// The time limit of the run; nil for the default.

@@ -5,7 +5,8 @@ package import Platform
 package struct CheckTrust: Sendable, Hashable {
     /// Whether the chain and the name are verified.
     package var verifies = true
-    /// A file with CA certificates in PEM, read at each run; nil for the system's.
+    /// A file with CA certificates in PEM, read at each run, or a directory of them that `openssl rehash` has prepared;
+    /// nil for the system's.
     package var caFile: String?
     /// A file with the client certificate in PEM; nil for none.
     package var certificateFile: String?
@@ -15,6 +16,8 @@ package struct CheckTrust: Sendable, Hashable {
     package var keyPassword: ExactText?
     /// The ciphers of TLS 1.2 and below, as OpenSSL names them; nil for its own.
     package var ciphers: String?
+    /// The ciphers of TLS 1.3, as OpenSSL names them; nil for its own.
+    package var suites: String?
 
     /// The default: the system's CAs.
     package init(
@@ -70,14 +73,21 @@ extension InstanceReader {
             throw failure("tls_private_key", "needs tls_cert")
         }
         trust.keyPassword = try text("tls_private_key_password").map { ExactText($0) }
-        let ciphers =
-            if case .array? = value("tls_ciphers") {
-                try texts("tls_ciphers").joined(separator: ":")
-            } else {
-                try text("tls_ciphers") ?? ""
-            }
-        // Upstream's default, which OpenSSL takes for its own.
-        if !ciphers.isEmpty, ciphers.uppercased() != "ALL" { trust.ciphers = ciphers }
+        try addCiphers(to: &trust)
         return trust
+    }
+
+    /// `tls_ciphers`, a list or a text. The names of TLS 1.3 are not those of a list for older versions, which OpenSSL
+    /// would refuse for having none that it knows.
+    private func addCiphers(to trust: inout CheckTrust) throws(CheckOptionError) {
+        let isList = if case .array? = value("tls_ciphers") { true } else { false }
+        let names =
+            try isList ? texts("tls_ciphers") : (text("tls_ciphers") ?? "").split(separator: ":").map(String.init)
+        // Upstream's default, which OpenSSL takes for its own.
+        guard !names.contains(where: { $0.uppercased() == "ALL" }) else { return }
+        let suites = names.filter { $0.hasPrefix("TLS_") }
+        let ciphers = names.filter { !$0.hasPrefix("TLS_") }
+        if !suites.isEmpty { trust.suites = suites.joined(separator: ":") }
+        if !ciphers.isEmpty { trust.ciphers = ciphers.joined(separator: ":") }
     }
 }

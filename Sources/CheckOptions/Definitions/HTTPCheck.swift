@@ -50,6 +50,7 @@ extension InstanceReader {
             throw failure("method", "is none of get, head, post, put, delete, patch and options")
         }
         try addBody(to: &request)
+        request.sendsDefaultHeaders = try flag("include_default_headers") ?? true
         var check = HTTPCheck(request: request)
         if let statuses = try pattern("http_response_status_code") {
             // A list such as 200,204 or a class such as 2xx is no pattern, and would fail for ever.

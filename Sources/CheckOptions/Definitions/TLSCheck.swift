@@ -16,8 +16,10 @@ package struct TLSCheck: Sendable, Hashable {
         case postgres, mysql
     }
 
-    /// A version of TLS.
+    /// A version of TLS, as OpenSSL names it.
     package enum Version: String, Sendable, Hashable, CaseIterable {
+        /// Never negotiated: no current OpenSSL speaks it.
+        case ssl3 = "SSLv3"
         case tls1 = "TLSv1"
         case tls11 = "TLSv1.1"
         case tls12 = "TLSv1.2"
@@ -95,13 +97,14 @@ extension InstanceReader {
     /// `TLSv1.2`, `1.2` or `v1.2`, in any case of letters.
     private func version(_ text: String) throws(CheckOptionError) -> TLSCheck.Version {
         var number = text.lowercased()
+        if number == "sslv3" { return .ssl3 }
         for prefix in ["tls", "v"] where number.hasPrefix(prefix) { number.removeFirst(prefix.count) }
         switch number {
         case "1", "1.0": return .tls1
         case "1.1": return .tls11
         case "1.2": return .tls12
         case "1.3": return .tls13
-        default: throw failure("allowed_versions", "has an element that is no version from TLSv1 to TLSv1.3")
+        default: throw failure("allowed_versions", "has an element that is no version from SSLv3 to TLSv1.3")
         }
     }
 }

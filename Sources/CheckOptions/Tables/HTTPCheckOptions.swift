@@ -16,7 +16,7 @@ extension CheckTable {
             .followed("days_critical"), .followed("seconds_critical"),
             .followed("tls_retrieve_non_validated_cert"),
             .followed("use_cert_from_response", .instance, "with it, tls_verify is true unless set"),
-            .followed("no_proxy", .instance, "as skip_proxy"),
+            .followed("no_proxy", .instance, "as skip_proxy"), .followed("include_default_headers"),
         ],
         CheckOption.harmless("stream", "include_content", "collect_response_time", "enable_http_outcome_tag"),
         CheckOption.harmless(
@@ -24,6 +24,5 @@ extension CheckTable {
             "with a warning the check is up; the time left is in the metrics"),
         CheckOption.harmless("check_hostname", "ignore_ssl_warning", "use_truststore"),
         CheckOption.harmless("skip_event", "window", "threshold", "weakciphers", "ssl_verify"),
-        CheckOption.refused("include_default_headers", unless: ["true"]),
         CheckOption.refused("ssl_server_name"), httpLayer)
 }

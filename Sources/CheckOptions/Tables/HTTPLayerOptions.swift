@@ -6,7 +6,9 @@ extension CheckTable {
             .followed("connect_timeout"), .followed("read_timeout", .instance, "each wait for bytes"),
             .followed("headers"), .followed("extra_headers"), .followed("allow_redirects"), .followed("username"),
             .followed("password"), .followed("use_legacy_auth_encoding"),
-            .followed("tls_verify"), .followed("tls_ca_cert", .instance, "a file; implies tls_verify"),
+            .followed("tls_verify"),
+            .followed(
+                "tls_ca_cert", .instance, "a file, or a directory as openssl rehash prepares it; implies tls_verify"),
             .followed("tls_cert", .instance, "a file that is missing is an error"), .followed("tls_private_key"),
         ]
         + [

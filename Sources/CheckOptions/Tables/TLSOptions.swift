@@ -8,7 +8,8 @@ extension CheckTable {
             .followed("tls_verify", .instance, "true unless set; without it the name is still checked"),
             .followed("validate_cert", .instance, "as tls_verify"),
             .followed("tls_validate_hostname"), .followed("validate_hostname", .instance, "as tls_validate_hostname"),
-            .followed("tls_ca_cert", .instance, "a file; implies tls_verify"),
+            .followed(
+                "tls_ca_cert", .instance, "a file, or a directory as openssl rehash prepares it; implies tls_verify"),
             .followed("ca_cert", .instance, "as tls_ca_cert"), .followed("tls_cert"),
             .followed("cert", .instance, "as tls_cert"), .followed("tls_private_key"),
             .followed("private_key", .instance, "as tls_private_key"), .followed("tls_private_key_password"),

@@ -1,4 +1,5 @@
 import CheckOptions
+import Glibc
 import HTTPClient
 import Platform
 import Synchronization
@@ -37,7 +38,7 @@ final class CheckClients: Sendable {
         let client: HTTPClient
         var request = request
         do {
-            if let token { request.headers.append(try token.field()) }
+            if let token { request.setField(token.header, try token.value()) }
             client = try self.client(for: trust)
         } catch {
             completion(.failure(error))
@@ -92,15 +93,17 @@ final class CheckClients: Sendable {
         }
         let certificate = try read(trust.certificateFile, "tls_cert")
         return Files(
-            authority: try read(trust.caFile, "tls_ca_cert"), certificate: certificate,
+            authority: try trust.caDirectory == nil ? read(trust.caFile, "tls_ca_cert") : nil, certificate: certificate,
             key: try read(trust.keyFile, "tls_private_key") ?? certificate)
     }
 
     private static func options(_ trust: CheckTrust, _ files: Files) -> HTTPClientOptions {
         HTTPClientOptions(
             trust: TLSTrust(
-                caPEM: files.authority, clientCertificatePEM: files.certificate, clientKeyPEM: files.key,
-                clientKeyPassword: trust.keyPassword?.text, ciphers: trust.ciphers, verifies: trust.verifies),
+                caPEM: files.authority, caDirectory: trust.caDirectory, clientCertificatePEM: files.certificate,
+                clientKeyPEM: files.key,
+                clientKeyPassword: trust.keyPassword?.text, ciphers: trust.ciphers, suites: trust.suites,
+                verifies: trust.verifies),
             userAgent: "node-agent/\(Command.version)",
             connectTimeout: .seconds(600), maximumConnectionsPerHost: 64, allowsPlainHTTP: true,
             reusesConnections: false)
@@ -108,13 +111,13 @@ final class CheckClients: Sendable {
 }
 
 extension CheckToken {
-    /// The header field, with what the file holds now.
-    fileprivate func field() throws(CheckFailure) -> (name: String, value: String) {
+    /// The header field's value, with what the file holds now.
+    fileprivate func value() throws(CheckFailure) -> String {
         let contents = try optionFile(path, "the file of the token")
         let text = String(decoding: contents, as: UTF8.self)
         let token = text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()
         guard !token.isEmpty else { throw CheckFailure(.config, "the file of the token is empty") }
-        return (header, before + String(token) + after)
+        return before + String(token) + after
     }
 }
 
@@ -129,6 +132,15 @@ extension CheckDefinition {
         } catch {
             return .failure(CheckFailure(error.kind == .unsupported ? .unsupported : .config, error.description))
         }
+    }
+}
+
+extension CheckTrust {
+    /// The directory with CAs, if that is what the instance names.
+    var caDirectory: String? {
+        var status = stat()
+        guard let caFile, unsafe stat(caFile, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+        return caFile
     }
 }
 

@@ -12,11 +12,13 @@ extension CheckRequest {
         let standard = [(name: "Accept", value: accept)]
         let isSet = headers.contains { $0.isNamed("Accept") }
         var request = ClientRequest(
-            method, url: url, headers: (isSet ? [] : standard) + own, headersElsewhere: standard, body: body,
+            method, url: url, headers: (isSet || !sendsDefaultHeaders ? [] : standard) + own,
+            headersElsewhere: sendsDefaultHeaders ? standard : [], body: body,
             maximumRedirects: followsRedirects ? Self.redirectLimit : 0)
         request.connectTimeout = connectTimeout
         request.idleTimeout = readTimeout
         request.acceptsCompression = true
+        request.sendsDefaultHeaders = sendsDefaultHeaders
         request.proxies = proxies.map {
             ProxyRules(http: $0.http, https: $0.https, exceptions: ProxyExceptions($0.exceptions))
         }

@@ -31,16 +31,19 @@ extension TLSCheck {
 
     private func context() throws(CheckFailure) -> TLSClientContext {
         for (path, option) in [
-            (trust.caFile, "tls_ca_cert"), (trust.certificateFile, "tls_cert"), (trust.keyFile, "tls_private_key"),
+            (trust.caDirectory == nil ? trust.caFile : nil, "tls_ca_cert"), (trust.certificateFile, "tls_cert"),
+            (trust.keyFile, "tls_private_key"),
         ] {
             if let path { _ = try optionFile(path, option) }
         }
         var options = TLSClientOptions()
-        options.caFile = trust.caFile
+        options.caDirectory = trust.caDirectory
+        options.caFile = options.caDirectory == nil ? trust.caFile : nil
         options.certificateFile = trust.certificateFile
         options.keyFile = trust.keyFile
         options.keyPassword = trust.keyPassword?.text
         options.ciphers = trust.ciphers
+        options.suites = trust.suites
         options.allowsOldVersions = versions.contains(.tls1) || versions.contains(.tls11)
         return try convert(.config) { () throws(TLSClientError) in try TLSClientContext(options) }
     }
