@@ -58,6 +58,12 @@ static inline int64_t ccurl_certificate_end(CURL *easy) {
     return -1;
 }
 
+// The cookies of a transfer, to be freed with curl_slist_free_all; NULL for none.
+static inline struct curl_slist *ccurl_cookies(CURL *easy) {
+    struct curl_slist *cookies = NULL;
+    return curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &cookies) == CURLE_OK ? cookies : NULL;
+}
+
 static inline CURLcode ccurl_set_digest_alone(CURL *easy) {
     return curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_DIGEST);
 }

@@ -128,7 +128,8 @@ final class ActiveTransfer {
     /// - Throws: `tooManyRedirects` or `invalidRedirect`.
     func nextHop(allowsPlainHTTP: Bool) throws(HTTPClientError) -> Hop? {
         guard isRedirected else { return nil }
-        return try requested.hop.next(collector.head, from: url, allowsPlainHTTP: allowsPlainHTTP)
+        return try requested.hop.next(
+            collector.head, from: url, cookies: easy.cookies, allowsPlainHTTP: allowsPlainHTTP)
     }
 
     /// The result of the transfer, once libcurl reports that it is complete.

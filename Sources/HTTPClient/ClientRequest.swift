@@ -34,7 +34,8 @@ package struct ClientRequest: Sendable {
     package var headersElsewhere: [(name: String, value: String)]
     /// How many redirects to follow; with 0 the 3xx itself is the response. After 302 and 303 any method but `HEAD`
     /// becomes `GET`, after 301 only `POST`; the body goes with 307 and 308 only. The bearer token of the client is not
-    /// sent to another scheme, host or port. A stream follows none.
+    /// sent to another scheme, host or port; cookies that are set on the way are sent where they belong, unless the
+    /// request has a `Cookie` field of its own. A stream follows none.
     package var maximumRedirects: Int
     /// The time limit for the connection, if it is shorter than that of the client.
     package var connectTimeout: Duration?

@@ -26,6 +26,8 @@ extension EasyHandle {
         try set(CURLOPT_URL, text)
         if let target { try set(connectTo: "\(host):\(url.port):\(target)") }
         try set(headers: lines)
+        // As Python's requests: servers redirect until they get back the cookie that they set.
+        if request.maximumRedirects > 0, !request.hasField("Cookie") { try keepCookies(hop.cookies) }
         if request.reportsCertificate { try set(CURLOPT_CERTINFO, true) }
         if hop.isAtOrigin, let digest = request.digest {
             try check(unsafe ccurl_set_digest_alone(raw), CURLOPT_HTTPAUTH)

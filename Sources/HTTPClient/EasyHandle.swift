@@ -114,6 +114,26 @@ struct EasyHandle: ~Copyable {
         return unsafe ccurl_get_offset(raw, info, &value) == CURLE_OK ? Int64(value) : 0
     }
 
+    /// Keeps the cookies that the server sets, beside these, which an earlier transfer kept. Which of them a request
+    /// gets is libcurl's decision, by host, path and scheme.
+    func keepCookies(_ cookies: [String]) throws(HTTPClientError) {
+        try set(CURLOPT_COOKIEFILE, "")
+        for cookie in cookies { try set(CURLOPT_COOKIELIST, cookie) }
+    }
+
+    /// The cookies that are kept, one line each.
+    var cookies: [String] {
+        let list = unsafe ccurl_cookies(raw)
+        defer { unsafe curl_slist_free_all(list) }
+        var cookies: [String] = []
+        var next = unsafe list
+        while let one = unsafe next {
+            if let line = unsafe one.pointee.data { unsafe cookies.append(String(cString: line)) }
+            unsafe next = one.pointee.next
+        }
+        return cookies
+    }
+
     /// When the server's certificate ends, if the transfer was set up to keep it.
     var certificateEnd: Int64? {
         let end = unsafe ccurl_certificate_end(raw)

@@ -7,18 +7,21 @@ struct Hop: Sendable {
     let request: ClientRequest
     /// How many redirects led here.
     let redirects: Int
+    /// The cookies that the servers so far have set.
+    let cookies: [String]
     /// Whether every redirect so far led to the scheme, host and port of the first request. What the client adds of its
     /// own for the server that the caller named (bearer token, TLS server name) is for no other.
     let isAtOrigin: Bool
 
     /// The first hop.
     init(_ request: ClientRequest) {
-        self.init(request, redirects: 0, isAtOrigin: true)
+        self.init(request, redirects: 0, cookies: [], isAtOrigin: true)
     }
 
-    private init(_ request: ClientRequest, redirects: Int, isAtOrigin: Bool) {
+    private init(_ request: ClientRequest, redirects: Int, cookies: [String], isAtOrigin: Bool) {
         self.request = request
         self.redirects = redirects
+        self.cookies = cookies
         self.isAtOrigin = isAtOrigin
     }
 
@@ -32,7 +35,9 @@ struct Hop: Sendable {
     ///
     /// - Throws: `tooManyRedirects`, or `invalidRedirect` for a target that is malformed or has a scheme that is not
     ///   allowed.
-    func next(_ head: ResponseHead, from url: RequestURL, allowsPlainHTTP: Bool) throws(HTTPClientError) -> Hop {
+    func next(
+        _ head: ResponseHead, from url: RequestURL, cookies: [String], allowsPlainHTTP: Bool
+    ) throws(HTTPClientError) -> Hop {
         guard redirects < request.maximumRedirects else { throw .tooManyRedirects(request.maximumRedirects) }
         let target: RequestURL
         do throws(HTTPClientError) {
@@ -55,6 +60,6 @@ struct Hop: Sendable {
             request.body = nil
             request.headers.removeAll { areEqualFieldNames($0.name, "Content-Type") }
         }
-        return Hop(request, redirects: redirects + 1, isAtOrigin: isAtOrigin)
+        return Hop(request, redirects: redirects + 1, cookies: cookies, isAtOrigin: isAtOrigin)
     }
 }

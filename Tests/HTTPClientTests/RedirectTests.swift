@@ -4,6 +4,32 @@ import TestSupport
 import Testing
 
 @Suite struct RedirectTests {
+    @Test func `a cookie that a redirect sets goes where it belongs, and nowhere else`() async throws {
+        let other = try RawServer(answer: "HTTP/1.1 204 X\r\n\r\n")
+        let elsewhere = "http://localhost:\(other.port)/"
+        let server = try RawServer { connection in
+            while let request = connection.readRequest() {
+                let isKnown = request.contains("\r\nCookie: session=1\r\n")
+                connection.write(
+                    isKnown
+                        ? "HTTP/1.1 302 X\r\nLocation: \(elsewhere)\r\nContent-Length: 0\r\n\r\n"
+                        : "HTTP/1.1 302 X\r\nSet-Cookie: session=1; Path=/\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")
+            }
+        }
+        let client = try plainClient()
+        for _ in 0..<2 {
+            let request = ClientRequest(url: server.url(), maximumRedirects: 5)
+            #expect(try await client.send(request, deadline: farDeadline).status == 204)
+        }
+        #expect(server.seen.requests.count == 4, "a new request begins without cookies")
+        #expect(other.seen.requests.allSatisfy { !$0.contains("Cookie") })
+        var own = ClientRequest(url: server.url(), headers: [("Cookie", "a=b")], maximumRedirects: 5)
+        own.headersElsewhere = []
+        #expect(kind(await failure(client, own)) == "tooManyRedirects")
+        #expect(server.seen.requests.dropFirst(4).allSatisfy { $0.contains("\r\nCookie: a=b\r\n") })
+        await client.shutdown()
+    }
+
     /// A server that redirects `/N` to `/N-1` on itself, and `/0` not at all.
     private func countdown() throws -> RawServer {
         try RawServer { connection in
