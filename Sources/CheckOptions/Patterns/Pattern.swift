@@ -25,15 +25,25 @@ package struct Pattern: Sendable {
     /// - Parameter steps: how many it may take, for each character one for each state that is followed. The default is
     ///   some tenths of a second: time for 16 MiB and a pattern of a few states.
     /// - Returns: nil if that is not enough.
-    package func isFound(in text: String, within steps: Int = 100_000_000) -> Bool? {
+    package func isFound(in text: String, within steps: Int = Pattern.defaultSteps) -> Bool? {
+        var steps = steps
+        return isFound(in: text, within: &steps)
+    }
+
+    /// As above, for one of several texts: the steps that it takes are subtracted.
+    package func isFound(in text: String, within steps: inout Int) -> Bool? {
         var matcher = PatternMatcher(program, isAnchored: false, steps: steps)
+        defer { steps = matcher.stepsLeft }
         return matcher.matches(text.unicodeScalars)
     }
 
+    /// How many steps one run of a check may take.
+    package static let defaultSteps = 100_000_000
+
     /// Whether the pattern matches at the start of a text, as `re.match`: the text may go on behind it. False if that
-    /// takes more than 100,000,000 steps.
+    /// takes more than `defaultSteps`.
     package func matchesStart(of text: String) -> Bool {
-        var matcher = PatternMatcher(program, isAnchored: true, steps: 100_000_000)
+        var matcher = PatternMatcher(program, isAnchored: true, steps: Self.defaultSteps)
         return matcher.matches(text.unicodeScalars) ?? false
     }
 }
@@ -68,12 +78,21 @@ struct PatternProgram: Sendable {
 
     private(set) var instructions: [Instruction] = []
     private(set) var sets: [CharacterSet] = []
+    /// For each set, whether it has each ASCII character: two words of 64 bits.
+    private(set) var ascii: [(UInt64, UInt64)] = []
     private var indices: [CharacterSet: Int] = [:]
 
     /// - Throws: `PatternError` if it has too many states.
     init(_ syntax: PatternSyntax) throws(PatternError) {
         try add(syntax)
         try add(.match)
+        ascii = sets.map { set in
+            var words: (UInt64, UInt64) = (0, 0)
+            for value in UInt8(0)..<128 where set.contains(Unicode.Scalar(value)) {
+                if value < 64 { words.0 |= 1 << UInt64(value) } else { words.1 |= 1 << UInt64(value - 64) }
+            }
+            return words
+        }
     }
 
     private mutating func add(_ instruction: Instruction) throws(PatternError) {
@@ -142,7 +161,7 @@ struct PatternProgram: Sendable {
 private struct PatternMatcher {
     private let program: PatternProgram
     private let isAnchored: Bool
-    private var stepsLeft: Int
+    private(set) var stepsLeft: Int
     /// The instructions that wait for the next character, each once.
     private var waiting: [Int] = []
     /// Those that waited for the one before.
@@ -150,21 +169,12 @@ private struct PatternMatcher {
     /// The place at which an instruction was last reached, so that each is reached once a place.
     private var reached: [Int]
     private var pending: [Int] = []
-    /// For each set, whether it has each ASCII character: two words of 64 bits.
-    private let ascii: [(UInt64, UInt64)]
-
     init(_ program: PatternProgram, isAnchored: Bool, steps: Int) {
         self.program = program
-        stepsLeft = steps
+        // What it takes to prepare.
+        stepsLeft = steps - program.instructions.count
         self.isAnchored = isAnchored
         reached = [Int](repeating: -1, count: program.instructions.count)
-        ascii = program.sets.map { set in
-            var words: (UInt64, UInt64) = (0, 0)
-            for value in UInt8(0)..<128 where set.contains(Unicode.Scalar(value)) {
-                if value < 64 { words.0 |= 1 << UInt64(value) } else { words.1 |= 1 << UInt64(value - 64) }
-            }
-            return words
-        }
     }
 
     /// Nil if the steps do not suffice.
@@ -213,8 +223,8 @@ private struct PatternMatcher {
 
     private mutating func has(_ set: Int, _ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case ..<64: return ascii[set].0 >> UInt64(scalar.value) & 1 == 1
-        case ..<128: return ascii[set].1 >> UInt64(scalar.value - 64) & 1 == 1
+        case ..<64: return program.ascii[set].0 >> UInt64(scalar.value) & 1 == 1
+        case ..<128: return program.ascii[set].1 >> UInt64(scalar.value - 64) & 1 == 1
         default:
             // Its ranges are looked through.
             stepsLeft -= program.sets[set].ranges.count

@@ -97,13 +97,14 @@ extension PrometheusCheck {
     private func filtered(_ page: [UInt8]) throws(ExpositionError) -> [UInt8] {
         guard !lineFilters.isEmpty else { return page }
         var kept: [UInt8] = []
+        var steps = Pattern.defaultSteps
         let lines = page.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
             let text = String(decoding: line, as: UTF8.self)
             var isDropped = false
             for filter in lineFilters where !isDropped {
-                guard let isFound = filter.isFound(in: text) else {
-                    throw ExpositionError(line: index + 1, reason: "a pattern of raw_line_filters takes too long")
+                guard let isFound = filter.isFound(in: text, within: &steps) else {
+                    throw ExpositionError(line: index + 1, reason: "the patterns of raw_line_filters take too long: simplify them")
                 }
                 isDropped = isFound
             }
