@@ -40,7 +40,7 @@ let package = Package(
         // Level 1.
         library("JSON", ["Platform"]),
         library("Leadership", ["Platform"]),
-        library("HTTPClient", ["CCurl", "Platform"]),
+        library("HTTPClient", ["CCurl", "COpenSSL", "Platform"]),
         library("HTTPServer", ["COpenSSL", "Platform"]),
         library("TLSClient", ["COpenSSL", "Platform"]),
         // Level 2.

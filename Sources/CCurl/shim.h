@@ -48,14 +48,8 @@ static inline CURLcode ccurl_get_pointer(CURL *easy, CURLINFO info, void **value
     return curl_easy_getinfo(easy, info, value);
 }
 
-// When the server's own certificate ends, in seconds since 1970; -1 if libcurl does not say.
-static inline int64_t ccurl_certificate_end(CURL *easy) {
-    struct curl_certinfo *chain = NULL;
-    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || chain == NULL || chain->num_of_certs < 1)
-        return -1;
-    for (struct curl_slist *line = chain->certinfo[0]; line != NULL; line = line->next)
-        if (strncmp(line->data, "Expire date:", 12) == 0) return (int64_t)curl_getdate(line->data + 12, NULL);
-    return -1;
+static inline CURLcode ccurl_set_tls_callback(CURL *easy, CURLcode (*callback)(CURL *, void *, void *)) {
+    return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, callback);
 }
 
 // The cookies of a transfer, to be freed with curl_slist_free_all; NULL for none.

@@ -111,8 +111,46 @@ static inline int copenssl_no_passphrase(char *buffer, int size, int writing, vo
     return -1;
 }
 
+// The callback argument of the BIO holds how many more times a handshake may read the socket.
+static inline long copenssl_count_handshake_read(BIO *bio, int operation, const char *data, size_t length, int number, long other,
+                                                 int result, size_t *processed) {
+    (void)data;
+    (void)length;
+    (void)number;
+    (void)other;
+    (void)processed;
+    if (operation != BIO_CB_READ) return result;
+    uintptr_t left = (uintptr_t)BIO_get_callback_arg(bio);
+    if (left == 0) {
+        BIO_clear_retry_flags(bio);
+        return -1;
+    }
+    BIO_set_callback_arg(bio, (char *)(left - 1));
+    return result;
+}
+
+static inline void copenssl_watch_handshake(const SSL *session, int where, int value) {
+    (void)value;
+    BIO *bio = SSL_get_rbio(session);
+    if (bio == NULL) return;
+    if (where & SSL_CB_HANDSHAKE_START) {
+        BIO_set_callback_arg(bio, (char *)(uintptr_t)1000);
+        BIO_set_callback_ex(bio, copenssl_count_handshake_read);
+    } else if (where & SSL_CB_HANDSHAKE_DONE) {
+        BIO_set_callback_ex(bio, NULL);
+    }
+}
+
+// For a client's context: a server that sends records which mean nothing must not keep its thread. A handshake fails once it has read
+// the socket 1,000 times, and a read returns after each record without application data.
+static inline void copenssl_bound_client(void *context) {
+    SSL_CTX_clear_mode((SSL_CTX *)context, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_info_callback((SSL_CTX *)context, copenssl_watch_handshake);
+}
+
 // A client's handshake goes on with a certificate that is not trusted, and says so. TLS 1.0 and 1.1 need the lowest security level.
 static inline void copenssl_set_up_client(SSL_CTX *context, int allows_old_versions) {
+    copenssl_bound_client(context);
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_min_proto_version(context, allows_old_versions ? TLS1_VERSION : TLS1_2_VERSION);

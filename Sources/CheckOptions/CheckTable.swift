@@ -73,7 +73,9 @@ package struct CheckTable: Sendable {
         case .null: true
         case .bool(let flag): harmless.contains(String(flag))
         case .number(let text): harmless.contains(text)
-        case .string(let text): text.isEmpty || harmless.contains(text.lowercased())
+        case .string(let text):
+            text.isEmpty || harmless.contains(text.lowercased())
+                || (harmless.contains("false") && ["no", "0", "n", "off"].contains(text.lowercased()))
         case .array(let elements): elements.isEmpty
         case .object(let members): members.values.allSatisfy { Self.asksForNothing($0, harmless) }
         }

@@ -141,17 +141,38 @@ struct InstanceReader {
         }
     }
 
+    /// Fails for a field that no request can have (RFC 9110 §5.1, §5.5), or whose value the client itself knows.
+    private static func checkField(
+        _ name: String, _ value: String, _ failure: (String) -> CheckOptionError
+    ) throws(CheckOptionError) {
+        let isToken = name.utf8.allSatisfy { byte in
+            (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || (byte >= 0x30 && byte <= 0x39)
+                || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+        guard isToken, !name.isEmpty else { throw failure("is not the name of a header field") }
+        guard !value.utf8.contains(where: { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7F }) else {
+            throw failure("has a line break or another control character")
+        }
+        guard !["content-length", "transfer-encoding", "expect"].contains(name.lowercased()) else {
+            throw failure("is set by the client itself")
+        }
+    }
+
     /// Header fields, from an object of names and values; sorted by name.
     func headers(_ key: String) throws(CheckOptionError) -> [CheckHeader] {
         switch value(key) {
         case nil: return []
         case .object(let members)?:
             return try members.sorted { $0.key < $1.key }.map { (name, value) throws(CheckOptionError) in
-                switch value {
-                case .string(let text), .number(let text): return CheckHeader(name: name.text, value: text)
-                case .bool(let flag): return CheckHeader(name: name.text, value: String(flag))
-                default: throw failure("\(key).\(shownName(name.text))", "is \(value.kind), not text")
-                }
+                let place = "\(key).\(shownName(name.text))"
+                let text =
+                    switch value {
+                    case .string(let text), .number(let text): text
+                    case .bool(let flag): String(flag)
+                    default: throw failure(place, "is \(value.kind), not text")
+                    }
+                try Self.checkField(name.text, text) { reason in failure(place, reason) }
+                return CheckHeader(name: name.text, value: text)
             }
         case let other?: throw failure(key, "is \(other.kind), not an object of names and values")
         }

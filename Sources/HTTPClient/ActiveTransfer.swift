@@ -10,14 +10,19 @@ final class ActiveTransfer {
     private let clock: any Clock
     private var collector = ResponseCollector()
     private var body: [UInt8] = []
+    private let share: BodyShare
+    private let started: Instant
     /// When the server last sent something.
     private var lastProgress: Instant
     /// Whether the transfer is paused until its reader catches up.
     private var isPaused = false
     /// Whether the response is a redirect to be followed; its body does not matter.
     private var isRedirected = false
-    /// Whether the response is complete without its body.
+    /// Whether the response asks for digest authentication, and is to be answered.
+    private var isChallenged = false
+    /// Whether the response is complete without the rest of its body.
     private var isHeadEnough = false
+    private var discarded = 0
     /// The head of an answer that asks for digest authentication, which libcurl may answer with a second request.
     private var challenge: ResponseHead?
     /// Why a callback stopped the transfer.
@@ -34,7 +39,9 @@ final class ActiveTransfer {
         let proxy = requested.hop.request.proxies?.policy(for: url) ?? options.proxy
         try easy.setUpConnection(options)
         try easy.setUpProxy(proxy)
-        try easy.setUpTrust(options.trust)
+        let trust = requested.hop.request.trust ?? options.trust
+        try trust.validate()
+        try easy.setUpTrust(trust)
         try easy.setUpRequest(requested.hop, url: url, options: options)
         try easy.setUpTimeouts(
             total: requested.deadline - now,
@@ -44,6 +51,8 @@ final class ActiveTransfer {
         self.url = url
         self.proxy = proxy
         self.clock = clock
+        share = BodyShare(of: options.bodyBudget)
+        started = now
         lastProgress = now
         self.easy = easy
         try setUpCallbacks()
@@ -85,14 +94,19 @@ final class ActiveTransfer {
         switch unsafe collector.add(line: line) {
         case .partial: break
         case .complete:
-            if requested.hop.request.digest != nil, collector.head.status == 401, challenge == nil {
+            if requested.hop.answersChallenge, collector.head.status == 401, challenge == nil {
                 challenge = collector.head
                 collector = ResponseCollector()
                 return line.count
             }
             isRedirected = requested.buffer == nil && requested.hop.follows(collector.head)
-            isHeadEnough = requested.hop.request.ignoresBody
-            if isRedirected || isHeadEnough { return Self.refused }
+            isChallenged = requested.hop.isChallenged(by: collector.head)
+            isHeadEnough = requested.hop.request.bodyUse == .unread
+            if isRedirected || isChallenged || isHeadEnough { return Self.refused }
+            guard !collector.head.isEncodedTwice else {
+                refusal = .malformedResponse("its body is compressed more than once")
+                return Self.refused
+            }
             requested.buffer?.receive(collector.head)
         case .tooLarge:
             refusal = .malformedResponse("the header is larger than \(ResponseCollector.maximumHeaderBytes) bytes")
@@ -108,8 +122,17 @@ final class ActiveTransfer {
             return isPaused ? Int(CURL_WRITEFUNC_PAUSE) : bytes.count
         }
         let limit = requested.hop.request.maximumResponseBytes
+        if requested.hop.request.bodyUse == .discarded {
+            discarded += bytes.count
+            isHeadEnough = discarded > limit
+            return isHeadEnough ? Self.refused : bytes.count
+        }
         guard body.count + bytes.count <= limit else {
             refusal = .responseTooLarge(limit: limit)
+            return Self.refused
+        }
+        if let limit = share.limit(taking: bytes.count) {
+            refusal = .tooMuchAtOnce(limit: limit)
             return Self.refused
         }
         unsafe body.append(contentsOf: bytes)
@@ -127,6 +150,7 @@ final class ActiveTransfer {
     ///
     /// - Throws: `tooManyRedirects` or `invalidRedirect`.
     func nextHop(allowsPlainHTTP: Bool) throws(HTTPClientError) -> Hop? {
+        if isChallenged { return requested.hop.answeringChallenge(cookies: easy.cookies) }
         guard isRedirected else { return nil }
         return try requested.hop.next(
             collector.head, from: url, cookies: easy.cookies, allowsPlainHTTP: allowsPlainHTTP)
@@ -135,6 +159,7 @@ final class ActiveTransfer {
     /// The result of the transfer, once libcurl reports that it is complete.
     func result(_ code: CURLcode) -> Result<ClientResponse, HTTPClientError> {
         if let refusal { return .failure(refusal) }
+        if code == CURLE_OPERATION_TIMEDOUT { return timedOut }
         guard code == CURLE_OK || isHeadEnough else {
             let failure = TransferFailure(
                 code: code, message: easy.message, systemError: Int32(truncatingIfNeeded: easy.long(CURLINFO_OS_ERRNO)),
@@ -145,8 +170,17 @@ final class ActiveTransfer {
             return .failure(.malformedResponse("the header is incomplete"))
         }
         var response = ClientResponse(head: head, body: body)
-        if requested.hop.request.reportsCertificate { response.certificateEnd = easy.certificateEnd }
+        response.share = share
         return .success(response)
+    }
+
+    /// The result of a transfer whose time is over: a body that is thrown away may be without end.
+    var timedOut: Result<ClientResponse, HTTPClientError> {
+        let now = clock.now()
+        guard requested.hop.request.bodyUse == .discarded, collector.isComplete, now >= requested.deadline,
+            lastProgress - started > (now - started) / 2
+        else { return .failure(.timedOut(phase)) }
+        return .success(ClientResponse(head: collector.head))
     }
 
     /// When the transfer times out if the server sends nothing before. Only `resume` makes this earlier.

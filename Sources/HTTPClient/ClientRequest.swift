@@ -14,6 +14,17 @@ package struct ConnectTarget: Sendable, Hashable {
     }
 }
 
+/// What becomes of a response's body.
+package enum BodyUse: Sendable {
+    /// It is part of the response.
+    case kept
+    /// It is read and thrown away. It must not break off; but the response is complete with `maximumResponseBytes` of
+    /// it, and when the time is over, if something of it came in the second half of that.
+    case discarded
+    /// It is not read: the response is complete with its header.
+    case unread
+}
+
 /// One request.
 package struct ClientRequest: Sendable {
     /// The method, such as `GET`; case matters.
@@ -39,10 +50,10 @@ package struct ClientRequest: Sendable {
     package var maximumRedirects: Int
     /// The time limit for the connection, if it is shorter than that of the client.
     package var connectTimeout: Duration?
-    /// Tells when the server's certificate ends: see `ClientResponse.certificateEnd`.
-    package var reportsCertificate = false
-    /// Ends the transfer with the response's header: what its body is does not matter.
-    package var ignoresBody = false
+    /// What becomes of the body.
+    package var bodyUse = BodyUse.kept
+    /// Which servers to trust; nil for those of the client.
+    package var trust: TLSTrust?
     /// Whether `User-Agent` and `Accept` are sent where `headers` lacks them.
     package var sendsDefaultHeaders = true
     /// The proxies; nil for that of the client.

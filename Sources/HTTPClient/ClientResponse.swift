@@ -23,8 +23,8 @@ package struct ClientResponse: Sendable {
     package var head: ResponseHead
     /// The whole body; empty for a stream.
     package var body: [UInt8]
-    /// When the server's certificate ends, in seconds since 1970; nil if the request does not ask, or there is none.
-    package var certificateEnd: Int64?
+    /// What the body takes of the client's budget.
+    var share: BodyShare?
 
     /// A response.
     package init(head: ResponseHead, body: [UInt8] = []) {

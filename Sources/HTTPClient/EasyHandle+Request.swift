@@ -28,8 +28,7 @@ extension EasyHandle {
         try set(headers: lines)
         // As Python's requests: servers redirect until they get back the cookie that they set.
         if request.maximumRedirects > 0, !request.hasField("Cookie") { try keepCookies(hop.cookies) }
-        if request.reportsCertificate { try set(CURLOPT_CERTINFO, true) }
-        if hop.isAtOrigin, let digest = request.digest {
+        if hop.answersChallenge, let digest = request.digest {
             try check(unsafe ccurl_set_digest_alone(raw), CURLOPT_HTTPAUTH)
             try set(CURLOPT_USERNAME, digest.username)
             try set(CURLOPT_PASSWORD, digest.password)

@@ -1,4 +1,5 @@
 import CCurl
+import COpenSSL
 import Glibc
 
 extension EasyHandle {
@@ -78,6 +79,11 @@ extension EasyHandle {
 
     /// Sets which servers to trust, and the client certificate.
     func setUpTrust(_ trust: TLSTrust) throws(HTTPClientError) {
+        let code = unsafe ccurl_set_tls_callback(raw) { _, context, _ in
+            unsafe copenssl_bound_client(context)
+            return CURLE_OK
+        }
+        try check(code, CURLOPT_SSL_CTX_FUNCTION)
         try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         try set(CURLOPT_SSL_VERIFYPEER, trust.verifiesChain)
         try set(CURLOPT_SSL_VERIFYHOST, trust.verifiesChain ? 2 : 0)
@@ -100,7 +106,8 @@ extension EasyHandle {
             try set(CURLOPT_SSLCERT_BLOB, blob: certificate)
             try set(CURLOPT_SSLKEYTYPE, "PEM")
             try set(CURLOPT_SSLKEY_BLOB, blob: key)
-            if let password = trust.clientKeyPassword { try set(CURLOPT_KEYPASSWD, password) }
+            // Without one, OpenSSL would ask the terminal for it.
+            try set(CURLOPT_KEYPASSWD, trust.clientKeyPassword ?? "")
         }
     }
 }

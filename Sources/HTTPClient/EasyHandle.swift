@@ -134,12 +134,6 @@ struct EasyHandle: ~Copyable {
         return cookies
     }
 
-    /// When the server's certificate ends, if the transfer was set up to keep it.
-    var certificateEnd: Int64? {
-        let end = unsafe ccurl_certificate_end(raw)
-        return end < 0 ? nil : end
-    }
-
     func check(_ code: CURLcode, _ option: CURLoption) throws(HTTPClientError) {
         guard code != CURLE_OK else { return }
         let reason = unsafe curl_easy_strerror(code).map { unsafe String(cString: $0) } ?? "error \(code.rawValue)"

@@ -45,6 +45,8 @@ package enum HTTPClientError: Error, Sendable, Equatable {
     case timedOut(TransferPhase)
     /// The body exceeds the limit of the request, in bytes.
     case responseTooLarge(limit: Int)
+    /// The bodies of all responses together exceed the budget of the client, in bytes.
+    case tooMuchAtOnce(limit: Int)
     /// The server redirected more often than the request allows.
     case tooManyRedirects(Int)
     /// The response is not valid HTTP/1.1.
@@ -71,6 +73,7 @@ extension HTTPClientError: CustomStringConvertible {
         case .tls(let reason): "TLS failed: \(reason)"
         case .timedOut(let phase): "timed out \(phase)"
         case .responseTooLarge(let limit): "the response body is larger than the \(limit) bytes allowed"
+        case .tooMuchAtOnce(let limit): "the bodies of all responses together are larger than \(limit) bytes"
         case .tooManyRedirects(let limit): "the server redirects more than \(limit) times"
         case .malformedResponse(let reason): "the response is not valid HTTP: \(reason)"
         case .cancelled: "the request was cancelled"

@@ -36,6 +36,8 @@ package struct HTTPClientOptions: Sendable {
     package var reusesConnections: Bool
     /// Whether to use a proxy.
     package var proxy: ProxyPolicy
+    /// What the bodies of the responses share; nil for no limit but that of each request.
+    package var bodyBudget: BodyBudget?
 
     /// The defaults: system roots, no token, 10 s to connect, 8 connections per host, TLS only, no proxy.
     package init(

@@ -9,26 +9,45 @@ struct Hop: Sendable {
     let redirects: Int
     /// The cookies that the servers so far have set.
     let cookies: [String]
+    /// Whether the server has asked for digest authentication, so that libcurl is to answer it. The first request is
+    /// sent as it is: libcurl would send it without its body first.
+    let answersChallenge: Bool
     /// Whether every redirect so far led to the scheme, host and port of the first request. What the client adds of its
     /// own for the server that the caller named (bearer token, TLS server name) is for no other.
     let isAtOrigin: Bool
 
     /// The first hop.
     init(_ request: ClientRequest) {
-        self.init(request, redirects: 0, cookies: [], isAtOrigin: true)
+        self.init(request, redirects: 0, cookies: [], isAtOrigin: true, answersChallenge: false)
     }
 
-    private init(_ request: ClientRequest, redirects: Int, cookies: [String], isAtOrigin: Bool) {
+    private init(
+        _ request: ClientRequest, redirects: Int, cookies: [String], isAtOrigin: Bool, answersChallenge: Bool
+    ) {
         self.request = request
         self.redirects = redirects
         self.cookies = cookies
         self.isAtOrigin = isAtOrigin
+        self.answersChallenge = answersChallenge
     }
 
     /// Whether a response with this head is followed rather than returned (RFC 9110 §15.4).
     func follows(_ head: ResponseHead) -> Bool {
         request.maximumRedirects > 0 && [301, 302, 303, 307, 308].contains(head.status)
             && head["Location"]?.isEmpty == false
+    }
+
+    /// Whether a response with this head asks for the digest authentication that the request has.
+    func isChallenged(by head: ResponseHead) -> Bool {
+        guard request.digest != nil, isAtOrigin, !answersChallenge, head.status == 401 else { return false }
+        return head.headers.contains {
+            areEqualFieldNames($0.name, "WWW-Authenticate") && $0.value.lowercased().contains("digest")
+        }
+    }
+
+    /// The same request, with which libcurl answers the challenge.
+    func answeringChallenge(cookies: [String]) -> Hop {
+        Hop(request, redirects: redirects, cookies: cookies, isAtOrigin: isAtOrigin, answersChallenge: true)
     }
 
     /// The hop to which a response leads that `follows`, and that came from `url`.
@@ -60,6 +79,7 @@ struct Hop: Sendable {
             request.body = nil
             request.headers.removeAll { areEqualFieldNames($0.name, "Content-Type") }
         }
-        return Hop(request, redirects: redirects + 1, cookies: cookies, isAtOrigin: isAtOrigin)
+        return Hop(
+            request, redirects: redirects + 1, cookies: cookies, isAtOrigin: isAtOrigin, answersChallenge: false)
     }
 }

@@ -25,7 +25,8 @@ struct RequestURL: Equatable {
             throw .invalidURL("it contains a space or a control character")
         }
         // libcurl would use the first path segment as the host.
-        guard !text.contains(":///") else { throw .invalidURL("it has no host") }
+        let rest = text.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false).dropFirst().first
+        guard rest?.hasPrefix("/") != true else { throw .invalidURL("it has no host") }
         guard let parts = URLParts() else { throw .invalidURL("out of memory") }
         if let reason = parts.parse(text) { throw .invalidURL(reason) }
         guard parts.part(CURLUPART_USER) == nil, parts.part(CURLUPART_PASSWORD) == nil else {

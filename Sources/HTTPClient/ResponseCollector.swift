@@ -1,3 +1,14 @@
+extension ResponseHead {
+    /// Whether the body is compressed more than once. libcurl would decode it, but a few bytes can keep it busy for as
+    /// long as their sender likes.
+    var isEncodedTwice: Bool {
+        let fields = headers.filter { areEqualFieldNames($0.name, "Content-Encoding") }
+        let encodings = fields.map(\.value).joined(separator: ",").lowercased().split(separator: ",")
+            .map { $0.filter { $0 != " " && $0 != "\t" } as String }
+        return encodings.count { !$0.isEmpty && $0 != "identity" } > 1
+    }
+}
+
 /// Collects the header lines of a transfer. After interim responses (`1xx`) the last block is the header of the
 /// response.
 struct ResponseCollector {

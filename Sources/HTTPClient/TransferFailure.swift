@@ -28,6 +28,10 @@ struct TransferFailure {
             // A redirect to another scheme; otherwise a response without a status line, or with another HTTP version.
             message.hasPrefix("Protocol ") ? .invalidURL(detail) : .malformedResponse(detail)
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING: .malformedResponse(detail)
+        // Nothing else fails to be written: what our callbacks refuse has a reason of its own.
+        case CURLE_WRITE_ERROR: .malformedResponse("\(server): its body is not compressed as its header says")
+        case CURLE_OUT_OF_MEMORY where phase == .awaitingHeaders:
+            .malformedResponse("\(server): a line of its header is too long")
         case CURLE_GOT_NOTHING: .connectionFailed("\(server) closed the connection without a response")
         case CURLE_PARTIAL_FILE: .connectionFailed("\(server) closed the connection in the middle of the body")
         case CURLE_RECV_ERROR, CURLE_SEND_ERROR: transmission
@@ -55,13 +59,15 @@ struct TransferFailure {
             .tls(
                 "the certificate of \(server) is not trusted (\(reason)): check the CA and the names in the certificate"
             )
-        case CURLE_SSL_CACERT_BADFILE: .tls("the CA cannot be used (\(reason)): check that it is PEM")
+        case CURLE_SSL_CACERT_BADFILE: .invalidOptions("the CA cannot be used (\(reason)): check that it is PEM")
         case CURLE_SSL_CERTPROBLEM:
-            .tls(
-                "the client certificate or key cannot be used (\(reason)): check that they are PEM and belong together")
+            .invalidOptions(
+                "the client certificate or key cannot be used (\(reason)): check that they are PEM and belong together, "
+                    + "and the password of the key")
+        case CURLE_SSL_CIPHER: .invalidOptions("the ciphers cannot be used (\(reason))")
         case CURLE_SSL_CONNECT_ERROR:
             .tls("the handshake with \(server) failed (\(reason)): check that the port speaks TLS 1.2 or later")
-        case CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT,
+        case CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT,
             CURLE_SSL_ENGINE_INITFAILED, CURLE_USE_SSL_FAILED:
             .tls(detail)
         default: nil

@@ -106,7 +106,7 @@ final class TransferLoop {
         let now = clock.now()
         guard now >= earliestTimeout else { return }
         for transfer in transfersInOrder() where transfer.timeoutInstant <= now {
-            end(transfer, .failure(.timedOut(transfer.phase)))
+            end(transfer, transfer.timedOut)
         }
         earliestTimeout = active.values.map(\.timeoutInstant).min() ?? .distantFuture
     }

@@ -83,10 +83,10 @@ package struct TLSClientOptions: Sendable {
         guard hasAuthorities else { throw .invalidOptions("tls_ca_cert: \(opensslReason())") }
         guard let certificate = options.certificateFile else { return }
         guard unsafe SSL_CTX_use_certificate_chain_file(context, certificate) == 1 else {
-            throw .invalidOptions("tls_cert: \(opensslReason())")
+            throw .invalidOptions("the file of tls_cert cannot be used (\(opensslReason()))")
         }
         guard unsafe SSL_CTX_use_PrivateKey_file(context, options.keyFile ?? certificate, SSL_FILETYPE_PEM) == 1 else {
-            throw .invalidOptions("tls_private_key: \(opensslReason())")
+            throw .invalidOptions("the key of tls_private_key or tls_cert cannot be used (\(opensslReason()))")
         }
     }
 

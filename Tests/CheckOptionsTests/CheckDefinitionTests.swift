@@ -90,7 +90,7 @@ import Testing
         #""proxy":{"http":null,"no_proxy":[]}"#, #""kerberos_auth":"disabled""#, #""aws_host":"""#,
         #""tls_ciphers":"ALL""#,
         #""tls_use_host_header":"False""#, #""ntlm_domain":null"#,
-        #""stream":true"#,
+        #""stream":false"#,
         #""username":"u""#, #""skip_proxy":true"#,
     ])
     func `an option that asks for nothing is no reason to refuse`(option: String) throws {
@@ -99,7 +99,7 @@ import Testing
 
     @Test(arguments: [
         ("auth_type", #""ntlm""#), ("ntlm_domain", #""d""#),
-        ("aws_region", #""r""#), ("ssl_server_name", #""x""#), ("kerberos_auth", #""required""#),
+        ("aws_region", #""r""#), ("kerberos_auth", #""required""#),
         ("tls_intermediate_ca_certs", #"["x"]"#),
     ])
     func `an option that would change the verdict is refused by name`(key: String, value: String) {
@@ -118,15 +118,16 @@ import Testing
     func `a certificate's expiry is judged by days or seconds`(
         options: String, warning: Int, critical: Int, needsTrust: Bool
     ) throws {
-        let expiry = try http(#"{"url":"https://a/"\#(options)}"#).expiry
-        #expect(
-            expiry
-                == CertificateExpiry(warning: .seconds(warning), critical: .seconds(critical), needsTrust: needsTrust))
+        let expiry = try http(#"{"url":"https://a:8443/x"\#(options)}"#).expiry
+        #expect(expiry?.expiry == CertificateExpiry(warning: .seconds(warning), critical: .seconds(critical)))
+        #expect(expiry?.trust.verifies == needsTrust && expiry?.validatesName == needsTrust)
+        #expect(expiry?.target == .server(TCPCheck(host: "a", port: 8443)) && expiry?.serverName == "a")
         #expect(try http(#"{"url":"http://a/"\#(options)}"#).expiry == nil)
     }
 
     @Test(arguments: [
         #""check_certificate_expiration":false"#, #""tls_verify":false"#, #""disable_ssl_validation":true"#,
+        #""proxy":{"https":"p:1"}"#,
     ])
     func `a certificate that is not to be looked at is not judged`(option: String) throws {
         #expect(try http(#"{"url":"https://a/",\#(option)}"#).expiry == nil)
@@ -179,7 +180,19 @@ import Testing
         ("http_check", #"{"url":"ftp://a/"}"#, "url starts with neither"),
         ("http_check", #"{"url":["a"]}"#, "url is an array"),
         ("http_check", #"{"url":"http://a/","timeout":0}"#, "timeout is not a number"),
-        ("http_check", #"{"url":"http://a/","timeout":601}"#, "timeout is not a number"),
+        ("http_check", #"{"url":"http://a/","timeout":86401}"#, "timeout is not a number"),
+        ("http_check", #"{"url":"http://a b/"}"#, "url has a blank or a control character"),
+        ("http_check", #"{"url":"http:///x"}"#, "url has no host's name or address"),
+        ("http_check", #"{"url":"http://[::1/"}"#, "url has no host's name or address"),
+        ("http_check", #"{"url":"http://S3cr3t:x@/"}"#, "url has no host's name or address"),
+        ("http_check", #"{"url":"http://a/","headers":{"A":"b\nc"}}"#, "headers.A has a line break"),
+        ("http_check", #"{"url":"http://a/","headers":{"A b":"c"}}"#, "is not the name of a header field"),
+        ("http_check", #"{"url":"http://a/","headers":{"Content-length":"1"}}"#, "is set by the client itself"),
+        (
+            "http_check", #"{"url":"http://a/","proxy":{"http":"p","no_proxy":["a",1]}}"#,
+            "proxy has another member than"
+        ),
+        ("tls", #"{"server":"https://"}"#, "server has no host's name or address"),
         ("http_check", #"{"url":"http://a/","timeout":"soon"}"#, "timeout is not a number"),
         ("http_check", #"{"url":"http://a/","timeout":"nan"}"#, "timeout is not a number"),
         ("http_check", #"{"url":"http://a/","min_collection_interval":-1}"#, "min_collection_interval is not a number"),
@@ -213,7 +226,7 @@ import Testing
         ("tcp_check", #"{"host":"a","port":65536}"#, "port is not a port"),
         ("prometheus", "{}", "prometheus_url is missing"),
         ("tls", "{}", "server is missing"), ("tls", #"{"server":"a:0"}"#, "server has a port that is not from 1 to"),
-        ("tls", #"{"server":"S3cr3t@!"}"#, "server is neither the name nor the address of a host"),
+        ("tls", #"{"server":"S3cr3t@!"}"#, "server has no host's name or address"),
         ("tls", #"{"server":"a","port":"x"}"#, "port is not a port"),
         ("tls", #"{"server":"a","start_tls":"smtp"}"#, "start_tls is neither postgres nor mysql"),
         ("tls", #"{"server":"a","allowed_versions":["SSLv2"]}"#, "allowed_versions has an element"),

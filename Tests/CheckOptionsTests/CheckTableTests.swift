@@ -59,7 +59,8 @@ import Testing
                     continue
                 }
                 #expect(
-                    ["tls_verify", "timeout"].contains(option.key) && other.treatment == .followed, "\(option.key)")
+                    ["tls_verify", "timeout", "tls_validate_hostname"].contains(option.key)
+                        && other.treatment == .followed, "\(option.key)")
             }
         }
     }

@@ -88,6 +88,8 @@ import Testing
         #expect(try request(host).serverName == nil)
         #expect(try request(#"\#(host),"tls_use_host_header":true"#).serverName == "b.example")
         #expect(try request(#""tls_use_host_header":true"#).serverName == nil)
+        #expect(try request(#""headers":{"Host":"b:8443"},"tls_use_host_header":true"#).serverName == "b")
+        #expect(try request(#""headers":{"Host":""},"tls_use_host_header":true"#).serverName == nil)
     }
 
     @Test func `ciphers, a key's password and the certificate of the response are followed`() throws {

@@ -54,6 +54,7 @@ func kind(_ error: HTTPClientError?) -> String {
     case .tls: "tls"
     case .timedOut(let phase): "timedOut(\(phaseName(phase)))"
     case .responseTooLarge: "responseTooLarge"
+    case .tooMuchAtOnce: "tooMuchAtOnce"
     case .tooManyRedirects: "tooManyRedirects"
     case .malformedResponse: "malformedResponse"
     case .cancelled: "cancelled"

@@ -40,7 +40,7 @@ import Testing
 
     @Test func `an unreadable CA is an error`() async throws {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-        #expect(try await ask { _, _ in TLSTrust(caPEM: Array(broken.utf8)) } == "tls")
+        #expect(try await ask { _, _ in TLSTrust(caPEM: Array(broken.utf8)) } == "invalidOptions")
     }
 
     @Test func `a pinned key is enough without a CA`() async throws {
@@ -176,30 +176,6 @@ import Testing
         withExtendedLifetime(served.process) {}
     }
 
-    @Test func `the end of the server's certificate is reported to who asks`() async throws {
-        let openssl = try OpenSSL()
-        let folder = openssl.directory.path
-        try await openssl.run([
-            "req", "-x509", "-days", "3", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj",
-            "/CN=x",
-            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "\(folder)/k.pem", "-out", "\(folder)/c.pem",
-        ])
-        let served = try await openssl.serve(["-cert", "\(folder)/c.pem", "-key", "\(folder)/k.pem"])
-        let authority = try readFile("\(folder)/c.pem", atMost: 1 << 20)
-        var request = ClientRequest(url: "https://127.0.0.1:\(served.port)/")
-        for trust in [
-            TLSTrust(caPEM: authority), TLSTrust(caPEM: authority, verifies: false), TLSTrust(verifies: false),
-        ] {
-            request.reportsCertificate = true
-            let certificate = try await secureClient(trust).send(request, deadline: farDeadline).certificateEnd
-            let left = try #require(certificate) - SystemClock().wallTime().nanoseconds / 1_000_000_000
-            #expect((259_200 - 600...259_200).contains(left))
-            request.reportsCertificate = false
-            #expect(try await secureClient(trust).send(request, deadline: farDeadline).certificateEnd == nil)
-        }
-        withExtendedLifetime(served.process) {}
-    }
-
     @Test func `a redirect to plain HTTP is refused`() async throws {
         let plain = try RawServer(answer: RequestTests.ok)
         let target = plain.url()
@@ -248,14 +224,17 @@ import Testing
             #expect(
                 (try? await secureClient(trust).send(request, deadline: farDeadline).status) == (isRight ? 200 : nil))
             trust.ciphers = "NONSENSE"
-            #expect(kind(await failure(try secureClient(trust), request)) == "tls")
+            #expect(kind(await failure(try secureClient(trust), request)) == "invalidOptions")
         }
+        let unlocked = TLSTrust(
+            caPEM: server.certificate, clientCertificatePEM: ours.certificate, clientKeyPEM: locked)
+        #expect(kind(await failure(try secureClient(unlocked), request)) == "invalidOptions", "nobody is asked for it")
         let unknown = try secureClient(TLSTrust(caPEM: server.certificate))
         #expect(kind(await failure(unknown, request)) == "tls")
         let mixed = try secureClient(
             TLSTrust(caPEM: server.certificate, clientCertificatePEM: ours.certificate, clientKeyPEM: server.key))
         let error = await failure(mixed, request)
-        #expect(kind(error) == "tls")
+        #expect(kind(error) == "invalidOptions")
         #expect(error?.description.contains("client certificate or key cannot be used") == true)
         withExtendedLifetime(process) {}
     }

@@ -28,8 +28,6 @@ private final class ScriptedExecutor: CheckExecutor {
         return { self.stopped.withLock { $0.append(tcp.host) } }
     }
 
-    func keepOnly(_ checks: [CheckDefinition]) {}
-
     func shutdown() async {}
 }
 

@@ -108,6 +108,16 @@ import Testing
         #expect(playground.mostAtOnce <= 4 + CheckSchedule.unknownLimit)
     }
 
+    @Test func `a check that was quick goes before hundreds that hang from the start`() {
+        var playground = Playground(workers: 4) { $0.hasPrefix("quick") ? .milliseconds(10) : .seconds(10) }
+        let quick = (0..<3).map { ScheduledInstance(id: "quick\($0)", interval: .seconds(1)) }
+        playground.replace(quick)
+        playground.pass(.seconds(2))
+        playground.replace(Self.instances(200) + quick)
+        playground.pass(.seconds(45))
+        for instance in quick { #expect((playground.starts[instance.id] ?? []).count >= 45, "\(playground.starts)") }
+    }
+
     @Test func `four checks that hang do not hold up a check on four workers`() {
         var playground = Playground(workers: 4) { $0 == "quick" ? .milliseconds(10) : .seconds(600) }
         playground.replace(Self.instances(4, every: 600) + [ScheduledInstance(id: "quick", interval: .seconds(2))])
@@ -154,7 +164,7 @@ import Testing
         playground.pass(.seconds(500))
         let counts = playground.starts.values.map(\.count)
         #expect(playground.starts.count == 100)
-        #expect((counts.min() ?? 0) >= 9 && (counts.max() ?? 0) <= 11, "\(counts.sorted())")
+        #expect((counts.min() ?? 0) >= 9 && (counts.max() ?? 0) <= 12, "\(counts.sorted())")
         #expect(playground.schedule.instancesWaiting <= 100)
     }
 

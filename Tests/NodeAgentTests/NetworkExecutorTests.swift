@@ -1,4 +1,5 @@
 import CheckOptions
+import Glibc
 import HTTPClient
 import Platform
 import TestKit
@@ -110,6 +111,9 @@ import Testing
         (#""content_match":"café""#, "café", "text/html", true),
         (#""content_match":"café""#, "café", "text/html; charset=UTF-8", true),
         (#""content_match":"cafÃ©""#, "café", "text/html; charset=\"ISO-8859-1\"", true),
+        (#""content_match":"cafÃ©""#, "café", "text/html; charset=windows-1252", true),
+        (#""content_match":"Ă©""#, "é", "text/html; charset=windows-1250", true),
+        (#""content_match":"^й$""#, "\u{8}й", "text/html; charset=nothing-known", false),
         (#""content_match":"(a*)*b""#, String(repeating: "a", count: 50_000), "text/plain", false),
         (#""http_response_status_code":"4..""#, "", "text/plain", false),
         (#""http_response_status_code":"20""#, "", "text/plain", true),
@@ -123,25 +127,64 @@ import Testing
         #expect((failure == nil) == isUp, "\(failure?.message ?? "")")
     }
 
-    @Test func `where only the status counts a body of any length fails nothing`() async throws {
-        let endless = LoopbackListener(.answers(Array("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx".utf8)))
-        let url = "http://127.0.0.1:\(endless.port)/"
-        #expect(try await Self.outcome("http_check", #"{"url":"\#(url)"}"#) == .success(CheckSuccess()))
-        #expect(try await Self.failure("http_check", #"{"url":"\#(url)","content_match":"y"}"#)?.kind == .connect)
+    @Test func `where only the status counts the body may be without end, but not broken`() async throws {
+        let head = "HTTP/1.1 200 OK\r\n"
+        let block = String(repeating: "x", count: 1 << 16)
+        let cases: [(name: String, kind: CheckFailure.Kind?, serve: @Sendable (RawConnection) -> Void)] = [
+            ("without end", nil, { connection in while connection.write(block) {} }),
+            (
+                "dripping", nil,
+                { connection in
+                    while connection.write("x") { usleep(50_000) }
+                }
+            ),
+            ("silent", .timeout, { connection in connection.waitForClose() }),
+            ("too short", .connect, { connection in connection.write("x") }),
+        ]
+        for (name, kind, serve) in cases {
+            let server = try RawServer { connection in
+                _ = connection.readRequest()
+                connection.write("\(head)Content-Length: 99999999999\r\n\r\nx")
+                serve(connection)
+            }
+            let failure = try await Self.failure("http_check", #"{"url":"\#(server.url())","timeout":2}"#)
+            #expect(failure?.kind == kind, "\(name): \(failure?.description ?? "up")")
+            let streamed = #"{"url":"\#(server.url())","timeout":2,"stream":true}"#
+            #expect(try await Self.failure("http_check", streamed) == nil, "\(name)")
+        }
+        for broken in [
+            "Transfer-Encoding: chunked\r\n\r\nZZ", "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+        ] {
+            let server = try RawServer(answer: head + broken)
+            let failure = try await Self.failure("http_check", #"{"url":"\#(server.url())","timeout":2}"#)
+            #expect(failure?.kind == .malformed, "\(broken): \(failure?.description ?? "up")")
+        }
     }
 
-    @Test(arguments: [(Int64(30), CheckFailure.Kind?.none), (10, nil), (6, .certificate), (-1, .certificate)])
-    func `a certificate that expires soon fails the check`(days: Int64, kind: CheckFailure.Kind?) throws {
-        let definition = try CheckDefinition("http_check", instance: Array(#"{"url":"https://a/"}"#.utf8))
-        guard case .http(let check) = definition.work else { return }
-        #expect(check.clientRequest.reportsCertificate)
-        let now: Int64 = 1_800_000_000
-        var response = ClientResponse(head: ResponseHead(status: 200))
-        response.certificateEnd = now + days * 86_400 + 60
-        switch check.verdict(.success(response), at: WallTime(nanoseconds: now * 1_000_000_000)) {
-        case .success(let success): #expect(kind == nil && success.secondsToExpiry == days * 86_400 + 60)
-        case .failure(let failure):
-            #expect(failure.kind == kind && failure.secondsToExpiry == days * 86_400 + 60)
+    @Test func `a body that is compressed more than once is refused`() async throws {
+        let server = try RawServer(
+            answer: "HTTP/1.1 200 X\r\nContent-Encoding: gzip, gzip\r\nContent-Length: 1\r\n\r\nx")
+        let failure = try await Self.failure("http_check", #"{"url":"\#(server.url())"}"#)
+        #expect(failure?.kind == .malformed && failure?.message.contains("more than once") == true)
+    }
+
+    @Test func `a user in the URL is for basic authentication`() async throws {
+        let server = try RawServer(answer: "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n")
+        let url = "http://u%40x:p@127.0.0.1:\(server.port)/?next=file:///x"
+        #expect(try await Self.failure("http_check", #"{"url":"\#(url)"}"#) == nil)
+        let request = server.seen.requests.first ?? ""
+        #expect(request.hasPrefix("GET /?next=file:///x HTTP/1.1\r\n"))
+        #expect(request.contains("\r\nAuthorization: Basic dUB4OnA=\r\n"))
+    }
+
+    @Test func `a pipe is no file`() async throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/pipe"
+        let made = unsafe mkfifo(path, 0o600)
+        try #require(made == 0)
+        for (check, instance) in [("tls", #""server":"127.0.0.1""#), ("http_check", #""url":"https://127.0.0.1:1/""#)] {
+            let failure = try await Self.failure(check, #"{\#(instance),"tls_ca_cert":"\#(path)"}"#)
+            #expect(failure?.kind == .config && failure?.message.contains("tls_ca_cert") == true)
         }
     }
 

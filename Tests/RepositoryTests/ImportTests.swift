@@ -14,7 +14,7 @@ import Testing
         "Platform": ["CLinux", "Glibc"],
         "JSON": ["Platform"],
         "Leadership": ["Platform"],
-        "HTTPClient": ["CCurl", "Platform", "Glibc"],
+        "HTTPClient": ["CCurl", "COpenSSL", "Platform", "Glibc"],
         "HTTPServer": ["COpenSSL", "CLinux", "Platform", "Glibc"],
         "TLSClient": ["COpenSSL", "Platform", "Glibc"],
         "Kubernetes": ["HTTPClient", "Leadership", "JSON", "Platform", "Glibc"],

@@ -84,7 +84,7 @@ extension CheckDefinition.Work {
 
 extension InstanceReader {
     static let defaultTimeout: Duration = .seconds(10)
-    static let longestTimeout: Duration = .seconds(600)
+    static let longestTimeout: Duration = .seconds(86_400)
     private static let longestInterval: Duration = .seconds(86_400 * 365)
 
     func interval() throws(CheckOptionError) -> Duration {

@@ -69,10 +69,7 @@ package struct CheckCredentials: Sendable, Hashable {
 
 extension InstanceReader {
     func request(url key: String, aliases: Aliases) throws(CheckOptionError) -> CheckRequest {
-        let url = try requiredText(key)
-        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
-            throw failure(key, "starts with neither http:// nor https://")
-        }
+        let (url, userInfo) = try url(key)
         var request = CheckRequest(url: url)
         request.headers = try headers("headers")
         for extra in try headers("extra_headers") {
@@ -80,18 +77,40 @@ extension InstanceReader {
             request.headers.append(extra)
         }
         try addCredentials(to: &request)
+        // As upstream: what stands in the URL is for basic authentication.
+        if let userInfo, request.digest == nil, !request.headers.contains(where: { $0.isNamed("Authorization") }) {
+            request.headers.append(CheckHeader(name: "Authorization", value: try basic(userInfo)))
+        }
         request.followsRedirects = try flag("allow_redirects") ?? true
         request.connectTimeout = try seconds("connect_timeout", upTo: Self.longestTimeout)
         request.readTimeout = try seconds("read_timeout", upTo: Self.longestTimeout)
         request.trust = try trust(aliases)
         if try flag("tls_use_host_header") ?? false, url.hasPrefix("https://") {
-            request.serverName = request.headers.first { $0.isNamed("Host") }.map { ExactText($0.value) }
+            let host = request.headers.first { $0.isNamed("Host") && !$0.value.isEmpty }
+            if let host { request.serverName = ExactText(try server("headers.Host", of: host.value).host) }
         }
         request.proxies = try proxies()
         request.token = try fileToken()
         request.timeout = try seconds("timeout", upTo: Self.longestTimeout, isShared: true)
         if request.timeout == nil { request.timeout = try seconds(aliases.timeout, upTo: Self.longestTimeout) }
         return request
+    }
+
+    /// A URL without the user and the password that it may have, and those.
+    private func url(_ key: String) throws(CheckOptionError) -> (url: String, userInfo: String?) {
+        let url = try requiredText(key)
+        guard let scheme = ["http://", "https://"].first(where: { url.hasPrefix($0) }) else {
+            throw failure(key, "starts with neither http:// nor https://")
+        }
+        guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
+            throw failure(key, "has a blank or a control character")
+        }
+        _ = try server(key, of: url)
+        let rest = url.dropFirst(scheme.count)
+        guard let end = rest.prefix(while: { !"/?#".contains($0) }).lastIndex(of: "@") else { return (url, nil) }
+        let encoded = rest[..<end]
+        let userInfo = (try? percentDecoded(encoded.utf8)) ?? String(encoded)
+        return (scheme + rest[end...].dropFirst(), encoded.contains(":") ? userInfo : userInfo + ":")
     }
 
     /// The limit of a run: `timeout`, or what its parts come to if they are longer, but at most the interval.
@@ -138,7 +157,8 @@ extension InstanceReader {
         let members = try object("proxy", isShared: true).sorted { $0.key < $1.key }
         for (key, value) in members where value != .null {
             switch (key.text, value) {
-            case ("no_proxy", .array(let elements)): proxies.exceptions = elements.compactMap(\.stringValue)
+            case ("no_proxy", .array(let elements)) where elements.allSatisfy({ $0.stringValue != nil }):
+                proxies.exceptions = elements.compactMap { $0.stringValue?.filter { $0 != " " } }
             case ("no_proxy", .string(let list)):
                 proxies.exceptions = list.split { $0 == "," || $0 == ";" }.map { String($0.filter { $0 != " " }) }
             case ("http", .string(let url)): proxies.http = try proxy(url)

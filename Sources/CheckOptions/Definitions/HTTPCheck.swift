@@ -11,22 +11,10 @@ package struct HTTPCheck: Sendable, Hashable {
     package internal(set) var contentMatch: Pattern?
     /// Whether the body must not contain it.
     package internal(set) var isContentUnwanted = false
-    /// How the certificate of an `https` URL is judged; nil if it is not.
-    package internal(set) var expiry: CertificateExpiry?
-
-    /// The same check, of a server whose certificate is verified.
-    package var verifying: HTTPCheck {
-        var check = self
-        check.request.trust.verifies = true
-        return check
-    }
-
-    /// The same check, with the certificate's expiry left unjudged.
-    package var withoutExpiry: HTTPCheck {
-        var check = self
-        check.expiry = nil
-        return check
-    }
+    /// Whether the body is not even read: `stream`.
+    package internal(set) var leavesBody = false
+    /// How the certificate of an `https` URL is judged, on a connection of its own; nil if it is not.
+    package internal(set) var expiry: TLSCheck?
 }
 
 /// When a server's certificate is about to expire.
@@ -35,8 +23,6 @@ package struct CertificateExpiry: Sendable, Hashable {
     package internal(set) var warning: Duration
     /// With less than this left the check fails.
     package internal(set) var critical: Duration
-    /// Whether only a certificate under a trusted CA is judged.
-    package internal(set) var needsTrust = true
 }
 
 extension InstanceReader {
@@ -62,22 +48,31 @@ extension InstanceReader {
         }
         check.contentMatch = try pattern("content_match")
         check.isContentUnwanted = try flag("reverse_content_match") ?? false
-        if request.url.hasPrefix("https://") { check.expiry = try expiry() }
+        check.leavesBody = try flag("stream") ?? false
+        check.expiry = try expiry(of: request)
         return (.http(check), try timeout(of: request))
     }
 
     /// As upstream: a certificate that is not trusted is not judged, unless the instance says so, nor is any if the
-    /// instance says that it is not to be verified.
-    private func expiry() throws(CheckOptionError) -> CertificateExpiry? {
+    /// instance says that it is not to be verified. The connection does not go through a proxy.
+    private func expiry(of request: CheckRequest) throws(CheckOptionError) -> TLSCheck? {
         let retrieves = try flag("tls_retrieve_non_validated_cert") ?? false
         let verify = try flag("tls_verify")
         let isVerifyOff = try flag("disable_ssl_validation") ?? false
         let isWrittenOff = verify == false || (verify == nil && isVerifyOff)
         let isWanted = try flag("check_certificate_expiration") ?? true
-        let warning = try threshold("warning", days: 14)
-        let critical = try threshold("critical", days: 7)
-        guard isWanted, retrieves || !isWrittenOff else { return nil }
-        return CertificateExpiry(warning: warning, critical: critical, needsTrust: !retrieves)
+        let validates = try flag("tls_validate_hostname")
+        let validatesByAlias = try flag("check_hostname")
+        let expiry = CertificateExpiry(
+            warning: try threshold("warning", days: 14), critical: try threshold("critical", days: 7))
+        guard isWanted, request.url.hasPrefix("https://"), retrieves || !isWrittenOff, request.proxies?.https == nil
+        else { return nil }
+        let server = try server("url", of: request.url)
+        var check = TLSCheck(target: .server(server), trust: request.trust, expiry: expiry)
+        check.trust.verifies = !retrieves
+        check.serverName = ExactText(try text("ssl_server_name") == nil ? server.host : host("ssl_server_name"))
+        check.validatesName = !retrieves && (validates ?? validatesByAlias ?? true)
+        return check
     }
 
     /// `seconds_X`, else `days_X`, else a default; 0 counts as missing.

@@ -71,27 +71,35 @@ extension InstanceReader {
     /// A file, or a server: a host, or a URL whose host and port count.
     private func tlsTarget() throws(CheckOptionError) -> TLSCheck.Target {
         if let path = try text("local_cert_path"), !path.isEmpty { return .file(ExactText(path)) }
-        let text = try requiredText("server")
-        guard text.contains("://") else {
-            let isAddress = !text.hasPrefix("[") && text.utf8.count { $0 == UInt8(ascii: ":") } > 1
-            return .server(try server(isAddress ? "[\(text)]" : text))
-        }
-        let authority = text.split(separator: "://", maxSplits: 1).last?.prefix { !"/?#".contains($0) } ?? ""
-        return .server(try server(String(authority.split(separator: "@").last ?? "")))
+        var server = try server("server", of: requiredText("server"))
+        if value("port") != nil { server.port = try port("port") }
+        return .server(server)
     }
 
-    /// A host, IPv6 in brackets, and perhaps its port; `port` counts if it is set.
-    private func server(_ authority: String) throws(CheckOptionError) -> TCPCheck {
+    /// The server that an option names: that of a URL, or a host, and perhaps its port, which is 443 otherwise.
+    func server(_ key: String, of text: String) throws(CheckOptionError) -> TCPCheck {
+        guard let scheme = text.firstRange(of: "://") else {
+            let isAddress = !text.hasPrefix("[") && text.utf8.count { $0 == UInt8(ascii: ":") } > 1
+            return try server(key, isAddress ? "[\(text)]" : text)
+        }
+        let authority = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
+        return try server(key, String(authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""))
+    }
+
+    /// A host, IPv6 in brackets, and perhaps its port.
+    private func server(_ key: String, _ authority: String) throws(CheckOptionError) -> TCPCheck {
         var host = authority
         var port: UInt16?
         if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
             host = String(authority[..<colon])
             port = UInt16(authority[colon...].dropFirst())
-            guard port ?? 0 > 0 else { throw failure("server", "has a port that is not from 1 to 65535") }
+            guard port ?? 0 > 0 else { throw failure(key, "has a port that is not from 1 to 65535") }
         }
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard Self.isHost(host) else { throw failure("server", "is neither the name nor the address of a host") }
-        return TCPCheck(host: host, port: try value("port") == nil ? port ?? 443 : self.port("port"))
+        guard Self.isHost(host), !host.contains("["), !host.contains("]") else {
+            throw failure(key, "has no host's name or address")
+        }
+        return TCPCheck(host: host, port: port ?? 443)
     }
 
     /// `TLSv1.2`, `1.2` or `v1.2`, in any case of letters.

@@ -11,18 +11,21 @@ extension CheckTable {
             .followed("client_key", .instance, "as tls_private_key"),
             .followed(
                 "check_certificate_expiration", .instance,
-                "of the connection of the check itself; a trusted certificate that expires before days_critical fails it"
+                "on a connection of its own, not through a proxy; what upstream calls critical fails the check"
             ),
             .followed("days_critical"), .followed("seconds_critical"),
-            .followed("tls_retrieve_non_validated_cert"),
+            .followed("tls_retrieve_non_validated_cert"), .followed("ssl_server_name"),
+            .followed("tls_validate_hostname", .instance, "for the certificate's expiry, as upstream has it"),
+            .followed("check_hostname", .instance, "as tls_validate_hostname"),
+            .followed("stream", .instance, "the body is not read unless content_match needs it"),
             .followed("use_cert_from_response", .instance, "with it, tls_verify is true unless set"),
             .followed("no_proxy", .instance, "as skip_proxy"), .followed("include_default_headers"),
         ],
-        CheckOption.harmless("stream", "include_content", "collect_response_time", "enable_http_outcome_tag"),
+        CheckOption.harmless("include_content", "collect_response_time", "enable_http_outcome_tag"),
         CheckOption.harmless(
             "days_warning", "seconds_warning", in: .instance,
             "with a warning the check is up; the time left is in the metrics"),
-        CheckOption.harmless("check_hostname", "ignore_ssl_warning", "use_truststore"),
+        CheckOption.harmless("ignore_ssl_warning", "use_truststore"),
         CheckOption.harmless("skip_event", "window", "threshold", "weakciphers", "ssl_verify"),
-        CheckOption.refused("ssl_server_name"), httpLayer)
+        httpLayer)
 }

@@ -8,7 +8,7 @@ extension CheckTable {
         ],
         CheckOption.harmless(
             "ignore_connection_errors", "enable_health_service_check", in: .instance,
-            "the verdict is that of upstream's health service check"),
+            "the check has a verdict all the same"),
         CheckOption.harmless(
             "namespace", "metrics", "extra_metrics", "raw_metric_prefix", "exclude_metrics",
             "exclude_metrics_by_labels",
@@ -32,7 +32,7 @@ extension CheckTable {
         CheckOption.refused("possible_prometheus_urls", "prometheus_possible_urls"),
         CheckOption.harmless("bearer_token_refresh_interval", in: .instance, "the file is read at each run"),
         CheckOption.harmless(
-            "health_service_check", in: .instance, "the verdict is that of upstream's health service check"),
+            "health_service_check", in: .instance, "the check has a verdict all the same"),
         CheckOption.harmless(
             "namespace", "metrics", "prometheus_metrics_prefix", "label_to_hostname", "label_to_hostname_suffix",
             "label_joins", "labels_mapper", "type_overrides", "send_histograms_buckets", "send_distribution_buckets",

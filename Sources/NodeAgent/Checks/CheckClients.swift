@@ -4,109 +4,72 @@ import HTTPClient
 import Platform
 import Synchronization
 
-/// The HTTP clients of the checks, one for each trust setting. Each run opens a connection of its own, so that it sees
-/// what a new client would see.
+/// The HTTP clients of the checks. Each run opens a connection of its own, so that it sees what a new client would see.
+///
+/// A client has one thread. There are a few, in turn, so that what one transfer makes libcurl do holds up few others.
 final class CheckClients: Sendable {
-    /// The contents of the files that a trust setting names.
-    private struct Files: Equatable {
-        let authority: [UInt8]?
-        let certificate: [UInt8]?
-        let key: [UInt8]?
-    }
+    private static let count = 4
+    /// What the bodies of all answers may take together, in bytes: four of the largest.
+    private static let bodyBytes = 64 << 20
 
-    private struct Entry {
-        let files: Files
-        let client: HTTPClient
-    }
-
-    /// How many clients there may be: each costs a thread.
-    private static let limit = 32
-    private let clock: any Clock
-    private let entries = Mutex<[CheckTrust: Entry]>([:])
+    private let clients: [Result<HTTPClient, CheckFailure>]
+    private let next = Atomic<Int>(0)
 
     init(clock: any Clock) {
-        self.clock = clock
+        var options = HTTPClientOptions(
+            userAgent: "node-agent/\(Command.version)", connectTimeout: .seconds(86_400),
+            maximumConnectionsPerHost: 1_024, allowsPlainHTTP: true, reusesConnections: false)
+        options.bodyBudget = BodyBudget(bytes: Self.bodyBytes)
+        clients = (0..<Self.count).map { _ in
+            Result { () throws(HTTPClientError) in try HTTPClient(options: options, clock: clock) }
+                .mapError(CheckFailure.init)
+        }
     }
 
     /// Starts a request and returns a closure that cancels it.
-    ///
-    /// - Parameter token: a header field that the request gets from a file.
     func start(
-        _ request: ClientRequest, trust: CheckTrust, token: CheckToken?, deadline: Instant,
+        _ request: CheckRequest, _ clientRequest: ClientRequest, deadline: Instant,
         completion: @escaping @Sendable (Result<ClientResponse, CheckFailure>) -> Void
     ) -> @Sendable () -> Void {
+        var clientRequest = clientRequest
         let client: HTTPClient
-        var request = request
-        do {
-            if let token { request.setField(token.header, try token.value()) }
-            client = try self.client(for: trust)
+        do throws(CheckFailure) {
+            if let token = request.token { clientRequest.setField(token.header, try token.value()) }
+            clientRequest.trust = try request.trust.tlsTrust()
+            let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            client = try clients[number % clients.count].get()
         } catch {
             completion(.failure(error))
             return {}
         }
-        // The completion retains the client: a replaced one lives until its last transfer has ended.
-        let transfer = client.start(request, deadline: deadline) { [client] result in
-            withExtendedLifetime(client) { completion(result.mapError(CheckFailure.init)) }
+        let transfer = client.start(clientRequest, deadline: deadline) { result in
+            completion(result.mapError(CheckFailure.init))
         }
         return { transfer.cancel() }
     }
 
-    /// Releases all clients but these.
-    func keepOnly(_ trusts: Set<CheckTrust>) {
-        // Clients are released outside the lock.
-        let dropped = entries.withLock { entries in
-            let dropped = entries.filter { !trusts.contains($0.key) }
-            for trust in dropped.keys { entries[trust] = nil }
-            return dropped
-        }
-        _ = dropped
-    }
-
     func shutdown() async {
-        let clients = entries.withLock { entries in
-            defer { entries = [:] }
-            return entries.values.map(\.client)
-        }
-        for client in clients { await client.shutdown() }
+        for client in clients { await (try? client.get())?.shutdown() }
     }
+}
 
-    private func client(for trust: CheckTrust) throws(CheckFailure) -> HTTPClient {
-        let files = try Self.files(of: trust)
-        let existing = entries.withLock { entries in (entry: entries[trust], count: entries.count) }
-        if let entry = existing.entry, entry.files == files { return entry.client }
-        guard existing.entry != nil || existing.count < Self.limit else {
-            throw CheckFailure(.config, "more than \(Self.limit) combinations of TLS options on this agent")
-        }
-        let client: HTTPClient
-        do {
-            client = try HTTPClient(options: Self.options(trust, files), clock: clock)
-        } catch {
-            throw CheckFailure(.config, "the files of tls_ca_cert, tls_cert and tls_private_key: \(error)")
-        }
-        entries.withLock { $0[trust] = Entry(files: files, client: client) }
-        return client
-    }
-
-    private static func files(of trust: CheckTrust) throws(CheckFailure) -> Files {
+extension CheckTrust {
+    /// With what its files hold now.
+    fileprivate func tlsTrust() throws(CheckFailure) -> TLSTrust {
         func read(_ path: String?, _ option: String) throws(CheckFailure) -> [UInt8]? {
             try path.map { path throws(CheckFailure) in try optionFile(path, option) }
         }
-        let certificate = try read(trust.certificateFile, "tls_cert")
-        return Files(
-            authority: try trust.caDirectory == nil ? read(trust.caFile, "tls_ca_cert") : nil, certificate: certificate,
-            key: try read(trust.keyFile, "tls_private_key") ?? certificate)
+        let certificate = try read(certificateFile, "tls_cert")
+        return TLSTrust(
+            caPEM: try caDirectory == nil ? read(caFile, "tls_ca_cert") : nil, caDirectory: caDirectory,
+            clientCertificatePEM: certificate, clientKeyPEM: try read(keyFile, "tls_private_key") ?? certificate,
+            clientKeyPassword: keyPassword?.text, ciphers: ciphers, suites: suites, verifies: verifies)
     }
 
-    private static func options(_ trust: CheckTrust, _ files: Files) -> HTTPClientOptions {
-        HTTPClientOptions(
-            trust: TLSTrust(
-                caPEM: files.authority, caDirectory: trust.caDirectory, clientCertificatePEM: files.certificate,
-                clientKeyPEM: files.key,
-                clientKeyPassword: trust.keyPassword?.text, ciphers: trust.ciphers, suites: trust.suites,
-                verifies: trust.verifies),
-            userAgent: "node-agent/\(Command.version)",
-            connectTimeout: .seconds(600), maximumConnectionsPerHost: 64, allowsPlainHTTP: true,
-            reusesConnections: false)
+    /// The directory with CAs, if that is what the instance names.
+    var caDirectory: String? {
+        guard let caFile, fileType(caFile) == S_IFDIR else { return nil }
+        return caFile
     }
 }
 
@@ -121,6 +84,26 @@ extension CheckToken {
     }
 }
 
+/// Reads a file that an option names, of at most 1 MiB.
+///
+/// - Throws: `CheckFailure` of kind `config`, also for what is no file: to read a pipe might never end.
+func optionFile(_ path: String, _ option: String) throws(CheckFailure) -> [UInt8] {
+    if let type = fileType(path), type != S_IFREG {
+        throw CheckFailure(.config, "\(option): the file cannot be read: it is no regular file")
+    }
+    do {
+        return try readFile(path, atMost: 1 << 20)
+    } catch {
+        throw CheckFailure(.config, "\(option): the file cannot be read: \(error.reason)")
+    }
+}
+
+/// The type of a file, such as `S_IFREG`; nil if there is none.
+private func fileType(_ path: String) -> mode_t? {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+}
+
 extension CheckDefinition {
     /// What an assigned instance asks to check, or why that cannot be run.
     static func of(_ instance: AssignedInstance) -> Result<CheckDefinition, CheckFailure> {
@@ -132,26 +115,6 @@ extension CheckDefinition {
         } catch {
             return .failure(CheckFailure(error.kind == .unsupported ? .unsupported : .config, error.description))
         }
-    }
-}
-
-extension CheckTrust {
-    /// The directory with CAs, if that is what the instance names.
-    var caDirectory: String? {
-        var status = stat()
-        guard let caFile, unsafe stat(caFile, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
-        return caFile
-    }
-}
-
-/// Reads a file that an option names, of at most 1 MiB.
-///
-/// - Throws: `CheckFailure` of kind `config`.
-func optionFile(_ path: String, _ option: String) throws(CheckFailure) -> [UInt8] {
-    do {
-        return try readFile(path, atMost: 1 << 20)
-    } catch {
-        throw CheckFailure(.config, "\(option): the file cannot be read: \(error.reason)")
     }
 }
 
@@ -169,7 +132,12 @@ extension CheckFailure {
             case .timedOut: .timeout
             case .tooManyRedirects, .invalidRedirect: .status
             case .responseTooLarge, .malformedResponse: .malformed
+            case .tooMuchAtOnce: .starved
             }
-        self.init(kind, error.description)
+        if case .invalidOptions(let reason) = error {
+            self.init(kind, "tls_ca_cert, tls_cert, tls_private_key or tls_ciphers: \(reason)")
+        } else {
+            self.init(kind, error.description)
+        }
     }
 }

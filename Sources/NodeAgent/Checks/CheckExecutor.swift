@@ -11,21 +11,17 @@ protocol CheckExecutor: Sendable {
         _ check: CheckDefinition, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void
 
-    /// Releases what only other checks than these needed.
-    func keepOnly(_ checks: [CheckDefinition])
-
     /// Stops all runs and waits until they have ended.
     func shutdown() async
 }
 
 /// Runs checks over the network: HTTP with libcurl, TCP and TLS on threads.
 final class NetworkExecutor: CheckExecutor {
-    private let clock: any Clock
     private let clients: CheckClients
     private let threads: RunThreads
+    private let verdicts = VerdictThreads()
 
     init(clock: any Clock) {
-        self.clock = clock
         clients = CheckClients(clock: clock)
         threads = RunThreads(clock: clock)
     }
@@ -34,36 +30,27 @@ final class NetworkExecutor: CheckExecutor {
         _ check: CheckDefinition, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void {
         switch check.work {
-        case .http(let http):
-            start(http, deadline: deadline, completion: completion)
+        case .http(let http): start(http, deadline: deadline, completion: completion)
         case .prometheus(let page):
-            start(page.request, page.clientRequest, deadline) { completion(page.verdict($0)) }
+            start(page.request, page.clientRequest, deadline, page.verdict) { completion($0) }
         case .tcp(let tcp): threads.start("tcp_check", deadline: deadline, completion: completion, tcp.run)
         case .tls(let tls): threads.start("tls", deadline: deadline, completion: completion, tls.run)
         }
     }
 
-    /// Starts an `http_check`. Where it does not insist on a trusted certificate, but one that is trusted is judged, it
-    /// is tried with verification first: without it nobody says whether the certificate is trusted. What fails in TLS
-    /// was not sent.
+    /// Starts an `http_check`. As upstream, the certificate's expiry is judged on a second connection, once the request
+    /// has succeeded.
     private func start(
         _ check: HTTPCheck, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void {
-        guard let trial = check.verified else {
-            return start(check.request, check.clientRequest, deadline) { [clock] in
-                completion(check.verdict($0, at: clock.wallTime()))
-            }
+        guard let expiry = check.expiry else {
+            return start(check.request, check.clientRequest, deadline, check.verdict) { completion($0) }
         }
-        let run = TwoAttempts()
-        let stop = start(trial.request, trial.clientRequest, deadline) { [self] result in
-            guard case .failure(let failure) = result, failure.kind == .tls else {
-                return completion(trial.verdict(result, at: clock.wallTime()))
-            }
-            let unjudged = check.withoutExpiry
-            run.replaceStop(
-                with: start(unjudged.request, unjudged.clientRequest, deadline) { [clock] in
-                    completion(unjudged.verdict($0, at: clock.wallTime()))
-                })
+        let run = TwoParts()
+        let stop = start(check.request, check.clientRequest, deadline, check.verdict) { [threads] outcome in
+            guard case .success = outcome else { return completion(outcome) }
+            let judge: @Sendable (CheckOutcome) -> Void = { completion(check.verdict(ofExpiry: $0)) }
+            run.replaceStop(with: threads.start("expiry", deadline: deadline, completion: judge, expiry.run))
         }
         run.setFirstStop(stop)
         return { run.stop() }
@@ -71,14 +58,13 @@ final class NetworkExecutor: CheckExecutor {
 
     private func start(
         _ request: CheckRequest, _ clientRequest: ClientRequest, _ deadline: Instant,
-        completion: @escaping @Sendable (Result<ClientResponse, CheckFailure>) -> Void
+        _ verdict: @escaping @Sendable (Result<ClientResponse, CheckFailure>) -> CheckOutcome,
+        completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void {
-        clients.start(
-            clientRequest, trust: request.trust, token: request.token, deadline: deadline, completion: completion)
-    }
-
-    func keepOnly(_ checks: [CheckDefinition]) {
-        clients.keepOnly(Set(checks.flatMap(\.trusts)))
+        clients.start(request, clientRequest, deadline: deadline) { [verdicts] result in
+            let bytes = (try? result.get())?.body.count ?? 0
+            verdicts.run(bytes) { completion(verdict(result)) }
+        }
     }
 
     /// Closes all HTTP clients. A name lookup that hangs is not waited for.
@@ -87,8 +73,8 @@ final class NetworkExecutor: CheckExecutor {
     }
 }
 
-/// A run that may need a second attempt, and can be stopped in either.
-private final class TwoAttempts: Sendable {
+/// A run with two parts, one after the other, that can be stopped in either.
+private final class TwoParts: Sendable {
     private struct State {
         var isStopped = false
         var isSecond = false
@@ -97,12 +83,12 @@ private final class TwoAttempts: Sendable {
 
     private let state = Mutex(State())
 
-    /// How to stop the first attempt, which may have ended already.
+    /// How to stop the first part, which may have ended already.
     func setFirstStop(_ stop: @escaping @Sendable () -> Void) {
         state.withLock { if !$0.isSecond { $0.stop = stop } }
     }
 
-    /// How to stop the second attempt: at once, if the run was stopped meanwhile.
+    /// How to stop the second part: at once, if the run was stopped meanwhile.
     func replaceStop(with stop: @escaping @Sendable () -> Void) {
         let isStopped = state.withLock { state in
             (state.isSecond, state.stop) = (true, stop)
@@ -117,27 +103,5 @@ private final class TwoAttempts: Sendable {
             return state.stop
         }
         stop?()
-    }
-}
-
-extension HTTPCheck {
-    /// The check with verification, if it is to be tried first.
-    fileprivate var verified: HTTPCheck? {
-        // A request of another method might be sent twice, if a redirect leads to where TLS fails.
-        guard let expiry, expiry.needsTrust, !request.trust.verifies, ["GET", "HEAD"].contains(request.method) else {
-            return nil
-        }
-        return verifying
-    }
-}
-
-extension CheckDefinition {
-    /// The trust settings of its HTTP clients.
-    fileprivate var trusts: [CheckTrust] {
-        switch work {
-        case .http(let check): [check.request.trust] + (check.verified.map { [$0.request.trust] } ?? [])
-        case .prometheus(let check): [check.request.trust]
-        case .tcp, .tls: []
-        }
     }
 }

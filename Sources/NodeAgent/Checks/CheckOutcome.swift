@@ -18,7 +18,7 @@ struct CheckFailure: Error, Sendable, Equatable, CustomStringConvertible {
         case tls
         /// The time limit was exceeded.
         case timeout
-        /// It was due once more and still waited for a worker.
+        /// It was due once more and still waited for a worker, or its answer found no memory.
         case starved
         /// The status is unexpected, or the redirects are too many or lead nowhere.
         case status

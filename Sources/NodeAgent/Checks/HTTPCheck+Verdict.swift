@@ -31,14 +31,12 @@ extension CheckRequest {
 extension HTTPCheck {
     var clientRequest: ClientRequest {
         var client = request.clientRequest(accept: "*/*")
-        client.ignoresBody = contentMatch == nil
-        client.reportsCertificate = expiry != nil
+        if contentMatch == nil { client.bodyUse = leavesBody ? .unread : .discarded }
         return client
     }
 
-    /// Succeeds if the status is expected, the body contains what it should, and the certificate is valid for long
-    /// enough from `time`.
-    func verdict(_ result: Result<ClientResponse, CheckFailure>, at time: WallTime) -> CheckOutcome {
+    /// Succeeds if the status is expected and the body contains what it should.
+    func verdict(_ result: Result<ClientResponse, CheckFailure>) -> CheckOutcome {
         result.flatMap { response in
             let isExpected =
                 statuses?.matchesStart(of: String(response.status)) ?? (100..<400).contains(response.status)
@@ -46,26 +44,28 @@ extension HTTPCheck {
                 return .failure(
                     CheckFailure(.status, "status \(response.status), expected \(statuses?.text ?? #"(1|2|3)\d\d"#)"))
             }
-            guard let contentMatch else { return judged(response.certificateEnd, at: time) }
+            guard let contentMatch else { return .success(CheckSuccess()) }
             guard let isFound = contentMatch.isFound(in: response.decodedText) else {
                 let reason =
                     "content_match takes too long on a body of \(response.body.count) bytes: simplify the pattern"
                 return .failure(CheckFailure(.content, reason))
             }
-            guard isFound == isContentUnwanted else { return judged(response.certificateEnd, at: time) }
+            guard isFound == isContentUnwanted else { return .success(CheckSuccess()) }
             let what =
                 isFound
                 ? "contains content_match, which reverse_content_match forbids" : "does not contain content_match"
             return .failure(CheckFailure(.content, "the body (\(response.body.count) bytes) \(what)"))
         }
     }
-}
 
-extension HTTPCheck {
-    private func judged(_ certificateEnd: Int64?, at time: WallTime) -> CheckOutcome {
-        guard let expiry, let certificateEnd else { return .success(CheckSuccess()) }
-        let left = certificateEnd - time.nanoseconds / 1_000_000_000
-        return expiry.failure(secondsLeft: left).map { .failure($0) } ?? .success(CheckSuccess(secondsToExpiry: left))
+    /// The verdict once the request has succeeded. A certificate that cannot be had, or is not trusted, is not judged:
+    /// upstream's status is unknown then.
+    func verdict(ofExpiry outcome: CheckOutcome) -> CheckOutcome {
+        switch outcome {
+        case .failure(let failure) where failure.kind == .certificate: outcome
+        case .failure: .success(CheckSuccess())
+        case .success: outcome
+        }
     }
 }
 
@@ -104,7 +104,8 @@ extension PrometheusCheck {
             var isDropped = false
             for filter in lineFilters where !isDropped {
                 guard let isFound = filter.isFound(in: text, within: &steps) else {
-                    throw ExpositionError(line: index + 1, reason: "the patterns of raw_line_filters take too long: simplify them")
+                    throw ExpositionError(
+                        line: index + 1, reason: "the patterns of raw_line_filters take too long: simplify them")
                 }
                 isDropped = isFound
             }
@@ -121,19 +122,5 @@ extension ClientResponse {
     var isOpenMetrics: Bool {
         let type = head["Content-Type"]?.prefix { $0 != ";" && $0 != "," } ?? ""
         return type.filter { $0 != " " && $0 != "\t" }.lowercased() == "application/openmetrics-text"
-    }
-
-    /// The body as text: by the charset of its `Content-Type`; without one as UTF-8, or as Latin-1 if it is none. An
-    /// unknown charset is taken for UTF-8.
-    var decodedText: String {
-        let type = head["Content-Type"]?.lowercased() ?? ""
-        let charset = type.split(separator: ";").dropFirst().compactMap { parameter in
-            let parts = parameter.split(separator: "=", maxSplits: 1).map { $0.filter { !" \t\"'".contains($0) } }
-            return parts.count == 2 && parts[0] == "charset" ? parts[1] : nil
-        }.first
-        let isLatin = charset.map { ["iso-8859-1", "latin1", "latin-1", "windows-1252"].contains($0) }
-        if isLatin != true, let text = String(validating: body, as: UTF8.self) { return text }
-        guard isLatin ?? true else { return String(decoding: body, as: UTF8.self) }
-        return String(String.UnicodeScalarView(body.map { Unicode.Scalar($0) }))
     }
 }

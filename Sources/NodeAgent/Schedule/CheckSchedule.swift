@@ -46,8 +46,8 @@ struct CheckSchedule: Sendable {
         let interval: Duration
         var due: Instant
         var phase: Phase
-        /// Whether its last run was slow.
-        var isSlow = false
+        /// Whether its last run was slow; nil before the first.
+        var isSlow: Bool?
     }
 
     private struct Run {
@@ -72,6 +72,8 @@ struct CheckSchedule: Sendable {
     private var entries: [ExactText: Entry] = [:]
     private var queue = DueQueue()
     private var waiting: [String] = []
+    /// Whether the next worker is for an instance that is known to be quick, if one waits.
+    private var isQuickNext = false
     /// Runs in progress. Those of removed instances are among them: they hold a worker until they have ended.
     private var runs: [UInt64: Run] = [:]
     private var started: UInt64 = 0
@@ -148,7 +150,7 @@ struct CheckSchedule: Sendable {
             runs[number]?.isSlow = true
         }
         var busy = Set(texts: runs.values.map(\.id))
-        while let index = waiting.firstIndex(where: { !busy.contains($0) && hasRoom(for: $0) }) {
+        while let index = nextWaiting(busy) {
             let id = waiting.remove(at: index)
             started += 1
             runs[started] = Run(id: id, started: now, isSlow: entries[id]?.isSlow == true)
@@ -159,9 +161,22 @@ struct CheckSchedule: Sendable {
         return actions
     }
 
-    private func hasRoom(for id: String) -> Bool {
+    /// The instance to start next. Every other time it is the first whose last run was quick, if there is one: when many
+    /// servers fall silent at once, or are silent when this agent starts, their runs do not keep all workers.
+    private mutating func nextWaiting(_ busy: Set<ExactText>) -> Int? {
         let slow = slowRuns
-        return entries[id]?.isSlow == true ? slow < Self.slowLimit : runs.count - slow < workers
+        let first = waiting.firstIndex { !busy.contains($0) && hasRoom(for: $0, slow) }
+        guard let first else { return nil }
+        isQuickNext.toggle()
+        guard isQuickNext else { return first }
+        let quick = waiting[first...].firstIndex { id in
+            entries[id]?.isSlow == false && !busy.contains(id) && hasRoom(for: id, slow)
+        }
+        return quick ?? first
+    }
+
+    private func hasRoom(for id: String, _ slow: Int) -> Bool {
+        entries[id]?.isSlow == true ? slow < Self.slowLimit : runs.count - slow < workers
     }
 
     private mutating func queueWhatIsDue(_ now: Instant) -> [ScheduleAction] {

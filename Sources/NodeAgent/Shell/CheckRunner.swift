@@ -126,7 +126,6 @@ final class CheckRunner: Sendable {
         for (id, warnings) in unusual {
             log.warning("options of a check are ignored", ["check": id, "options": warnings.joined(separator: "; ")])
         }
-        executor.keepOnly(definitions.compactMap { try? $0.1.get() })
         perform(actions)
     }
 

@@ -187,6 +187,9 @@ def add_floods():
     packed = bomb()
     port = listen(answer(f"200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}", packed))
     http("decompression bomb", port, "malformed", "OK after 256 MiB of memory", content_match="y")
+    packed = nothing_compressed()
+    port = listen(answer(f"200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: {len(packed)}", packed))
+    http("compressed twice, to nothing", port, "malformed", "OK", content_match="y")
     http("1,000 redirects", listen(redirects), "status", "CRITICAL: more than 30 redirects")
     http("a byte a second, header", listen(answer("200 OK\r\nX: y", b"", pause=1)), "timeout", "waits for each byte anew")
     http("a byte a second, body", listen(answer("200 OK", b"y", pause=0.2)), "timeout", "waits for each byte anew", content_match="z")
@@ -219,9 +222,14 @@ def add_tls_targets():
         tls(f"tls, certificate: {name}", port, kind, upstream)
         if name in ("expiring", "own"):
             http(f"certificate: {name}, not verified", port, "up", "OK, ssl_cert UNKNOWN", scheme="https")
+            http(f"certificate: {name}, POST", port, "up", "OK, ssl_cert UNKNOWN", scheme="https", method="post")
         if name == "expiring":
             http("days_critical: 2", port, "up", "OK, ssl_cert WARNING", days_critical=2, **trusted)
             tls("tls, days_critical: 2", port, "up", "WARNING", days_critical=2)
+        if name == "expiring":
+            target = tls_server("expiring", answer("302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0" % WELL))
+            http("redirect from an expiring certificate", target, "certificate", "ssl_cert CRITICAL", **trusted)
+            http("ssl_server_name of another", port, "up", "OK, ssl_cert UNKNOWN", ssl_server_name="other.example", **trusted)
         if name == "good":
             tls("tls, another name", port, "tls", "cert_validation CRITICAL", server_hostname="other.example")
             target = listen(answer(f"301 Moved\r\nLocation: https://127.0.0.1:{port}/\r\nContent-Length: 0"))
@@ -237,6 +245,7 @@ def add_tls_targets():
     tls("tls, TLS 1.1", old, "tls", "version or cert_validation CRITICAL")
     tls("tls, TLS 1.1 allowed", old, "up", "OK", allowed_versions=["TLSv1.1"])
     for name, serve, kind in [("silence", silent, "timeout"), ("a byte a second", drip, "timeout"),
+                              ("endless messages", hello_requests, "tls"),
                               ("plain text", lambda connection: connection.sendall(b"220 mail\r\n"), "tls")]:
         port = listen(serve)
         http(f"handshake: {name}", port, kind, "CRITICAL", **trusted)
@@ -247,13 +256,31 @@ def add_tls_targets():
     add("tls, a file", "tls", "certificate", expired, local_cert_path=f"{DIRECTORY}/expired.pem")
 
 
+def hello_requests(connection):
+    """Endless messages in a handshake that a client ignores."""
+    connection.recv(4096)
+    while True:
+        connection.sendall(b"\x16\x03\x03\x40\x00" + bytes(16384))
+
+
+def nothing_compressed():
+    """Blocks of gzip that are empty, compressed once more: they decode to 64 MiB that decode to nothing."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    block = b"\0\0\0\xff\xff" * 200_000
+    head = b"\x1f\x8b\x08\0\0\0\0\0\0\x03"
+    return packer.compress(head) + b"".join(packer.compress(block) for _ in range(64)) + packer.flush()
+
+
+WELL = listen(answer("200 OK\r\nContent-Length: 2", b"ok"))
 add_floods()
 add_tls_targets()
 add("an option that is not followed", "http_check", "unsupported", "uses NTLM", url="http://127.0.0.1:1/", ntlm_domain="d")
 add("an option with a fault", "http_check", "config", "configuration error", url="http://127.0.0.1:1/", tls_verify="maybe")
-well = listen(answer("200 OK\r\nContent-Length: 2", b"ok"))
 for number in range(10):
-    http(f"well {number}", well, "up", "OK", min_collection_interval=1)
+    http(f"well {number}", WELL, "up", "OK", min_collection_interval=1)
+well = tls_server("good")
+for number in range(10, 15):
+    http(f"well {number}", well, "up", "OK", "https", tls_ca_cert=f"{DIRECTORY}/ca.pem", min_collection_interval=1)
 with open(f"{DIRECTORY}/new", "w") as file:
     json.dump(TARGETS, file)
 os.rename(f"{DIRECTORY}/new", f"{DIRECTORY}/targets.json")

@@ -52,7 +52,8 @@ final class RunThreads: Sendable {
         let run = Run(completion)
         guard threads.wrappingAdd(1, ordering: .relaxed).newValue <= Self.limit else {
             threads.wrappingSubtract(1, ordering: .relaxed)
-            completion(.failure(CheckFailure(.dns, "\(Self.limit) name lookups of earlier runs still hang")))
+            completion(
+                .failure(CheckFailure(.dns, "\(Self.limit) earlier runs still hang, most likely in name lookups")))
             return {}
         }
         let limit = RunLimit(clock: clock, deadline: deadline, isStopped: { run.isOver })
