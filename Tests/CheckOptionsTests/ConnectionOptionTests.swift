@@ -131,6 +131,7 @@ import Testing
         #expect(check.trust == CheckTrust(verifies: false, certificateFile: "/c", keyFile: "/k"))
         #expect(check.versions == [.ssl3, .tls1, .tls11, .tls12] && check.startTLS == .postgres)
         #expect(check.expiry == CertificateExpiry(warning: .seconds(302_400), critical: .seconds(60)))
+        #expect(try tls(#""server":"a.b.""#).serverName == "a.b")
         let file = try tls(#""local_cert_path":"/c.pem""#)
         #expect(file.target == .file("/c.pem") && file.serverName == nil)
         #expect(try tls(#""server":"a""#, initConfig: #"{"allowed_versions":["1.3"]}"#).versions == [.tls13])

@@ -118,7 +118,7 @@ import Testing
 
     @Test(arguments: [
         ("postgres", "N", CheckFailure.Kind.tls), ("postgres", "", .connect), ("mysql", "HTTP/1.1 400 X\r\n\r\n", .tls),
-        ("mysql", "\u{1}", .connect),
+        ("mysql", "\u{1}", .connect), ("mysql", "\u{4}\0\0\0\u{7F}\u{4}\u{4}x", .tls),
     ]) func `a database that offers no TLS is down`(name: String, answer: String, kind: CheckFailure.Kind) async throws
     {
         let database = try RawServer { $0.write(answer) }

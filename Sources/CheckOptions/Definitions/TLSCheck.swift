@@ -52,6 +52,10 @@ extension InstanceReader {
         if let name = try text("server_hostname"), !name.isEmpty {
             check.serverName = ExactText(try host("server_hostname"))
         }
+        // A name may end with the root's dot, but no certificate has it (RFC 6066 §3).
+        if let name = check.serverName?.text, name.hasSuffix(".") {
+            check.serverName = ExactText(String(name.dropLast()))
+        }
         let validates = try flag("tls_validate_hostname")
         let validatesByAlias = try flag("validate_hostname")
         check.validatesName = validates ?? validatesByAlias ?? true

@@ -161,22 +161,19 @@ struct CheckSchedule: Sendable {
         return actions
     }
 
-    /// The instance to start next. Every other time it is the first whose last run was quick, if there is one: when many
-    /// servers fall silent at once, or are silent when this agent starts, their runs do not keep all workers.
+    /// The instance to start next. Every other time it is the first whose last run was quick, if there is one: when
+    /// many servers fall silent at once, or are silent when this agent starts, their runs do not keep all workers.
     private mutating func nextWaiting(_ busy: Set<ExactText>) -> Int? {
         let slow = slowRuns
-        let first = waiting.firstIndex { !busy.contains($0) && hasRoom(for: $0, slow) }
+        let (hasSlowRoom, hasWorker) = (slow < Self.slowLimit, runs.count - slow < workers)
+        guard !waiting.isEmpty, hasSlowRoom || hasWorker else { return nil }
+        let first = waiting.firstIndex { id in
+            (entries[id]?.isSlow == true ? hasSlowRoom : hasWorker) && !busy.contains(id)
+        }
         guard let first else { return nil }
         isQuickNext.toggle()
-        guard isQuickNext else { return first }
-        let quick = waiting[first...].firstIndex { id in
-            entries[id]?.isSlow == false && !busy.contains(id) && hasRoom(for: id, slow)
-        }
-        return quick ?? first
-    }
-
-    private func hasRoom(for id: String, _ slow: Int) -> Bool {
-        entries[id]?.isSlow == true ? slow < Self.slowLimit : runs.count - slow < workers
+        guard isQuickNext, hasWorker else { return first }
+        return waiting[first...].firstIndex { entries[$0]?.isSlow == false && !busy.contains($0) } ?? first
     }
 
     private mutating func queueWhatIsDue(_ now: Instant) -> [ScheduleAction] {

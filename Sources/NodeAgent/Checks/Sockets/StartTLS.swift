@@ -24,8 +24,12 @@ extension TLSCheck.StartTLS {
         let header = try socket.receive(4)
         let length = Int(header[0]) | Int(header[1]) << 8 | Int(header[2]) << 16
         let failure = CheckFailure(.tls, "start_tls: the server is no MySQL server, or offers no TLS")
-        guard (30...4096).contains(length) else { throw failure }
+        guard (3...4096).contains(length) else { throw failure }
         let greeting = try socket.receive(length)
+        if greeting[0] == 0xFF {
+            let number = Int(greeting[1]) | Int(greeting[2]) << 8
+            throw CheckFailure(.tls, "start_tls: the MySQL server refuses the connection with error \(number)")
+        }
         // Version 10, the server's version up to a zero, 4 + 8 + 1 bytes, and the lower half of its capabilities.
         guard greeting[0] == 10, let zero = greeting.firstIndex(of: 0), zero + 15 < greeting.count else {
             throw failure
