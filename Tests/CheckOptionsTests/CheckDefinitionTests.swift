@@ -120,7 +120,9 @@ import Testing
     ) throws {
         let expiry = try http(#"{"url":"https://a:8443/x"\#(options)}"#).expiry
         #expect(expiry?.expiry == CertificateExpiry(warning: .seconds(warning), critical: .seconds(critical)))
-        #expect(expiry?.trust.verifies == needsTrust && expiry?.validatesName == needsTrust)
+        // A certificate that is not trusted is judged if the instance has an option of expiry.
+        let isTrustNeeded = needsTrust && options.isEmpty
+        #expect(expiry?.trust.verifies == isTrustNeeded && expiry?.validatesName == isTrustNeeded)
         #expect(expiry?.target == .server(TCPCheck(host: "a", port: 8443)) && expiry?.serverName == "a")
         #expect(try http(#"{"url":"http://a/"\#(options)}"#).expiry == nil)
     }
@@ -131,6 +133,23 @@ import Testing
     ])
     func `a certificate that is not to be looked at is not judged`(option: String) throws {
         #expect(try http(#"{"url":"https://a/",\#(option)}"#).expiry == nil)
+    }
+
+    @Test(arguments: [
+        (
+            #""url":"https://a/","tls_verify":false,"days_critical":3"#,
+            "days_critical has no effect: where it is not verified, the certificate is only judged with "
+                + "tls_retrieve_non_validated_cert"
+        ),
+        (
+            #""url":"https://a/","proxy":{"https":"p"},"seconds_warning":3"#,
+            "seconds_warning has no effect: through a proxy no certificate is judged"
+        ),
+        (#""url":"http://a/","days_warning":3"#, "days_warning has no effect on an http URL"),
+        (#""url":"https://a/","days_warning":3"#, nil), (#""url":"https://a/","tls_verify":false"#, nil),
+        (#""url":"http://a/","days_warning":3,"check_certificate_expiration":false"#, nil),
+    ]) func `an option of expiry that has no effect is a warning`(_ options: String, _ warning: String?) throws {
+        #expect(try definition("http_check", "{\(options)}").warnings == (warning.map { [$0] } ?? []))
     }
 
     @Test(arguments: [

@@ -15,7 +15,8 @@ package struct CheckDefinition: Sendable, Hashable {
     package let work: Work
     /// The time limit of one run: at most the interval from one start to the next.
     package let timeout: Duration
-    /// What its author may not have meant: options that upstream does not know.
+    /// What its author may not have meant: options that upstream does not know, and those that have no effect beside
+    /// others.
     package let warnings: [String]
 
     /// The `min_collection_interval` of an instance that sets none.
@@ -59,8 +60,8 @@ package struct CheckDefinition: Sendable, Hashable {
                 "auth_token and bearer_token_auth send a file of this agent, and are only followed in a config file",
                 .unsupported)
         }
-        warnings =
-            table.unknownKeys(members, in: .instance) + table.unknownKeys(shared, in: .initConfig)
+        let unknown = table.unknownKeys(members, in: .instance) + table.unknownKeys(shared, in: .initConfig)
+        warnings = if case .http(let http) = work { try unknown + reader.expiryWarnings(http) } else { unknown }
     }
 
     /// How often an instance runs. One whose interval is invalid runs, and fails, at the default interval.

@@ -1,7 +1,7 @@
 import JSON
 package import Platform
 
-/// How a check verifies a server's certificate, and its own. Checks that are equal in this share an HTTP client.
+/// How a check verifies a server's certificate, and its own.
 package struct CheckTrust: Sendable, Hashable {
     /// Whether the chain and the name are verified.
     package var verifies = true

@@ -53,26 +53,53 @@ extension InstanceReader {
         return (.http(check), try timeout(of: request))
     }
 
-    /// As upstream: a certificate that is not trusted is not judged, unless the instance says so, nor is any if the
-    /// instance says that it is not to be verified. The connection does not go through a proxy.
+    /// As upstream: nothing is judged if the instance says that the certificate is not to be verified, unless it says
+    /// that it is to be judged all the same. The connection does not go through a proxy.
+    ///
+    /// A certificate that is not trusted is only judged if the instance has an option of expiry: upstream's status is
+    /// unknown then, and an option must not be without effect.
     private func expiry(of request: CheckRequest) throws(CheckOptionError) -> TLSCheck? {
         let retrieves = try flag("tls_retrieve_non_validated_cert") ?? false
-        let verify = try flag("tls_verify")
-        let isVerifyOff = try flag("disable_ssl_validation") ?? false
-        let isWrittenOff = verify == false || (verify == nil && isVerifyOff)
         let isWanted = try flag("check_certificate_expiration") ?? true
+        let isAskedFor = Self.expiryOptions.contains { value($0) != nil }
         let validates = try flag("tls_validate_hostname")
         let validatesByAlias = try flag("check_hostname")
         let expiry = CertificateExpiry(
             warning: try threshold("warning", days: 14), critical: try threshold("critical", days: 7))
-        guard isWanted, request.url.hasPrefix("https://"), retrieves || !isWrittenOff, request.proxies?.https == nil
+        let isOff = try isVerificationOff()
+        guard isWanted, request.url.hasPrefix("https://"), retrieves || !isOff,
+            request.proxies?.https == nil
         else { return nil }
         let server = try server("url", of: request.url)
         var check = TLSCheck(target: .server(server), trust: request.trust, expiry: expiry)
-        check.trust.verifies = !retrieves
+        check.trust.verifies = !retrieves && !isAskedFor
         check.serverName = ExactText(try text("ssl_server_name") == nil ? server.host : host("ssl_server_name"))
-        check.validatesName = !retrieves && (validates ?? validatesByAlias ?? true)
+        check.validatesName = check.trust.verifies && (validates ?? validatesByAlias ?? true)
         return check
+    }
+
+    private static let expiryOptions = [
+        "check_certificate_expiration", "days_warning", "days_critical", "seconds_warning", "seconds_critical",
+    ]
+
+    /// Whether the instance itself says that the certificate is not to be verified.
+    private func isVerificationOff() throws(CheckOptionError) -> Bool {
+        let verify = try flag("tls_verify")
+        let isOffByAlias = try flag("disable_ssl_validation") ?? false
+        return verify == false || (verify == nil && isOffByAlias)
+    }
+
+    /// A warning if options of expiry have no effect beside others.
+    func expiryWarnings(_ check: HTTPCheck) throws(CheckOptionError) -> [String] {
+        guard check.expiry == nil, try flag("check_certificate_expiration") ?? true,
+            let option = Self.expiryOptions.first(where: { value($0) != nil })
+        else { return [] }
+        guard check.request.url.hasPrefix("https://") else { return ["\(option) has no effect on an http URL"] }
+        let reason =
+            check.request.proxies?.https != nil
+            ? "through a proxy no certificate is judged"
+            : "where it is not verified, the certificate is only judged with tls_retrieve_non_validated_cert"
+        return ["\(option) has no effect: \(reason)"]
     }
 
     /// `seconds_X`, else `days_X`, else a default; 0 counts as missing.

@@ -224,6 +224,8 @@ def add_tls_targets():
             http(f"certificate: {name}, not verified", port, "up", "OK, ssl_cert UNKNOWN", scheme="https")
             http(f"certificate: {name}, POST", port, "up", "OK, ssl_cert UNKNOWN", scheme="https", method="post")
         if name == "expiring":
+            http("certificate: expiring, not trusted, days_critical: 5", port, "certificate", "ssl_cert UNKNOWN", scheme="https",
+                 days_critical=5)
             http("days_critical: 2", port, "up", "OK, ssl_cert WARNING", days_critical=2, **trusted)
             tls("tls, days_critical: 2", port, "up", "WARNING", days_critical=2)
         if name == "expiring":
