@@ -102,15 +102,6 @@ static inline long copenssl_bio_contents(BIO *bio, char **contents) {
     return BIO_get_mem_data(bio, contents);
 }
 
-// An encrypted key must fail, not ask for a passphrase on the terminal.
-static inline int copenssl_no_passphrase(char *buffer, int size, int writing, void *data) {
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)data;
-    return -1;
-}
-
 // The callback argument of the BIO holds how many more times a handshake may read the socket.
 static inline long copenssl_count_handshake_read(BIO *bio, int operation, const char *data, size_t length, int number, long other,
                                                  int result, size_t *processed) {
@@ -157,7 +148,8 @@ static inline void copenssl_set_up_client(SSL_CTX *context, int allows_old_versi
     if (allows_old_versions) SSL_CTX_set_security_level(context, 0);
 }
 
-// The password of a private key, a text that lives as long as the context; without one an encrypted key fails.
+// The password of a private key, a text that lives as long as the context. Without one an encrypted key must fail, not ask for a
+// password on the terminal.
 static inline int copenssl_give_password(char *buffer, int size, int writing, void *password) {
     (void)writing;
     size_t length = password == NULL ? 0 : strlen((const char *)password);
@@ -193,7 +185,7 @@ static inline int copenssl_is_for(X509 *certificate, const char *name) {
 }
 
 static inline EVP_PKEY *copenssl_read_key(BIO *bio) {
-    return PEM_read_bio_PrivateKey(bio, NULL, copenssl_no_passphrase, NULL);
+    return PEM_read_bio_PrivateKey(bio, NULL, copenssl_give_password, NULL);
 }
 
 #endif

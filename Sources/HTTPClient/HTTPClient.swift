@@ -3,9 +3,8 @@ import Synchronization
 
 /// An HTTP/1.1 client on libcurl, with a thread of its own and persistent connections.
 ///
-/// Every transfer ends exactly once: with a response, with an error, or with `closed` when the client shuts down. Use
-/// one client per trust domain, and a separate one for transfers that must not wait behind others (leader election,
-/// watches).
+/// Every transfer ends exactly once: with a response, with an error, or with `closed` when the client shuts down. Use a
+/// separate client for transfers that must not wait behind others (leader election, watches).
 package final class HTTPClient: Sendable {
     private let inbox: Inbox
     /// Nil once joined or detached; a thread can be joined or detached only once.

@@ -17,7 +17,7 @@ package enum ProxyPolicy: Sendable, Hashable {
 
 /// The options that all requests of a client share.
 package struct HTTPClientOptions: Sendable {
-    /// Which servers to trust. Clients never share connections, so each has one trust.
+    /// Which servers to trust, unless a request says.
     package var trust: TLSTrust
     /// Called for each request on the thread of the client, so that a rotated token is used at once. It must be quick
     /// and must not wait for this client. Nil or an empty string sends no token. The token is only sent over `https`.

@@ -60,6 +60,7 @@ extension CheckTrust {
             try path.map { path throws(CheckFailure) in try optionFile(path, option) }
         }
         let certificate = try read(certificateFile, "tls_cert")
+        let caDirectory = caDirectory
         return TLSTrust(
             caPEM: try caDirectory == nil ? read(caFile, "tls_ca_cert") : nil, caDirectory: caDirectory,
             clientCertificatePEM: certificate, clientKeyPEM: try read(keyFile, "tls_private_key") ?? certificate,

@@ -32,7 +32,7 @@ final class NetworkExecutor: CheckExecutor {
         switch check.work {
         case .http(let http): start(http, deadline: deadline, completion: completion)
         case .prometheus(let page):
-            start(page.request, page.clientRequest, deadline, page.verdict) { completion($0) }
+            start(page.request, page.clientRequest, deadline, page.verdict, completion: completion)
         case .tcp(let tcp): threads.start("tcp_check", deadline: deadline, completion: completion, tcp.run)
         case .tls(let tls): threads.start("tls", deadline: deadline, completion: completion, tls.run)
         }
@@ -44,7 +44,7 @@ final class NetworkExecutor: CheckExecutor {
         _ check: HTTPCheck, deadline: Instant, completion: @escaping @Sendable (CheckOutcome) -> Void
     ) -> @Sendable () -> Void {
         guard let expiry = check.expiry else {
-            return start(check.request, check.clientRequest, deadline, check.verdict) { completion($0) }
+            return start(check.request, check.clientRequest, deadline, check.verdict, completion: completion)
         }
         let run = TwoParts()
         let stop = start(check.request, check.clientRequest, deadline, check.verdict) { [threads] outcome in

@@ -30,17 +30,17 @@ extension TLSCheck {
     }
 
     private func context() throws(CheckFailure) -> TLSClientContext {
-        for (path, option) in [
-            (trust.caDirectory == nil ? trust.caFile : nil, "tls_ca_cert"), (trust.certificateFile, "tls_cert"),
-            (trust.keyFile, "tls_private_key"),
-        ] {
-            if let path { _ = try optionFile(path, option) }
-        }
         var options = TLSClientOptions()
         options.caDirectory = trust.caDirectory
         options.caFile = options.caDirectory == nil ? trust.caFile : nil
         options.certificateFile = trust.certificateFile
         options.keyFile = trust.keyFile
+        for (path, option) in [
+            (options.caFile, "tls_ca_cert"), (options.certificateFile, "tls_cert"),
+            (options.keyFile, "tls_private_key"),
+        ] {
+            if let path { _ = try optionFile(path, option) }
+        }
         options.keyPassword = trust.keyPassword?.text
         options.ciphers = trust.ciphers
         options.suites = trust.suites

@@ -23,10 +23,13 @@ struct ExpositionProblem: Error, Equatable {
 /// Scans a page from its first byte to its last.
 struct ExpositionScanner {
     private let bytes: [UInt8]
+    private let quotesSpanLines: Bool
     private(set) var position = 0
 
-    init(_ page: [UInt8]) {
+    /// - Parameter quotesSpanLines: whether a text in quotes may have line feeds.
+    init(_ page: [UInt8], quotesSpanLines: Bool) {
         bytes = page
+        self.quotesSpanLines = quotesSpanLines
     }
 
     /// The next byte; nil at the end of the page.
@@ -96,14 +99,19 @@ struct ExpositionScanner {
         return position > start ? bytes[start..<position] : nil
     }
 
+    /// A name, plain or in quotes; nil if something else comes next.
+    mutating func name(
+        allowsColon: Bool, _ what: @autoclosure () -> String
+    ) throws(ExpositionProblem) -> (text: ArraySlice<UInt8>, isQuoted: Bool)? {
+        if let name = plainName(allowsColon: allowsColon) { return (name, false) }
+        return try quotedText(what()).map { ($0.unescaped, true) }
+    }
+
     /// A text in double quotes, as it is written between them. A backslash keeps what follows it from ending the text.
     ///
-    /// - Parameter spansLines: whether it may have line feeds.
     /// - Returns: nil if something else comes next.
     /// - Throws: if it has no end, or is no UTF-8.
-    mutating func quotedText(
-        spansLines: Bool, _ what: @autoclosure () -> String
-    ) throws(ExpositionProblem) -> ArraySlice<UInt8>? {
+    mutating func quotedText(_ what: @autoclosure () -> String) throws(ExpositionProblem) -> ArraySlice<UInt8>? {
         guard skip("\"") else { return nil }
         let start = position
         var isASCII = true
@@ -111,7 +119,7 @@ struct ExpositionScanner {
             if byte == UInt8(ascii: "\\") {
                 position += 1
                 guard !isAtLineEnd else { break }
-            } else if byte == UInt8(ascii: "\n"), !spansLines {
+            } else if byte == UInt8(ascii: "\n"), !quotesSpanLines {
                 break
             }
             if bytes[position] >= 0x80 { isASCII = false }

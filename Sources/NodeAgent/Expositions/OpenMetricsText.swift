@@ -19,7 +19,7 @@ struct OpenMetricsText {
     private static let exemplarCharacters = 128
 
     private init(_ page: [UInt8]) {
-        scanner = ExpositionScanner(page)
+        scanner = ExpositionScanner(page, quotesSpanLines: false)
     }
 
     /// Reads a whole page and counts its samples.
@@ -66,7 +66,8 @@ struct OpenMetricsText {
 
     private mutating func readMetadata() throws(ExpositionProblem) {
         let keyword = try fieldAfterBlank("HELP, TYPE, UNIT or EOF")
-        guard scanner.skip(" "), let name = try metricName() else { throw ExpositionProblem("expected a metric name") }
+        guard scanner.skip(" "), let name = try scanner.name(allowsColon: true, "a metric name")?.text, !name.isEmpty
+        else { throw ExpositionProblem("expected a metric name") }
         guard scanner.skip(" ") else { throw ExpositionProblem("expected a text after the name \(name.shown)") }
         let text = scanner.restOfLine()
         if family?.name != name || family?.isGaugeWithSamples == true {
@@ -97,12 +98,6 @@ struct OpenMetricsText {
         let time = try number("the timestamp")
         guard time.isFinite else { throw ExpositionProblem("the timestamp is not a time") }
         return time
-    }
-
-    private mutating func metricName() throws(ExpositionProblem) -> ArraySlice<UInt8>? {
-        if let name = scanner.plainName(allowsColon: true) { return name }
-        let name = try scanner.quotedText(spansLines: false, "a metric name")?.unescaped
-        return name?.isEmpty == true ? nil : name
     }
 
     private mutating func readSample() throws(ExpositionProblem) {
@@ -145,14 +140,14 @@ struct OpenMetricsText {
         var names = LabelNames()
         if scanner.skip("}") { return [] }
         while true {
-            let plain = scanner.plainName(allowsColon: false)
-            let quoted = try plain == nil ? scanner.quotedText(spansLines: false, "a name in braces")?.unescaped : nil
-            guard let name = plain ?? quoted else { throw ExpositionProblem("expected a label name") }
-            if quoted != nil, metric == nil, scanner.next != UInt8(ascii: "=") {
+            guard let (name, isQuoted) = try scanner.name(allowsColon: false, "a name in braces") else {
+                throw ExpositionProblem("expected a label name")
+            }
+            if isQuoted, metric == nil, scanner.next != UInt8(ascii: "=") {
                 metric = name
             } else {
                 guard scanner.skip("=") else { throw ExpositionProblem("expected = after the label \(name.shown)") }
-                guard let value = try scanner.quotedText(spansLines: false, "the value of \(name.shown)") else {
+                guard let value = try scanner.quotedText("the value of \(name.shown)") else {
                     throw ExpositionProblem("expected \" before the value of \(name.shown)")
                 }
                 try names.add(name)

@@ -18,7 +18,7 @@ struct PrometheusText {
 
     /// Reads a whole page and counts its samples.
     static func samples(of page: [UInt8]) throws(ExpositionError) -> Int {
-        var text = PrometheusText(scanner: ExpositionScanner(page))
+        var text = PrometheusText(scanner: ExpositionScanner(page, quotesSpanLines: true))
         do throws(ExpositionProblem) {
             while text.scanner.next != nil { try text.readLine() }
         } catch {
@@ -49,7 +49,9 @@ struct PrometheusText {
             return
         }
         scanner.skipBlanks()
-        guard let name = try metricName() else { throw ExpositionProblem("expected a metric name") }
+        guard let name = try scanner.name(allowsColon: true, "a metric name")?.text else {
+            throw ExpositionProblem("expected a metric name")
+        }
         // Whatever the first byte after the name is, it is skipped.
         let text = scanner.restOfLine().dropFirst()
         if isHelp {
@@ -57,11 +59,6 @@ struct PrometheusText {
         } else if !Self.kinds.contains(where: { text.elementsEqual($0.utf8) }) {
             throw ExpositionProblem("the TYPE of \(name.shown) is not one of \(Self.kinds.joined(separator: ", "))")
         }
-    }
-
-    private mutating func metricName() throws(ExpositionProblem) -> ArraySlice<UInt8>? {
-        if let name = scanner.plainName(allowsColon: true) { return name }
-        return try scanner.quotedText(spansLines: true, "a metric name")?.unescaped
     }
 
     private mutating func readSample() throws(ExpositionProblem) {
@@ -92,15 +89,13 @@ struct PrometheusText {
         while true {
             scanner.skipBlanks()
             if scanner.skip("}") { return isNamed }
-            let plain = scanner.plainName(allowsColon: false)
-            let quoted = try plain == nil ? scanner.quotedText(spansLines: true, "a name in braces")?.unescaped : nil
-            guard let name = plain ?? quoted else {
+            guard let (name, isQuoted) = try scanner.name(allowsColon: false, "a name in braces") else {
                 throw ExpositionProblem(
                     "expected a label name\(scanner.isAtLineEnd ? ", not the end of the line" : "")")
             }
             scanner.skipBlanks()
-            if let quoted, scanner.next == UInt8(ascii: ",") || scanner.next == UInt8(ascii: "}") {
-                guard !isNamed, !quoted.isEmpty else {
+            if isQuoted, scanner.next == UInt8(ascii: ",") || scanner.next == UInt8(ascii: "}") {
+                guard !isNamed, !name.isEmpty else {
                     throw ExpositionProblem(isNamed ? "the sample has two metric names" : "the metric name is empty")
                 }
                 isNamed = true
@@ -109,7 +104,7 @@ struct PrometheusText {
             }
             guard scanner.skip("=") else { throw ExpositionProblem("expected = after the label \(name.shown)") }
             scanner.skipBlanks()
-            guard try scanner.quotedText(spansLines: true, "the value of \(name.shown)") != nil else {
+            guard try scanner.quotedText("the value of \(name.shown)") != nil else {
                 throw ExpositionProblem("expected \" before the value of \(name.shown)")
             }
             try names.add(name)
