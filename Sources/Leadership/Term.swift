@@ -14,6 +14,9 @@ package final class Term: Sendable {
     /// Whether this replica also held the term before, with nobody leading in between: what it placed then still
     /// stands.
     package let continuesPrevious: Bool
+    /// The token of the former term whose mirror this replica may adopt, because the version of the Lease that the
+    /// acquiring write replaced named this replica; nil otherwise.
+    package let adoptable: String?
     /// The header fields of every leader-only answer of this term, built once: the content type and the token.
     package let answerHeaders: [(name: String, value: String)]
 
@@ -21,10 +24,11 @@ package final class Term: Sendable {
     package static let headerName = "X-Cluster-Agent-Term"
 
     /// A term with its token and its (moving) end.
-    package init(token: String, validUntil: Deadline, continuesPrevious: Bool = false) {
+    package init(token: String, validUntil: Deadline, continuesPrevious: Bool = false, adoptable: String? = nil) {
         self.token = token
         self.validUntil = validUntil
         self.continuesPrevious = continuesPrevious
+        self.adoptable = adoptable
         answerHeaders = [("Content-Type", "application/json"), (Self.headerName, token)]
     }
 

@@ -1,4 +1,5 @@
 import Kubernetes
+import Leadership
 import Platform
 
 /// What an API server does with one Lease, without time or transport.
@@ -87,6 +88,8 @@ final class ElectionBench {
     /// What becomes of the next requests; nil for no fault.
     var faults: [Fault?] = []
     var annotations: [ExactText: ExactText] = [:]
+    /// Whom each moment names as mirrors of the term that is held then.
+    var mirrors: [ExactText] = []
 
     /// A bench on an empty shelf.
     ///
@@ -110,7 +113,9 @@ final class ElectionBench {
 
     func moment(fraction: Double = 0) -> Election.Moment {
         Election.Moment(
-            now: now, wallTime: WallTime(nanoseconds: now.nanoseconds), fraction: fraction, annotations: annotations)
+            now: now, wallTime: WallTime(nanoseconds: now.nanoseconds), fraction: fraction, annotations: annotations,
+            mirrors: election.held.map { NamedMirrors(term: $0.token, replicas: mirrors) },
+            hastenings: election.hastenings)
     }
 
     /// One attempt from its first request to its end; whether it ends leading.

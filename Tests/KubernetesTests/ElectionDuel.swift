@@ -1,4 +1,5 @@
 import Kubernetes
+import Leadership
 import Platform
 
 /// Two candidates on one Lease, event by event: requests that come late, get lost or are committed unheard, processes
@@ -49,6 +50,12 @@ struct ElectionDuel {
 
     /// How often another incarnation led than before.
     private(set) var handOvers = 0
+    /// How many terms could adopt a mirror.
+    private(set) var adoptions = 0
+    /// Terms that began with named mirrors, or could adopt another mirror than that of the term before.
+    private(set) var wrongTerms: [String] = []
+    private var lastToken: String?
+    private var namingVersions: Set<String> = []
 
     /// Pairs of terms that overlap.
     var overlaps: [String] {
@@ -75,9 +82,14 @@ struct ElectionDuel {
         return Election(options: options, namespace: "foo", name: "bar")
     }
 
-    private func moment() -> Election.Moment {
-        Election.Moment(
-            now: now, wallTime: WallTime(nanoseconds: now.nanoseconds), fraction: entropy.fraction(), annotations: [:])
+    /// A moment of a candidate that names the other's present incarnation.
+    private func moment(_ index: Int) -> Election.Moment {
+        let election = candidates[index].election
+        let other: ExactText = "c\(1 - index)-\(candidates[1 - index].incarnation)"
+        return Election.Moment(
+            now: now, wallTime: WallTime(nanoseconds: now.nanoseconds), fraction: entropy.fraction(), annotations: [:],
+            mirrors: election.held.map { NamedMirrors(term: $0.token, replicas: [other]) },
+            hastenings: election.hastenings)
     }
 
     /// Does what is due first: a request arrives, or a candidate goes on.
@@ -104,6 +116,7 @@ struct ElectionDuel {
             candidates[arrival.candidate].flight?.result = result
         }
         guard case .lease(let lease) = result, arrival.request != .get else { return }
+        if lease.namedMirrors != nil, let version = lease.resourceVersion { namingVersions.insert(version) }
         for index in candidates.indices where now >= candidates[index].frozenUntil && entropy.next() % 2 == 0 {
             candidates[index].election.watched(.changed(lease), now: now)
             note(index)
@@ -114,15 +127,15 @@ struct ElectionDuel {
         candidates[index].election.expire(now)
         note(index)
         guard let flight = candidates[index].flight else {
-            return send(candidates[index].election.begin(moment()), index)
+            return send(candidates[index].election.begin(moment(index)), index)
         }
         candidates[index].flight = nil
         if flight.isRelease {
-            switch candidates[index].election.receivedDuringRelease(flight.result, to: flight.request, moment()) {
+            switch candidates[index].election.receivedDuringRelease(flight.result, to: flight.request, moment(index)) {
             case .ask(let next), .askLater(let next, _): send(next, index, isRelease: true)
             case .over, .failed: replace(index)
             }
-        } else if let next = candidates[index].election.received(flight.result, moment()) {
+        } else if let next = candidates[index].election.received(flight.result, moment(index)) {
             send(next, index)
         }
         note(index)
@@ -185,6 +198,13 @@ struct ElectionDuel {
         // it.
         if let known = candidates[index].term { close(index, known, end: known.validUntil) }
         candidates[index].term = term.map { ($0.token, now, $0.validUntil) }
+        guard let term else { return }
+        if namingVersions.contains(term.resourceVersion) { wrongTerms.append("\(term.token) names mirrors") }
+        if let adoptable = term.adoptable?.text {
+            adoptions += 1
+            if adoptable != lastToken { wrongTerms.append("\(term.token) adopts \(adoptable)") }
+        }
+        lastToken = term.token
     }
 
     /// The term ends now, by a release or the end of the process.

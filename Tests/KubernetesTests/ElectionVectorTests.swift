@@ -263,6 +263,8 @@ import Testing
             duel.run(handOvers: 1000)
             #expect(duel.handOvers >= 1000)
             #expect(duel.overlaps == [])
+            #expect(duel.adoptions >= 100)
+            #expect(duel.wrongTerms == [])
         },
     ]
 

@@ -10,6 +10,10 @@ package import Platform
 /// Stricter than client-go: a term ends `renewDeadline` after its last successful renewal was *sent*, or as soon as
 /// another holder is observed; a write whose answer arrives after that begins a new term instead of reviving the old
 /// one; a Lease that is missing is free only after a lease duration, when a holder of it would have expired.
+///
+/// Beyond client-go: the Lease names the mirrors of the holder's term (`NamedMirrors`). Only renewals name any, so that
+/// what a version of the Lease names is complete for the term up to that version. Who acquires the Lease and was named
+/// in the version that its write replaced may adopt its mirror; candidates that are not named give those a head start.
 package struct Election: Sendable {
     /// The request that the shell must send to the API server now.
     package enum Request: Hashable, Sendable {
@@ -31,13 +35,22 @@ package struct Election: Sendable {
         package let fraction: Double
         /// What to publish in the Lease.
         package let annotations: [ExactText: ExactText]
+        /// Whom to name in the Lease, as asked for the term held at `now`; without effect if it is no longer held.
+        package let mirrors: NamedMirrors?
+        /// `Election.hastenings` before that was asked.
+        package let hastenings: UInt64
 
         /// A moment.
-        package init(now: Instant, wallTime: WallTime, fraction: Double, annotations: [ExactText: ExactText]) {
+        package init(
+            now: Instant, wallTime: WallTime, fraction: Double, annotations: [ExactText: ExactText],
+            mirrors: NamedMirrors?, hastenings: UInt64
+        ) {
             self.now = now
             self.wallTime = wallTime
             self.fraction = fraction
             self.annotations = annotations
+            self.mirrors = mirrors
+            self.hastenings = hastenings
         }
     }
 
@@ -51,6 +64,8 @@ package struct Election: Sendable {
         package let continuesPrevious: Bool
         /// The Lease's count of transitions, which does not change while we hold it.
         package let transitions: Int
+        /// The token of the term whose mirror we may adopt (`Term.adoptable`).
+        package let adoptable: ExactText?
         /// The send time of the last successful write plus the renew deadline.
         package internal(set) var validUntil: Instant
 
@@ -59,11 +74,11 @@ package struct Election: Sendable {
     }
 
     private enum Step {
-        /// The fast path: an update of the last known Lease, without reading it first.
-        case renewing
+        /// The fast path: an update of the last known Lease, without reading it first, with what we may adopt by it.
+        case renewing(adoptable: ExactText?)
         case reading
-        /// A create, or an update of the Lease just read, with whether we already held it.
-        case writing(wasOurs: Bool)
+        /// A create, or an update of the Lease just read, with whether we already held it and what we may adopt by it.
+        case writing(wasOurs: Bool, adoptable: ExactText?)
     }
 
     private struct Attempt {
@@ -81,7 +96,9 @@ package struct Election: Sendable {
     /// The last observed record, and when it was first observed.
     private var observed: LeaseSpec?
     private var observedTime = Instant.distantPast
+    /// These may be newer than `observedTime`, which is about the record alone.
     private var observedAnnotations: [ExactText: ExactText] = [:]
+    private var observedMirrors: NamedMirrors?
     /// Whether the Lease has been read, or found missing, at least once.
     package private(set) var isKnown = false
     /// When the Lease was first found missing, while it still is.
@@ -100,10 +117,13 @@ package struct Election: Sendable {
     private var lastStart = Instant.distantPast
     private var nextAttempt = Instant.distantPast
     private var isHinted = false
+    /// How often a renewal of the held term was asked for at once.
+    package private(set) var hastenings: UInt64 = 0
 
     /// How often a leader had to read the Lease because the fast path failed.
     package private(set) var slowRenewals: UInt64 = 0
     var notices = ElectionNotices()
+    private var published: [NamedMirrors?] = []
 
     /// A machine that has observed nothing. The options must be valid.
     package init(options: LeaderElectionOptions, namespace: String, name: String) {
@@ -115,11 +135,11 @@ package struct Election: Sendable {
     // MARK: State
 
     /// When to call `begin` next: at the time of the next try, and exactly at the end of our term, of the leader's
-    /// Lease, or of the wait for a holder whose Lease is missing.
+    /// Lease, of the head start of others, or of the wait for a holder whose Lease is missing.
     package var wake: Instant {
         if isHinted { return .distantPast }
         if let held { return min(nextAttempt, held.validUntil) }
-        if let free = missingUntil ?? foreignExpiry, free > lastStart { return min(nextAttempt, free) }
+        if let free = missingUntil ?? freeFrom, free > lastStart { return min(nextAttempt, free) }
         return nextAttempt
     }
 
@@ -154,15 +174,23 @@ package struct Election: Sendable {
         notices.drain()
     }
 
+    /// Whom the Lease names by each write since the last call that was stored and by which we hold a term.
+    package mutating func drainPublished() -> [NamedMirrors?] {
+        defer { published = [] }
+        return published
+    }
+
     // MARK: An attempt
 
     /// Starts an attempt and returns its first request.
     package mutating func begin(_ moment: Moment) -> Request {
         expire(moment.now)
-        isHinted = false
+        // Whoever asked for a renewal after we asked whom to name means the next one.
+        isHinted = hastenings != moment.hastenings
         lastStart = moment.now
         if !isRetired, let lease, let observed, observed.holder == options.identity, moment.now < expiry(of: observed) {
-            attempt = Attempt(start: moment.now, step: .renewing, sent: moment.now)
+            let step = Step.renewing(adoptable: lease.adoptable(by: options.identity))
+            attempt = Attempt(start: moment.now, step: step, sent: moment.now)
             return .update(claim(lease, from: observed, isOurs: true, moment))
         }
         return read(start: moment.now, moment.now)
@@ -174,10 +202,10 @@ package struct Election: Sendable {
         guard let attempt else { return nil }
         if case .failed(let error) = result { notices.failed(error, leading: held != nil) }
         switch (attempt.step, result) {
-        case (.renewing, .lease(let lease)):
-            return stored(lease, wasOurs: true, attempt, moment)
-        case (.writing(let wasOurs), .lease(let lease)):
-            return stored(lease, wasOurs: wasOurs, attempt, moment)
+        case (.renewing(let adoptable), .lease(let lease)):
+            return stored(lease, wasOurs: true, adoptable: adoptable, attempt, moment)
+        case (.writing(let wasOurs, let adoptable), .lease(let lease)):
+            return stored(lease, wasOurs: wasOurs, adoptable: adoptable, attempt, moment)
         case (.renewing, _):
             slowRenewals += 1
             return read(start: attempt.start, moment.now)
@@ -210,8 +238,15 @@ package struct Election: Sendable {
             isHinted = isHinted || !isOurs
         } else if !isOurs {
             observe(lease, now)
-            isHinted = isHinted || (lease.spec.holder.isEmpty && !isRetired)
+            isHinted = isHinted || (lease.spec.holder.isEmpty && !isRetired && !isYielding)
         }
+    }
+
+    /// Brings the next attempt forward, also while one is under way, if we hold the Lease at `now`.
+    package mutating func hasten(_ now: Instant) {
+        guard leads(at: now) else { return }
+        hastenings += 1
+        isHinted = true
     }
 
     /// Ends the term, and never acquires the Lease again.
@@ -235,9 +270,11 @@ extension Election {
         if let held, !isOurs || lease.uid != held.leaseUID || spec.leaseTransitions ?? 0 != held.transitions {
             lose(.taken(by: spec.holder))
         }
-        let isFree = isOurs || spec.holder.isEmpty || moment.now >= expiry(of: spec)
+        let isFree = freeFrom.map { moment.now >= $0 } ?? true
         guard isFree, !isRetired else { return finishWaiting(moment) }
-        return write(.update(claim(lease, from: spec, isOurs: isOurs, moment)), wasOurs: isOurs, moment.now)
+        return write(
+            .update(claim(lease, from: spec, isOurs: isOurs, moment)), wasOurs: isOurs,
+            adoptable: lease.adoptable(by: options.identity), moment.now)
     }
 
     private mutating func missing(_ moment: Moment) -> Request? {
@@ -256,17 +293,22 @@ extension Election {
         let isOurs = observed?.holder == options.identity
         let new = Lease(namespace: namespace, name: name)
         return write(
-            .create(claim(new, from: isOurs ? observed : nil, isOurs: isOurs, moment)), wasOurs: false, moment.now)
+            .create(claim(new, from: isOurs ? observed : nil, isOurs: isOurs, moment)), wasOurs: false, adoptable: nil,
+            moment.now)
     }
 
-    private mutating func write(_ request: Request, wasOurs: Bool, _ now: Instant) -> Request {
-        attempt?.step = .writing(wasOurs: wasOurs)
+    private mutating func write(
+        _ request: Request, wasOurs: Bool, adoptable: ExactText?, _ now: Instant
+    ) -> Request {
+        attempt?.step = .writing(wasOurs: wasOurs, adoptable: adoptable)
         attempt?.sent = now
         return request
     }
 
     /// Handles a successful write: renews the term, or begins one.
-    private mutating func stored(_ lease: Lease, wasOurs: Bool, _ attempt: Attempt, _ moment: Moment) -> Request? {
+    private mutating func stored(
+        _ lease: Lease, wasOurs: Bool, adoptable: ExactText?, _ attempt: Attempt, _ moment: Moment
+    ) -> Request? {
         guard let version = lease.resourceVersion, let uid = lease.uid, lease.spec.holder == options.identity else {
             let reason = "a stored Lease came back without resourceVersion or uid, or with another holder"
             notices.failed(.malformed(place: "Lease \(namespace)/\(name)", reason: reason), leading: held != nil)
@@ -278,12 +320,15 @@ extension Election {
         observedTime = moment.now
         self.attempt = nil
         let validUntil = attempt.sent + options.renewDeadline
-        guard !isRetired, moment.now < validUntil else {
-            // We hold it, but the answer came too late to act on: renew at once.
+        let mirrors = lease.namedMirrors
+        guard !isRetired, moment.now < validUntil, held != nil || mirrors == nil else {
+            // We hold it, but the answer came too late to act on: renew at once. A write that names the mirrors of the
+            // term that ended cannot begin the next: they lack what that tells.
             nextAttempt = isRetired ? moment.now + options.retryPeriod : moment.now
             return nil
         }
         nextAttempt = moment.now + options.retryPeriod
+        published.append(mirrors)
         if held != nil {
             held?.validUntil = validUntil
             return nil
@@ -292,7 +337,7 @@ extension Election {
         let continuesPrevious = wasOurs && lastHeld?.leaseUID == uid && lastHeld?.transitions == transitions
         let begun = HeldLease(
             resourceVersion: version, leaseUID: uid, continuesPrevious: continuesPrevious, transitions: transitions,
-            validUntil: validUntil)
+            adoptable: adoptable, validUntil: validUntil)
         held = begun
         lastHeld = begun
         notices.acquired(begun)
@@ -329,13 +374,14 @@ extension Election {
         isKnown = true
         missingSince = nil
         observedAnnotations = lease.annotations.filter { $0.key.hasPrefix(LeaderElectionOptions.annotationPrefix) }
+        observedMirrors = NamedMirrors(annotations: observedAnnotations)
         guard lease.spec != observed else { return }
         observed = lease.spec
         observedTime = now
         notices.observed(lease.spec, limit: longestDuration)
     }
 
-    /// `lease` with us as its holder.
+    /// `lease` with us as its holder. Names mirrors only if it renews the term that we hold.
     private mutating func claim(_ lease: Lease, from spec: LeaseSpec?, isOurs: Bool, _ moment: Moment) -> Lease {
         let time = MicroTime.text(moment.wallTime)
         let transitions = spec?.leaseTransitions ?? 0
@@ -349,7 +395,11 @@ extension Election {
             acquireTime: isOurs ? spec?.acquireTime ?? time : time, renewTime: time,
             leaseTransitions: isOurs || spec == nil ? transitions : next)
         claimed.merge(labels: options.labels)
-        claimed.replaceAnnotations(prefix: LeaderElectionOptions.annotationPrefix, with: moment.annotations)
+        var annotations = moment.annotations
+        if let held, let mirrors = moment.mirrors, mirrors.term.hasSameBytes(as: held.token) {
+            annotations.merge(mirrors.annotations) { $1 }
+        }
+        claimed.replaceAnnotations(prefix: LeaderElectionOptions.annotationPrefix, with: annotations)
         return claimed
     }
 
@@ -366,6 +416,19 @@ extension Election {
     /// When a missing Lease is free; nil while it is there.
     private var missingUntil: Instant? {
         missingSince.map { max($0 + options.leaseDuration, foreignExpiry ?? .distantPast) }
+    }
+
+    /// Whether others are named in the Lease and we are not.
+    private var isYielding: Bool {
+        guard !isRetired, let observedMirrors else { return false }
+        return !observedMirrors.contains(options.identity)
+    }
+
+    /// From when on we may take the Lease, while it is there; nil for at once.
+    private var freeFrom: Instant? {
+        guard isYielding, let observed else { return foreignExpiry }
+        let free = observed.holder.isEmpty ? observedTime : foreignExpiry
+        return free.map { $0 + LeaderElectionOptions.headStart }
     }
 
     /// When the Lease of another holder expires; nil if there is none.

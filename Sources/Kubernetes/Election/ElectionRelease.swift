@@ -53,7 +53,7 @@ extension Election {
         }
     }
 
-    /// `lease` with no holder, and without what we published in it.
+    /// `lease` with no holder, and without what we published in it, except whose mirrors may be adopted.
     private func vacated(_ lease: Lease, _ moment: Moment) -> Lease {
         var vacated = lease
         let time = MicroTime.text(moment.wallTime)
@@ -61,7 +61,8 @@ extension Election {
         vacated.spec = LeaseSpec(
             holderIdentity: "", leaseDurationSeconds: 1, acquireTime: time, renewTime: time,
             leaseTransitions: lease.spec.leaseTransitions)
-        vacated.replaceAnnotations(prefix: LeaderElectionOptions.annotationPrefix, with: [:])
+        vacated.replaceAnnotations(
+            prefix: LeaderElectionOptions.annotationPrefix, with: lease.namedMirrors?.annotations ?? [:])
         return vacated
     }
 }

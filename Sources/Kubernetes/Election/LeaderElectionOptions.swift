@@ -1,4 +1,4 @@
-import Leadership
+package import Leadership
 package import Platform
 
 /// The timing and the identity of a leader election.
@@ -11,6 +11,14 @@ package struct LeaderElectionOptions: Sendable {
     package static let addressAnnotation = annotationPrefix + "address"
     /// The annotation with the pin of the holder's public key.
     package static let publicKeyAnnotation = annotationPrefix + "public-key"
+    /// The annotation with the token of the term whose mirrors are named. Unlike the others, it and the next one
+    /// outlast a release.
+    package static let termAnnotation = annotationPrefix + "term"
+    /// The annotation with the identities of the replicas whose mirror of that term is complete, joined by commas.
+    package static let mirroredByAnnotation = annotationPrefix + "mirrored-by"
+    /// How much longer a candidate that the Lease does not name waits for it, while it names others: those should get
+    /// it first, for they can go on where the term ended.
+    package static let headStart = Duration.seconds(1)
 
     /// Who we are: unique for each incarnation of a process, such as `<pod name>_<uuid>`.
     package var identity: String
@@ -24,12 +32,19 @@ package struct LeaderElectionOptions: Sendable {
     package var labels: [ExactText: ExactText]
     /// What the leader publishes in the Lease, read before each write. Keys begin with `annotationPrefix`.
     package var annotations: @Sendable () -> [ExactText: ExactText]
+    /// Whom to name as mirrors of the term that we hold, given its token; nil for nobody. Asked right before each write
+    /// that renews the term; mirrors of another term are not written.
+    package var mirrors: @Sendable (_ term: String) -> NamedMirrors?
+    /// Told whom the stored Lease names, after each write of ours that was stored and by which we hold a term.
+    package var published: @Sendable (NamedMirrors?) -> Void
 
     /// Options, by default with the timing that all core components of Kubernetes use: 15, 10 and 2 seconds.
     package init(
         identity: String, leaseDuration: Duration = .seconds(15), renewDeadline: Duration = .seconds(10),
         retryPeriod: Duration = .seconds(2), labels: [ExactText: ExactText] = [:],
-        annotations: @escaping @Sendable () -> [ExactText: ExactText] = { [:] }
+        annotations: @escaping @Sendable () -> [ExactText: ExactText] = { [:] },
+        mirrors: @escaping @Sendable (_ term: String) -> NamedMirrors? = { _ in nil },
+        published: @escaping @Sendable (NamedMirrors?) -> Void = { _ in }
     ) {
         self.identity = identity
         self.leaseDuration = leaseDuration
@@ -37,6 +52,8 @@ package struct LeaderElectionOptions: Sendable {
         self.retryPeriod = retryPeriod
         self.labels = labels
         self.annotations = annotations
+        self.mirrors = mirrors
+        self.published = published
     }
 
     /// The timeout of one request: half the renew deadline, so that one that hangs does not lose the Lease, but at

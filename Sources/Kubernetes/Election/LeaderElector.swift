@@ -83,6 +83,13 @@ package final class LeaderElector: Sendable {
         change { $0.retire() }
     }
 
+    /// Renews the Lease now instead of at the next retry, so that it soon names whom `LeaderElectionOptions.mirrors`
+    /// says now. An attempt under way is followed by another one. Does nothing if this replica does not hold the Lease.
+    package func renewNow() {
+        let now = clock.now()
+        change { $0.hasten(now) }
+    }
+
     /// Ends the term at once, gives the Lease back if it is still ours so that another replica can take it without
     /// waiting, and never acquires it again. Call it when all work of the leader has stopped.
     ///
@@ -100,7 +107,7 @@ package final class LeaderElector: Sendable {
         while clock.now() < deadline, !Task.isCancelled {
             let asked = request
             let result = await perform(asked, deadline: deadline)
-            let moment = moment()
+            let moment = moment(mayWrite: false)
             switch change({ $0.receivedDuringRelease(result, to: asked, moment) }) {
             case .ask(let next):
                 request = next
@@ -144,7 +151,7 @@ extension LeaderElector {
     }
 
     private func attempt() async {
-        var moment = moment()
+        var moment = moment(mayWrite: true)
         let start = moment.now
         var request: Election.Request? = change { $0.begin(moment) }
         let before = shared.withLock { state in
@@ -155,7 +162,7 @@ extension LeaderElector {
             let sent = moment.now
             let deadline = shared.withLock { $0.election.deadline(now: sent) }
             let result = await perform(current, deadline: deadline)
-            moment = self.moment()
+            moment = self.moment(mayWrite: current == .get)
             request = change { $0.received(result, moment) }
         }
         let end = moment.now
@@ -196,24 +203,35 @@ extension LeaderElector {
         }
     }
 
-    private func moment() -> Election.Moment {
-        Election.Moment(
-            now: clock.now(), wallTime: clock.wallTime(), fraction: entropy.fraction(),
-            annotations: options.annotations())
+    /// The inputs of the next event.
+    ///
+    /// The term held now is the only one that a write composed from this can renew: only the answer to a write begins a
+    /// term, and no write follows that.
+    ///
+    /// - Parameter mayWrite: whether the event may lead to a write, so that it must be known whom to name.
+    private func moment(mayWrite: Bool) -> Election.Moment {
+        let now = clock.now()
+        let (held, hastenings) = shared.withLock { ($0.election.held, $0.election.hastenings) }
+        var mirrors: NamedMirrors?
+        if mayWrite, let held, now < held.validUntil { mirrors = options.mirrors(held.token) }
+        return Election.Moment(
+            now: now, wallTime: clock.wallTime(), fraction: entropy.fraction(), annotations: options.annotations(),
+            mirrors: mirrors, hastenings: hastenings)
     }
 
-    /// Updates the election and publishes the result.
+    /// Updates the election, publishes the result, and tells it where it must be told.
     ///
     /// The publication is part of the critical section, so that two changes cannot be published in the wrong order; it
     /// only stores atomics and hands waiting tasks to their executors.
     @discardableResult
     private func change<Result: Sendable>(_ body: (inout Election) -> Result) -> Result {
-        let (result, notices) = shared.withLock { state in
+        let (result, notices, published) = shared.withLock { state in
             let result = body(&state.election)
             publish(&state)
-            return (result, state.election.drainNotices())
+            return (result, state.election.drainNotices(), state.election.drainPublished())
         }
         nudges.set(())
+        for mirrors in published { options.published(mirrors) }
         for notice in notices { tell(notice) }
         return result
     }
@@ -226,7 +244,8 @@ extension LeaderElector {
             }
             state.term?.validUntil.end()
             let term = Term(
-                token: held.token, validUntil: Deadline(held.validUntil), continuesPrevious: held.continuesPrevious)
+                token: held.token, validUntil: Deadline(held.validUntil), continuesPrevious: held.continuesPrevious,
+                adoptable: held.adoptable?.text)
             state.term = term
             return leadership.set(.leading(term))
         }
