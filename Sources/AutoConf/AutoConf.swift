@@ -23,6 +23,8 @@ package final class AutoConf: Sendable {
     private let onProblems: @Sendable (ProblemChange) -> Void
     /// Decided under the lock, published outside it.
     private let changes = OrderedDelivery<AutoConfState.Change>()
+    /// How often the sources were asked to be read anew.
+    private let requests = Watched(0)
     private let state: Mutex<AutoConfState>
 
     /// An AutoConf that is the only writer of `desired`.
@@ -50,7 +52,7 @@ package final class AutoConf: Sendable {
         self.onProblems = onProblems
         let known = AutoConfState(options, environment: self.environment)
         state = Mutex(known)
-        if known.enabled.isEmpty { desired.apply(upserts: [], removals: [], synced: true) }
+        if known.enabled.isEmpty { desired.apply(upserts: [], removals: [], synced: true, readings: known.readings) }
     }
 
     /// Reads the config files, and reads those again that change, until the task is cancelled.
@@ -59,18 +61,29 @@ package final class AutoConf: Sendable {
             path.isEmpty ? nil : ConfigDirectory(path: path, options: options, environment: environment)
         }
         while !Task.isCancelled {
+            // A request that comes during a pass leads to another one.
+            let seen = requests.current.version
             if directory != nil { read(&directory) }
-            do { try await clock.sleep(until: clock.now() + options.confdInterval) } catch { return }
+            await requests.change(after: seen, until: clock.now() + options.confdInterval, clock: clock)
         }
+    }
+
+    /// Wants to know of newer readings: of each source, the first complete one that began at `since` or later is
+    /// published, with its configs or after them. Others are not, so that nobody is woken for them.
+    ///
+    /// The directory is read at once. To read Services and endpoints is up to their reflectors.
+    package func readAnew(since: Instant) {
+        update { $0.publishReadings(since: since) }
+        requests.update { $0 += 1 }
     }
 
     /// Handles an event of the Services' reflector. Events must come one at a time and in order.
     package func handle(_ event: ReflectorEvent<Service>) {
         switch event {
-        case .replaced(let all):
+        case .replaced(let all, let begun):
             let parts = Self.parts(of: all)
             for part in parts.dropLast() { update { $0.apply(listed: part) } }
-            update { $0.finishList(with: parts.last ?? []) }
+            update { $0.finishList(with: parts.last ?? [], begun: begun) }
         case .applied(let service): update { $0.apply(service) }
         case .deleted(let service): update { $0.remove(service) }
         }
@@ -130,7 +143,8 @@ package final class AutoConf: Sendable {
     }
 
     private func read(_ directory: inout ConfigDirectory?) {
-        directory?.pass(files) { part in update { $0.apply(part) } }
+        let begun = clock.now()
+        directory?.pass(files) { part in update { $0.apply(part, begun: begun) } }
     }
 
     /// Decides under the lock what changes, and publishes it outside. Sources feed concurrently, and a change of one
@@ -145,8 +159,10 @@ package final class AutoConf: Sendable {
 
     private func publish(_ change: AutoConfState.Change) {
         let objects = change.objects
-        // The set becomes synced together with the configs of the last source.
-        desired.apply(upserts: objects.upserts, removals: objects.removals, synced: change.isSynced ? true : nil)
+        // The set becomes synced together with the configs of the last source, and a reading is told with its configs.
+        desired.apply(
+            upserts: objects.upserts, removals: objects.removals, synced: change.isSynced ? true : nil,
+            readings: change.readings)
         for problem in objects.gone + objects.problems.flatMap(\.solved) {
             log.info("config problem solved", ["object": problem.object, "reason": problem.reason])
         }

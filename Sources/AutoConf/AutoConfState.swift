@@ -7,6 +7,15 @@ struct AutoConfState {
     /// Where configs come from.
     enum Source: String, CaseIterable {
         case endpoints, file, services
+
+        /// Where its reading is.
+        fileprivate var reading: WritableKeyPath<SourceReadings, Instant> {
+            switch self {
+            case .endpoints: \.endpoints
+            case .file: \.files
+            case .services: \.services
+            }
+        }
     }
 
     /// What an event changes.
@@ -17,10 +26,12 @@ struct AutoConfState {
         var firstRead: Source?
         /// Whether every source has now been read.
         var isSynced = false
+        /// When the sources were read, if that is to be told.
+        var readings: SourceReadings?
 
         /// Whether there is nothing to publish.
         var isEmpty: Bool {
-            objects.isEmpty && firstRead == nil
+            objects.isEmpty && firstRead == nil && readings == nil
         }
     }
 
@@ -29,6 +40,12 @@ struct AutoConfState {
     private let environment: Environment
     private let limit: ConfigLimit
     private var unread: Set<Source>
+    /// When the sources were read, as it was told.
+    private(set) var readings = SourceReadings()
+    /// When the newest complete reading of each source began.
+    private var newest = SourceReadings()
+    /// Readings that began earlier are told no more.
+    private var wanted = Instant.distantPast
     /// The annotated Services; all Services if there are files, which may name any.
     private var services: [NamespacedName: KnownService] = [:]
     /// The Services of the list that is being read, so far.
@@ -50,6 +67,10 @@ struct AutoConfState {
             }
         }
         unread = Set(enabled)
+        for source in Source.allCases where !unread.contains(source) {
+            readings[keyPath: source.reading] = .distantFuture
+        }
+        newest = readings
         self.environment = environment
         limit = ConfigLimit(options)
     }
@@ -77,7 +98,7 @@ struct AutoConfState {
     }
 
     /// Applies the last Services of a list. Those that are not in the list are gone.
-    mutating func finishList(with part: ArraySlice<Service>) -> Change {
+    mutating func finishList(with part: ArraySlice<Service>, begun: Instant) -> Change {
         var change = Change()
         let present = listed.union(part.map(\.objectName))
         listed = []
@@ -88,7 +109,7 @@ struct AutoConfState {
         change.objects = serviceObjects.remove { !entities.contains($0) }
         for service in part { handle(service, &change) }
         // From now on, a Service that a file names and that does not exist is reported.
-        finish(.services, &change)
+        finish(.services, begun, &change)
         for file in files.all { update(file, &change) }
         return change
     }
@@ -109,22 +130,22 @@ struct AutoConfState {
         var change = Change()
         guard enabled.contains(.endpoints) else { return change }
         switch event {
-        case .replaced(let all):
+        case .replaced(let all, let begun):
             endpoints.replace(with: all)
             for service in services.values.compactMap(\.service).sorted(by: { $0.objectName < $1.objectName })
             where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
                 apply(service, &change)
             }
             for file in files.all { update(file, &change) }
-            finish(.endpoints, &change)
+            finish(.endpoints, begun, &change)
         case .applied(let slice): updateEndpoints(of: endpoints.apply(slice), &change)
         case .deleted(let slice): updateEndpoints(of: endpoints.remove(slice), &change)
         }
         return change
     }
 
-    /// Applies what a part of a pass over the directory found.
-    mutating func apply(_ part: ConfigDirectory.Part) -> Change {
+    /// Applies what a part of a pass over the directory found; `begun` is when the pass began.
+    mutating func apply(_ part: ConfigDirectory.Part, begun: Instant) -> Change {
         var change = Change()
         files.remove(where: part.isGone)
         change.objects = fileObjects.remove(where: part.isGone)
@@ -132,7 +153,15 @@ struct AutoConfState {
             files.apply(reading, of: object.text)
             change.objects += fileObjects.apply(self.reading(of: reading, object.text), to: object.text)
         }
-        if part.present != nil, part.isComplete { finish(.file, &change) }
+        if part.present != nil, part.isComplete { finish(.file, begun, &change) }
+        return change
+    }
+
+    /// Readings that begin at `since` or later are to be told, one of each source.
+    mutating func publishReadings(since: Instant) -> Change {
+        var change = Change()
+        wanted = max(wanted, since)
+        for source in enabled where isWanted(source) { publishReading(of: source, &change) }
         return change
     }
 
@@ -187,10 +216,25 @@ extension AutoConfState {
             service, keeps: hasEndpointsChecks ? .everything : enabled.contains(.file) ? .target : .nothing)
     }
 
-    private mutating func finish(_ source: Source, _ change: inout Change) {
-        guard unread.remove(source) != nil else { return }
-        change.firstRead = source
-        change.isSynced = unread.isEmpty
+    /// A source has been read completely.
+    private mutating func finish(_ source: Source, _ begun: Instant, _ change: inout Change) {
+        newest[keyPath: source.reading] = begun
+        if unread.remove(source) != nil {
+            change.firstRead = source
+            change.isSynced = unread.isEmpty
+        } else if !isWanted(source) {
+            return
+        }
+        publishReading(of: source, &change)
+    }
+
+    private func isWanted(_ source: Source) -> Bool {
+        readings[keyPath: source.reading] < wanted && newest[keyPath: source.reading] >= wanted
+    }
+
+    private mutating func publishReading(of source: Source, _ change: inout Change) {
+        readings[keyPath: source.reading] = newest[keyPath: source.reading]
+        change.readings = readings
     }
 
     private mutating func handle(_ service: Service, _ change: inout Change) {

@@ -29,8 +29,8 @@ package final class CollectedConfigs: ConfigSink {
         state.withLock { $0.changes }
     }
 
-    /// Applies a change.
-    package func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?) {
+    /// Applies a change. When the sources were read is not kept.
+    package func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?, readings: SourceReadings?) {
         state.withLock { state in
             let former = (state.configs, state.isSynced)
             for key in removals { state.configs[key] = nil }

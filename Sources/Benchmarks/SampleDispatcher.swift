@@ -17,7 +17,7 @@ struct SampleDispatcher {
         options.nodeExpirationTimeout = .seconds(5)
         options.unscheduledCheckThreshold = .seconds(5)
         dispatcher = Dispatcher(options: options)
-        dispatcher.handle(AgentPodChange.replaced((0..<nodes).map(Self.pod)))
+        dispatcher.handle(AgentPodChange.replaced((0..<nodes).map(Self.pod), begun: .distantPast))
         for index in 0..<nodes { report(index) }
     }
 

@@ -74,7 +74,7 @@ extension EncodedConfig {
 
 /// Receives the configs that sources find.
 package protocol ConfigSink: Sendable {
-    /// Adds or replaces `upserts`, removes `removals`, and, when `synced` is given, sets whether every source has been
-    /// read once.
-    func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?)
+    /// Adds or replaces `upserts`, removes `removals`, and, when they are given, sets whether every source has been
+    /// read once, and when the sources were read: nothing of those readings is missing then.
+    func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?, readings: SourceReadings?)
 }

@@ -7,6 +7,8 @@ package struct DesiredChanges: Sendable {
     package let version: UInt64
     /// Whether every source has been read once. Before that, a config that is missing may not have been read yet.
     package let synced: Bool
+    /// When the sources were read, as far as somebody wants to know. They may change alone.
+    package let readings: SourceReadings
     /// Whether this is the whole set, since the version was 0 or too old: keys that are not in `upserts` are gone.
     package let isWhole: Bool
     /// New or edited configs, sorted by key.
@@ -17,7 +19,7 @@ package struct DesiredChanges: Sendable {
     package let examined: Int
 }
 
-/// The desired set of configs, with its version, and whether it is synced.
+/// The desired set of configs, with its version, whether it is synced, and when its sources were read.
 ///
 /// AutoConf writes it. The dispatcher reads the whole set when its term begins, and reconciles with the changes after.
 ///
@@ -26,6 +28,7 @@ package final class DesiredConfigs: ConfigSink {
     private struct State {
         var version: UInt64 = 1
         var synced = false
+        var readings = SourceReadings()
         var configs: [ConfigKey: DesiredConfig.Form] = [:]
         var history = ChangeHistory<ConfigKey>()
     }
@@ -50,11 +53,14 @@ package final class DesiredConfigs: ConfigSink {
         state.withLock { $0.synced }
     }
 
-    /// Adds or replaces `upserts`, removes `removals`, and, when `synced` is given, sets that too; all in one version.
+    /// Adds or replaces `upserts`, removes `removals`, and, when `synced` or `readings` is given, sets that too; all in
+    /// one version.
     ///
     /// Nothing changes if an upsert is dispatched like what is there, or a removal is of what is not there; if nothing
     /// changes, neither does the version.
-    package func apply(upserts: [CheckConfig] = [], removals: [ConfigKey] = [], synced: Bool? = nil) {
+    package func apply(
+        upserts: [CheckConfig] = [], removals: [ConfigKey] = [], synced: Bool? = nil, readings: SourceReadings? = nil
+    ) {
         let upserts = upserts.map { DesiredConfig(key: $0.key, form: form($0)) }
         let version: UInt64? = state.withLock { state in
             let next = state.version + 1
@@ -72,6 +78,10 @@ package final class DesiredConfigs: ConfigSink {
                 state.synced = synced
                 changed = true
             }
+            if let readings, readings != state.readings {
+                state.readings = readings
+                changed = true
+            }
             guard changed else { return nil }
             state.configs.shrinkIfSparse()
             state.version = next
@@ -87,7 +97,7 @@ package final class DesiredConfigs: ConfigSink {
         state.withLock { state in
             guard version > 0, let changes = state.history.changes(after: version) else {
                 return DesiredChanges(
-                    version: state.version, synced: state.synced, isWhole: true,
+                    version: state.version, synced: state.synced, readings: state.readings, isWhole: true,
                     upserts: state.configs.map { DesiredConfig(key: $0.key, form: $0.value) }
                         .sorted { $0.key < $1.key }, removals: [], examined: state.configs.count)
             }
@@ -101,7 +111,7 @@ package final class DesiredConfigs: ConfigSink {
                 }
             }
             return DesiredChanges(
-                version: state.version, synced: state.synced, isWhole: false,
+                version: state.version, synced: state.synced, readings: state.readings, isWhole: false,
                 upserts: upserts.sorted { $0.key < $1.key }, removals: removals.sorted(), examined: changes.count)
         }
     }

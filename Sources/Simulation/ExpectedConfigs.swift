@@ -29,7 +29,7 @@ final class ExpectedConfigs: Sendable {
         let autoConf = AutoConf(
             options: AutoConfOptions(watchesServices: true), desired: desired, environment: [:], files: NoFiles(),
             clock: clock, log: Log(sink: SilentSink()))
-        autoConf.handle(.replaced([ClusterPlan.service(key.number, version: key.version)]))
+        autoConf.handle(.replaced([ClusterPlan.service(key.number, version: key.version)], begun: clock.now()))
         let configs = desired.configs
         known.withLock { $0[key] = configs }
         return configs

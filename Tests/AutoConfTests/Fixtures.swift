@@ -61,18 +61,45 @@ final class ProblemRecorder: Sendable {
     }
 }
 
+/// Passes on what is published, and remembers it if it says when a source was read.
+final class ReadingRecorder: ConfigSink {
+    private let desired: CollectedConfigs
+    private let recorded = Mutex<[(checks: [String], readings: SourceReadings)]>([])
+
+    init(_ desired: CollectedConfigs) {
+        self.desired = desired
+    }
+
+    func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?, readings: SourceReadings?) {
+        desired.apply(upserts: upserts, removals: removals, synced: synced, readings: readings)
+        guard let readings else { return }
+        let checks = desired.configs.map(\.checkName)
+        recorded.withLock { $0.append((checks, readings)) }
+    }
+
+    /// What was told, each with the checks that there were then.
+    func take() -> [(checks: [String], readings: SourceReadings)] {
+        recorded.withLock { recorded in
+            defer { recorded = [] }
+            return recorded
+        }
+    }
+}
+
 /// An AutoConf with what it writes.
 struct Fixture {
     let clock = ManualClock(at: Instant(nanoseconds: 0))
     let files = FailingFiles()
     let recorder = RecordingLog()
     let desired = CollectedConfigs()
+    let readings: ReadingRecorder
     let changes = ProblemRecorder()
     let autoConf: AutoConf
 
     init(_ options: AutoConfOptions, environment: [String: String] = [:]) {
+        readings = ReadingRecorder(desired)
         autoConf = AutoConf(
-            options: options, desired: desired, environment: environment, files: files, clock: clock,
+            options: options, desired: readings, environment: environment, files: files, clock: clock,
             log: Log(sink: recorder, minimum: .info), onProblems: { [changes] in changes.record($0) })
     }
 
@@ -90,6 +117,13 @@ struct Fixture {
 
     var problems: [String] {
         autoConf.problems.map(\.description)
+    }
+}
+
+extension ReflectorEvent {
+    /// A list of which it does not matter when it began.
+    static func replaced(_ objects: [Object]) -> Self {
+        .replaced(objects, begun: .distantPast)
     }
 }
 

@@ -97,6 +97,30 @@ import Testing
         #expect(desired.changes(since: version).synced)
     }
 
+    @Test func `that sources were read is a version of its own, without a change of a config`() async throws {
+        let desired = Self.set()
+        let first = SourceReadings(services: Instant(nanoseconds: 1), files: .distantFuture)
+        #expect(desired.changes(since: 0).readings == SourceReadings())
+        desired.apply(upserts: [Self.config("a")], readings: first)
+        let whole = desired.changes(since: 0)
+        #expect(whole.readings == first && whole.upserts.count == 1)
+
+        // Neither nothing nor the same is news.
+        desired.apply(upserts: [Self.config("a")])
+        desired.apply(readings: first)
+        #expect(desired.changes(since: 0).version == whole.version)
+        var second = first
+        second.services = Instant(nanoseconds: 2)
+        async let waiting: Void = desired.waitForChange(after: whole.version)
+        desired.apply(readings: second)
+        try await waiting
+        let changes = desired.changes(since: whole.version)
+        #expect(changes.readings == second && !changes.isWhole)
+        #expect(changes.upserts.isEmpty && changes.removals.isEmpty && changes.version > whole.version)
+        desired.apply(upserts: [Self.config("b")])
+        #expect(desired.changes(since: changes.version).readings == second)
+    }
+
     @Test func `reading changes costs what changed, not the size of the set`() {
         let desired = Self.set()
         desired.apply(upserts: (0..<10_000).map { Self.config("\($0)") })

@@ -88,6 +88,20 @@ import Testing
         #expect(workers.handle(.applied(worker("w1", isSchedulable: false))) == ["w1"])
     }
 
+    @Test func `it is known when the newest list began`() {
+        var (pods, workers) = (AgentPods(), WorkerNodes())
+        _ = pods.handle(.applied(agentPod("a")))
+        _ = workers.handle(.applied(worker("w1")))
+        #expect(pods.readSince == .distantPast && workers.readSince == .distantPast)
+        for second in 1...2 {
+            _ = pods.handle(.replaced([agentPod("a")], begun: at(Double(second))))
+            _ = workers.handle(.replaced([worker("w1")], begun: at(Double(second) + 5)))
+        }
+        _ = pods.handle(.deleted(agentPod("a")))
+        _ = workers.handle(.deleted("w1"))
+        #expect(pods.readSince == at(2) && workers.readSince == at(7))
+    }
+
     @Test(arguments: [true, false]) func `a deleted pod expires its node and moves its configs in the same step`(
         byList: Bool
     )

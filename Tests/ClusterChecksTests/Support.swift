@@ -96,6 +96,20 @@ extension Dispatcher {
     }
 }
 
+extension AgentPodChange {
+    /// A list of which it does not matter when it began.
+    static func replaced(_ pods: [AgentPod]) -> Self {
+        .replaced(pods, begun: .distantPast)
+    }
+}
+
+extension WorkerNodeChange {
+    /// A list of which it does not matter when it began.
+    static func replaced(_ nodes: [WorkerNode]) -> Self {
+        .replaced(nodes, begun: .distantPast)
+    }
+}
+
 /// A pod on the Kubernetes node `node`.
 func agentPod(
     _ name: String, on node: String = "", uid: String? = nil, addresses: [String] = [], isTerminating: Bool = false

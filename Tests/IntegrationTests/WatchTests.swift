@@ -15,7 +15,7 @@ import Testing
         func take(_ event: ReflectorEvent<Object>) {
             objects.withLock { objects in
                 switch event {
-                case .replaced(let all):
+                case .replaced(let all, _):
                     objects = Dictionary(all.map { ($0.metadata.name, $0) }) { _, last in last }
                 case .applied(let object): objects[object.metadata.name] = object
                 case .deleted(let object): objects[object.metadata.name] = nil

@@ -13,7 +13,7 @@ import Testing
 
     private static func text(_ event: ReflectorEvent<Service>) -> String {
         switch event {
-        case .replaced(let all): "all " + all.map { "\($0.name)\($0.resourceVersion)" }.joined(separator: " ")
+        case .replaced(let all, _): "all " + all.map { "\($0.name)\($0.resourceVersion)" }.joined(separator: " ")
         case .applied(let one): "+\(one.name)\(one.resourceVersion)"
         case .deleted(let one): "-\(one.name)\(one.resourceVersion)"
         }

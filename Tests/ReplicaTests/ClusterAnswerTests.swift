@@ -19,8 +19,8 @@ import Testing
 
     @Test func `the state shows a node's pod and conditions and why configs dangle`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
-            replica.handler.handle(.replaced([pod("a", on: "node1", TestReplica.peer.host)]))
-            replica.handler.handle(.replaced([WorkerNode(name: "node1", isSchedulable: false)]))
+            replica.handler.handle(.replaced([pod("a", on: "node1", TestReplica.peer.host)], begun: .distantPast))
+            replica.handler.handle(.replaced([WorkerNode(name: "node1", isSchedulable: false)], begun: .distantPast))
             func state() throws -> JSONValue {
                 let answer = try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks")))
                 return try JSONValue(parsing: Array(answer.text.utf8))
@@ -31,7 +31,7 @@ import Testing
             #expect(node["node_type"] == .number("2"))
             #expect(node["conditions"] == .array([.string("cordoned")]))
             #expect(try state()["dangling_reasons"] == .array([]))
-            replica.handler.handle(.replaced([AgentPod]()))
+            replica.handler.handle(.replaced([AgentPod](), begun: .distantPast))
             let reason = "the pod agents/a of its node node1 was deleted, and no other node reports"
             #expect(try state()["dangling_reasons"] == .array([.string(reason), .string(reason)]))
             #expect(try state()["nodes"] == .array([]))
@@ -60,7 +60,7 @@ import Testing
         stated: [(String, String)], conditions: [String]
     ) async throws {
         try await TestReplica.run(as: .dispatching) { replica in
-            replica.handler.handle(.replaced([pod("a", on: "node9", "10.9.9.9")]))
+            replica.handler.handle(.replaced([pod("a", on: "node9", "10.9.9.9")], begun: .distantPast))
             for host in ["10.0.0.1", "10.0.0.2", "10.0.0.1"] {
                 var request = replica.status(of: "node1")
                 request.peer = PeerAddress(host: host, port: 1)
@@ -100,7 +100,8 @@ import Testing
 
     @Test func `an agent that should keep running gets a 503 instead of an empty list`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
-            replica.handler.handle(.replaced([pod("leaving", on: "w", "10.0.0.9", isTerminating: true)]))
+            replica.handler.handle(
+                .replaced([pod("leaving", on: "w", "10.0.0.9", isTerminating: true)], begun: .distantPast))
             #expect(replica.answer(replica.status(of: "leaving", 5))?.text == "{\"isuptodate\":true}")
             let answer = replica.answer(replica.request(.get, "/api/v1/clusterchecks/configs/leaving"))
             #expect(answer?.status == 503)

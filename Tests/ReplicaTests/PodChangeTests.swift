@@ -1,6 +1,7 @@
 import ClusterChecks
 import JSON
 import Kubernetes
+import Platform
 import Testing
 
 @testable import Replica
@@ -17,7 +18,7 @@ import Testing
 
     private static func names(_ change: AgentPodChange) -> String {
         switch change {
-        case .replaced(let pods): "all " + pods.map(\.name).joined(separator: " ")
+        case .replaced(let pods, _): "all " + pods.map(\.name).joined(separator: " ")
         case .applied(let pod): "+\(pod.name)"
         case .deleted(let pod): "-\(pod.name)"
         }
@@ -26,10 +27,20 @@ import Testing
     @Test(arguments: ["Failed", "Succeeded"])
     func `a pod that is over counts as deleted, at once`(phase: String) throws {
         let (running, over) = (try Self.pod("a", phase: "Running"), try Self.pod("b", phase: phase))
-        #expect(Self.names(ClusterWatches.podChange(.replaced([running, over]))) == "all a")
+        #expect(Self.names(ClusterWatches.podChange(.replaced([running, over], begun: .distantPast))) == "all a")
         #expect(Self.names(ClusterWatches.podChange(.applied(running))) == "+a")
         #expect(Self.names(ClusterWatches.podChange(.applied(over))) == "-b")
         #expect(Self.names(ClusterWatches.podChange(.deleted(over))) == "-b")
+    }
+
+    @Test func `when a list began is passed on`() throws {
+        let begun = Instant(nanoseconds: 7)
+        guard case .replaced(_, begun) = ClusterWatches.podChange(.replaced([], begun: begun)),
+            case .replaced(_, begun) = ClusterWatches.nodeChange(.replaced([], begun: begun))
+        else {
+            Issue.record("another instant")
+            return
+        }
     }
 
     @Test(arguments: ["Pending", "Running", "Unknown", ""])

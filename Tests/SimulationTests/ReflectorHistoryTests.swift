@@ -45,19 +45,25 @@ extension Picture {
 
 /// All that a type's objects ever were.
 private final class Past: Sendable {
-    private let pictures = Mutex<[Picture]>([[:]])
+    /// Each with the time of the world from which on the objects were so.
+    private let pictures = Mutex<[(picture: Picture, since: Instant)]>([([:], .distantPast)])
 
-    func add(_ picture: Picture) {
-        pictures.withLock { $0.append(picture) }
+    func add(_ picture: Picture, at now: Instant) {
+        pictures.withLock { $0.append((picture, now)) }
     }
 
     var present: Picture {
-        pictures.withLock { $0.last ?? [:] }
+        pictures.withLock { $0.last?.picture ?? [:] }
     }
 
     /// When the objects were so, at or after `place`; nil: never.
     func place(of picture: Picture, from place: Int) -> Int? {
-        pictures.withLock { $0[place...].firstIndex(of: picture) }
+        pictures.withLock { $0[place...].firstIndex { $0.picture == picture } }
+    }
+
+    /// How the objects were before anything that happened at `time`.
+    func place(before time: Instant) -> Int {
+        pictures.withLock { $0.lastIndex { $0.since < time } ?? 0 }
     }
 }
 
@@ -67,21 +73,34 @@ private final class Builder<Object: SimulatedObject>: Sendable {
         var picture: Picture = [:]
         var place = 0
         var isSynced = false
+        /// When the newest list began, and when the last one was asked for.
+        var begun = Instant.distantPast
+        var requested = Instant.distantPast
     }
 
-    private let world: World
+    private let process: SimulatedProcess
     private let past: Past
     private let state = Mutex(State())
 
-    init(_ world: World, _ past: Past) {
-        self.world = world
+    init(_ process: SimulatedProcess, _ past: Past) {
+        self.process = process
         self.past = past
     }
 
+    func request() {
+        let now = process.clock.now()
+        state.withLock { $0.requested = now }
+    }
+
     func handle(_ event: ReflectorEvent<Object>) {
+        let (world, now) = (process.world, process.clock.now())
         let isKnown = state.withLock { state in
             switch event {
-            case .replaced(let objects):
+            case .replaced(let objects, let begun):
+                guard state.begun <= begun, begun <= now else { return false }
+                // What was over when the list began is not in it.
+                state.place = max(state.place, past.place(before: world.now - (now - begun)))
+                state.begun = begun
                 state.picture = [:]
                 state.isSynced = true
                 for object in objects { state.picture.add(object.metadata) }
@@ -96,13 +115,19 @@ private final class Builder<Object: SimulatedObject>: Sendable {
     }
 
     var isUpToDate: Bool {
-        state.withLock { $0.isSynced && $0.picture == past.present }
+        state.withLock { $0.isSynced && $0.requested <= $0.begun && $0.picture == past.present }
     }
 }
 
 private struct Incarnation: Sendable {
     let process: SimulatedProcess
+    let watches: [WatchedType]
+}
+
+/// The watch of one type in one incarnation.
+private struct WatchedType: Sendable {
     let isUpToDate: @Sendable () -> Bool
+    let readAnew: @Sendable () -> Void
 }
 
 private final class ReflectorSetting: Sendable {
@@ -133,6 +158,7 @@ private final class ReflectorSetting: Sendable {
         for _ in 0..<dice.number(in: 0...30) { change() }
         changeAgain(from: .zero)
         for _ in 0..<dice.number(in: 3...20) { disturb() }
+        for _ in 0..<dice.number(in: 0...20) { readAnew() }
         try world.run(for: Self.turbulence + .seconds(61))
         // A lost answer is waited for a minute; a pause before the next try may be as long.
         try world.run(atMost: .seconds(180)) { isUpToDate }
@@ -141,30 +167,48 @@ private final class ReflectorSetting: Sendable {
     }
 
     private var isUpToDate: Bool {
-        current.withLock { $0.values.allSatisfy { $0.isUpToDate() } }
+        current.withLock { $0.values.allSatisfy { $0.watches.allSatisfy { $0.isUpToDate() } } }
     }
 
     // MARK: Processes
 
     private func start(_ name: String) {
         let process = SimulatedProcess(name, in: world)
-        let checks = [
+        let watches = [
             watch(Service.self, pasts.services, process), watch(ServiceEndpoints.self, pasts.endpoints, process),
             watch(Pod.self, pasts.pods, process), watch(KubernetesNode.self, pasts.nodes, process),
         ]
-        current.withLock { $0[name] = Incarnation(process: process) { checks.allSatisfy { $0() } } }
+        current.withLock { $0[name] = Incarnation(process: process, watches: watches) }
     }
 
     private func watch<Object: SimulatedObject>(
         _ type: Object.Type, _ past: Past, _ process: SimulatedProcess
-    ) -> @Sendable () -> Bool {
-        let builder = Builder<Object>(world, past)
+    ) -> WatchedType {
+        let builder = Builder<Object>(process, past)
         let reflector = Reflector<Object>(
             source: server.source(of: type, for: process), clock: process.clock, entropy: process.entropy,
             log: process.log
         ) { builder.handle($0) }
         process.spawn { await reflector.run() }
-        return { builder.isUpToDate }
+        return WatchedType {
+            builder.isUpToDate
+        } readAnew: {
+            builder.request()
+            reflector.readAnew()
+        }
+    }
+
+    /// Asks for new lists at some time: of one type or of all, once or twice.
+    private func readAnew() {
+        let (at, name) = (dice.duration(in: .zero...Self.turbulence), dice.pick(Self.names))
+        let types = dice.chance(0.5) ? Array(0..<4) : [dice.index(below: 4)]
+        let pause = dice.duration(in: .zero ... .seconds(2))
+        for time in dice.chance(0.3) ? [at, at + pause] : [at] {
+            world.after(time) { [self] in
+                guard let incarnation = current.withLock({ $0[name] }) else { return }
+                incarnation.process.post { for type in types { incarnation.watches[type].readAnew() } }
+            }
+        }
     }
 
     // MARK: Changes
@@ -202,7 +246,7 @@ private final class ReflectorSetting: Sendable {
         }
         var picture = Picture()
         for object in server.objects(of: Object.self) { picture.add(object.metadata) }
-        past.add(picture)
+        past.add(picture, at: world.now)
     }
 
     // MARK: Faults

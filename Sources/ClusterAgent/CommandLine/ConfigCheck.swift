@@ -65,7 +65,7 @@ struct ConfigCheck {
         }
         let desired = CollectedConfigs()
         let autoConf = autoConf(context, desired) { $0.watchesServices = true }
-        autoConf.handle(ReflectorEvent<Service>.replaced(list.services))
+        autoConf.handle(ReflectorEvent<Service>.replaced(list.services, begun: context.clock.now()))
         add(desired, autoConf)
     }
 

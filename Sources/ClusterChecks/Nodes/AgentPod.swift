@@ -33,8 +33,8 @@ package struct AgentPod: Hashable, Sendable {
 
 /// What became of the node-agents' pods.
 package enum AgentPodChange: Sendable {
-    /// These are all of them: one that is not among them is gone.
-    case replaced([AgentPod])
+    /// These are all of them, as they were at `begun` or later: one that is not among them is gone.
+    case replaced([AgentPod], begun: Instant)
     /// One is new, or changed.
     case applied(AgentPod)
     /// One is gone.

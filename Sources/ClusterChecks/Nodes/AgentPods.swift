@@ -12,6 +12,8 @@ struct AgentPods: Sendable {
 
     /// Whether they have been listed.
     private(set) var isKnown = false
+    /// When the newest list of them began; `.distantPast` until they have been listed.
+    private(set) var readSince = Instant.distantPast
     private var entries: [ExactText: Entry] = [:]
     /// The full names of the pods of each name, address and Kubernetes node.
     private var names: [ExactText: Set<ExactText>] = [:]
@@ -22,8 +24,9 @@ struct AgentPods: Sendable {
     /// - Returns: the pods that changed, both as they were and as they are: each may match other nodes than before.
     mutating func handle(_ change: AgentPodChange) -> [AgentPod] {
         switch change {
-        case .replaced(let pods):
+        case .replaced(let pods, let begun):
             isKnown = true
+            readSince = begun
             let present = Set(texts: pods.map(\.fullName))
             let gone = entries.keys.filter { !present.contains($0) }.sortedTexts()
             return gone.flatMap { remove($0) } + pods.flatMap { apply($0) }

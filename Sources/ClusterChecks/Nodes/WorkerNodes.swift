@@ -16,8 +16,8 @@ package struct WorkerNode: Hashable, Sendable {
 
 /// What became of the Kubernetes nodes.
 package enum WorkerNodeChange: Sendable {
-    /// These are all of them: one that is not among them is gone.
-    case replaced([WorkerNode])
+    /// These are all of them, as they were at `begun` or later: one that is not among them is gone.
+    case replaced([WorkerNode], begun: Instant)
     /// One is new, or changed.
     case applied(WorkerNode)
     /// The one of this name is gone.
@@ -28,13 +28,16 @@ package enum WorkerNodeChange: Sendable {
 struct WorkerNodes: Sendable {
     /// Whether they have been listed. Until then none counts as cordoned.
     private(set) var isKnown = false
+    /// When the newest list of them began; `.distantPast` until they have been listed.
+    private(set) var readSince = Instant.distantPast
     private var nodes: [ExactText: WorkerNode] = [:]
 
     /// - Returns: the names of the nodes that changed, sorted.
     mutating func handle(_ change: WorkerNodeChange) -> [String] {
         switch change {
-        case .replaced(let all):
+        case .replaced(let all, let begun):
             isKnown = true
+            readSince = begun
             let former = nodes
             nodes = Dictionary(all.map { (ExactText($0.name), $0) }) { $1 }
             return Set(former.keys).union(nodes.keys).filter { former[$0] != nodes[$0] }.sortedTexts()

@@ -19,7 +19,10 @@ package struct ReflectorPage<Object: Sendable>: Sendable {
 package enum ReflectorEvent<Object: Sendable>: Sendable {
     /// The whole list: objects that are not in it are gone. An object with a known name may be another one, created
     /// after a deletion that was not observed: compare uids before keeping state.
-    case replaced([Object])
+    ///
+    /// `begun` is the instant right before its first page was asked for: it shows the objects as they were then, or
+    /// later.
+    case replaced([Object], begun: Instant)
     /// The object is new or changed.
     case applied(Object)
     /// The object is gone; its last state.
@@ -35,6 +38,34 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// How much longer than the server's own limit a watch may take before it is considered dead.
     private static var watchGrace: Duration { .seconds(30) }
 
+    /// What `run` keeps from one action to the next.
+    private struct Course {
+        var machine: ReflectorMachine
+        /// The version of the newest request for a new list that the machine knows of.
+        var request: UInt64
+        /// When the list began.
+        private(set) var begun = Instant.distantPast
+        /// The objects of the list that were not passed on yet.
+        var collected: [Object] = []
+        /// Whether no page of the list was passed on yet.
+        var isFirstPage = true
+
+        init(_ machine: ReflectorMachine, request: UInt64) {
+            self.machine = machine
+            self.request = request
+        }
+
+        mutating func beginList(at now: Instant) {
+            (begun, collected, isFirstPage) = (now, [], true)
+        }
+    }
+
+    /// How a watch ended: in order, or with a failure.
+    private struct WatchEnd {
+        var machine: ReflectorMachine
+        var failure: KubernetesError?
+    }
+
     private let source: any ListWatchSource<Object>
     private let isOptional: Bool
     private let clock: any Clock
@@ -46,6 +77,8 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// Whether the handler has received the whole list once. Never becomes false again.
     package let synced = Watched<Bool>(false)
 
+    /// How often a new list was asked for.
+    private let requests = Watched(0)
     private let state: Mutex<ResourceReport>
 
     /// A reflector that does nothing until `run`.
@@ -56,7 +89,8 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     ///   - onPage: gets each page of a list but the last as soon as it is read, so that a long list of large objects is
     ///     never kept whole; `replaced` then has the objects of the last page only, and those of all pages since the
     ///     first one of this list exist too. Nil to get whole lists.
-    ///   - handler: called from the task of `run`, one event after the other; it must not block for long.
+    ///   - handler: called from the task of `run` or a child of it, one event after the other; it must not block for
+    ///     long.
     package init(
         source: any ListWatchSource<Object>, isOptional: Bool = false, clock: any Clock, entropy: any Entropy, log: Log,
         onPage: (@Sendable (ReflectorPage<Object>) -> Void)? = nil,
@@ -82,68 +116,112 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
 
     /// Lists and watches until the task is cancelled. Call it once.
     package func run() async {
-        var machine = ReflectorMachine(isOptional: isOptional)
-        var collected: [Object] = []
-        var isFirstPage = true
-        var action = machine.start()
+        var course = Course(ReflectorMachine(isOptional: isOptional), request: requests.current.version)
+        var action = course.machine.start()
         while !Task.isCancelled {
             let now = clock.now()
             state.withLock { $0.lastAttempt = now }
+            if let instead = takeRequest(&course) { action = instead }
             switch action {
-            case .list(let request):
-                if request.continuation == nil {
-                    // Pages of a list that was given up.
-                    if !isFirstPage { onPage?(ReflectorPage([], isFirst: true)) }
-                    (collected, isFirstPage) = ([], true)
-                }
-                action = await list(request, &machine, &collected)
-                if let onPage, case .list(let next) = action, next.continuation != nil, !collected.isEmpty {
-                    onPage(ReflectorPage(collected, isFirst: isFirstPage))
-                    (collected, isFirstPage) = ([], false)
-                }
-            case .replace:
-                handler(.replaced(collected))
-                (collected, isFirstPage) = ([], true)
-                state.withLock { $0.isSynced = true }
-                if !synced.value { synced.set(true) }
-                action = machine.replaced(now: clock.now(), fraction: entropy.fraction())
-            case .watch(let request):
-                action = await watch(request, &machine)
-            case .pause(let duration):
-                try? await clock.sleep(until: now + duration)
-                action = machine.resumed(now: clock.now(), fraction: entropy.fraction())
+            case .list(let request): action = await list(request, &course)
+            case .replace: action = replace(&course)
+            case .watch(let request): action = await watch(request, &course)
+            case .pause(let duration): action = await pause(until: now + duration, &course)
             }
-            if !Task.isCancelled { report(on: &machine) }
+            if !Task.isCancelled { report(on: &course.machine) }
         }
     }
 
-    private func list(
-        _ request: ListRequest, _ machine: inout ReflectorMachine, _ collected: inout [Object]
-    ) async -> ReflectorMachine.Action {
+    /// Asks for a new whole list, although the watch is fine: see `ResourceWatch`.
+    package func readAnew() {
+        requests.update { $0 += 1 }
+    }
+
+    /// Tells the machine if a new list was asked for.
+    ///
+    /// - Returns: what to do instead of the action that is about to begin or under way, if anything.
+    private func takeRequest(_ course: inout Course) -> ReflectorMachine.Action? {
+        let newest = requests.current.version
+        guard newest != course.request else { return nil }
+        course.request = newest
+        return course.machine.readAnew()
+    }
+
+    private func list(_ request: ListRequest, _ course: inout Course) async -> ReflectorMachine.Action {
+        if request.continuation == nil {
+            // Pages of a list that was given up.
+            if !course.isFirstPage { onPage?(ReflectorPage([], isFirst: true)) }
+            course.beginList(at: clock.now())
+        }
+        let action = await read(request, &course)
+        if let onPage, case .list(let next) = action, next.continuation != nil, !course.collected.isEmpty {
+            onPage(ReflectorPage(course.collected, isFirst: course.isFirstPage))
+            (course.collected, course.isFirstPage) = ([], false)
+        }
+        return action
+    }
+
+    private func read(_ request: ListRequest, _ course: inout Course) async -> ReflectorMachine.Action {
         do throws(KubernetesError) {
             let page = try await source.list(request, deadline: clock.now() + Self.listTimeout)
             heard()
-            collected += page.items
-            return machine.listed(resourceVersion: page.resourceVersion, continuation: page.continuation)
+            course.collected += page.items
+            return course.machine.listed(resourceVersion: page.resourceVersion, continuation: page.continuation)
         } catch {
-            return machine.listFailed(error, now: clock.now(), fraction: entropy.fraction())
+            return course.machine.listFailed(error, now: clock.now(), fraction: entropy.fraction())
         }
     }
 
-    private func watch(_ request: WatchRequest, _ machine: inout ReflectorMachine) async -> ReflectorMachine.Action {
+    private func replace(_ course: inout Course) -> ReflectorMachine.Action {
+        handler(.replaced(course.collected, begun: course.begun))
+        (course.collected, course.isFirstPage) = ([], true)
+        state.withLock { $0.isSynced = true }
+        if !synced.value { synced.set(true) }
+        return course.machine.replaced(now: clock.now(), fraction: entropy.fraction())
+    }
+
+    /// Watches in a task of its own, which a request for a new list cancels.
+    private func watch(_ request: WatchRequest, _ course: inout Course) async -> ReflectorMachine.Action {
+        let (machine, seen) = (course.machine, course.request)
+        let (end, isInterrupted) = await withTaskGroup(of: WatchEnd?.self) { group in
+            group.addTask { await self.watch(request, machine) }
+            group.addTask {
+                _ = try? await self.requests.next(after: seen)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            let second = await group.next() ?? nil
+            return (first ?? second ?? WatchEnd(machine: machine), first == nil)
+        }
+        course.machine = end.machine
+        // How a watch ends that was cut off says nothing.
+        if isInterrupted, let action = takeRequest(&course) { return action }
+        return course.machine.ended(end.failure, now: clock.now(), fraction: entropy.fraction())
+    }
+
+    private func watch(_ request: WatchRequest, _ machine: ReflectorMachine) async -> WatchEnd {
         let deadline = clock.now() + .seconds(request.timeoutSeconds) + Self.watchGrace
-        var failure: KubernetesError?
+        var end = WatchEnd(machine: machine)
         do throws(KubernetesError) {
             try await source.watch(request, deadline: deadline) { event in
-                let goesOn = machine.handle(deliver(event))
-                report(on: &machine)
+                let goesOn = end.machine.handle(deliver(event))
+                report(on: &end.machine)
                 return goesOn
             }
             heard()
         } catch {
-            failure = error
+            end.failure = error
         }
-        return machine.ended(failure, now: clock.now(), fraction: entropy.fraction())
+        return end
+    }
+
+    private func pause(until end: Instant, _ course: inout Course) async -> ReflectorMachine.Action {
+        while clock.now() < end, !Task.isCancelled {
+            await requests.change(after: course.request, until: end, clock: clock)
+            if let action = takeRequest(&course) { return action }
+        }
+        return course.machine.resumed(now: clock.now(), fraction: entropy.fraction())
     }
 
     /// Passes an event to the handler, and returns what the machine needs of it.

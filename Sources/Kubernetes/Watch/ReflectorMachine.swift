@@ -12,7 +12,7 @@ package import Platform
 /// | listing | a page | listing (the next page), or replacing (after the last) |
 /// | listing | a page, which is too large | listing (the same page, with half as many objects) |
 /// | listing | a page, which fails | pausing, then listing; listing in one piece if a later page has expired |
-/// | replacing | the handler to have the list | watching |
+/// | replacing | the handler to have the list | watching, or listing if a new list was asked for meanwhile |
 /// | watching | events, and the end of the stream | see below |
 /// | pausing | the end of the pause | listing or watching |
 ///
@@ -30,6 +30,9 @@ package import Platform
 /// watches that last as long as a whole one without an event or a bookmark: a server whose etcd was restored from a
 /// backup accepts a watch from a version that it does not know yet, and is silent (kubernetes/kubernetes#107457). Where
 /// an optional resource is forbidden (403), both pause for a minute and list.
+///
+/// A new list may be asked for at any time. It ends a watch and is no failure, but it waits for the end of a list under
+/// way, and for the end of a pause after a failure.
 package struct ReflectorMachine: Sendable {
     /// What the shell must do now. It reports the outcome by the event that the action names.
     package enum Action: Hashable, Sendable {
@@ -64,8 +67,8 @@ package struct ReflectorMachine: Sendable {
         case replacing(version: String)
         /// Waits for events, and for the end of the stream.
         case watching(Watch)
-        /// Waits for the end of a pause.
-        case pausing(then: Goal)
+        /// Waits for the end of a pause, perhaps one after a failure.
+        case pausing(then: Goal, isFailing: Bool)
     }
 
     /// How far a watch has come.
@@ -161,6 +164,8 @@ package struct ReflectorMachine: Sendable {
     private var backoff = Backoff()
     private var failure: Failure?
     private var notices: [ReflectorNotice] = []
+    /// Whether a new list was asked for after this one began.
+    private var isOutdated = false
     /// How often listing or watching ended, by reason.
     package private(set) var restarts: [ExactText: UInt64] = [:]
 
@@ -221,6 +226,7 @@ package struct ReflectorMachine: Sendable {
     package mutating func replaced(now: Instant, fraction: Double) -> Action {
         guard case .replacing(let version) = state else { preconditionFailure("no list is complete") }
         recovered()
+        guard !isOutdated else { return listAsRequested() }
         return begin(.watch(Position(version: version, listed: now)), now: now, fraction: fraction)
     }
 
@@ -263,8 +269,30 @@ package struct ReflectorMachine: Sendable {
 
     /// The pause is over.
     package mutating func resumed(now: Instant, fraction: Double) -> Action {
-        guard case .pausing(let goal) = state else { preconditionFailure("the end of a pause that did not begin") }
+        guard case .pausing(let goal, _) = state else { preconditionFailure("the end of a pause that did not begin") }
         return begin(goal, now: now, fraction: fraction)
+    }
+
+    /// A new list is asked for: before an action begins, or while a watch or a pause is under way.
+    ///
+    /// - Returns: what to do instead of that action, which is ended if it has begun; nil: to do it, or to go on with
+    ///   it.
+    package mutating func readAnew() -> Action? {
+        switch state {
+        case .listing(let request, _) where request.continuation == nil:
+            // A new list is about to begin.
+            return nil
+        case .listing, .replacing:
+            isOutdated = true
+            return nil
+        case .watching:
+            return listAsRequested()
+        case .pausing(_, isFailing: true):
+            state = .pausing(then: .list, isFailing: true)
+            return nil
+        case .pausing(_, isFailing: false):
+            return list(ListRequest(limit: pageSize))
+        }
     }
 }
 
@@ -277,7 +305,10 @@ extension ReflectorMachine {
             return pause(after: error, of: watch, then: again, now: now, fraction: fraction)
         }
         recovered()
-        if isShort { return pause(then: again, now: now, fraction: fraction) }
+        if isShort {
+            state = .pausing(then: again, isFailing: false)
+            return pause(now: now, fraction: fraction)
+        }
         let isInDoubt = watch.position.standing != .confirmed || watch.position.isTooSilent
         return begin(isInDoubt ? .list : again, now: now, fraction: fraction)
     }
@@ -327,7 +358,14 @@ extension ReflectorMachine {
         }
     }
 
+    /// Ends a watch, or a list that is complete, for a new list.
+    private mutating func listAsRequested() -> Action {
+        restarts["requested", default: 0] += 1
+        return list(ListRequest(limit: pageSize))
+    }
+
     private mutating func list(_ request: ListRequest, version: String? = nil) -> Action {
+        if request.continuation == nil { isOutdated = false }
         state = .listing(request, version: version)
         return .list(request)
     }
@@ -342,16 +380,19 @@ extension ReflectorMachine {
     ) -> Action {
         if error != problem { notices.append(.failing(error)) }
         failure = Failure(error: error, cameAfterOpening: watch.map { $0.phase != .opening } ?? false)
-        guard case .status(let status) = error else { return pause(then: goal, now: now, fraction: fraction) }
-        if isOptional, status.code == 403 {
-            state = .pausing(then: .list)
-            return .pause(Self.forbiddenPause)
+        var seconds = 0
+        if case .status(let status) = error {
+            if isOptional, status.code == 403 {
+                state = .pausing(then: .list, isFailing: true)
+                return .pause(Self.forbiddenPause)
+            }
+            seconds = status.retryAfterSeconds ?? 0
         }
-        return pause(then: goal, atLeast: status.retryAfterSeconds ?? 0, now: now, fraction: fraction)
+        state = .pausing(then: goal, isFailing: true)
+        return pause(atLeast: seconds, now: now, fraction: fraction)
     }
 
-    private mutating func pause(then goal: Goal, atLeast seconds: Int = 0, now: Instant, fraction: Double) -> Action {
-        state = .pausing(then: goal)
+    private mutating func pause(atLeast seconds: Int = 0, now: Instant, fraction: Double) -> Action {
         let asked = Duration.seconds(min(seconds, Self.longestRetryAfter))
         return .pause(max(backoff.pause(now: now, fraction: fraction), asked))
     }

@@ -7,6 +7,10 @@ package protocol ResourceWatch: Sendable {
 
     /// Lists and watches until the task is cancelled. Call it once.
     func run() async
+
+    /// Asks for a new whole list, although the watch is fine. The handler gets one that begins after this call, soon or
+    /// when the API server works again.
+    func readAnew()
 }
 
 /// How the watch of one resource fares: for readiness, liveness, metrics and conditions.
@@ -27,7 +31,7 @@ package struct ResourceReport: Sendable {
     /// The longest time that may lie between two attempts: twice the longest deadline of one, so that a machine that is
     /// merely slow is not taken for a loop that has stopped.
     package var longestAttempt: Duration
-    /// How often listing or watching ended, by reason.
+    /// How often listing or watching ended, by reason. `requested` is no failure: a new list was asked for.
     package var restarts: [ExactText: UInt64]
     /// The events so far, by type.
     package var events: [ExactText: UInt64]

@@ -64,6 +64,11 @@ struct ClusterWatches: Sendable {
         }
     }
 
+    /// Has each of them make a new whole list soon.
+    func readAnew() {
+        for watch in all { watch.readAnew() }
+    }
+
     func collect(into writer: inout MetricsWriter) {
         ResourceReport.collect(all.map(\.report), now: clock.now(), into: &writer)
     }
@@ -71,7 +76,7 @@ struct ClusterWatches: Sendable {
     /// A pod that is over runs nothing any more: it counts as deleted (kubernetes/kubernetes#109414).
     static func podChange(_ event: ReflectorEvent<Pod>) -> AgentPodChange {
         switch event {
-        case .replaced(let pods): .replaced(pods.filter { !$0.isOver }.map(agentPod))
+        case .replaced(let pods, let begun): .replaced(pods.filter { !$0.isOver }.map(agentPod), begun: begun)
         case .applied(let pod): pod.isOver ? .deleted(agentPod(pod)) : .applied(agentPod(pod))
         case .deleted(let pod): .deleted(agentPod(pod))
         }
@@ -83,9 +88,9 @@ struct ClusterWatches: Sendable {
             addresses: pod.addresses, nodeName: pod.nodeName, isTerminating: pod.isTerminating)
     }
 
-    private static func nodeChange(_ event: ReflectorEvent<KubernetesNode>) -> WorkerNodeChange {
+    static func nodeChange(_ event: ReflectorEvent<KubernetesNode>) -> WorkerNodeChange {
         switch event {
-        case .replaced(let nodes): .replaced(nodes.map(workerNode))
+        case .replaced(let nodes, let begun): .replaced(nodes.map(workerNode), begun: begun)
         case .applied(let node): .applied(workerNode(node))
         case .deleted(let node): .deleted(node.metadata.name)
         }
