@@ -1,4 +1,4 @@
-import Platform
+package import Platform
 import Synchronization
 
 /// What changed in the desired set since a version: coalesced per key, newest state only.
@@ -124,5 +124,13 @@ package final class DesiredConfigs: ConfigSink {
         while seen.value == version {
             seen = try await newest.next(after: seen.version)
         }
+    }
+
+    /// The same, but returns at `end` at the latest, if there is one.
+    package func waitForChange(after version: UInt64, until end: Instant?, _ clock: any Clock) async throws {
+        guard let end else { return try await waitForChange(after: version) }
+        let seen = newest.current
+        if seen.value == version { await newest.change(after: seen.version, until: end, clock: clock) }
+        try Task.checkCancellation()
     }
 }

@@ -40,26 +40,49 @@ package final class EncodedConfig: Sendable {
         collectionSeconds = instances.first?.collectionSeconds ?? 15
     }
 
+    /// A config of which only what a mirror tells is known: it can be placed and moved, but not sent.
+    ///
+    /// - Parameter instances: the number of its instances, by which it costs.
+    package init(unconfirmed key: ConfigKey, contentHash: UInt64, instances: Int, nodeName: String) {
+        self.key = key
+        keyHash = Murmur3.hash(key.bytes)
+        digest = 0
+        checkName = key.check
+        self.nodeName = nodeName
+        wire = []
+        self.contentHash = contentHash
+        checkIDs = .unknown(count: max(1, instances))
+        collectionSeconds = 15
+    }
+
+    /// Whether its bytes are known. If not, only a mirror told of it, and nobody can be sent it.
+    package var isConfirmed: Bool { !wire.isEmpty }
+
     /// Whether one of its instances has this check ID.
     package func has(_ checkID: String) -> Bool {
         instanceIDs.contains { $0.hasSameBytes(as: checkID) }
     }
 
-    /// The check ID of each instance, in order, made from the bytes in `wire`.
+    /// The check ID of each instance, in order, made from the bytes in `wire`; empty while those are not known.
     package var instanceIDs: [String] {
         switch checkIDs {
         case .one(let id): [id]
         case .other(let ids): ids
+        case .unknown: []
+        }
+    }
+
+    /// The number of instances that it counts for: never 0.
+    package var instanceCount: Int {
+        switch checkIDs {
+        case .one: 1
+        case .other(let ids): max(1, ids.count)
+        case .unknown(let count): count
         }
     }
 
     /// What running it costs until something better is known: one for each instance, and never nothing.
-    package var cost: Double {
-        switch checkIDs {
-        case .one: 1
-        case .other(let ids): Double(max(1, ids.count))
-        }
-    }
+    package var cost: Double { Double(instanceCount) }
 
     /// How often its instances run, as its first one says (`min_collection_interval`), else every 15 s.
     package var collectionInterval: Duration { .seconds(collectionSeconds) }
@@ -84,6 +107,8 @@ package final class EncodedConfig: Sendable {
 private enum CheckIDs: Sendable {
     case one(String)
     case other([String])
+    /// Only their number is known.
+    case unknown(count: Int)
 
     init(_ ids: [String]) {
         self = ids.count == 1 ? .one(ids[0]) : .other(ids)

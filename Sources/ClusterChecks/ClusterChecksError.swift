@@ -14,6 +14,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     case unknownNode(String)
     /// The node is draining, and this replica has never told its agent what to run: it keeps running what it runs.
     case handingOver(String)
+    /// What the agent of this node was told by the former leader is known, but not all bytes of it have been read yet.
+    case unconfirmed(node: String)
     /// The node ID is empty, too long, or contains control characters.
     case invalidNodeID(length: Int)
     /// Rebalancing is disabled.
@@ -34,6 +36,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
         case .notSynced: "config sources have not all synced yet"
         case .unknownNode(let id): "node \(id) is unknown"
         case .handingOver(let id): "node \(id) is draining and keeps running its checks while others take over"
+        case .unconfirmed(let id):
+            "not all configs of node \(id) have been read yet: it keeps running what the former leader told it"
         case .invalidNodeID(let length):
             "invalid node ID of \(length) bytes: must be 1 to \(Self.longestNodeID) bytes, without control characters"
         case .advancedDispatchingOff: "no checks to rebalance: advanced dispatching is not enabled"

@@ -130,7 +130,7 @@ import Testing
         #expect(dispatcher.store.danglingReason(of: key("c0")) == reason)
         #expect(reason.description == "the pod agents/a1 of its node w1 was deleted, and no other node reports")
         let changes = try dispatcher.report("w1", at: 3).changes
-        guard case .nodeRegistered("w1", 0, nil) = changes.first else {
+        guard case .nodeRegistered("w1", 0, nil, false) = changes.first else {
             Issue.record("\(changes)")
             return
         }
@@ -188,7 +188,7 @@ import Testing
         let kinds = changes.compactMap { change -> String? in
             switch change {
             case .nodeExpired(let id, _): "forgotten \(id)"
-            case .nodeRegistered(let id, _, _): "registered \(id)"
+            case .nodeRegistered(let id, _, _, _): "registered \(id)"
             default: nil
             }
         }

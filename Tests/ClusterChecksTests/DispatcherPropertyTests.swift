@@ -78,7 +78,7 @@ extension DispatcherPropertyTests.History {
         }
         let removals = wanted.keys.sorted().filter { upserts[$0] == nil && roll(10) == 0 }
         let before = dispatcher.store
-        let wasDispatching = dispatcher.isDispatching
+        let wasDispatching = dispatcher.store.isDispatching
         for key in removals { wanted[key] = nil }
         wanted.merge(upserts) { $1 }
         let sorted = upserts.values.sorted { $0.key < $1.key }

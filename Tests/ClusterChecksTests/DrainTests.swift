@@ -134,6 +134,7 @@ import Testing
         #expect(throws: ClusterChecksError.handingOver("w1")) { try dispatcher.configs(of: "w1") }
         try dispatcher.listen(from: 2, to: 31, reporting: ["w1", "w2"])
         #expect(try dispatcher.report("w1", lastChange: 77, at: 30.4).isUpToDate)
+        _ = dispatcher.expireNodes(now: at(30.6))
         #expect(try !dispatcher.report("w1", lastChange: 77, at: 30.6).isUpToDate)
         #expect(try told("w1", dispatcher).isEmpty)
     }

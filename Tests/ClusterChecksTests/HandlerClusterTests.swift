@@ -148,8 +148,9 @@ import Testing
             try await fixture.dispatch(0..<1, to: ["w1"], in: HandlerTests.term("1"))
             func names(_ checks: [EncodedConfig]) -> [String] { checks.map(\.key.source) }
             let now = fixture.clock.now()
-            #expect(try names(fixture.handler.endpointsChecks(of: "w1", now: now).value) == ["test:b", "test:c"])
-            #expect(try names(fixture.handler.endpointsChecks(of: "w3", now: now).value) == [])
+            #expect(
+                try names(fixture.handler.endpointsChecks(of: "w1", now: now).value.configs) == ["test:b", "test:c"])
+            #expect(try names(fixture.handler.endpointsChecks(of: "w3", now: now).value.configs) == [])
             #expect(try names(fixture.handler.allEndpointsChecks(now: now).value) == ["test:b", "test:c", "test:a"])
             #expect(try fixture.names(of: "w1") == ["test:c0"])
         }

@@ -128,7 +128,7 @@ import Testing
             #expect(try !fixture.report("a", lastChange: 10))
             #expect(try fixture.names(of: "a") == ["test:c0"])
             #expect(throws: ClusterChecksError.unknownNode("b")) { try fixture.names(of: "b") }
-            #expect(try fixture.handler.endpointsChecks(of: "b", now: fixture.clock.now()).value.isEmpty)
+            #expect(try fixture.handler.endpointsChecks(of: "b", now: fixture.clock.now()).value.configs.isEmpty)
         }
     }
 
@@ -249,7 +249,7 @@ import Testing
             fixture.live(until: 129)
             #expect(try fixture.names(of: "a") == ["test:c0"])
             #expect(
-                fixture.log.lines.contains("info term began term=2 keeps_placements=true warmup_seconds=29.0"))
+                fixture.log.lines.contains("info term began term=2 placements=kept warmup_seconds=29.0"))
         }
     }
 
@@ -407,7 +407,7 @@ import Testing
             #expect(fixture.log.lines.last?.contains("replaced=1") == true)
             let dispatched = fixture.log.lines.filter { $0.hasPrefix("info configs dispatched scheduled=50") }
             #expect(dispatched == ["info configs dispatched scheduled=50 replaced=0 moved=0 removed=0 nodes=2"])
-            #expect(fixture.log.lines.contains("info term began term=1 keeps_placements=false warmup_seconds=30.0"))
+            #expect(fixture.log.lines.contains("info term began term=1 placements=none warmup_seconds=30.0"))
         }
     }
 }

@@ -161,6 +161,6 @@ import Testing
         _ = try dispatcher.report("a", at: 0)
         for second in 0...31 { _ = dispatcher.expireNodes(now: at(Double(second))) }
         #expect(dispatcher.store.nodeCount == 0)
-        #expect(!dispatcher.isDispatching)
+        #expect(!dispatcher.store.isDispatching)
     }
 }

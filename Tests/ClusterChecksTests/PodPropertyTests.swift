@@ -205,7 +205,7 @@ extension PodPropertyTests.History {
             #expect(differs)
         case .nodeIDShared(_, let agents):
             if !agents.isEmpty { seen.insert("shared") }
-        case .handOverStarted(let id):
+        case .handOverStarted(let id, _, _):
             retainedSince[id] = now
             seen.insert("hands over")
         case .handOverEnded(let id):

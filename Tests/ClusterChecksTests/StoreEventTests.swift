@@ -25,11 +25,11 @@ import Testing
             state.withLock { state in
                 state.events.append(event)
                 switch event {
-                case .termBegan(let term, let keepsPlacements):
+                case .termBegan(let term, let keepsPlacements, _):
                     if state.term != nil { state.problems.append("\(term.token) began in another term") }
                     state.term = term
                     if !keepsPlacements { state.mirror = ClusterStore() }
-                case .changed(let changes, let term):
+                case .changed(let changes, let term, _):
                     if state.term != term { state.problems.append("changed in \(term.token), which is not the term") }
                     if changes.isEmpty { state.problems.append("changed nothing") }
                     for change in changes { state.mirror.apply(change) }
@@ -44,8 +44,8 @@ import Testing
         var events: [String] {
             state.withLock { $0.events }.map { event in
                 switch event {
-                case .termBegan(let term, let keepsPlacements): "began \(term.token) keeps=\(keepsPlacements)"
-                case .changed(let changes, let term): "changed \(term.token) \(changes.map(Self.name))"
+                case .termBegan(let term, let keepsPlacements, _): "began \(term.token) keeps=\(keepsPlacements)"
+                case .changed(let changes, let term, _): "changed \(term.token) \(changes.map(Self.name))"
                 case .termEnded(let term): "ended \(term.token)"
                 }
             }
@@ -53,10 +53,11 @@ import Testing
 
         private static func name(of change: StoreChange) -> String {
             switch change {
-            case .nodeRegistered(let id, _, _): "registered \(id)"
+            case .nodeRegistered(let id, _, _, _): "registered \(id)"
             case .nodeExpired(let id, _): "expired \(id)"
             case .configScheduled(let config, let id): "scheduled \(config.key.source) on \(id ?? "-")"
             case .configMoved(let key, let id, _): "moved \(key.source) to \(id)"
+            case .dispatchingBegan: "dispatching"
             default: "other"
             }
         }
@@ -85,7 +86,7 @@ import Testing
             try await expectWake(of: fixture) { fixture.live(until: 30) }
             try await eventually("dispatched") {
                 fixture.settle()
-                return observer.events.last == #"changed 1 ["scheduled test:c0 on a"]"#
+                return observer.events.last == #"changed 1 ["scheduled test:c0 on a", "dispatching"]"#
                     && handler.drainChangedNodes() == ["a"]
             }
             // Nothing changes, and nobody is woken.
@@ -172,7 +173,7 @@ import Testing
             }
         }
         let types = observer.state.withLock { $0.events }.compactMap { event -> Int? in
-            guard case .changed(let changes, _) = event else { return nil }
+            guard case .changed(let changes, _, _) = event else { return nil }
             if case .nodeChanged(_, let type, _) = changes.first { return type }
             return nil
         }
@@ -296,9 +297,8 @@ extension ClusterStore {
     fileprivate var shown: [String] {
         let none = nodes.map { _ in nil as Int? }
         let view = Dispatcher.View(
-            version: version, isDispatching: true, time: .zero, nodes: nodes, dangling: dangling, overdue: 0,
-            endpointsChecks: endpointsChecks, handOvers: none.map { _ in nil },
-            statistics: none.map { _ in nil }, pods: AgentPods())
+            version: version, isDispatching: true, nodes: nodes, dangling: dangling, overdue: 0,
+            endpointsChecks: endpointsChecks, statistics: none.map { _ in nil }, pods: AgentPods())
         return StateSnapshot(view, Rejections(), HandlerTests.term("mirror")).shown
     }
 }

@@ -52,6 +52,9 @@ extension Dispatcher {
         return (isUpToDate, changes)
     }
 
+    /// What the agent of a node is told to run.
+    func configs(of id: String) throws -> ClusterStore.Retained { try node(toTell: id).told }
+
     /// Handles a change of the pods, and acts on it.
     mutating func handle(_ change: AgentPodChange, at seconds: Double) -> [StoreChange] {
         handle(change)

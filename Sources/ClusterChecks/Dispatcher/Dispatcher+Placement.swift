@@ -24,9 +24,11 @@ extension Dispatcher {
     ///
     /// Only nodes with the best standing share, and a draining one gets nothing.
     mutating func giveShare(to slot: Int) {
-        let standing = store.nodes[slot].conditions.standing
+        let standing = store.nodes[slot].standing
         guard standing < .draining, standing == store.bestStanding else { return }
-        let peers = store.slots(standing: standing)
+        // One that is awaited gives, too: it keeps what it has until it is told.
+        let awaited = store.slots(standing: .awaited).filter { store.nodes[$0].conditions.standing == standing }
+        let peers = (store.slots(standing: standing) + awaited).sorted()
         var donors = peers.filter { $0 != slot }.map { (slot: $0, load: store.nodes[$0].load) }
         let total = donors.reduce(store.nodes[slot].load) { $0 + $1.load }
         let share = total.shared(by: peers.count)

@@ -8,30 +8,24 @@ extension Dispatcher {
     struct View: Sendable {
         let version: UInt64
         let isDispatching: Bool
-        /// For how long this process has listened.
-        let time: Duration
-        /// By slot, as are `handOvers` and `statistics`.
+        /// By slot, as are `statistics`.
         let nodes: [ClusterStore.Node]
         let dangling: [ClusterStore.Dangling]
         /// Since which version of the store configs have been dangling for too long.
         let overdue: UInt64
         let endpointsChecks: EndpointsChecks
-        let handOvers: [HandOver?]
         let statistics: [NodeStatistics?]
         let pods: AgentPods
 
         /// The slots that have a node, in order.
         var slots: some Sequence<Int> { nodes.indices.lazy.filter { !nodes[$0].id.isEmpty } }
 
-        /// Whether the agent of a node is told to run whatever it runs.
-        func keepsRunning(_ slot: Int) -> Bool {
-            handOvers[slot]?.keepsRunning(nodes[slot], at: time) ?? false
-        }
-
         /// The revisions of the nodes, without those whose configs are not known.
         var revisions: [ExactText: Int64] {
             var revisions: [ExactText: Int64] = [:]
-            for slot in slots where !keepsRunning(slot) { revisions[nodes[slot].id] = nodes[slot].told.revision.value }
+            for slot in slots where !nodes[slot].keepsRunning && nodes[slot].isTellable {
+                revisions[nodes[slot].id] = nodes[slot].told.revision.value
+            }
             return revisions
         }
 

@@ -4,34 +4,26 @@ package import Platform
 /// Decides which node runs what. A value without I/O: events and the time go in, and the changes of the store, already
 /// applied, come out of `drainChanges`.
 ///
-/// Until the first `reconcile` it warms up: nodes register, and no config is placed.
+/// Until the first `reconcile` it warms up: nodes register, and no config is placed. One that adopts the former
+/// leader's placements has no warm-up.
 package struct Dispatcher: Sendable {
-    /// What the agent of a draining node is told while other nodes take over, and until when, in listened time.
-    enum HandOver {
-        /// To run what it was told before its configs moved: `ClusterStore.Node.retained`.
-        case retains(until: Duration)
-        /// To run whatever it runs. It was draining already when it first reported, so nobody here knows what that is;
-        /// telling it "nothing" would stop checks before others have started them.
-        case keepsRunning(until: Duration)
-
-        /// Whether the agent of `node` is told to run whatever it runs.
-        func keepsRunning(_ node: ClusterStore.Node, at time: Duration) -> Bool {
-            guard case .keepsRunning(let end) = self else { return false }
-            return time < end && node.configs.isEmpty && node.conditions.isDraining
-        }
-    }
-
     /// The state. Every change in it was made by `apply`.
     package private(set) var store = ClusterStore()
-    /// Whether a whole set of configs has been dispatched. Until then nobody knows what a node should run.
-    private(set) var isDispatching = false
+
+    /// How long after an adoption pods and Kubernetes nodes may be read for the first time.
+    private static let longestReading = Duration.seconds(60)
 
     private let options: HandlerOptions
     private var heartbeats: Heartbeats
     private var matching: AgentMatching
     private var unscheduled: UnscheduledConfigs
-    /// By slot.
-    private var handOvers: [HandOver?] = []
+    /// When it adopted conditions of nodes that still stand, since Kubernetes has not been asked since; nil when it
+    /// goes by its own reading.
+    private var adoptedAt: Instant?
+    /// Where configs were when another leader's mirror was last complete: where to place them after the warm-up.
+    private var hint: PlacementHint?
+    /// By slot: when the node's hand-over ends, in listened time.
+    private var handOverEnds: [Duration?] = []
     /// By slot: the statistics that a node last gave; nil if it never did.
     private var statistics: [NodeStatistics?] = []
     /// What was applied since the last `drainChanges`.
@@ -43,8 +35,11 @@ package struct Dispatcher: Sendable {
     }
 
     /// A dispatcher with an empty store that knows the pods and Kubernetes nodes that `predecessor` knew.
-    init(succeeding predecessor: Dispatcher) {
+    ///
+    /// - Parameter hint: where to place configs after the warm-up; nil if nothing is known.
+    init(succeeding predecessor: Dispatcher, hint: PlacementHint? = nil) {
         self.init(options: predecessor.options, matching: predecessor.matching.withoutNodes)
+        self.hint = hint
     }
 
     private init(options: HandlerOptions, matching: AgentMatching) {
@@ -76,9 +71,48 @@ package struct Dispatcher: Sendable {
     /// What is read outside the lock.
     var view: View {
         View(
-            version: store.version, isDispatching: isDispatching, time: heartbeats.time, nodes: store.nodes,
-            dangling: store.dangling, overdue: unscheduled.overdue, endpointsChecks: store.endpointsChecks,
-            handOvers: handOvers, statistics: statistics, pods: matching.pods)
+            version: store.version, isDispatching: store.isDispatching, nodes: store.nodes, dangling: store.dangling,
+            overdue: unscheduled.overdue, endpointsChecks: store.endpointsChecks, statistics: statistics,
+            pods: matching.pods)
+    }
+
+    /// The store as a follower gets it whole.
+    var mirrored: StoreSnapshot {
+        let lasting = handOverEnds.map { $0.map { max(.zero, $0 - heartbeats.time) } ?? .zero }
+        return StoreSnapshot(store, handOversLast: lasting)
+    }
+}
+
+// Taking over.
+extension Dispatcher {
+    /// Fills the store, which is empty, with what the former leader's held at the end, so that nothing moves and nobody
+    /// is told anything new. There is no warm-up.
+    ///
+    /// Every node counts as heard now, and is awaited. What Kubernetes says of it stays as the mirror tells until it
+    /// has been read anew.
+    mutating func adopt(_ changes: [StoreChange], now: Instant) {
+        precondition(store.version == 0, "adopted into a store that is not empty")
+        adoptedAt = now
+        for change in changes {
+            apply(change)
+            switch change {
+            case .nodeRegistered(let id, _, let address, _):
+                if let slot = store.slot(of: id) { add(id, slot: slot, address: address) }
+            case .handOverStarted(let id, _, let duration):
+                if let slot = store.slot(of: id) { handOverEnds[slot] = heartbeats.time + duration }
+            default:
+                break
+            }
+        }
+    }
+
+    private mutating func add(_ id: String, slot: Int, address: String?) {
+        while statistics.count <= slot {
+            statistics.append(nil)
+            handOverEnds.append(nil)
+        }
+        heartbeats.add(slot: slot)
+        matching.add(id, slot: slot, address: address)
     }
 }
 
@@ -97,7 +131,7 @@ extension Dispatcher {
         if let known = store.slot(of: report.id) {
             slot = known
             update(slot, report)
-            reconcileNodes()
+            reconcileNodes(heard: hear(slot))
         } else {
             try validate(newNode: report.id)
             slot = register(report)
@@ -106,27 +140,50 @@ extension Dispatcher {
         // In the order of the protocol: a heartbeat, an equal revision, then the warm-up, in which nobody is told to
         // fetch.
         let lastChange = report.status.lastChange
-        let revision = store.nodes[slot].retained?.revision ?? store.nodes[slot].revision
-        return lastChange == NodeStatusRequest.heartbeatOnly || lastChange == revision.value || !isDispatching
-            || keepsRunning(slot)
+        let node = store.nodes[slot]
+        let revision = node.retained?.revision ?? node.revision
+        return lastChange == NodeStatusRequest.heartbeatOnly || lastChange == revision.value || !store.isDispatching
+            || node.keepsRunning || !node.isTellable
     }
 
     /// Records heartbeats of nodes. Unknown nodes stay unknown.
     mutating func recordHeartbeats(of ids: [String], now: Instant) {
         heartbeats.advance(to: now)
         reconcileNodes()
+        var areHeard = false
         for id in ids {
-            if let slot = store.slot(of: id) { heartbeats.record(slot: slot) }
+            guard let slot = store.slot(of: id) else { continue }
+            heartbeats.record(slot: slot)
+            if hear(slot) { areHeard = true }
         }
+        if areHeard { reconcileNodes(heard: true) }
+    }
+
+    /// - Returns: whether the node was awaited.
+    private mutating func hear(_ slot: Int) -> Bool {
+        guard store.nodes[slot].isAwaited else { return false }
+        apply(.nodeHeard(id: store.nodes[slot].id))
+        return true
     }
 
     /// What the agent of a node is told to run.
     ///
-    /// - Throws: `unknownNode`; `handingOver` while the agent is to run whatever it runs.
-    func configs(of id: String) throws(ClusterChecksError) -> ClusterStore.Retained {
+    /// - Throws: `unknownNode`; `handingOver` while the agent is to run whatever it runs; `unconfirmed` while not all
+    ///   bytes are known.
+    func node(toTell id: String) throws(ClusterChecksError) -> ClusterStore.Node {
         guard let slot = store.slot(of: id) else { throw .unknownNode(id) }
-        guard !keepsRunning(slot) else { throw .handingOver(id) }
-        return store.nodes[slot].told
+        guard !store.nodes[slot].keepsRunning else { throw .handingOver(id) }
+        guard store.nodes[slot].isTellable else { throw .unconfirmed(node: id) }
+        return store.nodes[slot]
+    }
+
+    /// The endpoints checks of a Kubernetes node.
+    ///
+    /// - Throws: `unconfirmed` while not all bytes are known.
+    func endpointsChecks(of nodeName: String) throws(ClusterChecksError) -> [EncodedConfig] {
+        let checks = store.endpointsChecks.of(nodeName)
+        guard checks.allSatisfy(\.isConfirmed) else { throw .unconfirmed(node: nodeName) }
+        return checks
     }
 
     private func validate(newNode id: String) throws(ClusterChecksError) {
@@ -138,14 +195,11 @@ extension Dispatcher {
     }
 
     private mutating func register(_ report: NodeReport) -> Int {
-        apply(.nodeRegistered(id: report.id, type: report.status.nodeType, address: report.address))
+        apply(
+            .nodeRegistered(
+                id: report.id, type: report.status.nodeType, address: report.address, isAwaited: false))
         guard let slot = store.slot(of: report.id) else { preconditionFailure("not registered") }
-        while statistics.count <= slot {
-            statistics.append(nil)
-            handOvers.append(nil)
-        }
-        heartbeats.add(slot: slot)
-        matching.add(report.id, slot: slot, address: report.address)
+        add(report.id, slot: slot, address: report.address)
         _ = observeAddress(of: report, slot)
         return slot
     }
@@ -221,11 +275,21 @@ extension Dispatcher {
 
     /// Ends the hand-overs that have lasted for the timeout, which bounds how long two agents run one config.
     private mutating func endHandOvers() {
-        for slot in store.slots(standing: .draining) where store.nodes[slot].retained != nil {
-            if case .retains(let end) = handOvers[slot], heartbeats.time < end { continue }
-            handOvers[slot] = nil
-            apply(.handOverEnded(id: store.nodes[slot].id))
+        for slot in handOverEnds.indices {
+            guard let end = handOverEnds[slot], heartbeats.time >= end else { continue }
+            endHandOver(slot)
         }
+    }
+
+    private mutating func endHandOver(_ slot: Int) {
+        handOverEnds[slot] = nil
+        // It ends by itself when the node gets a config.
+        if store.nodes[slot].handOver != nil { apply(.handOverEnded(id: store.nodes[slot].id)) }
+    }
+
+    private mutating func startHandOver(_ slot: Int, _ handOver: HandOver) {
+        handOverEnds[slot] = heartbeats.time + options.nodeExpirationTimeout
+        apply(.handOverStarted(id: store.nodes[slot].id, handOver, lasts: options.nodeExpirationTimeout))
     }
 }
 
@@ -249,10 +313,13 @@ extension Dispatcher {
     /// - Parameters:
     ///   - joined: the slot of a node that has just registered.
     ///   - hasLost: whether nodes have just been removed.
-    private mutating func reconcileNodes(joined: Int? = nil, hasLost: Bool = false) {
-        var hasChanged = joined != nil || hasLost
+    ///   - heard: whether nodes that were awaited have just been heard.
+    private mutating func reconcileNodes(joined: Int? = nil, hasLost: Bool = false, heard: Bool = false) {
+        var hasChanged = joined != nil || hasLost || heard
         var joiners = joined.map { [$0] } ?? []
-        for (slot, verdict) in matching.assess() {
+        let isLate = heartbeats.time >= Self.longestReading
+        if let adopted = adoptedAt, matching.isRead(since: adopted, orNever: isLate) { adoptedAt = nil }
+        for (slot, verdict) in adoptedAt == nil ? matching.assess() : [] {
             switch verdict {
             case .gone(let pod):
                 remove(store.nodes[slot].id, .podDeleted(pod.fullName))
@@ -266,7 +333,7 @@ extension Dispatcher {
                 if conditions.standing < former.standing, slot != joined { joiners.append(slot) }
             }
         }
-        guard hasChanged, isDispatching else { return }
+        guard hasChanged, store.isDispatching else { return }
         placeDangling()
         handOver()
         for slot in joiners { giveShare(to: slot) }
@@ -275,18 +342,17 @@ extension Dispatcher {
     private mutating func setConditions(_ conditions: NodeConditions, of slot: Int, isNew: Bool) {
         let wasDraining = store.nodes[slot].conditions.isDraining
         apply(.nodeConditionsChanged(id: store.nodes[slot].id, conditions))
-        if conditions.isDraining, isNew, isDispatching { keepRunning(slot) }
+        if conditions.isDraining, isNew, store.isDispatching { startHandOver(slot, .keepsRunning) }
         guard wasDraining, !conditions.isDraining else { return }
         // From here on the reports come from another agent, in another pod.
-        handOvers[slot] = nil
-        if store.nodes[slot].retained != nil { apply(.handOverEnded(id: store.nodes[slot].id)) }
+        endHandOver(slot)
     }
 
     private mutating func remove(_ id: String, _ reason: ExpiryReason) {
         guard let slot = store.slot(of: id) else { preconditionFailure("a node that does not exist") }
         matching.remove(slot: slot)
         heartbeats.remove(slot: slot)
-        handOvers[slot] = nil
+        handOverEnds[slot] = nil
         statistics[slot] = nil
         apply(.nodeExpired(id: id, reason))
     }
@@ -295,9 +361,8 @@ extension Dispatcher {
     /// meanwhile.
     private mutating func handOver() {
         guard let best = store.bestStanding, best < .draining else { return }
-        for slot in store.slots(standing: .draining) where !store.nodes[slot].configs.isEmpty {
-            handOvers[slot] = .retains(until: heartbeats.time + options.nodeExpirationTimeout)
-            apply(.handOverStarted(id: store.nodes[slot].id))
+        for slot in store.drainingSlots where !store.nodes[slot].configs.isEmpty {
+            startHandOver(slot, .retains(store.nodes[slot].told))
             for config in Self.heaviestFirst(store.nodes[slot].configs) {
                 guard let node = store.leastLoadedNode(for: config) else { return }
                 apply(.configMoved(config.key, to: node, .drained))
@@ -305,13 +370,6 @@ extension Dispatcher {
         }
     }
 
-    private mutating func keepRunning(_ slot: Int) {
-        handOvers[slot] = .keepsRunning(until: heartbeats.time + options.nodeExpirationTimeout)
-    }
-
-    private func keepsRunning(_ slot: Int) -> Bool {
-        handOvers[slot]?.keepsRunning(store.nodes[slot], at: heartbeats.time) ?? false
-    }
 }
 
 // Configs.
@@ -336,15 +394,55 @@ extension Dispatcher {
                 apply(.endpointsCheckScheduled(config))
                 continue
             }
-            let former = predecessors.takeNode(of: config.key).flatMap(store.slot(of:))
-            let stays = former.flatMap { store.nodes[$0].receives ? store.nodes[$0].id : nil }
-            apply(.configScheduled(config, on: stays ?? store.leastLoadedNode(for: config)))
+            let former = predecessors.takeNode(of: config.key) ?? hint?.node(of: config)
+            apply(.configScheduled(config, on: former.flatMap(keeper) ?? store.leastLoadedNode(for: config)))
         }
-        if !isDispatching {
-            isDispatching = true
-            for slot in store.slots(standing: .draining) { keepRunning(slot) }
-        }
+        if !store.isDispatching { beginDispatching() }
         return refused
+    }
+
+    /// The node of this ID, if it may keep what it had.
+    private func keeper(_ id: String) -> String? {
+        store.slot(of: id).flatMap { store.nodes[$0].isFit ? id : nil }
+    }
+
+    private mutating func beginDispatching() {
+        apply(.dispatchingBegan)
+        for slot in store.drainingSlots where store.nodes[slot].configs.isEmpty { startHandOver(slot, .keepsRunning) }
+        guard let hint else { return }
+        self.hint = nil
+        // The others have what they had.
+        for slot in store.slots(standing: .free) where !hint.knows(store.nodes[slot].id) { giveShare(to: slot) }
+    }
+
+    /// Makes the store hold what is desired, as far as that counts by now: for the time after an adoption.
+    ///
+    /// - Returns: whether nothing was held back.
+    mutating func reconcile(_ desired: EncodedChanges, _ settlement: Settlement) -> Bool {
+        precondition(desired.isWhole, "a part of the set says nothing of what is absent")
+        var isSettled = true
+        let upserts = desired.upserts.filter { config in
+            guard !isConfirmed(config.key), !settlement.counts(config.key, isPresent: true) else { return true }
+            isSettled = isSettled && (adopted(config.key)?.contentHash == config.contentHash)
+            return adopted(config.key)?.contentHash == config.contentHash
+        }
+        let removals = removedKeys(desired).filter { key in
+            guard !isConfirmed(key), !settlement.counts(key, isPresent: false) else { return true }
+            isSettled = false
+            return false
+        }
+        _ = reconcile(EncodedChanges(upserts: upserts, removals: removals))
+        return isSettled
+    }
+
+    /// What the store has under a key, be it a cluster check or an endpoints check.
+    private func adopted(_ key: ConfigKey) -> EncodedConfig? {
+        store.config(key) ?? store.endpointsChecks.config(key)
+    }
+
+    /// Whether this replica's own sources have had what was adopted: what they say since is news.
+    private func isConfirmed(_ key: ConfigKey) -> Bool {
+        adopted(key)?.isConfirmed ?? false
     }
 
     private func removedKeys(_ desired: EncodedChanges) -> [ConfigKey] {
@@ -368,7 +466,9 @@ extension Dispatcher {
                 apply(.configRemoved(config.key))
                 return false
             }
-            let isSame = present.contentHash == config.contentHash && present.cost == config.cost
+            let isSame =
+                present.contentHash == config.contentHash && present.cost == config.cost
+                && present.isConfirmed
             if !isSame { apply(.configReplaced(config)) }
             return true
         }
@@ -377,7 +477,9 @@ extension Dispatcher {
             apply(.endpointsCheckRemoved(config.key))
             return false
         }
-        let isSame = present.contentHash == config.contentHash && present.nodeName == config.nodeName
+        let isSame =
+            present.contentHash == config.contentHash && present.nodeName == config.nodeName
+            && present.isConfirmed
         if !isSame { apply(.endpointsCheckScheduled(config)) }
         return true
     }

@@ -27,9 +27,19 @@ package final class Handler: Sendable {
         package let revision: Int64
         /// The configs, sorted by key.
         package let configs: [EncodedConfig]
+        /// The version of the store since which the node is told this.
+        package let since: UInt64
     }
 
-    private struct State {
+    /// The endpoints checks of a Kubernetes node.
+    package struct NodeEndpointsChecks: Sendable {
+        /// The checks, sorted by key.
+        package let configs: [EncodedConfig]
+        /// A version of the store since which the node has been told this.
+        package let since: UInt64
+    }
+
+    struct State {
         var dispatcher: Dispatcher
         /// The term while this replica leads. It may have expired: check it before use.
         var term: Term?
@@ -40,7 +50,7 @@ package final class Handler: Sendable {
         var rebalancing = RebalancingReport()
 
         func checkDispatching() throws(ClusterChecksError) {
-            guard !dispatcher.isDispatching else { return }
+            guard !dispatcher.store.isDispatching else { return }
             throw dispatcher.remainingWarmUp > .zero ? .warmingUp : .notSynced
         }
     }
@@ -52,182 +62,32 @@ package final class Handler: Sendable {
     let options: HandlerOptions
     let clock: any Clock
     let log: Log
-    private let source: any ConfigSource
-    private let leadership: Watched<LeadershipState>
+    let source: any ConfigSource
+    let leadership: Watched<LeadershipState>
+    let succession: Succession
     private let observe: (@Sendable (StoreEvent) -> Void)?
     /// Events for `observe`, added under the lock.
     private let events = OrderedDelivery<StoreEvent>()
-    private let state: Mutex<State>
+    let state: Mutex<State>
 
     /// A handler that does nothing until `run`.
     ///
-    /// - Parameter observe: gets everything that happens to the store: each event once, in order, one at a time,
-    ///   outside the lock. It may call the Handler, and must not block.
+    /// - Parameters:
+    ///   - succession: what it takes over from the leader before.
+    ///   - observe: gets everything that happens to the store: each event once, in order, one at a time, outside the
+    ///     lock. It may call the Handler, and must not block.
     package init(
         source: any ConfigSource, leadership: Watched<LeadershipState>, options: HandlerOptions, clock: any Clock,
-        log: Log, observe: (@Sendable (StoreEvent) -> Void)? = nil
+        log: Log, succession: Succession = .none, observe: (@Sendable (StoreEvent) -> Void)? = nil
     ) {
         self.source = source
         self.leadership = leadership
+        self.succession = succession
         self.options = options
         self.clock = clock
         self.log = log.named("cluster-checks")
         self.observe = observe
         state = Mutex(State(dispatcher: Dispatcher(options: options)))
-    }
-}
-
-// A term, from its beginning to its end.
-extension Handler {
-    /// Follows leadership: while this replica leads, it warms up, dispatches configs, and expires silent nodes.
-    ///
-    /// It returns once its task is cancelled. By then the term has ended, and no answer of it may be written any more.
-    /// Calls are still answered after that, as by a replica that does not lead.
-    package func run() async {
-        var seen = leadership.current
-        // Nothing but cancellation is thrown here.
-        while !Task.isCancelled {
-            do {
-                if case .leading(let term) = seen.value {
-                    seen = try await lead(term, since: seen.version)
-                } else {
-                    seen = try await leadership.next(after: seen.version)
-                }
-            } catch { return }
-        }
-    }
-
-    /// Leads until leadership is no longer this term, and returns what it is then.
-    private func lead(_ term: Term, since version: UInt64) async throws -> Watched<LeadershipState>.Versioned {
-        begin(term)
-        defer { end(term) }
-        // Leaving this scope cancels both and waits for them, before the term ends.
-        async let _ = dispatch(in: term)
-        async let _ = expireNodes(in: term)
-        var seen = try await leadership.next(after: version)
-        while case .leading(let newest) = seen.value, newest == term {
-            seen = try await leadership.next(after: seen.version)
-        }
-        return seen
-    }
-
-    private func begin(_ term: Term) {
-        let now = clock.now()
-        let (keepsPlacements, remaining, _) = state.withLock { state -> (Bool, Duration, State?) in
-            let keepsPlacements = term.continuesPrevious && state.hasLed
-            // Returned, so that it is freed outside the lock.
-            let former = keepsPlacements ? nil : state
-            if !keepsPlacements {
-                state.dispatcher = Dispatcher(succeeding: state.dispatcher)
-                state.reconciliation = Reconciliation()
-            }
-            state.hasLed = true
-            state.term = term
-            state.dispatcher.beginListening(at: now)
-            add(.termBegan(term, keepsPlacements: keepsPlacements))
-            return (keepsPlacements, state.dispatcher.remainingWarmUp, former)
-        }
-        publish()
-        log.info(
-            "term began",
-            ["term": term.token, "keeps_placements": keepsPlacements, "warmup_seconds": remaining.seconds])
-    }
-
-    private func end(_ term: Term) {
-        // The term first: no answer that was prepared under the lock is written after this.
-        term.validUntil.end()
-        let (nodes, configs) = state.withLock { state in
-            state.term = nil
-            add(.termEnded(term))
-            return (state.dispatcher.store.nodeCount, state.dispatcher.store.totalCount)
-        }
-        publish()
-        log.info("term ended", ["term": term.token, "nodes": nodes, "configs": configs])
-    }
-
-    /// Waits for the end of the warm-up and for the sources, then reconciles each change of the desired set.
-    private func dispatch(in term: Term) async throws {
-        try await warmUp(in: term)
-        var version = state.withLock { $0.reconciliation.version }
-        while true {
-            let desired = source.changes(since: version)
-            // Nothing is concluded from an incomplete set, not even an addition: an agent that fetches half a set stops
-            // the other half.
-            if desired.synced {
-                var batch = state.withLock { $0.reconciliation.batch(for: desired) }
-                batch.collect()
-                logProblems(of: batch)
-                try await waitUntilValid(term)
-                version = reconcile(batch)
-            }
-            if desired.synced, version == 0 { continue }
-            try await source.waitForChange(after: desired.version)
-        }
-    }
-
-    private func warmUp(in term: Term) async throws {
-        while true {
-            try await waitUntilValid(term)
-            let now = clock.now()
-            let remaining = state.withLock { state in
-                if term.isValid(at: now) { state.dispatcher.listen(at: now) }
-                return state.dispatcher.remainingWarmUp
-            }
-            guard remaining > .zero else { return }
-            try await clock.sleep(until: now + remaining)
-        }
-    }
-
-    /// - Returns: the version from which to ask for changes next.
-    private func reconcile(_ batch: Reconciliation.Batch) -> UInt64 {
-        let limit = options.maximumConfigs
-        let (refused, version, applied) = state.withLock { state in
-            let refused = state.dispatcher.reconcile(batch.changes)
-            let hasRoom = state.dispatcher.store.totalCount < limit
-            state.reconciliation.commit(batch, refused: refused, hasRoom: hasRoom)
-            return (refused, state.reconciliation.version, drainChanges(&state))
-        }
-        if !refused.isEmpty {
-            log.error("configs over the limit are not dispatched", ["limit": limit, "refused": refused.count])
-        }
-        publish(applied)
-        return version
-    }
-
-    private func logProblems(of batch: Reconciliation.Batch) {
-        for (key, problem) in batch.unsharded {
-            log.warning("config cannot be sharded as requested", ["config": key, "reason": problem])
-        }
-        for (key, reason) in batch.invalid.sorted(by: { $0.key < $1.key }) {
-            log.warning("config cannot be dispatched", ["config": key, "reason": reason])
-        }
-    }
-
-    private func expireNodes(in term: Term) async throws {
-        var next = clock.now() + options.expiryInterval
-        while true {
-            try await clock.sleep(until: next)
-            let now = clock.now()
-            next = now + options.expiryInterval
-            // Once its term has expired this replica does not listen, and that time does not count.
-            guard term.isValid(at: now) else { continue }
-            let (overdue, expiry, applied) = state.withLock { state in
-                let overdue = state.dispatcher.expire(now: now)
-                return (overdue, state.dispatcher.nextExpiry(now: now), drainChanges(&state))
-            }
-            if let expiry { next = min(next, expiry) }
-            publish(applied)
-            if let keys = overdue?.keys, let first = keys.first {
-                log.warning(
-                    "configs have had no node for longer than the threshold", ["configs": keys.count, "first": first])
-            }
-        }
-    }
-
-    /// A term whose renewal is late is not valid for a while, and may become valid again.
-    private func waitUntilValid(_ term: Term) async throws {
-        try Task.checkCancellation()
-        while !term.isValid(at: clock.now()) { try await clock.sleep(until: clock.now() + options.expiryInterval) }
     }
 }
 
@@ -280,11 +140,11 @@ extension Handler {
 extension Handler {
     /// What a node should run. For a draining node that is what it had before other nodes took over.
     ///
-    /// - Throws: `unknownNode`; or `notLeading`, `warmingUp`, `notSynced` or `handingOver` while it is not known, which
-    ///   is never an empty list.
+    /// - Throws: `unknownNode`; or `notLeading`, `warmingUp`, `notSynced`, `handingOver` or `unconfirmed` while it is
+    ///   not known, which is never an empty list.
     package func configs(of id: String, now: Instant) throws(ClusterChecksError) -> InTerm<NodeConfigs> {
-        let told = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.configs(of: id) }
-        return InTerm(value: NodeConfigs(told.value), term: told.term)
+        let node = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.node(toTell: id) }
+        return InTerm(value: NodeConfigs(node.value), term: node.term)
     }
 
     /// What a node should run; nil if that has the revision `known`.
@@ -293,9 +153,9 @@ extension Handler {
     package func configs(
         of id: String, unless known: Int64, now: Instant
     ) throws(ClusterChecksError) -> InTerm<NodeConfigs?> {
-        let told = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.configs(of: id) }
-        let isKnown = told.value.revision.value == known
-        return InTerm(value: isKnown ? nil : NodeConfigs(told.value), term: told.term)
+        let node = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.node(toTell: id) }
+        let isKnown = node.value.told.revision.value == known
+        return InTerm(value: isKnown ? nil : NodeConfigs(node.value), term: node.term)
     }
 
     /// The revisions of the nodes `ids`, or of all nodes, without those that do not report and those whose configs are
@@ -311,7 +171,7 @@ extension Handler {
         }
         return try read(now) { dispatcher in
             var revisions: [ExactText: Int64] = [:]
-            for id in ids { revisions[id] = (try? dispatcher.configs(of: id.text))?.revision.value }
+            for id in ids { revisions[id] = (try? dispatcher.node(toTell: id.text))?.told.revision.value }
             return revisions
         }
     }
@@ -325,11 +185,14 @@ extension Handler {
     /// The endpoints checks of the Kubernetes node `nodeName`, sorted by key. Its agent need not have reported. Empty
     /// if no check names it.
     ///
-    /// - Throws: `notLeading`, `warmingUp` or `notSynced` while they are not known.
+    /// - Throws: `notLeading`, `warmingUp`, `notSynced` or `unconfirmed` while they are not known.
     package func endpointsChecks(
         of nodeName: String, now: Instant
-    ) throws(ClusterChecksError) -> InTerm<[EncodedConfig]> {
-        try read(now) { $0.store.endpointsChecks.of(nodeName) }
+    ) throws(ClusterChecksError) -> InTerm<NodeEndpointsChecks> {
+        try read(now) { dispatcher throws(ClusterChecksError) in
+            NodeEndpointsChecks(
+                configs: try dispatcher.endpointsChecks(of: nodeName), since: dispatcher.store.endpointsToldSince)
+        }
     }
 
     /// The endpoints checks of all Kubernetes nodes, sorted by node and key.
@@ -360,7 +223,7 @@ extension Handler {
             guard let term = state.term, term.isValid(at: now) else { return nil }
             return ClusterSummary(
                 nodes: state.dispatcher.store.nodeCount, configs: state.dispatcher.store.totalCount,
-                dangling: state.dispatcher.store.dangling.count, isWarmingUp: !state.dispatcher.isDispatching)
+                dangling: state.dispatcher.store.dangling.count, isWarmingUp: !state.dispatcher.store.isDispatching)
         }
     }
 
@@ -371,6 +234,16 @@ extension Handler {
         let rebalancing = state.withLock { $0.rebalancing }
         snapshot.collect(into: &writer)
         rebalancing.collect(for: snapshot, weights: options.rebalancing.weights, into: &writer)
+    }
+
+    /// The store as a follower gets it whole.
+    ///
+    /// - Throws: `notLeading`.
+    package func storeSnapshot(now: Instant) throws(ClusterChecksError) -> InTerm<StoreSnapshot> {
+        try state.withLock { state throws(ClusterChecksError) in
+            let term = try leadingTerm(state.term, now)
+            return InTerm(value: state.dispatcher.mirrored, term: term)
+        }
     }
 
     /// What this replica knows of leadership at `now`: as published, but leading only in a term that has begun here and
@@ -388,7 +261,7 @@ extension Handler {
     /// The term in which this replica dispatches at `now`; nil while it does not lead, or warms up.
     package func dispatchingTerm(at now: Instant) -> Term? {
         state.withLock { state in
-            guard let term = state.term, term.isValid(at: now), state.dispatcher.isDispatching else { return nil }
+            guard let term = state.term, term.isValid(at: now), state.dispatcher.store.isDispatching else { return nil }
             return term
         }
     }
@@ -462,7 +335,7 @@ extension Handler {
 // The lock, and what follows after it.
 extension Handler {
     /// What was changed under the lock.
-    private typealias Applied = (changes: [StoreChange], nodes: Int)
+    typealias Applied = (changes: [StoreChange], nodes: Int)
 
     /// Decides under the lock, in the term that is valid at `now`, and publishes what that changes.
     private func decide<Value>(
@@ -500,34 +373,36 @@ extension Handler {
 
     /// What the dispatcher changed, for `publish`; nil if it changed nothing. Called under the lock, so that events are
     /// in the order of the changes.
-    private func drainChanges(_ state: inout State) -> Applied? {
+    func drainChanges(_ state: inout State) -> Applied? {
         let changes = state.dispatcher.drainChanges()
         guard !changes.isEmpty else { return nil }
         guard let term = state.term else { preconditionFailure("the store changed outside a term") }
-        add(.changed(changes, in: term))
+        add(.changed(changes, in: term, version: state.dispatcher.store.version))
         return (changes, state.dispatcher.store.nodeCount)
     }
 
-    private func add(_ event: StoreEvent) {
+    func add(_ event: StoreEvent) {
         if observe != nil { events.add(event) }
     }
 
     /// Publishes changes of the store, and logs them.
-    private func publish(_ applied: Applied?) {
+    func publish(_ applied: Applied?) {
         guard let applied else { return }
         publish()
         log.record(applied.changes, nodes: applied.nodes)
     }
 
     /// Wakes whoever waits for changes, and has the observer see every event added so far. Called outside the lock.
-    private func publish() {
+    func publish() {
         changes.set(())
         if let observe { events.deliver(to: observe) }
     }
 }
 
 extension Handler.NodeConfigs {
-    fileprivate init(_ told: ClusterStore.Retained) {
-        self.init(revision: told.revision.value, configs: told.configs.sorted { $0.key < $1.key })
+    fileprivate init(_ node: ClusterStore.Node) {
+        let told = node.told
+        self.init(
+            revision: told.revision.value, configs: told.configs.sorted { $0.key < $1.key }, since: node.toldSince)
     }
 }

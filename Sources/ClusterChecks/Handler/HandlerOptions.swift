@@ -22,6 +22,8 @@ package struct HandlerOptions: Sendable {
     package var excludedChecks: Set<ExactText> = []
     /// What is changed in each config before it is sent.
     package var patch: ConfigPatch
+    /// For tests of the simulation.
+    package var bugs = DeliberateBugs()
 
     /// The defaults, with a patch.
     package init(patch: ConfigPatch) {

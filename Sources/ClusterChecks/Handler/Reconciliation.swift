@@ -1,4 +1,5 @@
 package import CheckModel
+package import Platform
 
 /// Where configs come from. `DesiredConfigs` has exactly this shape.
 package protocol ConfigSource: Sendable {
@@ -7,6 +8,9 @@ package protocol ConfigSource: Sendable {
 
     /// Returns when the version differs from `version`, or throws `CancellationError`.
     func waitForChange(after version: UInt64) async throws
+
+    /// The same, but returns at `end` at the latest, if there is one.
+    func waitForChange(after version: UInt64, until end: Instant?, _ clock: any Clock) async throws
 }
 
 extension DesiredConfigs: ConfigSource {}

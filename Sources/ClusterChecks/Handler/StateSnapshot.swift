@@ -24,6 +24,10 @@ package struct StateSnapshot: Sendable {
         package let retained: ClusterStore.Retained?
         /// Whether its agent is told to run whatever it runs, since it was draining already when it first reported.
         package let runsOn: Bool
+        /// Whether a new leader adopted it and has not heard it yet.
+        package let isAwaited: Bool
+        /// Whether all bytes of what its agent is told to run are known.
+        package let isTellable: Bool
         /// The statistics that it last gave; nil if it never did.
         package let statistics: NodeStatistics?
 
@@ -31,6 +35,7 @@ package struct StateSnapshot: Sendable {
         package var remarks: [String] {
             var remarks: [String] = []
             if conditions.isDraining { remarks.append("draining") }
+            if isAwaited { remarks.append("not heard since the leader changed") }
             switch conditions.cordon {
             case .cordoned: remarks.append("cordoned")
             case .workerGone: remarks.append("its Kubernetes node is gone")
@@ -76,7 +81,8 @@ extension StateSnapshot.Node {
             id: node.id, type: node.type, address: node.address, revision: node.revision.value,
             configs: node.configs.sorted { $0.key < $1.key },
             conditions: node.conditions, agents: node.agents, retained: node.retained,
-            runsOn: view.keepsRunning(slot), statistics: view.statistics[slot])
+            runsOn: node.keepsRunning, isAwaited: node.isAwaited, isTellable: node.isTellable,
+            statistics: view.statistics[slot])
     }
 }
 

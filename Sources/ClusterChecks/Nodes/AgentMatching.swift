@@ -61,6 +61,14 @@ extension AgentMatching {
         }
     }
 
+    /// Whether pods and Kubernetes nodes were read by readings that began at `instant` or later.
+    ///
+    /// - Parameter orNever: whether what has never been read counts: it may be forbidden here.
+    func isRead(since instant: Instant, orNever: Bool) -> Bool {
+        (pods.readSince >= instant || orNever && !pods.isKnown)
+            && (workers.readSince >= instant || orNever && !workers.isKnown)
+    }
+
     /// A node registered.
     mutating func add(_ id: String, slot: Int, address: String?) {
         agents[slot] = Agent(id: id, addresses: [])

@@ -36,6 +36,12 @@ package enum Standing: Int, CaseIterable, Comparable, Sendable {
     case cordoned
     /// It hands over what it has.
     case draining
+    /// A new leader adopted it and has not heard it yet: it keeps what it has, and gets nothing, even if there is no
+    /// other.
+    case awaited
+
+    /// The standings in which a node may get configs, the best first.
+    static let receiving: [Standing] = [.free, .cordoned, .draining]
 
     /// The better standing is less.
     package static func < (left: Standing, right: Standing) -> Bool {

@@ -26,13 +26,35 @@ package struct ClusterStore: Sendable {
         package fileprivate(set) var conditions = NodeConditions()
         /// The two agents that report under its ID; empty while only one does.
         package fileprivate(set) var agents: [String] = []
-        /// What its agent keeps running while other nodes take over; nil unless it is handing over.
-        package fileprivate(set) var retained: Retained?
+        /// What its agent is told while other nodes take over; nil unless it is handing over.
+        package fileprivate(set) var handOver: HandOver?
+        /// Whether a new leader adopted it and has not heard it yet. Until then it gets no configs.
+        package fileprivate(set) var isAwaited = false
+        /// The version of the store since which its agent is told what it is told now.
+        package fileprivate(set) var toldSince: UInt64 = 0
+        /// How many of its configs are unconfirmed.
+        fileprivate var unconfirmed = 0
         /// Whether `changedNodes` contains it.
         fileprivate var isMarkedChanged = false
 
-        /// What its agent is told to run.
+        /// What its agent keeps running while other nodes take over; nil if it is told nothing of the kind.
+        package var retained: Retained? {
+            if case .retains(let retained)? = handOver { retained } else { nil }
+        }
+
+        /// Whether its agent is told to run whatever it runs.
+        package var keepsRunning: Bool {
+            if case .keepsRunning? = handOver { true } else { false }
+        }
+
+        /// What its agent is told to run, unless it is told to run whatever it runs.
         package var told: Retained { retained ?? Retained(configs: configs, revision: revision) }
+
+        /// Whether all bytes of what its agent is told to run are known.
+        package var isTellable: Bool { retained?.isConfirmed ?? (unconfirmed == 0) }
+
+        /// Its standing when a config needs a node.
+        var standing: Standing { isAwaited ? .awaited : conditions.standing }
     }
 
     /// A set of configs as an agent has it.
@@ -41,6 +63,19 @@ package struct ClusterStore: Sendable {
         package let configs: [EncodedConfig]
         /// Their revision.
         package let revision: Revision
+
+        init(configs: [EncodedConfig], revision: Revision) {
+            self.configs = configs
+            self.revision = revision
+        }
+
+        /// A set of these configs.
+        package init(_ configs: [EncodedConfig]) {
+            self.init(configs: configs, revision: Revision(of: configs.lazy.map(\.contentHash)))
+        }
+
+        /// Whether all of their bytes are known.
+        package var isConfirmed: Bool { configs.allSatisfy(\.isConfirmed) }
     }
 
     /// A config that no node runs, and why.
@@ -75,6 +110,10 @@ package struct ClusterStore: Sendable {
 
     /// The number of changes applied so far.
     package private(set) var version: UInt64 = 0
+    /// Whether a whole set of configs has been dispatched. Until then nobody knows what a node should run.
+    package private(set) var isDispatching = false
+    /// The version in which an endpoints check last changed.
+    package private(set) var endpointsToldSince: UInt64 = 0
     /// The nodes by slot: a small number that a node keeps for as long as it reports. A free slot holds a node with an
     /// empty ID.
     package private(set) var nodes: [Node] = []
@@ -100,22 +139,27 @@ package struct ClusterStore: Sendable {
     package mutating func apply(_ change: StoreChange) {
         version += 1
         switch change {
-        case .nodeRegistered(let id, let type, let address):
-            register(Node(id: id, type: type, address: address))
+        case .dispatchingBegan:
+            isDispatching = true
+        case .nodeRegistered(let id, let type, let address, let isAwaited):
+            register(Node(id: id, type: type, address: address, isAwaited: isAwaited))
+        case .nodeHeard(let id):
+            changeStanding(of: knownSlot(of: id)) { $0.isAwaited = false }
         case .nodeChanged(let id, let type, let address):
             let slot = knownSlot(of: id)
             nodes[slot].type = type
             nodes[slot].address = address
         case .nodeConditionsChanged(let id, let conditions):
-            setConditions(conditions, of: knownSlot(of: id))
+            changeStanding(of: knownSlot(of: id)) { $0.conditions = conditions }
         case .nodeIDShared(let id, let agents):
             nodes[knownSlot(of: id)].agents = agents
-        case .handOverStarted(let id):
+        case .handOverStarted(let id, let handOver, _):
             let slot = knownSlot(of: id)
-            nodes[slot].retained = nodes[slot].told
+            nodes[slot].handOver = handOver
+            markChanged(slot)
         case .handOverEnded(let id):
             let slot = knownSlot(of: id)
-            nodes[slot].retained = nil
+            nodes[slot].handOver = nil
             markChanged(slot)
         case .nodeExpired(let id, let reason):
             expire(id, reason)
@@ -133,8 +177,10 @@ package struct ClusterStore: Sendable {
             entries.shrinkIfSparse()
         case .endpointsCheckScheduled(let config):
             endpointsChecks.set(config)
+            endpointsToldSince = version
         case .endpointsCheckRemoved(let key):
             endpointsChecks.remove(key)
+            endpointsToldSince = version
         }
     }
 }
@@ -175,15 +221,22 @@ extension ClusterStore {
         placements[standing.rawValue].slots.sorted()
     }
 
-    /// The best standing of any node; nil without nodes.
-    var bestStanding: Standing? {
-        Standing.allCases.first { !placements[$0.rawValue].isEmpty }
+    /// The slots of the nodes that are draining, in order.
+    var drainingSlots: [Int] {
+        let awaited = placements[Standing.awaited.rawValue].slots.filter { nodes[$0].conditions.isDraining }
+        return (slots(standing: .draining) + awaited).sorted()
     }
 
-    /// Where to place a config: the least loaded node among those with the best standing; nil without nodes.
+    /// The best standing of any node that may get configs; nil without one.
+    var bestStanding: Standing? {
+        Standing.receiving.first { !placements[$0.rawValue].isEmpty }
+    }
+
+    /// Where to place a config: the least loaded node among those with the best standing; nil without one that may get
+    /// configs.
     func leastLoadedNode(for config: EncodedConfig) -> String? {
-        for standing in placements.indices {
-            if let slot = placements[standing].leastLoaded(for: config.keyHash) { return nodes[slot].id }
+        for standing in Standing.receiving {
+            if let slot = placements[standing.rawValue].leastLoaded(for: config.keyHash) { return nodes[slot].id }
         }
         return nil
     }
@@ -221,13 +274,14 @@ extension ClusterStore {
             nodes.append(node)
         }
         slots[node.id] = slot
-        placements[node.conditions.standing.rawValue].insert(node.id, slot: slot)
+        placements[node.standing.rawValue].insert(node.id, slot: slot)
         markChanged(slot)
     }
 
-    private mutating func setConditions(_ conditions: NodeConditions, of slot: Int) {
-        let (former, standing) = (nodes[slot].conditions.standing.rawValue, conditions.standing.rawValue)
-        nodes[slot].conditions = conditions
+    private mutating func changeStanding(of slot: Int, _ change: (inout Node) -> Void) {
+        let former = nodes[slot].standing.rawValue
+        change(&nodes[slot])
+        let standing = nodes[slot].standing.rawValue
         guard former != standing else { return }
         placements[former].remove(slot: slot)
         placements[standing].insert(nodes[slot].id, slot: slot)
@@ -237,7 +291,7 @@ extension ClusterStore {
     private mutating func expire(_ id: String, _ reason: ExpiryReason) {
         let slot = knownSlot(of: id)
         markChanged(slot)
-        placements[nodes[slot].conditions.standing.rawValue].remove(slot: slot)
+        placements[nodes[slot].standing.rawValue].remove(slot: slot)
         let danglingReason: DanglingReason
         switch reason {
         case .silence: danglingReason = .nodeExpired(id)
@@ -254,6 +308,8 @@ extension ClusterStore {
         entries[config.key]?.config = config
         guard let slot = entry.slot else { return dangling[entry.index].config = config }
         nodes[slot].configs[entry.index] = config
+        nodes[slot].countUnconfirmed(entry.config, -1)
+        nodes[slot].countUnconfirmed(config, 1)
         nodes[slot].revision.remove(entry.config.contentHash)
         nodes[slot].revision.add(config.contentHash)
         changeLoad(of: slot, by: Load(cost: config.cost) - Load(cost: entry.config.cost))
@@ -263,7 +319,8 @@ extension ClusterStore {
     private mutating func place(_ config: EncodedConfig, on id: String?) -> Entry {
         guard let id else { return dangle(config, .noNode) }
         let slot = knownSlot(of: id)
-        nodes[slot].retained = nil
+        nodes[slot].handOver = nil
+        nodes[slot].countUnconfirmed(config, 1)
         nodes[slot].configs.append(config)
         nodes[slot].revision.add(config.contentHash)
         changeLoad(of: slot, by: Load(cost: config.cost))
@@ -282,6 +339,7 @@ extension ClusterStore {
         if let slot = entry.slot {
             let moved = Self.swapRemove(entry.index, from: &nodes[slot].configs)
             if let moved { entries[moved.key]?.index = entry.index }
+            nodes[slot].countUnconfirmed(entry.config, -1)
             nodes[slot].revision.remove(entry.config.contentHash)
             changeLoad(of: slot, by: Load.zero - Load(cost: entry.config.cost))
         } else {
@@ -299,6 +357,7 @@ extension ClusterStore {
     }
 
     private mutating func markChanged(_ slot: Int) {
+        nodes[slot].toldSince = version
         guard !nodes[slot].isMarkedChanged else { return }
         nodes[slot].isMarkedChanged = true
         changedNodes.insert(nodes[slot].id)
@@ -307,6 +366,12 @@ extension ClusterStore {
     private mutating func changeLoad(of slot: Int, by difference: Load) {
         markChanged(slot)
         nodes[slot].load += difference
-        placements[nodes[slot].conditions.standing.rawValue].update(slot: slot, load: nodes[slot].load)
+        placements[nodes[slot].standing.rawValue].update(slot: slot, load: nodes[slot].load)
+    }
+}
+
+extension ClusterStore.Node {
+    fileprivate mutating func countUnconfirmed(_ config: EncodedConfig, _ difference: Int) {
+        if !config.isConfirmed { unconfirmed += difference }
     }
 }

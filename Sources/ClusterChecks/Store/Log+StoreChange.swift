@@ -21,7 +21,7 @@ extension Log {
 
     private func record(ofNode change: StoreChange, nodes: Int) {
         switch change {
-        case .nodeRegistered(let id, let type, let address):
+        case .nodeRegistered(let id, let type, let address, _):
             info("node registered", ["node": id, "type": type, "address": address ?? "", "nodes": nodes])
         case .nodeChanged(let id, let type, let address):
             info("node changed", ["node": id, "type": type, "address": address ?? ""])
@@ -36,15 +36,18 @@ extension Log {
             warning("node ID is no longer shared by two agents", ["node": id])
         case .nodeIDShared(let id, let agents):
             warning("node ID is shared by two agents", ["node": id, "agents": agents.joined(separator: ", ")])
-        case .handOverStarted(let id):
+        case .handOverStarted(let id, .retains, _):
             info("node is draining, handing over its configs", ["node": id])
+        case .handOverStarted(let id, .keepsRunning, _):
+            info("node is draining and keeps running its checks while others take over", ["node": id])
         case .handOverEnded(let id):
             info("node has handed over its configs", ["node": id])
         case .nodeExpired(let id, .silence):
             warning("node expired: no heartbeat within the timeout", ["node": id, "nodes": nodes])
         case .nodeExpired(let id, .podDeleted(let pod)):
             info("node removed: its pod was deleted", ["node": id, "pod": pod, "nodes": nodes])
-        case .configScheduled, .configReplaced, .configMoved, .configRemoved, .endpointsCheckScheduled,
+        case .dispatchingBegan, .nodeHeard, .configScheduled, .configReplaced, .configMoved, .configRemoved,
+            .endpointsCheckScheduled,
             .endpointsCheckRemoved:
             break
         }

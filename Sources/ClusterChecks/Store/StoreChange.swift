@@ -4,11 +4,16 @@ package import Leadership
 /// One fact about the store. The store changes by these alone, so that a stream of them can be mirrored, traced and
 /// replayed.
 ///
-/// Heartbeats are not among them: they do not affect who runs what, and 10,000 nodes would flood the stream. A replica
-/// that takes over from a mirror lets every node report again.
+/// Heartbeats are not among them: they do not affect who runs what, and 10,000 nodes would flood the stream. For a
+/// replica that takes over from a mirror, every node was heard when its term began.
 package enum StoreChange: Sendable {
-    /// A node reported for the first time.
-    case nodeRegistered(id: String, type: Int, address: String?)
+    /// A whole set of configs is being dispatched: the warm-up is over. From here on it is known what each node should
+    /// run.
+    case dispatchingBegan
+    /// A node reported for the first time; or a new leader adopted it, and awaits its first report.
+    case nodeRegistered(id: String, type: Int, address: String?, isAwaited: Bool)
+    /// A node that was awaited reported. From here on it may get configs.
+    case nodeHeard(id: String)
     /// A known node reported from another address or as another type.
     case nodeChanged(id: String, type: Int, address: String?)
     /// A node's conditions changed to these.
@@ -16,9 +21,9 @@ package enum StoreChange: Sendable {
     /// Two agents report under one node ID: their addresses, with their pods where known. Empty: only one agent does
     /// again.
     case nodeIDShared(id: String, agents: [String])
-    /// Other nodes take over a draining node's configs. Its agent is told to keep running what it had, until
-    /// `handOverEnded` or until the node gets a config.
-    case handOverStarted(id: String)
+    /// Other nodes take over a draining node's configs. Its agent is told this until `handOverEnded`, or until the node
+    /// gets a config; it lasts for as long as given at most.
+    case handOverStarted(id: String, HandOver, lasts: Duration)
     /// The agent of a node that handed its configs over is told what the node should run now.
     case handOverEnded(id: String)
     /// A node was removed. Its configs dangle until they are moved.
@@ -37,15 +42,26 @@ package enum StoreChange: Sendable {
     case endpointsCheckRemoved(ConfigKey)
 }
 
+/// What the agent of a node is told while other nodes take over its configs.
+package enum HandOver: Sendable {
+    /// To run what it was told before they moved.
+    case retains(ClusterStore.Retained)
+    /// To run whatever it runs. It was draining already when it first reported, so nobody here knows what that is;
+    /// telling it "nothing" would stop checks before others have started them.
+    case keepsRunning
+}
+
 /// What happens to a replica's store, as an observer of the Handler sees it: every event, once, in order.
 ///
 /// To mirror the store, start with an empty one, replace it by an empty one at each term that does not keep placements,
-/// and apply the changes.
+/// and apply the changes. A term that adopts the former leader's placements begins with an empty store, and its first
+/// changes are those that fill it.
 package enum StoreEvent: Sendable {
-    /// The replica starts to lead. Its store is empty, unless the term keeps the placements of the previous one.
-    case termBegan(Term, keepsPlacements: Bool)
-    /// The leader applied these changes.
-    case changed([StoreChange], in: Term)
+    /// The replica starts to lead. Its store has this version; it is empty, unless the term keeps the placements of the
+    /// previous one.
+    case termBegan(Term, keepsPlacements: Bool, version: UInt64)
+    /// The leader applied these changes, after which the store has this version.
+    case changed([StoreChange], in: Term, version: UInt64)
     /// The replica stops leading. Its store does not change until the next term begins.
     case termEnded(Term)
 }
@@ -59,7 +75,7 @@ package enum ExpiryReason: Hashable, Sendable {
 }
 
 /// Why a config moved.
-package enum MoveReason: Hashable, Sendable {
+package enum MoveReason: String, Sendable {
     /// It had no node.
     case dangled
     /// The node joined, or became schedulable again, and takes its share.

@@ -1,0 +1,196 @@
+import CheckModel
+import Leadership
+import Platform
+import Synchronization
+
+// A term, from its beginning to its end.
+extension Handler {
+    /// Follows leadership: while this replica leads, it warms up, dispatches configs, and expires silent nodes.
+    ///
+    /// It returns once its task is cancelled. By then the term has ended, and no answer of it may be written any more.
+    /// Calls are still answered after that, as by a replica that does not lead.
+    package func run() async {
+        var seen = leadership.current
+        // Nothing but cancellation is thrown here.
+        while !Task.isCancelled {
+            do {
+                if case .leading(let term) = seen.value {
+                    seen = try await lead(term, since: seen.version)
+                } else {
+                    seen = try await leadership.next(after: seen.version)
+                }
+            } catch { return }
+        }
+    }
+
+    /// Leads until leadership is no longer this term, and returns what it is then.
+    private func lead(_ term: Term, since version: UInt64) async throws -> Watched<LeadershipState>.Versioned {
+        let adoptedAt = begin(term)
+        defer { end(term) }
+        // Leaving this scope cancels both and waits for them, before the term ends.
+        async let _ = dispatch(in: term, adoptedAt: adoptedAt)
+        async let _ = expireNodes(in: term)
+        var seen = try await leadership.next(after: version)
+        while case .leading(let newest) = seen.value, newest == term {
+            seen = try await leadership.next(after: seen.version)
+        }
+        return seen
+    }
+
+    /// - Returns: when the former leader's placements were adopted; nil if they were not.
+    private func begin(_ term: Term) -> Instant? {
+        let keepsPlacements = term.continuesPrevious && state.withLock { $0.hasLed }
+        let beginning =
+            keepsPlacements ? Beginning.kept : succession.beginning(of: term, source, options, now: clock.now())
+        let now = clock.now()
+        let remaining = state.withLock { state -> (Duration, State?) in
+            // Returned, so that it is freed outside the lock.
+            let former = keepsPlacements ? nil : state
+            if !keepsPlacements {
+                state.dispatcher = Dispatcher(succeeding: state.dispatcher, hint: beginning.hint)
+                state.reconciliation = Reconciliation()
+            }
+            state.hasLed = true
+            state.term = term
+            state.dispatcher.beginListening(at: now)
+            add(
+                .termBegan(
+                    term, keepsPlacements: keepsPlacements, version: state.dispatcher.store.version))
+            if case .adopted(let changes) = beginning {
+                state.dispatcher.adopt(changes, now: now)
+                _ = drainChanges(&state)
+            }
+            return (state.dispatcher.store.isDispatching ? .zero : state.dispatcher.remainingWarmUp, former)
+        }
+        publish()
+        log.info(
+            "term began",
+            ["term": term.token, "placements": beginning.name, "warmup_seconds": remaining.0.seconds])
+        guard case .adopted = beginning else { return nil }
+        return now
+    }
+
+    private func end(_ term: Term) {
+        // The term first: no answer that was prepared under the lock is written after this.
+        term.validUntil.end()
+        let (nodes, configs) = state.withLock { state in
+            state.term = nil
+            add(.termEnded(term))
+            return (state.dispatcher.store.nodeCount, state.dispatcher.store.totalCount)
+        }
+        publish()
+        log.info("term ended", ["term": term.token, "nodes": nodes, "configs": configs])
+    }
+
+    /// Waits for the end of the warm-up and for the sources, then reconciles each change of the desired set.
+    private func dispatch(in term: Term, adoptedAt: Instant?) async throws {
+        if let adoptedAt {
+            try await settle(in: term, since: adoptedAt)
+        } else {
+            try await warmUp(in: term)
+        }
+        var version = state.withLock { $0.reconciliation.version }
+        while true {
+            let desired = source.changes(since: version)
+            // Nothing is concluded from an incomplete set, not even an addition: an agent that fetches half a set stops
+            // the other half.
+            if desired.synced {
+                var batch = state.withLock { $0.reconciliation.batch(for: desired) }
+                batch.collect()
+                logProblems(of: batch)
+                try await waitUntilValid(term)
+                version = reconcile(batch)
+            }
+            if desired.synced, version == 0 { continue }
+            try await source.waitForChange(after: desired.version)
+        }
+    }
+
+    /// Takes over what this replica's sources say where it differs from what was adopted, as soon as each of them has
+    /// been read anew. They may lag behind what the former leader had read.
+    private func settle(in term: Term, since adoption: Instant) async throws {
+        succession.readAnew(adoption)
+        while true {
+            let desired = source.changes(since: 0)
+            try await waitUntilValid(term)
+            let begun = options.bugs.has(.settleAtOnce) ? .distantPast : adoption
+            let settlement = Settlement(desired.readings, since: begun, now: clock.now())
+            if desired.synced {
+                var batch = state.withLock { $0.reconciliation.batch(for: desired) }
+                batch.collect()
+                let (isSettled, applied) = state.withLock { state in
+                    let isSettled = state.dispatcher.reconcile(batch.changes, settlement)
+                    return (isSettled, drainChanges(&state))
+                }
+                publish(applied)
+                if isSettled, settlement.isComplete { return }
+            }
+            try await source.waitForChange(after: desired.version, until: settlement.next, clock)
+        }
+    }
+
+    private func warmUp(in term: Term) async throws {
+        while true {
+            try await waitUntilValid(term)
+            let now = clock.now()
+            let remaining = state.withLock { state in
+                if term.isValid(at: now) { state.dispatcher.listen(at: now) }
+                return state.dispatcher.remainingWarmUp
+            }
+            guard remaining > .zero else { return }
+            try await clock.sleep(until: now + remaining)
+        }
+    }
+
+    /// - Returns: the version from which to ask for changes next.
+    private func reconcile(_ batch: Reconciliation.Batch) -> UInt64 {
+        let limit = options.maximumConfigs
+        let (refused, version, applied) = state.withLock { state in
+            let refused = state.dispatcher.reconcile(batch.changes)
+            let hasRoom = state.dispatcher.store.totalCount < limit
+            state.reconciliation.commit(batch, refused: refused, hasRoom: hasRoom)
+            return (refused, state.reconciliation.version, drainChanges(&state))
+        }
+        if !refused.isEmpty {
+            log.error("configs over the limit are not dispatched", ["limit": limit, "refused": refused.count])
+        }
+        publish(applied)
+        return version
+    }
+
+    private func logProblems(of batch: Reconciliation.Batch) {
+        for (key, problem) in batch.unsharded {
+            log.warning("config cannot be sharded as requested", ["config": key, "reason": problem])
+        }
+        for (key, reason) in batch.invalid.sorted(by: { $0.key < $1.key }) {
+            log.warning("config cannot be dispatched", ["config": key, "reason": reason])
+        }
+    }
+
+    private func expireNodes(in term: Term) async throws {
+        var next = clock.now() + options.expiryInterval
+        while true {
+            try await clock.sleep(until: next)
+            let now = clock.now()
+            next = now + options.expiryInterval
+            // Once its term has expired this replica does not listen, and that time does not count.
+            guard term.isValid(at: now) else { continue }
+            let (overdue, expiry, applied) = state.withLock { state in
+                let overdue = state.dispatcher.expire(now: now)
+                return (overdue, state.dispatcher.nextExpiry(now: now), drainChanges(&state))
+            }
+            if let expiry { next = min(next, expiry) }
+            publish(applied)
+            if let keys = overdue?.keys, let first = keys.first {
+                log.warning(
+                    "configs have had no node for longer than the threshold", ["configs": keys.count, "first": first])
+            }
+        }
+    }
+
+    /// A term whose renewal is late is not valid for a while, and may become valid again.
+    private func waitUntilValid(_ term: Term) async throws {
+        try Task.checkCancellation()
+        while !term.isValid(at: clock.now()) { try await clock.sleep(until: clock.now() + options.expiryInterval) }
+    }
+}

@@ -1,0 +1,78 @@
+import CheckModel
+import Leadership
+package import Platform
+
+/// What a Handler takes over from another leader, and from where.
+package struct Succession: Sendable {
+    /// The last complete mirror of another leader's store; nil if there is none.
+    package var mirror: @Sendable () -> StoreMirror?
+    /// Has all sources, and what is known of pods and Kubernetes nodes, read anew: only a reading that began at this
+    /// instant or later counts from now on.
+    package var readAnew: @Sendable (Instant) -> Void
+
+    /// Nothing is taken over.
+    package static let none = Succession(mirror: { nil }, readAnew: { _ in })
+
+    /// A succession.
+    package init(mirror: @escaping @Sendable () -> StoreMirror?, readAnew: @escaping @Sendable (Instant) -> Void) {
+        self.mirror = mirror
+        self.readAnew = readAnew
+    }
+
+    /// What a term begins with.
+    ///
+    /// Only the mirror of the very term that the Lease named, by a replica that it named, knows everything that any
+    /// agent was told. Any other one is a hint; so is that of a leader that had not dispatched yet, for it does not
+    /// know what the leader before it told.
+    func beginning(
+        of term: Term, _ source: any ConfigSource, _ options: HandlerOptions, now: Instant
+    ) -> Beginning {
+        guard let mirror = mirror() else { return .empty }
+        let isNamed = term.adoptable.map { $0.hasSameBytes(as: mirror.term) } ?? options.bugs.has(.adoptUnnamed)
+        guard isNamed, mirror.store.isDispatching else { return .hinted(mirror.hint) }
+        let own = source.changes(since: 0).upserts.flatMap(\.configs)
+        let changes = mirror.adoption(own: own, now: now)
+        return .adopted(changes.compactMap { options.bugs.spoiled($0, options) })
+    }
+}
+
+extension DeliberateBugs {
+    /// A change of an adoption, or what a mistake makes of it.
+    fileprivate func spoiled(_ change: StoreChange, _ options: HandlerOptions) -> StoreChange? {
+        switch change {
+        case .handOverStarted where has(.forgetHandOvers): nil
+        case .handOverStarted(let id, let handOver, _) where has(.restartHandOvers):
+            .handOverStarted(id: id, handOver, lasts: options.nodeExpirationTimeout)
+        case .configScheduled(let config, _) where has(.loseUnconfirmed) && !config.isConfirmed: nil
+        case .nodeRegistered(let id, let type, let address, _) where has(.placeOnAwaited):
+            .nodeRegistered(id: id, type: type, address: address, isAwaited: false)
+        default: change
+        }
+    }
+}
+
+/// What the store holds when a term begins.
+enum Beginning {
+    /// What it held in this replica's term before, in between which nobody led.
+    case kept
+    /// The former leader's placements, as these changes of an empty store.
+    case adopted([StoreChange])
+    /// Nothing; where configs may have been is known.
+    case hinted(PlacementHint)
+    /// Nothing.
+    case empty
+
+    var hint: PlacementHint? {
+        if case .hinted(let hint) = self { hint } else { nil }
+    }
+
+    /// For the log.
+    var name: String {
+        switch self {
+        case .kept: "kept"
+        case .adopted: "adopted"
+        case .hinted: "hinted"
+        case .empty: "none"
+        }
+    }
+}

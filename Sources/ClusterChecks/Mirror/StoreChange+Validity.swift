@@ -1,0 +1,33 @@
+import CheckModel
+
+extension StoreChange {
+    /// Why a store cannot change so; nil if it can. `ClusterStore.apply` takes for granted that it can.
+    package func problem(in store: ClusterStore) -> String? {
+        switch self {
+        case .dispatchingBegan:
+            nil
+        case .nodeRegistered(let id, _, _, _):
+            id.isEmpty ? "a node without an ID" : store.slot(of: id) == nil ? nil : "a node is registered twice"
+        case .nodeChanged(let id, _, _), .nodeConditionsChanged(let id, _), .nodeIDShared(let id, _),
+            .nodeHeard(let id), .handOverStarted(let id, _, _), .handOverEnded(let id), .nodeExpired(let id, _):
+            Self.problem(ofNode: id, in: store)
+        case .configScheduled(let config, let id):
+            store.config(config.key) == nil
+                ? id.flatMap { Self.problem(ofNode: $0, in: store) } : "a config is scheduled twice"
+        case .configReplaced(let config):
+            store.config(config.key) == nil ? "a config that does not exist is replaced" : nil
+        case .configMoved(let key, let id, _):
+            store.config(key) == nil ? "a config that does not exist moves" : Self.problem(ofNode: id, in: store)
+        case .configRemoved(let key):
+            store.config(key) == nil ? "a config that does not exist is removed" : nil
+        case .endpointsCheckScheduled(let config):
+            config.nodeName.isEmpty ? "an endpoints check names no node" : nil
+        case .endpointsCheckRemoved:
+            nil
+        }
+    }
+
+    private static func problem(ofNode id: String, in store: ClusterStore) -> String? {
+        store.slot(of: id) == nil ? "a change of a node that does not exist" : nil
+    }
+}

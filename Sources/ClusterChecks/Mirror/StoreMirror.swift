@@ -1,0 +1,117 @@
+package import CheckModel
+package import Platform
+
+/// Another leader's store, as its stream of changes tells: who was told to run what, by key and content hash. Bytes of
+/// configs are not in it.
+package struct StoreMirror: Sendable {
+    /// The token of the leader's term.
+    @ExactText package private(set) var term: String
+    /// The version of the leader's store that it equals.
+    package private(set) var version: UInt64
+    /// The store; its configs are unconfirmed.
+    package private(set) var store = ClusterStore()
+    /// When the hand-overs end at the latest, by node, on this process's clock.
+    private var handOverEnds: [ExactText: Instant] = [:]
+
+    /// An empty store of a term, to be filled with the changes of a snapshot of this version.
+    package init(term: String, version: UInt64) {
+        self.term = term
+        self.version = version
+    }
+
+    /// Applies a change of the snapshot.
+    ///
+    /// - Parameter sent: an instant not after that at which the leader told it, so that what remains of a hand-over
+    ///   never grows.
+    /// - Throws: `MirrorError`: no leader's store changes so. Drop the mirror then.
+    package mutating func fill(_ change: StoreChange, sent: Instant) throws(MirrorError) {
+        if let reason = change.problem(in: store) { throw MirrorError(reason: reason) }
+        store.apply(change)
+        if case .handOverStarted(let id, _, let duration) = change { handOverEnds[id] = sent + duration }
+        if case .nodeExpired(let id, _) = change { handOverEnds[id] = nil }
+    }
+
+    /// Applies the leader's next change.
+    ///
+    /// - Throws: as `fill`.
+    package mutating func apply(_ change: StoreChange, sent: Instant) throws(MirrorError) {
+        try fill(change, sent: sent)
+        version += 1
+    }
+
+    /// Where configs were, to place them there again if nothing better is known.
+    var hint: PlacementHint { PlacementHint(store) }
+
+    /// What a leader that adopts the mirror at `now` begins with: the same placements, with the bytes of its own
+    /// configs where they are the same. Every node is awaited; what remains of a hand-over runs on.
+    ///
+    /// - Parameter own: the configs of the new leader's own sources. They match by key, else by content, for the format
+    ///   of keys may differ between two versions of this program.
+    package func adoption(own: [EncodedConfig], now: Instant) -> [StoreChange] {
+        var bytes = OwnBytes(own, for: store)
+        let lasting = store.nodes.map { handOverEnds[$0.id].map { max(.zero, $0 - now) } ?? .zero }
+        return StoreSnapshot(store, handOversLast: lasting).changes.map { change in
+            switch change {
+            case .nodeRegistered(let id, let type, let address, _):
+                .nodeRegistered(id: id, type: type, address: address, isAwaited: true)
+            case .configScheduled(let config, let node):
+                .configScheduled(bytes.confirmed(config), on: node)
+            case .endpointsCheckScheduled(let config):
+                .endpointsCheckScheduled(bytes.confirmed(config))
+            case .handOverStarted(let id, .retains(let retained), let duration):
+                .handOverStarted(
+                    id: id, .retains(ClusterStore.Retained(retained.configs.map { bytes.retained($0) })),
+                    lasts: duration)
+            default:
+                change
+            }
+        }
+    }
+}
+
+/// Why a mirror cannot go on.
+package struct MirrorError: Error, Hashable, Sendable {
+    /// What is wrong with what the leader told.
+    @ExactText package private(set) var reason: String
+
+    /// An error.
+    package init(reason: String) {
+        self.reason = reason
+    }
+}
+
+/// The configs of a replica's own sources, to be matched with those of a mirror.
+private struct OwnBytes {
+    private let byKey: [ConfigKey: EncodedConfig]
+    /// By content: the configs whose keys the mirror does not have. Each is given to one config only.
+    private var byContent: [UInt64: [EncodedConfig]] = [:]
+
+    init(_ own: [EncodedConfig], for store: ClusterStore) {
+        byKey = Dictionary(own.map { ($0.key, $0) }) { first, _ in first }
+        for config in own.reversed() where store.config(config.key) == nil {
+            guard store.endpointsChecks.config(config.key) == nil else { continue }
+            byContent[config.contentHash, default: []].append(config)
+        }
+    }
+
+    /// The config with its bytes, under the key that this replica's sources give it; itself if they do not have it.
+    mutating func confirmed(_ config: EncodedConfig) -> EncodedConfig {
+        if let own = byKey[config.key] { return own.isSame(as: config) ? own : config }
+        guard let own = byContent[config.contentHash]?.last, own.isSame(as: config) else { return config }
+        byContent[config.contentHash]?.removeLast()
+        return own
+    }
+
+    /// The same for what an agent keeps running besides where it is placed.
+    func retained(_ config: EncodedConfig) -> EncodedConfig {
+        let own = byKey[config.key] ?? byContent[config.contentHash]?.last
+        return own.flatMap { $0.isSame(as: config) ? $0 : nil } ?? config
+    }
+}
+
+extension EncodedConfig {
+    /// Whether an agent is sent the same bytes, on the same Kubernetes node if it is an endpoints check.
+    fileprivate func isSame(as other: EncodedConfig) -> Bool {
+        contentHash == other.contentHash && nodeName.hasSameBytes(as: other.nodeName)
+    }
+}
