@@ -18,6 +18,9 @@ package enum AgentOptions {
     static let operatorTokenFile = Option.text(
         "cluster_agent.operator_token_file",
         help: "File with the operator's token, for state, rebalancing and the command line; made if it does not exist.")
+    static let replicaTokenFile = Option.text(
+        "cluster_agent.replica_token_file",
+        help: "File with the replicas' token, by which they mirror the leader. Empty: made of the TLS key.")
     static let advertiseAddress = Option.text(
         "cluster_agent.advertise_address", allowed: "HOST:PORT",
         help: "Where other replicas reach this one. Empty: `POD_IP` and the port.", accepts: isHostAndPort)
@@ -77,7 +80,8 @@ package enum AgentOptions {
     package static let table =
         OptionTable(
             confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, operatorTokenFile,
-            advertiseAddress, allowLegacyTLS, certificateFile, keyFile, certificateOut, warmup, nodeExpiration,
+            replicaTokenFile, advertiseAddress, allowLegacyTLS, certificateFile, keyFile, certificateOut, warmup,
+            nodeExpiration,
             clusterName, clusterTagName, extraTags)
         + dispatching
         + OptionTable(

@@ -14,6 +14,7 @@ package struct ClusterAgentProcess: Sendable {
     private let tokens: BearerTokens
     private let operatorToken: OperatorToken?
     private let operators: BearerTokens?
+    private let replicaSecret: ReplicaSecret?
     private let serving: ServingIdentity
     private let published: PublishedAddress
     private let kubernetes: KubernetesConnection?
@@ -42,6 +43,7 @@ package struct ClusterAgentProcess: Sendable {
                     + "operator: give it another one, or a file that does not exist")
         }
         operators = operatorToken.map { BearerTokens($0.text, grace: options[AgentOptions.authTokenGrace]) }
+        replicaSecret = try ReplicaSecret(options, clock: clock)
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)
         kubernetes = try KubernetesConnection(
@@ -51,8 +53,14 @@ package struct ClusterAgentProcess: Sendable {
         let surroundings = ReplicaSurroundings(
             kubernetes: kubernetes?.access, peers: forwarder, statistics: statistics, background: ThreadPerCall(),
             files: SystemConfigFiles(), environment: environment, agentTokens: tokens, operatorTokens: operators,
-            token: { [token] in token.text }, endpoint: { [published] in published.endpoint }, clock: clock,
+            replicaTokens: replicaSecret?.tokens, token: { [token] in token.text },
+            endpoint: { [published] in published.endpoint }, clock: clock,
             entropy: entropy, log: log)
+        if kubernetes?.election != nil, replicaSecret == nil {
+            log.warning(
+                "the replicas share no secret, so the leader's store is not mirrored: checks may move when it changes",
+                ["set": "\(AgentOptions.replicaTokenFile.key) or \(AgentOptions.keyFile.key)"])
+        }
         do throws(KubernetesError) {
             replica = try Replica(Self.replicaOptions(options, kubernetes, log), in: surroundings)
         } catch {
@@ -96,6 +104,9 @@ package struct ClusterAgentProcess: Sendable {
         lifecycle.add("token", run: { await token.follow(into: tokens, clock: clock, log: log) })
         if let operatorToken, let operators {
             lifecycle.add("operator token", run: { await operatorToken.follow(into: operators, clock: clock) })
+        }
+        if let replicaSecret {
+            lifecycle.add("replica secret", run: { await replicaSecret.follow(clock: clock) })
         }
         lifecycle.add("certificate", run: { await serving.follow(server, published, clock: clock, log: log) })
         kubernetes?.addParts(to: &lifecycle)

@@ -12,24 +12,30 @@ import Synchronization
 package final class Readiness: Sendable {
     /// The pulse beats each second; ten missed beats mean that the process no longer runs its tasks.
     private static let longestPause = Duration.seconds(10)
+    /// How long after its start a follower is not ready for the lack of a mirror.
+    private static let longestMirroring = Duration.seconds(30)
 
     private let desired: DesiredConfigs
     private let leadership: Watched<LeadershipState>
     private let watches: ClusterWatches?
     private let elector: LeaderElector?
+    private let mirror: MirrorClient?
     private let clock: any Clock
+    private let start: Instant
     private let pulse: Atomic<Int64>
     private let isStopping = Atomic<Bool>(false)
 
     init(
         desired: DesiredConfigs, leadership: Watched<LeadershipState>, watches: ClusterWatches?,
-        elector: LeaderElector?, clock: any Clock
+        elector: LeaderElector?, mirror: MirrorClient?, clock: any Clock
     ) {
         self.desired = desired
         self.leadership = leadership
         self.watches = watches
         self.elector = elector
+        self.mirror = mirror
         self.clock = clock
+        start = clock.now()
         pulse = Atomic(clock.now().nanoseconds)
     }
 
@@ -65,9 +71,17 @@ package final class Readiness: Sendable {
         switch leadership.value {
         case .unknown: problems.append("no election result yet")
         case .following(nil): problems.append("no leader is known")
-        case .following, .leading: break
+        case .following: if let problem = mirrorProblem { problems.append(problem) }
+        case .leading: break
         }
         return problems
+    }
+
+    /// A rollout goes on only when the new replica could take over without a move. It must not hang on that: the leader
+    /// may be of a version that is not mirrored.
+    private var mirrorProblem: String? {
+        guard let mirror, !mirror.isNamed, clock.now() - start < Self.longestMirroring else { return nil }
+        return "the leader's store is not mirrored yet"
     }
 
     /// How each watch fares, one line each.

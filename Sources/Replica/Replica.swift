@@ -5,6 +5,7 @@ package import HTTPServer
 package import Kubernetes
 package import Leadership
 package import Platform
+import Synchronization
 
 /// One replica of the cluster-agent, whole, without sockets: it makes every part, connects them, and runs them from
 /// start to shutdown.
@@ -30,6 +31,9 @@ package struct Replica: Sendable {
     private let events: CheckConfigEvents?
     private let api: API
     private let polls: LongPolls
+    private let mirrors: MirrorServer
+    /// Nil if no store is mirrored.
+    private let mirror: MirrorClient?
     private let rebalancer: Rebalancer
     private let requests: RequestHandler
 
@@ -46,6 +50,10 @@ package struct Replica: Sendable {
             isElecting ? .unknown : .leading(.unending(token: surroundings.entropy.uuid())))
         self.leadership = leadership
         desired = DesiredConfigs(for: options.handler)
+        let mirrors = MirrorServer(
+            clock: clock, longestWait: options.api.longestFollow, bugs: options.handler.bugs)
+        self.mirrors = mirrors
+        mirror = Self.mirrorClient(options, surroundings, leadership)
         let events = kubernetes?.recorder.map {
             CheckConfigEvents(recorder: $0, leadership: leadership, clock: clock)
         }
@@ -53,23 +61,34 @@ package struct Replica: Sendable {
         autoConf = AutoConf(
             options: options.autoConf, desired: desired, environment: surroundings.environment,
             files: surroundings.files, clock: clock, log: log, onProblems: { events?.record($0) })
+        let readers = Readers(autoConf)
         handler = Handler(
             source: desired, leadership: leadership, options: options.handler, clock: clock, log: log,
-            observe: surroundings.observe)
-        elector = try Self.elector(options, surroundings, handler, leadership)
+            succession: Succession(
+                mirror: { [mirror] in mirror?.mirror }, readAnew: { readers.readAnew(since: $0) }),
+            observe: { [observe = surroundings.observe] event in
+                mirrors.handle(event)
+                observe?(event)
+            })
+        elector = try Self.elector(options, surroundings, handler, mirrors, leadership)
         watches = kubernetes.map { [autoConf, handler] in ClusterWatches($0, autoConf, handler, surroundings) }
+        readers.set(watches)
         rebalancer = Rebalancer(
             handler: handler, reader: surroundings.statistics, period: options.rebalancePeriod, clock: clock, log: log)
         api = API(
             handler: handler, tokens: surroundings.agentTokens, operators: surroundings.operatorTokens,
-            options: options.api, clock: clock)
-        polls = LongPolls(api: api, clock: clock, token: surroundings.token, peers: surroundings.peers)
+            replicas: surroundings.replicaTokens?.accepted, options: options.api, clock: clock)
+        polls = LongPolls(
+            api: api, clock: clock, token: surroundings.token, peers: surroundings.peers, mirrors: mirrors)
         requests = RequestHandler(
-            api: api, polls: polls, peers: surroundings.peers, rebalancer: rebalancer,
+            api: api, polls: polls, mirrors: mirrors, peers: surroundings.peers, rebalancer: rebalancer,
             background: surroundings.background, clock: clock)
         readiness = Readiness(
-            desired: desired, leadership: leadership, watches: watches, elector: elector, clock: clock)
+            desired: desired, leadership: leadership, watches: watches, elector: elector, mirror: mirror, clock: clock)
     }
+
+    /// The last complete mirror of another replica's store; nil if there is none.
+    package var mirroredStore: StoreMirror? { mirror?.mirror }
 
     /// Where every request of node-agents, runners, operators and other replicas goes.
     package var requestHandler: any HTTPHandler { requests }
@@ -102,6 +121,8 @@ package struct Replica: Sendable {
         lifecycle.add("listener", closing: stopListening)
         lifecycle.add("long polls", run: { await polls.run() }, afterwards: { polls.close() })
         if options.handler.rebalancing.isEnabled { lifecycle.add("rebalancer", run: { await rebalancer.run() }) }
+        lifecycle.add("mirrors", run: { await mirrors.run { elector?.renewNow() } })
+        if let mirror { lifecycle.add("mirror", run: { await mirror.run() }) }
         if let elector { lifecycle.add("election", run: { await elector.run() }) }
         lifecycle.add("dispatcher", run: { await handler.run() }, afterwards: { await releaseLease() })
         lifecycle.add("readiness", closing: { readiness.stop() })
@@ -115,6 +136,8 @@ package struct Replica: Sendable {
         elector?.collect(into: &writer)
         watches?.collect(into: &writer)
         polls.collect(into: &writer)
+        mirrors.collect(into: &writer)
+        mirror?.collect(into: &writer)
     }
 
     /// Gives the Lease back once the term has ended, and lets followers find the next leader.
@@ -127,7 +150,7 @@ package struct Replica: Sendable {
     }
 
     private static func elector(
-        _ options: ReplicaOptions, _ surroundings: ReplicaSurroundings, _ handler: Handler,
+        _ options: ReplicaOptions, _ surroundings: ReplicaSurroundings, _ handler: Handler, _ mirrors: MirrorServer,
         _ leadership: Watched<LeadershipState>
     ) throws(KubernetesError) -> LeaderElector? {
         guard var election = options.election else { return nil }
@@ -136,8 +159,40 @@ package struct Replica: Sendable {
         }
         let (clock, endpoint) = (surroundings.clock, surroundings.endpoint)
         election.annotations = { LeaseAnnotations.of(endpoint(), handler.summary(now: clock.now())) }
+        election.mirrors = { mirrors.nominate(inTerm: $0) }
+        election.published = { mirrors.stored($0) }
         return try LeaderElector(
             options: election, leases: leases, leadership: leadership, recorder: kubernetes.recorder, clock: clock,
             entropy: surroundings.entropy, log: surroundings.log)
+    }
+
+    private static func mirrorClient(
+        _ options: ReplicaOptions, _ surroundings: ReplicaSurroundings, _ leadership: Watched<LeadershipState>
+    ) -> MirrorClient? {
+        guard let election = options.election, let tokens = surroundings.replicaTokens else { return nil }
+        return MirrorClient(
+            identity: election.identity, leadership: leadership, peers: surroundings.peers, token: tokens.presented,
+            wait: options.api.longestFollow, bugs: options.handler.bugs, clock: surroundings.clock,
+            log: surroundings.log)
+    }
+}
+
+/// What reads the world for a replica, to be read anew when it takes over. The watches feed the Handler, and so are
+/// made after it.
+private final class Readers: Sendable {
+    private let autoConf: AutoConf
+    private let watches = Mutex<ClusterWatches?>(nil)
+
+    init(_ autoConf: AutoConf) {
+        self.autoConf = autoConf
+    }
+
+    func set(_ watches: ClusterWatches?) {
+        self.watches.withLock { $0 = watches }
+    }
+
+    func readAnew(since instant: Instant) {
+        autoConf.readAnew(since: instant)
+        watches.withLock { $0 }?.readAnew()
     }
 }

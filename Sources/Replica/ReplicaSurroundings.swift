@@ -23,7 +23,9 @@ package struct ReplicaSurroundings: Sendable {
     package var agentTokens: BearerTokens
     /// The tokens that operators may present; nil if nobody may make an operator's call.
     package var operatorTokens: BearerTokens?
-    /// The token that this replica presents to the leader now.
+    /// What replicas present to each other to mirror the leader's store; nil if none is mirrored.
+    package var replicaTokens: ReplicaTokens?
+    /// The agents' token, which this replica presents to the leader on behalf of agents that wait.
     package var token: @Sendable () -> String
     /// Where other replicas reach this one; nil while that is not known.
     package var endpoint: @Sendable () -> LeaderEndpoint?
@@ -40,7 +42,8 @@ package struct ReplicaSurroundings: Sendable {
     package init(
         kubernetes: KubernetesAccess?, peers: any ReplicaTransport, statistics: any StatisticsReader,
         background: any BackgroundExecutor, files: any ConfigFiles, environment: [String: String],
-        agentTokens: BearerTokens, operatorTokens: BearerTokens?, token: @escaping @Sendable () -> String,
+        agentTokens: BearerTokens, operatorTokens: BearerTokens?, replicaTokens: ReplicaTokens? = nil,
+        token: @escaping @Sendable () -> String,
         endpoint: @escaping @Sendable () -> LeaderEndpoint?, observe: (@Sendable (StoreEvent) -> Void)? = nil,
         clock: any Clock, entropy: any Entropy, log: Log
     ) {
@@ -52,12 +55,27 @@ package struct ReplicaSurroundings: Sendable {
         self.environment = environment
         self.agentTokens = agentTokens
         self.operatorTokens = operatorTokens
+        self.replicaTokens = replicaTokens
         self.token = token
         self.endpoint = endpoint
         self.observe = observe
         self.clock = clock
         self.entropy = entropy
         self.log = log
+    }
+}
+
+/// The secret that all replicas share, and nobody else has.
+package struct ReplicaTokens: Sendable {
+    /// Those that others may present.
+    package var accepted: BearerTokens
+    /// The one that this replica presents now.
+    package var presented: @Sendable () -> String
+
+    /// Tokens.
+    package init(accepted: BearerTokens, presented: @escaping @Sendable () -> String) {
+        self.accepted = accepted
+        self.presented = presented
     }
 }
 

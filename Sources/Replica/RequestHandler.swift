@@ -7,6 +7,7 @@ import Synchronization
 final class RequestHandler: HTTPHandler {
     private let api: API
     private let polls: LongPolls
+    private let mirrors: MirrorServer
     private let peers: any ReplicaTransport
     private let rebalancer: Rebalancer
     private let background: any BackgroundExecutor
@@ -15,11 +16,12 @@ final class RequestHandler: HTTPHandler {
     private let making = Mutex(())
 
     init(
-        api: API, polls: LongPolls, peers: any ReplicaTransport, rebalancer: Rebalancer,
+        api: API, polls: LongPolls, mirrors: MirrorServer, peers: any ReplicaTransport, rebalancer: Rebalancer,
         background: any BackgroundExecutor, clock: any Clock
     ) {
         self.api = api
         self.polls = polls
+        self.mirrors = mirrors
         self.peers = peers
         self.rebalancer = rebalancer
         self.background = background
@@ -31,6 +33,11 @@ final class RequestHandler: HTTPHandler {
         switch api.handle(request, now: now) {
         case .respond(let response):
             responder.respond(response)
+        case .tell(let response, let since):
+            guard !mirrors.admits(since) else { return responder.respond(response) }
+            mirrors.hold(since) { [self] error in
+                if let error { responder.respond(error.response) } else { handle(request, responder) }
+            }
         case .respondInBackground(let make):
             let isTaken = background.run { [self] in responder.respond(making.withLock { _ in make() }) }
             if !isTaken { responder.respond(APIError.noThread.response) }
@@ -44,6 +51,8 @@ final class RequestHandler: HTTPHandler {
         case .follow(let call):
             api.heartbeat(call.heard, now: now)
             polls.park(call, responder, now)
+        case .mirror(let call):
+            mirrors.handle(call, responder, api, now)
         case .operate(let operation):
             rebalancer.refreshStatistics { [api, clock] in
                 responder.respond(api.finish(operation, now: clock.now()))

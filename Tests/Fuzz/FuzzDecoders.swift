@@ -1,13 +1,15 @@
 import CheckModel
+import ClusterChecks
 import JSON
 import Platform
 
 #if canImport(Replica)
     @testable import Replica
 #else
-    /// The one case that is needed of what names most of the API.
+    /// The cases that are needed of what names most of the API.
     enum APIError: Error {
         case malformedFollow(String)
+        case malformedMirror(String)
     }
 #endif
 
@@ -27,6 +29,10 @@ func fuzzDecoders(_ input: [UInt8]) {
     case UInt8(ascii: "a"):
         guard let answer = FollowAnswer(parsing: body) else { return }
         precondition(FollowAnswer(parsing: answer.encoded()) == answer, "an answer to a follower changes")
+    case UInt8(ascii: "m"):
+        guard let request = try? MirrorRequest(parsing: body) else { return }
+        precondition((try? MirrorRequest(parsing: request.encoded())) == request, "a follower's call changes")
+    case UInt8(ascii: "M"): readMirrorAnswer(body)
     case UInt8(ascii: "r"):
         guard let stats = try? RunnerStats.byCheckID(parsing: body, of: "runner") else { return }
         let shown = JSONValue.object(stats.mapValues(\.shown)).encoded()
@@ -39,6 +45,23 @@ func fuzzDecoders(_ input: [UInt8]) {
         precondition(count >= 0 && (try? JSONValue(parsing: body))?["Count"]?.integerValue == Int64(count))
     default: break
     }
+}
+
+/// A follower applies what a leader tells, or refuses it: it must never break.
+private func readMirrorAnswer(_ body: [UInt8]) {
+    guard let answer = try? MirrorAnswer(parsing: body) else { return }
+    guard let again = try? MirrorAnswer(parsing: answer.encoded()) else { fatalError("an answer is not one again") }
+    precondition(again.encoded() == answer.encoded(), "an answer to a follower changes")
+    var mirror = StoreMirror(term: "1.uid", version: 0)
+    for change in answer.changes { try? mirror.apply(change, sent: .distantPast) }
+    let adopted = mirror.adoption(own: [], now: .distantPast)
+    var copy = StoreMirror(term: "1.uid", version: 0)
+    do throws(MirrorError) {
+        for change in adopted { try copy.apply(change, sent: .distantPast) }
+    } catch {
+        fatalError("what is adopted cannot be: \(error.reason)")
+    }
+    precondition(copy.store.totalCount == mirror.store.totalCount, "a config is lost in an adoption")
 }
 
 /// The reader in one pass must agree with the one that makes values, but for keys that are there twice: the last is

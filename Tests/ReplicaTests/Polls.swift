@@ -53,12 +53,15 @@ final class Polls: Sendable {
         self.replica = replica
         state = SharedState()
         let peers = DirectTransport(state: state)
-        polls = LongPolls(api: replica.api, clock: replica.clock, token: { TestReplica.token }, peers: peers)
+        let mirrors = MirrorServer(clock: replica.clock, longestWait: .seconds(5))
+        polls = LongPolls(
+            api: replica.api, clock: replica.clock, token: { TestReplica.token }, peers: peers, mirrors: mirrors)
         let rebalancer = Rebalancer(
             handler: replica.handler, reader: NoStatistics(), period: .seconds(600), clock: replica.clock,
             log: Log(sink: NoLog()))
         handler = RequestHandler(
-            api: replica.api, polls: polls, peers: peers, rebalancer: rebalancer, background: ThreadPerCall(),
+            api: replica.api, polls: polls, mirrors: mirrors, peers: peers, rebalancer: rebalancer,
+            background: ThreadPerCall(),
             clock: replica.clock)
     }
 

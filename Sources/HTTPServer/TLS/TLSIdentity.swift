@@ -35,6 +35,19 @@ package final class TLSIdentity: Sendable {
         try CertificateChain(pem: certificatePEM).publicKeyPin()
     }
 
+    /// A secret that everybody has who has a private key, and nobody else: the SHA-256 of a purpose and the key's text,
+    /// in hexadecimal. It tells nothing about the key, and differs for each purpose.
+    ///
+    /// - Throws: `HTTPServerError.invalidPrivateKey` if OpenSSL fails.
+    package static func secret(for purpose: String, derivedFrom keyPEM: [UInt8]) throws(HTTPServerError) -> String {
+        let input = Array(purpose.utf8) + [0] + keyPEM
+        var digest = [UInt8](repeating: 0, count: 32)
+        guard unsafe EVP_Digest(input, input.count, &digest, nil, EVP_sha256(), nil) == 1 else {
+            throw .invalidPrivateKey(reason: opensslReason())
+        }
+        return digest.map { zeroPadded(UInt64($0), width: 2, radix: 16) }.joined()
+    }
+
     /// Generates a P-256 key and a self-signed certificate for it.
     ///
     /// It is valid at any time.

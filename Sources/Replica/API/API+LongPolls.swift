@@ -10,6 +10,8 @@ extension API {
     enum PollResult {
         /// Answer it now.
         case answer(HTTPResponse)
+        /// Answer it once the followers named in the Lease know the store at this version.
+        case tell(HTTPResponse, since: UInt64)
         /// The node should run what the caller has.
         case unchanged(Term)
         /// This replica follows: the leader knows.
@@ -27,7 +29,8 @@ extension API {
             let found = try handler.configs(of: node, unless: lastChange, now: now)
             guard let configs = found.value else { return .unchanged(found.term) }
             let body = ConfigsAnswer.pieces(lastChange: configs.revision, configs: configs.configs)
-            return .answer(tooLarge(body)?.response ?? inTerm(found.term, body))
+            if let error = tooLarge(body) { return .answer(error.response) }
+            return .tell(inTerm(found.term, body), since: configs.since)
         } catch .notLeading(let leader?) {
             return .askLeader(leader)
         } catch {

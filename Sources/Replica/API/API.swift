@@ -46,6 +46,8 @@ struct API: Sendable {
     enum Action: Sendable {
         /// Answer it.
         case respond(HTTPResponse)
+        /// Answer it once the followers named in the Lease know the store at this version; then decide anew.
+        case tell(HTTPResponse, since: UInt64)
         /// Answer it with what this returns, apart from the serving thread: to scrub very many configs takes seconds.
         case respondInBackground(@Sendable () -> HTTPResponse)
         /// Forward it to the leader, and pass the result to `finish`.
@@ -54,6 +56,8 @@ struct API: Sendable {
         case wait(ConfigsPoll)
         /// Answer it, a follower's, when any node's configs change, or its wait is over.
         case follow(FollowRequest)
+        /// Answer it, a follower's that mirrors the store, when something changes, or its wait is over.
+        case mirror(MirrorRequest)
         /// Refresh the statistics, then pass it to `finish`.
         case operate(Operation)
     }
@@ -65,6 +69,7 @@ struct API: Sendable {
     let handler: Handler
     private let tokens: BearerTokens
     private let operators: BearerTokens?
+    private let replicas: BearerTokens?
     let options: APIOptions
     let clock: GateClock
     private let versionBody: [[UInt8]]
@@ -77,12 +82,15 @@ struct API: Sendable {
     /// - Parameters:
     ///   - tokens: the agents'.
     ///   - operators: the operator's; nil if nobody may make an operator's call.
+    ///   - replicas: the replicas'; nil if no store is mirrored.
     init(
-        handler: Handler, tokens: BearerTokens, operators: BearerTokens?, options: APIOptions, clock: any Clock
+        handler: Handler, tokens: BearerTokens, operators: BearerTokens?, replicas: BearerTokens? = nil,
+        options: APIOptions, clock: any Clock
     ) {
         self.handler = handler
         self.tokens = tokens
         self.operators = operators
+        self.replicas = replicas
         self.options = options
         self.clock = GateClock(clock)
         versionBody = [options.version.body]
@@ -101,7 +109,7 @@ struct API: Sendable {
     }
 
     private func refusal(of request: HTTPRequest, _ authority: Route.Authority, _ now: Instant) -> HTTPResponse? {
-        let agents = tokens.refusal(of: request, realm: Self.realm, now: now)
+        let agents = authority == .replicas ? nil : tokens.refusal(of: request, realm: Self.realm, now: now)
         switch (authority, operators) {
         case (.agents, nil):
             return agents
@@ -112,6 +120,9 @@ struct API: Sendable {
         case (.operators, let operators?):
             let refusal = operators.refusal(of: request, realm: Self.realm, now: now)
             return refusal != nil && agents == nil ? APIError.operatorsOnly.response : refusal
+        case (.replicas, _):
+            guard let replicas else { return APIError.noReplicas.response }
+            return replicas.refusal(of: request, realm: Self.realm, now: now)
         }
     }
 
@@ -127,7 +138,7 @@ struct API: Sendable {
                 id: id, status: status, address: address.text, isAddressStated: address.isStated)
             return try asLeader(request, now) { () throws(ClusterChecksError) in
                 let isUpToDate = try handler.nodeStatus(report, now: now)
-                return (isUpToDate.value ? Self.upToDate : Self.outOfDate, isUpToDate.term)
+                return (isUpToDate.value ? Self.upToDate : Self.outOfDate, isUpToDate.term, nil)
             }
         case .configs(let id):
             // A forwarded call is never parked here: the replica that the caller asked parks it.
@@ -135,13 +146,16 @@ struct API: Sendable {
             return try asLeader(request, now) { () throws(ClusterChecksError) in
                 let node = try handler.configs(of: id, now: now)
                 return (
-                    ConfigsAnswer.pieces(lastChange: node.value.revision, configs: node.value.configs), node.term
+                    ConfigsAnswer.pieces(lastChange: node.value.revision, configs: node.value.configs), node.term,
+                    node.value.since
                 )
             }
         case .endpointsChecks(let nodeName):
             return try asLeader(request, now) { () throws(ClusterChecksError) in
                 let checks = try handler.endpointsChecks(of: nodeName, now: now)
-                return (ConfigsAnswer.pieces(lastChange: 0, configs: checks.value), checks.term)
+                return (
+                    ConfigsAnswer.pieces(lastChange: 0, configs: checks.value.configs), checks.term, checks.value.since
+                )
             }
         case .allEndpointsChecks:
             return .respondInBackground { allEndpointsChecks(request, now) }
@@ -153,6 +167,8 @@ struct API: Sendable {
             return try operate(.isolate(checkID: checkID), request, now)
         case .follow:
             return .follow(try FollowRequest(parsing: request.body))
+        case .mirror:
+            return .mirror(try MirrorRequest(parsing: request.body))
         case .state:
             return .respondInBackground { state(request, now) }
         case .version:
@@ -164,20 +180,24 @@ struct API: Sendable {
 // Leader-only calls.
 extension API {
     /// Answers as the leader, or forwards the call to it.
+    ///
+    /// - Parameter answer: the answer, its term, and since which version of the store it has been so, if it tells what
+    ///   to run.
     private func asLeader(
         _ request: HTTPRequest, _ now: Instant,
-        _ answer: () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term)
+        _ answer: () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term, since: UInt64?)
     ) throws(APIError) -> Action {
-        let (body, term): ([[UInt8]], Term)
+        let (body, term, since): ([[UInt8]], Term, UInt64?)
         do throws(ClusterChecksError) {
-            (body, term) = try answer()
+            (body, term, since) = try answer()
         } catch .notLeading(let leader?) {
             return .forward(try forward(request, to: leader, now, within: options.forwardTimeout))
         } catch {
             throw .clusterChecks(error)
         }
         if let error = tooLarge(body) { throw error }
-        return .respond(inTerm(term, body, for: request, now))
+        let response = inTerm(term, body, for: request, now)
+        return since.map { .tell(response, since: $0) } ?? .respond(response)
     }
 
     /// Why a body is not sent to an agent: a follower would not pass it on, nor our agent read it.

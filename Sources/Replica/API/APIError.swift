@@ -12,6 +12,10 @@ enum APIError: Error {
     case invalidPath(reason: String)
     case operatorsOnly
     case noOperators
+    case noReplicas
+    case notMirrored
+    case mirrorForgotten
+    case malformedMirror(String)
     case invalidAddress(String)
     case invalidQuery(reason: String)
     case malformedBody(CheckModelError)
@@ -40,6 +44,16 @@ enum APIError: Error {
         case .operatorsOnly: return .text(403, "this call needs the operator's token; the agents' does not open it")
         case .noOperators:
             return .text(403, "this call needs an operator's token, and cluster_agent.operator_token_file is not set")
+        case .noReplicas:
+            return .text(403, "this call needs the replicas' token, and cluster_agent.replica_token_file is not set")
+        case .notMirrored:
+            let text =
+                "a follower that may take over has not acknowledged what this call asks for, and the Lease could not be "
+                + "written to strike it off"
+            return .text(503, text)
+        case .mirrorForgotten:
+            return .text(503, "mirror: it lags behind by more changes than are remembered: begin anew")
+        case .malformedMirror(let reason): return .text(400, "mirror: \(reason)")
         // Upstream answers 500 to these and to an unknown node. Agents look only for a 200, so the caller's mistake
         // gets its proper status here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
@@ -72,7 +86,7 @@ enum APIError: Error {
 
     private static func status(of error: ClusterChecksError) -> Int {
         switch error {
-        case .startingUp, .notLeading, .warmingUp, .notSynced, .handingOver, .tooManyNodes: 503
+        case .startingUp, .notLeading, .warmingUp, .notSynced, .handingOver, .unconfirmed, .tooManyNodes: 503
         case .unknownNode: 404
         case .invalidNodeID: 400
         case .advancedDispatchingOff: 409

@@ -13,6 +13,8 @@ enum Route: Hashable, Sendable {
     case isolate(checkID: String)
     /// Between replicas only.
     case follow
+    /// Between replicas only.
+    case mirror
 
     /// The route of a percent-encoded path. Every path but `/version` lies under `/api/v1/` or its older spelling.
     ///
@@ -41,6 +43,8 @@ enum Route: Hashable, Sendable {
             self = .isolate(checkID: try Self.decoded(path.utf8.suffix(checkID)))
         } else if path == Self.followPath {
             self = .follow
+        } else if path == Self.mirrorPath {
+            self = .mirror
         } else {
             throw .notFound
         }
@@ -48,6 +52,8 @@ enum Route: Hashable, Sendable {
 
     /// Where a follower asks the leader for changes. It has no older spelling.
     static let followPath = "/api/v1/clusterchecks/follow"
+    /// Where a follower asks the leader for its store. It has no older spelling.
+    static let mirrorPath = "/api/v1/clusterchecks/mirror"
 
     /// Whose token a route needs.
     enum Authority {
@@ -55,6 +61,8 @@ enum Route: Hashable, Sendable {
         case agents
         /// Operators, whose token also opens the agents' routes.
         case operators
+        /// Other replicas, by a token of their own.
+        case replicas
     }
 
     /// Whose token this route needs. Agents see what concerns them; who runs what, with all configs, is the operator's.
@@ -62,13 +70,14 @@ enum Route: Hashable, Sendable {
         switch self {
         case .version, .status, .configs, .endpointsChecks, .follow: .agents
         case .allEndpointsChecks, .state, .rebalance, .isolate: .operators
+        case .mirror: .replicas
         }
     }
 
     /// The only method that this route takes.
     var method: HTTPMethod {
         switch self {
-        case .status, .follow, .rebalance, .isolate: .post
+        case .status, .follow, .mirror, .rebalance, .isolate: .post
         case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state: .get
         }
     }

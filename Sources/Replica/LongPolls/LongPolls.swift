@@ -71,6 +71,7 @@ final class LongPolls: Sendable {
     private let clock: any Clock
     private let token: @Sendable () -> String
     private let peers: any ReplicaTransport
+    private let mirrors: MirrorServer
     private let state: Mutex<State>
     private let arrivals = Watched<Void>(())
     private let counters = LongPollCounters()
@@ -78,11 +79,16 @@ final class LongPolls: Sendable {
     /// - Parameters:
     ///   - token: what this replica presents to the leader now.
     ///   - peers: carries calls to the leader.
-    init(api: API, clock: any Clock, token: @escaping @Sendable () -> String, peers: any ReplicaTransport) {
+    ///   - mirrors: says what may be told.
+    init(
+        api: API, clock: any Clock, token: @escaping @Sendable () -> String, peers: any ReplicaTransport,
+        mirrors: MirrorServer
+    ) {
         self.api = api
         self.clock = clock
         self.token = token
         self.peers = peers
+        self.mirrors = mirrors
         state = Mutex(State(log: ChangeLog(limit: api.options.maximumWaiting)))
     }
 
@@ -203,7 +209,18 @@ extension LongPolls {
         case .answer(let response):
             guard remove(waiter) else { return }
             waiter.guest.responder.respond(response)
-            if !isArriving { counters.ended(response.status == 200 ? .change : .term) }
+            if !isArriving { counters.ended(.term) }
+        case .tell(let response, let since):
+            // Until then it stays parked, and whatever else ends its wait may do so.
+            guard mirrors.admits(since) else {
+                return mirrors.hold(since) { [self] error in
+                    guard error == nil else { return refuseUnmirrored(waiter) }
+                    answerIfChanged(waiter, clock.now())
+                }
+            }
+            guard remove(waiter) else { return }
+            waiter.guest.responder.respond(response)
+            if !isArriving { counters.ended(.change) }
         case .unchanged(let term):
             guard waiter.until <= now, remove(waiter) else { return }
             waiter.guest.responder.respond(api.unchanged(in: term))
@@ -212,6 +229,12 @@ extension LongPolls {
             // One that is parked already is refused soon: what it relies on has changed.
             if isArriving { consultMirror(of: leader, for: waiter, now) }
         }
+    }
+
+    private func refuseUnmirrored(_ waiter: Waiter) {
+        guard remove(waiter) else { return }
+        waiter.guest.responder.respond(APIError.notMirrored.response)
+        counters.ended(.term)
     }
 
     /// - Returns: whether it was still parked.

@@ -1,0 +1,255 @@
+import ClusterChecks
+import HTTPServer
+import Leadership
+import Platform
+import Synchronization
+
+/// The follower's side of the mirrors: keeps a mirror of the leader's store, page by page at first, then change by
+/// change, and acknowledges each with the next call.
+///
+/// The last complete mirror stays when the leader is lost, until that of another term is complete.
+final class MirrorClient: Sendable {
+    fileprivate struct State {
+        var leader: LeaderEndpoint?
+        var complete: StoreMirror?
+        /// The mirror that is being filled, and the page to ask for next.
+        var partial: (mirror: StoreMirror, page: Int)?
+        /// Whether the leader's answers add to `complete`.
+        var isCurrent = false
+        var isNamed = false
+        var call: UInt64 = 0
+        var isInFlight = false
+        var failures = 0
+        var retryAt = Instant.distantPast
+
+        /// Starts over with another leader, or none.
+        mutating func follow(_ leader: LeaderEndpoint?) {
+            guard self.leader != leader else { return }
+            self.leader = leader
+            (partial, isCurrent, isNamed, isInFlight, failures, retryAt) = (nil, false, false, false, 0, .distantPast)
+            call += 1
+        }
+
+        /// What to tell the leader that is known.
+        var known: (term: String, MirrorRequest.Known) {
+            if let (mirror, page) = partial { return (mirror.term, .pages(upTo: page, version: mirror.version)) }
+            if isCurrent, let complete { return (complete.term, .version(complete.version)) }
+            return ("", .nothing)
+        }
+    }
+
+    /// How long the leader gets to answer, beyond the wait that it was asked for.
+    private static let answerTime = Duration.seconds(2)
+    private static let failuresToTell = 4
+    private static let longestBackoff = Duration.seconds(5)
+
+    private let identity: String
+    private let leadership: Watched<LeadershipState>
+    private let peers: any ReplicaTransport
+    private let token: @Sendable () -> String
+    private let wait: Duration
+    private let bugs: DeliberateBugs
+    private let clock: any Clock
+    private let log: Log
+    private let state = Mutex(State())
+    private let nudges = Watched<Void>(())
+
+    /// - Parameters:
+    ///   - identity: by which the Lease names this replica.
+    ///   - token: what replicas present to each other now.
+    ///   - wait: how long the leader may hold a call.
+    init(
+        identity: String, leadership: Watched<LeadershipState>, peers: any ReplicaTransport,
+        token: @escaping @Sendable () -> String, wait: Duration, bugs: DeliberateBugs = DeliberateBugs(),
+        clock: any Clock, log: Log
+    ) {
+        self.identity = identity
+        self.leadership = leadership
+        self.peers = peers
+        self.token = token
+        self.wait = wait
+        self.bugs = bugs
+        self.clock = clock
+        self.log = log.named("mirror")
+    }
+
+    /// The last complete mirror of another replica's store.
+    var mirror: StoreMirror? { state.withLock { $0.complete } }
+
+    /// Whether the Lease names this replica, as the leader said last.
+    var isNamed: Bool { state.withLock { $0.isNamed } }
+
+    /// Follows whoever leads, until cancelled.
+    func run() async {
+        async let _ = nudgeOnLeadership()
+        while !Task.isCancelled {
+            let seen = nudges.current.version
+            let now = clock.now()
+            var leader: LeaderEndpoint?
+            if case .following(let endpoint) = leadership.value { leader = endpoint }
+            let wake = state.withLock { state in
+                state.follow(leader)
+                return state.isInFlight || leader == nil ? .distantFuture : max(now, state.retryAt)
+            }
+            guard wake <= now else {
+                await nudges.change(after: seen, until: wake, clock: clock)
+                continue
+            }
+            send()
+        }
+    }
+
+    /// Writes what the mirror knows.
+    func collect(into writer: inout MetricsWriter) {
+        let (isCurrent, isNamed, configs) = state.withLock {
+            ($0.isCurrent, $0.isNamed, $0.complete?.store.totalCount ?? 0)
+        }
+        writer.family(
+            "mirror_complete", .gauge, help: "1 while this follower mirrors the leader's store, else 0.",
+            [([:], isCurrent ? 1 : 0)])
+        writer.family(
+            "mirror_named", .gauge, help: "1 while the Lease names this follower, else 0.", [([:], isNamed ? 1 : 0)])
+        writer.family(
+            "mirror_configs", .gauge, help: "Configs in the last complete mirror.", [([:], Double(configs))])
+    }
+
+    private func nudgeOnLeadership() async {
+        var seen = leadership.current
+        while let next = try? await leadership.next(after: seen.version) {
+            seen = next
+            nudges.set(())
+        }
+    }
+
+    /// Makes the next call to the leader, unless one is under way.
+    private func send() {
+        let now = clock.now()
+        let next = state.withLock { state -> (UInt64, LeaderEndpoint, MirrorRequest)? in
+            guard let leader = state.leader, !state.isInFlight, now >= state.retryAt else { return nil }
+            state.isInFlight = true
+            state.call += 1
+            let (term, known) = state.known
+            return (state.call, leader, MirrorRequest(replica: identity, term: term, known: known, wait: wait))
+        }
+        guard let (number, leader, request) = next else { return }
+        let forward = Forward(
+            to: leader, "POST", Route.mirrorPath, token: token(), body: request.encoded(), now: now,
+            timeout: wait + Self.answerTime)
+        peers.send(forward) { [self] result in handle(result, of: number, sent: now) }
+    }
+
+    private func handle(_ result: ForwardResult, of number: UInt64, sent: Instant) {
+        let now = clock.now()
+        let outcome: Result<(MirrorAnswer, String), MirrorError> = Self.answer(result)
+        let (isOurs, news) = state.withLock { state -> (Bool, News?) in
+            guard state.isInFlight, state.call == number else { return (false, nil) }
+            state.isInFlight = false
+            do throws(MirrorError) {
+                var (answer, term) = try outcome.get()
+                if bugs.has(.missConditions) { answer.missConditions() }
+                let wasCurrent = state.isCurrent
+                try state.apply(answer, ofTerm: term, sent: sent + answer.held)
+                (state.failures, state.retryAt) = (0, .distantPast)
+                return (true, state.isCurrent && !wasCurrent ? .complete(state.complete) : nil)
+            } catch {
+                (state.partial, state.isCurrent, state.isNamed) = (nil, false, false)
+                state.failures += 1
+                let backoff = Duration.milliseconds(100) * (1 << min(state.failures - 1, 6))
+                state.retryAt = now + min(Self.longestBackoff, backoff)
+                // One or two are ordinary when the leader stops.
+                return (true, state.failures == Self.failuresToTell ? .failed(error.reason) : nil)
+            }
+        }
+        guard isOurs else { return }
+        tell(news)
+        // At once, without a task in between: the next call is the acknowledgement, and agents may wait for it.
+        send()
+        nudges.set(())
+    }
+
+    private enum News {
+        case complete(StoreMirror?)
+        case failed(String)
+    }
+
+    private func tell(_ news: News?) {
+        switch news {
+        case .complete(let mirror):
+            log.info(
+                "the leader's store is mirrored",
+                [
+                    "term": mirror?.term ?? "", "nodes": mirror?.store.nodeCount ?? 0,
+                    "configs": mirror?.store.totalCount ?? 0,
+                ])
+        case .failed(let reason):
+            log.warning(
+                "the leader's store cannot be mirrored, which is retried: if this replica takes over, checks may move",
+                ["reason": reason])
+        case nil: break
+        }
+    }
+
+    /// The leader's answer and its term.
+    private static func answer(_ result: ForwardResult) -> Result<(MirrorAnswer, String), MirrorError> {
+        switch result {
+        case .failed(let reason):
+            return .failure(MirrorError(reason: reason))
+        case .answered(let status, let headers, let body):
+            guard status == 200, let term = HTTPHeaders(headers)[Term.headerName] else {
+                return .failure(MirrorError(reason: "the leader answered \(status)"))
+            }
+            do throws(MirrorError) {
+                return .success((try MirrorAnswer(parsing: body), term))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+}
+
+extension MirrorAnswer {
+    /// A mistake, for tests of the simulation.
+    fileprivate mutating func missConditions() {
+        for (index, change) in changes.enumerated() {
+            guard case .nodeConditionsChanged(let id, _) = change else { continue }
+            changes[index] = .nodeConditionsChanged(id: id, NodeConditions())
+        }
+    }
+}
+
+extension MirrorClient.State {
+    /// - Parameter sent: an instant that is not after the one at which the leader answered.
+    fileprivate mutating func apply(
+        _ answer: MirrorAnswer, ofTerm term: String, sent: Instant
+    ) throws(MirrorError) {
+        if isCurrent, partial == nil, var mirror = complete, !answer.isFirst {
+            guard mirror.term.hasSameBytes(as: term) else { throw MirrorError(reason: "changes of another term") }
+            // Dropped here, so that it need not be copied; and for good if it turns out to be wrong.
+            complete = nil
+            for change in answer.changes { try mirror.apply(change, sent: sent) }
+            guard mirror.version == answer.version else { throw MirrorError(reason: "changes that lead elsewhere") }
+            complete = mirror
+            isNamed = answer.isNamed
+            return
+        }
+        var (mirror, page) = answer.isFirst ? (StoreMirror(term: term, version: answer.version), 0) : try continued()
+        guard mirror.term.hasSameBytes(as: term), mirror.version == answer.version else {
+            throw MirrorError(reason: "a page of another store")
+        }
+        partial = nil
+        for change in answer.changes { try mirror.fill(change, sent: sent) }
+        page += 1
+        isCurrent = answer.nextPage == nil
+        if isCurrent {
+            complete = mirror
+        } else {
+            guard answer.nextPage == page else { throw MirrorError(reason: "pages out of order") }
+            partial = (mirror, page)
+        }
+    }
+
+    private func continued() throws(MirrorError) -> (StoreMirror, Int) {
+        guard let partial else { throw MirrorError(reason: "a page of a store that was not asked for") }
+        return partial
+    }
+}

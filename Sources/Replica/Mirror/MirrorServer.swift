@@ -1,0 +1,356 @@
+import ClusterChecks
+import HTTPServer
+import Leadership
+import Platform
+import Synchronization
+
+/// The leader's side of the mirrors: tells followers every change of the store, and lets nothing be told to an agent
+/// that a follower named in the Lease does not know.
+///
+/// What may not be told yet is held: it is tried again when the followers have acknowledged it, or those that have not
+/// within `patience` have been struck off by a write of the Lease. While that cannot be written, nothing is told: the
+/// calls fail after `longestHold`, and agents keep running what they run.
+final class MirrorServer: Sendable {
+    /// A follower's call that waits for a change.
+    private struct Parked: Sendable {
+        let request: MirrorRequest
+        let arrival: Instant
+        let until: Instant
+        let wasNamed: Bool
+        let responder: Responder
+    }
+
+    /// Something to tell, which may not be told yet.
+    private struct Hold: Sendable {
+        let version: UInt64
+        let since: Instant
+        /// Tries again, or gives up for this reason.
+        let resume: @Sendable (APIError?) -> Void
+    }
+
+    /// A snapshot that a follower reads page by page.
+    private struct Transfer: Sendable {
+        let version: UInt64
+        let changes: [StoreChange]
+        let made: Instant
+    }
+
+    private struct State {
+        /// The term that has begun and not ended.
+        var term: Term?
+        var log = MirrorLog(version: 0)
+        var replicas = InSyncReplicas()
+        var transfers: [ExactText: Transfer] = [:]
+        var parked: [ExactText: Parked] = [:]
+        /// In the order in which they came.
+        var holds: [Hold] = []
+        var strikes: UInt64 = 0
+        /// When the Lease was last to be written for a strike, which has not come about.
+        var strikingSince: Instant?
+
+        /// Forgets the changes that no live follower needs any more.
+        mutating func trim(_ now: Instant) {
+            guard transfers.isEmpty else { return }
+            log.forget(through: replicas.leastAcknowledged(heardSince: now - .seconds(30)) ?? log.version)
+        }
+
+        /// Takes out the holds that may be told now.
+        mutating func takeAdmitted() -> [Hold] {
+            guard !holds.isEmpty else { return [] }
+            var admitted: [Hold] = []
+            holds.removeAll { hold in
+                guard replicas.admit(hold.version) else { return false }
+                admitted.append(hold)
+                return true
+            }
+            return admitted
+        }
+    }
+
+    /// How long a follower may take to acknowledge what an agent waits for.
+    static let patience = Duration.milliseconds(100)
+    /// How long a call may be held when the Lease cannot be written.
+    static let longestHold = Duration.seconds(5)
+    /// The changes in one answer.
+    static let pageSize = 1_000
+    private static let heldAtMost = 20_000
+
+    private let clock: any Clock
+    private let gateClock: GateClock
+    private let longestWait: Duration
+    private let bugs: DeliberateBugs
+    private let state = Mutex(State())
+    private let nudges = Watched<Void>(())
+
+    /// - Parameter longestWait: how long a follower's call may wait.
+    init(clock: any Clock, longestWait: Duration, bugs: DeliberateBugs = DeliberateBugs()) {
+        self.clock = clock
+        gateClock = GateClock(clock)
+        self.longestWait = longestWait
+        self.bugs = bugs
+    }
+
+    /// Ends waits that are over, and strikes off who lags, until cancelled.
+    ///
+    /// - Parameter renew: has the Lease written soon.
+    func run(renew: @Sendable () -> Void) async {
+        while !Task.isCancelled {
+            let seen = nudges.current.version
+            let next = look(at: clock.now(), renew)
+            await nudges.change(after: seen, until: next, clock: clock)
+        }
+    }
+
+    /// What happened to the store, in order. Called for one event after the other.
+    func handle(_ event: StoreEvent) {
+        let now = clock.now()
+        switch event {
+        case .termBegan(let term, _, let version):
+            let former = state.withLock { state in
+                defer {
+                    state = State()
+                    state.term = term
+                    state.log = MirrorLog(version: version)
+                }
+                return state
+            }
+            end(former)
+        case .changed(let changes, _, let version):
+            let parked = state.withLock { state in
+                state.log.append(changes, version: version, now: now)
+                state.trim(now)
+                return Array(state.parked.keys).sorted()
+            }
+            for replica in parked { answer(replica, now) }
+        case .termEnded:
+            let former = state.withLock { state in
+                defer { state = State() }
+                return state
+            }
+            end(former)
+        }
+    }
+
+    private func end(_ former: State) {
+        for (_, parked) in former.parked.sorted(by: { $0.key < $1.key }) {
+            parked.responder.respond(APIError.termEnded.response)
+        }
+        for hold in former.holds { hold.resume(.termEnded) }
+    }
+
+    /// Writes how many replicas are in sync, and what waits for them.
+    func collect(into writer: inout MetricsWriter) {
+        let (isLeading, named, holds, strikes) = state.withLock {
+            ($0.term != nil, $0.replicas.named.count, $0.holds.count, $0.strikes)
+        }
+        guard isLeading else { return }
+        writer.family(
+            "mirror_replicas_named", .gauge, help: "Followers that the Lease names: they may take over without a move.",
+            [([:], Double(named))])
+        writer.family(
+            "mirror_holds", .gauge, help: "Calls that wait until followers have acknowledged what they ask for.",
+            [([:], Double(holds))])
+        writer.family(
+            "mirror_strikes_total", .counter, help: "How often followers that lagged were struck off the Lease.",
+            [([:], Double(strikes))])
+    }
+}
+
+// What agents may be told.
+extension MirrorServer {
+    /// Whether an agent may be told now what has been so since a version of the store.
+    func admits(_ version: UInt64) -> Bool {
+        state.withLock { $0.replicas.admit(version) } || bugs.has(.tellUnacknowledged)
+    }
+
+    /// Waits until an agent may be told what `admits` did not admit.
+    ///
+    /// - Parameter resume: called once, perhaps at once, on any thread: to try again, or with why it cannot be told.
+    func hold(_ version: UInt64, _ resume: @escaping @Sendable (APIError?) -> Void) {
+        let now = clock.now()
+        let hold = Hold(version: version, since: now, resume: resume)
+        let (isOver, error): (Bool, APIError?) = state.withLock { state in
+            // It may have been acknowledged meanwhile, or the term have ended.
+            if state.term == nil || state.replicas.admit(version) { return (true, nil) }
+            guard state.holds.count < Self.heldAtMost else { return (true, .notMirrored) }
+            state.holds.append(hold)
+            return (false, nil)
+        }
+        if isOver { resume(error) } else { nudges.set(()) }
+    }
+
+    /// Does what is due.
+    ///
+    /// - Returns: when to look again.
+    private func look(at now: Instant, _ renew: () -> Void) -> Instant {
+        let (over, isStriking, resumed, failed) = state.withLock { state in
+            var failed: [Hold] = []
+            state.holds.removeAll { hold in
+                guard now - hold.since >= Self.longestHold else { return false }
+                failed.append(hold)
+                return true
+            }
+            var isStriking = false
+            let overdue = state.holds.lazy.filter { now - $0.since >= Self.patience }.map(\.version).max()
+            if let overdue {
+                let isNeeded = state.replicas.strikeOff(behind: overdue, now: now)
+                if bugs.has(.tellBeforeStrike) { state.replicas.stored([]) }
+                isStriking = isNeeded && state.strikingSince.map { now - $0 >= .seconds(1) } ?? true
+                if isStriking { (state.strikes, state.strikingSince) = (state.strikes + 1, now) }
+            }
+            let over = state.parked.filter { now >= $0.value.until }.keys.sorted()
+            state.transfers = state.transfers.filter { now - $0.value.made < .seconds(30) }
+            return (over, isStriking, state.takeAdmitted(), failed)
+        }
+        if isStriking { renew() }
+        for hold in failed { hold.resume(.notMirrored) }
+        for hold in resumed { hold.resume(nil) }
+        for replica in over { answer(replica, now, isOver: true) }
+        return state.withLock { state in
+            let holds = state.holds.map { hold in
+                let strike = hold.since + Self.patience
+                // One strike is enough: its write is under way.
+                return now < strike ? strike : min(hold.since + Self.longestHold, now + Self.patience)
+            }
+            return min(
+                holds.min() ?? .distantFuture, state.parked.values.map(\.until).min() ?? .distantFuture)
+        }
+    }
+
+    private func resumeAdmitted() {
+        let resumed = state.withLock { $0.takeAdmitted() }
+        for hold in resumed { hold.resume(nil) }
+    }
+}
+
+// The Lease.
+extension MirrorServer {
+    /// Whom a write of the Lease in this term should name, which is made now; nil for nobody.
+    func nominate(inTerm token: String) -> NamedMirrors? {
+        let now = clock.now()
+        return state.withLock { state in
+            guard let term = state.term, term.token == token else { return nil }
+            var names = state.replicas.nominate(now: now, silence: longestWait + .seconds(2))
+            if bugs.has(.nameLaggards) { names = state.replicas.all }
+            return names.isEmpty ? nil : NamedMirrors(term: token, replicas: names)
+        }
+    }
+
+    /// The Lease was stored in our term, and names these.
+    func stored(_ named: NamedMirrors?) {
+        let news = state.withLock { state -> [ExactText] in
+            let before = state.replicas.named
+            state.replicas.stored(bugs.has(.nameLaggards) ? [] : named?.replicas ?? [])
+            state.strikingSince = nil
+            return state.replicas.named.symmetricDifference(before).filter { state.parked[$0] != nil }.sorted()
+        }
+        resumeAdmitted()
+        let now = clock.now()
+        for replica in news { answer(replica, now, isOver: true) }
+    }
+}
+
+// Followers.
+extension MirrorServer {
+    /// Answers a follower's call: at once, or when something changes.
+    func handle(_ request: MirrorRequest, _ responder: Responder, _ api: API, _ now: Instant) {
+        let token = state.withLock { $0.term?.token }
+        guard let token, request.term == token else { return begin(request, responder, api, now) }
+        switch request.known {
+        case .nothing:
+            begin(request, responder, api, now)
+        case .pages(let page, let version):
+            guard let transfer = state.withLock({ $0.transfers[ExactText(request.replica)] }),
+                transfer.version == version, page <= (transfer.changes.count - 1) / Self.pageSize
+            else { return begin(request, responder, api, now) }
+            respond(with: page, of: transfer, to: request, responder, api, now)
+        case .version(let version):
+            park(request, upTo: version, responder, api, now)
+        }
+    }
+
+    /// Tells the store from its beginning.
+    private func begin(_ request: MirrorRequest, _ responder: Responder, _ api: API, _ now: Instant) {
+        do throws(ClusterChecksError) {
+            let snapshot = try api.handler.storeSnapshot(now: now)
+            let transfer = Transfer(version: snapshot.value.version, changes: snapshot.value.changes, made: now)
+            let isOfTerm = state.withLock { state in
+                guard state.term == snapshot.term else { return false }
+                state.transfers[ExactText(request.replica)] = transfer
+                return true
+            }
+            guard isOfTerm else { return responder.respond(APIError.termEnded.response) }
+            respond(with: 0, of: transfer, to: request, responder, api, now)
+        } catch {
+            responder.respond(APIError.clusterChecks(error).response)
+        }
+    }
+
+    private func respond(
+        with page: Int, of transfer: Transfer, to request: MirrorRequest, _ responder: Responder, _ api: API,
+        _ now: Instant
+    ) {
+        let start = page * Self.pageSize
+        let end = min(start + Self.pageSize, transfer.changes.count)
+        let answer = MirrorAnswer(
+            version: transfer.version, nextPage: end < transfer.changes.count ? page + 1 : nil, isFirst: page == 0,
+            held: .zero, isNamed: false, changes: Array(transfer.changes[start..<end]))
+        let age = now - transfer.made
+        let body = answer.encoded { max(.zero, $1 - age) }
+        guard let term = state.withLock({ $0.term }) else { return responder.respond(APIError.termEnded.response) }
+        responder.respond(api.inTerm(term, [body]))
+    }
+
+    private func park(
+        _ request: MirrorRequest, upTo version: UInt64, _ responder: Responder, _ api: API, _ now: Instant
+    ) {
+        let replica = ExactText(request.replica)
+        let isKnown = state.withLock { state in
+            // Events of the newest changes may not have come here yet, and a snapshot be newer.
+            version <= max(state.log.version, state.transfers[replica]?.version ?? 0)
+        }
+        guard isKnown else { return begin(request, responder, api, now) }
+        let (isTaken, superseded) = state.withLock { state -> (Bool, Parked?) in
+            guard state.replicas.acknowledge(replica, version, now: now) else { return (false, nil) }
+            state.transfers[replica] = nil
+            state.trim(now)
+            let parked = Parked(
+                request: request, arrival: now, until: now + min(request.wait, longestWait),
+                wasNamed: state.replicas.named.contains(replica), responder: responder)
+            return (true, state.parked.updateValue(parked, forKey: replica))
+        }
+        superseded?.responder.respond(APIError.termEnded.response)
+        guard isTaken else {
+            return responder.respond(APIError.tooManyWait(limit: InSyncReplicas.limit).response)
+        }
+        resumeAdmitted()
+        answer(replica, now)
+        nudges.set(())
+    }
+
+    /// Answers a follower's call if something has changed for it, or its wait is over.
+    private func answer(_ replica: ExactText, _ now: Instant, isOver: Bool = false) {
+        let found = state.withLock { state -> (Parked, Term, [MirrorLog.Entry]?, UInt64, Bool)? in
+            guard let parked = state.parked[replica], let term = state.term,
+                case .version(let known) = parked.request.known
+            else { return nil }
+            let changes = state.log.changes(since: known, atMost: Self.pageSize)
+            let isNamed = state.replicas.named.contains(replica)
+            guard changes?.isEmpty != true || isOver || now >= parked.until else { return nil }
+            state.parked[replica] = nil
+            return (parked, term, changes.map(Array.init), known, isNamed)
+        }
+        guard let (parked, term, changes, known, isNamed) = found else { return }
+        guard let changes else {
+            // It lags too far behind, and begins anew.
+            return parked.responder.respond(APIError.mirrorForgotten.response)
+        }
+        let answer = MirrorAnswer(
+            version: known + UInt64(changes.count), held: (now - parked.arrival) * 99 / 100, isNamed: isNamed,
+            changes: changes.map(\.change))
+        let body = answer.encoded { max(.zero, $1 - (now - changes[$0].made)) }
+        parked.responder.respond(
+            HTTPResponse(
+                status: 200, headers: term.answerHeaders, body: [body], gate: TermGate(term: term, clock: gateClock)))
+    }
+}

@@ -1,0 +1,111 @@
+import CheckModel
+import ClusterChecks
+import JSON
+import Platform
+import Testing
+
+@testable import Replica
+
+/// What replicas send each other to mirror the store.
+@Suite struct MirrorMessageTests {
+    private static let key = ConfigKey(
+        source: "kube_service://shop/web", check: "http_check", entry: "name:a", index: 3
+    )
+    .shard("pods")
+    private static let config = EncodedConfig(
+        unconfirmed: key, contentHash: 0xFEDC_BA98_7654_3210, instances: 4, nodeName: "")
+    private static let pinned = EncodedConfig(
+        unconfirmed: ConfigKey(source: "kube_endpoint_uid://shop/web/10.0.0.1", check: "tls", index: 0), contentHash: 7,
+        instances: 1, nodeName: "worker 1")
+
+    private static var conditions: NodeConditions {
+        var conditions = NodeConditions()
+        (conditions.pod, conditions.isDraining, conditions.cordon) = ("agents/a", true, .workerGone)
+        return conditions
+    }
+
+    /// One of each kind, and of each that differs in what it holds.
+    static let changes: [StoreChange] = [
+        .dispatchingBegan, .nodeRegistered(id: "n\u{e9}", type: 2, address: "10.0.0.1", isAwaited: true),
+        .nodeRegistered(id: "n", type: 0, address: nil, isAwaited: false), .nodeHeard(id: "n"),
+        .nodeChanged(id: "n", type: 1, address: nil), .nodeConditionsChanged(id: "n", conditions),
+        .nodeConditionsChanged(id: "n", NodeConditions()), .nodeIDShared(id: "n", agents: ["a", "b"]),
+        .nodeIDShared(id: "n", agents: []),
+        .handOverStarted(id: "n", .retains(ClusterStore.Retained([config, pinned])), lasts: .seconds(30)),
+        .handOverStarted(id: "n", .retains(ClusterStore.Retained([])), lasts: .milliseconds(1)),
+        .handOverStarted(id: "n", .keepsRunning, lasts: .seconds(3)), .handOverEnded(id: "n"),
+        .nodeExpired(id: "n", .silence), .nodeExpired(id: "n", .podDeleted("agents/a")),
+        .configScheduled(config, on: "n"), .configScheduled(config, on: nil), .configReplaced(config),
+        .configMoved(key, to: "n", .rebalanced), .configRemoved(key), .endpointsCheckScheduled(pinned),
+        .endpointsCheckRemoved(pinned.key),
+    ]
+
+    @Test(arguments: changes.indices) func `a change arrives as it was sent`(index: Int) throws {
+        let sent = Self.changes[index].wire { $0 }
+        let read = try StoreChange(wire: try JSONValue(parsing: sent.encoded()))
+        #expect(read.wire { $0 } == sent)
+        #expect(
+            "\(read)".replacing(#/0x[0-9a-f]+/#, with: "")
+                == "\(Self.changes[index])".replacing(#/0x[0-9a-f]+/#, with: ""))
+    }
+
+    /// The wire of this release: the next one must read it.
+    @Test func `the wire is what it was`() {
+        let lines = Self.changes.map { String(decoding: $0.wire { $0 }.encoded(), as: UTF8.self) }
+        #expect(lines[1] == #"{"address":"10.0.0.1","awaited":true,"change":"node","node":"né","type":2}"#)
+        #expect(
+            lines[5]
+                == #"{"change":"node_conditions","cordon":"gone","draining":true,"lacks_pod":false,"node":"n","pod":"agents/a"}"#
+        )
+        #expect(
+            lines[15]
+                == #"{"change":"config","config":{"hash":"fedcba9876543210","instances":4,"key":{"check":"http_check","entry":"name:a","index":3,"shard":"pods","source":"kube_service://shop/web"}},"node":"n"}"#
+        )
+        #expect(lines[11] == #"{"change":"hand_over","keeps":null,"lasts_ms":3000,"node":"n"}"#)
+        #expect(lines[14] == #"{"change":"node_expired","node":"n","pod":"agents/a"}"#)
+    }
+
+    @Test(arguments: [
+        #"{}"#, #"{"change":"unheard_of","node":"n"}"#, #"{"change":"node","type":2}"#,
+        #"{"change":"node","node":"n"}"#,
+        #"{"change":"config"}"#, #"{"change":"config","config":{"key":{"source":"a","check":"b"},"hash":"xyz"}}"#,
+        #"{"change":"config","config":{"key":{"source":"a"},"hash":"1"}}"#,
+        #"{"change":"config_moved","key":{"source":"a","check":"b"},"node":"n","reason":"whim"}"#,
+        #"{"change":"node_conditions","node":"n","draining":true}"#,
+        #"{"change":"node_conditions","node":"n","draining":true,"lacks_pod":false,"cordon":"purple"}"#,
+        #"{"change":"hand_over","node":"n","keeps":null}"#,
+    ]) func `what is no change is refused`(text: String) throws {
+        let json = try JSONValue(parsing: Array(text.utf8))
+        #expect(throws: MirrorError.self) { try StoreChange(wire: json) }
+    }
+
+    @Test(arguments: [
+        MirrorRequest(replica: "a_1", term: "", known: .nothing, wait: .zero),
+        MirrorRequest(replica: "a_1", term: "12.uid", known: .version(.max / 2), wait: .seconds(5)),
+        MirrorRequest(replica: "a_1", term: "12.uid", known: .pages(upTo: 3, version: 7), wait: .milliseconds(5)),
+    ]) func `a call arrives as it was sent`(request: MirrorRequest) throws {
+        #expect(try MirrorRequest(parsing: request.encoded()) == request)
+    }
+
+    @Test(arguments: [
+        "", "[]", #"{"format":2,"replica":"a","term":"","wait_ms":0}"#,
+        #"{"format":1,"replica":"","term":"","wait_ms":0}"#, #"{"format":1,"replica":"a,b","term":"","wait_ms":0}"#,
+        #"{"format":1,"replica":"a","wait_ms":0}"#, #"{"format":1,"replica":"a","term":"","wait_ms":-1}"#,
+        #"{"format":1,"replica":"a","term":"","wait_ms":0,"page":1}"#,
+        #"{"format":1,"replica":"a","term":"","wait_ms":0,"page":-1,"version":2}"#,
+    ]) func `what is no call is refused with the reason`(text: String) {
+        #expect(throws: APIError.self) { try MirrorRequest(parsing: Array(text.utf8)) }
+    }
+
+    @Test func `an answer arrives as it was sent, and hand-overs with what remains of them`() throws {
+        let answer = MirrorAnswer(
+            version: 22, nextPage: 1, isFirst: true, held: .seconds(2), isNamed: true, changes: Self.changes)
+        let read = try MirrorAnswer(parsing: answer.encoded { _, duration in max(.zero, duration - .seconds(10)) })
+        #expect(read.version == 22 && read.nextPage == 1 && read.isFirst && read.isNamed && read.held == .seconds(2))
+        #expect(read.changes.count == Self.changes.count)
+        var lasting: [Duration] = []
+        for case .handOverStarted(_, _, let duration) in read.changes { lasting.append(duration) }
+        #expect(lasting == [.seconds(20), .zero, .zero])
+        #expect(throws: MirrorError.self) { try MirrorAnswer(parsing: Array("{}".utf8)) }
+    }
+}
