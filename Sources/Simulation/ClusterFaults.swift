@@ -1,6 +1,8 @@
 import CheckModel
 import ClusterChecks
+import Leadership
 import Platform
+import Replica
 import Synchronization
 
 /// A pause or a stop that begins in the middle of an operation.
@@ -12,6 +14,8 @@ struct Stall: Sendable {
         case answerToOther
         /// A follower has received a leader's answer and not passed it on yet.
         case relay
+        /// A leader has just told an agent what to run: it is killed.
+        case telling
     }
 
     let place: Place
@@ -24,6 +28,8 @@ extension SimulatedCluster {
         switch fault {
         case .leaderCrash(let time):
             withLeader(of: fault) { [self] in crash($0, downFor: time) }
+        case .leaderCrashWhenTelling(let crash):
+            withLeader(of: fault) { [self] in crashWhenTelling($0, crash) }
         case .leaderPause(let time, let inAnswer):
             withLeader(of: fault) { [self] leader in
                 guard inAnswer else { return pause(leader.process, for: time) }
@@ -92,6 +98,29 @@ extension SimulatedCluster {
         replicas.first { $0.process.status == .running && $0.term == nil }
     }
 
+    private func crashWhenTelling(_ leader: SimulatedReplica, _ crash: ClusterPlan.TellingCrash) {
+        hinder(follower, crash.follower)
+        apply(ClusterPlan.Edit(at: .zero, config: crash.config, version: crash.version))
+        // A follower that is struck off for the first edit does not learn of the second one.
+        world.after(crash.secondAfter) { [self] in
+            if crash.secondAfter > .zero {
+                apply(ClusterPlan.Edit(at: .zero, config: crash.config + 1, version: crash.version))
+            }
+            let lane = leader.process.lane
+            state.withLock { $0.news[lane] = $0.mirrors[lane]?.store.version ?? 0 }
+            arm(Stall(place: .telling, time: crash.downFor), leader)
+        }
+    }
+
+    private func hinder(_ follower: SimulatedReplica?, _ hindrance: ClusterPlan.Hindrance) {
+        guard let process = follower?.process else { return }
+        switch hindrance {
+        case .none: break
+        case .frozen(let time): pause(process, for: time)
+        case .late(let time): server.delayWatches(of: process, for: time)
+        }
+    }
+
     /// Stops a replica; perhaps just when it has answered a call that the other sent on, and while messages between the
     /// two are slow.
     private func stop(_ replica: SimulatedReplica, downFor time: Duration, slowly: Bool) {
@@ -131,6 +160,13 @@ extension SimulatedCluster {
             replica.stop()
             restart(replica, after: stall.time)
             world.after(.seconds(3)) { [self] in setReplicaLink(nil) }
+        case .telling:
+            world.after(.zero) { [self] in crash(replica, downFor: stall.time) }
+            // About when another replica takes over, something new is to be placed.
+            let number = plan.configs + 10 + dice.index(below: 20)
+            after(.seconds(14) ... .seconds(18)) { [self] in
+                apply(ClusterPlan.Edit(at: .zero, config: number, version: 0))
+            }
         case .relay:
             pause(replica.process, for: stall.time)
             let leader = replicas.first { $0.process.status == .running && $0.term != nil }
@@ -197,12 +233,27 @@ extension SimulatedCluster {
         let wanted = configs.map(\.key).sorted()
         let placed = leader.nodes.flatMap { $0.configs.map(\.key) }.sorted()
         guard placed == wanted else { return "\(placed.count) configs are placed, \(wanted.count) are wanted" }
+        if let problem = problemOfMirrors(of: leader.term.token) { return problem }
         for (agent, node) in zip(agents, leader.nodes) {
             let assigned = node.configs.flatMap(\.instanceIDs).sorted()
             guard agent.running == assigned else { return "\(node.id) runs \(agent.running), not \(assigned)" }
         }
         let running = agents.flatMap(\.running).sorted()
         guard running == SimulatedReplica.checkIDs(of: configs).sorted() else { return "old versions still run" }
+        return nil
+    }
+
+    /// How the follower's mirror differs from the leader's store; nil if it does not.
+    private func problemOfMirrors(of term: String) -> String? {
+        for replica in replicas where replica.process.status == .running && replica.term == nil {
+            guard let mirror = replica.replica.mirroredStore, mirror.term == term else {
+                return "\(replica.process.name) does not mirror the leader's store"
+            }
+            let (held, mirrored) = state.withLock { state in
+                (state.succession.held(by: term), SuccessionChecker.shown(mirror.store))
+            }
+            guard held == mirrored else { return "\(replica.process.name) has another store than the leader" }
+        }
         return nil
     }
 

@@ -9,6 +9,9 @@ package struct ClusterPlan: Sendable {
     package enum Fault: Sendable {
         /// The leader is killed and started again after a while.
         case leaderCrash(downFor: Duration)
+        /// A config is edited, and perhaps after a while another one; the leader is killed as soon as it has told any
+        /// agent of the last. The other replica is perhaps frozen meanwhile, or what it watches reaches it late.
+        case leaderCrashWhenTelling(TellingCrash)
         /// The leader is frozen and resumes after a while, perhaps between making an answer and writing it.
         case leaderPause(Duration, inAnswer: Bool)
         /// The leader is asked to stop, and started again after a while; calls that are sent on to it may take long
@@ -42,6 +45,26 @@ package struct ClusterPlan: Sendable {
         case replicasCut(Duration)
         /// All messages are slow, and some are lost.
         case badNetwork(Duration)
+    }
+
+    /// How a leader is killed that has just told an agent something.
+    package struct TellingCrash: Sendable {
+        let downFor: Duration
+        /// The config that is edited, and its new version.
+        let config: Int
+        let version: Int
+        /// When the next config is edited too; zero: it is not.
+        let secondAfter: Duration
+        let follower: Hindrance
+    }
+
+    /// What a follower suffers when the leader is killed.
+    package enum Hindrance: Sendable {
+        case none
+        /// It is frozen for so long.
+        case frozen(Duration)
+        /// What it watches reaches it so much later.
+        case late(Duration)
     }
 
     /// What happens to a node-agent's pod, or to its Kubernetes node. Replicas learn of it within two seconds.
@@ -108,6 +131,27 @@ package struct ClusterPlan: Sendable {
         }
     }
 
+    /// Leaders are killed as soon as they have told an agent something, one after the other, while node-agents' pods
+    /// come and go.
+    package init(successionsIn world: World) {
+        let dice = world.dice("plan")
+        warmup = .seconds(dice.number(in: 5...20))
+        nodeExpirationTimeout = .seconds(dice.number(in: 30...40))
+        pollInterval = .seconds(dice.number(in: 5...8))
+        configs = dice.number(in: 8...30)
+        edits = Self.drawEdits(dice, configs: configs)
+        faults = (0..<4).map { index in
+            (.seconds(60 + 45 * index), Self.drawCrashWhenTelling(dice, version: 1_000 + index))
+        }
+        let pods = world.dice("pods")
+        self.pods = (0..<6).map { index in
+            let event = PodEvent.terminated(
+                node: pods.index(below: Self.nodes), grace: pods.duration(in: .seconds(20) ... .seconds(50)),
+                replacedAfter: pods.duration(in: .zero ... .seconds(10)))
+            return (.seconds(48 + 35 * index), event)
+        }
+    }
+
     private static func drawPods(_ dice: Dice) -> [(at: Duration, event: PodEvent)]? {
         guard dice.chance(0.6) else { return nil }
         let events = (0..<dice.number(in: 1...6)).map { _ in (at: anyTime(dice), event: drawPodEvent(dice)) }
@@ -147,7 +191,23 @@ package struct ClusterPlan: Sendable {
             ),
         ]
         for _ in 0..<dice.number(in: 0...5) { faults.append((anyTime(dice), drawFault(dice))) }
+        faults.append((anyTime(dice), drawCrashWhenTelling(dice, version: 1_000)))
         return faults
+    }
+
+    private static func drawCrashWhenTelling(_ dice: Dice, version: Int) -> Fault {
+        let follower: Hindrance =
+            switch dice.index(below: 4) {
+            case 0: .none
+            case 1, 2: .frozen(dice.duration(in: .milliseconds(100) ... .seconds(8)))
+            default: .late(dice.duration(in: .seconds(5) ... .seconds(40)))
+            }
+        return .leaderCrashWhenTelling(
+            TellingCrash(
+                downFor: dice.duration(in: .seconds(1) ... .seconds(10)), config: dice.index(below: 4),
+                version: version,
+                secondAfter: dice.chance(0.5) ? .zero : dice.duration(in: .seconds(2) ... .seconds(5)),
+                follower: follower))
     }
 
     /// One to three nodes.

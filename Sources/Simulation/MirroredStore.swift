@@ -7,13 +7,15 @@ struct MirroredStore: Sendable {
     private(set) var store = ClusterStore()
     /// The term that has begun and not ended; nil while the replica does not lead.
     private(set) var term: Term?
+    /// The newest term that has begun.
+    private(set) var latest: Term?
 
     mutating func apply(_ event: StoreEvent) {
         switch event {
-        case .termBegan(let term, let keepsPlacements):
+        case .termBegan(let term, let keepsPlacements, _):
             if !keepsPlacements { store = ClusterStore() }
-            self.term = term
-        case .changed(let changes, _):
+            (self.term, latest) = (term, term)
+        case .changed(let changes, _, _):
             for change in changes { store.apply(change) }
         case .termEnded:
             term = nil
@@ -38,7 +40,8 @@ struct MirroredStore: Sendable {
                 return "the changes give \(node.id) \(configs), and the leader \(node.configs.map(\.key))"
             }
             guard mirror.conditions == node.conditions, mirror.address == node.address, mirror.type == node.type,
-                mirror.retained?.revision == node.retained?.revision
+                mirror.retained?.revision == node.retained?.revision, mirror.keepsRunning == node.runsOn,
+                mirror.isAwaited == node.isAwaited
             else { return "the changes make another node of \(node.id) than the leader has" }
         }
         let dangling = store.dangling.map(\.config.key).sorted()

@@ -27,6 +27,8 @@ package final class SimulatedAPIServer: Sendable {
         var nextWatch: UInt64 = 0
         var isRefusing = false
         var lostAnswers = 0.0
+        /// By lane, until when nothing goes to the process's watches.
+        var delayedUntil: [Int: Instant] = [:]
         var lag: ClosedRange<Duration> = .zero ... .milliseconds(100)
         var listTime: ClosedRange<Duration> = .zero ... .milliseconds(50)
     }
@@ -117,6 +119,12 @@ package final class SimulatedAPIServer: Sendable {
     /// How long the server takes for a page of a list; drawn for each.
     package func setListTime(_ time: ClosedRange<Duration>) {
         state.withLock { $0.listTime = time }
+    }
+
+    /// What a process watches reaches it only after a while.
+    func delayWatches(of process: SimulatedProcess, for time: Duration) {
+        let until = world.now + time
+        state.withLock { $0.delayedUntil[process.lane] = until }
     }
 
     /// Breaks every watch where it is.
@@ -226,6 +234,9 @@ extension SimulatedAPIServer {
     /// Sends what has changed: each change is a message of its own.
     private func dispatch(to id: UInt64, thenBookmark: Bool = false) {
         guard let watch = state.withLock({ $0.watches[id] }) else { return }
+        if let until = state.withLock({ $0.delayedUntil[watch.lane] }), until > world.now {
+            return _ = world.after(until - world.now) { [self] in dispatch(to: id, thenBookmark: thenBookmark) }
+        }
         let (changes, version) = state.withLock { state in
             state.watches[id]?.isScheduled = false
             state.watches[id]?.version = state.history.version

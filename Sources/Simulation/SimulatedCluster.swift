@@ -1,5 +1,5 @@
 import CheckModel
-import ClusterChecks
+package import ClusterChecks
 import HTTPServer
 import JSON
 import Kubernetes
@@ -42,6 +42,10 @@ package final class SimulatedCluster: Sendable {
         var retained: [Int: [String: Duration]] = [:]
         /// Expected checks that no agent ran at the last look.
         var unrun: Set<String> = []
+        var succession = SuccessionChecker()
+        /// By lane: the version of the store since which what agents are told is news to who waits for it; `max` once
+        /// it has been told.
+        var news: [Int: UInt64] = [:]
     }
 
     /// Counts of what happened.
@@ -54,6 +58,8 @@ package final class SimulatedCluster: Sendable {
         package let lateRequests: Int
         /// How many answers were written, by status.
         package let answers: [Int: Int]
+        /// How many terms adopted the former leader's placements.
+        package let adoptions: Int
     }
 
     private static let prober = "prober"
@@ -69,19 +75,31 @@ package final class SimulatedCluster: Sendable {
     let server: SimulatedAPIServer
     let expectations: ExpectedConfigs
     let dice: Dice
+    private let bug: DeliberateBug?
     let state = Mutex(State())
     private let checker: ClusterChecker
 
     /// A cluster in which nothing has started.
-    package convenience init(seed: UInt64) {
+    ///
+    /// - Parameter bug: a mistake that its replicas make; for debug builds only.
+    package convenience init(seed: UInt64, bug: DeliberateBug? = nil) {
         let world = World(seed: seed)
-        self.init(world, ClusterPlan(world: world))
+        self.init(world, ClusterPlan(world: world), bug: bug)
+    }
+
+    /// A cluster in which nothing has started, and whose leaders will be killed one after the other.
+    ///
+    /// - Parameter bug: a mistake that its replicas make; for debug builds only.
+    package convenience init(successionsOf seed: UInt64, bug: DeliberateBug? = nil) {
+        let world = World(seed: seed)
+        self.init(world, ClusterPlan(successionsIn: world), bug: bug)
     }
 
     /// A cluster in which nothing has started, with a plan drawn in its world.
-    package init(_ world: World, _ plan: ClusterPlan) {
+    package init(_ world: World, _ plan: ClusterPlan, bug: DeliberateBug? = nil) {
         self.world = world
         self.plan = plan
+        self.bug = bug
         network = SimulatedNetwork(world: world)
         leases = SimulatedLeases(world: world, network: network)
         server = SimulatedAPIServer(world: world, network: network)
@@ -113,7 +131,7 @@ package final class SimulatedCluster: Sendable {
         return state.withLock { state in
             Outcome(
                 fingerprint: world.trace.fingerprint, terms: state.terms.count, lateRequests: state.lateRequests,
-                answers: state.answers)
+                answers: state.answers, adoptions: state.succession.adoptions)
         }
     }
 
@@ -164,7 +182,7 @@ package final class SimulatedCluster: Sendable {
         let replica: SimulatedReplica
         do throws(KubernetesError) {
             replica = try SimulatedReplica(
-                process, plan: plan, network: network, leases: leases, server: server, observer: observer)
+                process, plan: plan, bug: bug, network: network, leases: leases, server: server, observer: observer)
         } catch {
             return world.violated("the elector's options are refused: \(error)")
         }
@@ -183,7 +201,7 @@ package final class SimulatedCluster: Sendable {
 
     // MARK: Configs
 
-    private func apply(_ edit: ClusterPlan.Edit) {
+    func apply(_ edit: ClusterPlan.Edit) {
         world.record("operator: config \(edit.config) is now \(edit.version.map { "version \($0)" } ?? "gone")")
         state.withLock { $0.desired[edit.config] = edit.version }
         if let version = edit.version {
@@ -238,14 +256,46 @@ package final class SimulatedCluster: Sendable {
     /// Applies the changes of a replica's store, and compares the result with the replica's own state.
     private func observe(_ event: StoreEvent, of replica: SimulatedReplica) {
         let lane = replica.process.lane
-        let mirror = state.withLock { state in
+        let (mirror, problem) = state.withLock { state in
+            let before = state.mirrors[lane]?.store ?? ClusterStore()
+            if case .termBegan(let term, true, _) = event {
+                state.succession.noteKept(before, in: term, of: state.mirrors[lane]?.latest)
+            }
             state.mirrors[lane, default: MirroredStore()].apply(event)
-            return state.mirrors[lane]
+            guard case .changed(let changes, let term, _) = event, let store = state.mirrors[lane]?.store else {
+                return (state.mirrors[lane], nil as String?)
+            }
+            let isFirst = before.version == 0
+            let problem = state.succession.note(
+                changes, in: term, store: store, before: before, isFirst: isFirst, now: world.now)
+            if isFirst {
+                // Those that are adopted were heard when the term began.
+                let listened = state.listened[lane] ?? .zero
+                for node in store.nodes where node.isAwaited {
+                    state.heard[lane, default: [:]][node.id] = listened
+                }
+            }
+            return (state.mirrors[lane], problem)
         }
-        if let snapshot = snapshot(of: replica), let problem = mirror?.problem(comparedTo: snapshot) {
+        if let problem = problem ?? problemOfRemovals(event) {
+            world.violated("\(replica.process.name): \(problem)")
+        }
+        // The changes that fill an adopted store are told after the beginning of its term.
+        if case .changed = event, let snapshot = snapshot(of: replica),
+            let problem = mirror?.problem(comparedTo: snapshot)
+        {
             world.violated("\(replica.process.name): \(problem)")
         }
         look(at: replica)
+    }
+
+    /// A leader removes no config that is wanted: its sources tell it of what is gone, never of what has not come yet.
+    private func problemOfRemovals(_ event: StoreEvent) -> String? {
+        guard case .changed(let changes, _, _) = event else { return nil }
+        let removed = changes.compactMap { if case .configRemoved(let key) = $0 { key } else { nil } }
+        guard !removed.isEmpty else { return nil }
+        let wanted = Set(expectations.configs(state.withLock { $0.desired }).map(\.key))
+        return removed.first(where: wanted.contains).map { "\($0) is wanted, and is removed" }
     }
 
     /// Calls that still wait at a leader although their node's configs have changed: every change must wake them.
@@ -309,7 +359,9 @@ package final class SimulatedCluster: Sendable {
         let lane = replica.process.lane
         if replica.term != nil {
             let nodes = heartbeats(in: request)
+            let reporter = request.path.contains("/status/") ? request.path.split(separator: "/").last : nil
             state.withLock { state in
+                for node in nodes + (reporter.map { [String($0)] } ?? []) { state.succession.noteHeard(node) }
                 for node in nodes { state.heard[lane, default: [:]][node] = state.listened[lane] ?? .zero }
             }
         }
@@ -358,7 +410,7 @@ package final class SimulatedCluster: Sendable {
     private func checkAnswer(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
         let parts = request.path.split(separator: "/").suffix(3).map(String.init)
         if response.status == 304 { return checkUnchanged(replica, request) }
-        guard response.status == 200, parts.count == 3, parts[2] != "follow" else { return }
+        guard response.status == 200, parts.count == 3, !["follow", "mirror"].contains(parts[2]) else { return }
         let (lane, node) = (replica.process.lane, parts[2])
         guard let snapshot = snapshot(of: replica) else {
             return world.violated("\(replica.process.name) makes a leader's answer and does not lead")
@@ -369,15 +421,36 @@ package final class SimulatedCluster: Sendable {
             state.withLock { $0.heard[lane, default: [:]][node] = $0.listened[lane] ?? .zero }
             problem = checker.problem(withStatus: response, to: request, of: node, in: snapshot)
         case ("clusterchecks", "configs"):
+            noteTold(node, by: replica)
             let running = state.withLock { $0.agents[node] }?.running ?? []
-            problem = checker.problem(
-                withConfigs: response, for: node, of: snapshot, source: replica.replica.desired, running: running)
+            problem =
+                checker.problem(
+                    withConfigs: response, for: node, of: snapshot, source: replica.replica.desired, running: running)
+                ?? self.problem(withListFor: node, of: snapshot, replica)
         case ("endpointschecks", "configs"):
-            problem = checker.problem(withListFor: node, of: snapshot, source: replica.replica.desired)
+            problem = self.problem(withListFor: node, of: snapshot, replica)
         default:
             problem = "answers \(request.path) with 200"
         }
         if let problem { world.violated("\(replica.process.name): \(problem)") }
+    }
+
+    /// Any list: none is made before it is known what belongs into it, from the sources or from the former leader.
+    private func problem(withListFor node: String, of state: StateSnapshot, _ replica: SimulatedReplica) -> String? {
+        guard !self.state.withLock({ $0.succession.isAdopted(state.term.token) }) else { return nil }
+        return checker.problem(withListFor: node, of: state, source: replica.replica.desired)
+    }
+
+    /// Notes what an agent is told now, by which version of the store.
+    private func noteTold(_ node: String, by replica: SimulatedReplica) {
+        guard let told = try? replica.replica.handler.configs(of: node, now: replica.process.clock.now()) else {
+            return
+        }
+        let lane = replica.process.lane
+        state.withLock { state in
+            state.succession.noteTold(told.value.since, inTerm: told.term.token)
+            if let armed = state.news[lane], told.value.since > armed { state.news[lane] = .max }
+        }
     }
 
     private func checkWritten(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
@@ -387,6 +460,10 @@ package final class SimulatedCluster: Sendable {
         state.withLock { state in
             state.answers[response.status, default: 0] += 1
             if let token = HTTPHeaders(response.headers)[Term.headerName] { state.terms.insert(token) }
+        }
+        let isNews = state.withLock { $0.news[replica.process.lane] == .max }
+        if isNews, response.status == 200, request.path.contains("/clusterchecks/configs/") {
+            stall(replica, at: .telling)
         }
         if let problem = checker.problem(written: response) {
             world.violated("\(replica.process.name) answers, and \(problem)")

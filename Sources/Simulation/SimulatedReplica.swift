@@ -33,6 +33,8 @@ package final class SimulatedReplica: Sendable {
 
     /// The token that callers need.
     static let token = "simulation-0123456789abcdef0123456789"
+    /// The token that replicas share.
+    private static let replicaToken = "simulated-replicas-0123456789abcdef"
     /// What it patches into each config.
     static let patch = ConfigPatch(extraTags: ["simulated:true"])
 
@@ -45,7 +47,8 @@ package final class SimulatedReplica: Sendable {
     private let calls = Counter()
 
     init(
-        _ process: SimulatedProcess, plan: ClusterPlan, network: SimulatedNetwork, leases: SimulatedLeases,
+        _ process: SimulatedProcess, plan: ClusterPlan, bug: DeliberateBug?, network: SimulatedNetwork,
+        leases: SimulatedLeases,
         server: SimulatedAPIServer, observer: Observer
     ) throws(KubernetesError) {
         self.process = process
@@ -55,19 +58,26 @@ package final class SimulatedReplica: Sendable {
         let store = StoreObserver()
         let endpoint = LeaderEndpoint(address: network.address(of: process.name), publicKeyPin: nil)
         replica = try Replica(
-            Self.options(process, plan),
+            Self.options(process, plan, bug),
             in: ReplicaSurroundings(
                 kubernetes: Self.access(process, plan, leases, server), peers: peers, statistics: NoStatistics(),
                 background: ProcessJobs(process: process), files: NoFiles(), environment: [:],
-                agentTokens: BearerTokens(Self.token), operatorTokens: nil, token: { Self.token },
+                agentTokens: BearerTokens(Self.token), operatorTokens: nil,
+                replicaTokens: ReplicaTokens(
+                    accepted: BearerTokens(Self.replicaToken), presented: { Self.replicaToken }), token: { Self.token },
                 endpoint: { endpoint }, observe: { store.call($0) }, clock: process.clock,
                 entropy: process.entropy, log: process.log))
         peers.relayed.set { [weak self] in if let self { observer.relayed(self) } }
         store.set { [weak self] in if let self { observer.happened(self, $0) } }
     }
 
-    private static func options(_ process: SimulatedProcess, _ plan: ClusterPlan) -> ReplicaOptions {
+    private static func options(
+        _ process: SimulatedProcess, _ plan: ClusterPlan, _ bug: DeliberateBug?
+    ) -> ReplicaOptions {
         var handler = HandlerOptions(patch: patch)
+        #if DEBUG
+            handler.bugs.bug = bug
+        #endif
         handler.warmup = plan.warmup
         handler.nodeExpirationTimeout = plan.nodeExpirationTimeout
         var api = APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))

@@ -10,8 +10,9 @@ struct WaitingCalls: Sendable {
         var changedAt: Duration?
     }
 
-    /// Longer than a leader takes to answer them.
-    private static let patience = Duration.seconds(2)
+    /// Longer than a leader takes to answer them: it holds them for five seconds at most while a follower has not
+    /// acknowledged what they would learn.
+    private static let patience = Duration.seconds(7)
 
     private var calls: [UInt64: Call] = [:]
 

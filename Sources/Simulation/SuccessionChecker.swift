@@ -1,0 +1,135 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import Leadership
+import Platform
+
+/// Whether a new leader takes over what it should: what the stores of all terms held at each of their versions, and
+/// what of it agents were told.
+struct SuccessionChecker: Sendable {
+    /// The store of one term.
+    private struct History {
+        /// What the store held, by version.
+        var held: [UInt64: [String]] = [:]
+        /// The newest version of which an agent was told something.
+        var told: UInt64 = 0
+        /// When each hand-over ends at the latest, by node, in the world's time.
+        var handOverEnds: [String: Instant] = [:]
+    }
+
+    private var histories: [String: History] = [:]
+    private var adopted: Set<String> = []
+    /// The nodes that have not been heard since they were last adopted.
+    private var awaited: Set<String> = []
+    /// How many terms adopted the former leader's placements.
+    private(set) var adoptions = 0
+
+    /// Notes what happened to a leader's store, which is now this one.
+    ///
+    /// - Parameters:
+    ///   - isFirst: whether these are the first changes of the term.
+    ///   - now: the world's time.
+    /// - Returns: what must not have happened.
+    mutating func note(
+        _ changes: [StoreChange], in term: Term, store: ClusterStore, before: ClusterStore, isFirst: Bool, now: Instant
+    ) -> String? {
+        var history = histories[term.token, default: History()]
+        history.held[store.version] = Self.shown(store)
+        for case .handOverStarted(let id, _, let duration) in changes { history.handOverEnds[id] = now + duration }
+        histories[term.token] = history
+        let isAdoption = isFirst && store.isDispatching && store.version > 1
+        guard isAdoption, changes.contains(where: Self.isRegistration) else { return problemOfAwaited(changes, before) }
+        awaited = Set(store.nodes.map(\.id)).subtracting([""])
+        adoptions += 1
+        adopted.insert(term.token)
+        guard let former = term.adoptable else { return "placements are adopted, and the Lease named somebody else" }
+        return problemOfAdoption(of: former, by: history, store, now)
+    }
+
+    /// What the store of a term holds now, or held at its end.
+    func held(by term: String) -> [String]? {
+        guard let history = histories[term], let newest = history.held.keys.max() else { return nil }
+        return history.held[newest]
+    }
+
+    /// Whether a term adopted the former leader's placements.
+    func isAdopted(_ term: String) -> Bool { adopted.contains(term) }
+
+    /// Notes that a term goes on with the store of the one before.
+    mutating func noteKept(_ store: ClusterStore, in term: Term, of former: Term?) {
+        var history = History()
+        history.held[store.version] = Self.shown(store)
+        history.handOverEnds = former.flatMap { histories[$0.token] }?.handOverEnds ?? [:]
+        histories[term.token] = history
+    }
+
+    /// Notes that a leader hears a node, or will when it looks at what has come.
+    mutating func noteHeard(_ node: String) {
+        awaited.remove(node)
+    }
+
+    /// Notes that an agent was told what has been so since this version.
+    mutating func noteTold(_ version: UInt64, inTerm term: String) {
+        histories[term, default: History()].told = max(version, histories[term]?.told ?? 0)
+    }
+
+    /// An adopted store equals the former leader's at a version that is not before what any agent was told.
+    private func problemOfAdoption(
+        of former: String, by history: History, _ store: ClusterStore, _ now: Instant
+    ) -> String? {
+        guard let known = histories[former] else { return "the term \(former) is adopted, and never was" }
+        let shown = Self.shown(store)
+        guard let version = known.held.filter({ $0.value == shown }).keys.max() else {
+            let newest = known.held.keys.max().flatMap { known.held[$0] } ?? []
+            return "what is adopted of \(former) it never held: \(shown.filter { !newest.contains($0) }), "
+                + "instead of \(newest.filter { !shown.contains($0) })"
+        }
+        guard version >= known.told else {
+            return "\(former) is adopted as of \(version), and agents were told what it held at \(known.told)"
+        }
+        for (node, end) in history.handOverEnds.sorted(by: { $0.key < $1.key }) {
+            guard let limit = known.handOverEnds[node] else {
+                return "a hand-over of \(node) is adopted, and never was"
+            }
+            guard end > max(limit, now) + .milliseconds(1) else { continue }
+            return "the hand-over of \(node) lasted \((end - limit).seconds) s longer for the adoption"
+        }
+        return nil
+    }
+
+    private static func isRegistration(_ change: StoreChange) -> Bool {
+        if case .nodeRegistered = change { true } else { false }
+    }
+
+    /// A node that has not been heard since it was adopted gets nothing.
+    private func problemOfAwaited(_ changes: [StoreChange], _ before: ClusterStore) -> String? {
+        guard !awaited.isEmpty else { return nil }
+        for change in changes {
+            var target: String?
+            if case .configMoved(_, let node, _) = change { target = node }
+            if case .configScheduled(let config, let node?) = change {
+                // An edit may make another key of it.
+                let isEdit = before.slot(of: node).map { slot in
+                    before.nodes[slot].configs.contains { $0.key.source == config.key.source }
+                }
+                target = isEdit == true ? nil : node
+            }
+            guard let target, awaited.contains(target) else { continue }
+            return "\(target) gets a config, and has not been heard since it was adopted"
+        }
+        return nil
+    }
+
+    /// All that agents are told, and what decides about it, in an order of its own.
+    static func shown(_ store: ClusterStore) -> [String] {
+        let nodes = store.nodes.filter { !$0.id.isEmpty }.sorted { $0.id < $1.id }.map { node in
+            let configs = node.configs.map { "\($0.key)=\($0.contentHash)" }.sorted()
+            let retained = node.retained.map { $0.configs.map { "\($0.key)=\($0.contentHash)" }.sorted() }
+            return "\(node.id) \(node.address ?? "-") \(node.conditions) runs \(configs), keeps "
+                + "\(retained.map { "\($0)" } ?? (node.keepsRunning ? "all" : "-")), as \(node.told.revision.value)"
+        }
+        let dangling = store.dangling.map { "dangling \($0.config.key)=\($0.config.contentHash)" }.sorted()
+        let checks = store.endpointsChecks.nodes.map { "\($0): \(store.endpointsChecks.of($0).map(\.contentHash))" }
+        return nodes + dangling + checks
+    }
+}
