@@ -17,6 +17,8 @@ final class ReplicatedCluster: Sendable {
     static let renewDeadline = Duration.seconds(leaseSeconds * 2 / 3)
     static let retryPeriod = Duration.milliseconds(leaseSeconds * 2000 / 15)
 
+    private static let replicaToken = "fedcba9876543210fedcba9876543210"
+
     let plane: ControlPlane
     let proxy: APIProxy
     let ports: [Int]
@@ -100,6 +102,7 @@ final class ReplicatedCluster: Sendable {
                 "--leader_renew_deadline=\(Self.renewDeadline.nanoseconds / 1_000_000)ms",
                 "--leader_retry_period=\(Self.retryPeriod.nanoseconds / 1_000_000)ms",
                 "--cluster_agent.advertise_address=127.0.0.1:\(ports[number])",
+                "--cluster_agent.replica_token_file=\(try plane.directory.write("replicas.token", Self.replicaToken))",
                 "--cluster_checks.warmup_duration=2", "--cluster_checks.node_expiration_timeout=10",
                 "--shutdown_delay=1",
             ], environment: ["POD_NAME": "replica-\(number)"], hasProbes: true)
