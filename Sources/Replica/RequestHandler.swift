@@ -33,9 +33,9 @@ final class RequestHandler: HTTPHandler {
         switch api.handle(request, now: now) {
         case .respond(let response):
             responder.respond(response)
-        case .tell(let response, let since):
-            guard !mirrors.admits(since) else { return responder.respond(response) }
-            mirrors.hold(since) { [self] error in
+        case .tell(let response, let since, let term):
+            guard !mirrors.admits(since, in: term) else { return responder.respond(response) }
+            mirrors.hold(since, in: term) { [self] error in
                 if let error { responder.respond(error.response) } else { handle(request, responder) }
             }
         case .respondInBackground(let make):

@@ -20,7 +20,7 @@ import Testing
 
         init(
             _ state: LeadershipState = .unknown, maximumConfigs: Int = 1000, sink: (any LogSink)? = nil,
-            observe: (@Sendable (StoreEvent) -> Void)? = nil
+            succession: Succession = .none, observe: (@Sendable (StoreEvent) -> Void)? = nil
         ) {
             leadership = Watched(state)
             var options = HandlerOptions(patch: ConfigPatch(extraTags: ["from:test"]))
@@ -28,7 +28,7 @@ import Testing
             desired = DesiredConfigs(for: options)
             handler = Handler(
                 source: desired, leadership: leadership, options: options, clock: clock, log: Log(sink: sink ?? log),
-                observe: observe)
+                succession: succession, observe: observe)
         }
 
         func report(_ id: String, lastChange: Int64 = 0) throws -> Bool {

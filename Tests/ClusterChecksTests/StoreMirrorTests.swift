@@ -64,6 +64,14 @@ import Testing
         }
     }
 
+    @Test func `whether two agents share an ID is found out anew`() throws {
+        var mirror = try mirror(of: try leader())
+        try mirror.apply(.nodeIDShared(id: "w2", agents: ["10.0.0.1", "10.0.0.2"]), sent: at(2))
+        #expect(mirror.store.node("w2")?.agents.count == 2)
+        let adopter = adopter(mirror, own: try encodedConfigs(0..<9))
+        #expect(adopter.store.node("w2")?.agents == [])
+    }
+
     @Test func `what its own sources lack stays where it is, and its agent is neither told nor stopped`() throws {
         let leader = try leader()
         let lacking = try #require(leader.store.node("w2")?.configs.first)

@@ -123,7 +123,7 @@ struct TestReplica {
     /// The answer; nil if the request is to be forwarded.
     func answer(_ request: HTTPRequest) -> HTTPResponse? {
         switch api.handle(request, now: clock.now()) {
-        case .respond(let response), .tell(let response, _): response
+        case .respond(let response), .tell(let response, _, _): response
         case .respondInBackground(let make): make()
         default: nil
         }

@@ -230,7 +230,7 @@ extension Dispatcher {
     /// How much longer this process must listen before configs may be dispatched.
     ///
     /// Time in which it did not lead, or was stopped, does not count: nobody could report then.
-    var remainingWarmUp: Duration { max(.zero, options.warmup - heartbeats.time) }
+    var remainingWarmUp: Duration { store.isDispatching ? .zero : max(.zero, options.warmup - heartbeats.time) }
 
     /// Records that this process begins to listen at `now`: a term begins.
     mutating func beginListening(at now: Instant) {

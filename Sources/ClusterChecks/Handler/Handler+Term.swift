@@ -25,10 +25,10 @@ extension Handler {
 
     /// Leads until leadership is no longer this term, and returns what it is then.
     private func lead(_ term: Term, since version: UInt64) async throws -> Watched<LeadershipState>.Versioned {
-        let adoptedAt = begin(term)
+        begin(term)
         defer { end(term) }
         // Leaving this scope cancels both and waits for them, before the term ends.
-        async let _ = dispatch(in: term, adoptedAt: adoptedAt)
+        async let _ = dispatch(in: term)
         async let _ = expireNodes(in: term)
         var seen = try await leadership.next(after: version)
         while case .leading(let newest) = seen.value, newest == term {
@@ -37,8 +37,7 @@ extension Handler {
         return seen
     }
 
-    /// - Returns: when the former leader's placements were adopted; nil if they were not.
-    private func begin(_ term: Term) -> Instant? {
+    private func begin(_ term: Term) {
         let keepsPlacements = term.continuesPrevious && state.withLock { $0.hasLed }
         let beginning =
             keepsPlacements ? Beginning.kept : succession.beginning(of: term, source, options, now: clock.now())
@@ -49,6 +48,7 @@ extension Handler {
             if !keepsPlacements {
                 state.dispatcher = Dispatcher(succeeding: state.dispatcher, hint: beginning.hint)
                 state.reconciliation = Reconciliation()
+                state.adoption = nil
             }
             state.hasLed = true
             state.term = term
@@ -58,16 +58,15 @@ extension Handler {
                     term, keepsPlacements: keepsPlacements, version: state.dispatcher.store.version))
             if case .adopted(let changes) = beginning {
                 state.dispatcher.adopt(changes, now: now)
+                state.adoption = now
                 _ = drainChanges(&state)
             }
-            return (state.dispatcher.store.isDispatching ? .zero : state.dispatcher.remainingWarmUp, former)
+            return (state.dispatcher.remainingWarmUp, former)
         }
         publish()
         log.info(
             "term began",
             ["term": term.token, "placements": beginning.name, "warmup_seconds": remaining.0.seconds])
-        guard case .adopted = beginning else { return nil }
-        return now
     }
 
     private func end(_ term: Term) {
@@ -83,12 +82,9 @@ extension Handler {
     }
 
     /// Waits for the end of the warm-up and for the sources, then reconciles each change of the desired set.
-    private func dispatch(in term: Term, adoptedAt: Instant?) async throws {
-        if let adoptedAt {
-            try await settle(in: term, since: adoptedAt)
-        } else {
-            try await warmUp(in: term)
-        }
+    private func dispatch(in term: Term) async throws {
+        try await warmUp(in: term)
+        if let adoption = state.withLock({ $0.adoption }) { try await settle(in: term, since: adoption) }
         var version = state.withLock { $0.reconciliation.version }
         while true {
             let desired = source.changes(since: version)
@@ -123,7 +119,7 @@ extension Handler {
                     return (isSettled, drainChanges(&state))
                 }
                 publish(applied)
-                if isSettled, settlement.isComplete { return }
+                if isSettled, settlement.isComplete { return state.withLock { $0.adoption = nil } }
             }
             try await source.waitForChange(after: desired.version, until: settlement.next, clock)
         }

@@ -46,6 +46,8 @@ package final class Handler: Sendable {
         /// Whether this replica has ever led.
         var hasLed = false
         var reconciliation = Reconciliation()
+        /// When the placements were adopted that have not been compared yet with sources read anew since.
+        var adoption: Instant?
         /// About the rebalancings of all terms.
         var rebalancing = RebalancingReport()
 
@@ -242,6 +244,8 @@ extension Handler {
     package func storeSnapshot(now: Instant) throws(ClusterChecksError) -> InTerm<StoreSnapshot> {
         try state.withLock { state throws(ClusterChecksError) in
             let term = try leadingTerm(state.term, now)
+            // What remains of a hand-over is what remains of it now.
+            state.dispatcher.listen(at: now)
             return InTerm(value: state.dispatcher.mirrored, term: term)
         }
     }

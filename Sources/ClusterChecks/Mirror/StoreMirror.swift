@@ -50,8 +50,10 @@ package struct StoreMirror: Sendable {
     package func adoption(own: [EncodedConfig], now: Instant) -> [StoreChange] {
         var bytes = OwnBytes(own, for: store)
         let lasting = store.nodes.map { handOverEnds[$0.id].map { max(.zero, $0 - now) } ?? .zero }
-        return StoreSnapshot(store, handOversLast: lasting).changes.map { change in
+        return StoreSnapshot(store, handOversLast: lasting).changes.compactMap { change in
             switch change {
+            // Whether two agents report is seen from when they last did, which is not mirrored.
+            case .nodeIDShared: nil
             case .nodeRegistered(let id, let type, let address, _):
                 .nodeRegistered(id: id, type: type, address: address, isAwaited: true)
             case .configScheduled(let config, let node):

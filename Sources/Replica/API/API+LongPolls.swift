@@ -11,7 +11,7 @@ extension API {
         /// Answer it now.
         case answer(HTTPResponse)
         /// Answer it once the followers named in the Lease know the store at this version.
-        case tell(HTTPResponse, since: UInt64)
+        case tell(HTTPResponse, since: UInt64, in: Term)
         /// The node should run what the caller has.
         case unchanged(Term)
         /// This replica follows: the leader knows.
@@ -30,7 +30,7 @@ extension API {
             guard let configs = found.value else { return .unchanged(found.term) }
             let body = ConfigsAnswer.pieces(lastChange: configs.revision, configs: configs.configs)
             if let error = tooLarge(body) { return .answer(error.response) }
-            return .tell(inTerm(found.term, body), since: configs.since)
+            return .tell(inTerm(found.term, body), since: configs.since, in: found.term)
         } catch .notLeading(let leader?) {
             return .askLeader(leader)
         } catch {

@@ -47,7 +47,7 @@ struct API: Sendable {
         /// Answer it.
         case respond(HTTPResponse)
         /// Answer it once the followers named in the Lease know the store at this version; then decide anew.
-        case tell(HTTPResponse, since: UInt64)
+        case tell(HTTPResponse, since: UInt64, in: Term)
         /// Answer it with what this returns, apart from the serving thread: to scrub very many configs takes seconds.
         case respondInBackground(@Sendable () -> HTTPResponse)
         /// Forward it to the leader, and pass the result to `finish`.
@@ -197,7 +197,7 @@ extension API {
         }
         if let error = tooLarge(body) { throw error }
         let response = inTerm(term, body, for: request, now)
-        return since.map { .tell(response, since: $0) } ?? .respond(response)
+        return since.map { .tell(response, since: $0, in: term) } ?? .respond(response)
     }
 
     /// Why a body is not sent to an agent: a follower would not pass it on, nor our agent read it.

@@ -210,10 +210,10 @@ extension LongPolls {
             guard remove(waiter) else { return }
             waiter.guest.responder.respond(response)
             if !isArriving { counters.ended(.term) }
-        case .tell(let response, let since):
+        case .tell(let response, let since, let term):
             // Until then it stays parked, and whatever else ends its wait may do so.
-            guard mirrors.admits(since) else {
-                return mirrors.hold(since) { [self] error in
+            guard mirrors.admits(since, in: term) else {
+                return mirrors.hold(since, in: term) { [self] error in
                     guard error == nil else { return refuseUnmirrored(waiter) }
                     answerIfChanged(waiter, clock.now())
                 }

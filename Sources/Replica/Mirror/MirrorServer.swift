@@ -16,7 +16,6 @@ final class MirrorServer: Sendable {
         let request: MirrorRequest
         let arrival: Instant
         let until: Instant
-        let wasNamed: Bool
         let responder: Responder
     }
 
@@ -42,6 +41,8 @@ final class MirrorServer: Sendable {
         var replicas = InSyncReplicas()
         var transfers: [ExactText: Transfer] = [:]
         var parked: [ExactText: Parked] = [:]
+        /// The followers that were told that the Lease names them.
+        var toldNamed: Set<ExactText> = []
         /// In the order in which they came.
         var holds: [Hold] = []
         var strikes: UInt64 = 0
@@ -52,6 +53,10 @@ final class MirrorServer: Sendable {
         mutating func trim(_ now: Instant) {
             guard transfers.isEmpty else { return }
             log.forget(through: replicas.leastAcknowledged(heardSince: now - .seconds(30)) ?? log.version)
+        }
+
+        mutating func admits(_ version: UInt64, in term: Term) -> Bool {
+            self.term != term || replicas.admit(version)
         }
 
         /// Takes out the holds that may be told now.
@@ -159,19 +164,22 @@ final class MirrorServer: Sendable {
 // What agents may be told.
 extension MirrorServer {
     /// Whether an agent may be told now what has been so since a version of the store.
-    func admits(_ version: UInt64) -> Bool {
-        state.withLock { $0.replicas.admit(version) } || bugs.has(.tellUnacknowledged)
+    ///
+    /// An answer of another term is left to its gate: it is told only while that term lasts, and then nobody mirrors
+    /// the store yet.
+    func admits(_ version: UInt64, in term: Term) -> Bool {
+        state.withLock { $0.admits(version, in: term) } || bugs.has(.tellUnacknowledged)
     }
 
     /// Waits until an agent may be told what `admits` did not admit.
     ///
     /// - Parameter resume: called once, perhaps at once, on any thread: to try again, or with why it cannot be told.
-    func hold(_ version: UInt64, _ resume: @escaping @Sendable (APIError?) -> Void) {
+    func hold(_ version: UInt64, in term: Term, _ resume: @escaping @Sendable (APIError?) -> Void) {
         let now = clock.now()
         let hold = Hold(version: version, since: now, resume: resume)
         let (isOver, error): (Bool, APIError?) = state.withLock { state in
             // It may have been acknowledged meanwhile, or the term have ended.
-            if state.term == nil || state.replicas.admit(version) { return (true, nil) }
+            if state.admits(version, in: term) { return (true, nil) }
             guard state.holds.count < Self.heldAtMost else { return (true, .notMirrored) }
             state.holds.append(hold)
             return (false, nil)
@@ -246,7 +254,7 @@ extension MirrorServer {
         }
         resumeAdmitted()
         let now = clock.now()
-        for replica in news { answer(replica, now, isOver: true) }
+        for replica in news { answer(replica, now) }
     }
 }
 
@@ -315,8 +323,7 @@ extension MirrorServer {
             state.transfers[replica] = nil
             state.trim(now)
             let parked = Parked(
-                request: request, arrival: now, until: now + min(request.wait, longestWait),
-                wasNamed: state.replicas.named.contains(replica), responder: responder)
+                request: request, arrival: now, until: now + min(request.wait, longestWait), responder: responder)
             return (true, state.parked.updateValue(parked, forKey: replica))
         }
         superseded?.responder.respond(APIError.termEnded.response)
@@ -336,8 +343,10 @@ extension MirrorServer {
             else { return nil }
             let changes = state.log.changes(since: known, atMost: Self.pageSize)
             let isNamed = state.replicas.named.contains(replica)
-            guard changes?.isEmpty != true || isOver || now >= parked.until else { return nil }
+            let isNews = isNamed != state.toldNamed.contains(replica)
+            guard changes?.isEmpty != true || isNews || isOver || now >= parked.until else { return nil }
             state.parked[replica] = nil
+            if isNamed { state.toldNamed.insert(replica) } else { state.toldNamed.remove(replica) }
             return (parked, term, changes.map(Array.init), known, isNamed)
         }
         guard let (parked, term, changes, known, isNamed) = found else { return }
