@@ -280,7 +280,11 @@ extension MirrorServer {
     /// Tells the store from its beginning.
     private func begin(_ request: MirrorRequest, _ responder: Responder, _ api: API, _ now: Instant) {
         do throws(ClusterChecksError) {
+            // What is told before the beginning of the term was heard of here does not count as told, and so must be in
+            // the snapshot.
+            let term = state.withLock { $0.term }
             let snapshot = try api.handler.storeSnapshot(now: now)
+            guard term == snapshot.term else { return responder.respond(APIError.termEnded.response) }
             let transfer = Transfer(version: snapshot.value.version, changes: snapshot.value.changes, made: now)
             let isOfTerm = state.withLock { state in
                 guard state.term == snapshot.term else { return false }
@@ -315,10 +319,12 @@ extension MirrorServer {
         let replica = ExactText(request.replica)
         let isKnown = state.withLock { state in
             // Events of the newest changes may not have come here yet, and a snapshot be newer.
-            version <= max(state.log.version, state.transfers[replica]?.version ?? 0)
+            state.term?.token == request.term
+                && version <= max(state.log.version, state.transfers[replica]?.version ?? 0)
         }
         guard isKnown else { return begin(request, responder, api, now) }
         let (isTaken, superseded) = state.withLock { state -> (Bool, Parked?) in
+            guard state.term?.token == request.term else { return (false, nil) }
             guard state.replicas.acknowledge(replica, version, now: now) else { return (false, nil) }
             state.transfers[replica] = nil
             state.trim(now)
@@ -355,7 +361,7 @@ extension MirrorServer {
             return parked.responder.respond(APIError.mirrorForgotten.response)
         }
         let answer = MirrorAnswer(
-            version: known + UInt64(changes.count), held: (now - parked.arrival) * 99 / 100, isNamed: isNamed,
+            version: known + UInt64(changes.count), held: max(.zero, now - parked.arrival) * 99 / 100, isNamed: isNamed,
             changes: changes.map(\.change))
         let body = answer.encoded { max(.zero, $1 - (now - changes[$0].made)) }
         parked.responder.respond(
