@@ -23,8 +23,8 @@ package final class AutoConf: Sendable {
     private let onProblems: @Sendable (ProblemChange) -> Void
     /// Decided under the lock, published outside it.
     private let changes = OrderedDelivery<AutoConfState.Change>()
-    /// How often the sources were asked to be read anew.
-    private let requests = Watched(0)
+    /// Changes when the sources are to be read anew.
+    private let requests = Watched<Void>(())
     private let state: Mutex<AutoConfState>
 
     /// An AutoConf that is the only writer of `desired`.
@@ -74,7 +74,7 @@ package final class AutoConf: Sendable {
     /// The directory is read at once. To read Services and endpoints is up to their reflectors.
     package func readAnew(since: Instant) {
         update { $0.publishReadings(since: since) }
-        requests.update { $0 += 1 }
+        requests.set(())
     }
 
     /// Handles an event of the Services' reflector. Events must come one at a time and in order.

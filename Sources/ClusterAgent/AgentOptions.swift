@@ -33,7 +33,7 @@ package enum AgentOptions {
         "cluster_agent.tls_certificate_out", help: "File to write the certificate in use to, for node-agents to trust.")
     static let warmup = Option.duration(
         "cluster_checks.warmup_duration", in: .zero...Duration.hours(1), default: .seconds(30),
-        help: "Time between leading and dispatching, in which node-agents report.")
+        help: "How long node-agents report to a leader before it dispatches, unless it adopts what another dispatched.")
     static let nodeExpiration = Option.duration(
         "cluster_checks.node_expiration_timeout", in: .seconds(1)...Duration.hours(1), default: .seconds(30),
         help: "A node-agent silent for so long loses its configs to others.")
@@ -81,8 +81,7 @@ package enum AgentOptions {
         OptionTable(
             confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, operatorTokenFile,
             replicaTokenFile, advertiseAddress, allowLegacyTLS, certificateFile, keyFile, certificateOut, warmup,
-            nodeExpiration,
-            clusterName, clusterTagName, extraTags)
+            nodeExpiration, clusterName, clusterTagName, extraTags)
         + dispatching
         + OptionTable(
             allowedVariables, disableVariables, kubeconfig, namespace, agentNamespace, agentSelector, leaderElection,

@@ -54,8 +54,7 @@ package struct ClusterAgentProcess: Sendable {
             kubernetes: kubernetes?.access, peers: forwarder, statistics: statistics, background: ThreadPerCall(),
             files: SystemConfigFiles(), environment: environment, agentTokens: tokens, operatorTokens: operators,
             replicaTokens: replicaSecret?.tokens, token: { [token] in token.text },
-            endpoint: { [published] in published.endpoint }, clock: clock,
-            entropy: entropy, log: log)
+            endpoint: { [published] in published.endpoint }, clock: clock, entropy: entropy, log: log)
         if kubernetes?.election != nil, replicaSecret == nil {
             log.warning(
                 "the replicas share no secret, so the leader's store is not mirrored: checks may move when it changes",

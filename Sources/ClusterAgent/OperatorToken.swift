@@ -54,12 +54,7 @@ struct OperatorToken: Sendable {
 
     /// Keeps `tokens` what the file says, until cancelled.
     func follow(into tokens: BearerTokens, clock: any Clock) async {
-        var current = text
-        while (try? await clock.sleep(until: clock.now() + Self.interval)) != nil {
-            guard !file.text.hasSameBytes(as: current) else { continue }
-            current = file.text
-            tokens.replace(with: current, now: clock.now())
-        }
+        await tokens.follow(every: Self.interval, clock: clock) { file.text }
     }
 
     private static func make(_ path: String, _ entropy: any Entropy) throws(FileError) {

@@ -39,13 +39,7 @@ struct ReplicaSecret: Sendable {
 
     /// Keeps what is accepted equal to what the file says, until cancelled.
     func follow(clock: any Clock) async {
-        var current = tokens.presented()
-        while (try? await clock.sleep(until: clock.now() + .seconds(2))) != nil {
-            let newest = tokens.presented()
-            guard !newest.isEmpty, !newest.hasSameBytes(as: current) else { continue }
-            current = newest
-            tokens.accepted.replace(with: newest, now: clock.now())
-        }
+        await tokens.accepted.follow(every: .seconds(2), clock: clock, tokens.presented)
     }
 
     private static func secret(of origin: Origin) throws(HTTPServerError) -> String {

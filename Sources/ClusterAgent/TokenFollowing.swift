@@ -19,3 +19,16 @@ extension SharedToken {
         }
     }
 }
+
+extension BearerTokens {
+    /// Replaces the token whenever `newest` says another one, until cancelled. An empty text is none.
+    func follow(every interval: Duration, clock: any Clock, _ newest: () -> String) async {
+        var current = newest()
+        while (try? await clock.sleep(until: clock.now() + interval)) != nil {
+            let token = newest()
+            guard !token.isEmpty, !token.hasSameBytes(as: current) else { continue }
+            current = token
+            replace(with: token, now: clock.now())
+        }
+    }
+}

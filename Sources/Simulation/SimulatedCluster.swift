@@ -58,8 +58,6 @@ package final class SimulatedCluster: Sendable {
         package let lateRequests: Int
         /// How many answers were written, by status.
         package let answers: [Int: Int]
-        /// How many terms adopted the former leader's placements.
-        package let adoptions: Int
     }
 
     private static let prober = "prober"
@@ -131,7 +129,7 @@ package final class SimulatedCluster: Sendable {
         return state.withLock { state in
             Outcome(
                 fingerprint: world.trace.fingerprint, terms: state.terms.count, lateRequests: state.lateRequests,
-                answers: state.answers, adoptions: state.succession.adoptions)
+                answers: state.answers)
         }
     }
 

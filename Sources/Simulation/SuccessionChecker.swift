@@ -21,8 +21,6 @@ struct SuccessionChecker: Sendable {
     private var adopted: Set<String> = []
     /// The nodes that have not been heard since they were last adopted.
     private var awaited: Set<String> = []
-    /// How many terms adopted the former leader's placements.
-    private(set) var adoptions = 0
 
     /// Notes what happened to a leader's store, which is now this one.
     ///
@@ -40,7 +38,6 @@ struct SuccessionChecker: Sendable {
         let isAdoption = isFirst && store.isDispatching && store.version > 1
         guard isAdoption, changes.contains(where: Self.isRegistration) else { return problemOfAwaited(changes, before) }
         awaited = Set(store.nodes.map(\.id)).subtracting([""])
-        adoptions += 1
         adopted.insert(term.token)
         guard let former = term.adoptable else { return "placements are adopted, and the Lease named somebody else" }
         return problemOfAdoption(of: former, by: history, store, now)

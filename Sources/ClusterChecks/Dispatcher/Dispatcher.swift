@@ -369,7 +369,6 @@ extension Dispatcher {
             }
         }
     }
-
 }
 
 // Configs.
@@ -423,8 +422,9 @@ extension Dispatcher {
         var isSettled = true
         let upserts = desired.upserts.filter { config in
             guard !isConfirmed(config.key), !settlement.counts(config.key, isPresent: true) else { return true }
-            isSettled = isSettled && (adopted(config.key)?.contentHash == config.contentHash)
-            return adopted(config.key)?.contentHash == config.contentHash
+            let isSame = adopted(config.key)?.contentHash == config.contentHash
+            isSettled = isSettled && isSame
+            return isSame
         }
         let removals = removedKeys(desired).filter { key in
             guard !isConfirmed(key), !settlement.counts(key, isPresent: false) else { return true }
@@ -467,8 +467,7 @@ extension Dispatcher {
                 return false
             }
             let isSame =
-                present.contentHash == config.contentHash && present.cost == config.cost
-                && present.isConfirmed
+                present.contentHash == config.contentHash && present.cost == config.cost && present.isConfirmed
             if !isSame { apply(.configReplaced(config)) }
             return true
         }
@@ -478,8 +477,7 @@ extension Dispatcher {
             return false
         }
         let isSame =
-            present.contentHash == config.contentHash && present.nodeName == config.nodeName
-            && present.isConfirmed
+            present.contentHash == config.contentHash && present.nodeName == config.nodeName && present.isConfirmed
         if !isSame { apply(.endpointsCheckScheduled(config)) }
         return true
     }

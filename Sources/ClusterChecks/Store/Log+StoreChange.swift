@@ -47,8 +47,7 @@ extension Log {
         case .nodeExpired(let id, .podDeleted(let pod)):
             info("node removed: its pod was deleted", ["node": id, "pod": pod, "nodes": nodes])
         case .dispatchingBegan, .nodeHeard, .configScheduled, .configReplaced, .configMoved, .configRemoved,
-            .endpointsCheckScheduled,
-            .endpointsCheckRemoved:
+            .endpointsCheckScheduled, .endpointsCheckRemoved:
             break
         }
     }

@@ -77,8 +77,8 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// Whether the handler has received the whole list once. Never becomes false again.
     package let synced = Watched<Bool>(false)
 
-    /// How often a new list was asked for.
-    private let requests = Watched(0)
+    /// Changes when a new list is asked for.
+    private let requests = Watched<Void>(())
     private let state: Mutex<ResourceReport>
 
     /// A reflector that does nothing until `run`.
@@ -134,7 +134,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
 
     /// Asks for a new whole list, although the watch is fine: see `ResourceWatch`.
     package func readAnew() {
-        requests.update { $0 += 1 }
+        requests.set(())
     }
 
     /// Tells the machine if a new list was asked for.

@@ -109,7 +109,7 @@ struct API: Sendable {
     }
 
     private func refusal(of request: HTTPRequest, _ authority: Route.Authority, _ now: Instant) -> HTTPResponse? {
-        let agents = authority == .replicas ? nil : tokens.refusal(of: request, realm: Self.realm, now: now)
+        lazy var agents = tokens.refusal(of: request, realm: Self.realm, now: now)
         switch (authority, operators) {
         case (.agents, nil):
             return agents

@@ -21,6 +21,9 @@ package struct Forward: Sendable {
     /// When it counts as failed.
     package let deadline: Instant
 
+    /// How long the leader gets to answer a call that it may hold, beyond the time for which it was asked to.
+    static let answerTime = Duration.seconds(2)
+
     /// Marks a forwarded call.
     static let forwardedHeader = "X-DCA-Follower-Forwarded"
     /// Marks the answer to a forwarded call.

@@ -64,8 +64,6 @@ final class LongPolls: Sendable {
     private static let maximumFollowers = 64
     /// How much earlier than asked a wait may end: those due soon are answered together with those due now.
     private static let dueTogether = Duration.milliseconds(200)
-    /// How long the leader gets to answer, beyond the wait that it was asked for.
-    private static let answerTime = Duration.seconds(2)
 
     private let api: API
     private let clock: any Clock
@@ -318,7 +316,7 @@ extension LongPolls {
     private func send(_ call: LeaderMirror.Call, _ now: Instant) {
         let forward = Forward(
             to: call.leader, "POST", Route.followPath, token: token(), body: call.request.encoded(), now: now,
-            timeout: call.request.wait + Self.answerTime)
+            timeout: call.request.wait + Forward.answerTime)
         peers.send(forward) { [self] result in
             let now = clock.now()
             switch api.leaderChanges(forward, result, now: now) {

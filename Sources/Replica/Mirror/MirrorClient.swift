@@ -38,8 +38,7 @@ final class MirrorClient: Sendable {
         }
     }
 
-    /// How long the leader gets to answer, beyond the wait that it was asked for.
-    private static let answerTime = Duration.seconds(2)
+    /// One or two failures are ordinary when the leader stops.
     private static let failuresToTell = 4
     private static let longestBackoff = Duration.seconds(5)
 
@@ -134,7 +133,7 @@ final class MirrorClient: Sendable {
         guard let (number, leader, request) = next else { return }
         let forward = Forward(
             to: leader, "POST", Route.mirrorPath, token: token(), body: request.encoded(), now: now,
-            timeout: wait + Self.answerTime)
+            timeout: wait + Forward.answerTime)
         peers.send(forward) { [self] result in handle(result, of: number, sent: now) }
     }
 
@@ -156,7 +155,6 @@ final class MirrorClient: Sendable {
                 state.failures += 1
                 let backoff = Duration.milliseconds(100) * (1 << min(state.failures - 1, 6))
                 state.retryAt = now + min(Self.longestBackoff, backoff)
-                // One or two are ordinary when the leader stops.
                 return (true, state.failures == Self.failuresToTell ? .failed(error.reason) : nil)
             }
         }

@@ -35,7 +35,7 @@ struct MirrorRequest: Hashable, Sendable {
         self.term = term
     }
 
-    /// - Throws: `malformedFollow`.
+    /// - Throws: `malformedMirror`.
     init(parsing body: [UInt8]) throws(APIError) {
         let json: JSONValue
         do { json = try JSONValue(parsing: body, limits: Self.limits) } catch { throw .malformedMirror("\(error)") }

@@ -17,6 +17,17 @@ final class MirrorServer: Sendable {
         let arrival: Instant
         let until: Instant
         let responder: Responder
+        let api: API
+    }
+
+    /// What became of a call that was to be parked.
+    private enum Parking {
+        /// It waits; another one of the same follower no longer does.
+        case parked(insteadOf: Parked?)
+        /// It knows nothing of this term, or a version that was never told.
+        case unknown
+        /// There are too many followers.
+        case full
     }
 
     /// Something to tell, which may not be told yet.
@@ -73,15 +84,14 @@ final class MirrorServer: Sendable {
     }
 
     /// How long a follower may take to acknowledge what an agent waits for.
-    static let patience = Duration.milliseconds(100)
+    private static let patience = Duration.milliseconds(100)
     /// How long a call may be held when the Lease cannot be written.
-    static let longestHold = Duration.seconds(5)
+    private static let longestHold = Duration.seconds(5)
     /// The changes in one answer.
-    static let pageSize = 1_000
+    private static let pageSize = 1_000
     private static let heldAtMost = 20_000
 
     private let clock: any Clock
-    private let gateClock: GateClock
     private let longestWait: Duration
     private let bugs: DeliberateBugs
     private let state = Mutex(State())
@@ -90,7 +100,6 @@ final class MirrorServer: Sendable {
     /// - Parameter longestWait: how long a follower's call may wait.
     init(clock: any Clock, longestWait: Duration, bugs: DeliberateBugs = DeliberateBugs()) {
         self.clock = clock
-        gateClock = GateClock(clock)
         self.longestWait = longestWait
         self.bugs = bugs
     }
@@ -121,12 +130,11 @@ final class MirrorServer: Sendable {
             }
             end(former)
         case .changed(let changes, _, let version):
-            let parked = state.withLock { state in
+            state.withLock { state in
                 state.log.append(changes, version: version, now: now)
                 state.trim(now)
-                return Array(state.parked.keys).sorted()
             }
-            for replica in parked { answer(replica, now) }
+            answerParked(now)
         case .termEnded:
             let former = state.withLock { state in
                 defer { state = State() }
@@ -191,7 +199,7 @@ extension MirrorServer {
     ///
     /// - Returns: when to look again.
     private func look(at now: Instant, _ renew: () -> Void) -> Instant {
-        let (over, isStriking, resumed, failed) = state.withLock { state in
+        let (isStriking, resumed, failed) = state.withLock { state in
             var failed: [Hold] = []
             state.holds.removeAll { hold in
                 guard now - hold.since >= Self.longestHold else { return false }
@@ -206,14 +214,13 @@ extension MirrorServer {
                 isStriking = isNeeded && state.strikingSince.map { now - $0 >= .seconds(1) } ?? true
                 if isStriking { (state.strikes, state.strikingSince) = (state.strikes + 1, now) }
             }
-            let over = state.parked.filter { now >= $0.value.until }.keys.sorted()
             state.transfers = state.transfers.filter { now - $0.value.made < .seconds(30) }
-            return (over, isStriking, state.takeAdmitted(), failed)
+            return (isStriking, state.takeAdmitted(), failed)
         }
         if isStriking { renew() }
+        answerParked(now)
         for hold in failed { hold.resume(.notMirrored) }
         for hold in resumed { hold.resume(nil) }
-        for replica in over { answer(replica, now, isOver: true) }
         return state.withLock { state in
             let holds = state.holds.map { hold in
                 let strike = hold.since + Self.patience
@@ -246,15 +253,12 @@ extension MirrorServer {
 
     /// The Lease was stored in our term, and names these.
     func stored(_ named: NamedMirrors?) {
-        let news = state.withLock { state -> [ExactText] in
-            let before = state.replicas.named
+        state.withLock { state in
             state.replicas.stored(bugs.has(.nameLaggards) ? [] : named?.replicas ?? [])
             state.strikingSince = nil
-            return state.replicas.named.symmetricDifference(before).filter { state.parked[$0] != nil }.sorted()
         }
         resumeAdmitted()
-        let now = clock.now()
-        for replica in news { answer(replica, now) }
+        answerParked(clock.now())
     }
 }
 
@@ -271,7 +275,7 @@ extension MirrorServer {
             guard let transfer = state.withLock({ $0.transfers[ExactText(request.replica)] }),
                 transfer.version == version, page <= (transfer.changes.count - 1) / Self.pageSize
             else { return begin(request, responder, api, now) }
-            respond(with: page, of: transfer, to: request, responder, api, now)
+            respond(with: page, of: transfer, responder, api, now)
         case .version(let version):
             park(request, upTo: version, responder, api, now)
         }
@@ -292,15 +296,14 @@ extension MirrorServer {
                 return true
             }
             guard isOfTerm else { return responder.respond(APIError.termEnded.response) }
-            respond(with: 0, of: transfer, to: request, responder, api, now)
+            respond(with: 0, of: transfer, responder, api, now)
         } catch {
             responder.respond(APIError.clusterChecks(error).response)
         }
     }
 
     private func respond(
-        with page: Int, of transfer: Transfer, to request: MirrorRequest, _ responder: Responder, _ api: API,
-        _ now: Instant
+        with page: Int, of transfer: Transfer, _ responder: Responder, _ api: API, _ now: Instant
     ) {
         let start = page * Self.pageSize
         let end = min(start + Self.pageSize, transfer.changes.count)
@@ -317,32 +320,37 @@ extension MirrorServer {
         _ request: MirrorRequest, upTo version: UInt64, _ responder: Responder, _ api: API, _ now: Instant
     ) {
         let replica = ExactText(request.replica)
-        let isKnown = state.withLock { state in
+        let parking = state.withLock { state -> Parking in
             // Events of the newest changes may not have come here yet, and a snapshot be newer.
-            state.term?.token == request.term
-                && version <= max(state.log.version, state.transfers[replica]?.version ?? 0)
-        }
-        guard isKnown else { return begin(request, responder, api, now) }
-        let (isTaken, superseded) = state.withLock { state -> (Bool, Parked?) in
-            guard state.term?.token == request.term else { return (false, nil) }
-            guard state.replicas.acknowledge(replica, version, now: now) else { return (false, nil) }
+            let newest = max(state.log.version, state.transfers[replica]?.version ?? 0)
+            guard state.term?.token == request.term, version <= newest else { return .unknown }
+            guard state.replicas.acknowledge(replica, version, now: now) else { return .full }
             state.transfers[replica] = nil
             state.trim(now)
             let parked = Parked(
-                request: request, arrival: now, until: now + min(request.wait, longestWait), responder: responder)
-            return (true, state.parked.updateValue(parked, forKey: replica))
+                request: request, arrival: now, until: now + min(request.wait, longestWait), responder: responder,
+                api: api)
+            return .parked(insteadOf: state.parked.updateValue(parked, forKey: replica))
         }
-        superseded?.responder.respond(APIError.termEnded.response)
-        guard isTaken else {
-            return responder.respond(APIError.tooManyWait(limit: InSyncReplicas.limit).response)
+        switch parking {
+        case .unknown:
+            begin(request, responder, api, now)
+        case .full:
+            responder.respond(APIError.tooManyWait(limit: InSyncReplicas.limit).response)
+        case .parked(let former):
+            former?.responder.respond(APIError.termEnded.response)
+            resumeAdmitted()
+            answer(replica, now)
+            nudges.set(())
         }
-        resumeAdmitted()
-        answer(replica, now)
-        nudges.set(())
+    }
+
+    private func answerParked(_ now: Instant) {
+        for replica in state.withLock({ $0.parked.keys.sorted() }) { answer(replica, now) }
     }
 
     /// Answers a follower's call if something has changed for it, or its wait is over.
-    private func answer(_ replica: ExactText, _ now: Instant, isOver: Bool = false) {
+    private func answer(_ replica: ExactText, _ now: Instant) {
         let found = state.withLock { state -> (Parked, Term, [MirrorLog.Entry]?, UInt64, Bool)? in
             guard let parked = state.parked[replica], let term = state.term,
                 case .version(let known) = parked.request.known
@@ -350,7 +358,7 @@ extension MirrorServer {
             let changes = state.log.changes(since: known, atMost: Self.pageSize)
             let isNamed = state.replicas.named.contains(replica)
             let isNews = isNamed != state.toldNamed.contains(replica)
-            guard changes?.isEmpty != true || isNews || isOver || now >= parked.until else { return nil }
+            guard changes?.isEmpty != true || isNews || now >= parked.until else { return nil }
             state.parked[replica] = nil
             if isNamed { state.toldNamed.insert(replica) } else { state.toldNamed.remove(replica) }
             return (parked, term, changes.map(Array.init), known, isNamed)
@@ -364,8 +372,6 @@ extension MirrorServer {
             version: known + UInt64(changes.count), held: max(.zero, now - parked.arrival) * 99 / 100, isNamed: isNamed,
             changes: changes.map(\.change))
         let body = answer.encoded { max(.zero, $1 - (now - changes[$0].made)) }
-        parked.responder.respond(
-            HTTPResponse(
-                status: 200, headers: term.answerHeaders, body: [body], gate: TermGate(term: term, clock: gateClock)))
+        parked.responder.respond(parked.api.inTerm(term, [body]))
     }
 }
