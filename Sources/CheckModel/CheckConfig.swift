@@ -131,6 +131,8 @@ package struct CheckConfig: Hashable, Sendable {
     package var ignoreAutodiscoveryTags: Bool
     /// `check_tag_cardinality`: empty, `low`, `orchestrator` or `high`.
     @ExactText package var checkTagCardinality: String
+    /// How it is handed over from one node-agent to another. Of this, agents are sent only what they must know.
+    package var handOver: HandOverPolicy
 
     /// A config of `checkName`; everything not given is empty, and it is a cluster check.
     package init(
@@ -138,7 +140,7 @@ package struct CheckConfig: Hashable, Sendable {
         metricConfig: JSONValue? = nil,
         logs: JSONValue? = nil, adIdentifiers: [ExactText] = [], provider: String = "", serviceID: String = "",
         clusterCheck: Bool = true, nodeName: String = "", source: String = "", ignoreAutodiscoveryTags: Bool = false,
-        checkTagCardinality: String = ""
+        checkTagCardinality: String = "", handOver: HandOverPolicy = .sticky
     ) {
         self.key = key
         self.checkName = checkName
@@ -154,5 +156,6 @@ package struct CheckConfig: Hashable, Sendable {
         self.source = source
         self.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
         self.checkTagCardinality = checkTagCardinality
+        self.handOver = handOver
     }
 }

@@ -43,10 +43,11 @@ package struct ConfigPatch: Hashable, Sendable {
             instances.append(PatchedInstance(members, tags: extraTags, hasDefaultHostname: isEndpointsCheck))
         }
         var sent = WireConfig(config, instances: instances.map(\.canonical))
-        let digest = sent.fastDigest
+        let digest = sent.digest(handOver: config.handOver)
         sent.instances = instances.map(\.sent)
         sent.clusterCheck = false
         if !isEndpointsCheck { sent.adIdentifiers = [] }
-        return EncodedConfig(sent, key: config.key, digest: digest, instances: instances)
+        return EncodedConfig(
+            sent, key: config.key, digest: digest, handOver: config.handOver, instances: instances)
     }
 }

@@ -20,6 +20,8 @@ package final class EncodedConfig: Sendable {
     package let contentHash: UInt64
     private let checkIDs: CheckIDs
     private let collectionSeconds: Int32
+    /// How it is handed over from one node-agent to another.
+    package let handOver: HandOverPolicy
 
     /// The encoded form of a config.
     ///
@@ -27,8 +29,11 @@ package final class EncodedConfig: Sendable {
     ///   - config: the config as it is sent.
     ///   - key: where it comes from.
     ///   - digest: the digest of the config as its author wrote it.
+    ///   - handOver: how it is handed over.
     ///   - instances: its instances.
-    init(_ config: WireConfig, key: ConfigKey, digest: UInt64, instances: [PatchedInstance]) {
+    init(
+        _ config: WireConfig, key: ConfigKey, digest: UInt64, handOver: HandOverPolicy, instances: [PatchedInstance]
+    ) {
         self.key = key
         keyHash = Murmur3.hash(key.bytes)
         self.digest = digest
@@ -38,12 +43,18 @@ package final class EncodedConfig: Sendable {
         contentHash = Murmur3.hash(wire)
         checkIDs = CheckIDs(config.checkIDs(names: instances.map(\.name)))
         collectionSeconds = instances.first?.collectionSeconds ?? 15
+        self.handOver = handOver
     }
 
     /// A config of which only what a mirror tells is known: it can be placed and moved, but not sent.
     ///
-    /// - Parameter instances: the number of its instances, by which it costs.
-    package init(unconfirmed key: ConfigKey, contentHash: UInt64, instances: Int, nodeName: String) {
+    /// - Parameters:
+    ///   - instances: the number of its instances, by which it costs.
+    ///   - handOver: how it is handed over.
+    package init(
+        unconfirmed key: ConfigKey, contentHash: UInt64, instances: Int, nodeName: String,
+        handOver: HandOverPolicy = .sticky
+    ) {
         self.key = key
         keyHash = Murmur3.hash(key.bytes)
         digest = 0
@@ -53,6 +64,7 @@ package final class EncodedConfig: Sendable {
         self.contentHash = contentHash
         checkIDs = .unknown(count: max(1, instances))
         collectionSeconds = 15
+        self.handOver = handOver
     }
 
     /// Whether its bytes are known. If not, only a mirror told of it, and nobody can be sent it.

@@ -33,6 +33,7 @@ extension WireConfig {
         source = try fields.string("source")
         ignoreAutodiscoveryTags = try fields.bool("ignore_autodiscovery_tags")
         checkTagCardinality = try fields.string("check_tag_cardinality")
+        isExclusive = try fields.string("handover").hasSameBytes(as: HandOverPolicy.exclusive.rawValue)
     }
 
     /// The members of one config, read by type.

@@ -32,13 +32,15 @@ package struct WireConfig: Hashable, Sendable {
     package var ignoreAutodiscoveryTags: Bool
     /// `check_tag_cardinality`.
     @ExactText package var checkTagCardinality: String
+    /// `handover`: whether it must never run on two agents. Sent only if it must not: `"handover":"exclusive"`.
+    package var isExclusive: Bool
 
     /// A config of `checkName`; everything not given is empty.
     package init(
         checkName: String, instances: [[UInt8]] = [], initConfig: [UInt8]? = nil, metricConfig: [UInt8]? = nil,
         logs: [UInt8]? = nil, adIdentifiers: [ExactText] = [], provider: String = "", serviceID: String = "",
         clusterCheck: Bool = false, nodeName: String = "", source: String = "", ignoreAutodiscoveryTags: Bool = false,
-        checkTagCardinality: String = ""
+        checkTagCardinality: String = "", isExclusive: Bool = false
     ) {
         self.checkName = checkName
         self.instances = instances
@@ -53,6 +55,7 @@ package struct WireConfig: Hashable, Sendable {
         self.source = source
         self.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
         self.checkTagCardinality = checkTagCardinality
+        self.isExclusive = isExclusive
     }
 
     /// The bytes of `config`, each part encoded by `JSONValue.encoded`.
@@ -68,10 +71,10 @@ package struct WireConfig: Hashable, Sendable {
             logs: config.logs?.encoded(), adIdentifiers: config.adIdentifiers, provider: config.provider,
             serviceID: config.serviceID, clusterCheck: config.clusterCheck, nodeName: config.nodeName,
             source: config.source, ignoreAutodiscoveryTags: config.ignoreAutodiscoveryTags,
-            checkTagCardinality: config.checkTagCardinality)
+            checkTagCardinality: config.checkTagCardinality, isExclusive: config.handOver == .exclusive)
     }
 
-    /// The JSON object of the protocol, every key present.
+    /// The JSON object of the protocol, every key present, and ours if it says something.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(expectedLength)
@@ -98,15 +101,20 @@ package struct WireConfig: Hashable, Sendable {
         JSONValue.encode(source, into: &output)
         output.append(",\"ignore_autodiscovery_tags\":\(ignoreAutodiscoveryTags),\"check_tag_cardinality\":")
         JSONValue.encode(checkTagCardinality, into: &output)
-        output.append(",\"metrics_excluded\":false,\"logs_excluded\":false}")
+        output.append(",\"metrics_excluded\":false,\"logs_excluded\":false")
+        if isExclusive { output.append(Self.exclusiveMember) }
+        output.append(UInt8(ascii: "}"))
         return output
     }
+
+    private static let exclusiveMember = ",\"handover\":\"\(HandOverPolicy.exclusive.rawValue)\""
 
     /// The length of `encoded` if no text has escapes, or a few bytes more. The bytes are kept for long, so little
     /// capacity may be wasted.
     private var expectedLength: Int {
         // The length if every field is empty.
         var length = 326
+        if isExclusive { length += Self.exclusiveMember.utf8.count }
         length += checkName.utf8.count + provider.utf8.count + serviceID.utf8.count
         length += nodeName.utf8.count + source.utf8.count + checkTagCardinality.utf8.count
         for identifier in adIdentifiers { length += identifier.text.utf8.count + 3 }
