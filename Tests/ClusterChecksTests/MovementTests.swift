@@ -61,6 +61,22 @@ import Testing
         #expect(dispatcher.store.node(node)?.revision == revision)
     }
 
+    @Test func `an edited policy of the hand-over reaches the store, and what agents run stays as it is`() throws {
+        var config = checkConfig("c4")
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<6))
+        let node = try #require(dispatcher.store.nodeID(of: key("c4")))
+        let revision = dispatcher.store.node(node)?.revision
+        for policy in [HandOverPolicy.overlap, .exclusive, .sticky] {
+            config.handOver = policy
+            let encoded = try ConfigPatch().encode(config)
+            #expect(dispatcher.dispatch(EncodedChanges(upserts: [encoded])).changes.count == 1)
+            #expect(dispatcher.store.config(key("c4"))?.handOver == policy)
+            #expect(dispatcher.store.nodeID(of: key("c4")) == node)
+            #expect((dispatcher.store.node(node)?.revision == revision) == (policy != .exclusive))
+            #expect(dispatcher.dispatch(EncodedChanges(upserts: [encoded])).changes.isEmpty)
+        }
+    }
+
     @Test(arguments: [false, true])
     func `a config that succeeds another of its source and check gets its node`(isWhole: Bool) throws {
         func config(_ entry: String) throws -> EncodedConfig {

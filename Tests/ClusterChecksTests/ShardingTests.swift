@@ -110,6 +110,23 @@ import Testing
         #expect(Set(same.map(\.key)).count == 2)
     }
 
+    @Test(arguments: HandOverPolicy.allCases)
+    func `shards are handed over as their config`(policy: HandOverPolicy) throws {
+        var options = HandlerOptions(patch: ConfigPatch())
+        options.sharding = Self.all
+        let aggregate = #"{"pod_collection_mode":"cluster_aggregates_only"}"#
+        for (check, instances) in [
+            ("postgres", [#"{"host":"a"}"#, #"{"host":"b"}"#]), ("kubernetes_state_core", ["{}", aggregate]),
+            ("kubernetes_state_core", [#"{"shard_criteria":["namespace"],"shard_count":2}"#]),
+            ("together", ["{}", "{}"]),
+        ] {
+            var config = try config(check, instances)
+            config.handOver = policy
+            let dispatched = DesiredConfig(key: config.key, form: options.form(of: config)).configs
+            #expect(!dispatched.isEmpty && dispatched.allSatisfy { $0.handOver == policy })
+        }
+    }
+
     @Test func `endpoints checks and other configs are not split`() throws {
         var pinned = try config("postgres", [#"{"host":"a"}"#, #"{"host":"b"}"#])
         pinned.nodeName = "w1"

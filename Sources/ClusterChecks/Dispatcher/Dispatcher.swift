@@ -467,7 +467,8 @@ extension Dispatcher {
                 return false
             }
             let isSame =
-                present.contentHash == config.contentHash && present.cost == config.cost && present.isConfirmed
+                present.contentHash == config.contentHash && present.cost == config.cost
+                && present.handOver == config.handOver && present.isConfirmed
             if !isSame { apply(.configReplaced(config)) }
             return true
         }
