@@ -13,6 +13,7 @@ struct CheckTemplate: Hashable {
     var logs: JSONValue?
     var ignoreAutodiscoveryTags = false
     var checkTagCardinality = ""
+    var placement = PlacementOptions()
 
     /// The config with its variables resolved, without what depends on the target. An instance that cannot be resolved
     /// does not affect the others.
@@ -37,6 +38,7 @@ struct CheckTemplate: Hashable {
         if let logs { config.logs = try logs.resolved(variables) }
         config.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
         config.checkTagCardinality = checkTagCardinality
+        config.handOver = placement.handOver
         return config
     }
 }
@@ -58,6 +60,10 @@ struct TemplateOrigin {
 extension [CheckTemplate] {
     /// Binds each template to `target`. One that cannot be resolved is reported, and does not affect the others.
     func bind(to target: CheckTarget, from origin: TemplateOrigin, into bound: inout BoundConfigs) {
+        if !target.nodeName.isEmpty, contains(where: { $0.placement.handOver != .sticky }) {
+            let reason = "checks that are pinned to a Kubernetes node never move, so handover has no effect on them"
+            bound.report(ConfigProblem(origin.object, "\(origin.place)\(PlacementOptions.key): \(reason)", .warning))
+        }
         var positions: [ExactText: Int] = [:]
         var ranks: [[ExactText]: Int] = [:]
         for template in self {
@@ -86,6 +92,7 @@ extension [CheckTemplate] {
                 config.serviceID = target.entity
                 config.adIdentifiers = target.adIdentifiers
                 config.nodeName = target.nodeName
+                if !target.nodeName.isEmpty { config.handOver = .sticky }
                 if !config.ignoreAutodiscoveryTags {
                     for reason in config.add(target.tags) {
                         bound.report(ConfigProblem(origin.object, origin.place + reason, .warning))

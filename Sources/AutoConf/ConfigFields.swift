@@ -99,7 +99,8 @@ struct ConfigFields {
         }
     }
 
-    private mutating func value(_ key: String) -> JSONValue? {
+    /// A value of any type; nil if missing.
+    mutating func value(_ key: String) -> JSONValue? {
         read.insert(key)
         let value = members[key]
         return value == .null ? nil : value

@@ -39,14 +39,15 @@ struct ConfigFile {
             throw AutoConfError(error.description)
         }
         var fields = try ConfigFields(json.value, place: "")
-        try fields.checkFaults(json.faults, outside: "instances")
+        try fields.checkFaults(json.faults.filter { !$0.isInPlacement }, outside: "instances")
         if let identifiers = try fields.list("ad_identifiers"), !identifiers.isEmpty {
             throw AutoConfError(
                 "ad_identifiers is not supported: annotate the Service, or name it in advanced_ad_identifiers")
         }
-        let (bindings, warnings) = try fields.bindings("advanced_ad_identifiers")
+        var (bindings, warnings) = try fields.bindings("advanced_ad_identifiers")
         var refused: [AutoConfError] = []
-        let template = try template(&fields, json.faults, refused: &refused)
+        var template = try template(&fields, json.faults, refused: &refused)
+        template.placement = fields.placement(json.faults, warnings: &warnings)
         let isClusterCheck = try fields.bool("cluster_check") ?? false
         var problems = (warnings + fields.unknownKeys).map { ConfigProblem(object, $0, .warning) }
         guard bindings.isEmpty else {

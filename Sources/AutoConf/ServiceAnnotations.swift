@@ -7,7 +7,8 @@ import Platform
 ///
 /// Version 2 is one annotation, `checks`. If it is set, version 1 (`check_names`, `init_configs`, `instances`, lists of
 /// equal length) is ignored. If neither is set, version 1 is also read under its former prefix. `logs` adds one config
-/// of its own. What is ignored is told, and an entry that cannot be used does not affect the others.
+/// of its own. `placement` is about all configs. What is ignored is told, and an entry that cannot be used does not
+/// affect the others.
 struct ServiceAnnotations {
     /// What annotations are about.
     enum Subject: String {
@@ -53,8 +54,10 @@ struct ServiceAnnotations {
         if !resolve.isKnown {
             problems.append(("resolve is neither auto nor ip; auto is used", .warning))
         }
+        let placement = placement(current)
         warnOfUnknown(
-            current, "\(Self.prefix)\(subject.rawValue).", subject == .endpoints ? ["checks", "resolve"] : ["checks"])
+            current, "\(Self.prefix)\(subject.rawValue).",
+            ["checks", PlacementOptions.key] + (subject == .endpoints ? ["resolve"] : []))
         warnOfUnknown(former, "\(Self.formerPrefix)\(subject.rawValue).", [])
         if !isFormer { warnOfIgnored(former, Self.formerPrefix, subject) }
         if current["checks"] != nil { warnOfIgnored(current, Self.prefix, subject) }
@@ -68,12 +71,21 @@ struct ServiceAnnotations {
         } catch {
             problems.append(("could not extract logs config: \(error)", .error))
         }
+        for index in templates.indices { templates[index].placement = placement }
     }
 
     private static func values(_ annotations: [ExactText: ExactText], _ prefix: String) -> [ExactText: ExactText] {
         Dictionary(
             uniqueKeysWithValues: annotations.filter { $0.key.hasPrefix(prefix) }
                 .map { (ExactText($0.key.text.dropFirst(prefix.count)), $0.value) })
+    }
+
+    private mutating func placement(_ values: [ExactText: ExactText]) -> PlacementOptions {
+        guard let text = values[ExactText(PlacementOptions.key)]?.text else { return PlacementOptions() }
+        var warnings: [String] = []
+        let placement = PlacementOptions(annotation: text, warnings: &warnings)
+        problems += warnings.map { ($0, .warning) }
+        return placement
     }
 
     private mutating func warnOfUnknown(_ values: [ExactText: ExactText], _ prefix: String, _ more: [String]) {
