@@ -1,19 +1,31 @@
 import JSON
 
+/// What a node-agent that is asked to stop says with its status. Datadog's agents never say it, and Datadog's cluster
+/// agents ignore it.
+package enum Departure: String, Hashable, Sendable {
+    /// It still runs its checks, until other agents have taken them over or a few seconds have passed.
+    case leaving
+    /// It has stopped its checks, and runs none again.
+    case gone
+}
+
 /// What a node-agent reports every few seconds: the revision that it runs.
 package struct NodeStatusRequest: Hashable, Sendable {
     /// `last_change`: the revision that it runs; 0 at first, −1 when the call is a heartbeat only.
     package let lastChange: Int64
     /// `node_type`: 1 for a cluster check runner, 2 for a node agent, 0 or absent for an old agent.
     package let nodeType: Int
+    /// `departure`: nil, and absent, unless the agent is about to stop.
+    package let departure: Departure?
 
     /// The `last_change` of a call that is only a heartbeat.
     package static let heartbeatOnly: Int64 = -1
 
     /// A report.
-    package init(lastChange: Int64, nodeType: Int = 0) {
+    package init(lastChange: Int64, nodeType: Int = 0, departure: Departure? = nil) {
         self.lastChange = lastChange
         self.nodeType = nodeType
+        self.departure = departure
     }
 
     /// Parses a report in one pass over its bytes.
@@ -21,10 +33,12 @@ package struct NodeStatusRequest: Hashable, Sendable {
     /// Like Go's decoder, which upstream uses, it ignores unknown keys, ignores the case of ASCII letters in keys, and
     /// reads a missing key or null as 0. Unlike Go's, it rejects trailing bytes.
     ///
-    /// - Throws: `CheckModelError`: not JSON, not an object, or a value that is not an integer that fits.
+    /// - Throws: `CheckModelError`: not JSON, not an object, a number that is not an integer that fits, or an unknown
+    ///   departure.
     package init(parsing body: [UInt8]) throws(CheckModelError) {
         var lastChange: Int64 = 0
         var nodeType: Int64 = 0
+        var departure: Departure?
         do throws(JSONError) {
             var scanner = try JSONScanner(body, limits: JSONLimits())
             try scanner.object { (scanner, key, _) throws(JSONError) in
@@ -32,6 +46,8 @@ package struct NodeStatusRequest: Hashable, Sendable {
                     lastChange = try scanner.integer(key)
                 } else if key == "node_type" || key.isSame("node_type") {
                     nodeType = try scanner.integer(key)
+                } else if key == "departure" || key.isSame("departure") {
+                    departure = try scanner.departure(key)
                 } else {
                     _ = try scanner.value()
                 }
@@ -40,12 +56,13 @@ package struct NodeStatusRequest: Hashable, Sendable {
         } catch {
             throw .invalidJSON(message: "status", error)
         }
-        self.init(lastChange: lastChange, nodeType: Int(nodeType))
+        self.init(lastChange: lastChange, nodeType: Int(nodeType), departure: departure)
     }
 
     /// The body that a node-agent sends.
     package func encoded() -> [UInt8] {
-        Array("{\"last_change\":\(lastChange),\"node_type\":\(nodeType)}".utf8)
+        let departure = departure.map { ",\"departure\":\"\($0.rawValue)\"" } ?? ""
+        return Array("{\"last_change\":\(lastChange),\"node_type\":\(nodeType)\(departure)}".utf8)
     }
 }
 
@@ -61,6 +78,18 @@ extension JSONScanner {
         }
         return integer
     }
+
+    /// The next value as a departure; null is none.
+    fileprivate mutating func departure(_ key: String) throws(JSONError) -> Departure? {
+        skipWhitespace()
+        let start = position
+        let value = try value()
+        if value == .null { return nil }
+        guard let text = value.stringValue, let departure = Departure(rawValue: text) else {
+            throw failure("\(key) is \(value.kind) that is neither leaving nor gone", at: start)
+        }
+        return departure
+    }
 }
 
 extension String {
@@ -72,24 +101,45 @@ extension String {
 }
 
 /// The answer to a report: whether the node runs what it should.
-package enum NodeStatusAnswer {
+package struct NodeStatusAnswer: Hashable, Sendable {
+    /// `isuptodate`: false if the node should fetch its configs.
+    package let isUpToDate: Bool
+    /// `handing_over`: how many checks of a node that is leaving other nodes have not confirmed yet; absent for 0.
+    package let handingOver: Int
+
     private static let current = Array("{\"isuptodate\":true}".utf8)
     private static let stale = Array("{\"isuptodate\":false}".utf8)
 
     /// The body.
-    package static func bytes(upToDate: Bool) -> [UInt8] {
-        upToDate ? current : stale
+    package static func bytes(upToDate: Bool, handingOver: Int = 0) -> [UInt8] {
+        guard handingOver > 0 else { return upToDate ? current : stale }
+        return Array("{\"isuptodate\":\(upToDate),\"handing_over\":\(handingOver)}".utf8)
     }
 
-    /// Whether the body says that the node is up to date.
+    /// Parses an answer.
     ///
-    /// - Throws: `CheckModelError`: not JSON, or without the boolean.
-    package static func isUpToDate(parsing body: [UInt8]) throws(CheckModelError) -> Bool {
+    /// - Throws: `CheckModelError`: not JSON, without the boolean, or with a number of checks that is none.
+    package init(parsing body: [UInt8]) throws(CheckModelError) {
         let answer: JSONValue
         do { answer = try JSONValue(parsing: body) } catch { throw .invalidJSON(message: "status answer", error) }
         guard let upToDate = answer["isuptodate"]?.boolValue else {
             throw .malformed(message: "status answer", place: "isuptodate", reason: "is missing or not a boolean")
         }
-        return upToDate
+        isUpToDate = upToDate
+        guard let count = answer["handing_over"] else {
+            handingOver = 0
+            return
+        }
+        guard let integer = count.integerValue, integer >= 0 else {
+            throw .malformed(message: "status answer", place: "handing_over", reason: "is not an integer of 0 or more")
+        }
+        handingOver = Int(integer)
+    }
+
+    /// Whether the body says that the node is up to date.
+    ///
+    /// - Throws: `CheckModelError`, as the initializer.
+    package static func isUpToDate(parsing body: [UInt8]) throws(CheckModelError) -> Bool {
+        try NodeStatusAnswer(parsing: body).isUpToDate
     }
 }

@@ -34,6 +34,15 @@ import Testing
             "status: line 1, column 16: last_change is a number that is not a 64-bit integer"
         ),
         (#"{"node_type": true}"#, "status: line 1, column 15: node_type is a boolean that is not a 64-bit integer"),
+        (
+            #"{"departure":"left"}"#,
+            "status: line 1, column 14: departure is a string that is neither leaving nor gone"
+        ),
+        (#"{"departure":1}"#, "status: line 1, column 14: departure is a number that is neither leaving nor gone"),
+        (
+            #"{"departure":"Gone"}"#,
+            "status: line 1, column 14: departure is a string that is neither leaving nor gone"
+        ),
         (#"{"last_change":1"#, "status: line 1, column 17: ends where ',' or '}' is expected"),
         (#"{"last_change":1}x"#, "status: line 1, column 18: 'x' after the end of the value"),
     ]
@@ -45,9 +54,31 @@ import Testing
     }
 
     @Test func `the status that a node-agent sends is read back`() throws {
-        for request in [NodeStatusRequest(lastChange: -1, nodeType: 2), NodeStatusRequest(lastChange: .max)] {
+        for request in [
+            NodeStatusRequest(lastChange: -1, nodeType: 2), NodeStatusRequest(lastChange: .max),
+            NodeStatusRequest(lastChange: 7, departure: .leaving),
+            NodeStatusRequest(lastChange: 0, nodeType: 2, departure: .gone),
+        ] {
             #expect(try NodeStatusRequest(parsing: request.encoded()) == request)
         }
+    }
+
+    @Test(arguments: [
+        (#"{"last_change":7,"node_type":2,"departure":"leaving"}"#, Departure.leaving),
+        (#"{"last_change":7,"node_type":2,"departure":"gone"}"#, .gone),
+        (#"{"last_change":7,"node_type":2}"#, nil),
+    ]) func `a departure is a member only of the status of an agent that stops`(_ body: String, _ departure: Departure?)
+        throws
+    {
+        let request = NodeStatusRequest(lastChange: 7, nodeType: 2, departure: departure)
+        #expect(String(decoding: request.encoded(), as: UTF8.self) == body)
+        #expect(try NodeStatusRequest(parsing: Array(body.utf8)) == request)
+    }
+
+    @Test func `the name of a departure is read in any case, and null is none`() throws {
+        let request = try NodeStatusRequest(parsing: Array(#"{"Departure":"gone","last_change":7}"#.utf8))
+        #expect(request == NodeStatusRequest(lastChange: 7, departure: .gone))
+        #expect(try NodeStatusRequest(parsing: Array(#"{"departure":null}"#.utf8)).departure == nil)
     }
 
     @Test func `the answer to a status is read back, and nothing else is taken for one`() throws {
@@ -58,5 +89,26 @@ import Testing
         for body in ["", "{}", "true", #"{"isuptodate":1}"#] {
             #expect(throws: CheckModelError.self) { try NodeStatusAnswer.isUpToDate(parsing: Array(body.utf8)) }
         }
+    }
+
+    @Test func `checks that are being handed over are counted in the answer, and none are not mentioned`() throws {
+        for (upToDate, count, body) in [
+            (true, 0, #"{"isuptodate":true}"#), (false, 0, #"{"isuptodate":false}"#),
+            (true, 1, #"{"isuptodate":true,"handing_over":1}"#),
+            (false, 120, #"{"isuptodate":false,"handing_over":120}"#),
+        ] {
+            let bytes = NodeStatusAnswer.bytes(upToDate: upToDate, handingOver: count)
+            #expect(String(decoding: bytes, as: UTF8.self) == body)
+            let answer = try NodeStatusAnswer(parsing: bytes)
+            #expect(answer.isUpToDate == upToDate && answer.handingOver == count)
+        }
+    }
+
+    @Test(arguments: ["-1", "1.5", #""1""#, "true", "null", "9223372036854775808"])
+    func `a number of checks that is none is refused`(_ count: String) {
+        let error = #expect(throws: CheckModelError.self) {
+            try NodeStatusAnswer(parsing: Array(#"{"isuptodate":true,"handing_over":\#(count)}"#.utf8))
+        }
+        #expect(error?.description == "status answer: handing_over is not an integer of 0 or more")
     }
 }

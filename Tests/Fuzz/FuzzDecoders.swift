@@ -20,8 +20,11 @@ func fuzzDecoders(_ input: [UInt8]) {
     switch input.first {
     case UInt8(ascii: "s"): readStatus(body)
     case UInt8(ascii: "u"):
-        guard let answer = try? NodeStatusAnswer.isUpToDate(parsing: body) else { return }
-        precondition((try? JSONValue(parsing: body))?["isuptodate"] == .bool(answer), "up to date without a word")
+        guard let answer = try? NodeStatusAnswer(parsing: body) else { return }
+        let again = NodeStatusAnswer.bytes(upToDate: answer.isUpToDate, handingOver: answer.handingOver)
+        precondition((try? NodeStatusAnswer(parsing: again)) == answer, "the answer to a status changes")
+        precondition(
+            (try? JSONValue(parsing: body))?["isuptodate"] == .bool(answer.isUpToDate), "up to date without a word")
     case UInt8(ascii: "c"): readConfigs(body)
     case UInt8(ascii: "f"):
         guard let request = try? FollowRequest(parsing: body) else { return }
@@ -76,8 +79,15 @@ private func readStatus(_ body: [UInt8]) {
     }
     guard let status = try? NodeStatusRequest(parsing: body) else {
         if let members = json?.objectValue {
-            let named = members.filter { ["last_change", "node_type"].contains($0.key.text.lowercased()) }
-            precondition(named.values.contains { $0 != .null && $0.integerValue == nil }, "a good status is refused")
+            let isWrong = members.contains { key, value in
+                switch key.text.lowercased() {
+                case _ where value == .null: false
+                case "last_change", "node_type": value.integerValue == nil
+                case "departure": value.stringValue.flatMap(Departure.init) == nil
+                default: false
+                }
+            }
+            precondition(isWrong, "a good status is refused")
         }
         return
     }
