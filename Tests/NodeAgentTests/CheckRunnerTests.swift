@@ -166,4 +166,25 @@ private final class ScriptedExecutor: CheckExecutor {
         let starved = log.fields(of: "check failing").filter { $0["kind"] == "starved" }
         #expect(starved.contains { $0["reason"] == "not started for an interval: all 1 check_runners are busy" })
     }
+
+    @Test func `whoever waits for the end of all runs is told once they have ended`() throws {
+        let executor = ScriptedExecutor { host, _ in host == "slow" ? nil : .success(CheckSuccess()) }
+        try Self.run(executor) { runner, clock in
+            let told = Watched(0)
+            runner.whenIdle { told.update { $0 += 1 } }
+            await clock.sleep(.seconds(1))
+            #expect(told.value == 1, "nothing runs")
+            runner.replace([Self.instance("slow", timeout: "4", interval: "10")])
+            await clock.sleep(.seconds(11))
+            #expect(runner.snapshot.running == 1)
+            runner.replace([])
+            runner.whenIdle { told.update { $0 += 1 } }
+            await clock.sleep(.milliseconds(500))
+            #expect(executor.stopped.withLock { $0.last } == "slow")
+            #expect(told.value == 1, "the run was stopped, and goes on")
+            await clock.sleep(.seconds(5))
+            #expect(runner.snapshot.running == 0)
+            #expect(told.value == 2)
+        }
+    }
 }

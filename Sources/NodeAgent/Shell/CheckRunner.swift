@@ -9,6 +9,7 @@ final class CheckRunner: Sendable {
     private enum Event: Sendable {
         case replace([AssignedInstance])
         case finished(run: UInt64, CheckOutcome)
+        case whenIdle(@Sendable () -> Void)
     }
 
     private struct ActiveRun {
@@ -25,6 +26,7 @@ final class CheckRunner: Sendable {
         var definitions: [ExactText: Result<CheckDefinition, CheckFailure>] = [:]
         var records: [ExactText: CheckRecord] = [:]
         var runs: [UInt64: ActiveRun] = [:]
+        var waitingForIdle: [@Sendable () -> Void] = []
     }
 
     /// What the runner is doing.
@@ -65,6 +67,12 @@ final class CheckRunner: Sendable {
         inbox.put(.replace(instances))
     }
 
+    /// Calls `body` when no run is in progress: after `replace([])`, when all have ended. Not called if the runner is
+    /// stopped before.
+    func whenIdle(_ body: @escaping @Sendable () -> Void) {
+        inbox.put(.whenIdle(body))
+    }
+
     var snapshot: Snapshot {
         let now = clock.now()
         return state.withLock { state in
@@ -81,6 +89,7 @@ final class CheckRunner: Sendable {
             for event in await inbox.take(until: nextWake) { handle(event) }
             expireRuns()
             perform(state.withLock { $0.schedule.tick(now: clock.now()) })
+            tellIfIdle()
         }
         let stops = state.withLock { $0.runs.values.map(\.stop) }
         for stop in stops { stop() }
@@ -98,7 +107,17 @@ final class CheckRunner: Sendable {
         switch event {
         case .replace(let instances): apply(instances)
         case .finished(let run, let outcome): finish(run, outcome)
+        case .whenIdle(let body): state.withLock { $0.waitingForIdle.append(body) }
         }
+    }
+
+    private func tellIfIdle() {
+        let waiting = state.withLock { state in
+            guard state.runs.isEmpty else { return [] as [@Sendable () -> Void] }
+            defer { state.waitingForIdle = [] }
+            return state.waitingForIdle
+        }
+        for body in waiting { body() }
     }
 
     private func apply(_ instances: [AssignedInstance]) {
