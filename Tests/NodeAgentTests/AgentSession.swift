@@ -40,10 +40,11 @@ struct AgentSession {
         return session
     }
 
-    static func config(_ ids: [String]) -> AssignedConfig {
+    static func config(_ ids: [String], isExclusive: Bool = false) -> AssignedConfig {
         AssignedConfig(
             checkName: "http_check",
-            instances: ids.map { AssignedInstance(id: $0, checkName: "http_check", instance: []) })
+            instances: ids.map { AssignedInstance(id: $0, checkName: "http_check", instance: []) },
+            isExclusive: isExclusive)
     }
 
     var calls: [AgentCall] {
@@ -76,6 +77,11 @@ struct AgentSession {
         guard let request = pending else { return }
         pending = nil
         handle(.answered(request.id, reply))
+    }
+
+    /// Lets time pass without a tick, as for a process that is paused.
+    mutating func freeze(_ duration: Duration) {
+        now = now + duration
     }
 
     /// Lets time pass, ticking whenever the core asked for it.

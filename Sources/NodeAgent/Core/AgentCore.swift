@@ -9,7 +9,7 @@ package import Platform
 ///
 /// What runs changes only with a complete answer, or when the degraded deadline, if there is one, has passed: an error
 /// of any kind never stops a check. In this it is stricter than Datadog's agents, which drop all their cluster checks
-/// on a malformed 200.
+/// on a malformed 200. Only exclusive checks are stopped when no leader answers for too long (`ExclusiveLease`).
 package struct AgentCore: Sendable {
     /// Where the poll is: disconnected → waiting(version) → disconnected | resting; resting → waiting(…)… → resting |
     /// pausing; pausing → waiting(wait) → pausing | resting | waiting(endpoints).
@@ -55,11 +55,13 @@ package struct AgentCore: Sendable {
     private var requests: UInt64 = 0
     private var changeWait: ChangeWait
     private var endpointsRequested = Instant.distantPast
+    private var exclusive: ExclusiveLease
 
     /// A core that the first `tick` starts.
     package init(options: AgentCoreOptions) {
         self.options = options
         changeWait = ChangeWait(name: options.nodeID)
+        exclusive = ExclusiveLease(limit: options.exclusiveLimit)
         stage = .disconnected(until: .distantPast, failures: 0)
     }
 
@@ -71,13 +73,18 @@ package struct AgentCore: Sendable {
     /// The instances that this agent runs, sorted by check ID. Instances with the same ID have the same bytes, and run
     /// once.
     var instances: [AssignedInstance] {
-        let all = configs.flatMap(\.instances)
+        let clusterChecks = clusterChecks.configs.filter { !$0.isExclusive || !exclusive.hasEnded }
+        let all = (clusterChecks + endpointsChecks.configs).flatMap(\.instances)
         return Dictionary(all.map { (ExactText($0.id), $0) }) { first, _ in first }.sorted { $0.key < $1.key }.map(
             \.value)
     }
 
     /// When `tick` is due next.
     package var nextWake: Instant {
+        min(nextStep, exclusiveConfigs > 0 ? exclusive.end : .distantFuture)
+    }
+
+    private var nextStep: Instant {
         switch stage {
         case .disconnected(let until, _): until
         case .waiting(let request, _): min(request.deadline + Self.slack, nextExtraHeartbeat)
@@ -88,22 +95,34 @@ package struct AgentCore: Sendable {
     private var nextExtraHeartbeat: Instant {
         if let extraHeartbeat { return extraHeartbeat.deadline + Self.slack }
         guard clientBuilt != .distantPast else { return .distantFuture }
-        return max(lastHeartbeat, lastExtraHeartbeat) + options.extraHeartbeatAfter
+        let regular = max(lastHeartbeat, lastExtraHeartbeat) + options.extraHeartbeatAfter
+        guard exclusiveConfigs > 0, !exclusive.hasEnded else { return regular }
+        return min(regular, max(exclusive.answered, lastExtraHeartbeat) + options.exclusiveHeartbeatAfter)
+    }
+
+    /// How many exclusive configs this agent has, whether they run or are stopped. Endpoints checks are never
+    /// exclusive.
+    private var exclusiveConfigs: Int {
+        clusterChecks.configs.count { $0.isExclusive }
     }
 
     /// Handles one event and returns what to do, in order.
     package mutating func handle(_ event: AgentEvent, now: Instant) -> [AgentAction] {
         var actions: [AgentAction] = []
-        if case .answered(let id, let reply) = event {
-            if case .waiting(let request, let failures) = stage, request.id == id {
-                handle(reply, to: request, failures: failures, now, &actions)
-            } else if extraHeartbeat?.id == id {
-                extraHeartbeat = nil
-            }
-        }
+        if case .answered(let id, let reply) = event { handle(reply, to: id, now, &actions) }
         cancelOverdueRequests(now, &actions)
         sendDueRequests(now, &actions)
+        stopExclusiveIfDue(now, &actions)
         return actions
+    }
+
+    private mutating func handle(_ reply: AgentReply, to id: UInt64, _ now: Instant, _ actions: inout [AgentAction]) {
+        if case .waiting(let request, let failures) = stage, request.id == id {
+            handle(reply, to: request, failures: failures, now, &actions)
+        } else if let request = extraHeartbeat, request.id == id {
+            extraHeartbeat = nil
+            if case .status = reply { exclusive.extend(sentAt: request.sentAt) }
+        }
     }
 
     // MARK: Time
@@ -179,19 +198,21 @@ package struct AgentCore: Sendable {
             recordFailure(reply, to: request, now, &actions)
             stage = .disconnected(until: now + Self.backoff(failures), failures: failures + 1)
         case (.status, .status(let isUpToDate)):
+            exclusive.extend(sentAt: request.sentAt)
             clusterChecks.lastSuccess = now
             lastHeartbeat = now
             if !isRegistered { actions.append(.report(.registered)) }
             isRegistered = true
-            if isUpToDate { requestEndpoints(now, &actions) } else { send(.configs, now, &actions) }
+            // A leader that warms up says "up to date" to all: only a list gives exclusive checks back.
+            let isComplete = isUpToDate && !(exclusive.hasEnded && exclusiveConfigs > 0)
+            if isComplete { requestEndpoints(now, &actions) } else { send(.configs, now, &actions) }
         case (.status, _):
             recordFailure(reply, to: request, now, &actions)
             dropIfDegraded(\.clusterChecks, now, &actions)
             // Within the grace period a failure counts as "up to date".
             if isWithinGrace(now) { requestEndpoints(now, &actions) } else { send(.configs, now, &actions) }
         case (.configs, .configs(let lastChange, let configs)):
-            self.lastChange = lastChange
-            replace(\.clusterChecks, configs, now, &actions)
+            take(configs, lastChange, sentAt: request.sentAt, now, &actions)
             requestEndpoints(now, &actions)
         case (.configs, _):
             recordFailure(reply, to: request, now, &actions)
@@ -206,11 +227,10 @@ package struct AgentCore: Sendable {
             endPoll(now, &actions)
         case (.wait, .configs(let lastChange, let configs)):
             let isRepeat = lastChange == self.lastChange
-            self.lastChange = lastChange
-            replace(\.clusterChecks, configs, now, &actions)
+            take(configs, lastChange, sentAt: request.sentAt, now, &actions)
             endWait(isRepeat: isRepeat, now, &actions)
         case (.wait, .unchanged):
-            clusterChecks.lastSuccess = now
+            take(clusterChecks.configs, lastChange, sentAt: request.sentAt, now, &actions)
             endWait(isRepeat: false, now, &actions)
         case (.wait, _):
             failWait(reply, now, &actions)
@@ -320,13 +340,40 @@ package struct AgentCore: Sendable {
         clusterChecks.lastSuccess.map { now - $0 <= options.gracePeriod } ?? false
     }
 
-    private mutating func replace(
-        _ set: WritableKeyPath<AgentCore, ConfigSet>, _ configs: [AssignedConfig], _ now: Instant,
+    /// Takes the cluster checks that the answer to a request names.
+    private mutating func take(
+        _ configs: [AssignedConfig], _ lastChange: Int64, sentAt: Instant, _ now: Instant,
         _ actions: inout [AgentAction]
+    ) {
+        self.lastChange = lastChange
+        let hadEnded = exclusive.hasEnded
+        exclusive.renew(sentAt: sentAt, now)
+        let isOther = exclusive.hasEnded != hadEnded
+        replace(\.clusterChecks, configs, restarting: isOther && exclusiveConfigs > 0, now, &actions)
+        if isOther, exclusiveConfigs > 0 { reportExclusive(now, &actions) }
+    }
+
+    private mutating func stopExclusiveIfDue(_ now: Instant, _ actions: inout [AgentAction]) {
+        guard exclusiveConfigs > 0, exclusive.expire(now) else { return }
+        actions.append(.run(instances))
+        reportExclusive(now, &actions)
+    }
+
+    private func reportExclusive(_ now: Instant, _ actions: inout [AgentAction]) {
+        let (configs, silence) = (exclusiveConfigs, now - exclusive.answered)
+        actions.append(
+            .report(
+                exclusive.hasEnded
+                    ? .exclusiveStopped(configs: configs, after: silence) : .exclusiveStarted(configs: configs)))
+    }
+
+    private mutating func replace(
+        _ set: WritableKeyPath<AgentCore, ConfigSet>, _ configs: [AssignedConfig], restarting: Bool = false,
+        _ now: Instant, _ actions: inout [AgentAction]
     ) {
         self[keyPath: set].lastSuccess = now
         let old = self[keyPath: set].configs
-        guard old != configs else { return }
+        guard old != configs || restarting else { return }
         self[keyPath: set].configs = configs
         actions.append(.run(instances))
         let (before, after) = (Set(old), Set(configs))

@@ -38,4 +38,16 @@ package struct AgentCoreOptions: Sendable {
     var extraHeartbeatAfter: Duration {
         max(.seconds(1), nodeExpirationTimeout - .seconds(5))
     }
+
+    /// For how long after the last request that was answered exclusive checks run: until 5 s before this node would
+    /// expire, in which the runs under way end. Of a timeout of 10 s or less it is half.
+    var exclusiveLimit: Duration {
+        nodeExpirationTimeout > .seconds(10) ? nodeExpirationTimeout - .seconds(5) : nodeExpirationTimeout / 2
+    }
+
+    /// How long after the last request that was answered an agent with exclusive checks sends an extra heartbeat, so
+    /// that one slow call does not stop them.
+    var exclusiveHeartbeatAfter: Duration {
+        exclusiveLimit / 2
+    }
 }

@@ -86,4 +86,8 @@ package enum AgentReport: Sendable, Equatable {
     case reachable(after: Duration)
     /// The degraded deadline has passed: the configs are dropped.
     case configsDropped(configs: Int, after: Duration)
+    /// The exclusive checks of so many configs are stopped: no leader has answered for so long.
+    case exclusiveStopped(configs: Int, after: Duration)
+    /// They run again: a list of configs says that they still belong to this agent.
+    case exclusiveStarted(configs: Int)
 }

@@ -15,7 +15,7 @@ package enum AgentCall: Sendable, Hashable {
     case wait(lastChange: Int64, wait: Duration)
     /// `GET …/endpointschecks/configs/{node name}`.
     case endpointsConfigs
-    /// `POST …/status/{id}` with `last_change` −1, whose answer is ignored.
+    /// `POST …/status/{id}` with `last_change` −1, whose answer says only that there is a leader.
     case extraHeartbeat
 }
 

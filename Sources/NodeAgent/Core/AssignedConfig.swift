@@ -19,6 +19,8 @@ package struct AssignedConfig: Sendable, Hashable {
     @ExactText private(set) var checkName: String
     /// In order; empty for a config that only has logs.
     package let instances: [AssignedInstance]
+    /// Whether its checks must never run on two agents.
+    private(set) var isExclusive = false
 }
 
 extension AssignedConfig {
@@ -28,6 +30,6 @@ extension AssignedConfig {
                 id: id, checkName: wire.checkName, instance: instance, initConfig: wire.initConfig ?? [],
                 provider: wire.provider)
         }
-        self.init(checkName: wire.checkName, instances: instances)
+        self.init(checkName: wire.checkName, instances: instances, isExclusive: false)
     }
 }

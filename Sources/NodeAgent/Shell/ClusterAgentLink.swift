@@ -150,6 +150,12 @@ final class ClusterAgentLink: Sendable {
             log.error(
                 "degraded deadline passed, configs dropped",
                 ["configs": configs, "without_answer_for": durationText(time)])
+        case .exclusiveStopped(let configs, let time):
+            log.warning(
+                "exclusive checks stopped, another agent may get them",
+                ["configs": configs, "without_answer_for": durationText(time)])
+        case .exclusiveStarted(let configs):
+            log.info("exclusive checks started again", ["configs": configs])
         }
     }
 }
