@@ -96,6 +96,10 @@ package final class SimulatedNodeAgent: Sendable {
             process.log.info("runs", ["checks": instances.count])
         case .report(let report):
             process.log.info("report", ["report": "\(report)"])
+        case .awaitIdle:
+            process.post { [self] in handle(.idle) }
+        case .finish:
+            break
         }
     }
 

@@ -37,6 +37,7 @@ import Testing
         #expect(sample.contains(#"check_name="tcp_check""#))
         node.signal(SIGTERM)
         #expect(try await node.wait(within: .seconds(30)) == .exited(0))
+        #expect(node.output.contains("took leave of the cluster-agent"), "\(node.output)")
         agent.process.signal(SIGTERM)
         #expect(try await agent.process.wait(within: .seconds(30)) == .exited(0))
         await client.shutdown()

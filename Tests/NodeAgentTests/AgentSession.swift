@@ -16,6 +16,10 @@ struct AgentSession {
     private(set) var reports: [AgentReport] = []
     private(set) var cancelled: [UInt64] = []
     private(set) var rebuilds = 0
+    /// Whether it asked to be told when no check runs any more.
+    private(set) var awaitsIdle = false
+    /// When it was done; nil if it is not.
+    private(set) var finished: Instant?
 
     init(_ change: (inout AgentCoreOptions) -> Void = { _ in }) {
         var options = AgentCoreOptions(nodeID: "node-1")
@@ -68,6 +72,8 @@ struct AgentSession {
             case .rebuildClient: rebuilds += 1
             case .run(let instances): sets.append(instances.map(\.id))
             case .report(let report): reports.append(report)
+            case .awaitIdle: awaitsIdle = true
+            case .finish: finished = now
             }
         }
     }

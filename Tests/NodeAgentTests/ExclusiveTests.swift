@@ -220,4 +220,14 @@ import Testing
         #expect(session.sets == [["e"]])
         #expect(session.heartbeats.count <= 24)
     }
+
+    @Test func `an agent that leaves stops them in time too`() {
+        var session = Self.running()
+        session.pass(.seconds(23)) { _ in Self.refused }
+        session.handle(.stop)
+        session.pass(.milliseconds(1999)) { _ in .failed(.status(503, text: "")) }
+        #expect(session.sets == [["a", "x"]])
+        session.pass(.milliseconds(1)) { _ in .failed(.status(503, text: "")) }
+        #expect(session.sets.last == ["a"])
+    }
 }

@@ -10,6 +10,14 @@ final class FakeClusterAgent: HTTPHandler {
         var revision: Int64 = 0
         /// Answered to everything but the version, in place of the real answer.
         var failure: (status: Int, body: String)?
+        /// What it says to an agent that is leaving, in order; 0 at the end.
+        var handingOver: [Int] = []
+        /// Whether it leaves every request unanswered.
+        var isSilent = false
+        /// The requests that it left so: a responder that nobody holds answers by itself.
+        var unanswered: [Responder] = []
+        /// What agents that stop have said.
+        var departures: [NodeStatusRequest] = []
         var requests: [(method: HTTPMethod, path: String, realIP: String?, authorization: String?)] = []
     }
 
@@ -27,24 +35,31 @@ final class FakeClusterAgent: HTTPHandler {
     }
 
     func handle(_ request: HTTPRequest, _ responder: Responder) {
-        let response = state.withLock { state -> HTTPResponse in
+        let response = state.withLock { state -> HTTPResponse? in
             state.requests.append(
                 (
                     request.method, request.path, request.headers["X-Real-Ip"],
                     request.headers["Authorization"]
                 ))
+            let status = request.method == .post ? try? NodeStatusRequest(parsing: request.body) : nil
+            if let status, status.departure != nil { state.departures.append(status) }
+            if state.isSilent {
+                state.unanswered.append(responder)
+                return nil
+            }
             if request.path == "/version" { return .json([Array(#"{"Major":7,"Minor":60,"Patch":0}"#.utf8)]) }
             if let failure = state.failure {
                 return HTTPResponse(status: failure.status, body: [Array(failure.body.utf8)])
             }
             if request.method == .post {
-                let status = try? NodeStatusRequest(parsing: request.body)
                 let isUpToDate = status?.lastChange == state.revision || status?.lastChange == -1
-                return .json([NodeStatusAnswer.bytes(upToDate: isUpToDate)])
+                let isLeaving = status?.departure == .leaving && !state.handingOver.isEmpty
+                let count = isLeaving ? state.handingOver.removeFirst() : 0
+                return .json([NodeStatusAnswer.bytes(upToDate: isUpToDate, handingOver: count)])
             }
             return .json([ConfigsAnswer.wire(lastChange: state.revision, state.configs)])
         }
-        responder.respond(response)
+        if let response { responder.respond(response) }
     }
 }
 

@@ -128,6 +128,41 @@ import Testing
         await server.server.stop(within: .seconds(1))
     }
 
+    @Test func `an agent that stops hands its checks over and says that it is gone`() async throws {
+        let (cluster, up) = (FakeClusterAgent(), LoopbackListener(.answers(LoopbackListener.response(200))))
+        cluster.set([Self.config("http_check", #"{"url":"http://127.0.0.1:\#(up.port)/"}"#)], revision: 42)
+        cluster.state.withLock { $0.handingOver = [2, 1] }
+        let server = try RunningServer(cluster)
+        let log = RecordingLog()
+        try await Self.run(try Self.agent(server, log: log), log) {
+            try await eventually { log.fields(of: "configs changed").count == 1 }
+        }
+        let leaving = NodeStatusRequest(lastChange: 42, nodeType: 2, departure: .leaving)
+        let gone = NodeStatusRequest(lastChange: 0, nodeType: 2, departure: .gone)
+        #expect(cluster.state.withLock { $0.departures } == [leaving, leaving, leaving, gone])
+        let left = log.fields(of: "took leave of the cluster-agent")
+        #expect(left.map { $0["handed_over"] } == ["2"])
+        #expect(left.map { $0["unconfirmed"] } == ["0"] && left.map { $0["failure"] } == ["none"])
+        await server.server.stop(within: .seconds(1))
+    }
+
+    @Test func `an agent stops soon where the cluster-agent has fallen silent`() async throws {
+        let cluster = FakeClusterAgent()
+        let server = try RunningServer(cluster)
+        let log = RecordingLog()
+        let (agent, stopped) = (try Self.agent(server, log: log), Watched(Instant.distantPast))
+        try await Self.run(agent, log) {
+            try await eventually { log.fields(of: "registered").count == 1 }
+            cluster.state.withLock { $0.isSilent = true }
+            stopped.set(SystemClock().now())
+        }
+        let time = SystemClock().now() - stopped.value
+        #expect(time >= .seconds(1) && time < .seconds(4), "1.25 s, and some for a slow machine")
+        #expect(cluster.state.withLock { $0.departures.map(\.departure) } == [.leaving, .gone])
+        #expect(log.fields(of: "took leave of the cluster-agent").map { $0["failure"] } != ["none"])
+        await server.server.stop(within: .seconds(1))
+    }
+
     @Test func `a cluster-agent with another key than the pinned one is refused`() async throws {
         let (cluster, other) = (FakeClusterAgent(), try RunningServer(FakeClusterAgent()))
         let server = try RunningServer(cluster)

@@ -1,3 +1,4 @@
+import CheckModel
 package import Platform
 
 /// The node-agent's side of the protocol as a pure state machine: (state, event, now) → actions.
@@ -10,6 +11,8 @@ package import Platform
 /// What runs changes only with a complete answer, or when the degraded deadline, if there is one, has passed: an error
 /// of any kind never stops a check. In this it is stricter than Datadog's agents, which drop all their cluster checks
 /// on a malformed 200. Only exclusive checks are stopped when no leader answers for too long (`ExclusiveLease`).
+///
+/// When it is asked to stop it takes leave (`Goodbye`).
 package struct AgentCore: Sendable {
     /// Where the poll is: disconnected → waiting(version) → disconnected | resting; resting → waiting(…)… → resting |
     /// pausing; pausing → waiting(wait) → pausing | resting | waiting(endpoints).
@@ -56,6 +59,7 @@ package struct AgentCore: Sendable {
     private var changeWait: ChangeWait
     private var endpointsRequested = Instant.distantPast
     private var exclusive: ExclusiveLease
+    private var goodbye: Goodbye?
 
     /// A core that the first `tick` starts.
     package init(options: AgentCoreOptions) {
@@ -85,7 +89,8 @@ package struct AgentCore: Sendable {
     }
 
     private var nextStep: Instant {
-        switch stage {
+        if let goodbye { return goodbye.wake }
+        return switch stage {
         case .disconnected(let until, _): until
         case .waiting(let request, _): min(request.deadline + Self.slack, nextExtraHeartbeat)
         case .resting(let until), .pausing(let until): min(until, nextExtraHeartbeat)
@@ -109,9 +114,13 @@ package struct AgentCore: Sendable {
     /// Handles one event and returns what to do, in order.
     package mutating func handle(_ event: AgentEvent, now: Instant) -> [AgentAction] {
         var actions: [AgentAction] = []
-        if case .answered(let id, let reply) = event { handle(reply, to: id, now, &actions) }
-        cancelOverdueRequests(now, &actions)
-        sendDueRequests(now, &actions)
+        if goodbye != nil || event == .stop {
+            takeLeave(event, now, &actions)
+        } else {
+            if case .answered(let id, let reply) = event { handle(reply, to: id, now, &actions) }
+            cancelOverdueRequests(now, &actions)
+            sendDueRequests(now, &actions)
+        }
         stopExclusiveIfDue(now, &actions)
         return actions
     }
@@ -172,16 +181,17 @@ package struct AgentCore: Sendable {
     }
 
     private mutating func send(
-        _ call: AgentCall, failures: Int = 0, _ now: Instant, _ actions: inout [AgentAction]
+        _ call: AgentCall, failures: Int = 0, deadline: Instant? = nil, _ now: Instant,
+        _ actions: inout [AgentAction]
     ) {
-        let request = makeRequest(call, now)
+        let request = makeRequest(call, deadline: deadline, now)
         stage = .waiting(request, failures: failures)
         actions.append(.send(request))
     }
 
-    private mutating func makeRequest(_ call: AgentCall, _ now: Instant) -> AgentRequest {
+    private mutating func makeRequest(_ call: AgentCall, deadline: Instant? = nil, _ now: Instant) -> AgentRequest {
         requests += 1
-        return AgentRequest(id: requests, call: call, options: options, now: now)
+        return AgentRequest(id: requests, call: call, options: options, now: now, deadline: deadline)
     }
 
     // MARK: Answers
@@ -197,7 +207,7 @@ package struct AgentCore: Sendable {
         case (.version, _):
             recordFailure(reply, to: request, now, &actions)
             stage = .disconnected(until: now + Self.backoff(failures), failures: failures + 1)
-        case (.status, .status(let isUpToDate)):
+        case (.status, .status(let isUpToDate, _)):
             exclusive.extend(sentAt: request.sentAt)
             clusterChecks.lastSuccess = now
             lastHeartbeat = now
@@ -234,7 +244,7 @@ package struct AgentCore: Sendable {
             endWait(isRepeat: false, now, &actions)
         case (.wait, _):
             failWait(reply, now, &actions)
-        case (.extraHeartbeat, _): break
+        case (.extraHeartbeat, _), (.departure, _): break
         }
     }
 
@@ -393,5 +403,56 @@ package struct AgentCore: Sendable {
         if set == \.clusterChecks { lastChange = 0 }
         actions.append(.run(instances))
         actions.append(.report(.configsDropped(configs: count, after: now - lastSuccess)))
+    }
+
+    // MARK: Goodbye
+
+    private mutating func takeLeave(_ event: AgentEvent, _ now: Instant, _ actions: inout [AgentAction]) {
+        var step = Goodbye.Step.rest
+        switch event {
+        case .stop where goodbye == nil:
+            cancelRequests(&actions)
+            goodbye = Goodbye(now: now)
+            // Whoever never connected has nothing to say.
+            if clientBuilt == .distantPast { step = goodbye?.finish() ?? .finish }
+        case .answered(let id, let reply):
+            guard case .waiting(let request, _) = stage, request.id == id else { break }
+            stage = .resting(until: .distantFuture)
+            if case .status = reply { exclusive.extend(sentAt: request.sentAt) }
+            if request.call == .configs, case .configs(let lastChange, let configs) = reply {
+                take(configs, lastChange, sentAt: request.sentAt, now, &actions)
+            }
+            step = goodbye?.handle(reply, now) ?? .rest
+        case .idle: step = goodbye?.handleIdle(now) ?? .rest
+        case .tick, .stop: break
+        }
+        if step == .rest { step = goodbye?.tick(now) ?? .rest }
+        perform(step, now, &actions)
+    }
+
+    private mutating func perform(_ step: Goodbye.Step, _ now: Instant, _ actions: inout [AgentAction]) {
+        switch step {
+        case .ask(let deadline):
+            send(.departure(.leaving, lastChange: lastChange), deadline: deadline, now, &actions)
+        case .fetch(let deadline): send(.configs, deadline: deadline, now, &actions)
+        case .rest: break
+        case .stopChecks:
+            cancelRequests(&actions)
+            (clusterChecks.configs, endpointsChecks.configs, lastChange) = ([], [], 0)
+            actions += [.run([]), .awaitIdle]
+        case .confirm(let deadline): send(.departure(.gone, lastChange: 0), deadline: deadline, now, &actions)
+        case .finish:
+            cancelRequests(&actions)
+            if let goodbye, clientBuilt != .distantPast { actions.append(.report(goodbye.report(now))) }
+            actions.append(.finish)
+        }
+    }
+
+    /// Cancels whatever is in flight.
+    private mutating func cancelRequests(_ actions: inout [AgentAction]) {
+        if case .waiting(let request, _) = stage { actions.append(.cancel(request.id)) }
+        if let extraHeartbeat { actions.append(.cancel(extraHeartbeat.id)) }
+        stage = .resting(until: .distantFuture)
+        extraHeartbeat = nil
     }
 }

@@ -15,8 +15,9 @@ extension AgentReply {
         do throws(CheckModelError) {
             switch call {
             case .version: self = Self.version(body)
-            case .status, .extraHeartbeat:
-                self = .status(isUpToDate: try NodeStatusAnswer.isUpToDate(parsing: body))
+            case .status, .extraHeartbeat, .departure:
+                let answer = try NodeStatusAnswer(parsing: body)
+                self = .status(isUpToDate: answer.isUpToDate, handingOver: answer.handingOver)
             case .configs, .wait, .endpointsConfigs: self = try Self.configs(body)
             }
         } catch {

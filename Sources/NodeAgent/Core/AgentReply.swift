@@ -4,8 +4,8 @@ import Platform
 package enum AgentReply: Sendable, Equatable {
     /// The cluster-agent's version, as text for people.
     case version(String)
-    /// Whether the agent has what it should run.
-    case status(isUpToDate: Bool)
+    /// Whether the agent has what it should run, and how many checks of an agent that is leaving are not handed over.
+    case status(isUpToDate: Bool, handingOver: Int = 0)
     /// All configs that the agent should run, and their revision.
     case configs(lastChange: Int64, configs: [AssignedConfig])
     /// The answer to a long poll that ended without a change.
@@ -52,6 +52,10 @@ package enum AgentEvent: Sendable, Equatable {
     case tick
     /// The request with this ID was answered, or failed.
     case answered(UInt64, AgentReply)
+    /// The process is asked to stop: take leave. `AgentAction.finish` ends it.
+    case stop
+    /// The runs that `AgentAction.awaitIdle` asked about have ended.
+    case idle
 }
 
 /// What the core asks the shell to do.
@@ -66,6 +70,10 @@ package enum AgentAction: Sendable, Equatable {
     case run([AssignedInstance])
     /// Log this for the operator.
     case report(AgentReport)
+    /// Send `AgentEvent.idle` once no check runs any more.
+    case awaitIdle
+    /// All is done after `AgentEvent.stop`.
+    case finish
 }
 
 /// What an operator wants to know, reported once.
@@ -90,4 +98,6 @@ package enum AgentReport: Sendable, Equatable {
     case exclusiveStopped(configs: Int, after: Duration)
     /// They run again: a list of configs says that they still belong to this agent.
     case exclusiveStarted(configs: Int)
+    /// The agent has taken leave: so many checks run elsewhere before it ended, and so many others it only stopped.
+    case left(handedOver: Int, unconfirmed: Int, after: Duration, AgentFailure?)
 }

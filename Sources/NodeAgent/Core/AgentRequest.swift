@@ -1,4 +1,4 @@
-import CheckModel
+package import CheckModel
 import JSON
 package import Platform
 
@@ -17,6 +17,8 @@ package enum AgentCall: Sendable, Hashable {
     case endpointsConfigs
     /// `POST …/status/{id}` with `last_change` −1, whose answer says only that there is a leader.
     case extraHeartbeat
+    /// `POST …/status/{id}` with `departure`, by an agent that is asked to stop.
+    case departure(Departure, lastChange: Int64)
 }
 
 /// One request. An answer with an ID that the core does not wait for is late, and ignored.
@@ -39,7 +41,8 @@ package struct AgentRequest: Sendable, Hashable {
     /// `node_type` of a node agent.
     private static let nodeType = 2
 
-    init(id: UInt64, call: AgentCall, options: AgentCoreOptions, now: Instant) {
+    /// - Parameter deadline: nil for that of the call.
+    init(id: UInt64, call: AgentCall, options: AgentCoreOptions, now: Instant, deadline: Instant? = nil) {
         self.id = id
         self.call = call
         let node = percentEncoded(options.nodeID)
@@ -61,9 +64,13 @@ package struct AgentRequest: Sendable, Hashable {
         case .extraHeartbeat:
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
             body = NodeStatusRequest(lastChange: NodeStatusRequest.heartbeatOnly, nodeType: Self.nodeType).encoded()
+        case .departure(let departure, let lastChange):
+            (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
+            body =
+                NodeStatusRequest(lastChange: lastChange, nodeType: Self.nodeType, departure: departure).encoded()
         }
         sentAt = now
-        deadline = now + Self.timeLimit(of: call, options)
+        self.deadline = deadline ?? now + Self.timeLimit(of: call, options)
     }
 
     private static func timeLimit(of call: AgentCall, _ options: AgentCoreOptions) -> Duration {
@@ -71,7 +78,7 @@ package struct AgentRequest: Sendable, Hashable {
         case .extraHeartbeat: options.extraHeartbeatTimeout
         // Beyond its wait, it takes no longer than a heartbeat.
         case .wait(_, let wait): wait + options.extraHeartbeatTimeout
-        case .version, .status, .configs, .endpointsConfigs: options.requestTimeout
+        case .version, .status, .configs, .endpointsConfigs, .departure: options.requestTimeout
         }
     }
 

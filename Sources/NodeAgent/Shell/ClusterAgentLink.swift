@@ -8,16 +8,35 @@ import Synchronization
 ///
 /// One loop handles all events in order, so that an older set of configs never replaces a newer one.
 final class ClusterAgentLink: Sendable {
-    private enum Event: Sendable {
-        case answered(UInt64, AgentReply)
-    }
-
     /// What the link knows.
     struct Snapshot: Sendable {
         /// Whether the last poll succeeded; nil before the first ended.
         var isReachable: Bool?
         /// How many configs are assigned to this agent.
         var configs = 0
+    }
+
+    /// What the link does with the checks.
+    struct Checks: Sendable {
+        /// Called with the whole set of instances when it has changed.
+        var run: @Sendable ([AssignedInstance]) -> Void
+        /// Calls its argument when no check runs any more.
+        var whenIdle: @Sendable (@escaping @Sendable () -> Void) -> Void
+    }
+
+    /// The conversation with the cluster-agent.
+    private struct Conversation: Sendable {
+        var core: AgentCore
+        var client: HTTPClient
+        var transfers: [UInt64: Transfer] = [:]
+        var events: [AgentEvent] = []
+        var isOver = false
+    }
+
+    private struct State {
+        var snapshot = Snapshot()
+        /// What `run` leaves to `takeLeave`.
+        var conversation: Conversation?
     }
 
     /// Where the cluster-agent is, and how to authenticate to it.
@@ -38,61 +57,73 @@ final class ClusterAgentLink: Sendable {
 
     private let options: AgentCoreOptions
     private let target: Target
-    private let run: @Sendable ([AssignedInstance]) -> Void
+    private let checks: Checks
     private let clock: any Clock
     private let log: Log
-    private let inbox: Inbox<Event>
-    private let published = Mutex(Snapshot())
+    private let inbox: Inbox<AgentEvent>
+    private let state = Mutex(State())
 
     /// A link that does nothing before `run`.
     ///
     /// - Parameters:
     ///   - options: the settings of the core.
     ///   - target: the cluster-agent.
-    ///   - run: called with the whole set of instances when it has changed.
-    init(
-        options: AgentCoreOptions, target: Target, clock: any Clock, log: Log,
-        run: @escaping @Sendable ([AssignedInstance]) -> Void
-    ) {
+    ///   - checks: what runs the instances.
+    init(options: AgentCoreOptions, target: Target, checks: Checks, clock: any Clock, log: Log) {
         self.options = options
         self.target = target
-        self.run = run
+        self.checks = checks
         self.clock = clock
         self.log = log
         inbox = Inbox(clock: clock)
     }
 
     var snapshot: Snapshot {
-        published.withLock { $0 }
+        state.withLock { $0.snapshot }
     }
 
-    /// Talks to the cluster-agent until the task is cancelled.
+    /// Talks to the cluster-agent until the task is cancelled. `takeLeave` must follow.
     func run() async {
-        var core = AgentCore(options: options)
-        var client = target.first
-        var transfers: [UInt64: Transfer] = [:]
-        var events: [Event] = []
-        while !Task.isCancelled {
-            var actions: [AgentAction] = []
-            for case .answered(let id, let reply) in events {
-                transfers[id] = nil
-                actions += core.handle(.answered(id, reply), now: clock.now())
-            }
-            actions += core.handle(.tick, now: clock.now())
-            for action in actions {
-                switch action {
-                case .send(let request): transfers[request.id] = send(request, client)
-                case .cancel(let id): transfers.removeValue(forKey: id)?.cancel()
-                case .rebuildClient: client = await rebuilt(client)
-                case .run(let instances): run(instances)
-                case .report(let report): write(report)
-                }
-            }
-            let now = Snapshot(isReachable: core.isReachable, configs: core.configs.count)
-            published.withLock { $0 = now }
-            events = await inbox.take(until: core.nextWake)
+        var conversation = Conversation(core: AgentCore(options: options), client: target.first)
+        while !Task.isCancelled { await proceed(&conversation) }
+        let left = conversation
+        state.withLock { $0.conversation = left }
+    }
+
+    /// Hands the checks over, stops them and says that this agent is gone, in a task that is not cancelled. It takes no
+    /// longer than `Goodbye` allows.
+    func takeLeave() async {
+        let left = state.withLock { $0.conversation.take() }
+        guard var conversation = left else { return }
+        conversation.events.append(.stop)
+        while !conversation.isOver { await proceed(&conversation) }
+        await conversation.client.shutdown()
+    }
+
+    /// Handles what has happened, and waits until something else does.
+    private func proceed(_ conversation: inout Conversation) async {
+        var actions: [AgentAction] = []
+        for event in conversation.events + [.tick] {
+            if case .answered(let id, _) = event { conversation.transfers[id] = nil }
+            actions += conversation.core.handle(event, now: clock.now())
         }
-        await client.shutdown()
+        for action in actions { await perform(action, &conversation) }
+        let now = Snapshot(
+            isReachable: conversation.core.isReachable, configs: conversation.core.configs.count)
+        state.withLock { $0.snapshot = now }
+        conversation.events = conversation.isOver ? [] : await inbox.take(until: conversation.core.nextWake)
+    }
+
+    private func perform(_ action: AgentAction, _ conversation: inout Conversation) async {
+        switch action {
+        case .send(let request): conversation.transfers[request.id] = send(request, conversation.client)
+        case .cancel(let id): conversation.transfers.removeValue(forKey: id)?.cancel()
+        case .rebuildClient: conversation.client = await rebuilt(conversation.client)
+        case .run(let instances): checks.run(instances)
+        case .report(let report): write(report)
+        case .awaitIdle: checks.whenIdle { [inbox] in inbox.put(.idle) }
+        case .finish: conversation.isOver = true
+        }
     }
 
     private func send(_ request: AgentRequest, _ client: HTTPClient) -> Transfer {
@@ -156,6 +187,13 @@ final class ClusterAgentLink: Sendable {
                 ["configs": configs, "without_answer_for": durationText(time)])
         case .exclusiveStarted(let configs):
             log.info("exclusive checks started again", ["configs": configs])
+        case .left(let handedOver, let unconfirmed, let time, let failure):
+            log.info(
+                "took leave of the cluster-agent",
+                [
+                    "handed_over": handedOver, "unconfirmed": unconfirmed, "after": durationText(time),
+                    "failure": failure?.description ?? "none",
+                ])
         }
     }
 }
@@ -170,6 +208,7 @@ extension AgentCall {
         case .wait: "changes"
         case .endpointsConfigs: "endpoints checks"
         case .extraHeartbeat: "heartbeat"
+        case .departure(let departure, _): departure.rawValue
         }
     }
 }

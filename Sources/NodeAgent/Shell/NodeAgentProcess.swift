@@ -4,8 +4,9 @@ import Platform
 
 /// The whole node-agent: built from options, started in order, stopped in reverse order.
 final class NodeAgentProcess: Sendable {
-    /// How long shutdown may take before the process exits regardless.
-    private static let stopLimit: Duration = .seconds(10)
+    /// How long shutdown may take before the process exits regardless: 8 s to take leave, 2 s for each server, and some
+    /// more.
+    private static let stopLimit: Duration = .seconds(15)
 
     /// The port of `/api/v1/clcrunner/…`.
     let commandPort: UInt16
@@ -39,8 +40,8 @@ final class NodeAgentProcess: Sendable {
         let link = ClusterAgentLink(
             options: Self.coreOptions(options, nodeID: nodeID),
             target: try Self.target(options, url: url, token, clock),
-            clock: clock, log: log.named("cluster-agent")
-        ) { checks.replace($0) }
+            checks: ClusterAgentLink.Checks(run: { checks.replace($0) }, whenIdle: { checks.whenIdle($0) }),
+            clock: clock, log: log.named("cluster-agent"))
         (self.checks, self.link, self.clock, self.log) = (checks, link, clock, log)
         if !options[NodeAgentOptions.tlsVerify], options[NodeAgentOptions.publicKeyPin].isEmpty {
             log.warning(
@@ -89,7 +90,9 @@ final class NodeAgentProcess: Sendable {
             lifecycle.add(name, closing: { await server.stop(within: .seconds(2)) })
         }
         lifecycle.add("checks", run: { [checks] in await checks.run() })
-        lifecycle.add("cluster-agent link", run: { [link] in await link.run() })
+        // It is stopped before the checks, which run on while it hands them over.
+        lifecycle.add(
+            "cluster-agent link", run: { [link] in await link.run() }, afterwards: { [link] in await link.takeLeave() })
         let ended = await lifecycle.run(stopWithin: Self.stopLimit, until: stop)
         return ended == nil ? 0 : 1
     }
