@@ -157,7 +157,7 @@ import Testing
             stopped.set(SystemClock().now())
         }
         let time = SystemClock().now() - stopped.value
-        #expect(time >= .seconds(1) && time < .seconds(4), "1.25 s, and some for a slow machine")
+        #expect(time >= .seconds(1) && time < .seconds(8), "1.25 s, and more on a busy machine")
         #expect(cluster.state.withLock { $0.departures.map(\.departure) } == [.leaving, .gone])
         #expect(log.fields(of: "took leave of the cluster-agent").map { $0["failure"] } != ["none"])
         await server.server.stop(within: .seconds(1))
