@@ -37,6 +37,9 @@ package enum AgentOptions {
     static let nodeExpiration = Option.duration(
         "cluster_checks.node_expiration_timeout", in: .seconds(1)...Duration.hours(1), default: .seconds(30),
         help: "A node-agent silent for so long loses its configs to others.")
+    static let restartGrace = Option.duration(
+        "cluster_checks.restart_grace", in: .zero...Duration.seconds(600), default: .seconds(15),
+        help: "How long the configs of a node-agent that is being restarted wait for the next one.")
     static let clusterName = Option.text(
         "cluster_name", help: "Name of the cluster; added to every config's tags.")
     static let clusterTagName = Option.text(
@@ -81,7 +84,7 @@ package enum AgentOptions {
         OptionTable(
             confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, operatorTokenFile,
             replicaTokenFile, advertiseAddress, allowLegacyTLS, certificateFile, keyFile, certificateOut, warmup,
-            nodeExpiration, clusterName, clusterTagName, extraTags)
+            nodeExpiration, restartGrace, clusterName, clusterTagName, extraTags)
         + dispatching
         + OptionTable(
             allowedVariables, disableVariables, kubeconfig, namespace, agentNamespace, agentSelector, leaderElection,

@@ -44,6 +44,11 @@ package struct ClusterAgentProcess: Sendable {
         }
         operators = operatorToken.map { BearerTokens($0.text, grace: options[AgentOptions.authTokenGrace]) }
         replicaSecret = try ReplicaSecret(options, clock: clock)
+        if let secret = replicaSecret?.tokens.presented(), [token.text, operatorToken?.text].contains(secret) {
+            throw .usage(
+                "--\(AgentOptions.replicaTokenFile.key): it holds the agents' token, or the operator's, so others could "
+                    + "act as a replica: give it another one")
+        }
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)
         kubernetes = try KubernetesConnection(

@@ -73,6 +73,7 @@ extension HandlerOptions {
                 clusterTagName: options[AgentOptions.clusterTagName]))
         warmup = options[AgentOptions.warmup]
         nodeExpirationTimeout = options[AgentOptions.nodeExpiration]
+        restartGrace = options[AgentOptions.restartGrace]
         unscheduledCheckThreshold = options[AgentOptions.unscheduledThreshold]
         excludedChecks = Set(texts: options[AgentOptions.excludedChecks])
         rebalancing.isEnabled = options[AgentOptions.advancedDispatching]

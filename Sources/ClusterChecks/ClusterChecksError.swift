@@ -16,6 +16,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     case handingOver(String)
     /// What the agent of this node was told by the former leader is known, but not all bytes of it have been read yet.
     case unconfirmed(node: String)
+    /// A goodbye in the name of a node came from an address, if known, that is not its agent's.
+    case strangersGoodbye(node: String, peer: String?)
     /// The node ID is empty, too long, or contains control characters.
     case invalidNodeID(length: Int)
     /// Rebalancing is disabled.
@@ -38,6 +40,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
         case .handingOver(let id): "node \(id) is draining and keeps running its checks while others take over"
         case .unconfirmed(let id):
             "not all configs of node \(id) have been read yet: it keeps running what the former leader told it"
+        case .strangersGoodbye(let id, let peer):
+            "goodbye of node \(id) from \(peer ?? "an unknown address"), which is not its agent's: it is ignored"
         case .invalidNodeID(let length):
             "invalid node ID of \(length) bytes: must be 1 to \(Self.longestNodeID) bytes, without control characters"
         case .advancedDispatchingOff: "no checks to rebalance: advanced dispatching is not enabled"

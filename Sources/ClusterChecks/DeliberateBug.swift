@@ -10,10 +10,14 @@ package enum DeliberateBug: String, CaseIterable, Sendable {
     case adoptUnnamed
     /// A follower's mirror misses what Kubernetes says of nodes.
     case missConditions
-    /// An adoption forgets what agents keep running while others take over.
+    /// An adoption forgets what is being handed over.
     case forgetHandOvers
-    /// A hand-over begins anew with the term that adopts it.
-    case restartHandOvers
+    /// Remaining times begin anew with the term that adopts them.
+    case restartDeadlines
+    /// A node lets go of a config as soon as that moves, and the new one is told at once, exclusive or not.
+    case letGoAtOnce
+    /// What an agent was told before proves what it was told since.
+    case confirmUnseen
     /// An adoption forgets the configs that this replica's sources do not have.
     case loseUnconfirmed
     /// After an adoption, what this replica's sources say counts before they have been read anew.

@@ -11,9 +11,9 @@ package final class Term: Sendable {
     package let token: String
     /// The end of validity.
     package let validUntil: Deadline
-    /// Whether this replica also held the term before, with nobody leading in between: what it placed then still
-    /// stands.
-    package let continuesPrevious: Bool
+    /// The token of this replica's own term before, if nobody led in between: what it placed then still stands. It may
+    /// not have heard of that term, having been stopped for its whole length.
+    package let continued: String?
     /// The token of the former term whose mirror this replica may adopt, because the version of the Lease that the
     /// acquiring write replaced named this replica; nil otherwise.
     package let adoptable: String?
@@ -24,10 +24,10 @@ package final class Term: Sendable {
     package static let headerName = "X-Cluster-Agent-Term"
 
     /// A term with its token and its (moving) end.
-    package init(token: String, validUntil: Deadline, continuesPrevious: Bool = false, adoptable: String? = nil) {
+    package init(token: String, validUntil: Deadline, continued: String? = nil, adoptable: String? = nil) {
         self.token = token
         self.validUntil = validUntil
-        self.continuesPrevious = continuesPrevious
+        self.continued = continued
         self.adoptable = adoptable
         answerHeaders = [("Content-Type", "application/json"), (Self.headerName, token)]
     }

@@ -65,7 +65,8 @@ package struct Replica: Sendable {
         handler = Handler(
             source: desired, leadership: leadership, options: options.handler, clock: clock, log: log,
             succession: Succession(
-                mirror: { [mirror] in mirror?.mirror }, readAnew: { readers.readAnew(since: $0) }),
+                mirror: { [mirror] in mirror?.mirror }, dispatched: { [mirror] in mirror?.dispatched },
+                readAnew: { readers.readAnew(since: $0) }),
             observe: { [observe = surroundings.observe] event in
                 mirrors.handle(event)
                 observe?(event)

@@ -34,9 +34,9 @@ final class RequestHandler: HTTPHandler {
         case .respond(let response):
             responder.respond(response)
         case .tell(let response, let since, let term):
-            guard !mirrors.admits(since, in: term) else { return responder.respond(response) }
-            mirrors.hold(since, in: term) { [self] error in
-                if let error { responder.respond(error.response) } else { handle(request, responder) }
+            mirrors.whenAdmitted(since, in: term) { [api] error in
+                let told = error?.response ?? api.told(response, in: term, to: request, arrival: now)
+                responder.respond(told)
             }
         case .respondInBackground(let make):
             let isTaken = background.run { [self] in responder.respond(making.withLock { _ in make() }) }
@@ -46,7 +46,7 @@ final class RequestHandler: HTTPHandler {
                 responder.respond(api.finish(forward, result, now: clock.now()))
             }
         case .wait(let poll):
-            api.heartbeat([poll.node], now: now)
+            api.heartbeat([NodeHeartbeat(id: poll.node, revision: poll.lastChange)], now: now)
             polls.park(poll, responder, now)
         case .follow(let call):
             api.heartbeat(call.heard, now: now)

@@ -14,6 +14,7 @@ struct ClusterChecker: Sendable {
     struct Placements: Sendable {
         let term: String
         let nodes: [String: NodeConditions]
+        let away: Set<String>
         let nodeOfConfig: [ConfigKey: String]
     }
 
@@ -29,12 +30,12 @@ struct ClusterChecker: Sendable {
                     return "\(config.key) is on \(other) and on \(node.id)"
                 }
             }
-            let revision = Revision(of: node.configs.map(\.contentHash)).value
+            let revision = Revision(of: node.told.map(\.contentHash)).value
             guard node.revision == revision else {
-                return "\(node.id) has the revision \(node.revision), and its configs make \(revision)"
+                return "\(node.id) has the revision \(node.revision), and what it is told makes \(revision)"
             }
-            if node.conditions.isDraining, !node.configs.isEmpty,
-                state.nodes.contains(where: { !$0.conditions.isDraining && !$0.isAwaited })
+            if node.conditions.isDraining, node.configs.contains(where: \.isConfirmed),
+                state.nodes.contains(where: { $0.conditions.standing < .restarting && !$0.isAwaited && !$0.isAway })
             {
                 return "\(node.id) is about to leave and keeps configs, and others stay"
             }
@@ -42,7 +43,9 @@ struct ClusterChecker: Sendable {
         for config in state.dangling {
             if let node = places[config.config.key] { return "\(config.config.key) dangles and is on \(node)" }
         }
-        if let config = state.dangling.first, state.nodes.contains(where: { !$0.isAwaited }) {
+        if let config = state.dangling.first(where: { $0.config.isConfirmed }),
+            state.nodes.contains(where: { !$0.isAwaited && !$0.isAway })
+        {
             return "\(config.config.key) dangles while \(state.nodes.count) nodes report"
         }
         if state.isWarmingUp, !places.isEmpty { return "configs are placed in warm-up" }
@@ -52,7 +55,7 @@ struct ClusterChecker: Sendable {
     /// Whether configs moved without need since `former`: a node that stays keeps its configs, except the share of one
     /// that joins.
     func problem(from former: Placements?, to state: StateSnapshot) -> String? {
-        guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
+        guard let former, former.term == state.term.token || state.term.continued == former.term else { return nil }
         if let problem = problemOfMoves(from: former, to: state) { return problem }
         guard former.term != state.term.token else { return nil }
         if let problem = terms.problem(ofToken: former.term) {
@@ -72,14 +75,20 @@ struct ClusterChecker: Sendable {
     private func problemOfMoves(from former: Placements, to state: StateSnapshot) -> String? {
         let now = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0.conditions) })
         let hasFree = now.contains { $0.value.standing == .free && former.nodes[$0.key]?.standing == .free }
+        let away = Set(state.nodes.filter(\.isAway).map(\.id))
         for node in state.nodes {
             guard let was = former.nodes[node.id] else { continue }
             let isCordoned = was.standing == .cordoned && node.conditions.standing == .cordoned
-            let hasJoined = node.conditions.standing < was.standing || node.conditions.pod != was.pod
+            let hasJoined =
+                node.conditions.standing < was.standing || node.conditions.pod != was.pod
+                || former.away.contains(node.id)
             for config in node.configs where former.nodeOfConfig[config.key] != node.id {
                 if isCordoned, hasFree { return "\(node.id) is cordoned and gets \(config.key)" }
                 guard let before = former.nodeOfConfig[config.key], let stays = now[before] else { continue }
-                let isLeft = stays.isDraining || stays.pod != former.nodes[before]?.pod
+                let isLeft = stays.isLeaving || away.contains(before) || stays.pod != former.nodes[before]?.pod
+                if stays.isRestarting || away.contains(before), config.handOver == .sticky {
+                    return "\(config.key) is sticky and moved from \(before), which is restarted"
+                }
                 guard !hasJoined, !isLeft else { continue }
                 return "\(config.key) moved from \(before) to \(node.id), and both stay"
             }
@@ -96,9 +105,11 @@ struct ClusterChecker: Sendable {
         from former: Placements?, to state: StateSnapshot, silences: [String: Duration], deletedPods: Set<String>,
         timeout: Duration
     ) -> String? {
-        guard let former, former.term == state.term.token || state.term.continuesPrevious else { return nil }
+        guard let former, former.term == state.term.token || state.term.continued == former.term else { return nil }
         for node in Set(former.nodes.keys).subtracting(state.nodes.map(\.id)).sorted() {
             if let pod = former.nodes[node]?.pod, deletedPods.contains(pod) { continue }
+            // Its agent has said goodbye.
+            if former.nodes[node]?.isLeaving == true { continue }
             let silence = silences[node] ?? .zero
             // Of each of a few pauses the leader may count two seconds.
             if silence < timeout - .seconds(8) { return "\(node) is forgotten after \(silence.seconds) s of silence" }
@@ -109,10 +120,14 @@ struct ClusterChecker: Sendable {
     /// A leader's 200 with configs, when it is made: it equals the node's configs in the state, and is never a wrong
     /// "nothing".
     ///
-    /// - Parameter running: the check IDs that the node's agent runs now.
+    /// - Parameters:
+    ///   - running: the check IDs that the node's agent runs now.
+    ///   - recent: the revisions that the node was to run lately: an answer may have waited for a follower.
+    ///   - elsewhere: those that other agents run, or have run; nil if the leader cannot know, as it has no mirror of
+    ///     what was told before.
     func problem(
         withConfigs response: HTTPResponse, for node: String, of state: StateSnapshot, source: DesiredConfigs,
-        running: [String]
+        running: [String], recent: Set<Int64>, elsewhere: Set<String>?
     ) -> String? {
         guard let known = state.nodes.first(where: { $0.id == node }) else {
             return "\(node) is unknown and gets configs"
@@ -123,9 +138,8 @@ struct ClusterChecker: Sendable {
         } catch {
             return "\(node) gets a malformed list: \(error)"
         }
-        let told = known.retained?.configs ?? known.configs
-        let revision = known.retained?.revision.value ?? known.revision
-        guard sent.lastChange == revision, sent.checkIDs == Set(told.flatMap(\.instanceIDs)) else {
+        let isCurrent = sent.lastChange == known.revision && sent.checkIDs == Set(known.told.flatMap(\.instanceIDs))
+        guard isCurrent || recent.contains(sent.lastChange) else {
             return "\(node) gets \(sent.checkIDs.sorted()), which is not what the leader's state says"
         }
         // What the agent will stop must be placed elsewhere, exist in another version, or be gone.
@@ -137,6 +151,11 @@ struct ClusterChecker: Sendable {
         let wanted = Set(source.changes(since: 0).upserts.flatMap(\.configs).flatMap(\.instanceIDs))
         for id in stopped where wanted.contains(id) && !placed.contains(id) {
             return "\(node) is made to stop \(id), which is wanted and on no node"
+        }
+        guard let elsewhere else { return nil }
+        let exclusive = Set(state.nodes.flatMap(\.configs).filter { $0.handOver == .exclusive }.flatMap(\.instanceIDs))
+        for id in stopped where wanted.contains(id) && !exclusive.contains(id) && !elsewhere.contains(id) {
+            return "\(node) is made to stop \(id), which no other agent has run"
         }
         return nil
     }
@@ -153,10 +172,15 @@ struct ClusterChecker: Sendable {
     func problem(
         withStatus response: HTTPResponse, to request: HTTPRequest, of node: String, in state: StateSnapshot
     ) -> String? {
-        guard let known = state.nodes.first(where: { $0.id == node }) else { return "\(node) reported and is unknown" }
         do throws(CheckModelError) {
-            let reported = try NodeStatusRequest(parsing: request.body).lastChange
-            let revision = known.retained?.revision.value ?? known.revision
+            let status = try NodeStatusRequest(parsing: request.body)
+            // To one that is gone nothing is said.
+            guard status.departure != .gone else { return nil }
+            guard let known = state.nodes.first(where: { $0.id == node }) else {
+                return status.departure == nil ? "\(node) reported and is unknown" : nil
+            }
+            let reported = status.lastChange
+            let revision = known.revision
             let isSame =
                 reported == NodeStatusRequest.heartbeatOnly || reported == revision || known.runsOn
                 || !known.isTellable

@@ -233,6 +233,8 @@ extension SimulatedCluster {
         let wanted = configs.map(\.key).sorted()
         let placed = leader.nodes.flatMap { $0.configs.map(\.key) }.sorted()
         guard placed == wanted else { return "\(placed.count) configs are placed, \(wanted.count) are wanted" }
+        let handingOver = leader.nodes.filter { $0.handingOver > 0 }.map(\.id)
+        guard handingOver.isEmpty else { return "\(handingOver) hand over" }
         if let problem = problemOfMirrors(of: leader.term.token) { return problem }
         for (agent, node) in zip(agents, leader.nodes) {
             let assigned = node.configs.flatMap(\.instanceIDs).sorted()

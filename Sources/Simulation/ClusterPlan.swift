@@ -1,3 +1,4 @@
+import CheckModel
 import JSON
 import Kubernetes
 import Platform
@@ -104,6 +105,10 @@ package struct ClusterPlan: Sendable {
     package let faults: [(at: Duration, fault: Fault)]
     /// What happens to pods, by time; nil if the replicas may not watch them.
     package let pods: [(at: Duration, event: PodEvent)]?
+    /// Whether a DaemonSet makes the pods, so that one that ends is only restarted.
+    package let areOfDaemonSet: Bool
+    /// Whether agents whose pods are being deleted take leave, as ours do, or run to the end of the grace.
+    package let takesLeave: Bool
 
     /// The plan of a world.
     package init(world: World) {
@@ -115,10 +120,15 @@ package struct ClusterPlan: Sendable {
         edits = Self.drawEdits(dice, configs: configs)
         faults = Self.drawFaults(dice).sorted { $0.at < $1.at }
         pods = Self.drawPods(world.dice("pods"))
+        (areOfDaemonSet, takesLeave) = Self.drawAgents(world)
     }
 
     /// Nothing goes wrong, and each node-agent's pod is replaced by another, one after the other, as in a rollout.
-    package init(rolloutIn world: World) {
+    ///
+    /// - Parameter areOfDaemonSet: whether a DaemonSet makes the pods.
+    package init(rolloutIn world: World, areOfDaemonSet: Bool = false) {
+        self.areOfDaemonSet = areOfDaemonSet
+        takesLeave = areOfDaemonSet && world.dice("agents").chance(0.5)
         let dice = world.dice("plan")
         warmup = .seconds(dice.number(in: 5...30))
         nodeExpirationTimeout = .seconds(dice.number(in: 20...40))
@@ -150,6 +160,12 @@ package struct ClusterPlan: Sendable {
                 replacedAfter: pods.duration(in: .zero ... .seconds(10)))
             return (.seconds(48 + 35 * index), event)
         }
+        (areOfDaemonSet, takesLeave) = Self.drawAgents(world)
+    }
+
+    private static func drawAgents(_ world: World) -> (areOfDaemonSet: Bool, takesLeave: Bool) {
+        let dice = world.dice("agents")
+        return (dice.chance(0.6), dice.chance(0.5))
     }
 
     private static func drawPods(_ dice: Dice) -> [(at: Duration, event: PodEvent)]? {
@@ -259,6 +275,8 @@ package struct ClusterPlan: Sendable {
         let name = "service-\(number)"
         let instance = JSONValue.object(["url": .string("http://\(name)/"), "version": .integer(Int64(version))])
         let text = { (value: JSONValue) in ExactText(String(decoding: value.encoded(), as: UTF8.self)) }
+        let policies: [HandOverPolicy] = [.sticky, .exclusive, .overlap, .sticky]
+        let placement = JSONValue.object(["handover": .string(policies[number % policies.count].rawValue)])
         return Service(
             metadata: ObjectMetadata(
                 name: name, namespace: serviceNamespace,
@@ -266,6 +284,7 @@ package struct ClusterPlan: Sendable {
                     "ad.datadoghq.com/service.check_names": text(.array([.string("http_check")])),
                     "ad.datadoghq.com/service.init_configs": text(.array([.object([:])])),
                     "ad.datadoghq.com/service.instances": text(.array([instance])),
+                    "ad.datadoghq.com/service.placement": text(placement),
                 ]),
             clusterIP: "127.96.0.\(number + 1)", ports: [Service.Port(port: 80)])
     }

@@ -24,7 +24,7 @@ struct MirroredStore: Sendable {
 
     /// The revision that the agent of a node is told to run; nil for an unknown node.
     func revision(toldTo node: String) -> Int64? {
-        store.slot(of: node).map { store.nodes[$0].told.revision.value }
+        store.slot(of: node).map { store.nodes[$0].revision.value }
     }
 
     /// How it differs from the leader's own state; nil if it does not.
@@ -40,8 +40,9 @@ struct MirroredStore: Sendable {
                 return "the changes give \(node.id) \(configs), and the leader \(node.configs.map(\.key))"
             }
             guard mirror.conditions == node.conditions, mirror.address == node.address, mirror.type == node.type,
-                mirror.retained?.revision == node.retained?.revision, mirror.keepsRunning == node.runsOn,
-                mirror.isAwaited == node.isAwaited
+                mirror.revision.value == node.revision, mirror.keepsRunning == node.runsOn,
+                mirror.isAwaited == node.isAwaited, mirror.isAway == node.isAway,
+                mirror.outgoing.count == node.handingOver
             else { return "the changes make another node of \(node.id) than the leader has" }
         }
         let dangling = store.dangling.map(\.config.key).sorted()

@@ -37,11 +37,12 @@ package final class SimulatedCluster: Sendable {
         var terms: Set<String> = []
         var lateRequests = 0
         var pods = SimulatedPods()
-        /// By lane and node: how long the replica had listened when the node's agent was first told something else than
-        /// the truth.
-        var retained: [Int: [String: Duration]] = [:]
         /// Expected checks that no agent ran at the last look.
         var unrun: Set<String> = []
+        /// By lane and node: when the node was last to run what has a revision.
+        var revisions: [Int: [String: [Int64: Instant]]] = [:]
+        /// What the agents of each node have run.
+        var ran: [String: Set<String>] = [:]
         var succession = SuccessionChecker()
         /// By lane: the version of the store since which what agents are told is news to who waits for it; `max` once
         /// it has been told.
@@ -230,6 +231,43 @@ package final class SimulatedCluster: Sendable {
 
     // MARK: Checks
 
+    private func noteRunning() {
+        for agent in agents {
+            let running = agent.running
+            state.withLock { $0.ran[agent.process.name, default: []].formUnion(running) }
+        }
+    }
+
+    /// Notes what each node of a leader's store is to run.
+    private func noteRevisions(_ store: ClusterStore, lane: Int) {
+        let now = world.now
+        state.withLock { state in
+            for node in store.nodes where !node.id.isEmpty {
+                state.revisions[lane, default: [:]][node.id, default: [:]][node.revision.value] = now
+            }
+        }
+    }
+
+    /// What a node was to run at some time in the last six seconds: an answer is held for five.
+    private func recentRevisions(of node: String, lane: Int) -> Set<Int64> {
+        let oldest = world.now - .seconds(6)
+        let known = state.withLock { $0.revisions[lane]?[node] ?? [:] }
+        return Set(known.filter { $0.value >= oldest }.keys)
+    }
+
+    /// Whether the leader of a term knows what every agent was told before.
+    private func knows(_ term: Term) -> Bool {
+        state.withLock { $0.succession.isAdopted(term.token) }
+    }
+
+    /// The check IDs that other agents run, or have run.
+    private func ranElsewhere(than node: String) -> Set<String> {
+        noteRunning()
+        return state.withLock { state in
+            state.ran.filter { $0.key != node }.values.reduce(into: []) { $0.formUnion($1) }
+        }
+    }
+
     private func everyStep() -> String? {
         checker.terms.problem(replicas.compactMap { replica in replica.replica.elector.map { (replica.process, $0) } })
     }
@@ -247,6 +285,8 @@ package final class SimulatedCluster: Sendable {
             for agent in agents {
                 if let problem = agent.problem { world.violated(problem) }
             }
+            noteRunning()
+            if let problem = problemOfExclusive { world.violated(problem) }
             everySecond()
         }
     }
@@ -254,17 +294,19 @@ package final class SimulatedCluster: Sendable {
     /// Applies the changes of a replica's store, and compares the result with the replica's own state.
     private func observe(_ event: StoreEvent, of replica: SimulatedReplica) {
         let lane = replica.process.lane
+        if let former = state.withLock({ $0.mirrors[lane]?.store }) { noteRevisions(former, lane: lane) }
         let (mirror, problem) = state.withLock { state in
             let before = state.mirrors[lane]?.store ?? ClusterStore()
+            var problem: String?
             if case .termBegan(let term, true, _) = event {
-                state.succession.noteKept(before, in: term, of: state.mirrors[lane]?.latest)
+                problem = state.succession.noteKept(before, in: term, of: state.mirrors[lane]?.latest)
             }
             state.mirrors[lane, default: MirroredStore()].apply(event)
             guard case .changed(let changes, let term, _) = event, let store = state.mirrors[lane]?.store else {
-                return (state.mirrors[lane], nil as String?)
+                return (state.mirrors[lane], problem)
             }
             let isFirst = before.version == 0
-            let problem = state.succession.note(
+            problem = state.succession.note(
                 changes, in: term, store: store, before: before, isFirst: isFirst, now: world.now)
             if isFirst {
                 // Those that are adopted were heard when the term began.
@@ -275,6 +317,7 @@ package final class SimulatedCluster: Sendable {
             }
             return (state.mirrors[lane], problem)
         }
+        if let mirror { noteRevisions(mirror.store, lane: lane) }
         if let problem = problem ?? problemOfRemovals(event) {
             world.violated("\(replica.process.name): \(problem)")
         }
@@ -328,27 +371,8 @@ package final class SimulatedCluster: Sendable {
             ?? checker.problem(
                 from: former, to: snapshot, silences: silences, deletedPods: deleted,
                 timeout: plan.nodeExpirationTimeout)
-            ?? problemOfHandOver(in: snapshot, listened: listened, lane: lane)
         if let problem { world.violated("\(replica.process.name): \(problem)") }
         state.withLock { $0.placements[lane] = ClusterChecker.Placements(snapshot) }
-    }
-
-    /// Whether an agent was told for too long to run checks that others run by now.
-    private func problemOfHandOver(in snapshot: StateSnapshot, listened: Duration, lane: Int) -> String? {
-        let retaining = Set(snapshot.nodes.filter { $0.retained != nil }.map(\.id))
-        let since = state.withLock { state in
-            var since = (state.retained[lane] ?? [:]).filter { retaining.contains($0.key) }
-            for node in retaining where since[node] == nil { since[node] = listened }
-            state.retained[lane] = since
-            return since
-        }
-        for (node, began) in since.sorted(by: { $0.key < $1.key }) {
-            // Of a pause the leader may count less than the cluster does here, but never a whole timeout less.
-            let time = listened - began
-            guard time > plan.nodeExpirationTimeout + .seconds(8) else { continue }
-            return "\(node) is told for \(time.seconds) s to run what others run"
-        }
-        return nil
     }
 
     /// Counts what waited in a leader's socket until its term had passed, and notes whose heartbeats a call that waits
@@ -423,7 +447,9 @@ package final class SimulatedCluster: Sendable {
             let running = state.withLock { $0.agents[node] }?.running ?? []
             problem =
                 checker.problem(
-                    withConfigs: response, for: node, of: snapshot, source: replica.replica.desired, running: running)
+                    withConfigs: response, for: node, of: snapshot, source: replica.replica.desired, running: running,
+                    recent: recentRevisions(of: node, lane: replica.process.lane),
+                    elsewhere: knows(snapshot.term) ? ranElsewhere(than: node) : nil)
                 ?? self.problem(withListFor: node, of: snapshot, replica)
         case ("endpointschecks", "configs"):
             problem = self.problem(withListFor: node, of: snapshot, replica)
@@ -482,6 +508,6 @@ extension ClusterChecker.Placements {
         }
         self.init(
             term: state.term.token, nodes: Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0.conditions) }),
-            nodeOfConfig: nodeOfConfig)
+            away: Set(state.nodes.filter(\.isAway).map(\.id)), nodeOfConfig: nodeOfConfig)
     }
 }

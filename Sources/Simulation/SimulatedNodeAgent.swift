@@ -15,6 +15,8 @@ package final class SimulatedNodeAgent: Sendable {
         var running: [AssignedInstance] = []
         /// What the last list of configs that it took said, by check ID.
         var told: Set<String> = []
+        /// Called when it has taken leave.
+        var onLeft: (@Sendable () -> Void)?
     }
 
     /// The process; its name is the node's.
@@ -46,6 +48,12 @@ package final class SimulatedNodeAgent: Sendable {
         process.post { [self] in handle(.tick) }
     }
 
+    /// Has it take leave, as on SIGTERM, and calls `finished` when it has.
+    func takeLeave(finished: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onLeft = finished }
+        process.post { [self] in handle(.stop) }
+    }
+
     /// The check IDs of what it runs, sorted.
     package var running: [String] {
         state.withLock { $0.running.map(\.id) }
@@ -57,6 +65,8 @@ package final class SimulatedNodeAgent: Sendable {
     package var problem: String? {
         state.withLock { state in
             let running = state.running.map(\.id)
+            // Exclusive checks it stops by itself, and all when it leaves.
+            guard state.onLeft == nil, !state.core.hasStoppedExclusive else { return nil }
             guard Set(running) != state.told || running.count != state.told.count else { return nil }
             return "\(process.name) runs \(running), and was last told to run \(state.told.sorted())"
         }
@@ -99,7 +109,7 @@ package final class SimulatedNodeAgent: Sendable {
         case .awaitIdle:
             process.post { [self] in handle(.idle) }
         case .finish:
-            break
+            state.withLock { $0.onLeft }?()
         }
     }
 

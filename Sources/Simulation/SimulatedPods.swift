@@ -1,3 +1,4 @@
+import CheckModel
 import Kubernetes
 import Platform
 import Synchronization
@@ -16,11 +17,14 @@ struct SimulatedPods: Sendable {
     private var made = 0
 
     /// Makes the next pod of a node.
-    mutating func make(on node: String, address: String) {
+    ///
+    /// - Parameter controllerKind: the kind of what made it.
+    mutating func make(on node: String, address: String, controllerKind: String) {
         made += 1
         pods[node] = Pod(
-            metadata: ObjectMetadata(name: "agent-\(made)", namespace: Self.namespace, uid: "\(made)"), nodeName: node,
-            addresses: [address])
+            metadata: ObjectMetadata(
+                name: "agent-\(made)", namespace: Self.namespace, uid: "\(made)", controllerKind: controllerKind),
+            nodeName: node, addresses: [address])
     }
 
     /// Marks a node's pod as being deleted.
@@ -58,7 +62,8 @@ extension SimulatedCluster {
     private func makePod(_ name: String) {
         // Only the address, without the port.
         let address = String(network.address(of: name).prefix { $0 != ":" })
-        state.withLock { $0.pods.make(on: name, address: address) }
+        let kind = plan.areOfDaemonSet ? "DaemonSet" : "ReplicaSet"
+        state.withLock { $0.pods.make(on: name, address: address, controllerKind: kind) }
         storePod(name)
     }
 
@@ -70,11 +75,17 @@ extension SimulatedCluster {
             world.record("kubernetes: the pod on \(name) is being deleted")
             state.withLock { $0.pods.terminate(on: name) }
             storePod(name)
-            world.after(grace) { [self] in
+            let pod = state.withLock { $0.pods.pods[name]?.metadata.uid }
+            let end: @Sendable () -> Void = { [self] in
+                // Whichever comes first: its agent has taken leave, or the grace is over.
+                guard state.withLock({ $0.pods.pods[name]?.metadata.uid }) == pod else { return }
                 agent.process.crash()
                 deletePod(name)
                 replacePod(name, of: agent, after: replacedAfter)
             }
+            world.after(grace, end)
+            guard plan.takesLeave else { return }
+            agent.takeLeave { [self] in world.after(.milliseconds(100), end) }
         case .deleted(let node, let killedAfter, let replacedAfter):
             let name = Self.agentNames[node]
             guard let agent = agentInPod(name) else { return }
@@ -132,9 +143,30 @@ extension SimulatedCluster {
     }
 }
 
+// That no exclusive check runs twice.
+extension SimulatedCluster {
+    /// Which exclusive check runs on two agents; nil if none does.
+    ///
+    /// One whose pod object is gone counts as gone, whatever it runs: that is the bound.
+    var problemOfExclusive: String? {
+        let (desired, pods) = state.withLock { ($0.desired, $0.pods) }
+        let configs = expectations.configs(desired).filter { $0.handOver == .exclusive }
+        let exclusive = Set(SimulatedReplica.checkIDs(of: configs))
+        var places: [String: String] = [:]
+        for agent in agents where agent.process.status == .running {
+            let name = agent.process.name
+            if plan.pods != nil, pods.pods[name] == nil { continue }
+            for id in agent.running where exclusive.contains(id) {
+                if let other = places.updateValue(name, forKey: id) { return "\(id) runs on \(other) and on \(name)" }
+            }
+        }
+        return nil
+    }
+}
+
 // That no check is left alone.
 extension SimulatedCluster {
-    /// Sees each second, from one time to another, that every check is run somewhere. One that moves to a node that
+    /// Sees each second, from one time to another, that every check is run somewhere that need not be stopped first. One that moves to a node that
     /// joins may be between two for a moment, as the one lets go when it asks and the other begins when it asks.
     package func expectNoGap(from start: Duration, to end: Duration) {
         world.after(start) { [self] in lookForGaps(until: end) }
@@ -144,7 +176,7 @@ extension SimulatedCluster {
         guard world.now < Instant(nanoseconds: 0) + end else { return }
         let live = agents.filter { $0.process.status == .running }
         let running = Set(live.flatMap(\.running))
-        let wanted = expectations.configs(state.withLock { $0.desired })
+        let wanted = expectations.configs(state.withLock { $0.desired }).filter { $0.handOver != .exclusive }
         let unrun = Set(SimulatedReplica.checkIDs(of: wanted)).subtracting(running)
         let former = state.withLock { state in
             defer { state.unrun = unrun }

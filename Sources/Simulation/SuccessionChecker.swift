@@ -13,8 +13,8 @@ struct SuccessionChecker: Sendable {
         var held: [UInt64: [String]] = [:]
         /// The newest version of which an agent was told something.
         var told: UInt64 = 0
-        /// When each hand-over ends at the latest, by node, in the world's time.
-        var handOverEnds: [String: Instant] = [:]
+        /// Until when each node that is away is waited for, or keeps running whatever it runs, in the world's time.
+        var deadlines: [String: Instant] = [:]
     }
 
     private var histories: [String: History] = [:]
@@ -33,7 +33,13 @@ struct SuccessionChecker: Sendable {
     ) -> String? {
         var history = histories[term.token, default: History()]
         history.held[store.version] = Self.shown(store)
-        for case .handOverStarted(let id, _, let duration) in changes { history.handOverEnds[id] = now + duration }
+        for change in changes {
+            switch change {
+            case .nodeLeft(let id, let duration), .keepsRunning(let id, let duration):
+                history.deadlines[id] = now + duration
+            default: break
+            }
+        }
         histories[term.token] = history
         let isAdoption = isFirst && store.isDispatching && store.version > 1
         guard isAdoption, changes.contains(where: Self.isRegistration) else { return problemOfAwaited(changes, before) }
@@ -53,11 +59,15 @@ struct SuccessionChecker: Sendable {
     func isAdopted(_ term: String) -> Bool { adopted.contains(term) }
 
     /// Notes that a term goes on with the store of the one before.
-    mutating func noteKept(_ store: ClusterStore, in term: Term, of former: Term?) {
+    ///
+    /// - Returns: what must not have happened.
+    mutating func noteKept(_ store: ClusterStore, in term: Term, of former: Term?) -> String? {
         var history = History()
         history.held[store.version] = Self.shown(store)
-        history.handOverEnds = former.flatMap { histories[$0.token] }?.handOverEnds ?? [:]
+        history.deadlines = former.flatMap { histories[$0.token] }?.deadlines ?? [:]
         histories[term.token] = history
+        guard let former, let continued = term.continued else { return "placements are kept, of no term" }
+        return continued == former.token ? nil : "\(continued) goes on, and what is kept is of \(former.token)"
     }
 
     /// Notes that a leader hears a node, or will when it looks at what has come.
@@ -84,12 +94,12 @@ struct SuccessionChecker: Sendable {
         guard version >= known.told else {
             return "\(former) is adopted as of \(version), and agents were told what it held at \(known.told)"
         }
-        for (node, end) in history.handOverEnds.sorted(by: { $0.key < $1.key }) {
-            guard let limit = known.handOverEnds[node] else {
-                return "a hand-over of \(node) is adopted, and never was"
+        for (node, end) in history.deadlines.sorted(by: { $0.key < $1.key }) {
+            guard let limit = known.deadlines[node] else {
+                return "a time of \(node) is adopted, and never was"
             }
             guard end > max(limit, now) + .milliseconds(1) else { continue }
-            return "the hand-over of \(node) lasted \((end - limit).seconds) s longer for the adoption"
+            return "the time of \(node) lasted \((end - limit).seconds) s longer for the adoption"
         }
         return nil
     }
@@ -103,7 +113,7 @@ struct SuccessionChecker: Sendable {
         guard !awaited.isEmpty else { return nil }
         for change in changes {
             var target: String?
-            if case .configMoved(_, let node, _) = change { target = node }
+            if case .configMoved(_, let node, _, _) = change { target = node }
             if case .configScheduled(let config, let node?) = change {
                 // An edit may make another key of it.
                 let isEdit = before.slot(of: node).map { slot in
@@ -121,12 +131,15 @@ struct SuccessionChecker: Sendable {
     static func shown(_ store: ClusterStore) -> [String] {
         let nodes = store.nodes.filter { !$0.id.isEmpty }.sorted { $0.id < $1.id }.map { node in
             let configs = node.configs.map { "\($0.key)=\($0.contentHash)" }.sorted()
-            let retained = node.retained.map { $0.configs.map { "\($0.key)=\($0.contentHash)" }.sorted() }
-            return "\(node.id) \(node.address ?? "-") \(node.conditions) runs \(configs), keeps "
-                + "\(retained.map { "\($0)" } ?? (node.keepsRunning ? "all" : "-")), as \(node.told.revision.value)"
+            let told = node.told(store.handOvers).map { "\($0.key)=\($0.contentHash)" }.sorted()
+            return "\(node.id) \(node.address ?? "-") \(node.conditions) has \(configs), is told "
+                + "\(node.keepsRunning ? "to go on" : "\(told)"), away \(node.isAway), as \(node.revision.value)"
         }
+        let handOvers = store.handOvers.values.map { handOver in
+            "\(handOver.config.key)=\(handOver.config.contentHash) goes from \(store.former(of: handOver) ?? "anywhere")"
+        }.sorted()
         let dangling = store.dangling.map { "dangling \($0.config.key)=\($0.config.contentHash)" }.sorted()
         let checks = store.endpointsChecks.nodes.map { "\($0): \(store.endpointsChecks.of($0).map(\.contentHash))" }
-        return nodes + dangling + checks
+        return nodes + dangling + handOvers + checks
     }
 }

@@ -13,6 +13,7 @@ import Testing
         var dispatcher = try Dispatcher(nodes: Self.nodes, configs: try encodedConfigs(configs))
         _ = dispatcher.handle(.replaced(Self.nodes.map { agentPod("pod-\($0)", on: $0) }), at: 0)
         _ = dispatcher.handle(.replaced(Self.nodes.map { worker($0) }), at: 0)
+        try dispatcher.confirm(Self.nodes, at: 0)
         return dispatcher
     }
 
@@ -34,35 +35,43 @@ import Testing
                 || dispatcher.store.counts == ["w1": 0, "w2": 4, "w3": 5])
         #expect(try told("w1", dispatcher) == before)
         #expect(try dispatcher.configs(of: "w1").revision == revision)
-        #expect(try dispatcher.report("w1", lastChange: revision.value, at: 2).isUpToDate)
+        #expect(try dispatcher.report("w1", lastChange: revision, at: 2).isUpToDate)
         #expect(try !dispatcher.report("w1", lastChange: 1, at: 2).isUpToDate)
-        // Also when what it had is edited, or not wanted any more.
-        _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c0", edition: 1)], removals: [key("c1")]))
-        #expect(try told("w1", dispatcher) == before)
+        // Also when what it had is edited; what is not wanted any more it stops.
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c0", edition: 1)]))
+        #expect(try dispatcher.configs(of: "w1").revision == revision)
+        _ = dispatcher.dispatch(EncodedChanges(upserts: [], removals: [before[0]]))
+        #expect(try told("w1", dispatcher) == Array(before.dropFirst()))
         // And it gets nothing new.
         _ = dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(20..<30)))
         #expect(dispatcher.store.counts["w1"] == 0)
     }
 
-    @Test func `after the drain timeout an agent that still reports gets its current configs`() throws {
+    @Test func `it lets go of each config once the new node has confirmed it, and not before`() throws {
         var dispatcher = try dispatcher()
-        _ = dispatcher.expireNodes(now: at(1))
+        let before = try dispatcher.configs(of: "w2").revision
         _ = terminate("w1", &dispatcher, at: 1)
-        let revision = try dispatcher.configs(of: "w1").revision.value
-        for second in 2...30 {
-            for id in Self.nodes { _ = try dispatcher.report(id, at: Double(second)) }
-            #expect(dispatcher.expireNodes(now: at(Double(second))).isEmpty)
+        // What it ran before proves nothing, nor does a heartbeat.
+        for revision in [before, NodeStatusRequest.heartbeatOnly, 0, 77] {
+            _ = try dispatcher.report("w2", lastChange: revision, at: 1)
+            #expect(try told("w1", dispatcher).count == 3)
         }
-        #expect(try dispatcher.report("w1", lastChange: revision, at: 30).isUpToDate)
-        let changes = dispatcher.expireNodes(now: at(31))
-        guard case .handOverEnded("w1") = changes.first, changes.count == 1 else {
-            Issue.record("\(changes)")
-            return
-        }
+        let given = dispatcher.store.counts["w2", default: 0] - 3
+        try dispatcher.confirm(["w2"], at: 2)
+        #expect(try told("w1", dispatcher).count == 3 - given)
+        try dispatcher.confirm(["w3"], at: 3)
         #expect(try told("w1", dispatcher).isEmpty)
-        #expect(try !dispatcher.report("w1", lastChange: revision, at: 31).isUpToDate)
-        #expect(try dispatcher.report("w1", lastChange: 0, at: 31).isUpToDate)
-        #expect(dispatcher.store.counts["w1"] == 0)
+        #expect(dispatcher.store.handOvers.isEmpty)
+    }
+
+    @Test func `if the new node is lost meanwhile the former one still runs its configs`() throws {
+        var dispatcher = try dispatcher()
+        _ = terminate("w1", &dispatcher, at: 1)
+        _ = dispatcher.handle(.deleted(agentPod("pod-w2", on: "w2")), at: 2)
+        #expect(dispatcher.store.counts == ["w1": 0, "w3": 9])
+        #expect(try told("w1", dispatcher).count == 3)
+        try dispatcher.confirm(["w3"], at: 3)
+        #expect(try told("w1", dispatcher).isEmpty)
     }
 
     @Test func `a draining node expires when its pod is gone`() throws {
@@ -84,9 +93,9 @@ import Testing
         _ = dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c4")]))
         #expect(dispatcher.store.counts == ["w1": 5])
         #expect(try told("w1", dispatcher).count == 5)
+        try dispatcher.confirm(["w1"], at: 2)
         #expect(try dispatcher.report("w2", at: 20).changes.compactMap(\.movedKey).count == 5)
         #expect(dispatcher.store.counts == ["w1": 0, "w2": 5])
-        // The time in which both may run counts from here.
         #expect(try told("w1", dispatcher).count == 5)
     }
 
@@ -97,7 +106,9 @@ import Testing
         _ = dispatcher.handle(.deleted(agentPod("pod-w3", on: "w3")), at: 2)
         #expect(dispatcher.store.dangling.isEmpty)
         for id in ["w1", "w2"] {
-            #expect(try told(id, dispatcher) == dispatcher.store.node(id)?.configs.map(\.key).sorted())
+            // Besides what the other one is to take over.
+            let node = try #require(dispatcher.store.node(id))
+            #expect(try Set(told(id, dispatcher)) == node.outgoing.union(node.configs.map(\.key)))
         }
         #expect((dispatcher.store.counts["w1"] ?? 0) + (dispatcher.store.counts["w2"] ?? 0) == 9)
     }
@@ -107,7 +118,7 @@ import Testing
         _ = terminate("w1", &dispatcher, at: 1)
         let changes = dispatcher.handle(.applied(agentPod("next", on: "w1")), at: 2)
         #expect(dispatcher.store.node("w1")?.conditions.isDraining == false)
-        #expect(dispatcher.store.node("w1")?.retained == nil)
+        #expect(dispatcher.store.handOvers.values.allSatisfy { dispatcher.store.former(of: $0) != "w1" })
         #expect(changes.compactMap(\.movedKey).count == 3)
         #expect(dispatcher.store.counts == ["w1": 3, "w2": 3, "w3": 3])
     }

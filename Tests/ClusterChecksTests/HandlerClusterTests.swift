@@ -37,7 +37,7 @@ import Testing
             let lines = fixture.log.lines.count
             fixture.handler.handle(.deleted(Self.pods[1]))
             #expect(fixture.log.lines.count == lines)
-            let again = HandlerTests.term("2", continuesPrevious: true)
+            let again = HandlerTests.term("2", continued: "1")
             fixture.leadership.set(.leading(again))
             try await fixture.untilLeading(again)
             // The first look at silent nodes in the term.
@@ -63,7 +63,7 @@ import Testing
             #expect(
                 fixture.log.lines.suffix(2) == [
                     "info node removed: its pod was deleted node=w1 pod=agents/pod-w1 nodes=1",
-                    "info configs dispatched scheduled=0 replaced=0 moved=2 removed=0 nodes=1",
+                    "info configs dispatched scheduled=0 replaced=0 moved=2 removed=0 handed_over=0 nodes=1",
                 ])
         }
     }
@@ -79,9 +79,14 @@ import Testing
             #expect(try fixture.names(of: "w1") == before)
             #expect(try fixture.report("w1", lastChange: revision))
             #expect(try fixture.names(of: "w2").count == 4)
-            #expect(try node("w1", of: fixture).remarks == ["draining"])
-            #expect(try node("w1", of: fixture).retained?.revision.value == revision)
-            #expect(try node("w1", of: fixture).revision == 0)
+            #expect(try node("w1", of: fixture).remarks == ["draining", "handing over 2 checks"])
+            #expect(try node("w1", of: fixture).revision == revision)
+            #expect(try node("w1", of: fixture).configs.isEmpty)
+            // Once the other agent has confirmed, it lets go.
+            let taken = try fixture.handler.configs(of: "w2", now: at(30)).value.revision
+            #expect(try fixture.report("w2", lastChange: taken))
+            #expect(try fixture.names(of: "w1").isEmpty)
+            #expect(try !fixture.report("w1", lastChange: revision))
         }
     }
 

@@ -25,12 +25,12 @@ import Testing
     }
 
     private func fixture(_ mirror: StoreMirror?) -> HandlerTests.Fixture {
-        HandlerTests.Fixture(succession: Succession(mirror: { mirror }, readAnew: { _ in }))
+        HandlerTests.Fixture(succession: Succession(mirror: { mirror }, dispatched: { mirror }, readAnew: { _ in }))
     }
 
-    private func term(_ token: String, adoptable: String?, continuesPrevious: Bool = false) -> Term {
+    private func term(_ token: String, adoptable: String?, continued: String? = nil) -> Term {
         Term(
-            token: token, validUntil: Deadline(.distantFuture), continuesPrevious: continuesPrevious,
+            token: token, validUntil: Deadline(.distantFuture), continued: continued,
             adoptable: adoptable)
     }
 
@@ -89,7 +89,7 @@ import Testing
             #expect(isUpToDate)
             fixture.leadership.set(.following(nil))
             fixture.settle()
-            fixture.leadership.set(.leading(term("again", adoptable: nil, continuesPrevious: true)))
+            fixture.leadership.set(.leading(term("again", adoptable: nil, continued: "next")))
             fixture.settle()
             fixture.live(until: 40)
             #expect(fixture.configCount() == 3)

@@ -33,7 +33,7 @@ import Testing
 
         func report(_ id: String, lastChange: Int64 = 0) throws -> Bool {
             let status = NodeStatusRequest(lastChange: lastChange)
-            return try handler.nodeStatus(NodeReport(id: id, status: status), now: clock.now()).value
+            return try handler.nodeStatus(NodeReport(id: id, status: status), now: clock.now()).value.isUpToDate
         }
 
         func names(of id: String) throws -> [String] {
@@ -87,8 +87,8 @@ import Testing
         }
     }
 
-    static func term(_ token: String, continuesPrevious: Bool = false) -> Term {
-        Term(token: token, validUntil: Deadline(.distantFuture), continuesPrevious: continuesPrevious)
+    static func term(_ token: String, continued: String? = nil) -> Term {
+        Term(token: token, validUntil: Deadline(.distantFuture), continued: continued)
     }
 
     @Test func `a handler that does not lead answers every call with the leader`() async throws {
@@ -181,7 +181,7 @@ import Testing
             // Longer than the timeout: nobody could report to us, so nobody is silent.
             fixture.clock.set(100)
             fixture.desired.apply(upserts: [checkConfig("c9")], removals: [key("c0")])
-            let again = Self.term("2", continuesPrevious: true)
+            let again = Self.term("2", continued: "1")
             fixture.leadership.set(.leading(again))
             try await fixture.untilLeading(again)
             fixture.settle()
@@ -220,7 +220,7 @@ import Testing
         let fixture = Fixture()
         try await fixture.run {
             fixture.desired.apply(upserts: [checkConfig("c0")], synced: true)
-            let term = Self.term("1", continuesPrevious: true)
+            let term = Self.term("1", continued: "0")
             fixture.leadership.set(.leading(term))
             try await fixture.untilLeading(term)
             _ = try fixture.report("a")
@@ -240,7 +240,7 @@ import Testing
             fixture.leadership.set(.following(nil))
             fixture.settle()
             fixture.live(until: 100)
-            let again = Self.term("2", continuesPrevious: true)
+            let again = Self.term("2", continued: "1")
             fixture.leadership.set(.leading(again))
             try await fixture.untilLeading(again)
             _ = try fixture.report("a")
@@ -257,7 +257,7 @@ import Testing
         let fixture = Fixture()
         try await fixture.run {
             fixture.desired.apply(upserts: [checkConfig("c0")], synced: true)
-            let term = Term(token: "1", validUntil: Deadline(at(10)), continuesPrevious: false)
+            let term = Term(token: "1", validUntil: Deadline(at(10)))
             fixture.leadership.set(.leading(term))
             try await fixture.untilLeading(term)
             fixture.live(until: 60)
@@ -406,7 +406,10 @@ import Testing
             fixture.settle()
             #expect(fixture.log.lines.last?.contains("replaced=1") == true)
             let dispatched = fixture.log.lines.filter { $0.hasPrefix("info configs dispatched scheduled=50") }
-            #expect(dispatched == ["info configs dispatched scheduled=50 replaced=0 moved=0 removed=0 nodes=2"])
+            #expect(
+                dispatched == [
+                    "info configs dispatched scheduled=50 replaced=0 moved=0 removed=0 handed_over=0 nodes=2"
+                ])
             #expect(fixture.log.lines.contains("info term began term=1 placements=none warmup_seconds=30.0"))
         }
     }

@@ -23,8 +23,6 @@ import Testing
         var wanted: Set<ConfigKey> = []
         /// From where each node reported last.
         var addresses: [String: String] = [:]
-        /// Since when each node's agent has been told something else than the truth.
-        var retainedSince: [String: Double] = [:]
         var made = 0
         var now = 0.0
         var seen: Set<String> = []
@@ -55,8 +53,9 @@ import Testing
         }
         #expect(
             seen == [
-                "cordoned", "dangled", "deleted", "drained", "hands over", "joined", "let go", "no pod", "shared",
-                "silent", "unsure",
+                "cordoned", "dangled", "deleted", "drained", "hands over", "joined", "keeps running", "let go",
+                "no pod",
+                "shared", "silent", "unsure",
             ])
     }
 }
@@ -85,6 +84,8 @@ extension PodPropertyTests.History {
         if dispatcher.store.slot(of: id) == nil { addresses[id] = nil }
         if roll(5) > 0 { addresses[id] = address }
         take(try dispatcher.report(id, address: addresses[id], isStated: roll(2) == 0, at: now).changes)
+        guard roll(2) == 0, let revision = try? dispatcher.tell(id).revision else { return }
+        take(try dispatcher.report(id, lastChange: revision, address: addresses[id], at: now).changes)
     }
 
     private mutating func changePods() {
@@ -181,14 +182,15 @@ extension PodPropertyTests.History {
         switch change {
         case .configScheduled(_, let id?):
             #expect(mirror.node(id)?.conditions.standing == mirror.bestStanding)
-        case .configMoved(let key, let id, let reason):
+        case .configMoved(let key, let id, let reason, let mayRun):
             let (from, best) = (mirror.nodeID(of: key).flatMap(mirror.node), mirror.bestStanding)
             #expect(mirror.node(id)?.conditions.standing == best)
             seen.insert("\(reason)")
+            #expect(from != nil || !mayRun)
             switch reason {
             case .dangled: #expect(from == nil)
             case .rebalanced, .isolated: Issue.record("nobody asked for it")
-            case .drained: #expect(from?.conditions.isDraining == true && from?.retained != nil)
+            case .drained: #expect(from?.conditions.isDraining == true)
             // Who is cordoned is not asked to give while any other is not.
             case .joined: #expect(from?.conditions.standing == best)
             }
@@ -205,14 +207,10 @@ extension PodPropertyTests.History {
             #expect(differs)
         case .nodeIDShared(_, let agents):
             if !agents.isEmpty { seen.insert("shared") }
-        case .handOverStarted(let id, _, _):
-            retainedSince[id] = now
-            seen.insert("hands over")
-        case .handOverEnded(let id):
-            retainedSince[id] = nil
-            seen.insert("let go")
+        case .configMoved(_, _, _, mayRun: true): seen.insert("hands over")
+        case .handOverEnded: seen.insert("let go")
+        case .keepsRunning: seen.insert("keeps running")
         case .nodeExpired(let id, let reason):
-            retainedSince[id] = nil
             guard case .podDeleted(let pod) = reason else { return _ = seen.insert("silent") }
             seen.insert("deleted")
             // It was this one's, it is gone, it left no other, and the last report was not another one's.
@@ -235,13 +233,9 @@ extension PodPropertyTests.History {
             let node = store.nodes[slot]
             let standing = node.conditions.standing
             if standing == .draining, best != .draining { #expect(node.configs.isEmpty) }
-            // For so long may two run one config, and it is told of within a tick.
-            if node.retained != nil {
-                #expect(node.configs.isEmpty && standing == .draining)
-                #expect(now - (retainedSince[node.id] ?? -100) <= 30)
-            } else {
-                #expect(node.told.revision == node.revision)
-            }
+            #expect(node.revision.value == Revision(of: node.told(store.handOvers).map(\.contentHash)).value)
+            // Nobody is told to keep what nobody else is to take.
+            for key in node.outgoing { #expect(store.nodeID(of: key) != node.id && wanted.contains(key)) }
         }
         try checkAgainstAllToldAnew()
     }

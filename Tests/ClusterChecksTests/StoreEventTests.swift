@@ -56,7 +56,7 @@ import Testing
             case .nodeRegistered(let id, _, _, _): "registered \(id)"
             case .nodeExpired(let id, _): "expired \(id)"
             case .configScheduled(let config, let id): "scheduled \(config.key.source) on \(id ?? "-")"
-            case .configMoved(let key, let id, _): "moved \(key.source) to \(id)"
+            case .configMoved(let key, let id, _, _): "moved \(key.source) to \(id)"
             case .dispatchingBegan: "dispatching"
             default: "other"
             }
@@ -143,7 +143,7 @@ import Testing
             // synced is not reconciled.
             fixture.handler.handle(.deleted(agentPod("a")))
             fixture.desired.apply(synced: false)
-            let again = HandlerTests.term("2", continuesPrevious: true)
+            let again = HandlerTests.term("2", continued: "1")
             fixture.leadership.set(.leading(again))
             try await fixture.untilLeading(again)
             #expect(observer.events.last == "began 2 keeps=true")
@@ -189,7 +189,7 @@ import Testing
         try await fixture.run {
             var isFirst = true
             for number in 1...4 {
-                let term = HandlerTests.term("\(number)", continuesPrevious: roll(2) == 0)
+                let term = HandlerTests.term("\(number)", continued: roll(2) == 0 ? "\(number - 1)" : nil)
                 fixture.leadership.set(.leading(term))
                 try await fixture.untilLeading(term)
                 for _ in 0..<(isFirst ? 8 : 5) {
@@ -245,7 +245,7 @@ import Testing
             let report = NodeReport(
                 id: "n\(roll(8))", status: status, address: "10.0.0.\(roll(3))", isAddressStated: true)
             _ = try? handler.nodeStatus(report, now: now)
-        case 5: try? handler.recordHeartbeats(of: (0..<4).map { "n\($0)" }, now: now)
+        case 5: try? handler.recordHeartbeats(of: (0..<4).map { NodeHeartbeat(id: "n\($0)", revision: 0) }, now: now)
         case 6: handler.handle(.applied(pod))
         case 7: handler.handle(.deleted(pod))
         case 8: handler.handle(.replaced((0..<8).map { agentPod("n\($0)", on: "w\($0 % 4)") }))
@@ -281,10 +281,9 @@ extension StateSnapshot {
     /// All of it that comes from the store.
     fileprivate var shown: [String] {
         let nodes = nodes.map { node in
-            let retained = node.retained.map { "\($0.revision.value) \($0.configs.map(\.key).sorted())" }
             return
                 "\(node.id) \(node.type) \(node.address ?? "-") \(node.revision) \(node.conditions) \(node.agents)"
-                + " \(node.configs.map { "\($0.key)=\($0.contentHash)" }) \(retained ?? "-")"
+                + " \(node.configs.map { "\($0.key)=\($0.contentHash)" }) \(node.told.map(\.key)) \(node.isAway)"
         }
         let dangling = dangling.map { "\($0.config.key)=\($0.config.contentHash) since \($0.since): \($0.reason)" }
         let checks = endpointsChecks.nodes.map { "\($0): \(endpointsChecks.of($0).map(\.contentHash))" }
@@ -297,7 +296,8 @@ extension ClusterStore {
     fileprivate var shown: [String] {
         let none = nodes.map { _ in nil as Int? }
         let view = Dispatcher.View(
-            version: version, isDispatching: true, nodes: nodes, dangling: dangling, overdue: 0,
+            version: version, isDispatching: true, nodes: nodes, dangling: dangling, handOvers: handOvers,
+            overdue: 0,
             endpointsChecks: endpointsChecks, statistics: none.map { _ in nil }, pods: AgentPods())
         return StateSnapshot(view, Rejections(), HandlerTests.term("mirror")).shown
     }

@@ -10,9 +10,10 @@ import Testing
     /// Three nodes with nine configs; `w1` drains, and its agent keeps what it had.
     private func leader() throws -> Dispatcher {
         var leader = try Dispatcher(nodes: ["w1", "w2", "w3"], configs: try encodedConfigs(0..<9))
+        try leader.confirm(["w1", "w2", "w3"], at: 0)
         leader.handle(.replaced([agentPod("a1", on: "w1", isTerminating: true), agentPod("a2", on: "w2")]))
         _ = leader.catchUp(now: at(1))
-        #expect(leader.store.node("w1")?.retained != nil)
+        #expect(leader.store.node("w1")?.outgoing.count == 3)
         return leader
     }
 
@@ -35,7 +36,7 @@ import Testing
     /// What the agents of a store are told, as they see it.
     private func told(_ store: ClusterStore) -> [String] {
         store.occupiedSlots.map { store.nodes[$0] }.sorted { $0.id < $1.id }.map {
-            "\($0.id) \($0.told.revision.value) \($0.told.configs.map(\.contentHash).sorted()) \($0.keepsRunning)"
+            "\($0.id) \($0.revision.value) \($0.told(store.handOvers).map(\.contentHash).sorted()) \($0.keepsRunning)"
         }
     }
 
@@ -59,7 +60,7 @@ import Testing
         #expect(told(adopter.store) == told(leader.store))
         #expect(adopter.store.isDispatching)
         for id in ["w1", "w2", "w3"] {
-            #expect(try adopter.configs(of: id).isConfirmed)
+            #expect(try adopter.configs(of: id).configs.allSatisfy(\.isConfirmed))
             #expect(adopter.store.node(id)?.isAwaited == true)
         }
     }
@@ -84,7 +85,7 @@ import Testing
         // Its bytes come: it is told again.
         let isSettled = adopter.settle(own + [lacking], readings: SourceReadings(), since: at(100), now: at(101))
         #expect(isSettled)
-        #expect(try adopter.configs(of: "w2").isConfirmed)
+        #expect(try adopter.configs(of: "w2").configs.allSatisfy(\.isConfirmed))
         #expect(told(adopter.store) == told(leader.store))
     }
 
@@ -156,16 +157,38 @@ import Testing
         #expect(expired.isEmpty)
     }
 
-    @Test func `what remains of a hand-over runs on`() throws {
-        let leader = try leader()
-        var adopter = adopter(try mirror(of: leader, sent: at(1)), own: try encodedConfigs(0..<9), now: at(21))
-        #expect(adopter.store.node("w1")?.retained != nil)
-        for second in 22...40 {
-            for id in ["w1", "w2", "w3"] { _ = try adopter.report(id, at: Double(second)) }
+    @Test func `what remains of a time runs on`() throws {
+        var leader = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
+        leader.handle(
+            AgentPodChange.replaced([agentPod("a1", on: "w1", isOfDaemonSet: true), agentPod("a2", on: "w2")]))
+        leader.handle(WorkerNodeChange.replaced([worker("w1"), worker("w2")]))
+        _ = leader.catchUp(now: at(0.5))
+        leader.handle(.deleted(agentPod("a1", on: "w1", isOfDaemonSet: true)))
+        _ = leader.catchUp(now: at(1))
+        #expect(leader.store.node("w1")?.isAway == true)
+        var adopter = adopter(try mirror(of: leader, sent: at(1)), own: try encodedConfigs(0..<4), now: at(11))
+        for second in 12...20 {
+            _ = try adopter.report("w2", at: Double(second))
             _ = adopter.expire(now: at(Double(second)))
-            // It began at 1 s, and lasts for 30 s.
-            #expect((adopter.store.node("w1")?.retained != nil) == (second < 31), "\(second) s")
+            // It began at 1 s, and lasts for 15 s.
+            #expect((adopter.store.node("w1") != nil) == (second < 16), "\(second) s")
         }
+        #expect(adopter.store.counts == ["w2": 4])
+    }
+
+    @Test func `who adopts a hand-over ends it by what it hears itself`() throws {
+        let leader = try leader()
+        var adopter = adopter(try mirror(of: leader), own: try encodedConfigs(0..<9))
+        #expect(adopter.store.handOvers.count == 3)
+        _ = try adopter.report("w2", lastChange: 5, at: 101)
+        #expect(adopter.store.handOvers.count == 3)
+        // An agent that the former leader told already is up to date, and so confirms.
+        for id in ["w2", "w3"] {
+            let revision = try #require(adopter.store.node(id)?.revision.value)
+            #expect(try adopter.report(id, lastChange: revision, at: 102).isUpToDate)
+        }
+        #expect(adopter.store.handOvers.isEmpty)
+        #expect(try adopter.configs(of: "w1").configs.isEmpty)
     }
 
     @Test func `conditions stay as mirrored until pods and nodes have been read anew`() throws {
@@ -178,7 +201,7 @@ import Testing
         adopter.adopt(try mirror(of: leader).adoption(own: try encodedConfigs(0..<9), now: at(20)), now: at(100))
         _ = try adopter.report("w1", at: 101)
         #expect(adopter.store.node("w1")?.conditions.isDraining == true)
-        #expect(adopter.store.node("w1")?.retained != nil)
+        #expect(adopter.store.node("w1")?.outgoing.count == 3)
         adopter.handle(AgentPodChange.replaced([agentPod("a1", on: "w1"), agentPod("a2", on: "w2")], begun: at(101)))
         adopter.handle(WorkerNodeChange.replaced([worker("w1"), worker("w2")], begun: at(101)))
         _ = adopter.catchUp(now: at(102))
@@ -190,11 +213,17 @@ import Testing
         let wrong: [StoreChange] = [
             .nodeHeard(id: "nobody"), .nodeRegistered(id: "w1", type: 0, address: nil, isAwaited: false),
             .nodeRegistered(id: "", type: 0, address: nil, isAwaited: false), .nodeExpired(id: "nobody", .silence),
-            .configMoved(key("c1"), to: "nobody", .drained), .configMoved(key("nothing"), to: "w2", .drained),
+            .configMoved(key("c1"), to: "nobody", .drained, mayRun: true),
+            .configMoved(key("nothing"), to: "w2", .drained, mayRun: false),
+            .handOverStarted(try encodedConfig("c4"), from: nil),
+            .handOverStarted(try encodedConfig("c4"), from: "nobody"),
+            .handOverStarted(try encodedConfig("c4"), from: mirror.store.nodeID(of: key("c4"))),
+            .nodeLeft(id: "nobody", returnsWithin: .zero), .nodeReturned(id: "nobody"),
+            .keepsRunning(id: "nobody", atMost: .zero), .keepsRunningEnded(id: "nobody"),
             .configRemoved(key("nothing")), .configReplaced(try encodedConfig("nothing")),
             .configScheduled(try encodedConfig("c1"), on: "w2"),
             .configScheduled(try encodedConfig("nothing"), on: "nobody"),
-            .endpointsCheckScheduled(try encodedConfig("nothing")), .handOverEnded(id: "nobody"),
+            .endpointsCheckScheduled(try encodedConfig("nothing")), .handOverEnded(key("nothing")),
         ]
         for change in wrong { #expect(throws: MirrorError.self) { try mirror.apply(change, sent: at(2)) } }
         #expect(told(mirror.store) == told(try leader().store))
@@ -202,7 +231,7 @@ import Testing
 
     @Test func `a hint puts configs back where they were, and a node that it does not know gets its share`() throws {
         let leader = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<8))
-        let hint = try mirror(of: leader).hint
+        let hint = PlacementHint(try mirror(of: leader).store)
         let empty = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         var next = Dispatcher(succeeding: empty, hint: hint)
         for id in ["w1", "w2", "w3"] { _ = try next.report(id, at: 0) }
@@ -222,9 +251,7 @@ extension StoreChange {
         case .configScheduled(let config, let id): .configScheduled(config.unconfirmed, on: id)
         case .configReplaced(let config): .configReplaced(config.unconfirmed)
         case .endpointsCheckScheduled(let config): .endpointsCheckScheduled(config.unconfirmed)
-        case .handOverStarted(let id, .retains(let retained), let duration):
-            .handOverStarted(
-                id: id, .retains(ClusterStore.Retained(retained.configs.map(\.unconfirmed))), lasts: duration)
+        case .handOverStarted(let config, let id): .handOverStarted(config.unconfirmed, from: id)
         default: self
         }
     }
@@ -232,7 +259,9 @@ extension StoreChange {
 
 extension EncodedConfig {
     fileprivate var unconfirmed: EncodedConfig {
-        EncodedConfig(unconfirmed: key, contentHash: contentHash, instances: instanceCount, nodeName: nodeName)
+        EncodedConfig(
+            unconfirmed: key, contentHash: contentHash, instances: instanceCount, nodeName: nodeName, handOver: handOver
+        )
     }
 
     /// The same content under another key.

@@ -43,17 +43,25 @@ extension Dispatcher {
     /// Has a node report.
     mutating func report(
         _ id: String, lastChange: Int64 = 0, type: Int = 0, address: String? = nil, isStated: Bool = false,
-        at seconds: Double
-    ) throws -> (isUpToDate: Bool, changes: [StoreChange]) {
-        let status = NodeStatusRequest(lastChange: lastChange, nodeType: type)
-        let report = NodeReport(id: id, status: status, address: address, isAddressStated: isStated)
-        var isUpToDate = false
-        let changes = try changes { isUpToDate = try $0.nodeStatus(report, now: at(seconds)) }
-        return (isUpToDate, changes)
+        departure: Departure? = nil, peer: String? = nil, at seconds: Double
+    ) throws -> (isUpToDate: Bool, handingOver: Int, changes: [StoreChange]) {
+        let status = NodeStatusRequest(lastChange: lastChange, nodeType: type, departure: departure)
+        let report = NodeReport(id: id, status: status, address: address, isAddressStated: isStated, peer: peer)
+        var answer: ReportAnswer?
+        let changes = try changes { answer = try $0.nodeStatus(report, now: at(seconds)) }
+        return (answer?.isUpToDate ?? false, answer?.handingOver ?? 0, changes)
     }
 
-    /// What the agent of a node is told to run.
-    func configs(of id: String) throws -> ClusterStore.Retained { try node(toTell: id).told }
+    /// What the agent of a node would be told to run.
+    func configs(of id: String) throws -> Told {
+        var copy = self
+        return try copy.tell(id)
+    }
+
+    /// Has the agents of nodes fetch their configs, and report that they run them.
+    mutating func confirm(_ ids: [String], at seconds: Double) throws {
+        for id in ids { _ = try report(id, lastChange: try tell(id).revision, at: seconds) }
+    }
 
     /// Handles a change of the pods, and acts on it.
     mutating func handle(_ change: AgentPodChange, at seconds: Double) -> [StoreChange] {
@@ -115,15 +123,16 @@ extension WorkerNodeChange {
 
 /// A pod on the Kubernetes node `node`.
 func agentPod(
-    _ name: String, on node: String = "", uid: String? = nil, addresses: [String] = [], isTerminating: Bool = false
+    _ name: String, on node: String = "", uid: String? = nil, addresses: [String] = [], isTerminating: Bool = false,
+    isOfDaemonSet: Bool = false
 ) -> AgentPod {
     AgentPod(
         namespace: "agents", name: name, uid: uid ?? "uid-\(name)", addresses: addresses, nodeName: node,
-        isTerminating: isTerminating)
+        isTerminating: isTerminating, isOfDaemonSet: isOfDaemonSet)
 }
 
-func worker(_ name: String, isSchedulable: Bool = true) -> WorkerNode {
-    WorkerNode(name: name, isSchedulable: isSchedulable)
+func worker(_ name: String, isSchedulable: Bool = true, isReady: Bool = true) -> WorkerNode {
+    WorkerNode(name: name, isSchedulable: isSchedulable, isReady: isReady)
 }
 
 extension ClusterStore {
@@ -144,7 +153,8 @@ extension ClusterStore {
     var description: [String] {
         let nodes = occupiedSlots.map { self.nodes[$0] }.sorted { $0.id < $1.id }.map { node in
             let configs = node.configs.map { "\($0.key)=\($0.contentHash)" }.sorted()
-            let told = "\(node.told.revision.value) \(node.told.configs.map(\.key).sorted())"
+            let told =
+                "\(node.told(self.handOvers).map(\.key).sorted()) \(node.isAway) \(node.keepsRunning) \(node.isTellable)"
             return
                 "\(node.id) \(node.type) \(node.address ?? "-") \(node.load.millionths) \(node.revision.value) \(configs)"
                 + " \(node.conditions) \(node.agents) \(told)"
@@ -153,13 +163,16 @@ extension ClusterStore {
             "dangling \($0.config.key)=\($0.config.contentHash) since \($0.since): \($0.reason)"
         }
         let checks = endpointsChecks.nodes.map { "\($0): \(endpointsChecks.of($0).map(\.contentHash))" }
-        return nodes + dangling.sorted() + checks + ["version \(version)"]
+        let handOvers = handOvers.values.map {
+            "\($0.config.key)=\($0.config.contentHash) from \(former(of: $0) ?? "-") since \($0.since)"
+        }
+        return nodes + dangling.sorted() + handOvers.sorted() + checks + ["version \(version)"]
     }
 }
 
 extension StoreChange {
     var movedKey: ConfigKey? {
-        if case .configMoved(let key, _, _) = self { return key }
+        if case .configMoved(let key, _, _, _) = self { return key }
         return nil
     }
 }

@@ -112,7 +112,7 @@ import Testing
         #expect(bench.calls == ["get", "update"])
         #expect(bench.spec?.leaseTransitions == 7)
         #expect(bench.spec?.acquireTime == "t0")
-        #expect(bench.election.held?.continuesPrevious == false)
+        #expect(bench.election.held?.continued == nil)
     }
 
     @Test func `a faster candidate wins`() {
@@ -147,7 +147,7 @@ import Testing
         #expect(bench.attempt())
         #expect(bench.spec?.leaseTransitions == 4)
         #expect(bench.election.held?.resourceVersion == bench.shelf.lease?.resourceVersion)
-        #expect(bench.election.held?.continuesPrevious == false)
+        #expect(bench.election.held?.continued == nil)
     }
 
     @Test func `the term's token is the resourceVersion of the acquiring write`() {

@@ -159,7 +159,7 @@ func naming(_ replicas: String, of token: String = "100.uid-1") -> [ExactText: E
         #expect(Self.named(bench) == [:])
         #expect(bench.termNumber == 2)
         #expect(bench.election.held?.resourceVersion == bench.shelf.lease?.resourceVersion)
-        #expect(bench.election.held?.continuesPrevious == true)
+        #expect(bench.election.held?.continued != nil)
         #expect(bench.election.held?.adoptable == nil)
         #expect(bench.election.drainPublished() == [nil])
     }

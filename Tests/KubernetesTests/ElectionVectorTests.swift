@@ -195,7 +195,7 @@ import Testing
             #expect(!bench.isLeading)
             #expect(bench.attempt())
             #expect(bench.termNumber == 2)
-            #expect(bench.election.held?.continuesPrevious == true)
+            #expect(bench.election.held?.continued != nil)
             #expect(bench.election.held?.resourceVersion != token)
         },
         Vector("stop the process 20 s, then resume, another took over") { bench in

@@ -79,7 +79,7 @@ struct Replica: Sendable {
             #expect(server.lease?.spec.holder == "" || server.lease?.spec.holder == "b")
             await server.clock.sleep(.milliseconds(20))
             #expect(replicas[1].leads(at: server.clock.now()))
-            #expect(replicas[1].term?.continuesPrevious == false)
+            #expect(replicas[1].term?.continued == nil)
             #expect(replicas[0].followed?.address == "b:5005")
         }
     }
@@ -219,7 +219,7 @@ struct Replica: Sendable {
             server.set("a", .init())
             await server.clock.sleep(.seconds(5))
             let next = try #require(replicas[0].term)
-            #expect(next.continuesPrevious)
+            #expect(next.continued != nil)
             #expect(next.validUntil !== term.validUntil)
             #expect(next.token != term.token)
         }
@@ -237,7 +237,7 @@ struct Replica: Sendable {
             #expect(!term.validUntil.isAhead(of: server.clock.now()))
             await server.clock.sleep(.milliseconds(100))
             let next = try #require(replicas[0].term)
-            #expect(next.continuesPrevious)
+            #expect(next.continued != nil)
             #expect(next.validUntil !== term.validUntil)
             #expect(!term.validUntil.isAhead(of: .distantPast))
             #expect(Self.version(next) > Self.version(term))

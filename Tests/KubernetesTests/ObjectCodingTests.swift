@@ -156,13 +156,27 @@ private func read<Object: JSONReadable>(_ type: Object.Type, _ text: String) thr
     }
 
     @Test(arguments: ["True", "False", "Unknown"])
-    func `a Node whose readiness flips is the Node that it was`(ready: String) throws {
+    func `a Node is ready only if it says so`(ready: String) throws {
         let text = """
             {"metadata":{"name":"n","resourceVersion":"1"},
             "status":{"conditions":[{"type":"DiskPressure","status":"True"},{"type":"Ready","status":"\(ready)"}]}}
             """
         #expect(
             try read(KubernetesNode.self, text)
-                == KubernetesNode(metadata: ObjectMetadata(name: "n", namespace: "", resourceVersion: "1")))
+                == KubernetesNode(
+                    metadata: ObjectMetadata(name: "n", namespace: "", resourceVersion: "1"), isReady: ready == "True"))
+    }
+}
+
+/// Who made a pod.
+@Suite struct ControllerTests {
+    @Test(arguments: [
+        (#""#, ""), (#","ownerReferences":[]"#, ""),
+        (#","ownerReferences":[{"kind":"Thing"},{"kind":"DaemonSet","controller":true}]"#, "DaemonSet"),
+        (#","ownerReferences":[{"kind":"DaemonSet","controller":false}]"#, ""),
+    ])
+    func `a pod knows the kind of its controller`(field: String, kind: String) throws {
+        let pod = try read(Pod.self, #"{"metadata":{"name":"n","resourceVersion":"1"\#(field)}}"#)
+        #expect(pod.metadata.controllerKind == kind)
     }
 }

@@ -175,7 +175,7 @@ import Testing
         try await Polls.run { leader, follower in
             try Self.wait("one", at: follower, leader)
             leader.replica.leadership.set(
-                .leading(Term(token: "43", validUntil: Deadline(.distantFuture), continuesPrevious: true)))
+                .leading(Term(token: "43", validUntil: Deadline(.distantFuture), continued: "42.lease-uid")))
             follower.settle()
             #expect(follower["one"]?.status == 503)
             let now = leader.replica.clock.now()

@@ -118,7 +118,7 @@ import Testing
     @Test func `a large answer may take longer on its way`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             let now = replica.clock.now()
-            let term = Term(token: "43", validUntil: Deadline(now + .seconds(10)), continuesPrevious: true)
+            let term = Term(token: "43", validUntil: Deadline(now + .seconds(10)), continued: "42.lease-uid")
             let headers = [(name: "X-DCA-Follower-Forwarded", value: "true")]
             let request = replica.request(.get, "/api/v1/clusterchecks/configs/node1", headers: headers)
             for (bytes, milliseconds) in [(1 << 20, "400"), (17 << 20, "1406"), (1 << 30, "10000")] {
@@ -133,7 +133,7 @@ import Testing
     @Test func `a forwarded answer is not valid beyond the term`() async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             let short = Term(
-                token: "43", validUntil: Deadline(replica.clock.now() + .milliseconds(123)), continuesPrevious: true)
+                token: "43", validUntil: Deadline(replica.clock.now() + .milliseconds(123)), continued: "42.lease-uid")
             replica.leadership.set(.leading(short))
             let headers = [(name: "X-DCA-Follower-Forwarded", value: "true")]
             replica.settle()

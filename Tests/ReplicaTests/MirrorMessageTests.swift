@@ -18,9 +18,13 @@ import Testing
         unconfirmed: ConfigKey(source: "kube_endpoint_uid://shop/web/10.0.0.1", check: "tls", index: 0), contentHash: 7,
         instances: 1, nodeName: "worker 1")
 
+    private static let exclusive = EncodedConfig(
+        unconfirmed: key, contentHash: 8, instances: 1, nodeName: "", handOver: .exclusive)
+
     private static var conditions: NodeConditions {
         var conditions = NodeConditions()
         (conditions.pod, conditions.isDraining, conditions.cordon) = ("agents/a", true, .workerGone)
+        conditions.isRestarting = true
         return conditions
     }
 
@@ -31,12 +35,14 @@ import Testing
         .nodeChanged(id: "n", type: 1, address: nil), .nodeConditionsChanged(id: "n", conditions),
         .nodeConditionsChanged(id: "n", NodeConditions()), .nodeIDShared(id: "n", agents: ["a", "b"]),
         .nodeIDShared(id: "n", agents: []),
-        .handOverStarted(id: "n", .retains(ClusterStore.Retained([config, pinned])), lasts: .seconds(30)),
-        .handOverStarted(id: "n", .retains(ClusterStore.Retained([])), lasts: .milliseconds(1)),
-        .handOverStarted(id: "n", .keepsRunning, lasts: .seconds(3)), .handOverEnded(id: "n"),
+        .nodeLeft(id: "n", returnsWithin: .seconds(15)), .nodeReturned(id: "n"),
+        .keepsRunning(id: "n", atMost: .seconds(3)), .keepsRunningEnded(id: "n"),
+        .handOverStarted(config, from: "n"), .handOverStarted(exclusive, from: nil), .handOverEnded(key),
         .nodeExpired(id: "n", .silence), .nodeExpired(id: "n", .podDeleted("agents/a")),
         .configScheduled(config, on: "n"), .configScheduled(config, on: nil), .configReplaced(config),
-        .configMoved(key, to: "n", .rebalanced), .configRemoved(key), .endpointsCheckScheduled(pinned),
+        .configMoved(key, to: "n", .rebalanced, mayRun: false),
+        .configMoved(key, to: "n", .drained, mayRun: true), .nodeExpired(id: "n", .left), .configRemoved(key),
+        .endpointsCheckScheduled(pinned),
         .endpointsCheckRemoved(pinned.key),
     ]
 
@@ -55,14 +61,18 @@ import Testing
         #expect(lines[1] == #"{"address":"10.0.0.1","awaited":true,"change":"node","node":"né","type":2}"#)
         #expect(
             lines[5]
-                == #"{"change":"node_conditions","cordon":"gone","draining":true,"lacks_pod":false,"node":"n","pod":"agents/a"}"#
+                == #"{"change":"node_conditions","cordon":"gone","draining":true,"lacks_pod":false,"node":"n","pod":"agents/a","restarting":true}"#
         )
         #expect(
-            lines[15]
+            lines[18]
                 == #"{"change":"config","config":{"hash":"fedcba9876543210","instances":4,"key":{"check":"http_check","entry":"name:a","index":3,"shard":"pods","source":"kube_service://shop/web"}},"node":"n"}"#
         )
-        #expect(lines[11] == #"{"change":"hand_over","keeps":null,"lasts_ms":3000,"node":"n"}"#)
-        #expect(lines[14] == #"{"change":"node_expired","node":"n","pod":"agents/a"}"#)
+        #expect(lines[11] == #"{"change":"keeps_running","lasts_ms":3000,"node":"n"}"#)
+        #expect(
+            lines[14]
+                == #"{"change":"hand_over","config":{"handover":"exclusive","hash":"8","key":{"check":"http_check","entry":"name:a","index":3,"shard":"pods","source":"kube_service://shop/web"}}}"#
+        )
+        #expect(lines[17] == #"{"change":"node_expired","node":"n","pod":"agents/a"}"#)
     }
 
     @Test(arguments: [
@@ -73,7 +83,9 @@ import Testing
         #"{"change":"config_moved","key":{"source":"a","check":"b"},"node":"n","reason":"whim"}"#,
         #"{"change":"node_conditions","node":"n","draining":true}"#,
         #"{"change":"node_conditions","node":"n","draining":true,"lacks_pod":false,"cordon":"purple"}"#,
-        #"{"change":"hand_over","node":"n","keeps":null}"#,
+        #"{"change":"hand_over","node":"n"}"#, #"{"change":"node_left","node":"n"}"#,
+        #"{"change":"config_moved","key":{"source":"a","check":"b"},"node":"n","reason":"drained"}"#,
+        #"{"change":"config","config":{"key":{"source":"a","check":"b"},"hash":"1","handover":"maybe"}}"#,
     ]) func `what is no change is refused`(text: String) throws {
         let json = try JSONValue(parsing: Array(text.utf8))
         #expect(throws: MirrorError.self) { try StoreChange(wire: json) }
@@ -88,24 +100,29 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "[]", #"{"format":2,"replica":"a","term":"","wait_ms":0}"#,
-        #"{"format":1,"replica":"","term":"","wait_ms":0}"#, #"{"format":1,"replica":"a,b","term":"","wait_ms":0}"#,
-        #"{"format":1,"replica":"a","wait_ms":0}"#, #"{"format":1,"replica":"a","term":"","wait_ms":-1}"#,
-        #"{"format":1,"replica":"a","term":"","wait_ms":0,"page":1}"#,
-        #"{"format":1,"replica":"a","term":"","wait_ms":0,"page":-1,"version":2}"#,
+        "", "[]", #"{"format":1,"replica":"a","term":"","wait_ms":0}"#,
+        #"{"format":2,"replica":"","term":"","wait_ms":0}"#, #"{"format":2,"replica":"a,b","term":"","wait_ms":0}"#,
+        #"{"format":2,"replica":"a","wait_ms":0}"#, #"{"format":2,"replica":"a","term":"","wait_ms":-1}"#,
+        #"{"format":2,"replica":"a","term":"","wait_ms":0,"page":1}"#,
+        #"{"format":2,"replica":"a","term":"","wait_ms":0,"page":-1,"version":2}"#,
     ]) func `what is no call is refused with the reason`(text: String) {
         #expect(throws: APIError.self) { try MirrorRequest(parsing: Array(text.utf8)) }
     }
 
-    @Test func `an answer arrives as it was sent, and hand-overs with what remains of them`() throws {
+    @Test func `an answer arrives as it was sent, and times with what remains of them`() throws {
         let answer = MirrorAnswer(
             version: 22, nextPage: 1, isFirst: true, held: .seconds(2), isNamed: true, changes: Self.changes)
         let read = try MirrorAnswer(parsing: answer.encoded { _, duration in max(.zero, duration - .seconds(10)) })
         #expect(read.version == 22 && read.nextPage == 1 && read.isFirst && read.isNamed && read.held == .seconds(2))
         #expect(read.changes.count == Self.changes.count)
         var lasting: [Duration] = []
-        for case .handOverStarted(_, _, let duration) in read.changes { lasting.append(duration) }
-        #expect(lasting == [.seconds(20), .zero, .zero])
+        for change in read.changes {
+            switch change {
+            case .nodeLeft(_, let duration), .keepsRunning(_, let duration): lasting.append(duration)
+            default: break
+            }
+        }
+        #expect(lasting == [.seconds(5), .zero])
         #expect(throws: MirrorError.self) { try MirrorAnswer(parsing: Array("{}".utf8)) }
     }
 }

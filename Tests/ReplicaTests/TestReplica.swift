@@ -122,8 +122,10 @@ struct TestReplica {
 
     /// The answer; nil if the request is to be forwarded.
     func answer(_ request: HTTPRequest) -> HTTPResponse? {
-        switch api.handle(request, now: clock.now()) {
-        case .respond(let response), .tell(let response, _, _): response
+        let now = clock.now()
+        return switch api.handle(request, now: now) {
+        case .respond(let response): response
+        case .tell(let response, _, let term): api.told(response, in: term, to: request, arrival: now)
         case .respondInBackground(let make): make()
         default: nil
         }

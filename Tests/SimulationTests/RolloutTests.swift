@@ -11,7 +11,7 @@ import Testing
         _ = try cluster.run()
         let said = world.trace.lines
         // In each of the five pods' turns.
-        #expect(said.count { $0.contains("handing over its configs") } == 5)
+        #expect(said.count { $0.contains("draining=true") } == 5)
         #expect(said.count { $0.contains("its pod was deleted") } == 5)
     }
 }

@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 
 // Where configs go when nodes come and go.
 extension Dispatcher {
@@ -13,9 +14,10 @@ extension Dispatcher {
     /// Places the dangling configs. Without nodes it does nothing, however many there are.
     mutating func placeDangling() {
         guard store.nodeCount > 0 else { return }
-        for config in Self.heaviestFirst(store.dangling.map(\.config)) {
+        // Of one whose bytes are not known here yet its new node could not be told.
+        for config in Self.heaviestFirst(store.dangling.lazy.map(\.config).filter(\.isConfirmed)) {
             guard let node = store.leastLoadedNode(for: config) else { return }
-            apply(.configMoved(config.key, to: node, .dangled))
+            apply(.configMoved(config.key, to: node, .dangled, mayRun: false))
         }
     }
 
@@ -25,7 +27,7 @@ extension Dispatcher {
     /// Only nodes with the best standing share, and a draining one gets nothing.
     mutating func giveShare(to slot: Int) {
         let standing = store.nodes[slot].standing
-        guard standing < .draining, standing == store.bestStanding else { return }
+        guard standing < .restarting, standing == store.bestStanding else { return }
         // One that is awaited gives, too: it keeps what it has until it is told.
         let awaited = store.slots(standing: .awaited).filter { store.nodes[$0].conditions.standing == standing }
         let peers = (store.slots(standing: standing) + awaited).sorted()
@@ -40,14 +42,45 @@ extension Dispatcher {
             guard own + .oneInstance <= share, own < donor.load else { return }
             let movable = store.nodes[donor.slot].configs.last { config in
                 let load = Load(cost: config.cost)
+                guard config.isConfirmed else { return false }
                 return own + load <= share && own + load <= donor.load - load
             }
             if let movable {
-                apply(.configMoved(movable.key, to: id, .joined))
+                move(movable.key, to: id, .joined)
                 donors[heaviest].load -= Load(cost: movable.cost)
             } else {
                 donors.remove(at: heaviest)
             }
+        }
+    }
+}
+
+// Rebalancing.
+extension Dispatcher {
+    /// Records the statistics that a node gave, if it still reports, and returns those that they replace.
+    mutating func record(_ statistics: NodeStatistics, of id: String) -> NodeStatistics? {
+        guard let slot = store.slot(of: id) else { return nil }
+        defer { self.statistics[slot] = statistics }
+        return self.statistics[slot]
+    }
+
+    /// Moves configs together with their statistics. Moves that no longer apply are skipped: the config was edited,
+    /// removed or moved since they were planned, or the destination may not get configs any more.
+    ///
+    /// - Returns: the moves that were made.
+    mutating func move(_ moves: [RebalanceMove], _ reason: MoveReason) -> [RebalanceMove] {
+        moves.filter { move in
+            guard let source = store.slot(of: move.source), let destination = store.slot(of: move.destination),
+                store.nodeID(of: move.config.key).flatMap(store.slot(of:)) == source, store.nodes[destination].receives,
+                let config = store.config(move.config.key), config.contentHash == move.config.contentHash,
+                config.isConfirmed
+            else { return false }
+            self.move(move.config.key, to: move.destination, reason)
+            for checkID in move.config.instanceIDs {
+                guard let stats = statistics[source]?.checks.removeValue(forKey: checkID) else { continue }
+                statistics[destination]?.checks[checkID] = stats
+            }
+            return true
         }
     }
 }

@@ -11,6 +11,7 @@ extension Dispatcher {
         /// By slot, as are `statistics`.
         let nodes: [ClusterStore.Node]
         let dangling: [ClusterStore.Dangling]
+        let handOvers: [ConfigKey: HandOver]
         /// Since which version of the store configs have been dangling for too long.
         let overdue: UInt64
         let endpointsChecks: EndpointsChecks
@@ -24,7 +25,7 @@ extension Dispatcher {
         var revisions: [ExactText: Int64] {
             var revisions: [ExactText: Int64] = [:]
             for slot in slots where !nodes[slot].keepsRunning && nodes[slot].isTellable {
-                revisions[nodes[slot].id] = nodes[slot].told.revision.value
+                revisions[nodes[slot].id] = nodes[slot].revision.value
             }
             return revisions
         }

@@ -38,9 +38,13 @@ extension Handler {
     }
 
     private func begin(_ term: Term) {
-        let keepsPlacements = term.continuesPrevious && state.withLock { $0.hasLed }
+        let keepsPlacements = term.continued.map { former in state.withLock { $0.lastTerm == former } } ?? false
+        let last = state.withLock { state in
+            state.dispatcher.store.isDispatching ? (store: state.dispatcher.store, ended: state.ended) : nil
+        }
         let beginning =
-            keepsPlacements ? Beginning.kept : succession.beginning(of: term, source, options, now: clock.now())
+            keepsPlacements
+            ? Beginning.kept : succession.beginning(of: term, after: last, source, options, now: clock.now())
         let now = clock.now()
         let remaining = state.withLock { state -> (Duration, State?) in
             // Returned, so that it is freed outside the lock.
@@ -50,8 +54,7 @@ extension Handler {
                 state.reconciliation = Reconciliation()
                 state.adoption = nil
             }
-            state.hasLed = true
-            state.term = term
+            (state.term, state.lastTerm) = (term, term.token)
             state.dispatcher.beginListening(at: now)
             add(
                 .termBegan(
@@ -72,8 +75,9 @@ extension Handler {
     private func end(_ term: Term) {
         // The term first: no answer that was prepared under the lock is written after this.
         term.validUntil.end()
+        let now = clock.now()
         let (nodes, configs) = state.withLock { state in
-            state.term = nil
+            (state.term, state.ended) = (nil, now)
             add(.termEnded(term))
             return (state.dispatcher.store.nodeCount, state.dispatcher.store.totalCount)
         }

@@ -35,7 +35,7 @@ package final class Handler: Sendable {
     package struct NodeEndpointsChecks: Sendable {
         /// The checks, sorted by key.
         package let configs: [EncodedConfig]
-        /// A version of the store since which the node has been told this.
+        /// The version of the store since which the node is told this.
         package let since: UInt64
     }
 
@@ -43,8 +43,10 @@ package final class Handler: Sendable {
         var dispatcher: Dispatcher
         /// The term while this replica leads. It may have expired: check it before use.
         var term: Term?
-        /// Whether this replica has ever led.
-        var hasLed = false
+        /// The token of the last term in which this replica led; empty if it never did.
+        @ExactText var lastTerm = ""
+        /// When it ended.
+        var ended = Instant.distantPast
         var reconciliation = Reconciliation()
         /// When the placements were adopted that have not been compared yet with sources read anew since.
         var adoption: Instant?
@@ -123,30 +125,33 @@ extension Handler {
 
     /// Handles a node-agent's report, which registers the node and is its heartbeat.
     ///
-    /// - Returns: whether the node runs what it should. During the warm-up that is always true, so that no agent stops
-    ///   anything.
-    /// - Throws: `notLeading`, `invalidNodeID` or `tooManyNodes`.
-    package func nodeStatus(_ report: NodeReport, now: Instant) throws(ClusterChecksError) -> InTerm<Bool> {
+    /// During the warm-up every node is up to date, so that no agent stops anything.
+    ///
+    /// - Throws: `notLeading`, `invalidNodeID`, `tooManyNodes` or `strangersGoodbye`.
+    package func nodeStatus(
+        _ report: NodeReport, now: Instant
+    ) throws(ClusterChecksError) -> InTerm<Dispatcher.ReportAnswer> {
         try decide(now) { dispatcher throws(ClusterChecksError) in try dispatcher.nodeStatus(report, now: now) }
     }
 
     /// Records heartbeats of nodes. Unknown nodes stay unknown.
     ///
     /// - Throws: `notLeading`.
-    package func recordHeartbeats(of ids: [String], now: Instant) throws(ClusterChecksError) {
-        _ = try decide(now) { $0.recordHeartbeats(of: ids, now: now) }
+    package func recordHeartbeats(of nodes: [NodeHeartbeat], now: Instant) throws(ClusterChecksError) {
+        _ = try decide(now) { $0.recordHeartbeats(of: nodes, now: now) }
     }
 }
 
 // What node-agents ask for.
 extension Handler {
-    /// What a node should run. For a draining node that is what it had before other nodes took over.
+    /// What a node should run: with what it hands over and no other node has confirmed, and without what another one
+    /// has yet to stop.
     ///
     /// - Throws: `unknownNode`; or `notLeading`, `warmingUp`, `notSynced`, `handingOver` or `unconfirmed` while it is
     ///   not known, which is never an empty list.
     package func configs(of id: String, now: Instant) throws(ClusterChecksError) -> InTerm<NodeConfigs> {
-        let node = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.node(toTell: id) }
-        return InTerm(value: NodeConfigs(node.value), term: node.term)
+        let told = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.tell(id) }
+        return InTerm(value: NodeConfigs(told.value), term: told.term)
     }
 
     /// What a node should run; nil if that has the revision `known`.
@@ -155,9 +160,10 @@ extension Handler {
     package func configs(
         of id: String, unless known: Int64, now: Instant
     ) throws(ClusterChecksError) -> InTerm<NodeConfigs?> {
-        let node = try read(now) { dispatcher throws(ClusterChecksError) in try dispatcher.node(toTell: id) }
-        let isKnown = node.value.told.revision.value == known
-        return InTerm(value: isKnown ? nil : NodeConfigs(node.value), term: node.term)
+        let told = try read(now) { dispatcher throws(ClusterChecksError) in
+            try dispatcher.revision(toTell: id) == known ? nil : try dispatcher.tell(id)
+        }
+        return InTerm(value: told.value.map(NodeConfigs.init), term: told.term)
     }
 
     /// The revisions of the nodes `ids`, or of all nodes, without those that do not report and those whose configs are
@@ -173,7 +179,7 @@ extension Handler {
         }
         return try read(now) { dispatcher in
             var revisions: [ExactText: Int64] = [:]
-            for id in ids { revisions[id] = (try? dispatcher.node(toTell: id.text))?.told.revision.value }
+            for id in ids { revisions[id] = try? dispatcher.revision(toTell: id.text) }
             return revisions
         }
     }
@@ -193,7 +199,8 @@ extension Handler {
     ) throws(ClusterChecksError) -> InTerm<NodeEndpointsChecks> {
         try read(now) { dispatcher throws(ClusterChecksError) in
             NodeEndpointsChecks(
-                configs: try dispatcher.endpointsChecks(of: nodeName), since: dispatcher.store.endpointsToldSince)
+                configs: try dispatcher.endpointsChecks(of: nodeName),
+                since: dispatcher.store.endpointsChecks.changed(nodeName))
         }
     }
 
@@ -404,9 +411,7 @@ extension Handler {
 }
 
 extension Handler.NodeConfigs {
-    fileprivate init(_ node: ClusterStore.Node) {
-        let told = node.told
-        self.init(
-            revision: told.revision.value, configs: told.configs.sorted { $0.key < $1.key }, since: node.toldSince)
+    fileprivate init(_ told: Dispatcher.Told) {
+        self.init(revision: told.revision, configs: told.configs.sorted { $0.key < $1.key }, since: told.since)
     }
 }

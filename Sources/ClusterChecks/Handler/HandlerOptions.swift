@@ -8,6 +8,8 @@ package struct HandlerOptions: Sendable {
     package var warmup: Duration = .seconds(30)
     /// How long a node may be silent, while this process listens, before it expires.
     package var nodeExpirationTimeout: Duration = .seconds(30)
+    /// How long the configs of an agent that is being restarted wait for the next one.
+    package var restartGrace: Duration = .seconds(15)
     /// The maximum number of nodes. Further ones are refused.
     package var maximumNodes = 10_000
     /// The maximum number of configs. Further ones are refused, and logged.

@@ -32,7 +32,7 @@ struct Settlement: Sendable {
 
     /// Whether what the sources say of a config counts.
     ///
-    /// - Parameter isPresent: whether they have it.
+    /// - Parameter isPresent: whether they have it, or others of its source.
     func counts(_ key: ConfigKey, isPresent: Bool) -> Bool {
         guard readings.began(of: key) >= adoption else { return false }
         return isPresent || !key.isOfFile || now >= adoption + Self.fileGrace

@@ -12,20 +12,25 @@ package struct StateSnapshot: Sendable {
         package let type: Int
         /// Its IP address, if known.
         package let address: String?
-        /// The revision of its configs.
+        /// The revision of what its agent is told to run.
         package let revision: Int64
-        /// Its configs, sorted by key.
+        /// The configs that are placed on it, sorted by key.
         package let configs: [EncodedConfig]
+        /// What its agent is told to run, sorted by key: without what another agent must stop first, and with what
+        /// another one has not started yet.
+        package let told: [EncodedConfig]
         /// What Kubernetes says about it.
         package let conditions: NodeConditions
         /// The two agents that report under its ID; empty while only one does.
         let agents: [String]
-        /// What its agent is told to run while other nodes take over; nil if it is told to run its configs.
-        package let retained: ClusterStore.Retained?
+        /// How many configs it hands over.
+        package let handingOver: Int
         /// Whether its agent is told to run whatever it runs, since it was draining already when it first reported.
         package let runsOn: Bool
         /// Whether a new leader adopted it and has not heard it yet.
         package let isAwaited: Bool
+        /// Whether its agent has left to be restarted.
+        package let isAway: Bool
         /// Whether all bytes of what its agent is told to run are known.
         package let isTellable: Bool
         /// The statistics that it last gave; nil if it never did.
@@ -35,6 +40,12 @@ package struct StateSnapshot: Sendable {
         package var remarks: [String] {
             var remarks: [String] = []
             if conditions.isDraining { remarks.append("draining") }
+            if isAway {
+                remarks.append("waiting for its agent to be restarted")
+            } else if conditions.isRestarting {
+                remarks.append("its agent is about to be restarted")
+            }
+            if handingOver > 0 { remarks.append("handing over \(handingOver) checks") }
             if isAwaited { remarks.append("not heard since the leader changed") }
             switch conditions.cordon {
             case .cordoned: remarks.append("cordoned")
@@ -80,8 +91,9 @@ extension StateSnapshot.Node {
         self.init(
             id: node.id, type: node.type, address: node.address, revision: node.revision.value,
             configs: node.configs.sorted { $0.key < $1.key },
-            conditions: node.conditions, agents: node.agents, retained: node.retained,
-            runsOn: node.keepsRunning, isAwaited: node.isAwaited, isTellable: node.isTellable,
+            told: node.told(view.handOvers).sorted { $0.key < $1.key },
+            conditions: node.conditions, agents: node.agents, handingOver: node.outgoing.count,
+            runsOn: node.keepsRunning, isAwaited: node.isAwaited, isAway: node.isAway, isTellable: node.isTellable,
             statistics: view.statistics[slot])
     }
 }

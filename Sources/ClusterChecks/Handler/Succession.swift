@@ -6,30 +6,43 @@ package import Platform
 package struct Succession: Sendable {
     /// The last complete mirror of another leader's store; nil if there is none.
     package var mirror: @Sendable () -> StoreMirror?
+    /// The last one of a leader that dispatched; nil if there is none.
+    package var dispatched: @Sendable () -> StoreMirror?
     /// Has all sources, and what is known of pods and Kubernetes nodes, read anew: only a reading that began at this
     /// instant or later counts from now on.
     package var readAnew: @Sendable (Instant) -> Void
 
     /// Nothing is taken over.
-    package static let none = Succession(mirror: { nil }, readAnew: { _ in })
+    package static let none = Succession(mirror: { nil }, dispatched: { nil }, readAnew: { _ in })
 
     /// A succession.
-    package init(mirror: @escaping @Sendable () -> StoreMirror?, readAnew: @escaping @Sendable (Instant) -> Void) {
+    package init(
+        mirror: @escaping @Sendable () -> StoreMirror?, dispatched: @escaping @Sendable () -> StoreMirror?,
+        readAnew: @escaping @Sendable (Instant) -> Void
+    ) {
         self.mirror = mirror
+        self.dispatched = dispatched
         self.readAnew = readAnew
     }
 
     /// What a term begins with.
     ///
     /// Only the mirror of the very term that the Lease named, by a replica that it named, knows everything that any
-    /// agent was told. Any other one is a hint; so is that of a leader that had not dispatched yet, for it does not
-    /// know what the leader before it told.
+    /// agent was told; not that of a leader that had not dispatched yet, for it does not know what the leader before it
+    /// told. Any other one is a hint, and so is what this replica itself placed when it led last, whichever is newer.
+    ///
+    /// - Parameter last: this replica's store when it last led, and when that ended; nil if it never dispatched.
     func beginning(
-        of term: Term, _ source: any ConfigSource, _ options: HandlerOptions, now: Instant
+        of term: Term, after last: (store: ClusterStore, ended: Instant)?, _ source: any ConfigSource,
+        _ options: HandlerOptions, now: Instant
     ) -> Beginning {
-        guard let mirror = mirror() else { return .empty }
-        let isNamed = term.adoptable.map { $0.hasSameBytes(as: mirror.term) } ?? options.bugs.has(.adoptUnnamed)
-        guard isNamed, mirror.store.isDispatching else { return .hinted(mirror.hint) }
+        let mirror = mirror()
+        let isNamed = mirror.map { term.adoptable?.hasSameBytes(as: $0.term) ?? options.bugs.has(.adoptUnnamed) }
+        guard let mirror, isNamed == true, mirror.store.isDispatching else {
+            let dispatched = dispatched()
+            if let last, last.ended > dispatched?.told ?? .distantPast { return .hinted(PlacementHint(last.store)) }
+            return dispatched.map { .hinted(PlacementHint($0.store)) } ?? .empty
+        }
         let own = source.changes(since: 0).upserts.flatMap(\.configs)
         let changes = mirror.adoption(own: own, now: now)
         return .adopted(changes.compactMap { options.bugs.spoiled($0, options) })
@@ -41,8 +54,9 @@ extension DeliberateBugs {
     fileprivate func spoiled(_ change: StoreChange, _ options: HandlerOptions) -> StoreChange? {
         switch change {
         case .handOverStarted where has(.forgetHandOvers): nil
-        case .handOverStarted(let id, let handOver, _) where has(.restartHandOvers):
-            .handOverStarted(id: id, handOver, lasts: options.nodeExpirationTimeout)
+        case .nodeLeft(let id, _) where has(.restartDeadlines): .nodeLeft(id: id, returnsWithin: options.restartGrace)
+        case .keepsRunning(let id, _) where has(.restartDeadlines):
+            .keepsRunning(id: id, atMost: options.nodeExpirationTimeout)
         case .configScheduled(let config, _) where has(.loseUnconfirmed) && !config.isConfirmed: nil
         case .nodeRegistered(let id, let type, let address, _) where has(.placeOnAwaited):
             .nodeRegistered(id: id, type: type, address: address, isAwaited: false)

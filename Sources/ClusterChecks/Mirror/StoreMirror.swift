@@ -10,8 +10,10 @@ package struct StoreMirror: Sendable {
     package private(set) var version: UInt64
     /// The store; its configs are unconfirmed.
     package private(set) var store = ClusterStore()
-    /// When the hand-overs end at the latest, by node, on this process's clock.
-    private var handOverEnds: [ExactText: Instant] = [:]
+    /// When the leader last told something, on this process's clock.
+    package private(set) var told = Instant.distantPast
+    /// Until when nodes that are away are waited for, or keep running whatever they run, on this process's clock.
+    private var deadlines: [ExactText: Instant] = [:]
 
     /// An empty store of a term, to be filled with the changes of a snapshot of this version.
     package init(term: String, version: UInt64) {
@@ -21,14 +23,20 @@ package struct StoreMirror: Sendable {
 
     /// Applies a change of the snapshot.
     ///
-    /// - Parameter sent: an instant not after that at which the leader told it, so that what remains of a hand-over
-    ///   never grows.
+    /// - Parameter sent: an instant not after that at which the leader told it, so that what remains of a
+    ///   time never grows.
     /// - Throws: `MirrorError`: no leader's store changes so. Drop the mirror then.
     package mutating func fill(_ change: StoreChange, sent: Instant) throws(MirrorError) {
         if let reason = change.problem(in: store) { throw MirrorError(reason: reason) }
         store.apply(change)
-        if case .handOverStarted(let id, _, let duration) = change { handOverEnds[id] = sent + duration }
-        if case .nodeExpired(let id, _) = change { handOverEnds[id] = nil }
+        // Nobody waits for what changes here.
+        _ = store.drainChangedNodes()
+        told = max(told, sent)
+        switch change {
+        case .nodeLeft(let id, let duration), .keepsRunning(let id, let duration): deadlines[id] = sent + duration
+        case .nodeExpired(let id, _): deadlines[id] = nil
+        default: break
+        }
     }
 
     /// Applies the leader's next change.
@@ -39,18 +47,15 @@ package struct StoreMirror: Sendable {
         version += 1
     }
 
-    /// Where configs were, to place them there again if nothing better is known.
-    var hint: PlacementHint { PlacementHint(store) }
-
     /// What a leader that adopts the mirror at `now` begins with: the same placements, with the bytes of its own
-    /// configs where they are the same. Every node is awaited; what remains of a hand-over runs on.
+    /// configs where they are the same. Every node is awaited; remaining times run on.
     ///
     /// - Parameter own: the configs of the new leader's own sources. They match by key, else by content, for the format
     ///   of keys may differ between two versions of this program.
     package func adoption(own: [EncodedConfig], now: Instant) -> [StoreChange] {
         var bytes = OwnBytes(own, for: store)
-        let lasting = store.nodes.map { handOverEnds[$0.id].map { max(.zero, $0 - now) } ?? .zero }
-        return StoreSnapshot(store, handOversLast: lasting).changes.compactMap { change in
+        let remaining = store.nodes.map { deadlines[$0.id].map { max(.zero, $0 - now) } ?? .zero }
+        return StoreSnapshot(store, remaining: remaining).changes.compactMap { change in
             switch change {
             // Whether two agents report is seen from when they last did, which is not mirrored.
             case .nodeIDShared: nil
@@ -60,10 +65,8 @@ package struct StoreMirror: Sendable {
                 .configScheduled(bytes.confirmed(config), on: node)
             case .endpointsCheckScheduled(let config):
                 .endpointsCheckScheduled(bytes.confirmed(config))
-            case .handOverStarted(let id, .retains(let retained), let duration):
-                .handOverStarted(
-                    id: id, .retains(ClusterStore.Retained(retained.configs.map { bytes.retained($0) })),
-                    lasts: duration)
+            case .handOverStarted(let config, let node):
+                .handOverStarted(bytes.handedOver(config), from: node)
             default:
                 change
             }
@@ -104,8 +107,8 @@ private struct OwnBytes {
         return own
     }
 
-    /// The same for what an agent keeps running besides where it is placed.
-    func retained(_ config: EncodedConfig) -> EncodedConfig {
+    /// The same for a config that its former node hands over.
+    func handedOver(_ config: EncodedConfig) -> EncodedConfig {
         let own = byKey[config.key] ?? byContent[config.contentHash]?.last
         return own.flatMap { $0.isSame(as: config) ? $0 : nil } ?? config
     }

@@ -6,20 +6,23 @@ package struct StoreSnapshot: Sendable {
     package let version: UInt64
     private let isDispatching: Bool
     private let nodes: [ClusterStore.Node]
-    private let handOversLast: [Duration]
+    private let remaining: [Duration]
     private let dangling: [ClusterStore.Dangling]
+    private let handOvers: [ConfigKey: HandOver]
     private let endpointsChecks: EndpointsChecks
 
     /// Copies references only; drop it soon, for the next change of what it refers to copies that.
     ///
-    /// - Parameter handOversLast: by slot, for how long the node's hand-over goes on at most.
-    init(_ store: ClusterStore, handOversLast: [Duration]) {
+    /// - Parameter remaining: by slot, for how much longer a node that is away is waited for, or one keeps running
+    ///   whatever it runs.
+    init(_ store: ClusterStore, remaining: [Duration]) {
         version = store.version
         isDispatching = store.isDispatching
         nodes = store.nodes
         dangling = store.dangling
+        handOvers = store.handOvers
         endpointsChecks = store.endpointsChecks
-        self.handOversLast = handOversLast
+        self.remaining = remaining
     }
 
     /// The changes, in an order in which they can be applied. What they are not: the history of the store.
@@ -29,6 +32,10 @@ package struct StoreSnapshot: Sendable {
         changes += dangling.map { .configScheduled($0.config, on: nil) }
         for nodeName in endpointsChecks.nodes {
             changes += endpointsChecks.of(nodeName).map { .endpointsCheckScheduled($0) }
+        }
+        for key in handOvers.keys.sorted() {
+            guard let handOver = handOvers[key] else { continue }
+            changes.append(.handOverStarted(handOver.config, from: handOver.former.map { nodes[$0].id }))
         }
         if isDispatching { changes.append(.dispatchingBegan) }
         return changes
@@ -42,9 +49,8 @@ package struct StoreSnapshot: Sendable {
         }
         if !node.agents.isEmpty { changes.append(.nodeIDShared(id: node.id, agents: node.agents)) }
         changes += node.configs.map { .configScheduled($0, on: node.id) }
+        if node.isAway { changes.append(.nodeLeft(id: node.id, returnsWithin: remaining[slot])) }
         // Last: a config that comes to the node would end it.
-        if let handOver = node.handOver {
-            changes.append(.handOverStarted(id: node.id, handOver, lasts: handOversLast[slot]))
-        }
+        if node.keepsRunning { changes.append(.keepsRunning(id: node.id, atMost: remaining[slot])) }
     }
 }

@@ -7,8 +7,8 @@ import Platform
 struct AgentMatching: Sendable {
     /// What is to become of a node.
     enum Verdict: Hashable, Sendable {
-        /// Its pod was deleted, and it has no other one.
-        case gone(AgentPod)
+        /// Its pod was deleted, and it has no other one. Whether another one will follow.
+        case gone(AgentPod, isRestart: Bool)
         /// It stays, with these conditions.
         case stays(NodeConditions)
     }
@@ -18,6 +18,8 @@ struct AgentMatching: Sendable {
         /// Where its reports come from: two addresses while two agents share the ID.
         var addresses: [String]
         var pod: AgentPod?
+        /// Whether the agent said that it leaves.
+        var isLeaving = false
     }
 
     private(set) var pods = AgentPods()
@@ -62,11 +64,8 @@ extension AgentMatching {
     }
 
     /// Whether pods and Kubernetes nodes were read by readings that began at `instant` or later.
-    ///
-    /// - Parameter orNever: whether what has never been read counts: it may be forbidden here.
-    func isRead(since instant: Instant, orNever: Bool) -> Bool {
-        (pods.readSince >= instant || orNever && !pods.isKnown)
-            && (workers.readSince >= instant || orNever && !workers.isKnown)
+    func isRead(since instant: Instant) -> Bool {
+        pods.readSince >= instant && workers.readSince >= instant
     }
 
     /// A node registered.
@@ -99,6 +98,13 @@ extension AgentMatching {
         for address in former + addresses {
             for pod in pods.at(address: address) { markStale(pod.nodeName) }
         }
+    }
+
+    /// The agent of a node says that it leaves, or no longer does.
+    mutating func setLeaving(_ slot: Int, _ isLeaving: Bool) {
+        guard agents[slot]?.isLeaving != isLeaving else { return }
+        agents[slot]?.isLeaving = isLeaving
+        stale.insert(slot)
     }
 
     /// Matches the nodes that changes may have affected.
@@ -156,6 +162,26 @@ extension AgentMatching {
         return pods.at(address: other).first?.uid == pod.uid
     }
 
+    /// Whether the agent of a node is followed by another one, should it end now.
+    func isRestart(_ slot: Int) -> Bool {
+        (agents[slot]?.pod ?? match(slot)).map(isRestart) ?? false
+    }
+
+    /// Whether a node's pod has this address.
+    func isPod(_ slot: Int, at address: String) -> Bool {
+        (agents[slot]?.pod ?? match(slot))?.addresses.contains { $0.hasSameBytes(as: address) } ?? false
+    }
+
+    /// Whether a pod beside a node's own, on the same Kubernetes node, is still being deleted.
+    func hasLeavingPod(_ slot: Int) -> Bool {
+        guard let pod = agents[slot]?.pod else { return false }
+        return pods.on(nodeName: pod.nodeName).contains { $0.isTerminating && $0.uid != pod.uid }
+    }
+
+    private func isRestart(_ pod: AgentPod) -> Bool {
+        pod.isOfDaemonSet && workers.canRestart(on: pod.nodeName)
+    }
+
     /// A node's pod, found in the surest way possible. A pod that stays is preferred.
     private func match(_ slot: Int) -> AgentPod? {
         guard pods.isKnown, let agent = agents[slot] else { return nil }
@@ -177,12 +203,14 @@ extension AgentMatching {
 
     private func verdict(on slot: Int, _ pod: AgentPod?) -> Verdict {
         if pod == nil, let former = agents[slot]?.pod, !pods.contains(former), isSurely(former, of: slot) {
-            return .gone(former)
+            return .gone(former, isRestart: isRestart(former))
         }
         var conditions = NodeConditions()
         conditions.pod = pod?.fullName
         conditions.lacksPod = pods.isKnown && pod == nil
-        conditions.isDraining = pod?.isTerminating ?? false
+        let isLeaving = pod?.isTerminating == true || agents[slot]?.isLeaving == true
+        conditions.isRestarting = isLeaving && pod.map(isRestart) == true
+        conditions.isDraining = isLeaving && !conditions.isRestarting
         conditions.cordon = cordon(pod, id: agents[slot]?.id ?? "")
         return .stays(conditions)
     }

@@ -1,5 +1,5 @@
 package import CheckModel
-import Platform
+package import Platform
 
 /// A node-agent's report.
 package struct NodeReport: Sendable {
@@ -11,13 +11,33 @@ package struct NodeReport: Sendable {
     package var address: String?
     /// Whether the agent stated the address, as opposed to the call having come from it.
     package var isAddressStated: Bool
+    /// The address from which the call came, whatever the agent stated; nil if it is not known.
+    package var peer: String?
 
     /// A report.
-    package init(id: String, status: NodeStatusRequest, address: String? = nil, isAddressStated: Bool = false) {
+    package init(
+        id: String, status: NodeStatusRequest, address: String? = nil, isAddressStated: Bool = false,
+        peer: String? = nil
+    ) {
         self.id = id
         self.status = status
         self.address = address
         self.isAddressStated = isAddressStated
+        self.peer = peer
+    }
+}
+
+/// A node-agent's call that waits for a change, as a heartbeat.
+package struct NodeHeartbeat: Hashable, Sendable {
+    /// The node ID in its URL.
+    @ExactText package private(set) var id: String
+    /// The revision that the agent runs; nil if it did not say.
+    package let revision: Int64?
+
+    /// A heartbeat.
+    package init(id: String, revision: Int64? = nil) {
+        self.revision = revision
+        self.id = id
     }
 }
 

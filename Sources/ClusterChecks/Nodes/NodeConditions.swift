@@ -13,17 +13,22 @@ package struct NodeConditions: Hashable, Sendable {
     package var pod: String?
     /// Whether pods have been listed and none of them is its.
     package var lacksPod = false
-    /// Whether its pod is being deleted, so that other nodes take over its configs.
+    /// Whether its agent is about to leave for good, so that other nodes take over its configs.
     package var isDraining = false
+    /// Whether its agent is about to be restarted: it is a DaemonSet's, on a Kubernetes node that stays.
+    package var isRestarting = false
     /// Why it should get no new work; nil if it may.
     package var cordon: Cordon?
 
     /// Nothing is known.
     package init() {}
 
+    /// Whether its agent is about to leave, for good or not.
+    package var isLeaving: Bool { isDraining || isRestarting }
+
     /// Its standing when a config needs a node.
     package var standing: Standing {
-        isDraining ? .draining : cordon == nil ? .free : .cordoned
+        isDraining ? .draining : isRestarting ? .restarting : cordon == nil ? .free : .cordoned
     }
 }
 
@@ -34,14 +39,16 @@ package enum Standing: Int, CaseIterable, Comparable, Sendable {
     case free
     /// It keeps what it has.
     case cordoned
+    /// It keeps what waits for its next agent, and hands over the rest.
+    case restarting
     /// It hands over what it has.
     case draining
-    /// A new leader adopted it and has not heard it yet: it keeps what it has, and gets nothing, even if there is no
+    /// A new leader adopted it and has not heard it yet, or its agent is being restarted: it keeps what it has, and gets nothing, even if there is no
     /// other.
     case awaited
 
     /// The standings in which a node may get configs, the best first.
-    static let receiving: [Standing] = [.free, .cordoned, .draining]
+    static let receiving: [Standing] = [.free, .cordoned, .restarting, .draining]
 
     /// The better standing is less.
     package static func < (left: Standing, right: Standing) -> Bool {

@@ -6,11 +6,14 @@ package struct WorkerNode: Hashable, Sendable {
     @ExactText package private(set) var name: String
     /// Whether new work may come to it: false once it is cordoned.
     package let isSchedulable: Bool
+    /// Whether its kubelet reports that it is ready.
+    package let isReady: Bool
 
     /// A Kubernetes node.
-    package init(name: String, isSchedulable: Bool) {
+    package init(name: String, isSchedulable: Bool, isReady: Bool = true) {
         self.name = name
         self.isSchedulable = isSchedulable
+        self.isReady = isReady
     }
 }
 
@@ -52,6 +55,11 @@ struct WorkerNodes: Sendable {
     /// Whether a Kubernetes node exists and is cordoned.
     func isCordoned(_ name: String) -> Bool {
         nodes[name]?.isSchedulable == false
+    }
+
+    /// Whether a pod that ends on a Kubernetes node can be followed by another one there.
+    func canRestart(on name: String) -> Bool {
+        nodes[name].map { $0.isSchedulable && $0.isReady } ?? false
     }
 
     /// Whether it is certain that a Kubernetes node does not exist.

@@ -13,7 +13,7 @@ struct MeasuredNode: Sendable {
 
 extension ClusterStore.Node {
     /// Whether rebalancing may move configs to it.
-    var receives: Bool { isFit && !isAwaited }
+    var receives: Bool { isFit && !isAwaited && !isAway }
 
     /// Whether it may keep what it had: as `receives`, but it need not have been heard in this term.
     var isFit: Bool { conditions.standing == .free && agents.isEmpty }

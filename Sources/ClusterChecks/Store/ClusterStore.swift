@@ -3,9 +3,9 @@ import Platform
 
 /// Which nodes report and which configs they should run: the state, and nothing else. It changes only through `apply`.
 ///
-/// A config is on exactly one node or dangles. What follows from that (a node's load and revision, the least loaded
-/// node) is updated with each change in O(log n). Adding or removing a node, and changing its standing, is O(nodes);
-/// removing one is also O(its configs).
+/// A config is on exactly one node or dangles. While it is handed over, the node that had it may run it too: see
+/// `HandOver`. What follows from that (a node's load and revision, the least loaded node) is updated with each change
+/// in O(log n). Adding or removing a node, and changing its standing, is O(nodes); removing one is also O(its configs).
 package struct ClusterStore: Sendable {
     /// A reporting node and what it should run.
     package struct Node: Sendable {
@@ -16,66 +16,48 @@ package struct ClusterStore: Sendable {
         package fileprivate(set) var type: Int
         /// Its IP address, if known.
         package fileprivate(set) var address: String?
-        /// Its configs, in no particular order.
+        /// The configs that are placed on it, in no particular order.
         package fileprivate(set) var configs: [EncodedConfig] = []
         /// The sum of the loads of its configs.
         fileprivate(set) var load = Load.zero
-        /// The revision of its configs.
+        /// The revision of what its agent is told to run.
         package fileprivate(set) var revision = Revision()
         /// What Kubernetes says about it.
         package fileprivate(set) var conditions = NodeConditions()
         /// The two agents that report under its ID; empty while only one does.
         package fileprivate(set) var agents: [String] = []
-        /// What its agent is told while other nodes take over; nil unless it is handing over.
-        package fileprivate(set) var handOver: HandOver?
+        /// The keys of its configs that another node hands over to it.
+        fileprivate(set) var incoming: Set<ConfigKey> = []
+        /// The keys of the configs that it hands over.
+        package fileprivate(set) var outgoing: Set<ConfigKey> = []
+        /// Whether its agent is told to run whatever it runs. It was draining already when it first reported, so nobody
+        /// here knows what that is; telling it "nothing" would stop checks before others have started them.
+        package fileprivate(set) var keepsRunning = false
         /// Whether a new leader adopted it and has not heard it yet. Until then it gets no configs.
         package fileprivate(set) var isAwaited = false
+        /// Whether its agent has left to be restarted: its configs wait for the next one.
+        package fileprivate(set) var isAway = false
         /// The version of the store since which its agent is told what it is told now.
         package fileprivate(set) var toldSince: UInt64 = 0
-        /// How many of its configs are unconfirmed.
+        /// How many of the configs that its agent is told to run are unconfirmed.
         fileprivate var unconfirmed = 0
         /// Whether `changedNodes` contains it.
         fileprivate var isMarkedChanged = false
 
-        /// What its agent keeps running while other nodes take over; nil if it is told nothing of the kind.
-        package var retained: Retained? {
-            if case .retains(let retained)? = handOver { retained } else { nil }
-        }
-
-        /// Whether its agent is told to run whatever it runs.
-        package var keepsRunning: Bool {
-            if case .keepsRunning? = handOver { true } else { false }
-        }
-
-        /// What its agent is told to run, unless it is told to run whatever it runs.
-        package var told: Retained { retained ?? Retained(configs: configs, revision: revision) }
-
         /// Whether all bytes of what its agent is told to run are known.
-        package var isTellable: Bool { retained?.isConfirmed ?? (unconfirmed == 0) }
+        package var isTellable: Bool { unconfirmed == 0 }
 
         /// Its standing when a config needs a node.
-        var standing: Standing { isAwaited ? .awaited : conditions.standing }
-    }
+        var standing: Standing { isAwaited || isAway ? .awaited : conditions.standing }
 
-    /// A set of configs as an agent has it.
-    package struct Retained: Sendable {
-        /// The configs, in no particular order.
-        package let configs: [EncodedConfig]
-        /// Their revision.
-        package let revision: Revision
-
-        init(configs: [EncodedConfig], revision: Revision) {
-            self.configs = configs
-            self.revision = revision
+        /// What its agent is told to run, unless it is told to run whatever it runs; in no particular order.
+        ///
+        /// - Parameter handOvers: those of the store.
+        package func told(_ handOvers: [ConfigKey: HandOver]) -> [EncodedConfig] {
+            guard !incoming.isEmpty || !outgoing.isEmpty else { return configs }
+            let own = configs.filter { !incoming.contains($0.key) || handOvers[$0.key]?.isExclusive != true }
+            return own + outgoing.compactMap { handOvers[$0] }.filter { !$0.isExclusive }.map(\.config)
         }
-
-        /// A set of these configs.
-        package init(_ configs: [EncodedConfig]) {
-            self.init(configs: configs, revision: Revision(of: configs.lazy.map(\.contentHash)))
-        }
-
-        /// Whether all of their bytes are known.
-        package var isConfirmed: Bool { configs.allSatisfy(\.isConfirmed) }
     }
 
     /// A config that no node runs, and why.
@@ -92,11 +74,14 @@ package struct ClusterStore: Sendable {
         var config: EncodedConfig
         private let place: Int32
         private var position: Int32
+        /// The version of the store since which its node is told to run it, unless it is withheld.
+        var since: UInt64
 
-        init(config: EncodedConfig, slot: Int?, index: Int) {
+        init(config: EncodedConfig, slot: Int?, index: Int, since: UInt64) {
             self.config = config
             place = slot.map { Int32($0) } ?? -1
             position = Int32(index)
+            self.since = since
         }
 
         /// The slot of its node; nil while it dangles.
@@ -112,8 +97,6 @@ package struct ClusterStore: Sendable {
     package private(set) var version: UInt64 = 0
     /// Whether a whole set of configs has been dispatched. Until then nobody knows what a node should run.
     package private(set) var isDispatching = false
-    /// The version in which an endpoints check last changed.
-    package private(set) var endpointsToldSince: UInt64 = 0
     /// The nodes by slot: a small number that a node keeps for as long as it reports. A free slot holds a node with an
     /// empty ID.
     package private(set) var nodes: [Node] = []
@@ -124,6 +107,8 @@ package struct ClusterStore: Sendable {
     private var freeSlots: [Int] = []
     private var slots: [ExactText: Int] = [:]
     private var entries: [ConfigKey: Entry] = [:]
+    /// The configs that are being handed over.
+    package private(set) var handOvers: [ConfigKey: HandOver] = [:]
     /// The endpoints checks.
     package private(set) var endpointsChecks = EndpointsChecks()
     /// One ring per standing, so that a node that must not get a config is not looked at.
@@ -153,34 +138,37 @@ package struct ClusterStore: Sendable {
             changeStanding(of: knownSlot(of: id)) { $0.conditions = conditions }
         case .nodeIDShared(let id, let agents):
             nodes[knownSlot(of: id)].agents = agents
-        case .handOverStarted(let id, let handOver, _):
+        case .nodeLeft(let id, _):
+            changeStanding(of: knownSlot(of: id)) { $0.isAway = true }
+        case .nodeReturned(let id):
+            changeStanding(of: knownSlot(of: id)) { $0.isAway = false }
+        case .keepsRunning(let id, _):
             let slot = knownSlot(of: id)
-            nodes[slot].handOver = handOver
+            nodes[slot].keepsRunning = true
             markChanged(slot)
-        case .handOverEnded(let id):
+        case .keepsRunningEnded(let id):
             let slot = knownSlot(of: id)
-            nodes[slot].handOver = nil
+            nodes[slot].keepsRunning = false
             markChanged(slot)
         case .nodeExpired(let id, let reason):
             expire(id, reason)
         case .configScheduled(let config, let id):
-            let previous = entries.updateValue(place(config, on: id), forKey: config.key)
-            precondition(previous == nil, "scheduled twice")
+            precondition(entries[config.key] == nil, "scheduled twice")
+            assign(config, to: id)
         case .configReplaced(let config):
             replace(config)
-        case .configMoved(let key, let id, _):
-            let config = unplace(key)
-            entries[key] = place(config, on: id)
+        case .configMoved(let key, let id, _, let mayRun):
+            move(key, to: id, mayRun: mayRun)
         case .configRemoved(let key):
-            _ = unplace(key)
-            entries[key] = nil
-            entries.shrinkIfSparse()
+            remove(key)
+        case .handOverStarted(let config, let id):
+            startHandOver(config, from: id.map(knownSlot))
+        case .handOverEnded(let key):
+            endHandOver(key)
         case .endpointsCheckScheduled(let config):
-            endpointsChecks.set(config)
-            endpointsToldSince = version
+            endpointsChecks.set(config, version: version)
         case .endpointsCheckRemoved(let key):
-            endpointsChecks.remove(key)
-            endpointsToldSince = version
+            endpointsChecks.remove(key, version: version)
         }
     }
 }
@@ -210,6 +198,13 @@ extension ClusterStore {
         entries[key]?.slot.map { nodes[$0].id }
     }
 
+    /// The version of the store since which the node of a config is told to run it; nil if it dangles, does not exist or
+    /// is withheld.
+    func toldSince(_ key: ConfigKey) -> UInt64? {
+        guard let entry = entries[key], entry.slot != nil, !isWithheld(key) else { return nil }
+        return entry.since
+    }
+
     /// Why the config of a key has no node; nil if it has one.
     package func danglingReason(of key: ConfigKey) -> DanglingReason? {
         guard let entry = entries[key], entry.slot == nil else { return nil }
@@ -221,10 +216,12 @@ extension ClusterStore {
         placements[standing.rawValue].slots.sorted()
     }
 
-    /// The slots of the nodes that are draining, in order.
-    var drainingSlots: [Int] {
-        let awaited = placements[Standing.awaited.rawValue].slots.filter { nodes[$0].conditions.isDraining }
-        return (slots(standing: .draining) + awaited).sorted()
+    /// The slots of the nodes whose agents leave, or have left to be restarted, in order.
+    var leavingSlots: [Int] {
+        let awaited = placements[Standing.awaited.rawValue].slots.filter {
+            nodes[$0].conditions.isLeaving || nodes[$0].isAway
+        }
+        return (slots(standing: .restarting) + slots(standing: .draining) + awaited).sorted()
     }
 
     /// The best standing of any node that may get configs; nil without one.
@@ -291,12 +288,10 @@ extension ClusterStore {
     private mutating func expire(_ id: String, _ reason: ExpiryReason) {
         let slot = knownSlot(of: id)
         markChanged(slot)
+        // Whatever it handed over it runs no more.
+        for key in nodes[slot].outgoing { endHandOver(key) }
         placements[nodes[slot].standing.rawValue].remove(slot: slot)
-        let danglingReason: DanglingReason
-        switch reason {
-        case .silence: danglingReason = .nodeExpired(id)
-        case .podDeleted(let pod): danglingReason = .podDeleted(node: id, pod: pod)
-        }
+        let danglingReason = DanglingReason(id, reason)
         for config in nodes[slot].configs { entries[config.key] = dangle(config, danglingReason) }
         nodes[slot] = Node(id: "", type: 0, address: nil)
         slots[id] = nil
@@ -308,45 +303,76 @@ extension ClusterStore {
         entries[config.key]?.config = config
         guard let slot = entry.slot else { return dangling[entry.index].config = config }
         nodes[slot].configs[entry.index] = config
-        nodes[slot].countUnconfirmed(entry.config, -1)
-        nodes[slot].countUnconfirmed(config, 1)
-        nodes[slot].revision.remove(entry.config.contentHash)
-        nodes[slot].revision.add(config.contentHash)
+        if !isWithheld(config.key) {
+            untell(entry.config, slot)
+            tell(config, slot)
+        }
         changeLoad(of: slot, by: Load(cost: config.cost) - Load(cost: entry.config.cost))
     }
 
-    /// Adds a config to a node, or to the dangling ones, and returns its entry.
-    private mutating func place(_ config: EncodedConfig, on id: String?) -> Entry {
-        guard let id else { return dangle(config, .noNode) }
+    /// Gives a config, which has no entry, to a node; or it dangles. If it is being handed over, that goes on.
+    private mutating func assign(_ config: EncodedConfig, to id: String?) {
+        let key = config.key
+        guard let id else {
+            entries[key] = dangle(config, .noNode)
+            return
+        }
         let slot = knownSlot(of: id)
-        nodes[slot].handOver = nil
-        nodes[slot].countUnconfirmed(config, 1)
+        if !handOvers.isEmpty, handOvers[key]?.former == slot { endHandOver(key) }
+        nodes[slot].keepsRunning = false
         nodes[slot].configs.append(config)
-        nodes[slot].revision.add(config.contentHash)
+        let isHandedOver = !handOvers.isEmpty && handOvers[key] != nil
+        if isHandedOver { nodes[slot].incoming.insert(key) }
+        if !isHandedOver || !isWithheld(key) {
+            if isHandedOver { handOvers[key]?.since = version }
+            tell(config, slot)
+        }
         changeLoad(of: slot, by: Load(cost: config.cost))
-        return Entry(config: config, slot: slot, index: nodes[slot].configs.count - 1)
+        entries[key] = Entry(config: config, slot: slot, index: nodes[slot].configs.count - 1, since: version)
     }
 
     private mutating func dangle(_ config: EncodedConfig, _ reason: DanglingReason) -> Entry {
         newestDangling = version
         dangling.append(Dangling(config: config, reason: reason, since: version))
-        return Entry(config: config, slot: nil, index: dangling.count - 1)
+        return Entry(config: config, slot: nil, index: dangling.count - 1, since: version)
     }
 
-    /// Removes a config from its node, or from the dangling ones. The caller updates its entry.
-    private mutating func unplace(_ key: ConfigKey) -> EncodedConfig {
-        guard let entry = entries[key] else { preconditionFailure("a config that does not exist") }
+    /// Takes a config from its node, or from the dangling ones, with its entry.
+    private mutating func unassign(_ key: ConfigKey) -> EncodedConfig {
+        guard let entry = entries.removeValue(forKey: key) else { preconditionFailure("a config that does not exist") }
         if let slot = entry.slot {
             let moved = Self.swapRemove(entry.index, from: &nodes[slot].configs)
             if let moved { entries[moved.key]?.index = entry.index }
-            nodes[slot].countUnconfirmed(entry.config, -1)
-            nodes[slot].revision.remove(entry.config.contentHash)
+            if !nodes[slot].incoming.isEmpty { nodes[slot].incoming.remove(key) }
+            if !isWithheld(key) { untell(entry.config, slot) }
             changeLoad(of: slot, by: Load.zero - Load(cost: entry.config.cost))
         } else {
             let moved = Self.swapRemove(entry.index, from: &dangling)
             if let moved { entries[moved.config.key]?.index = entry.index }
         }
         return entry.config
+    }
+
+    private mutating func move(_ key: ConfigKey, to id: String, mayRun: Bool) {
+        let source = entries[key]?.slot
+        let config = unassign(key)
+        // A node to which it is being handed over lets go at once: the former one still runs it.
+        if mayRun, handOvers[key] == nil, let source, nodes[source].id != id {
+            beginHandOver(config, from: source)
+        }
+        assign(config, to: id)
+    }
+
+    private mutating func remove(_ key: ConfigKey) {
+        let source = entries[key]?.slot
+        let config = unassign(key)
+        entries.shrinkIfSparse()
+        if config.handOver != .exclusive {
+            endHandOver(key)
+        } else if handOvers[key] == nil, let source {
+            // Should it come back, its former node must have stopped it first.
+            beginHandOver(config, from: source)
+        }
     }
 
     /// Replaces an element by the last one, which is returned unless it was the removed one itself.
@@ -364,14 +390,74 @@ extension ClusterStore {
     }
 
     private mutating func changeLoad(of slot: Int, by difference: Load) {
-        markChanged(slot)
         nodes[slot].load += difference
         placements[nodes[slot].standing.rawValue].update(slot: slot, load: nodes[slot].load)
     }
+
+    /// The agent of a node is told to run a config besides what it runs.
+    private mutating func tell(_ config: EncodedConfig, _ slot: Int) {
+        nodes[slot].revision.add(config.contentHash)
+        if !config.isConfirmed { nodes[slot].unconfirmed += 1 }
+        markChanged(slot)
+    }
+
+    /// The agent of a node is no longer told to run a config.
+    private mutating func untell(_ config: EncodedConfig, _ slot: Int) {
+        nodes[slot].revision.remove(config.contentHash)
+        if !config.isConfirmed { nodes[slot].unconfirmed -= 1 }
+        markChanged(slot)
+    }
 }
 
-extension ClusterStore.Node {
-    fileprivate mutating func countUnconfirmed(_ config: EncodedConfig, _ difference: Int) {
-        if !config.isConfirmed { unconfirmed += difference }
+// Handing over.
+extension ClusterStore {
+    /// The node that hands a config over; nil if nobody knows which.
+    package func former(of handOver: HandOver) -> String? { handOver.former.map { nodes[$0].id } }
+
+    /// Whether a config is kept from the node on which it is placed, as another one may still run it.
+    func isWithheld(_ key: ConfigKey) -> Bool {
+        // Most stores hand nothing over: do not even hash the key then.
+        !handOvers.isEmpty && handOvers[key]?.isExclusive == true
+    }
+
+    /// The hand-overs that end when the agent of a node has confirmed what it has been told since a version: of configs
+    /// that it starts, and of exclusive ones that it stops. Sorted.
+    func handOvers(confirmedBy slot: Int, upTo version: UInt64) -> [ConfigKey] {
+        let node = nodes[slot]
+        guard !node.incoming.isEmpty || !node.outgoing.isEmpty else { return [] }
+        let started = node.incoming.filter { handOvers[$0]?.isExclusive == false }
+        let stopped = node.outgoing.filter { handOvers[$0]?.isExclusive == true }
+        return (started.union(stopped)).filter { handOvers[$0].map { $0.since <= version } ?? false }.sorted()
+    }
+
+    /// Starts to hand over a config that its former node was told to run, and is not placed there any more.
+    private mutating func beginHandOver(_ config: EncodedConfig, from former: Int?) {
+        let handOver = HandOver(config: config, former: former, since: version)
+        handOvers[config.key] = handOver
+        guard let former else { return }
+        nodes[former].outgoing.insert(config.key)
+        if !handOver.isExclusive { tell(config, former) }
+    }
+
+    private mutating func startHandOver(_ config: EncodedConfig, from former: Int?) {
+        let target = entries[config.key]?.slot
+        if let target { nodes[target].incoming.insert(config.key) }
+        beginHandOver(config, from: former)
+        if isWithheld(config.key), let target, let current = entries[config.key]?.config { untell(current, target) }
+    }
+
+    /// Ends a hand-over, if there is one: the former node is told nothing of the config any more, and one that was
+    /// withheld from its new node no longer is.
+    private mutating func endHandOver(_ key: ConfigKey) {
+        guard let handOver = handOvers.removeValue(forKey: key) else { return }
+        if let former = handOver.former {
+            nodes[former].outgoing.remove(key)
+            if !handOver.isExclusive { untell(handOver.config, former) }
+        }
+        guard let entry = entries[key], let slot = entry.slot else { return }
+        nodes[slot].incoming.remove(key)
+        guard handOver.isExclusive else { return }
+        entries[key]?.since = version
+        tell(entry.config, slot)
     }
 }

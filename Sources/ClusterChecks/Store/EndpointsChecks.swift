@@ -7,6 +7,8 @@ package struct EndpointsChecks: Sendable {
     /// By Kubernetes node, sorted by key: an answer is one of these lists.
     private var lists: [ExactText: [EncodedConfig]] = [:]
     private var nodeNames: [ConfigKey: String] = [:]
+    /// By Kubernetes node: the version of the store in which its checks last changed, also if it has none any more.
+    private var changes: [ExactText: UInt64] = [:]
 
     /// No checks.
     init() {}
@@ -31,17 +33,22 @@ package struct EndpointsChecks: Sendable {
         return position < list.count && list[position].key == key ? list[position] : nil
     }
 
+    /// The version of the store since which a Kubernetes node has had its checks; 0 if it never had any.
+    func changed(_ nodeName: String) -> UInt64 { changes[nodeName] ?? 0 }
+
     /// Adds a check. It replaces the one of the same key, on whichever node that is.
-    mutating func set(_ config: EncodedConfig) {
-        remove(config.key)
+    mutating func set(_ config: EncodedConfig, version: UInt64) {
+        remove(config.key, version: version)
+        changes[config.nodeName] = version
         nodeNames[config.key] = config.nodeName
         let position = Self.position(of: config.key, in: of(config.nodeName))
         lists[config.nodeName, default: []].insert(config, at: position)
     }
 
     /// Removes the check of a key, if there is one.
-    mutating func remove(_ key: ConfigKey) {
+    mutating func remove(_ key: ConfigKey, version: UInt64) {
         guard let nodeName = nodeNames.removeValue(forKey: key) else { return }
+        changes[nodeName] = version
         let position = Self.position(of: key, in: of(nodeName))
         lists[nodeName]?.remove(at: position)
         if lists[nodeName]?.isEmpty == true { lists[nodeName] = nil }

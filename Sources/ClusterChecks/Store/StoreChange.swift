@@ -21,34 +21,33 @@ package enum StoreChange: Sendable {
     /// Two agents report under one node ID: their addresses, with their pods where known. Empty: only one agent does
     /// again.
     case nodeIDShared(id: String, agents: [String])
-    /// Other nodes take over a draining node's configs. Its agent is told this until `handOverEnded`, or until the node
-    /// gets a config; it lasts for as long as given at most.
-    case handOverStarted(id: String, HandOver, lasts: Duration)
-    /// The agent of a node that handed its configs over is told what the node should run now.
-    case handOverEnded(id: String)
+    /// The agent of a node left to be restarted. The node's configs stay, for as long as given at most.
+    case nodeLeft(id: String, returnsWithin: Duration)
+    /// The next agent of a node that had left reported.
+    case nodeReturned(id: String)
+    /// The agent of a node is told to run whatever it runs, until `keepsRunningEnded`, for as long as given at most.
+    case keepsRunning(id: String, atMost: Duration)
+    /// The agent of a node is told what the node should run.
+    case keepsRunningEnded(id: String)
     /// A node was removed. Its configs dangle until they are moved.
     case nodeExpired(id: String, ExpiryReason)
     /// A new config was placed on a node, or dangles because no node reports.
     case configScheduled(EncodedConfig, on: String?)
     /// A config was edited. It stays where it is.
     case configReplaced(EncodedConfig)
-    /// A config moved to a node, from another one or from none.
-    case configMoved(ConfigKey, to: String, MoveReason)
+    /// A config moved to a node, from another one or from none. If the former one may run it, it is handed over.
+    case configMoved(ConfigKey, to: String, MoveReason, mayRun: Bool)
+    /// A config that is placed on a node, or dangles, is being handed over from another one; nil if any node may run
+    /// it. Only a store that is filled anew changes so: otherwise a move begins the hand-over.
+    case handOverStarted(EncodedConfig, from: String?)
+    /// A config was handed over.
+    case handOverEnded(ConfigKey)
     /// A config is no longer desired.
     case configRemoved(ConfigKey)
     /// An endpoints check is new or was edited. It belongs to the Kubernetes node that it names.
     case endpointsCheckScheduled(EncodedConfig)
     /// An endpoints check is no longer desired.
     case endpointsCheckRemoved(ConfigKey)
-}
-
-/// What the agent of a node is told while other nodes take over its configs.
-package enum HandOver: Sendable {
-    /// To run what it was told before they moved.
-    case retains(ClusterStore.Retained)
-    /// To run whatever it runs. It was draining already when it first reported, so nobody here knows what that is;
-    /// telling it "nothing" would stop checks before others have started them.
-    case keepsRunning
 }
 
 /// What happens to a replica's store, as an observer of the Handler sees it: every event, once, in order.
@@ -72,6 +71,8 @@ package enum ExpiryReason: Hashable, Sendable {
     case silence
     /// Its pod, `namespace/name`, was deleted.
     case podDeleted(String)
+    /// Its agent said goodbye, or left to be restarted and no other took its place in time.
+    case left
 }
 
 /// Why a config moved.
@@ -96,6 +97,17 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
     case nodeExpired(String)
     /// Its node's pod, `namespace/name`, was deleted, and no other node reports.
     case podDeleted(node: String, pod: String)
+    /// Its node's agent left, and no other node reports.
+    case nodeLeft(String)
+
+    /// Why the configs of a node that was removed have none.
+    init(_ id: String, _ reason: ExpiryReason) {
+        switch reason {
+        case .silence: self = .nodeExpired(id)
+        case .podDeleted(let pod): self = .podDeleted(node: id, pod: pod)
+        case .left: self = .nodeLeft(id)
+        }
+    }
 
     /// The reason in words.
     package var description: String {
@@ -103,6 +115,7 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
         case .noNode: "no node-agent reports"
         case .nodeExpired(let id): "its node \(id) expired, and no other node reports"
         case .podDeleted(let id, let pod): "the pod \(pod) of its node \(id) was deleted, and no other node reports"
+        case .nodeLeft(let id): "the agent of its node \(id) left, and no other node reports"
         }
     }
 }

@@ -60,8 +60,8 @@ package struct Election: Sendable {
         @ExactText package private(set) var resourceVersion: String
         /// The Lease's uid.
         @ExactText package private(set) var leaseUID: String
-        /// Whether we held it before, with no other holder since.
-        package let continuesPrevious: Bool
+        /// The token of our term before, if there was no other holder since.
+        package let continued: ExactText?
         /// The Lease's count of transitions, which does not change while we hold it.
         package let transitions: Int
         /// The token of the term whose mirror we may adopt (`Term.adoptable`).
@@ -334,10 +334,11 @@ extension Election {
             return nil
         }
         let transitions = lease.spec.leaseTransitions ?? 0
-        let continuesPrevious = wasOurs && lastHeld?.leaseUID == uid && lastHeld?.transitions == transitions
+        let isContinued = wasOurs && lastHeld?.leaseUID == uid && lastHeld?.transitions == transitions
         let begun = HeldLease(
-            resourceVersion: version, leaseUID: uid, continuesPrevious: continuesPrevious, transitions: transitions,
-            adoptable: adoptable, validUntil: validUntil)
+            resourceVersion: version, leaseUID: uid,
+            continued: isContinued ? lastHeld.map { ExactText($0.token) } : nil,
+            transitions: transitions, adoptable: adoptable, validUntil: validUntil)
         held = begun
         lastHeld = begun
         notices.acquired(begun)

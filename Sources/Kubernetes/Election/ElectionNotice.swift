@@ -52,7 +52,7 @@ extension ElectionNotice {
                 "became leader",
                 [
                     "lease": lease, "identity": identity, "resource_version": term.resourceVersion,
-                    "continues_own": term.continuesPrevious,
+                    "continues_own": term.continued != nil,
                 ])
         case .lost(_, let reason):
             reason.write(to: log, lease: lease)

@@ -244,7 +244,7 @@ extension LeaderElector {
             }
             state.term?.validUntil.end()
             let term = Term(
-                token: held.token, validUntil: Deadline(held.validUntil), continuesPrevious: held.continuesPrevious,
+                token: held.token, validUntil: Deadline(held.validUntil), continued: held.continued?.text,
                 adoptable: held.adoptable?.text)
             state.term = term
             return leadership.set(.leading(term))

@@ -7,11 +7,14 @@ package struct KubernetesNode: Hashable, Sendable {
     package var metadata: ObjectMetadata
     /// Whether it is cordoned.
     package var isUnschedulable: Bool
+    /// Whether its condition `Ready` is `True`.
+    package var isReady: Bool
 
     /// A Node.
-    package init(metadata: ObjectMetadata, isUnschedulable: Bool = false) {
+    package init(metadata: ObjectMetadata, isUnschedulable: Bool = false, isReady: Bool = true) {
         self.metadata = metadata
         self.isUnschedulable = isUnschedulable
+        self.isReady = isReady
     }
 }
 
@@ -25,6 +28,7 @@ extension KubernetesNode: KubernetesObject {
     package init(from json: inout JSONReader) throws(JSONError) {
         var metadata: ObjectMetadata?
         var isUnschedulable = false
+        var isReady = false
         try json.enterObject()
         while let key = try json.nextKey() {
             switch key {
@@ -34,9 +38,29 @@ extension KubernetesNode: KubernetesObject {
                 while let key = try json.nextKey() {
                     if key == "unschedulable" { isUnschedulable = try json.bool() }
                 }
+            case "status":
+                try json.enterObject()
+                while let key = try json.nextKey() {
+                    if key == "conditions" { isReady = try json.array(Self.isTrueReady).contains(true) }
+                }
             default: break
             }
         }
-        self.init(metadata: try json.required(metadata, "metadata"), isUnschedulable: isUnschedulable)
+        self.init(
+            metadata: try json.required(metadata, "metadata"), isUnschedulable: isUnschedulable, isReady: isReady)
+    }
+
+    /// Whether a condition is `Ready`, and `True`.
+    private static func isTrueReady(_ json: inout JSONReader) throws(JSONError) -> Bool {
+        var (type, status) = ("", "")
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "type": type = try json.string()
+            case "status": status = try json.string()
+            default: break
+            }
+        }
+        return type == "Ready" && status == "True"
     }
 }

@@ -17,12 +17,15 @@ package struct ObjectMetadata: Hashable, Sendable {
     package var annotations: [ExactText: ExactText]
     /// When deletion was requested (RFC 3339); nil if it was not. A Pod lives on for its grace period.
     package var deletionTimestamp: String?
+    /// The kind of the controller that made it and replaces it, such as `DaemonSet`; empty without one, and for all but
+    /// Pods.
+    @ExactText package var controllerKind: String
 
     /// Metadata.
     package init(
         name: String, namespace: String, uid: String = "", resourceVersion: String = "",
         labels: [ExactText: ExactText] = [:], annotations: [ExactText: ExactText] = [:],
-        deletionTimestamp: String? = nil
+        deletionTimestamp: String? = nil, controllerKind: String = ""
     ) {
         self.name = name
         self.namespace = namespace
@@ -31,15 +34,18 @@ package struct ObjectMetadata: Hashable, Sendable {
         self.labels = labels
         self.annotations = annotations
         self.deletionTimestamp = deletionTimestamp
+        self.controllerKind = controllerKind
     }
 
     /// Reads metadata; the name is required, and the resourceVersion of a stored object.
     ///
     /// - Parameters:
+    ///   - isControllerKept: whether to keep the kind of the controller.
     ///   - isLabelKept: which labels to keep; none by default.
     ///   - isAnnotationKept: which annotations to keep; none by default.
     init(
-        from json: inout JSONReader, isStored: Bool = true, isLabelKept: (String) -> Bool = { _ in false },
+        from json: inout JSONReader, isStored: Bool = true, isControllerKept: Bool = false,
+        isLabelKept: (String) -> Bool = { _ in false },
         isAnnotationKept: (String) -> Bool = { _ in false }
     ) throws(JSONError) {
         var name: String?
@@ -55,11 +61,27 @@ package struct ObjectMetadata: Hashable, Sendable {
             case "labels": labels = try json.strings(where: isLabelKept)
             case "annotations": annotations = try json.strings(where: isAnnotationKept)
             case "deletionTimestamp": deletionTimestamp = try json.string()
+            case "ownerReferences" where isControllerKept:
+                controllerKind = try json.array(Self.controllerKind).first { !$0.isEmpty } ?? ""
             default: break
             }
         }
         self.name = try json.required(name, "name")
         self.resourceVersion = try json.required(resourceVersion, "resourceVersion")
+    }
+
+    /// The kind of an owner that is the controller; empty for another owner.
+    private static func controllerKind(_ json: inout JSONReader) throws(JSONError) -> String {
+        var (kind, isController) = ("", false)
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "kind": kind = try json.string()
+            case "controller": isController = try json.bool()
+            default: break
+            }
+        }
+        return isController ? kind : ""
     }
 }
 

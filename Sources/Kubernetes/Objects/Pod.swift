@@ -14,7 +14,9 @@ package struct Pod: Hashable, Sendable {
     package var isOver: Bool
 
     /// A Pod.
-    package init(metadata: ObjectMetadata, nodeName: String = "", addresses: [String] = [], isOver: Bool = false) {
+    package init(
+        metadata: ObjectMetadata, nodeName: String = "", addresses: [String] = [], isOver: Bool = false
+    ) {
         self.metadata = metadata
         self.nodeName = nodeName
         self.addresses = addresses
@@ -40,7 +42,7 @@ extension Pod: KubernetesObject {
         try json.enterObject()
         while let key = try json.nextKey() {
             switch key {
-            case "metadata": metadata = try ObjectMetadata(from: &json)
+            case "metadata": metadata = try ObjectMetadata(from: &json, isControllerKept: true)
             case "spec":
                 try json.enterObject()
                 while let key = try json.nextKey() {

@@ -105,6 +105,9 @@ package struct AgentCore: Sendable {
         return min(regular, max(exclusive.answered, lastExtraHeartbeat) + options.exclusiveHeartbeatAfter)
     }
 
+    /// Whether exclusive checks are stopped, as no leader answers.
+    package var hasStoppedExclusive: Bool { exclusive.hasEnded && exclusiveConfigs > 0 }
+
     /// How many exclusive configs this agent has, whether they run or are stopped. Endpoints checks are never
     /// exclusive.
     private var exclusiveConfigs: Int {

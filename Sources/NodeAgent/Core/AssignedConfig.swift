@@ -30,6 +30,6 @@ extension AssignedConfig {
                 id: id, checkName: wire.checkName, instance: instance, initConfig: wire.initConfig ?? [],
                 provider: wire.provider)
         }
-        self.init(checkName: wire.checkName, instances: instances, isExclusive: false)
+        self.init(checkName: wire.checkName, instances: instances, isExclusive: wire.isExclusive)
     }
 }

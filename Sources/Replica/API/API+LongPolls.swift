@@ -19,7 +19,7 @@ extension API {
     }
 
     /// A call that may wait is a heartbeat of its node, which a replica that does not lead ignores.
-    func heartbeat(_ nodes: [String], now: Instant) {
+    func heartbeat(_ nodes: [NodeHeartbeat], now: Instant) {
         try? handler.recordHeartbeats(of: nodes, now: now)
     }
 

@@ -46,7 +46,7 @@ struct API: Sendable {
     enum Action: Sendable {
         /// Answer it.
         case respond(HTTPResponse)
-        /// Answer it once the followers named in the Lease know the store at this version; then decide anew.
+        /// Answer it, by `told`, once the followers named in the Lease know the store at this version.
         case tell(HTTPResponse, since: UInt64, in: Term)
         /// Answer it with what this returns, apart from the serving thread: to scrub very many configs takes seconds.
         case respondInBackground(@Sendable () -> HTTPResponse)
@@ -126,6 +126,13 @@ struct API: Sendable {
         }
     }
 
+    private static func statusBody(_ answer: Dispatcher.ReportAnswer) -> [[UInt8]] {
+        guard answer.handingOver == 0 else {
+            return [NodeStatusAnswer.bytes(upToDate: answer.isUpToDate, handingOver: answer.handingOver)]
+        }
+        return answer.isUpToDate ? upToDate : outOfDate
+    }
+
     private static let realm = "cluster-agent"
 
     private func answer(_ route: Route, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
@@ -135,10 +142,11 @@ struct API: Sendable {
             do { status = try NodeStatusRequest(parsing: request.body) } catch { throw .malformedBody(error) }
             let address = try NodeAddress.of(request)
             let report = NodeReport(
-                id: id, status: status, address: address.text, isAddressStated: address.isStated)
+                id: id, status: status, address: address.text, isAddressStated: address.isStated,
+                peer: NodeAddress.peer(of: request))
             return try asLeader(request, now) { () throws(ClusterChecksError) in
-                let isUpToDate = try handler.nodeStatus(report, now: now)
-                return (isUpToDate.value ? Self.upToDate : Self.outOfDate, isUpToDate.term, nil)
+                let answer = try handler.nodeStatus(report, now: now)
+                return (Self.statusBody(answer.value), answer.term, nil)
             }
         case .configs(let id):
             // A forwarded call is never parked here: the replica that the caller asked parks it.
@@ -196,8 +204,16 @@ extension API {
             throw .clusterChecks(error)
         }
         if let error = tooLarge(body) { throw error }
-        let response = inTerm(term, body, for: request, now)
-        return since.map { .tell(response, since: $0, in: term) } ?? .respond(response)
+        guard let since else { return .respond(inTerm(term, body, for: request, now)) }
+        return .tell(inTerm(term, body), since: since, in: term)
+    }
+
+    /// An answer that may be told now to a request that came at `arrival`.
+    func told(_ response: HTTPResponse, in term: Term, to request: HTTPRequest, arrival: Instant) -> HTTPResponse {
+        guard Forward.isForwarded(request) else { return response }
+        var response = response
+        promise(&response, in: term, arrival: arrival, clock.now())
+        return response
     }
 
     /// Why a body is not sent to an agent: a follower would not pass it on, nor our agent read it.

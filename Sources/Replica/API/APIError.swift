@@ -89,6 +89,7 @@ enum APIError: Error {
         case .startingUp, .notLeading, .warmingUp, .notSynced, .handingOver, .unconfirmed, .tooManyNodes: 503
         case .unknownNode: 404
         case .invalidNodeID: 400
+        case .strangersGoodbye: 403
         case .advancedDispatchingOff: 409
         }
     }

@@ -11,8 +11,13 @@ enum NodeAddress {
             guard isAddress(stated) else { throw .invalidAddress(stated) }
             return (stated, true)
         }
-        guard Forward.isForwarded(request) else { return (request.peer.host, false) }
-        return (request.headers["X-Forwarded-For"].flatMap { isAddress($0) ? $0 : nil }, false)
+        return (peer(of: request), false)
+    }
+
+    /// The address from which the agent's call came, whatever it states; nil if a follower did not pass it on.
+    static func peer(of request: HTTPRequest) -> String? {
+        guard Forward.isForwarded(request) else { return request.peer.host }
+        return request.headers["X-Forwarded-For"].flatMap { isAddress($0) ? $0 : nil }
     }
 
     /// Whether `text` is an IPv4 or IPv6 address without a zone, as Go's `net.ParseIP` reads it.

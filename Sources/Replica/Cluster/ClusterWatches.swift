@@ -85,7 +85,8 @@ struct ClusterWatches: Sendable {
     private static func agentPod(_ pod: Pod) -> AgentPod {
         AgentPod(
             namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid,
-            addresses: pod.addresses, nodeName: pod.nodeName, isTerminating: pod.isTerminating)
+            addresses: pod.addresses, nodeName: pod.nodeName, isTerminating: pod.isTerminating,
+            isOfDaemonSet: pod.metadata.controllerKind == "DaemonSet")
     }
 
     static func nodeChange(_ event: ReflectorEvent<KubernetesNode>) -> WorkerNodeChange {
@@ -97,6 +98,6 @@ struct ClusterWatches: Sendable {
     }
 
     private static func workerNode(_ node: KubernetesNode) -> WorkerNode {
-        WorkerNode(name: node.metadata.name, isSchedulable: !node.isUnschedulable)
+        WorkerNode(name: node.metadata.name, isSchedulable: !node.isUnschedulable, isReady: node.isReady)
     }
 }

@@ -1,4 +1,5 @@
 import CheckModel
+import ClusterChecks
 import JSON
 import Platform
 
@@ -11,13 +12,13 @@ struct FollowRequest: Hashable, Sendable {
     @ExactText var term: String
     /// How long the leader may hold the call; milliseconds on the wire.
     var wait: Duration
-    /// The nodes that called the follower since its last call: their heartbeats.
-    var heard: [String]
+    /// The nodes that called the follower since its last call, with what they run: their heartbeats.
+    var heard: [NodeHeartbeat]
 
     /// Room for the ids of all nodes that may report.
     static let limits = JSONLimits(bytes: 1 << 20)
 
-    init(since: UInt64, term: String, wait: Duration, heard: [String]) {
+    init(since: UInt64, term: String, wait: Duration, heard: [NodeHeartbeat]) {
         (self.since, self.term, self.wait, self.heard) = (since, term, wait, heard)
     }
 
@@ -35,12 +36,19 @@ struct FollowRequest: Hashable, Sendable {
         guard let ids = json["heard"]?.arrayValue else { throw .malformedFollow("heard is missing or not a list") }
         let heard = ids.compactMap(\.stringValue)
         guard heard.count == ids.count else { throw .malformedFollow("heard is not a list of strings") }
-        self.init(since: since, term: term, wait: .milliseconds(wait), heard: heard)
+        let running = json["running"]?.objectValue ?? [:]
+        self.init(
+            since: since, term: term, wait: .milliseconds(wait),
+            heard: heard.map { NodeHeartbeat(id: $0, revision: running[ExactText($0)]?.integerValue) })
     }
 
     func encoded() -> [UInt8] {
-        JSONValue.object([
-            "since": .number(String(since)), "term": .string(term), "heard": .array(heard.map(JSONValue.string)),
+        // Beside `heard`, which the release before knows.
+        let running = heard.compactMap { node in node.revision.map { (ExactText(node.id), JSONValue.integer($0)) } }
+        return JSONValue.object([
+            "since": .number(String(since)), "term": .string(term),
+            "heard": .array(heard.map { JSONValue.string($0.id) }),
+            "running": .object(Dictionary(running) { $1 }),
             "wait_ms": .integer(wait.nanoseconds / 1_000_000),
         ]).encoded()
     }

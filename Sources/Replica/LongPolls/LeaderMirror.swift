@@ -1,3 +1,4 @@
+import ClusterChecks
 import Leadership
 import Platform
 
@@ -33,37 +34,51 @@ struct LeaderMirror: Sendable {
         let request: FollowRequest
     }
 
+    /// The least time between two calls for the sake of what agents have started or stopped: others may wait to be told
+    /// what they may start.
+    private static let newsInterval = Duration.milliseconds(250)
     /// At most this many heartbeats go with one call; the rest go with the next.
     private static let heardAtOnce = 2_000
     /// The least time between two calls for the sake of waits that end.
     private static let shortestWait = Duration.milliseconds(100)
     /// How long past its end a wait may last while a call is in flight.
     private static let slack = Duration.milliseconds(500)
-    private static let longestBackoff = Duration.seconds(5)
+    private static let freshBackoff = Backoff(initial: .milliseconds(500), limit: .seconds(5))
 
     private var leader: LeaderEndpoint?
     private var term = ""
     private var version: UInt64 = 0
     private var revisions: [ExactText: Int64] = [:]
     private var isWhole = false
-    private var heard: Set<ExactText> = []
+    /// The nodes whose heartbeats go with the next call, with what they run.
+    private var heard: [ExactText: Int64] = [:]
+    /// What nodes ran when that was last said.
+    private var said: [ExactText: Int64] = [:]
+    /// Whether a node runs something else than was said.
+    private var hasNews = false
+    private var newsSentAt = Instant.distantPast
     /// The nodes that began to wait while no call was in flight: what is known of them may be old.
     private var pending: Set<ExactText> = []
     private var inFlight: UInt64?
     /// When the leader answers the call in flight at the latest.
     private var answeredBy = Instant.distantPast
     private var calls: UInt64 = 0
-    private var failures = 0
+    private var backoff = Self.freshBackoff
     private var retryAt = Instant.distantPast
 
     init() {}
 
     /// What is known of the node of a call that has just come, if `leader` leads.
-    mutating func knowledge(of node: String, by leader: LeaderEndpoint, now: Instant) -> Knowledge {
+    ///
+    /// - Parameter running: the revision that its agent runs.
+    mutating func knowledge(
+        of node: String, running: Int64, by leader: LeaderEndpoint, now: Instant
+    ) -> Knowledge {
         reset(to: leader)
-        if failures > 0, inFlight == nil, now < retryAt { return .broken }
+        if inFlight == nil, now < retryAt { return .broken }
         // Its heartbeat goes with the next call. A refused call's would be old by then.
-        heard.insert(node)
+        heard[ExactText(node)] = running
+        if said.updateValue(running, forKey: ExactText(node)) != running { hasNews = true }
         guard isWhole, inFlight != nil, pending.isEmpty else {
             pending.insert(node)
             return .pending
@@ -89,9 +104,11 @@ struct LeaderMirror: Sendable {
         reset(to: leader)
         // Superseded only by a call that is answered earlier, so never in a loop while no answer comes.
         let isTooLate = max(now, due ?? .distantFuture) + Self.slack < answeredBy
-        guard inFlight == nil || isTooLate, isWaitedFor || !heard.isEmpty, now >= retryAt else { return nil }
-        let named = heard.sorted().prefix(Self.heardAtOnce)
-        heard.subtract(named)
+        let isNews = hasNews && now >= newsSentAt + Self.newsInterval
+        guard inFlight == nil || isTooLate || isNews, isWaitedFor || !heard.isEmpty, now >= retryAt else { return nil }
+        let named = heard.sorted { $0.key < $1.key }.prefix(Self.heardAtOnce)
+        for (node, _) in named { heard[node] = nil }
+        (hasNews, newsSentAt) = (hasNews && !heard.isEmpty, now)
         var wait = max(Self.shortestWait, min(longest, (due ?? .distantFuture) - now))
         if !heard.isEmpty || !pending.isEmpty || !isWaitedFor { wait = .zero }
         calls += 1
@@ -99,7 +116,9 @@ struct LeaderMirror: Sendable {
         answeredBy = now + wait
         return Call(
             number: calls, leader: leader,
-            request: FollowRequest(since: version, term: term, wait: wait, heard: named.map(\.text)))
+            request: FollowRequest(
+                since: version, term: term, wait: wait,
+                heard: named.map { NodeHeartbeat(id: $0.key.text, revision: $0.value) }))
     }
 
     /// Applies the answer to a call.
@@ -111,8 +130,7 @@ struct LeaderMirror: Sendable {
             return .refused
         }
         inFlight = nil
-        failures = 0
-        retryAt = .distantPast
+        (backoff, retryAt) = (Self.freshBackoff, .distantPast)
         (self.term, version, isWhole) = (term, answer.version, true)
         if answer.isWhole { revisions = [:] }
         for (node, revision) in answer.revisions { revisions[node] = revision }
@@ -127,9 +145,7 @@ struct LeaderMirror: Sendable {
         guard inFlight == call.number else { return false }
         inFlight = nil
         forget()
-        heard = []
-        failures += 1
-        retryAt = now + min(Self.longestBackoff, .milliseconds(500) * (1 << min(failures - 1, 4)))
+        retryAt = now + backoff.pause(now: now)
         return true
     }
 
@@ -138,11 +154,9 @@ struct LeaderMirror: Sendable {
         guard self.leader != leader else { return }
         self.leader = leader
         forget()
-        heard = []
         inFlight = nil
         answeredBy = .distantPast
-        failures = 0
-        retryAt = .distantPast
+        (backoff, retryAt) = (Self.freshBackoff, .distantPast)
     }
 
     private mutating func forget() {
@@ -151,5 +165,6 @@ struct LeaderMirror: Sendable {
         term = ""
         revisions = [:]
         pending = []
+        (heard, said, hasNews) = ([:], [:], false)
     }
 }

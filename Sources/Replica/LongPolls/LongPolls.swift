@@ -209,16 +209,11 @@ extension LongPolls {
             waiter.guest.responder.respond(response)
             if !isArriving { counters.ended(.term) }
         case .tell(let response, let since, let term):
-            // Until then it stays parked, and whatever else ends its wait may do so.
-            guard mirrors.admits(since, in: term) else {
-                return mirrors.hold(since, in: term) { [self] error in
-                    guard error == nil else { return refuseUnmirrored(waiter) }
-                    answerIfChanged(waiter, clock.now())
-                }
-            }
             guard remove(waiter) else { return }
-            waiter.guest.responder.respond(response)
-            if !isArriving { counters.ended(.change) }
+            mirrors.whenAdmitted(since, in: term) { [counters] error in
+                waiter.guest.responder.respond(error?.response ?? response)
+                if !isArriving { counters.ended(error == nil ? .change : .term) }
+            }
         case .unchanged(let term):
             guard waiter.until <= now, remove(waiter) else { return }
             waiter.guest.responder.respond(api.unchanged(in: term))
@@ -227,12 +222,6 @@ extension LongPolls {
             // One that is parked already is refused soon: what it relies on has changed.
             if isArriving { consultMirror(of: leader, for: waiter, now) }
         }
-    }
-
-    private func refuseUnmirrored(_ waiter: Waiter) {
-        guard remove(waiter) else { return }
-        waiter.guest.responder.respond(APIError.notMirrored.response)
-        counters.ended(.term)
     }
 
     /// - Returns: whether it was still parked.
@@ -288,7 +277,8 @@ extension LongPolls {
 extension LongPolls {
     /// Decides what becomes of a call that was parked just now.
     private func consultMirror(of leader: LeaderEndpoint, for waiter: Waiter, _ now: Instant) {
-        switch state.withLock({ $0.mirror.knowledge(of: waiter.node, by: leader, now: now) }) {
+        switch state.withLock({ $0.mirror.knowledge(of: waiter.node, running: waiter.lastChange, by: leader, now: now) }
+        ) {
         case .revision(waiter.lastChange), .pending:
             break
         case .revision, .unknown:

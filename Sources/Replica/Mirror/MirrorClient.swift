@@ -12,6 +12,8 @@ final class MirrorClient: Sendable {
     fileprivate struct State {
         var leader: LeaderEndpoint?
         var complete: StoreMirror?
+        /// The mirror before, while the leader of `complete` has not dispatched yet and that of this one had.
+        var former: StoreMirror?
         /// The mirror that is being filled, and the page to ask for next.
         var partial: (mirror: StoreMirror, page: Int)?
         /// Whether the leader's answers add to `complete`.
@@ -20,14 +22,21 @@ final class MirrorClient: Sendable {
         var call: UInt64 = 0
         var isInFlight = false
         var failures = 0
+        var backoff = MirrorClient.freshBackoff
         var retryAt = Instant.distantPast
 
         /// Starts over with another leader, or none.
         mutating func follow(_ leader: LeaderEndpoint?) {
             guard self.leader != leader else { return }
             self.leader = leader
-            (partial, isCurrent, isNamed, isInFlight, failures, retryAt) = (nil, false, false, false, 0, .distantPast)
+            (partial, isCurrent, isNamed, isInFlight) = (nil, false, false, false)
+            succeed()
             call += 1
+        }
+
+        /// The leader answers: whatever failed before does not count.
+        mutating func succeed() {
+            (failures, backoff, retryAt) = (0, MirrorClient.freshBackoff, .distantPast)
         }
 
         /// What to tell the leader that is known.
@@ -40,7 +49,7 @@ final class MirrorClient: Sendable {
 
     /// One or two failures are ordinary when the leader stops.
     private static let failuresToTell = 4
-    private static let longestBackoff = Duration.seconds(5)
+    fileprivate static let freshBackoff = Backoff(initial: .milliseconds(100), limit: .seconds(5))
 
     private let identity: String
     private let leadership: Watched<LeadershipState>
@@ -74,6 +83,13 @@ final class MirrorClient: Sendable {
 
     /// The last complete mirror of another replica's store.
     var mirror: StoreMirror? { state.withLock { $0.complete } }
+
+    /// The last complete mirror of a leader that dispatched.
+    var dispatched: StoreMirror? {
+        state.withLock { state in
+            state.complete.flatMap { $0.store.isDispatching ? $0 : nil } ?? state.former
+        }
+    }
 
     /// Whether the Lease names this replica, as the leader said last.
     var isNamed: Bool { state.withLock { $0.isNamed } }
@@ -148,13 +164,12 @@ final class MirrorClient: Sendable {
                 if bugs.has(.missConditions) { answer.missConditions() }
                 let wasCurrent = state.isCurrent
                 try state.apply(answer, ofTerm: term, sent: sent + answer.held)
-                (state.failures, state.retryAt) = (0, .distantPast)
+                state.succeed()
                 return (true, state.isCurrent && !wasCurrent ? .complete(state.complete) : nil)
             } catch {
                 (state.partial, state.isCurrent, state.isNamed) = (nil, false, false)
                 state.failures += 1
-                let backoff = Duration.milliseconds(100) * (1 << min(state.failures - 1, 6))
-                state.retryAt = now + min(Self.longestBackoff, backoff)
+                state.retryAt = now + state.backoff.pause(now: now)
                 return (true, state.failures == Self.failuresToTell ? .failed(error.reason) : nil)
             }
         }
@@ -227,6 +242,7 @@ extension MirrorClient.State {
             for change in answer.changes { try mirror.apply(change, sent: sent) }
             guard mirror.version == answer.version else { throw MirrorError(reason: "changes that lead elsewhere") }
             complete = mirror
+            if mirror.store.isDispatching { former = nil }
             isNamed = answer.isNamed
             return
         }
@@ -239,7 +255,9 @@ extension MirrorClient.State {
         page += 1
         isCurrent = answer.nextPage == nil
         if isCurrent {
-            complete = mirror
+            if complete?.store.isDispatching == true { former = complete }
+            if mirror.store.isDispatching { former = nil }
+            (complete, isNamed) = (mirror, false)
         } else {
             guard answer.nextPage == page else { throw MirrorError(reason: "pages out of order") }
             partial = (mirror, page)

@@ -25,7 +25,7 @@ struct MirrorRequest: Hashable, Sendable {
 
     /// The version of the messages and of the changes in them. A leader refuses another one, and the follower is not
     /// named then.
-    static let format: Int64 = 1
+    static let format: Int64 = 2
     private static let limits = JSONLimits(bytes: 4_096)
 
     init(replica: String, term: String, known: Known, wait: Duration) {

@@ -7,7 +7,7 @@ import Synchronization
 /// The leader's side of the mirrors: tells followers every change of the store, and lets nothing be told to an agent
 /// that a follower named in the Lease does not know.
 ///
-/// What may not be told yet is held: it is tried again when the followers have acknowledged it, or those that have not
+/// What may not be told yet is held: it is told when the followers have acknowledged it, or those that have not
 /// within `patience` have been struck off by a write of the Lease. While that cannot be written, nothing is told: the
 /// calls fail after `longestHold`, and agents keep running what they run.
 final class MirrorServer: Sendable {
@@ -34,8 +34,8 @@ final class MirrorServer: Sendable {
     private struct Hold: Sendable {
         let version: UInt64
         let since: Instant
-        /// Tries again, or gives up for this reason.
-        let resume: @Sendable (APIError?) -> Void
+        /// Tells it, or why that cannot be.
+        let tell: @Sendable (APIError?) -> Void
     }
 
     /// A snapshot that a follower reads page by page.
@@ -59,6 +59,13 @@ final class MirrorServer: Sendable {
         var strikes: UInt64 = 0
         /// When the Lease was last to be written for a strike, which has not come about.
         var strikingSince: Instant?
+
+        /// Forgets all but the count of strikes.
+        mutating func restart() {
+            let strikes = strikes
+            self = State()
+            self.strikes = strikes
+        }
 
         /// Forgets the changes that no live follower needs any more.
         mutating func trim(_ now: Instant) {
@@ -122,7 +129,7 @@ final class MirrorServer: Sendable {
         case .termBegan(let term, _, let version):
             let former = state.withLock { state in
                 defer {
-                    state = State()
+                    state.restart()
                     state.term = term
                     state.log = MirrorLog(version: version)
                 }
@@ -137,7 +144,7 @@ final class MirrorServer: Sendable {
             answerParked(now)
         case .termEnded:
             let former = state.withLock { state in
-                defer { state = State() }
+                defer { state.restart() }
                 return state
             }
             end(former)
@@ -148,7 +155,7 @@ final class MirrorServer: Sendable {
         for (_, parked) in former.parked.sorted(by: { $0.key < $1.key }) {
             parked.responder.respond(APIError.termEnded.response)
         }
-        for hold in former.holds { hold.resume(.termEnded) }
+        for hold in former.holds { hold.tell(.termEnded) }
     }
 
     /// Writes how many replicas are in sync, and what waits for them.
@@ -171,28 +178,21 @@ final class MirrorServer: Sendable {
 
 // What agents may be told.
 extension MirrorServer {
-    /// Whether an agent may be told now what has been so since a version of the store.
+    /// Waits until an agent may be told what has been so since a version of the store.
     ///
     /// An answer of another term is left to its gate: it is told only while that term lasts, and then nobody mirrors
     /// the store yet.
-    func admits(_ version: UInt64, in term: Term) -> Bool {
-        state.withLock { $0.admits(version, in: term) } || bugs.has(.tellUnacknowledged)
-    }
-
-    /// Waits until an agent may be told what `admits` did not admit.
     ///
-    /// - Parameter resume: called once, perhaps at once, on any thread: to try again, or with why it cannot be told.
-    func hold(_ version: UInt64, in term: Term, _ resume: @escaping @Sendable (APIError?) -> Void) {
-        let now = clock.now()
-        let hold = Hold(version: version, since: now, resume: resume)
+    /// - Parameter tell: called once, at once if possible, on any thread: to tell it, or with why that cannot be.
+    func whenAdmitted(_ version: UInt64, in term: Term, _ tell: @escaping @Sendable (APIError?) -> Void) {
+        let hold = Hold(version: version, since: clock.now(), tell: tell)
         let (isOver, error): (Bool, APIError?) = state.withLock { state in
-            // It may have been acknowledged meanwhile, or the term have ended.
-            if state.admits(version, in: term) { return (true, nil) }
+            if bugs.has(.tellUnacknowledged) || state.admits(version, in: term) { return (true, nil) }
             guard state.holds.count < Self.heldAtMost else { return (true, .notMirrored) }
             state.holds.append(hold)
             return (false, nil)
         }
-        if isOver { resume(error) } else { nudges.set(()) }
+        if isOver { tell(error) } else { nudges.set(()) }
     }
 
     /// Does what is due.
@@ -219,8 +219,8 @@ extension MirrorServer {
         }
         if isStriking { renew() }
         answerParked(now)
-        for hold in failed { hold.resume(.notMirrored) }
-        for hold in resumed { hold.resume(nil) }
+        for hold in failed { hold.tell(.notMirrored) }
+        for hold in resumed { hold.tell(nil) }
         return state.withLock { state in
             let holds = state.holds.map { hold in
                 let strike = hold.since + Self.patience
@@ -234,7 +234,7 @@ extension MirrorServer {
 
     private func resumeAdmitted() {
         let resumed = state.withLock { $0.takeAdmitted() }
-        for hold in resumed { hold.resume(nil) }
+        for hold in resumed { hold.tell(nil) }
     }
 }
 
@@ -290,12 +290,19 @@ extension MirrorServer {
             let snapshot = try api.handler.storeSnapshot(now: now)
             guard term == snapshot.term else { return responder.respond(APIError.termEnded.response) }
             let transfer = Transfer(version: snapshot.value.version, changes: snapshot.value.changes, made: now)
-            let isOfTerm = state.withLock { state in
-                guard state.term == snapshot.term else { return false }
-                state.transfers[ExactText(request.replica)] = transfer
-                return true
+            let replica = ExactText(request.replica)
+            let error: APIError? = state.withLock { state in
+                guard state.term == snapshot.term else { return .termEnded }
+                let limit = InSyncReplicas.limit
+                guard state.transfers[replica] != nil || state.transfers.count < limit else {
+                    return .tooManyWait(limit: limit)
+                }
+                state.transfers[replica] = transfer
+                // Whoever begins anew is told anew whether the Lease names it.
+                state.toldNamed.remove(replica)
+                return nil
             }
-            guard isOfTerm else { return responder.respond(APIError.termEnded.response) }
+            if let error { return responder.respond(error.response) }
             respond(with: 0, of: transfer, responder, api, now)
         } catch {
             responder.respond(APIError.clusterChecks(error).response)

@@ -24,14 +24,20 @@ extension StoreChange {
             return Self.object("node_conditions", id, conditions.wire)
         case .nodeIDShared(let id, let agents):
             return Self.object("node_shared", id, ["agents": .array(agents.map(JSONValue.string))])
-        case .handOverStarted(let id, let handOver, let duration):
-            var keeps = JSONValue.null
-            if case .retains(let retained) = handOver { keeps = .array(retained.configs.map(\.mirrored)) }
-            return Self.object(
-                "hand_over", id,
-                ["keeps": keeps, "lasts_ms": .integer(remaining(duration).nanoseconds / 1_000_000)])
-        case .handOverEnded(let id):
-            return Self.object("hand_over_ended", id)
+        case .nodeLeft(let id, let duration):
+            return Self.object("node_left", id, Self.lasting(remaining(duration)))
+        case .nodeReturned(let id):
+            return Self.object("node_returned", id)
+        case .keepsRunning(let id, let duration):
+            return Self.object("keeps_running", id, Self.lasting(remaining(duration)))
+        case .keepsRunningEnded(let id):
+            return Self.object("keeps_running_ended", id)
+        case .handOverStarted(let config, let id):
+            return Self.object("hand_over", id, ["config": config.mirrored])
+        case .handOverEnded(let key):
+            return Self.object("hand_over_ended", nil, ["key": key.wire])
+        case .nodeExpired(let id, .left):
+            return Self.object("node_expired", id, ["left": .bool(true)])
         case .nodeExpired(let id, .silence):
             return Self.object("node_expired", id)
         case .nodeExpired(let id, .podDeleted(let pod)):
@@ -40,8 +46,10 @@ extension StoreChange {
             return Self.object("config", id, ["config": config.mirrored])
         case .configReplaced(let config):
             return Self.object("config_replaced", nil, ["config": config.mirrored])
-        case .configMoved(let key, let id, let reason):
-            return Self.object("config_moved", id, ["key": key.wire, "reason": .string(reason.rawValue)])
+        case .configMoved(let key, let id, let reason, let mayRun):
+            return Self.object(
+                "config_moved", id,
+                ["key": key.wire, "reason": .string(reason.rawValue), "may_run": .bool(mayRun)])
         case .configRemoved(let key):
             return Self.object("config_removed", nil, ["key": key.wire])
         case .endpointsCheckScheduled(let config):
@@ -54,10 +62,14 @@ extension StoreChange {
     private static func object(
         _ change: String, _ node: String? = nil, _ members: [ExactText: JSONValue] = [:]
     ) -> JSONValue {
-        var members = members.filter { $0.value != .null || $0.key == "keeps" }
+        var members = members.filter { $0.value != .null }
         members["change"] = .string(change)
         if let node { members["node"] = .string(node) }
         return .object(members)
+    }
+
+    private static func lasting(_ duration: Duration) -> [ExactText: JSONValue] {
+        ["lasts_ms": .integer(duration.nanoseconds / 1_000_000)]
     }
 
     /// Reads what `wire` made.
@@ -76,9 +88,14 @@ extension StoreChange {
             guard let reason = MoveReason(rawValue: try json.text("reason")) else {
                 throw MirrorError(missing: "reason")
             }
-            self = .configMoved(try json.configKey("key"), to: try json.text("node"), reason)
+            guard let mayRun = json["may_run"]?.boolValue else { throw MirrorError(missing: "may_run") }
+            self = .configMoved(try json.configKey("key"), to: try json.text("node"), reason, mayRun: mayRun)
         case "config_removed":
             self = .configRemoved(try json.configKey("key"))
+        case "hand_over":
+            self = .handOverStarted(try json.mirroredConfig("config"), from: json["node"]?.stringValue)
+        case "hand_over_ended":
+            self = .handOverEnded(try json.configKey("key"))
         case "endpoints_check":
             self = .endpointsCheckScheduled(try json.mirroredConfig("config"))
         case "endpoints_check_removed":
@@ -105,12 +122,16 @@ extension StoreChange {
             return .nodeConditionsChanged(id: id, try NodeConditions(wire: json))
         case "node_shared":
             return .nodeIDShared(id: id, agents: try json.list("agents").compactMap(\.stringValue))
-        case "hand_over":
-            let milliseconds = try json.number("lasts_ms", in: 0...86_400_000)
-            return .handOverStarted(id: id, try json.handOver(), lasts: .milliseconds(milliseconds))
-        case "hand_over_ended":
-            return .handOverEnded(id: id)
+        case "node_left":
+            return .nodeLeft(id: id, returnsWithin: try json.lasting())
+        case "node_returned":
+            return .nodeReturned(id: id)
+        case "keeps_running":
+            return .keepsRunning(id: id, atMost: try json.lasting())
+        case "keeps_running_ended":
+            return .keepsRunningEnded(id: id)
         case "node_expired":
+            if json["left"]?.boolValue == true { return .nodeExpired(id: id, .left) }
             return .nodeExpired(id: id, json["pod"]?.stringValue.map(ExpiryReason.podDeleted) ?? .silence)
         default:
             throw MirrorError(reason: "a change of a kind that this version does not know")
@@ -146,11 +167,8 @@ extension JSONValue {
         return list
     }
 
-    fileprivate func handOver() throws(MirrorError) -> HandOver {
-        guard let list = self["keeps"]?.arrayValue else { return .keepsRunning }
-        var configs: [EncodedConfig] = []
-        for element in list { configs.append(try EncodedConfig(mirrored: element)) }
-        return .retains(ClusterStore.Retained(configs))
+    fileprivate func lasting() throws(MirrorError) -> Duration {
+        .milliseconds(try number("lasts_ms", in: 0...86_400_000))
     }
 
     fileprivate func mirroredConfig(_ member: String) throws(MirrorError) -> EncodedConfig {
@@ -173,7 +191,8 @@ extension NodeConditions {
             case nil: .null
             }
         return [
-            "pod": .text(pod), "lacks_pod": .bool(lacksPod), "draining": .bool(isDraining), "cordon": cordon,
+            "pod": .text(pod), "lacks_pod": .bool(lacksPod), "draining": .bool(isDraining),
+            "restarting": .bool(isRestarting), "cordon": cordon,
         ]
     }
 
@@ -184,6 +203,7 @@ extension NodeConditions {
         self.init()
         pod = json["pod"]?.stringValue
         (self.lacksPod, self.isDraining) = (lacksPod, isDraining)
+        isRestarting = json["restarting"]?.boolValue ?? false
         switch json["cordon"]?.stringValue {
         case nil: cordon = nil
         case "cordoned": cordon = .cordoned
@@ -217,15 +237,18 @@ extension EncodedConfig {
         var members: [ExactText: JSONValue] = ["key": key.wire, "hash": .string(String(contentHash, radix: 16))]
         if instanceCount != 1 { members["instances"] = .integer(Int64(instanceCount)) }
         if !nodeName.isEmpty { members["node"] = .string(nodeName) }
+        if handOver != .sticky { members["handover"] = .string(handOver.rawValue) }
         return .object(members)
     }
 
     fileprivate convenience init(mirrored json: JSONValue) throws(MirrorError) {
         guard let key = json["key"] else { throw MirrorError(missing: "key") }
         guard let hash = UInt64(try json.text("hash"), radix: 16) else { throw MirrorError(missing: "hash") }
+        let policy = json["handover"]?.stringValue.map(HandOverPolicy.init(rawValue:)) ?? .sticky
+        guard let policy else { throw MirrorError(missing: "handover") }
         self.init(
             unconfirmed: try ConfigKey(wire: key), contentHash: hash,
             instances: json["instances"] == nil ? 1 : try json.number("instances", in: 1...1_000_000),
-            nodeName: json["node"]?.stringValue ?? "")
+            nodeName: json["node"]?.stringValue ?? "", handOver: policy)
     }
 }

@@ -1,0 +1,130 @@
+package import CheckModel
+import Platform
+
+// Configs.
+extension Dispatcher {
+    /// Makes the store hold what is desired: removes configs, replaces edited ones where they are, places new ones
+    /// where one that they succeed was, else on the least loaded nodes, and assigns endpoints checks to the Kubernetes
+    /// nodes that they name.
+    ///
+    /// - Returns: the new configs that were refused because the limit is reached.
+    package mutating func reconcile(_ desired: EncodedChanges) -> [ConfigKey] {
+        reconcileNodes()
+        let removed = removedKeys(desired)
+        var predecessors = Predecessors(removed, in: store)
+        for key in removed { remove(key) }
+        var new: [EncodedConfig] = []
+        for config in desired.upserts where !replace(config) { new.append(config) }
+        let room = max(0, options.maximumConfigs - store.totalCount)
+        let refused = new.dropFirst(room).map(\.key)
+        store.reserveCapacity(store.configCount + min(room, new.count))
+        for config in Self.heaviestFirst(Array(new.prefix(room))) {
+            guard config.nodeName.isEmpty else {
+                apply(.endpointsCheckScheduled(config))
+                continue
+            }
+            let former = predecessors.takeNode(of: config.key) ?? hint?.node(of: config)
+            apply(.configScheduled(config, on: former.flatMap(keeper) ?? store.leastLoadedNode(for: config)))
+            // Any agent may run it until each has said what it runs.
+            if config.handOver == .exclusive, !hasAdopted, isUnclear, store.handOvers[config.key] == nil {
+                apply(.handOverStarted(config, from: nil))
+            }
+        }
+        if !store.isDispatching { beginDispatching() }
+        if hasConfirmed {
+            hasConfirmed = false
+            placeDangling()
+            relieveLeaving()
+        }
+        return refused
+    }
+
+    /// The node of this ID, if it may keep what it had.
+    private func keeper(_ id: String) -> String? {
+        store.slot(of: id).flatMap { store.nodes[$0].isFit ? id : nil }
+    }
+
+    private mutating func beginDispatching() {
+        apply(.dispatchingBegan)
+        for slot in store.leavingSlots where store.nodes[slot].configs.isEmpty && !store.nodes[slot].isAway {
+            keepRunning(slot)
+        }
+        guard let hint else { return }
+        self.hint = nil
+        // The others have what they had.
+        for slot in store.slots(standing: .free) where !hint.knows(store.nodes[slot].id) { giveShare(to: slot) }
+    }
+
+    /// Makes the store hold what is desired, as far as that counts by now: for the time after an adoption.
+    ///
+    /// - Returns: whether nothing was held back.
+    mutating func reconcile(_ desired: EncodedChanges, _ settlement: Settlement) -> Bool {
+        precondition(desired.isWhole, "a part of the set says nothing of what is absent")
+        var isSettled = true
+        let upserts = desired.upserts.filter { config in
+            guard !isConfirmed(config.key), !settlement.counts(config.key, isPresent: true) else { return true }
+            let isSame = adopted(config.key)?.contentHash == config.contentHash
+            isSettled = isSettled && isSame
+            return isSame
+        }
+        let sources = Set(desired.upserts.map { ExactText($0.key.source) })
+        let removals = removedKeys(desired).filter { key in
+            // A file that is there says all that it has.
+            let isSourceRead = sources.contains(ExactText(key.source))
+            guard !isConfirmed(key), !settlement.counts(key, isPresent: isSourceRead) else { return true }
+            isSettled = false
+            return false
+        }
+        _ = reconcile(EncodedChanges(upserts: upserts, removals: removals))
+        return isSettled
+    }
+
+    /// What the store has under a key, be it a cluster check or an endpoints check.
+    private func adopted(_ key: ConfigKey) -> EncodedConfig? {
+        store.config(key) ?? store.endpointsChecks.config(key)
+    }
+
+    /// Whether this replica's own sources have had what was adopted: what they say since is news.
+    private func isConfirmed(_ key: ConfigKey) -> Bool {
+        adopted(key)?.isConfirmed ?? false
+    }
+
+    private func removedKeys(_ desired: EncodedChanges) -> [ConfigKey] {
+        guard desired.isWhole else { return desired.removals }
+        guard store.totalCount > 0 else { return [] }
+        let kept = Set(desired.upserts.map(\.key))
+        return (store.keys.filter { !kept.contains($0) } + store.endpointsChecks.keys.filter { !kept.contains($0) })
+            .sorted()
+    }
+
+    private mutating func remove(_ key: ConfigKey) {
+        if store.config(key) != nil { apply(.configRemoved(key)) }
+        if store.endpointsChecks.config(key) != nil { apply(.endpointsCheckRemoved(key)) }
+    }
+
+    /// Replaces a config if it exists, and returns whether it does. A config that becomes an endpoints check, or the
+    /// reverse, is removed and counts as new.
+    private mutating func replace(_ config: EncodedConfig) -> Bool {
+        if let present = store.config(config.key) {
+            guard config.nodeName.isEmpty else {
+                apply(.configRemoved(config.key))
+                return false
+            }
+            let isSame =
+                present.contentHash == config.contentHash && present.cost == config.cost && present.isConfirmed
+                && present.handOver == config.handOver
+            if !isSame { apply(.configReplaced(config)) }
+            if !present.isConfirmed { hasConfirmed = true }
+            return true
+        }
+        guard let present = store.endpointsChecks.config(config.key) else { return false }
+        guard !config.nodeName.isEmpty else {
+            apply(.endpointsCheckRemoved(config.key))
+            return false
+        }
+        let isSame =
+            present.contentHash == config.contentHash && present.nodeName == config.nodeName && present.isConfirmed
+        if !isSame { apply(.endpointsCheckScheduled(config)) }
+        return true
+    }
+}

@@ -1,0 +1,83 @@
+import CheckModel
+import Platform
+
+// From one node to another, without a config that runs nowhere, or an exclusive one that runs on two.
+extension Dispatcher {
+    /// Notes what the agent of a node is told.
+    mutating func noteTold(_ slot: Int) {
+        tellings.note(slot, store.nodes[slot].revision.value, at: store.version)
+    }
+
+    /// Notes the revision that the agent of a node runs, and ends the hand-overs that waited for it.
+    mutating func noteRunning(_ revision: Int64, _ slot: Int) {
+        guard revision != NodeStatusRequest.heartbeatOnly else { return }
+        let node = store.nodes[slot]
+        // It may have been told by the former leader, or an edit have been undone.
+        if revision == node.revision.value, !node.keepsRunning { noteTold(slot) }
+        guard let version = tellings.version(confirmedBy: revision, slot) else { return }
+        end(store.handOvers(confirmedBy: slot, upTo: options.bugs.has(.confirmUnseen) ? .max : version))
+        tellings.clear(slot)
+        endUnclear()
+    }
+
+    /// Whether agents may run what nobody here knows of: those that have not said what they run since the warm-up, and
+    /// those that have not been heard at all, for as long as one runs exclusive configs without an answer.
+    var isUnclear: Bool { tellings.hasUnclear || heartbeats.time < options.nodeExpirationTimeout }
+
+    /// Ends the hand-overs from nobody knows where, once it is known what each agent runs.
+    mutating func endUnclear() {
+        guard !store.handOvers.isEmpty, !isUnclear else { return }
+        end(store.handOvers.filter { $0.value.former == nil }.map(\.key).sorted())
+    }
+
+    private mutating func end(_ handOvers: [ConfigKey]) {
+        for key in handOvers { apply(.handOverEnded(key)) }
+    }
+
+    /// Ends the hand-overs of what a node's former agent ran.
+    ///
+    /// - Parameter includingExclusive: whether that agent is gone for certain.
+    mutating func endOutgoing(_ slot: Int, includingExclusive: Bool) {
+        let keys = store.nodes[slot].outgoing.filter { includingExclusive || store.handOvers[$0]?.isExclusive == false }
+        end(keys.sorted())
+    }
+
+    /// The agent of a node is gone, and runs nothing any more.
+    mutating func forgetAgent(_ slot: Int) {
+        endOutgoing(slot, includingExclusive: true)
+        tellings.remove(slot)
+        endUnclear()
+    }
+
+    /// Whether the agent of the node on which a config is placed may run it.
+    func mayRun(_ key: ConfigKey) -> Bool {
+        guard let slot = store.nodeID(of: key).flatMap(store.slot(of:)), !store.nodes[slot].isAway,
+            let since = store.toldSince(key)
+        else { return false }
+        return tellings.mayHaveTold(slot, since: since)
+    }
+
+    /// Moves a config; the node that may run it hands it over.
+    mutating func move(_ key: ConfigKey, to id: String, _ reason: MoveReason) {
+        let mayRun = !options.bugs.has(.letGoAtOnce) && mayRun(key)
+        apply(.configMoved(key, to: id, reason, mayRun: mayRun))
+    }
+
+    /// Moves configs from nodes whose agents leave to nodes that stay, if there are any: all of them, or those that do
+    /// not wait for the next agent.
+    ///
+    /// A config whose bytes are not known here yet stays: its new node could not be told, nor confirm it.
+    mutating func relieveLeaving() {
+        guard let best = store.bestStanding, best < .restarting else { return }
+        for slot in store.leavingSlots where !store.nodes[slot].configs.isEmpty {
+            let isRestart = store.nodes[slot].isAway || store.nodes[slot].conditions.isRestarting
+            let leaving = store.nodes[slot].configs.filter { config in
+                config.isConfirmed && !(isRestart && config.handOver == .sticky)
+            }
+            for config in Self.heaviestFirst(leaving) {
+                guard let node = store.leastLoadedNode(for: config) else { return }
+                move(config.key, to: node, .drained)
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+package import Platform
+
+// Time.
+extension Dispatcher {
+    /// How much longer this process must listen before configs may be dispatched.
+    ///
+    /// Time in which it did not lead, or was stopped, does not count: nobody could report then.
+    var remainingWarmUp: Duration { store.isDispatching ? .zero : max(.zero, options.warmup - heartbeats.time) }
+
+    /// Records that this process begins to listen at `now`: a term begins.
+    mutating func beginListening(at now: Instant) {
+        heartbeats.beginListening(at: now)
+    }
+
+    /// Records that this process listens at `now`.
+    mutating func listen(at now: Instant) {
+        heartbeats.advance(to: now)
+    }
+
+    /// Removes the nodes that have been silent for longer than the timeout while this process listened, and moves their
+    /// configs in the same step. Call it at least once in each `HandlerOptions.expiryInterval`.
+    ///
+    /// It looks at every node's last heartbeat, but at no config that stays where it is.
+    ///
+    /// - Returns: the configs that have just been dangling for too long.
+    package mutating func expire(now: Instant) -> UnscheduledConfigs.Overdue? {
+        heartbeats.advance(to: now)
+        let due = deadlines.indices.filter { slot in deadlines[slot].map { heartbeats.time >= $0 } ?? false }
+        let away = due.filter { store.nodes[$0].isAway }
+        let silent = heartbeats.silentSlots.filter { !store.nodes[$0].isAway }
+        // Remove all of them before placing any config: none goes to another silent node.
+        for id in away.map({ store.nodes[$0].id }).sortedByBytes() { remove(id, .left) }
+        for id in silent.map({ store.nodes[$0].id }).sortedByBytes() { remove(id, .silence) }
+        reconcileNodes(hasLost: !silent.isEmpty || !away.isEmpty)
+        for (slot, address) in heartbeats.endSharing() { endSharing(slot, address) }
+        for slot in due { endKeepingRunning(slot) }
+        endUnclear()
+        return unscheduled.update(store, at: heartbeats.time)
+    }
+
+    /// When the next node will expire if no heartbeat comes and this process keeps listening; nil without nodes. Call
+    /// it right after `expire`.
+    func nextExpiry(now: Instant) -> Instant? {
+        heartbeats.nextExpiry(now: now)
+    }
+
+    private mutating func endSharing(_ slot: Int, _ newest: String?) {
+        let (id, type) = (store.nodes[slot].id, store.nodes[slot].type)
+        let address = newest ?? store.nodes[slot].address
+        apply(.nodeIDShared(id: id, agents: []))
+        if store.nodes[slot].address != address { apply(.nodeChanged(id: id, type: type, address: address)) }
+        matching.set(addresses: address.map { [$0] } ?? [], of: slot)
+    }
+
+    private mutating func endKeepingRunning(_ slot: Int) {
+        deadlines[slot] = nil
+        // It ends by itself when the node gets a config.
+        if store.nodes[slot].keepsRunning { apply(.keepsRunningEnded(id: store.nodes[slot].id)) }
+    }
+
+    /// Has the agent of a node keep running whatever it runs, while others start what they are told, for the timeout at
+    /// most: that bounds how long two run one config.
+    mutating func keepRunning(_ slot: Int) {
+        deadlines[slot] = heartbeats.time + options.nodeExpirationTimeout
+        apply(.keepsRunning(id: store.nodes[slot].id, atMost: options.nodeExpirationTimeout))
+    }
+
+    /// The agent of a node is gone. If it is to be restarted, the node's configs wait for the next one.
+    mutating func agentLeft(_ slot: Int, _ reason: ExpiryReason, isRestart: Bool) {
+        let id = store.nodes[slot].id
+        guard isRestart else { return remove(id, reason) }
+        forgetAgent(slot)
+        guard !store.nodes[slot].isAway else { return }
+        deadlines[slot] = heartbeats.time + options.restartGrace
+        apply(.nodeLeft(id: id, returnsWithin: options.restartGrace))
+    }
+
+    /// The agent of a node that was away reports again.
+    mutating func comeBack(_ slot: Int) {
+        guard store.nodes[slot].isAway else { return }
+        deadlines[slot] = nil
+        apply(.nodeReturned(id: store.nodes[slot].id))
+        reconcileNodes(returned: store.nodes[slot].configs.isEmpty ? slot : nil)
+    }
+}
+
+// What Kubernetes says.
+extension Dispatcher {
+    /// Handles a change of the node-agents' pods. It takes effect with the next call that has a time.
+    package mutating func handle(_ change: AgentPodChange) { matching.handle(change) }
+
+    /// Handles a change of the Kubernetes nodes. It takes effect with the next call that has a time.
+    package mutating func handle(_ change: WorkerNodeChange) { matching.handle(change) }
+
+    /// Acts on the changes handled so far: removes a node whose pod was deleted, hands over the configs of one whose
+    /// pod is terminating, and gives its share to one that became schedulable again.
+    package mutating func reconcileNodes(now: Instant) {
+        heartbeats.advance(to: now)
+        reconcileNodes()
+    }
+
+    /// Brings the nodes in line with what Kubernetes says, and then the configs in line with the nodes.
+    ///
+    /// - Parameters:
+    ///   - joined: the slot of a node that has just registered.
+    ///   - hasLost: whether nodes have just been removed.
+    ///   - heard: whether nodes that were awaited have just been heard.
+    ///   - returned: the slot of a node that had left, has come back, and has nothing.
+    mutating func reconcileNodes(
+        joined: Int? = nil, hasLost: Bool = false, heard: Bool = false, returned: Int? = nil
+    ) {
+        var hasChanged = joined != nil || hasLost || heard || returned != nil
+        var joiners = [joined, returned].compactMap { $0 }
+        let isLate = heartbeats.time >= Self.longestReading
+        if let adopted = adoptedAt, isLate || matching.isRead(since: adopted) { adoptedAt = nil }
+        for (slot, verdict) in adoptedAt == nil ? matching.assess() : [] {
+            let isNew = unassessed.remove(slot) != nil
+            switch verdict {
+            case .gone(let pod, let isRestart):
+                agentLeft(slot, .podDeleted(pod.fullName), isRestart: isRestart)
+                hasChanged = true
+            case .stays(let conditions):
+                let former = store.nodes[slot].conditions
+                guard conditions != former else { continue }
+                setConditions(conditions, of: slot, isNew: isNew)
+                if store.nodes[slot].isAway, conditions.cordon != nil {
+                    remove(store.nodes[slot].id, .left)
+                    hasChanged = true
+                    continue
+                }
+                guard conditions.standing != former.standing else { continue }
+                hasChanged = true
+                // One that was restarted has what it had, and takes no more.
+                let isBack = former.isRestarting && !store.nodes[slot].configs.isEmpty
+                if conditions.standing < former.standing, slot != joined, !isBack { joiners.append(slot) }
+            }
+        }
+        guard hasChanged, store.isDispatching else { return }
+        placeDangling()
+        relieveLeaving()
+        for slot in joiners { giveShare(to: slot) }
+    }
+
+    private mutating func setConditions(_ conditions: NodeConditions, of slot: Int, isNew: Bool) {
+        let wasLeaving = store.nodes[slot].conditions.isLeaving
+        apply(.nodeConditionsChanged(id: store.nodes[slot].id, conditions))
+        if conditions.isLeaving, isNew, store.isDispatching { keepRunning(slot) }
+        guard wasLeaving, !conditions.isLeaving else { return }
+        // From here on the reports come from another agent, in another pod.
+        endKeepingRunning(slot)
+        endOutgoing(slot, includingExclusive: !matching.hasLeavingPod(slot))
+    }
+
+    private mutating func remove(_ id: String, _ reason: ExpiryReason) {
+        guard let slot = store.slot(of: id) else { preconditionFailure("a node that does not exist") }
+        matching.remove(slot: slot)
+        heartbeats.remove(slot: slot)
+        tellings.remove(slot)
+        unassessed.remove(slot)
+        deadlines[slot] = nil
+        peers[slot] = nil
+        statistics[slot] = nil
+        apply(.nodeExpired(id: id, reason))
+        endUnclear()
+    }
+}

@@ -1,0 +1,182 @@
+import CheckModel
+package import Platform
+
+// What node-agents report, and what they are told.
+extension Dispatcher {
+    /// The answer to a report.
+    package struct ReportAnswer: Hashable, Sendable {
+        /// Whether the agent runs what it should, as far as is known.
+        package let isUpToDate: Bool
+        /// How many configs of an agent that leaves are being handed over to others.
+        package let handingOver: Int
+    }
+
+    /// What the agent of a node is told to run.
+    struct Told: Sendable {
+        let revision: Int64
+        /// In no particular order.
+        let configs: [EncodedConfig]
+        /// The version of the store since which this is so.
+        let since: UInt64
+    }
+
+    /// Handles a node's report: its heartbeat and, if it is new, its registration. A new node gets the dangling
+    /// configs, and its share of the others.
+    ///
+    /// An agent that says that it leaves has its configs handed over; one that says that it is gone has its node removed,
+    /// or is waited for if it is only restarted.
+    ///
+    /// - Throws: `invalidNodeID` or `tooManyNodes` for a new node that cannot be registered; `strangersGoodbye`.
+    package mutating func nodeStatus(_ report: NodeReport, now: Instant) throws(ClusterChecksError) -> ReportAnswer {
+        heartbeats.advance(to: now)
+        // Pods first: the known node of this ID may be gone, and the report come from a new one.
+        reconcileNodes()
+        if let departure = report.status.departure, try depart(report, departure) {
+            return ReportAnswer(isUpToDate: true, handingOver: 0)
+        }
+        let slot: Int
+        if let known = store.slot(of: report.id) {
+            slot = known
+            update(slot, report)
+            reconcileNodes(heard: hear(slot))
+        } else {
+            try validate(newNode: report.id)
+            slot = register(report)
+            reconcileNodes(joined: slot)
+        }
+        if let peer = report.peer { peers[slot] = peer }
+        noteRunning(report.status.lastChange, slot)
+        // In the order of the protocol: a heartbeat, an equal revision, then the warm-up, in which nobody is told to
+        // fetch.
+        let lastChange = report.status.lastChange
+        let node = store.nodes[slot]
+        let isUpToDate =
+            lastChange == NodeStatusRequest.heartbeatOnly || lastChange == node.revision.value || !store.isDispatching
+            || node.keepsRunning || !node.isTellable
+        return ReportAnswer(
+            isUpToDate: isUpToDate, handingOver: report.status.departure == nil ? 0 : node.outgoing.count)
+    }
+
+    /// Records heartbeats of nodes, and the revisions that their agents run, where known. Unknown nodes stay unknown.
+    mutating func recordHeartbeats(of nodes: [NodeHeartbeat], now: Instant) {
+        heartbeats.advance(to: now)
+        reconcileNodes()
+        var areHeard = false
+        for node in nodes {
+            guard let slot = store.slot(of: node.id) else { continue }
+            heartbeats.record(slot: slot)
+            if hear(slot) { areHeard = true }
+            if let revision = node.revision { noteRunning(revision, slot) }
+        }
+        if areHeard { reconcileNodes(heard: true) }
+    }
+
+    /// - Returns: whether there is nothing more to say of the node: its agent is gone, or was not known.
+    private mutating func depart(
+        _ report: NodeReport, _ departure: Departure
+    ) throws(ClusterChecksError) -> Bool {
+        guard let slot = store.slot(of: report.id) else { return true }
+        let node = store.nodes[slot]
+        let isOwn = report.peer.map { peer in
+            [peers[slot], node.address].contains { $0?.hasSameBytes(as: peer) == true }
+                || matching.isPod(slot, at: peer)
+        }
+        guard isOwn == true else { throw .strangersGoodbye(node: report.id, peer: report.peer) }
+        switch departure {
+        case .leaving:
+            matching.setLeaving(slot, true)
+            return false
+        case .gone:
+            agentLeft(slot, .left, isRestart: matching.isRestart(slot))
+            reconcileNodes(hasLost: true)
+            return true
+        }
+    }
+
+    /// - Returns: whether the node was awaited.
+    private mutating func hear(_ slot: Int) -> Bool {
+        guard store.nodes[slot].isAwaited else { return false }
+        apply(.nodeHeard(id: store.nodes[slot].id))
+        return true
+    }
+
+    /// What the agent of a node is told to run, which counts as told from now on.
+    ///
+    /// - Throws: as `slot(toTell:)`.
+    mutating func tell(_ id: String) throws(ClusterChecksError) -> Told {
+        let slot = try slot(toTell: id)
+        noteTold(slot)
+        let node = store.nodes[slot]
+        return Told(revision: node.revision.value, configs: node.told(store.handOvers), since: node.toldSince)
+    }
+
+    /// The revision of what the agent of a node is to run.
+    ///
+    /// - Throws: as `slot(toTell:)`.
+    func revision(toTell id: String) throws(ClusterChecksError) -> Int64 {
+        store.nodes[try slot(toTell: id)].revision.value
+    }
+
+    /// - Throws: `unknownNode`; `handingOver` while the agent is to run whatever it runs; `unconfirmed` while not all
+    ///   bytes are known.
+    private func slot(toTell id: String) throws(ClusterChecksError) -> Int {
+        guard let slot = store.slot(of: id) else { throw .unknownNode(id) }
+        guard !store.nodes[slot].keepsRunning else { throw .handingOver(id) }
+        guard store.nodes[slot].isTellable else { throw .unconfirmed(node: id) }
+        return slot
+    }
+
+    /// The endpoints checks of a Kubernetes node.
+    ///
+    /// - Throws: `unconfirmed` while not all bytes are known.
+    func endpointsChecks(of nodeName: String) throws(ClusterChecksError) -> [EncodedConfig] {
+        let checks = store.endpointsChecks.of(nodeName)
+        guard checks.allSatisfy(\.isConfirmed) else { throw .unconfirmed(node: nodeName) }
+        return checks
+    }
+
+    private func validate(newNode id: String) throws(ClusterChecksError) {
+        let isValid = !id.isEmpty && id.utf8.count <= ClusterChecksError.longestNodeID
+        guard isValid, id.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+            throw .invalidNodeID(length: id.utf8.count)
+        }
+        guard store.nodeCount < options.maximumNodes else { throw .tooManyNodes(limit: options.maximumNodes) }
+    }
+
+    private mutating func register(_ report: NodeReport) -> Int {
+        apply(
+            .nodeRegistered(
+                id: report.id, type: report.status.nodeType, address: report.address, isAwaited: false))
+        guard let slot = store.slot(of: report.id) else { preconditionFailure("not registered") }
+        add(report.id, slot: slot, address: report.address)
+        unassessed.insert(slot)
+        // In the warm-up it may run anything that the former leader told it.
+        tellings.add(slot, isUnclear: !store.isDispatching)
+        _ = observeAddress(of: report, slot)
+        return slot
+    }
+
+    private mutating func update(_ slot: Int, _ report: NodeReport) {
+        if report.status.departure == nil, report.status.lastChange != NodeStatusRequest.heartbeatOnly {
+            matching.setLeaving(slot, false)
+            comeBack(slot)
+        }
+        let isFromNewest = heartbeats.record(slot: slot, from: report.address)
+        if !isFromNewest, let agents = observeAddress(of: report, slot) {
+            matching.set(addresses: agents, of: slot)
+            apply(.nodeIDShared(id: report.id, agents: agents.map(matching.described)))
+        }
+        // While two agents report, the address stays: it would change with each report.
+        let isShared = !store.nodes[slot].agents.isEmpty
+        let address = isShared ? store.nodes[slot].address : report.address ?? store.nodes[slot].address
+        let type = report.status.nodeType
+        guard store.nodes[slot].type != type || store.nodes[slot].address != address else { return }
+        apply(.nodeChanged(id: report.id, type: type, address: address))
+        if !isShared { matching.set(addresses: address.map { [$0] } ?? [], of: slot) }
+    }
+
+    private mutating func observeAddress(of report: NodeReport, _ slot: Int) -> [String]? {
+        guard let address = report.address else { return nil }
+        return heartbeats.observe(address, of: slot, isStated: report.isAddressStated, matching)
+    }
+}

@@ -1,0 +1,70 @@
+import CheckModel
+import Platform
+
+/// What the agent of each node was told in this term, by the revisions under which it was told: what an agent may run,
+/// and what a revision that it reports proves. This is not part of the store, and is not mirrored: nothing is confirmed
+/// but in the term that waits for it.
+struct Tellings: Sendable {
+    private struct Agent {
+        /// The newest version of the store of which it was told something.
+        var told: UInt64 = 0
+        /// What it was told last: the revision, and the version of the store at which it was so; the newest last.
+        var recent: [(revision: Int64, version: UInt64)] = []
+        /// Whether it may run what nobody here knows of.
+        var isUnclear = false
+    }
+
+    /// How many tellings are remembered of each node. An agent reports what it was told with its next call.
+    private static let limit = 8
+
+    /// By slot.
+    private var agents: [Agent] = []
+    private var unclear = 0
+
+    /// Whether any agent may run what nobody here knows of.
+    var hasUnclear: Bool { unclear > 0 }
+
+    /// A node registered.
+    ///
+    /// - Parameter isUnclear: whether its agent may run what nobody here knows of.
+    mutating func add(_ slot: Int, isUnclear: Bool) {
+        while agents.count <= slot { agents.append(Agent()) }
+        agents[slot].isUnclear = isUnclear
+        if isUnclear { unclear += 1 }
+    }
+
+    /// A node was removed, or its agent is gone: the next one has been told nothing.
+    mutating func remove(_ slot: Int) {
+        clear(slot)
+        agents[slot] = Agent()
+    }
+
+    /// The agent of a node may have been told anything up to a version, under revisions that nobody here knows.
+    mutating func assumeTold(_ slot: Int, upTo version: UInt64) {
+        agents[slot].told = version
+    }
+
+    /// The agent of a node is told the set of this revision, as it is at a version.
+    mutating func note(_ slot: Int, _ revision: Int64, at version: UInt64) {
+        agents[slot].told = version
+        if agents[slot].recent.last?.revision == revision { agents[slot].recent.removeLast() }
+        agents[slot].recent.append((revision, version))
+        if agents[slot].recent.count > Self.limit { agents[slot].recent.removeFirst() }
+    }
+
+    /// The agent of a node runs a set that is known here.
+    mutating func clear(_ slot: Int) {
+        guard agents[slot].isUnclear else { return }
+        agents[slot].isUnclear = false
+        unclear -= 1
+    }
+
+    /// Whether the agent of a node may have been told what it is to run since this version.
+    func mayHaveTold(_ slot: Int, since version: UInt64) -> Bool { version <= agents[slot].told }
+
+    /// Up to which version of the store the agent of a node runs what it was told, if it reports this revision; nil if
+    /// it was told no such set in this term.
+    func version(confirmedBy revision: Int64, _ slot: Int) -> UInt64? {
+        agents[slot].recent.last { $0.revision == revision }?.version
+    }
+}
