@@ -24,6 +24,8 @@ struct ClusterChecker: Sendable {
     /// A leader's state by itself: each config is in one place, and derived values equal recomputed ones.
     func problem(in state: StateSnapshot) -> String? {
         var places: [ConfigKey: String] = [:]
+        // Whoever is worse than a node that is about to be heard gets nothing.
+        let awaited = state.nodes.filter { $0.isAwaited && !$0.isAway }.map(\.conditions.standing).min()
         for node in state.nodes {
             for config in node.configs {
                 if let other = places.updateValue(node.id, forKey: config.key) {
@@ -35,7 +37,10 @@ struct ClusterChecker: Sendable {
                 return "\(node.id) has the revision \(node.revision), and what it is told makes \(revision)"
             }
             if node.conditions.isDraining, node.configs.contains(where: \.isConfirmed),
-                state.nodes.contains(where: { $0.conditions.standing < .restarting && !$0.isAwaited && !$0.isAway })
+                state.nodes.contains(where: {
+                    $0.conditions.standing < .restarting && !$0.isAwaited && !$0.isAway
+                        && $0.conditions.standing <= awaited ?? .awaited
+                })
             {
                 return "\(node.id) is about to leave and keeps configs, and others stay"
             }
@@ -44,7 +49,9 @@ struct ClusterChecker: Sendable {
             if let node = places[config.config.key] { return "\(config.config.key) dangles and is on \(node)" }
         }
         if let config = state.dangling.first(where: { $0.config.isConfirmed }),
-            state.nodes.contains(where: { !$0.isAwaited && !$0.isAway })
+            state.nodes.contains(where: {
+                !$0.isAwaited && !$0.isAway && $0.conditions.standing <= awaited ?? .awaited
+            })
         {
             return "\(config.config.key) dangles while \(state.nodes.count) nodes report"
         }
@@ -108,8 +115,8 @@ struct ClusterChecker: Sendable {
         guard let former, former.term == state.term.token || state.term.continued == former.term else { return nil }
         for node in Set(former.nodes.keys).subtracting(state.nodes.map(\.id)).sorted() {
             if let pod = former.nodes[node]?.pod, deletedPods.contains(pod) { continue }
-            // Its agent has said goodbye.
-            if former.nodes[node]?.isLeaving == true { continue }
+            // Its agent has said goodbye, or no other has taken its place in time.
+            if former.nodes[node]?.isLeaving == true || former.away.contains(node) { continue }
             let silence = silences[node] ?? .zero
             // Of each of a few pauses the leader may count two seconds.
             if silence < timeout - .seconds(8) { return "\(node) is forgotten after \(silence.seconds) s of silence" }

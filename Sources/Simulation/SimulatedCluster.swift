@@ -257,7 +257,12 @@ package final class SimulatedCluster: Sendable {
 
     /// Whether the leader of a term knows what every agent was told before.
     private func knows(_ term: Term) -> Bool {
-        state.withLock { $0.succession.isAdopted(term.token) }
+        state.withLock { $0.succession.knows(term.token) }
+    }
+
+    /// Whether the pod of a node is gone: what its agent does until it is killed is not the leader's to know.
+    private func hasLostPod(_ node: String) -> Bool {
+        plan.pods != nil && state.withLock { $0.pods.pods[node] } == nil
     }
 
     /// The check IDs that other agents run, or have run.
@@ -449,7 +454,7 @@ package final class SimulatedCluster: Sendable {
                 checker.problem(
                     withConfigs: response, for: node, of: snapshot, source: replica.replica.desired, running: running,
                     recent: recentRevisions(of: node, lane: replica.process.lane),
-                    elsewhere: knows(snapshot.term) ? ranElsewhere(than: node) : nil)
+                    elsewhere: knows(snapshot.term) && !hasLostPod(node) ? ranElsewhere(than: node) : nil)
                 ?? self.problem(withListFor: node, of: snapshot, replica)
         case ("endpointschecks", "configs"):
             problem = self.problem(withListFor: node, of: snapshot, replica)

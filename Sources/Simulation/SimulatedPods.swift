@@ -1,4 +1,5 @@
 import CheckModel
+import ClusterChecks
 import Kubernetes
 import Platform
 import Synchronization
@@ -170,6 +171,25 @@ extension SimulatedCluster {
     /// joins may be between two for a moment, as the one lets go when it asks and the other begins when it asks.
     package func expectNoGap(from start: Duration, to end: Duration) {
         world.after(start) { [self] in lookForGaps(until: end) }
+    }
+
+    /// Sees that no sticky config changes its node, from one time to another.
+    package func expectNoMoves(from start: Duration, to end: Duration) {
+        world.after(start) { [self] in
+            let before = stickyPlacements
+            world.after(end - start) { [self] in
+                let moved = stickyPlacements.filter { before[$0.key] != $0.value }.map(\.key).sorted()
+                if !moved.isEmpty { world.violated("\(moved) have moved") }
+            }
+        }
+    }
+
+    private var stickyPlacements: [ConfigKey: String] {
+        let nodes = replicas.compactMap { snapshot(of: $0) }.flatMap(\.nodes)
+        let placed = nodes.flatMap { node in
+            node.configs.filter { $0.handOver == .sticky }.map { ($0.key, node.id) }
+        }
+        return Dictionary(placed) { $1 }
     }
 
     private func lookForGaps(until end: Duration) {

@@ -19,6 +19,8 @@ struct SuccessionChecker: Sendable {
 
     private var histories: [String: History] = [:]
     private var adopted: Set<String> = []
+    /// The terms whose leaders know all that was ever told.
+    private var knowing: Set<String> = []
     /// The nodes that have not been heard since they were last adopted.
     private var awaited: Set<String> = []
 
@@ -41,10 +43,13 @@ struct SuccessionChecker: Sendable {
             }
         }
         histories[term.token] = history
+        // Whoever leads before anybody was told anything knows all of it.
+        if isFirst, histories.values.allSatisfy({ $0.told == 0 }) { knowing.insert(term.token) }
         let isAdoption = isFirst && store.isDispatching && store.version > 1
         guard isAdoption, changes.contains(where: Self.isRegistration) else { return problemOfAwaited(changes, before) }
         awaited = Set(store.nodes.map(\.id)).subtracting([""])
         adopted.insert(term.token)
+        if let former = term.adoptable, knowing.contains(former) { knowing.insert(term.token) }
         guard let former = term.adoptable else { return "placements are adopted, and the Lease named somebody else" }
         return problemOfAdoption(of: former, by: history, store, now)
     }
@@ -54,6 +59,9 @@ struct SuccessionChecker: Sendable {
         guard let history = histories[term], let newest = history.held.keys.max() else { return nil }
         return history.held[newest]
     }
+
+    /// Whether the leader of a term knows all that was ever told.
+    func knows(_ term: String) -> Bool { knowing.contains(term) }
 
     /// Whether a term adopted the former leader's placements.
     func isAdopted(_ term: String) -> Bool { adopted.contains(term) }
@@ -66,6 +74,7 @@ struct SuccessionChecker: Sendable {
         history.held[store.version] = Self.shown(store)
         history.deadlines = former.flatMap { histories[$0.token] }?.deadlines ?? [:]
         histories[term.token] = history
+        if let former, knowing.contains(former.token) { knowing.insert(term.token) }
         guard let former, let continued = term.continued else { return "placements are kept, of no term" }
         return continued == former.token ? nil : "\(continued) goes on, and what is kept is of \(former.token)"
     }

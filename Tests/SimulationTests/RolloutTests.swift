@@ -14,4 +14,16 @@ import Testing
         #expect(said.count { $0.contains("draining=true") } == 5)
         #expect(said.count { $0.contains("its pod was deleted") } == 5)
     }
+
+    @Test(arguments: seeds(8)) func `a restart of a DaemonSet's pods moves nothing that is sticky`(seed: UInt64) throws
+    {
+        let world = World(seed: seed)
+        let cluster = SimulatedCluster(world, ClusterPlan(rolloutIn: world, areOfDaemonSet: true))
+        defer { Attachment.record(world.trace.lines.joined(separator: "\n"), named: "restart-\(seed).trace") }
+        cluster.expectNoMoves(from: .seconds(55), to: .seconds(270))
+        _ = try cluster.run()
+        let said = world.trace.lines
+        #expect(said.count { $0.contains("left to be restarted") } == 5)
+        #expect(said.count { $0.contains("came back") } == 5)
+    }
 }

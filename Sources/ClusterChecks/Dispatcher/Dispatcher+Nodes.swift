@@ -80,7 +80,7 @@ extension Dispatcher {
         guard store.nodes[slot].isAway else { return }
         deadlines[slot] = nil
         apply(.nodeReturned(id: store.nodes[slot].id))
-        reconcileNodes(returned: store.nodes[slot].configs.isEmpty ? slot : nil)
+        reconcileNodes(returned: slot)
     }
 }
 
@@ -105,12 +105,12 @@ extension Dispatcher {
     ///   - joined: the slot of a node that has just registered.
     ///   - hasLost: whether nodes have just been removed.
     ///   - heard: whether nodes that were awaited have just been heard.
-    ///   - returned: the slot of a node that had left, has come back, and has nothing.
+    ///   - returned: the slot of a node that had left to be restarted, and has come back.
     mutating func reconcileNodes(
         joined: Int? = nil, hasLost: Bool = false, heard: Bool = false, returned: Int? = nil
     ) {
         var hasChanged = joined != nil || hasLost || heard || returned != nil
-        var joiners = [joined, returned].compactMap { $0 }
+        var (joiners, returners) = (joined.map { [$0] } ?? [], returned.map { [$0] } ?? [])
         let isLate = heartbeats.time >= Self.longestReading
         if let adopted = adoptedAt, isLate || matching.isRead(since: adopted) { adoptedAt = nil }
         for (slot, verdict) in adoptedAt == nil ? matching.assess() : [] {
@@ -130,15 +130,15 @@ extension Dispatcher {
                 }
                 guard conditions.standing != former.standing else { continue }
                 hasChanged = true
-                // One that was restarted has what it had, and takes no more.
-                let isBack = former.isRestarting && !store.nodes[slot].configs.isEmpty
-                if conditions.standing < former.standing, slot != joined, !isBack { joiners.append(slot) }
+                guard conditions.standing < former.standing, slot != joined, slot != returned else { continue }
+                if former.isRestarting { returners.append(slot) } else { joiners.append(slot) }
             }
         }
         guard hasChanged, store.isDispatching else { return }
         placeDangling()
         relieveLeaving()
         for slot in joiners { giveShare(to: slot) }
+        for slot in returners { giveShare(to: slot, isBack: true) }
     }
 
     private mutating func setConditions(_ conditions: NodeConditions, of slot: Int, isNew: Bool) {

@@ -25,7 +25,10 @@ extension Dispatcher {
     /// node gets more than it had.
     ///
     /// Only nodes with the best standing share, and a draining one gets nothing.
-    mutating func giveShare(to slot: Int) {
+    ///
+    /// - Parameter isBack: whether its agent was restarted: it takes nothing that is sticky, for it gave nothing such
+    ///   away.
+    mutating func giveShare(to slot: Int, isBack: Bool = false) {
         let standing = store.nodes[slot].standing
         guard standing < .restarting, standing == store.bestStanding else { return }
         // One that is awaited gives, too: it keeps what it has until it is told.
@@ -42,7 +45,7 @@ extension Dispatcher {
             guard own + .oneInstance <= share, own < donor.load else { return }
             let movable = store.nodes[donor.slot].configs.last { config in
                 let load = Load(cost: config.cost)
-                guard config.isConfirmed else { return false }
+                guard config.isConfirmed, !(isBack && config.handOver == .sticky) else { return false }
                 return own + load <= share && own + load <= donor.load - load
             }
             if let movable {

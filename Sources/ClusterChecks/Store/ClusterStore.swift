@@ -113,6 +113,8 @@ package struct ClusterStore: Sendable {
     package private(set) var endpointsChecks = EndpointsChecks()
     /// One ring per standing, so that a node that must not get a config is not looked at.
     private var placements = Standing.allCases.map { _ in Placement() }
+    /// How many nodes of each standing are awaited.
+    private var awaited = Standing.allCases.map { _ in 0 }
     private var changedNodes: Set<ExactText> = []
 
     /// A store without nodes and configs.
@@ -226,13 +228,20 @@ extension ClusterStore {
 
     /// The best standing of any node that may get configs; nil without one.
     var bestStanding: Standing? {
-        Standing.receiving.first { !placements[$0.rawValue].isEmpty }
+        receiving.first { !placements[$0.rawValue].isEmpty }
+    }
+
+    /// The standings in which nodes may get configs, the best first. Those that are worse than that of a node that is
+    /// about to be heard wait for it.
+    private var receiving: some Sequence<Standing> {
+        let best = Standing.allCases.first { awaited[$0.rawValue] > 0 }
+        return Standing.receiving.lazy.filter { $0 <= best ?? .draining }
     }
 
     /// Where to place a config: the least loaded node among those with the best standing; nil without one that may get
     /// configs.
     func leastLoadedNode(for config: EncodedConfig) -> String? {
-        for standing in Standing.receiving {
+        for standing in receiving {
             if let slot = placements[standing.rawValue].leastLoaded(for: config.keyHash) { return nodes[slot].id }
         }
         return nil
@@ -272,12 +281,20 @@ extension ClusterStore {
         }
         slots[node.id] = slot
         placements[node.standing.rawValue].insert(node.id, slot: slot)
+        countAwaited(slot, 1)
         markChanged(slot)
+    }
+
+    private mutating func countAwaited(_ slot: Int, _ difference: Int) {
+        guard nodes[slot].isAwaited, !nodes[slot].isAway else { return }
+        awaited[nodes[slot].conditions.standing.rawValue] += difference
     }
 
     private mutating func changeStanding(of slot: Int, _ change: (inout Node) -> Void) {
         let former = nodes[slot].standing.rawValue
+        countAwaited(slot, -1)
         change(&nodes[slot])
+        countAwaited(slot, 1)
         let standing = nodes[slot].standing.rawValue
         guard former != standing else { return }
         placements[former].remove(slot: slot)
@@ -291,6 +308,7 @@ extension ClusterStore {
         // Whatever it handed over it runs no more.
         for key in nodes[slot].outgoing { endHandOver(key) }
         placements[nodes[slot].standing.rawValue].remove(slot: slot)
+        countAwaited(slot, -1)
         let danglingReason = DanglingReason(id, reason)
         for config in nodes[slot].configs { entries[config.key] = dangle(config, danglingReason) }
         nodes[slot] = Node(id: "", type: 0, address: nil)

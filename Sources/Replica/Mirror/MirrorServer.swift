@@ -210,8 +210,9 @@ extension MirrorServer {
             let overdue = state.holds.lazy.filter { now - $0.since >= Self.patience }.map(\.version).max()
             if let overdue {
                 let isNeeded = state.replicas.strikeOff(behind: overdue, now: now)
-                if bugs.has(.tellBeforeStrike) { state.replicas.stored([]) }
-                isStriking = isNeeded && state.strikingSince.map { now - $0 >= .seconds(1) } ?? true
+                let isTold = bugs.has(.tellBeforeStrike)
+                if isTold { state.replicas.stored([]) }
+                isStriking = isNeeded && !isTold && state.strikingSince.map { now - $0 >= .seconds(1) } ?? true
                 if isStriking { (state.strikes, state.strikingSince) = (state.strikes + 1, now) }
             }
             state.transfers = state.transfers.filter { now - $0.value.made < .seconds(30) }
