@@ -1,4 +1,5 @@
 import JSON
+package import Platform
 
 /// What a node-agent that is asked to stop says with its status. Datadog's agents never say it, and Datadog's cluster
 /// agents ignore it.
@@ -17,12 +18,20 @@ package struct NodeStatusRequest: Hashable, Sendable {
     package let nodeType: Int
     /// `departure`: nil, and absent, unless the agent is about to stop.
     package let departure: Departure?
+    /// `running`: the check IDs of the cluster checks that it runs; nil, and absent, unless the answer to its last
+    /// report asked for them. Datadog's agents never send them.
+    package let running: [ExactText]?
 
+    /// At most this many check IDs are sent and read.
+    package static let maximumRunning = 10_000
     /// The `last_change` of a call that is only a heartbeat.
     package static let heartbeatOnly: Int64 = -1
 
     /// A report.
-    package init(lastChange: Int64, nodeType: Int = 0, departure: Departure? = nil) {
+    package init(
+        lastChange: Int64, nodeType: Int = 0, departure: Departure? = nil, running: [ExactText]? = nil
+    ) {
+        self.running = running.map { Array($0.prefix(Self.maximumRunning)) }
         self.lastChange = lastChange
         self.nodeType = nodeType
         self.departure = departure
@@ -33,12 +42,13 @@ package struct NodeStatusRequest: Hashable, Sendable {
     /// Like Go's decoder, which upstream uses, it ignores unknown keys, ignores the case of ASCII letters in keys, and
     /// reads a missing key or null as 0. Unlike Go's, it rejects trailing bytes.
     ///
-    /// - Throws: `CheckModelError`: not JSON, not an object, a number that is not an integer that fits, or an unknown
-    ///   departure.
+    /// - Throws: `CheckModelError`: not JSON, not an object, a number that is not an integer that fits, an unknown
+    ///   departure, or a list of checks that is none or too long.
     package init(parsing body: [UInt8]) throws(CheckModelError) {
         var lastChange: Int64 = 0
         var nodeType: Int64 = 0
         var departure: Departure?
+        var running: [ExactText]?
         do throws(JSONError) {
             var scanner = try JSONScanner(body, limits: JSONLimits())
             try scanner.object { (scanner, key, _) throws(JSONError) in
@@ -48,6 +58,8 @@ package struct NodeStatusRequest: Hashable, Sendable {
                     nodeType = try scanner.integer(key)
                 } else if key == "departure" || key.isSame("departure") {
                     departure = try scanner.departure(key)
+                } else if key == "running" || key.isSame("running") {
+                    running = try scanner.checkIDs(key)
                 } else {
                     _ = try scanner.value()
                 }
@@ -56,13 +68,17 @@ package struct NodeStatusRequest: Hashable, Sendable {
         } catch {
             throw .invalidJSON(message: "status", error)
         }
-        self.init(lastChange: lastChange, nodeType: Int(nodeType), departure: departure)
+        self.init(lastChange: lastChange, nodeType: Int(nodeType), departure: departure, running: running)
     }
 
     /// The body that a node-agent sends.
     package func encoded() -> [UInt8] {
         let departure = departure.map { ",\"departure\":\"\($0.rawValue)\"" } ?? ""
-        return Array("{\"last_change\":\(lastChange),\"node_type\":\(nodeType)\(departure)}".utf8)
+        var body = Array("{\"last_change\":\(lastChange),\"node_type\":\(nodeType)\(departure)".utf8)
+        if let running {
+            body += Array(",\"running\":".utf8) + JSONValue.array(running.map { .string($0.text) }).encoded()
+        }
+        return body + [UInt8(ascii: "}")]
     }
 }
 
@@ -77,6 +93,20 @@ extension JSONScanner {
             throw failure("\(key) is \(value.kind) that is not a 64-bit integer", at: start)
         }
         return integer
+    }
+
+    /// The next value as a list of check IDs; null is none.
+    fileprivate mutating func checkIDs(_ key: String) throws(JSONError) -> [ExactText]? {
+        skipWhitespace()
+        let start = position
+        let value = try value()
+        if value == .null { return nil }
+        guard let list = value.arrayValue, list.count <= NodeStatusRequest.maximumRunning else {
+            throw failure("\(key) is no list of at most \(NodeStatusRequest.maximumRunning) checks", at: start)
+        }
+        let texts = list.compactMap(\.stringValue)
+        guard texts.count == list.count else { throw failure("\(key) has an element that is not a string", at: start) }
+        return texts.map { ExactText($0) }
     }
 
     /// The next value as a departure; null is none.
@@ -106,7 +136,11 @@ package struct NodeStatusAnswer: Hashable, Sendable {
     package let isUpToDate: Bool
     /// `handing_over`: how many checks of a node that is leaving other nodes have not confirmed yet; absent for 0.
     package let handingOver: Int
+    /// `list_running`: whether the leader asks at once for another report, with what the agent runs; absent for false.
+    package let asksForRunning: Bool
 
+    /// The body of an answer in which a leader that warms up asks what the agent runs.
+    package static let asking = Array("{\"isuptodate\":true,\"list_running\":true}".utf8)
     private static let current = Array("{\"isuptodate\":true}".utf8)
     private static let stale = Array("{\"isuptodate\":false}".utf8)
 
@@ -126,6 +160,7 @@ package struct NodeStatusAnswer: Hashable, Sendable {
             throw .malformed(message: "status answer", place: "isuptodate", reason: "is missing or not a boolean")
         }
         isUpToDate = upToDate
+        asksForRunning = answer["list_running"]?.boolValue ?? false
         guard let count = answer["handing_over"] else {
             handingOver = 0
             return

@@ -141,6 +141,19 @@ package struct ClusterPlan: Sendable {
         }
     }
 
+    /// Nothing goes wrong, but all replicas are killed at once, with what they know, and started again.
+    package init(restartOfReplicasIn world: World) {
+        let dice = world.dice("plan")
+        warmup = .seconds(30)
+        nodeExpirationTimeout = .seconds(dice.number(in: 40...60))
+        pollInterval = .seconds(dice.number(in: 5...8))
+        configs = dice.number(in: 8...30)
+        edits = []
+        let downFor = dice.duration(in: .seconds(1) ... .seconds(5))
+        faults = [(.seconds(100), .followerCrash(downFor: downFor)), (.seconds(100), .leaderCrash(downFor: downFor))]
+        (pods, areOfDaemonSet, takesLeave) = ([], true, true)
+    }
+
     /// Leaders are killed as soon as they have told an agent something, one after the other, while node-agents' pods
     /// come and go.
     package init(successionsIn world: World) {

@@ -25,7 +25,7 @@ struct SimulatedPods: Sendable {
         pods[node] = Pod(
             metadata: ObjectMetadata(
                 name: "agent-\(made)", namespace: Self.namespace, uid: "\(made)", controllerKind: controllerKind),
-            nodeName: node, addresses: [address])
+            nodeName: node, addresses: [address], isReady: true)
     }
 
     /// Marks a node's pod as being deleted.

@@ -15,6 +15,16 @@ import Testing
         #expect(said.count { $0.contains("its pod was deleted") } == 5)
     }
 
+    @Test(arguments: seeds(8)) func `all replicas restarted at once move nothing`(seed: UInt64) throws {
+        let world = World(seed: seed)
+        let cluster = SimulatedCluster(world, ClusterPlan(restartOfReplicasIn: world))
+        defer { Attachment.record(world.trace.lines.joined(separator: "\n"), named: "cold-\(seed).trace") }
+        cluster.expectNoMoves(from: .seconds(99), to: .seconds(270))
+        cluster.expectNoGap(from: .seconds(95), to: .seconds(270))
+        _ = try cluster.run()
+        #expect(world.trace.lines.contains { $0.contains("placements=none") })
+    }
+
     @Test(arguments: seeds(8)) func `a restart of a DaemonSet's pods moves nothing that is sticky`(seed: UInt64) throws
     {
         let world = World(seed: seed)

@@ -23,10 +23,20 @@ extension Dispatcher {
                 apply(.endpointsCheckScheduled(config))
                 continue
             }
-            let former = predecessors.takeNode(of: config.key) ?? hint?.node(of: config)
-            apply(.configScheduled(config, on: former.flatMap(keeper) ?? store.leastLoadedNode(for: config)))
-            // Any agent may run it until each has said what it runs.
-            if config.handOver == .exclusive, !hasAdopted, isUnclear, store.handOvers[config.key] == nil {
+            let running = store.isDispatching ? nil : nodeRunning(config)
+            let predecessor = predecessors.takeNode(of: config.key)
+            let former = predecessor ?? running ?? hint?.node(of: config)
+            let kept = former.flatMap { keeper($0, of: config) }
+            apply(.configScheduled(config, on: kept ?? store.leastLoadedNode(for: config)))
+            if config.handOver == .exclusive, let predecessor, kept == nil, store.handOvers[config.key] == nil {
+                // Under its former key it must have been stopped there.
+                apply(.handOverStarted(config, from: predecessor))
+            }
+            guard config.handOver == .exclusive, !hasAdopted, isUnclear, store.handOvers[config.key] == nil else {
+                continue
+            }
+            // Any agent may run it until each has said what it runs. Where it runs, it runs nowhere else.
+            if running == nil || running != store.nodeID(of: config.key) {
                 apply(.handOverStarted(config, from: nil))
             }
         }
@@ -39,13 +49,26 @@ extension Dispatcher {
         return refused
     }
 
-    /// The node of this ID, if it may keep what it had.
-    private func keeper(_ id: String) -> String? {
-        store.slot(of: id).flatMap { store.nodes[$0].isFit ? id : nil }
+    /// The node whose agent runs a config, by what it said in the warm-up: its list, or the revision of a set that the
+    /// hint knows.
+    private func nodeRunning(_ config: EncodedConfig) -> String? {
+        if let slot = claims.slot(of: config) { return store.nodes[slot].id }
+        guard let hint, let id = hint.node(running: config), let slot = store.slot(of: id),
+            let revision = hint.revision(of: id)
+        else { return nil }
+        return claims.proves(revision, slot) ? id : nil
+    }
+
+    /// The node of this ID, if it may keep a config that it had.
+    private func keeper(_ id: String, of config: EncodedConfig) -> String? {
+        guard let node = store.slot(of: id).map({ store.nodes[$0] }) else { return nil }
+        let isRestart = node.isAway || node.conditions.isRestarting
+        return isRestart ? (config.handOver == .sticky ? id : nil) : node.isFit ? id : nil
     }
 
     private mutating func beginDispatching() {
         apply(.dispatchingBegan)
+        claims = Claims()
         for slot in store.leavingSlots where store.nodes[slot].configs.isEmpty && !store.nodes[slot].isAway {
             keepRunning(slot)
         }
@@ -76,6 +99,7 @@ extension Dispatcher {
             return false
         }
         _ = reconcile(EncodedChanges(upserts: upserts, removals: removals))
+        if isSettled, settlement.isComplete { endUntellable() }
         return isSettled
     }
 

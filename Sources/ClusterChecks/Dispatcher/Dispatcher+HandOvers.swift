@@ -5,46 +5,60 @@ import Platform
 extension Dispatcher {
     /// Notes what the agent of a node is told.
     mutating func noteTold(_ slot: Int) {
-        tellings.note(slot, store.nodes[slot].revision.value, at: store.version)
+        tellings.note(slot, store.nodes[slot].revision.value, at: store.version, time: heartbeats.time)
     }
 
     /// Notes the revision that the agent of a node runs, and ends the hand-overs that waited for it.
     mutating func noteRunning(_ revision: Int64, _ slot: Int) {
         guard revision != NodeStatusRequest.heartbeatOnly else { return }
         let node = store.nodes[slot]
-        // It may have been told by the former leader, or an edit have been undone.
-        if revision == node.revision.value, !node.keepsRunning { noteTold(slot) }
+        // It may have been told by the former leader, or an edit have been undone. But one that has just been told
+        // something else may have said this before.
+        if revision == node.revision.value, !node.keepsRunning,
+            tellings.mayProve(slot, revision, at: heartbeats.time - Self.longestLeave)
+        {
+            noteTold(slot)
+        }
         guard let version = tellings.version(confirmedBy: revision, slot) else { return }
-        end(store.handOvers(confirmedBy: slot, upTo: options.bugs.has(.confirmUnseen) ? .max : version))
+        let confirmed = store.handOvers(confirmedBy: slot, upTo: options.bugs.has(.confirmUnseen) ? .max : version)
+        // Of two agents under one ID one does not speak for the other.
+        end(confirmed.filter { node.agents.isEmpty || store.handOvers[$0]?.isExclusive == false })
         tellings.clear(slot)
         endUnclear()
     }
 
     /// Whether agents may run what nobody here knows of: those that have not said what they run since the warm-up, and
-    /// those that have not been heard at all, for as long as one runs exclusive configs without an answer.
-    var isUnclear: Bool { tellings.hasUnclear || heartbeats.time < options.nodeExpirationTimeout }
+    /// those that have not been heard at all, for as long as one runs exclusive configs without an answer. One that
+    /// reports and never says what it runs holds exclusive configs up for three timeouts at most.
+    var isUnclear: Bool {
+        let timeout = options.nodeExpirationTimeout
+        return heartbeats.time < timeout || tellings.hasUnclear && heartbeats.time < options.warmup + timeout * 3
+    }
 
     /// Ends the hand-overs from nobody knows where, once it is known what each agent runs.
     mutating func endUnclear() {
-        guard !store.handOvers.isEmpty, !isUnclear else { return }
+        guard store.hasUnknownFormers, !isUnclear else { return }
         end(store.handOvers.filter { $0.value.former == nil }.map(\.key).sorted())
+    }
+
+    /// Ends the hand-overs of what nobody here has the bytes of, and never will: the node that hands it over could be
+    /// told nothing.
+    mutating func endUntellable() {
+        end(store.handOvers.filter { !$0.value.isExclusive && !$0.value.config.isConfirmed }.map(\.key).sorted())
     }
 
     private mutating func end(_ handOvers: [ConfigKey]) {
         for key in handOvers { apply(.handOverEnded(key)) }
     }
 
-    /// Ends the hand-overs of what a node's former agent ran.
-    ///
-    /// - Parameter includingExclusive: whether that agent is gone for certain.
-    mutating func endOutgoing(_ slot: Int, includingExclusive: Bool) {
-        let keys = store.nodes[slot].outgoing.filter { includingExclusive || store.handOvers[$0]?.isExclusive == false }
-        end(keys.sorted())
+    /// Ends the hand-overs of what a node's former agent ran, which is gone.
+    mutating func endOutgoing(_ slot: Int) {
+        end(store.nodes[slot].outgoing.sorted())
     }
 
     /// The agent of a node is gone, and runs nothing any more.
     mutating func forgetAgent(_ slot: Int) {
-        endOutgoing(slot, includingExclusive: true)
+        endOutgoing(slot)
         tellings.remove(slot)
         endUnclear()
     }
@@ -54,7 +68,7 @@ extension Dispatcher {
         guard let slot = store.nodeID(of: key).flatMap(store.slot(of:)), !store.nodes[slot].isAway,
             let since = store.toldSince(key)
         else { return false }
-        return tellings.mayHaveTold(slot, since: since)
+        return tellings.mayRun(slot, toldSince: since)
     }
 
     /// Moves a config; the node that may run it hands it over.

@@ -5,7 +5,15 @@ extension Dispatcher {
     /// How much longer this process must listen before configs may be dispatched.
     ///
     /// Time in which it did not lead, or was stopped, does not count: nobody could report then.
-    var remainingWarmUp: Duration { store.isDispatching ? .zero : max(.zero, options.warmup - heartbeats.time) }
+    /// It ends early once every ready pod has reported and, if another leader's placements are known, every node that
+    /// had any.
+    var remainingWarmUp: Duration {
+        let remaining = store.isDispatching ? .zero : max(.zero, options.warmup - heartbeats.time)
+        guard remaining > .zero, claims.areSettled(at: heartbeats.time), matching.isEveryReadyPodHeard else {
+            return remaining
+        }
+        return hint?.isEveryNode { store.slot(of: $0) != nil } ?? true ? .zero : remaining
+    }
 
     /// Records that this process begins to listen at `now`: a term begins.
     mutating func beginListening(at now: Instant) {
@@ -34,6 +42,7 @@ extension Dispatcher {
         reconcileNodes(hasLost: !silent.isEmpty || !away.isEmpty)
         for (slot, address) in heartbeats.endSharing() { endSharing(slot, address) }
         for slot in due { endKeepingRunning(slot) }
+        matching.forgetLeaving(since: heartbeats.time - Self.longestLeave)
         endUnclear()
         return unscheduled.update(store, at: heartbeats.time)
     }
@@ -41,7 +50,7 @@ extension Dispatcher {
     /// When the next node will expire if no heartbeat comes and this process keeps listening; nil without nodes. Call
     /// it right after `expire`.
     func nextExpiry(now: Instant) -> Instant? {
-        heartbeats.nextExpiry(now: now)
+        heartbeats.nextExpiry(now: now) { !store.nodes[$0].isAway }
     }
 
     private mutating func endSharing(_ slot: Int, _ newest: String?) {
@@ -53,9 +62,10 @@ extension Dispatcher {
     }
 
     private mutating func endKeepingRunning(_ slot: Int) {
-        deadlines[slot] = nil
         // It ends by itself when the node gets a config.
-        if store.nodes[slot].keepsRunning { apply(.keepsRunningEnded(id: store.nodes[slot].id)) }
+        guard store.nodes[slot].keepsRunning else { return }
+        deadlines[slot] = nil
+        apply(.keepsRunningEnded(id: store.nodes[slot].id))
     }
 
     /// Has the agent of a node keep running whatever it runs, while others start what they are told, for the timeout at
@@ -65,20 +75,37 @@ extension Dispatcher {
         apply(.keepsRunning(id: store.nodes[slot].id, atMost: options.nodeExpirationTimeout))
     }
 
+    /// The agent of a node says that it leaves, and Kubernetes has not been asked yet since an adoption.
+    mutating func leave(_ slot: Int) {
+        var conditions = store.nodes[slot].conditions
+        guard !conditions.isLeaving else { return }
+        conditions.isRestarting = matching.isRestart(slot)
+        conditions.isDraining = !conditions.isRestarting
+        apply(.nodeConditionsChanged(id: store.nodes[slot].id, conditions))
+        reconcileNodes(hasLost: true)
+    }
+
     /// The agent of a node is gone. If it is to be restarted, the node's configs wait for the next one.
     mutating func agentLeft(_ slot: Int, _ reason: ExpiryReason, isRestart: Bool) {
         let id = store.nodes[slot].id
         guard isRestart else { return remove(id, reason) }
         forgetAgent(slot)
+        endKeepingRunning(slot)
         guard !store.nodes[slot].isAway else { return }
         deadlines[slot] = heartbeats.time + options.restartGrace
         apply(.nodeLeft(id: id, returnsWithin: options.restartGrace))
     }
 
+    /// Whether a heartbeat, which may have been on its way for some seconds, is one of the next agent of a node.
+    func isOfNextAgent(_ slot: Int) -> Bool {
+        guard store.nodes[slot].isAway, let end = deadlines[slot] else { return false }
+        return heartbeats.time - (end - options.restartGrace) >= Self.longestDelay
+    }
+
     /// The agent of a node that was away reports again.
     mutating func comeBack(_ slot: Int) {
         guard store.nodes[slot].isAway else { return }
-        deadlines[slot] = nil
+        (deadlines[slot], peers[slot]) = (nil, nil)
         apply(.nodeReturned(id: store.nodes[slot].id))
         reconcileNodes(returned: slot)
     }
@@ -103,7 +130,7 @@ extension Dispatcher {
     ///
     /// - Parameters:
     ///   - joined: the slot of a node that has just registered.
-    ///   - hasLost: whether nodes have just been removed.
+    ///   - hasLost: whether nodes have just been removed, or begun to leave.
     ///   - heard: whether nodes that were awaited have just been heard.
     ///   - returned: the slot of a node that had left to be restarted, and has come back.
     mutating func reconcileNodes(
@@ -142,13 +169,14 @@ extension Dispatcher {
     }
 
     private mutating func setConditions(_ conditions: NodeConditions, of slot: Int, isNew: Bool) {
-        let wasLeaving = store.nodes[slot].conditions.isLeaving
+        let former = store.nodes[slot].conditions
         apply(.nodeConditionsChanged(id: store.nodes[slot].id, conditions))
         if conditions.isLeaving, isNew, store.isDispatching { keepRunning(slot) }
-        guard wasLeaving, !conditions.isLeaving else { return }
-        // From here on the reports come from another agent, in another pod.
+        guard former.isLeaving, !conditions.isLeaving else { return }
         endKeepingRunning(slot)
-        endOutgoing(slot, includingExclusive: !matching.hasLeavingPod(slot))
+        guard let pod = former.pod, conditions.pod != pod, !matching.hasPod(pod) else { return }
+        // From here on the reports come from another agent, in another pod.
+        endOutgoing(slot)
     }
 
     private mutating func remove(_ id: String, _ reason: ExpiryReason) {
@@ -156,6 +184,7 @@ extension Dispatcher {
         matching.remove(slot: slot)
         heartbeats.remove(slot: slot)
         tellings.remove(slot)
+        claims.remove(slot)
         unassessed.remove(slot)
         deadlines[slot] = nil
         peers[slot] = nil

@@ -32,7 +32,9 @@ extension Dispatcher {
         let standing = store.nodes[slot].standing
         guard standing < .restarting, standing == store.bestStanding else { return }
         // One that is awaited gives, too: it keeps what it has until it is told.
-        let awaited = store.slots(standing: .awaited).filter { store.nodes[$0].conditions.standing == standing }
+        let awaited = store.slots(standing: .awaited).filter {
+            store.nodes[$0].conditions.standing == standing && !store.nodes[$0].isAway
+        }
         let peers = (store.slots(standing: standing) + awaited).sorted()
         var donors = peers.filter { $0 != slot }.map { (slot: $0, load: store.nodes[$0].load) }
         let total = donors.reduce(store.nodes[slot].load) { $0 + $1.load }
@@ -76,7 +78,7 @@ extension Dispatcher {
             guard let source = store.slot(of: move.source), let destination = store.slot(of: move.destination),
                 store.nodeID(of: move.config.key).flatMap(store.slot(of:)) == source, store.nodes[destination].receives,
                 let config = store.config(move.config.key), config.contentHash == move.config.contentHash,
-                config.isConfirmed
+                config.isConfirmed, !store.nodes[source].isAway
             else { return false }
             self.move(move.config.key, to: move.destination, reason)
             for checkID in move.config.instanceIDs {

@@ -9,6 +9,14 @@ extension Dispatcher {
         package let isUpToDate: Bool
         /// How many configs of an agent that leaves are being handed over to others.
         package let handingOver: Int
+        /// Whether the agent should report again at once, with what it runs.
+        package let asksForRunning: Bool
+
+        init(isUpToDate: Bool, handingOver: Int = 0, asksForRunning: Bool = false) {
+            self.isUpToDate = isUpToDate
+            self.handingOver = handingOver
+            self.asksForRunning = asksForRunning
+        }
     }
 
     /// What the agent of a node is told to run.
@@ -32,7 +40,7 @@ extension Dispatcher {
         // Pods first: the known node of this ID may be gone, and the report come from a new one.
         reconcileNodes()
         if let departure = report.status.departure, try depart(report, departure) {
-            return ReportAnswer(isUpToDate: true, handingOver: 0)
+            return ReportAnswer(isUpToDate: true)
         }
         let slot: Int
         if let known = store.slot(of: report.id) {
@@ -44,8 +52,10 @@ extension Dispatcher {
             slot = register(report)
             reconcileNodes(joined: slot)
         }
-        if let peer = report.peer { peers[slot] = peer }
+        // The first one: whoever comes later in its name may be a stranger.
+        if peers[slot] == nil { peers[slot] = report.peer }
         noteRunning(report.status.lastChange, slot)
+        if !store.isDispatching { claims.note(report, slot: slot, at: heartbeats.time) }
         // In the order of the protocol: a heartbeat, an equal revision, then the warm-up, in which nobody is told to
         // fetch.
         let lastChange = report.status.lastChange
@@ -54,7 +64,8 @@ extension Dispatcher {
             lastChange == NodeStatusRequest.heartbeatOnly || lastChange == node.revision.value || !store.isDispatching
             || node.keepsRunning || !node.isTellable
         return ReportAnswer(
-            isUpToDate: isUpToDate, handingOver: report.status.departure == nil ? 0 : node.outgoing.count)
+            isUpToDate: isUpToDate, handingOver: report.status.departure == nil ? 0 : node.outgoing.count,
+            asksForRunning: !store.isDispatching && claims.asks(report))
     }
 
     /// Records heartbeats of nodes, and the revisions that their agents run, where known. Unknown nodes stay unknown.
@@ -66,6 +77,7 @@ extension Dispatcher {
             guard let slot = store.slot(of: node.id) else { continue }
             heartbeats.record(slot: slot)
             if hear(slot) { areHeard = true }
+            if isOfNextAgent(slot) { comeBack(slot) }
             if let revision = node.revision { noteRunning(revision, slot) }
         }
         if areHeard { reconcileNodes(heard: true) }
@@ -76,15 +88,17 @@ extension Dispatcher {
         _ report: NodeReport, _ departure: Departure
     ) throws(ClusterChecksError) -> Bool {
         guard let slot = store.slot(of: report.id) else { return true }
-        let node = store.nodes[slot]
-        let isOwn = report.peer.map { peer in
-            [peers[slot], node.address].contains { $0?.hasSameBytes(as: peer) == true }
-                || matching.isPod(slot, at: peer)
+        let own = matching.podAddresses(slot) + [peers[slot] ?? store.nodes[slot].address].compactMap { $0 }
+        guard let peer = report.peer, own.contains(where: { $0.hasSameBytes(as: peer) }) else {
+            throw .strangersGoodbye(node: report.id, peer: report.peer)
         }
-        guard isOwn == true else { throw .strangersGoodbye(node: report.id, peer: report.peer) }
+        // Of two agents under one ID one does not speak for the other.
+        guard store.nodes[slot].agents.isEmpty else { return true }
         switch departure {
         case .leaving:
-            matching.setLeaving(slot, true)
+            matching.setLeaving(slot, at: heartbeats.time)
+            // What Kubernetes says may stand from before an adoption; what the agent says is new.
+            if adoptedAt != nil { leave(slot) }
             return false
         case .gone:
             agentLeft(slot, .left, isRestart: matching.isRestart(slot))
@@ -158,7 +172,7 @@ extension Dispatcher {
 
     private mutating func update(_ slot: Int, _ report: NodeReport) {
         if report.status.departure == nil, report.status.lastChange != NodeStatusRequest.heartbeatOnly {
-            matching.setLeaving(slot, false)
+            matching.setLeaving(slot, at: nil)
             comeBack(slot)
         }
         let isFromNewest = heartbeats.record(slot: slot, from: report.address)

@@ -13,10 +13,17 @@ package struct Dispatcher: Sendable {
     /// How long after an adoption what it says of nodes stands although Kubernetes has not been asked anew.
     static let longestReading = Duration.seconds(60)
 
+    /// For how long an agent that says that it leaves may stay: longer than it waits for others to take over.
+    static let longestLeave = Duration.seconds(15)
+    /// How late a heartbeat may come through a follower: it goes with the follower's next call.
+    static let longestDelay = Duration.seconds(6)
+
     let options: HandlerOptions
     var heartbeats: Heartbeats
     var matching: AgentMatching
     var tellings = Tellings()
+    /// What agents say in the warm-up that they run.
+    var claims = Claims()
     var unscheduled: UnscheduledConfigs
     /// When it adopted conditions of nodes that still stand, since Kubernetes has not been asked since; nil when it
     /// goes by its own reading.

@@ -8,8 +8,8 @@ struct Tellings: Sendable {
     private struct Agent {
         /// The newest version of the store of which it was told something.
         var told: UInt64 = 0
-        /// What it was told last: the revision, and the version of the store at which it was so; the newest last.
-        var recent: [(revision: Int64, version: UInt64)] = []
+        /// What it was told last: the revision, the version of the store at which it was so, and when; the newest last.
+        var recent: [(revision: Int64, version: UInt64, time: Duration)] = []
         /// Whether it may run what nobody here knows of.
         var isUnclear = false
     }
@@ -44,11 +44,11 @@ struct Tellings: Sendable {
         agents[slot].told = version
     }
 
-    /// The agent of a node is told the set of this revision, as it is at a version.
-    mutating func note(_ slot: Int, _ revision: Int64, at version: UInt64) {
+    /// The agent of a node is told the set of this revision, as it is at a version; `time` is listened time.
+    mutating func note(_ slot: Int, _ revision: Int64, at version: UInt64, time: Duration) {
         agents[slot].told = version
         if agents[slot].recent.last?.revision == revision { agents[slot].recent.removeLast() }
-        agents[slot].recent.append((revision, version))
+        agents[slot].recent.append((revision, version, time))
         if agents[slot].recent.count > Self.limit { agents[slot].recent.removeFirst() }
     }
 
@@ -59,8 +59,16 @@ struct Tellings: Sendable {
         unclear -= 1
     }
 
-    /// Whether the agent of a node may have been told what it is to run since this version.
-    func mayHaveTold(_ slot: Int, since version: UInt64) -> Bool { version <= agents[slot].told }
+    /// Whether the agent of a node may run what it is told to run since this version.
+    func mayRun(_ slot: Int, toldSince version: UInt64) -> Bool {
+        version <= agents[slot].told || agents[slot].isUnclear
+    }
+
+    /// Whether a report of this revision is newer than what the agent of a node was told last: it was told nothing else
+    /// since this time.
+    func mayProve(_ slot: Int, _ revision: Int64, at time: Duration) -> Bool {
+        agents[slot].recent.last.map { $0.revision == revision || $0.time < time } ?? true
+    }
 
     /// Up to which version of the store the agent of a node runs what it was told, if it reports this revision; nil if
     /// it was told no such set in this term.

@@ -138,7 +138,8 @@ extension Handler {
                 return state.dispatcher.remainingWarmUp
             }
             guard remaining > .zero else { return }
-            try await clock.sleep(until: now + remaining)
+            // It may end early.
+            try await clock.sleep(until: now + min(remaining, options.expiryInterval))
         }
     }
 
@@ -179,7 +180,7 @@ extension Handler {
                 let overdue = state.dispatcher.expire(now: now)
                 return (overdue, state.dispatcher.nextExpiry(now: now), drainChanges(&state))
             }
-            if let expiry { next = min(next, expiry) }
+            if let expiry { next = max(now + .milliseconds(1), min(next, expiry)) }
             publish(applied)
             if let keys = overdue?.keys, let first = keys.first {
                 log.warning(

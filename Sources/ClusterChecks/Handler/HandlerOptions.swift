@@ -3,8 +3,8 @@ package import Platform
 
 /// How the Handler dispatches, and its limits.
 package struct HandlerOptions: Sendable {
-    /// How long a new leader that adopts no placements lets nodes report before it dispatches. Nothing ends it early,
-    /// and only time in which it leads and runs counts.
+    /// How long a new leader that adopts no placements lets nodes report before it dispatches. Only time in which it
+    /// leads and runs counts. It ends early once every ready node-agent's pod has reported.
     package var warmup: Duration = .seconds(30)
     /// How long a node may be silent, while this process listens, before it expires.
     package var nodeExpirationTimeout: Duration = .seconds(30)

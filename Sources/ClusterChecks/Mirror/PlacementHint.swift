@@ -5,11 +5,12 @@ import Platform
 struct PlacementHint: Sendable {
     private var nodesByKey: [ConfigKey: String] = [:]
     private var nodesByContent: [UInt64: String] = [:]
-    private var nodes: Set<ExactText> = []
+    /// By node: the revision of what its agent was told.
+    private var revisions: [ExactText: Int64] = [:]
 
     init(_ store: ClusterStore) {
         for node in store.nodes where !node.id.isEmpty {
-            nodes.insert(ExactText(node.id))
+            revisions[ExactText(node.id)] = node.revision.value
             for config in node.configs {
                 nodesByKey[config.key] = node.id
                 nodesByContent[config.contentHash] = node.id
@@ -22,6 +23,15 @@ struct PlacementHint: Sendable {
         nodesByKey[config.key] ?? nodesByContent[config.contentHash]
     }
 
+    /// The node that had a config of exactly these bytes.
+    func node(running config: EncodedConfig) -> String? { nodesByContent[config.contentHash] }
+
+    /// The revision of what the agent of a node was told; nil if it did not report then.
+    func revision(of id: String) -> Int64? { revisions[ExactText(id)] }
+
     /// Whether a node reported then.
-    func knows(_ id: String) -> Bool { nodes.contains(ExactText(id)) }
+    func knows(_ id: String) -> Bool { revisions[ExactText(id)] != nil }
+
+    /// Whether this holds for every node that reported then.
+    func isEveryNode(_ isTrue: (String) -> Bool) -> Bool { revisions.keys.allSatisfy { isTrue($0.text) } }
 }

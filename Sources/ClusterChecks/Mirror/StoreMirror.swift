@@ -66,7 +66,7 @@ package struct StoreMirror: Sendable {
             case .endpointsCheckScheduled(let config):
                 .endpointsCheckScheduled(bytes.confirmed(config))
             case .handOverStarted(let config, let node):
-                .handOverStarted(bytes.handedOver(config), from: node)
+                bytes.handedOver(config).map { .handOverStarted($0, from: node) }
             default:
                 change
             }
@@ -90,6 +90,9 @@ private struct OwnBytes {
     private let byKey: [ConfigKey: EncodedConfig]
     /// By content: the configs whose keys the mirror does not have. Each is given to one config only.
     private var byContent: [UInt64: [EncodedConfig]] = [:]
+    /// By the key in the mirror: the configs that have another key here.
+    private var renamed: [ConfigKey: EncodedConfig] = [:]
+    private var handedOver: Set<ConfigKey> = []
 
     init(_ own: [EncodedConfig], for store: ClusterStore) {
         byKey = Dictionary(own.map { ($0.key, $0) }) { first, _ in first }
@@ -104,13 +107,16 @@ private struct OwnBytes {
         if let own = byKey[config.key] { return own.isSame(as: config) ? own : config }
         guard let own = byContent[config.contentHash]?.last, own.isSame(as: config) else { return config }
         byContent[config.contentHash]?.removeLast()
+        renamed[config.key] = own
         return own
     }
 
-    /// The same for a config that its former node hands over.
-    func handedOver(_ config: EncodedConfig) -> EncodedConfig {
-        let own = byKey[config.key] ?? byContent[config.contentHash]?.last
-        return own.flatMap { $0.isSame(as: config) ? $0 : nil } ?? config
+    /// The same for a config that its former node hands over, asked after all that are placed; nil if there is such a
+    /// hand-over already.
+    mutating func handedOver(_ config: EncodedConfig) -> EncodedConfig? {
+        let own = byKey[config.key] ?? renamed[config.key]
+        let same = own.flatMap { $0.isSame(as: config) ? $0 : nil } ?? config
+        return handedOver.insert(same.key).inserted ? same : nil
     }
 }
 

@@ -18,8 +18,8 @@ struct AgentMatching: Sendable {
         /// Where its reports come from: two addresses while two agents share the ID.
         var addresses: [String]
         var pod: AgentPod?
-        /// Whether the agent said that it leaves.
-        var isLeaving = false
+        /// Since when the agent says that it leaves, in listened time.
+        var leavingSince: Duration?
     }
 
     private(set) var pods = AgentPods()
@@ -28,6 +28,8 @@ struct AgentMatching: Sendable {
     private var slots: [ExactText: Int] = [:]
     private var slotsAtAddress: [ExactText: Set<Int>] = [:]
     private var slotsOfPod: [ExactText: Set<Int>] = [:]
+    /// The nodes whose agents say that they leave.
+    private var leaving: Set<Int> = []
     /// The nodes to match again.
     private var stale: Set<Int> = []
 
@@ -84,6 +86,7 @@ extension AgentMatching {
         slots[agent.id] = nil
         if let pod = agent.pod { Self.remove(slot, from: &slotsOfPod, at: pod.uid) }
         markRivals(agent.id)
+        leaving.remove(slot)
         stale.remove(slot)
     }
 
@@ -100,11 +103,25 @@ extension AgentMatching {
         }
     }
 
-    /// The agent of a node says that it leaves, or no longer does.
-    mutating func setLeaving(_ slot: Int, _ isLeaving: Bool) {
-        guard agents[slot]?.isLeaving != isLeaving else { return }
-        agents[slot]?.isLeaving = isLeaving
+    /// Whether pods have been listed, some are ready, and each of those is a node's.
+    var isEveryReadyPodHeard: Bool {
+        let ready = pods.ready
+        return !ready.isEmpty && ready.allSatisfy { slotsOfPod[$0.uid] != nil }
+    }
+
+    /// The agent of a node says, at a listened time, that it leaves; nil: it no longer does.
+    mutating func setLeaving(_ slot: Int, at time: Duration?) {
+        guard let agent = agents[slot], (agent.leavingSince == nil) != (time == nil) else { return }
+        agents[slot]?.leavingSince = time
+        if time == nil { leaving.remove(slot) } else { leaving.insert(slot) }
         stale.insert(slot)
+    }
+
+    /// Whoever said that it leaves before a listened time, and has not gone, stays.
+    mutating func forgetLeaving(since time: Duration) {
+        for slot in leaving.sorted() where agents[slot]?.leavingSince.map({ $0 < time }) ?? true {
+            setLeaving(slot, at: nil)
+        }
     }
 
     /// Matches the nodes that changes may have affected.
@@ -167,16 +184,13 @@ extension AgentMatching {
         (agents[slot]?.pod ?? match(slot)).map(isRestart) ?? false
     }
 
-    /// Whether a node's pod has this address.
-    func isPod(_ slot: Int, at address: String) -> Bool {
-        (agents[slot]?.pod ?? match(slot))?.addresses.contains { $0.hasSameBytes(as: address) } ?? false
+    /// The addresses of a node's pod; empty if none is known.
+    func podAddresses(_ slot: Int) -> [String] {
+        (agents[slot]?.pod ?? match(slot))?.addresses ?? []
     }
 
-    /// Whether a pod beside a node's own, on the same Kubernetes node, is still being deleted.
-    func hasLeavingPod(_ slot: Int) -> Bool {
-        guard let pod = agents[slot]?.pod else { return false }
-        return pods.on(nodeName: pod.nodeName).contains { $0.isTerminating && $0.uid != pod.uid }
-    }
+    /// Whether a pod of this full name exists.
+    func hasPod(_ fullName: String) -> Bool { pods.has(fullName) }
 
     private func isRestart(_ pod: AgentPod) -> Bool {
         pod.isOfDaemonSet && workers.canRestart(on: pod.nodeName)
@@ -208,7 +222,7 @@ extension AgentMatching {
         var conditions = NodeConditions()
         conditions.pod = pod?.fullName
         conditions.lacksPod = pods.isKnown && pod == nil
-        let isLeaving = pod?.isTerminating == true || agents[slot]?.isLeaving == true
+        let isLeaving = pod?.isTerminating == true || agents[slot]?.leavingSince != nil
         conditions.isRestarting = isLeaving && pod.map(isRestart) == true
         conditions.isDraining = isLeaving && !conditions.isRestarting
         conditions.cordon = cordon(pod, id: agents[slot]?.id ?? "")

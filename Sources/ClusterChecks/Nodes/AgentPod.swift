@@ -14,13 +14,15 @@ package struct AgentPod: Hashable, Sendable {
     @ExactText package private(set) var nodeName: String
     /// Whether it is being deleted.
     package let isTerminating: Bool
+    /// Whether it is ready.
+    package let isReady: Bool
     /// Whether a DaemonSet made it, which makes another one on the same Kubernetes node when it is gone.
     package let isOfDaemonSet: Bool
 
     /// A pod.
     package init(
         namespace: String, name: String, uid: String, addresses: [String], nodeName: String, isTerminating: Bool,
-        isOfDaemonSet: Bool = false
+        isReady: Bool = false, isOfDaemonSet: Bool = false
     ) {
         self.namespace = namespace
         self.name = name
@@ -28,6 +30,7 @@ package struct AgentPod: Hashable, Sendable {
         self.addresses = addresses
         self.nodeName = nodeName
         self.isTerminating = isTerminating
+        self.isReady = isReady
         self.isOfDaemonSet = isOfDaemonSet
     }
 

@@ -44,6 +44,11 @@ struct AgentPods: Sendable {
         entries[pod.fullName]?.pod.uid == pod.uid
     }
 
+    /// Those that are ready and stay, in no particular order.
+    var ready: [AgentPod] { entries.values.map(\.pod).filter { $0.isReady && !$0.isTerminating } }
+
+    func has(_ fullName: String) -> Bool { entries[fullName] != nil }
+
     func have(address: String) -> Bool { addresses[address] != nil }
 
     /// The pods of this name, in different namespaces. The one that will stay longest comes first: those that are not

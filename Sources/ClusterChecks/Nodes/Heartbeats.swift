@@ -104,8 +104,13 @@ struct Heartbeats: Sendable {
 
     /// When the next node will have been silent for longer than the timeout, if no heartbeat comes and this process
     /// keeps listening; nil without nodes. This looks at every node.
-    func nextExpiry(now: Instant) -> Instant? {
-        let oldest = lastHeartbeat.lazy.compactMap { $0 }.min()
+    ///
+    /// - Parameter counts: whether the node of a slot expires by silence.
+    func nextExpiry(now: Instant, _ counts: (Int) -> Bool) -> Instant? {
+        var oldest: Duration?
+        for (slot, last) in lastHeartbeat.enumerated() {
+            if let last, counts(slot) { oldest = min(oldest ?? last, last) }
+        }
         return oldest.map { now + (timeout - (time - $0)) + .milliseconds(1) }
     }
 

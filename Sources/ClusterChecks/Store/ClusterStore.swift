@@ -109,6 +109,8 @@ package struct ClusterStore: Sendable {
     private var entries: [ConfigKey: Entry] = [:]
     /// The configs that are being handed over.
     package private(set) var handOvers: [ConfigKey: HandOver] = [:]
+    /// How many of them any node may run.
+    private var unknownFormers = 0
     /// The endpoints checks.
     package private(set) var endpointsChecks = EndpointsChecks()
     /// One ring per standing, so that a node that must not get a config is not looked at.
@@ -143,7 +145,10 @@ package struct ClusterStore: Sendable {
         case .nodeLeft(let id, _):
             changeStanding(of: knownSlot(of: id)) { $0.isAway = true }
         case .nodeReturned(let id):
-            changeStanding(of: knownSlot(of: id)) { $0.isAway = false }
+            let slot = knownSlot(of: id)
+            changeStanding(of: slot) { $0.isAway = false }
+            // Who takes over must know of it before its agent is told anything.
+            markChanged(slot)
         case .keepsRunning(let id, _):
             let slot = knownSlot(of: id)
             nodes[slot].keepsRunning = true
@@ -337,7 +342,10 @@ extension ClusterStore {
         }
         let slot = knownSlot(of: id)
         if !handOvers.isEmpty, handOvers[key]?.former == slot { endHandOver(key) }
-        nodes[slot].keepsRunning = false
+        if nodes[slot].keepsRunning {
+            nodes[slot].keepsRunning = false
+            markChanged(slot)
+        }
         nodes[slot].configs.append(config)
         let isHandedOver = !handOvers.isEmpty && handOvers[key] != nil
         if isHandedOver { nodes[slot].incoming.insert(key) }
@@ -385,12 +393,9 @@ extension ClusterStore {
         let source = entries[key]?.slot
         let config = unassign(key)
         entries.shrinkIfSparse()
-        if config.handOver != .exclusive {
-            endHandOver(key)
-        } else if handOvers[key] == nil, let source {
-            // Should it come back, its former node must have stopped it first.
-            beginHandOver(config, from: source)
-        }
+        // Should an exclusive one come back, its former node must have stopped it first.
+        if handOvers[key]?.isExclusive != true { endHandOver(key) }
+        if config.handOver == .exclusive, handOvers[key] == nil, let source { beginHandOver(config, from: source) }
     }
 
     /// Replaces an element by the last one, which is returned unless it was the removed one itself.
@@ -429,6 +434,9 @@ extension ClusterStore {
 
 // Handing over.
 extension ClusterStore {
+    /// Whether any node may run what is being handed over.
+    var hasUnknownFormers: Bool { unknownFormers > 0 }
+
     /// The node that hands a config over; nil if nobody knows which.
     package func former(of handOver: HandOver) -> String? { handOver.former.map { nodes[$0].id } }
 
@@ -452,7 +460,7 @@ extension ClusterStore {
     private mutating func beginHandOver(_ config: EncodedConfig, from former: Int?) {
         let handOver = HandOver(config: config, former: former, since: version)
         handOvers[config.key] = handOver
-        guard let former else { return }
+        guard let former else { return unknownFormers += 1 }
         nodes[former].outgoing.insert(config.key)
         if !handOver.isExclusive { tell(config, former) }
     }
@@ -471,6 +479,8 @@ extension ClusterStore {
         if let former = handOver.former {
             nodes[former].outgoing.remove(key)
             if !handOver.isExclusive { untell(handOver.config, former) }
+        } else {
+            unknownFormers -= 1
         }
         guard let entry = entries[key], let slot = entry.slot else { return }
         nodes[slot].incoming.remove(key)

@@ -41,26 +41,12 @@ extension KubernetesNode: KubernetesObject {
             case "status":
                 try json.enterObject()
                 while let key = try json.nextKey() {
-                    if key == "conditions" { isReady = try json.array(Self.isTrueReady).contains(true) }
+                    if key == "conditions" { isReady = try json.array(ObjectMetadata.isTrueReady).contains(true) }
                 }
             default: break
             }
         }
         self.init(
             metadata: try json.required(metadata, "metadata"), isUnschedulable: isUnschedulable, isReady: isReady)
-    }
-
-    /// Whether a condition is `Ready`, and `True`.
-    private static func isTrueReady(_ json: inout JSONReader) throws(JSONError) -> Bool {
-        var (type, status) = ("", "")
-        try json.enterObject()
-        while let key = try json.nextKey() {
-            switch key {
-            case "type": type = try json.string()
-            case "status": status = try json.string()
-            default: break
-            }
-        }
-        return type == "Ready" && status == "True"
     }
 }

@@ -85,6 +85,22 @@ package struct ObjectMetadata: Hashable, Sendable {
     }
 }
 
+extension ObjectMetadata {
+    /// Whether a condition is `Ready`, and `True`.
+    static func isTrueReady(_ json: inout JSONReader) throws(JSONError) -> Bool {
+        var (type, status) = ("", "")
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "type": type = try json.string()
+            case "status": status = try json.string()
+            default: break
+            }
+        }
+        return type == "Ready" && status == "True"
+    }
+}
+
 /// An object of the API that can be listed and watched.
 package protocol KubernetesObject: JSONReadable, Sendable {
     /// Where objects of this type are: the API group's root, such as `/api/v1`.

@@ -12,15 +12,19 @@ package struct Pod: Hashable, Sendable {
     /// Whether it has ended for good (phase `Failed` or `Succeeded`), as after an eviction. The object may stay for
     /// long, with the node and the addresses of the pod that took its place.
     package var isOver: Bool
+    /// Whether its condition `Ready` is `True`.
+    package var isReady: Bool
 
     /// A Pod.
     package init(
-        metadata: ObjectMetadata, nodeName: String = "", addresses: [String] = [], isOver: Bool = false
+        metadata: ObjectMetadata, nodeName: String = "", addresses: [String] = [], isOver: Bool = false,
+        isReady: Bool = false
     ) {
         self.metadata = metadata
         self.nodeName = nodeName
         self.addresses = addresses
         self.isOver = isOver
+        self.isReady = isReady
     }
 
     /// Whether it was asked to end, and lives on for its grace period.
@@ -63,6 +67,7 @@ extension Pod: KubernetesObject {
             case "phase":
                 let phase = try json.string()
                 isOver = phase == "Failed" || phase == "Succeeded"
+            case "conditions": isReady = try json.array(ObjectMetadata.isTrueReady).contains(true)
             case "podIP": first = try json.string()
             case "podIPs": addresses = try json.array(Self.address).filter { !$0.isEmpty }
             default: break

@@ -83,6 +83,12 @@ package struct AgentCore: Sendable {
             \.value)
     }
 
+    /// The check IDs of the cluster checks that this agent runs, sorted.
+    private var runningClusterChecks: [ExactText] {
+        let configs = clusterChecks.configs.filter { !$0.isExclusive || !exclusive.hasEnded }
+        return Set(configs.flatMap(\.instances).map { ExactText($0.id) }).sorted()
+    }
+
     /// When `tick` is due next.
     package var nextWake: Instant {
         min(nextStep, exclusiveConfigs > 0 ? exclusive.end : .distantFuture)
@@ -210,7 +216,11 @@ package struct AgentCore: Sendable {
         case (.version, _):
             recordFailure(reply, to: request, now, &actions)
             stage = .disconnected(until: now + Self.backoff(failures), failures: failures + 1)
-        case (.status, .status(let isUpToDate, _)):
+        case (.status(let lastChange, nil), .status(_, _, asksForRunning: true)):
+            // The leader is new and does not know what this agent runs: tell it before it decides.
+            exclusive.extend(sentAt: request.sentAt)
+            send(.status(lastChange: lastChange, running: runningClusterChecks), now, &actions)
+        case (.status, .status(let isUpToDate, _, _)):
             exclusive.extend(sentAt: request.sentAt)
             clusterChecks.lastSuccess = now
             lastHeartbeat = now
@@ -225,7 +235,7 @@ package struct AgentCore: Sendable {
             // Within the grace period a failure counts as "up to date".
             if isWithinGrace(now) { requestEndpoints(now, &actions) } else { send(.configs, now, &actions) }
         case (.configs, .configs(let lastChange, let configs)):
-            take(configs, lastChange, sentAt: request.sentAt, now, &actions)
+            take(configs, lastChange, from: request, now, &actions)
             requestEndpoints(now, &actions)
         case (.configs, _):
             recordFailure(reply, to: request, now, &actions)
@@ -240,10 +250,10 @@ package struct AgentCore: Sendable {
             endPoll(now, &actions)
         case (.wait, .configs(let lastChange, let configs)):
             let isRepeat = lastChange == self.lastChange
-            take(configs, lastChange, sentAt: request.sentAt, now, &actions)
+            take(configs, lastChange, from: request, now, &actions)
             endWait(isRepeat: isRepeat, now, &actions)
         case (.wait, .unchanged):
-            take(clusterChecks.configs, lastChange, sentAt: request.sentAt, now, &actions)
+            take(clusterChecks.configs, lastChange, from: request, now, &actions)
             endWait(isRepeat: false, now, &actions)
         case (.wait, _):
             failWait(reply, now, &actions)
@@ -355,9 +365,11 @@ package struct AgentCore: Sendable {
 
     /// Takes the cluster checks that the answer to a request names.
     private mutating func take(
-        _ configs: [AssignedConfig], _ lastChange: Int64, sentAt: Instant, _ now: Instant,
+        _ configs: [AssignedConfig], _ lastChange: Int64, from request: AgentRequest, _ now: Instant,
         _ actions: inout [AgentAction]
     ) {
+        // For the leader a plain fetch is no heartbeat.
+        let sentAt: Instant? = if case .wait = request.call { request.sentAt } else { nil }
         self.lastChange = lastChange
         let hadEnded = exclusive.hasEnded
         exclusive.renew(sentAt: sentAt, now)
@@ -423,7 +435,7 @@ package struct AgentCore: Sendable {
             stage = .resting(until: .distantFuture)
             if case .status = reply { exclusive.extend(sentAt: request.sentAt) }
             if request.call == .configs, case .configs(let lastChange, let configs) = reply {
-                take(configs, lastChange, sentAt: request.sentAt, now, &actions)
+                take(configs, lastChange, from: request, now, &actions)
             }
             step = goodbye?.handle(reply, now) ?? .rest
         case .idle: step = goodbye?.handleIdle(now) ?? .rest

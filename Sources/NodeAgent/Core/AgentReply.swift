@@ -4,8 +4,9 @@ import Platform
 package enum AgentReply: Sendable, Equatable {
     /// The cluster-agent's version, as text for people.
     case version(String)
-    /// Whether the agent has what it should run, and how many checks of an agent that is leaving are not handed over.
-    case status(isUpToDate: Bool, handingOver: Int = 0)
+    /// Whether the agent has what it should run, how many checks of an agent that is leaving are not handed over, and
+    /// whether the leader asks what the agent runs.
+    case status(isUpToDate: Bool, handingOver: Int = 0, asksForRunning: Bool = false)
     /// All configs that the agent should run, and their revision.
     case configs(lastChange: Int64, configs: [AssignedConfig])
     /// The answer to a long poll that ended without a change.

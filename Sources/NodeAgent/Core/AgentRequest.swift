@@ -6,8 +6,9 @@ package import Platform
 package enum AgentCall: Sendable, Hashable {
     /// `GET /version`, before all other calls.
     case version
-    /// `POST …/status/{id}` with the last known `last_change`.
-    case status(lastChange: Int64)
+    /// `POST …/status/{id}` with the last known `last_change`, and with the check IDs of the cluster checks that run if
+    /// the leader asked for them.
+    case status(lastChange: Int64, running: [ExactText]? = nil)
     /// `GET …/configs/{id}`.
     case configs
     /// `GET …/configs/{id}?last_change=N&wait=SECONDS`, a long poll: answered when the revision of the configs differs
@@ -49,9 +50,9 @@ package struct AgentRequest: Sendable, Hashable {
         switch call {
         case .version:
             (method, path, body) = ("GET", "/version", nil)
-        case .status(let lastChange):
+        case .status(let lastChange, let running):
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
-            body = NodeStatusRequest(lastChange: lastChange, nodeType: Self.nodeType).encoded()
+            body = NodeStatusRequest(lastChange: lastChange, nodeType: Self.nodeType, running: running).encoded()
         case .configs:
             (method, path, body) = ("GET", "/api/v1/clusterchecks/configs/\(node)", nil)
         case .wait(let lastChange, let wait):

@@ -23,10 +23,13 @@ struct ExclusiveLease: Sendable {
         answered = max(answered, sentAt)
     }
 
-    /// Extends it by a list of configs, or by the word that the last one still holds, also if it has ended. A list that
+    /// Renews it by a list of configs, or by the word that the last one still holds, also if it has ended. A list that
     /// comes too late ends it.
-    mutating func renew(sentAt: Instant, _ now: Instant) {
-        extend(sentAt: sentAt)
+    ///
+    /// - Parameter sentAt: when the request was sent, if it is a heartbeat for the leader; nil for any other, which
+    ///   extends nothing.
+    mutating func renew(sentAt: Instant?, _ now: Instant) {
+        if let sentAt { extend(sentAt: sentAt) }
         hasEnded = now >= answered + limit
     }
 

@@ -127,6 +127,7 @@ struct API: Sendable {
     }
 
     private static func statusBody(_ answer: Dispatcher.ReportAnswer) -> [[UInt8]] {
+        if answer.asksForRunning { return [NodeStatusAnswer.asking] }
         guard answer.handingOver == 0 else {
             return [NodeStatusAnswer.bytes(upToDate: answer.isUpToDate, handingOver: answer.handingOver)]
         }

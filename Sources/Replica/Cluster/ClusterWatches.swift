@@ -86,7 +86,7 @@ struct ClusterWatches: Sendable {
         AgentPod(
             namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid,
             addresses: pod.addresses, nodeName: pod.nodeName, isTerminating: pod.isTerminating,
-            isOfDaemonSet: pod.metadata.controllerKind == "DaemonSet")
+            isReady: pod.isReady, isOfDaemonSet: pod.metadata.controllerKind == "DaemonSet")
     }
 
     static func nodeChange(_ event: ReflectorEvent<KubernetesNode>) -> WorkerNodeChange {

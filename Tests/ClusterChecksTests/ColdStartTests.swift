@@ -1,0 +1,138 @@
+import CheckModel
+import Platform
+import Testing
+
+@testable import ClusterChecks
+
+/// A leader without any mirror: what agents say that they run stays where it runs.
+@Suite struct ColdStartTests {
+    private func report(
+        _ id: String, _ revision: Int64, running: [EncodedConfig]? = nil, at seconds: Double = 0,
+        _ dispatcher: inout Dispatcher
+    ) throws -> Dispatcher.ReportAnswer {
+        let checks = running.map { $0.flatMap(\.instanceIDs).map { ExactText($0) } }
+        let status = NodeStatusRequest(lastChange: revision, nodeType: 2, running: checks)
+        return try dispatcher.nodeStatus(NodeReport(id: id, status: status), now: at(seconds))
+    }
+
+    private func dispatcher(pods: [AgentPod] = []) -> Dispatcher {
+        var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
+        dispatcher.beginListening(at: at(0))
+        if !pods.isEmpty { dispatcher.handle(.replaced(pods)) }
+        return dispatcher
+    }
+
+    @Test func `what agents list stays where it runs, however skewed, and the rest is spread`() throws {
+        var dispatcher = dispatcher()
+        let configs = try encodedConfigs(0..<10)
+        #expect(try report("w1", 5, &dispatcher).asksForRunning)
+        #expect(try !report("w1", 5, running: Array(configs.prefix(8)), &dispatcher).asksForRunning)
+        // One that runs nothing has nothing to list.
+        #expect(try !report("w2", 0, &dispatcher).asksForRunning)
+        dispatcher.dispatch(EncodedChanges(upserts: configs, isWhole: true))
+        #expect(dispatcher.store.counts == ["w1": 8, "w2": 2])
+        for config in configs.prefix(8) { #expect(dispatcher.store.nodeID(of: config.key) == "w1") }
+        // Once configs are dispatched nobody is asked.
+        #expect(try !report("w1", 5, &dispatcher).asksForRunning)
+    }
+
+    @Test func `an agent that claims what nobody has, or another one claimed first, harms nothing`() throws {
+        var dispatcher = dispatcher()
+        let configs = try encodedConfigs(0..<4)
+        _ = try report("w1", 5, running: Array(configs.prefix(2)), &dispatcher)
+        _ = try report("w2", 5, running: configs + [try encodedConfig("nothing")], &dispatcher)
+        dispatcher.dispatch(EncodedChanges(upserts: configs, isWhole: true))
+        #expect(dispatcher.store.counts == ["w1": 2, "w2": 2])
+        #expect(dispatcher.store.configCount == 4)
+    }
+
+    @Test func `a config with edited bytes is placed as a new one`() throws {
+        var dispatcher = dispatcher()
+        _ = try report("w1", 5, running: try encodedConfigs(0..<4), &dispatcher)
+        _ = try report("w2", 0, &dispatcher)
+        let edited = try (0..<4).map { try encodedConfig("c\($0)", edition: 1) }
+        dispatcher.dispatch(EncodedChanges(upserts: edited, isWhole: true))
+        #expect(dispatcher.store.counts == ["w1": 2, "w2": 2])
+    }
+
+    @Test func `an exclusive config is told at once where it runs, and nowhere else`() throws {
+        var dispatcher = dispatcher()
+        var author = checkConfig("e")
+        author.handOver = .exclusive
+        let exclusive = try ConfigPatch().encode(author)
+        _ = try report("w1", 5, running: [], &dispatcher)
+        _ = try report("w2", 6, running: [exclusive], &dispatcher)
+        dispatcher.dispatch(EncodedChanges(upserts: [exclusive], isWhole: true))
+        #expect(dispatcher.store.nodeID(of: exclusive.key) == "w2")
+        #expect(try dispatcher.configs(of: "w2").configs.map(\.key) == [exclusive.key])
+    }
+
+    @Test func `an equal revision proves what an agent runs that lists nothing`() throws {
+        var author = checkConfig("e")
+        author.handOver = .exclusive
+        let exclusive = try ConfigPatch().encode(author)
+        var former = try Dispatcher(nodes: ["w1"], configs: [exclusive])
+        for second in 1...31 {
+            _ = try former.report("w1", at: Double(second))
+            _ = former.expireNodes(now: at(Double(second)))
+        }
+        for (revision, isProved) in [(Revision(of: [exclusive.contentHash]).value, true), (9, false)] {
+            var next = Dispatcher(
+                succeeding: Dispatcher(options: HandlerOptions(patch: ConfigPatch())), hint: PlacementHint(former.store)
+            )
+            next.beginListening(at: at(0))
+            _ = try report("w1", revision, &next)
+            next.dispatch(EncodedChanges(upserts: [exclusive], isWhole: true))
+            #expect(next.store.nodeID(of: exclusive.key) == "w1")
+            // What is not proved waits until it is.
+            #expect(try next.configs(of: "w1").configs.isEmpty != isProved)
+        }
+    }
+
+    @Test func `the warm-up ends early once every ready pod has reported, and not before`() throws {
+        func pod(_ name: String, isReady: Bool = true, isTerminating: Bool = false) -> AgentPod {
+            AgentPod(
+                namespace: "agents", name: name, uid: name, addresses: [], nodeName: name,
+                isTerminating: isTerminating, isReady: isReady)
+        }
+        var dispatcher = dispatcher(pods: [
+            pod("w1"), pod("w2"), pod("w3", isReady: false), pod("w4", isTerminating: true),
+        ])
+        _ = try report("w1", 0, at: 0, &dispatcher)
+        _ = dispatcher.expireNodes(now: at(2))
+        #expect(dispatcher.remainingWarmUp > .seconds(20))
+        _ = try report("w2", 0, at: 3, &dispatcher)
+        #expect(dispatcher.remainingWarmUp > .seconds(20))
+        // Those that list what they run have done so by then.
+        _ = dispatcher.expireNodes(now: at(4.1))
+        #expect(dispatcher.remainingWarmUp == .zero)
+    }
+
+    @Test func `without ready pods nothing ends the warm-up early`() throws {
+        for pods in [[], [agentPod("w1", on: "w1")]] {
+            var dispatcher = dispatcher(pods: pods)
+            _ = try report("w1", 0, at: 0, &dispatcher)
+            for second in 1...5 { _ = dispatcher.expireNodes(now: at(Double(second))) }
+            #expect(dispatcher.remainingWarmUp == .seconds(25))
+        }
+    }
+
+    @Test func `a node that a hint knows is waited for`() throws {
+        let former = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<2))
+        var next = Dispatcher(
+            succeeding: Dispatcher(options: HandlerOptions(patch: ConfigPatch())), hint: PlacementHint(former.store))
+        next.beginListening(at: at(0))
+        next.handle(
+            .replaced([
+                AgentPod(
+                    namespace: "agents", name: "w1", uid: "w1", addresses: [], nodeName: "w1", isTerminating: false,
+                    isReady: true)
+            ]))
+        _ = try report("w1", 0, at: 0, &next)
+        _ = next.expireNodes(now: at(2))
+        #expect(next.remainingWarmUp > .seconds(20))
+        _ = try report("w2", 0, at: 2, &next)
+        _ = next.expireNodes(now: at(3.5))
+        #expect(next.remainingWarmUp == .zero)
+    }
+}
