@@ -12,7 +12,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     case notSynced
     /// No node of this ID reports.
     case unknownNode(String)
-    /// The node is draining, and this replica has never told its agent what to run: it keeps running what it runs.
+    /// The agent of the node is about to leave, and this replica has never told it what to run: it keeps running what
+    /// it runs.
     case handingOver(String)
     /// What the agent of this node was told by the former leader is known, but not all bytes of it have been read yet.
     case unconfirmed(node: String)
@@ -37,7 +38,7 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
         case .warmingUp: "warming up: configs are not dispatched yet"
         case .notSynced: "config sources have not all synced yet"
         case .unknownNode(let id): "node \(id) is unknown"
-        case .handingOver(let id): "node \(id) is draining and keeps running its checks while others take over"
+        case .handingOver(let id): "node \(id) is about to leave and keeps running its checks while others take over"
         case .unconfirmed(let id):
             "not all configs of node \(id) have been read yet: it keeps running what the former leader told it"
         case .strangersGoodbye(let id, let peer):

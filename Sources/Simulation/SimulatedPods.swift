@@ -167,8 +167,9 @@ extension SimulatedCluster {
 
 // That no check is left alone.
 extension SimulatedCluster {
-    /// Sees each second, from one time to another, that every check is run somewhere that need not be stopped first. One that moves to a node that
-    /// joins may be between two for a moment, as the one lets go when it asks and the other begins when it asks.
+    /// Sees each second, from one time to another, that every check is run somewhere that need not be stopped first.
+    /// One that moves to a node that joins may be between two for a moment, as the one lets go when it asks and the
+    /// other begins when it asks.
     package func expectNoGap(from start: Duration, to end: Duration) {
         world.after(start) { [self] in lookForGaps(until: end) }
     }

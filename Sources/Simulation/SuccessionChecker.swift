@@ -63,7 +63,7 @@ struct SuccessionChecker: Sendable {
     /// Whether the leader of a term knows all that was ever told.
     func knows(_ term: String) -> Bool { knowing.contains(term) }
 
-    /// Whether a term adopted the former leader's placements.
+    /// Whether a term adopted the former leader's placements, or goes on with one that did.
     func isAdopted(_ term: String) -> Bool { adopted.contains(term) }
 
     /// Notes that a term goes on with the store of the one before.
@@ -75,6 +75,7 @@ struct SuccessionChecker: Sendable {
         history.deadlines = former.flatMap { histories[$0.token] }?.deadlines ?? [:]
         histories[term.token] = history
         if let former, knowing.contains(former.token) { knowing.insert(term.token) }
+        if let former, adopted.contains(former.token) { adopted.insert(term.token) }
         guard let former, let continued = term.continued else { return "placements are kept, of no term" }
         return continued == former.token ? nil : "\(continued) goes on, and what is kept is of \(former.token)"
     }

@@ -105,7 +105,8 @@ import Testing
             #expect(replica.answer(replica.status(of: "leaving", 5))?.text == "{\"isuptodate\":true}")
             let answer = replica.answer(replica.request(.get, "/api/v1/clusterchecks/configs/leaving"))
             #expect(answer?.status == 503)
-            #expect(answer?.text == "node leaving is draining and keeps running its checks while others take over\n")
+            #expect(
+                answer?.text == "node leaving is about to leave and keeps running its checks while others take over\n")
         }
     }
 }

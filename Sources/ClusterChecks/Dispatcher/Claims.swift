@@ -44,7 +44,9 @@ struct Claims: Sendable {
 
     /// The slot of the node that runs a config, all of it; nil if none says so.
     func slot(of config: EncodedConfig) -> Int? {
-        guard !slots.isEmpty, let first = config.instanceIDs.first, let slot = slots[ExactText(first)] else { return nil }
+        guard !slots.isEmpty, let first = config.instanceIDs.first, let slot = slots[ExactText(first)] else {
+            return nil
+        }
         return config.instanceIDs.allSatisfy { slots[ExactText($0)] == slot } ? slot : nil
     }
 

@@ -11,18 +11,20 @@ extension Dispatcher {
     /// Notes the revision that the agent of a node runs, and ends the hand-overs that waited for it.
     mutating func noteRunning(_ revision: Int64, _ slot: Int) {
         guard revision != NodeStatusRequest.heartbeatOnly else { return }
-        let node = store.nodes[slot]
         // It may have been told by the former leader, or an edit have been undone. But one that has just been told
         // something else may have said this before.
-        if revision == node.revision.value, !node.keepsRunning,
+        if revision == store.nodes[slot].revision.value, !store.nodes[slot].keepsRunning,
             tellings.mayProve(slot, revision, at: heartbeats.time - Self.longestLeave)
         {
             noteTold(slot)
         }
         guard let version = tellings.version(confirmedBy: revision, slot) else { return }
-        let confirmed = store.handOvers(confirmedBy: slot, upTo: options.bugs.has(.confirmUnseen) ? .max : version)
-        // Of two agents under one ID one does not speak for the other.
-        end(confirmed.filter { node.agents.isEmpty || store.handOvers[$0]?.isExclusive == false })
+        if store.isHandingOver(slot) {
+            let confirmed = store.handOvers(confirmedBy: slot, upTo: options.bugs.has(.confirmUnseen) ? .max : version)
+            // Of two agents under one ID one does not speak for the other.
+            let areShared = !store.nodes[slot].agents.isEmpty
+            end(confirmed.filter { !areShared || store.handOvers[$0]?.isExclusive == false })
+        }
         tellings.clear(slot)
         endUnclear()
     }

@@ -31,8 +31,8 @@ extension Dispatcher {
     /// Handles a node's report: its heartbeat and, if it is new, its registration. A new node gets the dangling
     /// configs, and its share of the others.
     ///
-    /// An agent that says that it leaves has its configs handed over; one that says that it is gone has its node removed,
-    /// or is waited for if it is only restarted.
+    /// An agent that says that it leaves has its configs handed over; one that says that it is gone has its node
+    /// removed, or is waited for if it is only restarted.
     ///
     /// - Throws: `invalidNodeID` or `tooManyNodes` for a new node that cannot be registered; `strangersGoodbye`.
     package mutating func nodeStatus(_ report: NodeReport, now: Instant) throws(ClusterChecksError) -> ReportAnswer {

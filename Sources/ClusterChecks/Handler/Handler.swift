@@ -251,7 +251,7 @@ extension Handler {
     package func storeSnapshot(now: Instant) throws(ClusterChecksError) -> InTerm<StoreSnapshot> {
         try state.withLock { state throws(ClusterChecksError) in
             let term = try leadingTerm(state.term, now)
-            // What remains of a hand-over is what remains of it now.
+            // What remains of a time is what remains of it now.
             state.dispatcher.listen(at: now)
             return InTerm(value: state.dispatcher.mirrored, term: term)
         }

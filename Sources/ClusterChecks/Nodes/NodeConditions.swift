@@ -33,7 +33,7 @@ package struct NodeConditions: Hashable, Sendable {
 }
 
 /// A node's standing when a config needs one. Only the nodes with the best standing get configs, whichever that is: no
-/// config dangles while any node reports.
+/// config dangles while any node reports, unless a better one has not been heard yet since the leader changed.
 package enum Standing: Int, CaseIterable, Comparable, Sendable {
     /// It gets new configs, and its share of the others.
     case free
@@ -43,8 +43,8 @@ package enum Standing: Int, CaseIterable, Comparable, Sendable {
     case restarting
     /// It hands over what it has.
     case draining
-    /// A new leader adopted it and has not heard it yet, or its agent is being restarted: it keeps what it has, and gets nothing, even if there is no
-    /// other.
+    /// A new leader adopted it and has not heard it yet, or its agent is being restarted: it keeps what it has, and
+    /// gets nothing, even if there is no other.
     case awaited
 
     /// The standings in which a node may get configs, the best first.

@@ -205,8 +205,8 @@ extension ClusterStore {
         entries[key]?.slot.map { nodes[$0].id }
     }
 
-    /// The version of the store since which the node of a config is told to run it; nil if it dangles, does not exist or
-    /// is withheld.
+    /// The version of the store since which the node of a config is told to run it; nil if it dangles, does not exist
+    /// or is withheld.
     func toldSince(_ key: ConfigKey) -> UInt64? {
         guard let entry = entries[key], entry.slot != nil, !isWithheld(key) else { return nil }
         return entry.since
@@ -233,20 +233,19 @@ extension ClusterStore {
 
     /// The best standing of any node that may get configs; nil without one.
     var bestStanding: Standing? {
-        receiving.first { !placements[$0.rawValue].isEmpty }
+        Standing.receiving.first { $0 <= worstReceiving && !placements[$0.rawValue].isEmpty }
     }
 
-    /// The standings in which nodes may get configs, the best first. Those that are worse than that of a node that is
-    /// about to be heard wait for it.
-    private var receiving: some Sequence<Standing> {
-        let best = Standing.allCases.first { awaited[$0.rawValue] > 0 }
-        return Standing.receiving.lazy.filter { $0 <= best ?? .draining }
+    /// The worst standing in which a node may get configs: whoever is worse than a node that is about to be heard waits
+    /// for it.
+    private var worstReceiving: Standing {
+        awaited.firstIndex { $0 > 0 }.flatMap(Standing.init(rawValue:)) ?? .draining
     }
 
     /// Where to place a config: the least loaded node among those with the best standing; nil without one that may get
     /// configs.
     func leastLoadedNode(for config: EncodedConfig) -> String? {
-        for standing in receiving {
+        for standing in Standing.receiving where standing <= worstReceiving {
             if let slot = placements[standing.rawValue].leastLoaded(for: config.keyHash) { return nodes[slot].id }
         }
         return nil
@@ -434,6 +433,9 @@ extension ClusterStore {
 
 // Handing over.
 extension ClusterStore {
+    /// Whether a node hands anything over, or anything is handed over to it.
+    func isHandingOver(_ slot: Int) -> Bool { !nodes[slot].incoming.isEmpty || !nodes[slot].outgoing.isEmpty }
+
     /// Whether any node may run what is being handed over.
     var hasUnknownFormers: Bool { unknownFormers > 0 }
 
@@ -449,10 +451,9 @@ extension ClusterStore {
     /// The hand-overs that end when the agent of a node has confirmed what it has been told since a version: of configs
     /// that it starts, and of exclusive ones that it stops. Sorted.
     func handOvers(confirmedBy slot: Int, upTo version: UInt64) -> [ConfigKey] {
-        let node = nodes[slot]
-        guard !node.incoming.isEmpty || !node.outgoing.isEmpty else { return [] }
-        let started = node.incoming.filter { handOvers[$0]?.isExclusive == false }
-        let stopped = node.outgoing.filter { handOvers[$0]?.isExclusive == true }
+        guard isHandingOver(slot) else { return [] }
+        let started = nodes[slot].incoming.filter { handOvers[$0]?.isExclusive == false }
+        let stopped = nodes[slot].outgoing.filter { handOvers[$0]?.isExclusive == true }
         return (started.union(stopped)).filter { handOvers[$0].map { $0.since <= version } ?? false }.sorted()
     }
 

@@ -46,7 +46,7 @@ extension Log {
         case .nodeReturned(let id):
             info("node came back", ["node": id])
         case .keepsRunning(let id, _):
-            info("node is draining and keeps running its checks while others take over", ["node": id])
+            info("node is about to leave and keeps running its checks while others take over", ["node": id])
         case .keepsRunningEnded(let id):
             info("node is told again what to run", ["node": id])
         case .nodeExpired(let id, .silence):

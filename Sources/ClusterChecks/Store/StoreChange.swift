@@ -38,7 +38,7 @@ package enum StoreChange: Sendable {
     /// A config moved to a node, from another one or from none. If the former one may run it, it is handed over.
     case configMoved(ConfigKey, to: String, MoveReason, mayRun: Bool)
     /// A config that is placed on a node, or dangles, is being handed over from another one; nil if any node may run
-    /// it. Only a store that is filled anew changes so: otherwise a move begins the hand-over.
+    /// it. A move, and the removal of an exclusive config, begin one by themselves.
     case handOverStarted(EncodedConfig, from: String?)
     /// A config was handed over.
     case handOverEnded(ConfigKey)

@@ -17,7 +17,8 @@ extension AgentReply {
             case .version: self = Self.version(body)
             case .status, .extraHeartbeat, .departure:
                 let answer = try NodeStatusAnswer(parsing: body)
-                self = .status(isUpToDate: answer.isUpToDate, handingOver: answer.handingOver,
+                self = .status(
+                    isUpToDate: answer.isUpToDate, handingOver: answer.handingOver,
                     asksForRunning: answer.asksForRunning)
             case .configs, .wait, .endpointsConfigs: self = try Self.configs(body)
             }

@@ -128,7 +128,7 @@ struct MirrorAnswer: Sendable {
             held: .milliseconds(held), isNamed: isNamed, changes: changes)
     }
 
-    /// - Parameter remaining: for how much longer the hand-over of the change at an index lasts.
+    /// - Parameter remaining: for how much longer what the change at an index began lasts.
     func encoded(remaining: (_ index: Int, Duration) -> Duration = { $1 }) -> [UInt8] {
         var members: [ExactText: JSONValue] = [
             "format": .integer(MirrorRequest.format), "version": .number(String(version)), "first": .bool(isFirst),

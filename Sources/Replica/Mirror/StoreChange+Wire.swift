@@ -8,7 +8,7 @@ import Platform
 extension StoreChange {
     /// The JSON of a change.
     ///
-    /// - Parameter remaining: for how much longer a hand-over lasts that was to last this long.
+    /// - Parameter remaining: for how much longer something lasts that was to last this long.
     func wire(remaining: (Duration) -> Duration) -> JSONValue {
         switch self {
         case .dispatchingBegan:
