@@ -34,6 +34,9 @@ final class RequestHandler: HTTPHandler {
         case .respond(let response):
             responder.respond(response)
         case .tell(let response, let since, let term):
+            if mirrors.admits(since, in: term) {
+                return responder.respond(api.told(response, in: term, to: request, arrival: now))
+            }
             mirrors.whenAdmitted(since, in: term) { [api] error in
                 let told = error?.response ?? api.told(response, in: term, to: request, arrival: now)
                 responder.respond(told)

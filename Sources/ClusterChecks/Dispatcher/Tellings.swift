@@ -47,7 +47,9 @@ struct Tellings: Sendable {
     /// The agent of a node is told the set of this revision, as it is at a version; `time` is listened time.
     mutating func note(_ slot: Int, _ revision: Int64, at version: UInt64, time: Duration) {
         agents[slot].told = version
-        if agents[slot].recent.last?.revision == revision { agents[slot].recent.removeLast() }
+        if agents[slot].recent.last?.revision == revision {
+            return agents[slot].recent[agents[slot].recent.count - 1] = (revision, version, time)
+        }
         agents[slot].recent.append((revision, version, time))
         if agents[slot].recent.count > Self.limit { agents[slot].recent.removeFirst() }
     }

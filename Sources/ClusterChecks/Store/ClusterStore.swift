@@ -160,7 +160,6 @@ package struct ClusterStore: Sendable {
         case .nodeExpired(let id, let reason):
             expire(id, reason)
         case .configScheduled(let config, let id):
-            precondition(entries[config.key] == nil, "scheduled twice")
             assign(config, to: id)
         case .configReplaced(let config):
             replace(config)
@@ -336,8 +335,7 @@ extension ClusterStore {
     private mutating func assign(_ config: EncodedConfig, to id: String?) {
         let key = config.key
         guard let id else {
-            entries[key] = dangle(config, .noNode)
-            return
+            return add(dangle(config, .noNode))
         }
         let slot = knownSlot(of: id)
         if !handOvers.isEmpty, handOvers[key]?.former == slot { endHandOver(key) }
@@ -353,7 +351,12 @@ extension ClusterStore {
             tell(config, slot)
         }
         changeLoad(of: slot, by: Load(cost: config.cost))
-        entries[key] = Entry(config: config, slot: slot, index: nodes[slot].configs.count - 1, since: version)
+        add(Entry(config: config, slot: slot, index: nodes[slot].configs.count - 1, since: version))
+    }
+
+    private mutating func add(_ entry: Entry) {
+        let previous = entries.updateValue(entry, forKey: entry.config.key)
+        precondition(previous == nil, "scheduled twice")
     }
 
     private mutating func dangle(_ config: EncodedConfig, _ reason: DanglingReason) -> Entry {

@@ -178,6 +178,11 @@ final class MirrorServer: Sendable {
 
 // What agents may be told.
 extension MirrorServer {
+    /// Whether an agent may be told now what has been so since a version of the store.
+    func admits(_ version: UInt64, in term: Term) -> Bool {
+        state.withLock { $0.admits(version, in: term) } || bugs.has(.tellUnacknowledged)
+    }
+
     /// Waits until an agent may be told what has been so since a version of the store.
     ///
     /// An answer of another term is left to its gate: it is told only while that term lasts, and then nobody mirrors
