@@ -33,7 +33,8 @@ package enum AgentOptions {
         "cluster_agent.tls_certificate_out", help: "File to write the certificate in use to, for node-agents to trust.")
     static let warmup = Option.duration(
         "cluster_checks.warmup_duration", in: .zero...Duration.hours(1), default: .seconds(30),
-        help: "How long node-agents report to a leader before it dispatches, unless it adopts what another dispatched.")
+        help: "How long node-agents report to a leader before it dispatches, unless it adopts what another dispatched, "
+            + "or all their ready pods have reported.")
     static let nodeExpiration = Option.duration(
         "cluster_checks.node_expiration_timeout", in: .seconds(1)...Duration.hours(1), default: .seconds(30),
         help: "A node-agent silent for so long loses its configs to others.")

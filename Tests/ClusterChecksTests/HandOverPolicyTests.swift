@@ -16,11 +16,13 @@ import Testing
     }
 
     /// Three configs of each policy, spread over three nodes of a DaemonSet, whose agents all run what they should.
-    private func dispatcher(isOfDaemonSet: Bool = true) throws -> Dispatcher {
+    private func dispatcher(isOfDaemonSet: Bool = true, grace: Duration = .seconds(15)) throws -> Dispatcher {
         let configs = try HandOverPolicy.allCases.flatMap { policy in
             try (0..<3).map { try config("\(policy)\($0)", policy) }
         }
-        var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
+        var options = HandlerOptions(patch: ConfigPatch())
+        options.restartGrace = grace
+        var dispatcher = Dispatcher(options: options)
         for node in Self.nodes { _ = try dispatcher.report(node, at: 0) }
         _ = dispatcher.handle(
             .replaced(Self.nodes.map { agentPod("pod-\($0)", on: $0, isOfDaemonSet: isOfDaemonSet) }), at: 0)
@@ -198,6 +200,91 @@ import Testing
         #expect(try dispatcher.configs(of: "w1").revision != without)
         _ = try dispatcher.report("w1", lastChange: without, at: 34)
         #expect(try told(node, .exclusive, dispatcher).contains(key))
+    }
+
+    @Test func `a next pod whose agent never reports does not keep the configs waiting`() throws {
+        var dispatcher = try dispatcher()
+        let sticky = placed("w1", .sticky, dispatcher)
+        terminate("w1", &dispatcher)
+        _ = dispatcher.handle(.deleted(agentPod("pod-w1", on: "w1", isTerminating: true, isOfDaemonSet: true)), at: 33)
+        _ = dispatcher.handle(.applied(agentPod("next", on: "w1", isOfDaemonSet: true)), at: 34)
+        #expect(dispatcher.store.node("w1")?.conditions.isLeaving == false)
+        for second in 34...49 {
+            for id in ["w2", "w3"] { _ = try dispatcher.report(id, at: Double(second)) }
+            _ = dispatcher.expireNodes(now: at(Double(second)))
+            #expect((dispatcher.store.node("w1") != nil) == (second < 48), "\(second) s")
+        }
+        for key in sticky { #expect(dispatcher.store.nodeID(of: key) != nil) }
+    }
+
+    @Test func `who is waited for longer than the timeout is no reason to look again at once`() throws {
+        var dispatcher = try dispatcher(grace: .seconds(600))
+        _ = dispatcher.handle(.deleted(agentPod("pod-w1", on: "w1", isOfDaemonSet: true)), at: 32)
+        for second in 33...90 {
+            for id in ["w2", "w3"] { _ = try dispatcher.report(id, at: Double(second)) }
+            _ = dispatcher.expireNodes(now: at(Double(second)))
+        }
+        #expect(dispatcher.store.node("w1")?.isAway == true)
+        #expect(try #require(dispatcher.nextExpiry(now: at(90))) > at(110))
+    }
+
+    @Test func `an agent that no longer says that it leaves has stopped nothing by that`() throws {
+        var dispatcher = try dispatcher(isOfDaemonSet: false)
+        let key = try #require(placed("w1", .exclusive, dispatcher).first)
+        let before = try dispatcher.configs(of: "w1").revision
+        _ = try dispatcher.report("w1", lastChange: before, peer: "10.0.0.1", at: 32)
+        _ = try dispatcher.report("w1", lastChange: before, departure: .leaving, peer: "10.0.0.1", at: 32)
+        let node = try #require(dispatcher.store.nodeID(of: key))
+        #expect(node != "w1")
+        // A report from before, which was on its way for longer.
+        _ = try dispatcher.report("w1", lastChange: before, peer: "10.0.0.1", at: 32)
+        #expect(try !told(node, .exclusive, dispatcher).contains(key))
+    }
+
+    @Test func `an agent that says that it leaves and stays gets work again`() throws {
+        var dispatcher = try dispatcher(isOfDaemonSet: false)
+        _ = try dispatcher.report("w1", lastChange: -1, peer: "10.0.0.1", at: 32)
+        _ = try dispatcher.report("w1", lastChange: -1, departure: .leaving, peer: "10.0.0.1", at: 32)
+        #expect(dispatcher.store.counts["w1"] == 0)
+        for second in 33...50 {
+            for id in Self.nodes { _ = try dispatcher.report(id, lastChange: -1, at: Double(second)) }
+            _ = dispatcher.expireNodes(now: at(Double(second)))
+        }
+        #expect(dispatcher.store.counts["w1", default: 0] > 0)
+    }
+
+    @Test func `a config that becomes exclusive while it is handed over is forgotten when it is removed`() throws {
+        var dispatcher = try dispatcher()
+        let key = try #require(placed("w1", .overlap, dispatcher).first)
+        terminate("w1", &dispatcher)
+        #expect(try told("w1", .overlap, dispatcher).contains(key))
+        let name = String(key.source.dropFirst(5))
+        dispatcher.dispatch(EncodedChanges(upserts: [try config(name, .exclusive)]))
+        dispatcher.dispatch(EncodedChanges(upserts: [], removals: [key]))
+        #expect(try !dispatcher.configs(of: "w1").configs.map(\.key).contains(key))
+        // The one that had begun to run it must stop it before another gets it.
+        #expect(dispatcher.store.handOvers[key]?.isExclusive == true)
+    }
+
+    @Test func `a node that joins takes nothing from one that is away`() throws {
+        var dispatcher = try dispatcher()
+        let sticky = placed("w1", .sticky, dispatcher)
+        _ = dispatcher.handle(.deleted(agentPod("pod-w1", on: "w1", isOfDaemonSet: true)), at: 32)
+        _ = try dispatcher.report("w4", at: 33)
+        #expect(placed("w1", .sticky, dispatcher) == sticky)
+    }
+
+    @Test func `two agents under one ID do not speak for each other`() throws {
+        var dispatcher = try dispatcher()
+        let key = try #require(placed("w1", .exclusive, dispatcher).first)
+        for (second, address) in [(32.0, "10.0.0.1"), (32.1, "10.0.0.2"), (32.2, "10.0.0.1"), (32.3, "10.0.0.2")] {
+            _ = try dispatcher.report("w1", lastChange: -1, address: address, isStated: true, at: second)
+        }
+        #expect(dispatcher.store.node("w1")?.agents.count == 2)
+        terminate("w1", &dispatcher)
+        let node = try #require(dispatcher.store.nodeID(of: key))
+        try dispatcher.confirm(["w1"], at: 33)
+        #expect(try node == "w1" || !told(node, .exclusive, dispatcher).contains(key))
     }
 
     @Test func `what an agent was never told moves without a hand-over`() throws {

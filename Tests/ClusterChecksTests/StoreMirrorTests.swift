@@ -143,6 +143,34 @@ import Testing
         #expect(told(adopter.store) == told(leader.store))
     }
 
+    @Test func `what is handed over is found by its content too`() throws {
+        let leader = try leader()
+        let key = try #require(leader.store.node("w1")?.outgoing.sorted().first)
+        let name = String(key.source.dropFirst(5))
+        let renamed = try encodedConfigs(0..<9).map { config in
+            config.key == key
+                ? EncodedConfig.renamed(config, ConfigKey(source: "kube:new-\(name)", check: "http_check", index: 0))
+                : config
+        }
+        var adopter = adopter(try mirror(of: leader), own: renamed)
+        #expect(adopter.store.handOvers[key] == nil)
+        #expect(adopter.store.handOvers.count == 3)
+        #expect(try adopter.configs(of: "w1").configs.allSatisfy(\.isConfirmed))
+        for id in ["w2", "w3"] {
+            _ = try adopter.report(id, lastChange: adopter.configs(of: id).revision, at: 101)
+        }
+        #expect(adopter.store.handOvers.isEmpty)
+    }
+
+    @Test func `a goodbye counts before Kubernetes has been asked anew`() throws {
+        let leader = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
+        var adopter = adopter(try mirror(of: leader), own: try encodedConfigs(0..<4))
+        for id in ["w1", "w2"] { _ = try adopter.report(id, peer: "10.0.0.\(id)", at: 101) }
+        let asked = try adopter.report("w1", departure: .leaving, peer: "10.0.0.w1", at: 102)
+        #expect(asked.handingOver == 2)
+        #expect(adopter.store.counts == ["w1": 0, "w2": 4])
+    }
+
     @Test func `an adopted node gets nothing before it has reported`() throws {
         let leader = try Dispatcher(nodes: ["w1", "w2"], configs: try encodedConfigs(0..<4))
         var adopter = adopter(try mirror(of: leader), own: try encodedConfigs(0..<4))

@@ -120,7 +120,7 @@ private func read<Object: JSONReadable>(_ type: Object.Type, _ text: String) thr
                     metadata: ObjectMetadata(
                         name: "a-1", namespace: "agents", uid: "u", resourceVersion: "7",
                         deletionTimestamp: "2026-01-02T03:04:05Z"), nodeName: "node-1",
-                    addresses: ["10.1.2.3", "fd00::3"]))
+                    addresses: ["10.1.2.3", "fd00::3"], isReady: true))
         #expect(pod.isTerminating)
     }
 
