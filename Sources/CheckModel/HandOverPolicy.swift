@@ -4,6 +4,6 @@ package enum HandOverPolicy: String, CaseIterable, Sendable {
     case sticky
     /// The new node-agent starts it first. The old one lets go once the new one has confirmed.
     case overlap
-    /// The old node-agent stops it first. It never runs on two node-agents.
+    /// The old node-agent stops it first, so that it does not run on two: within the bounds that the README gives.
     case exclusive
 }

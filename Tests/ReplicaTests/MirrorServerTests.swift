@@ -71,6 +71,14 @@ import Testing
         replica.settle()
     }
 
+    /// Makes a change that a named follower has not acknowledged, and has it told as `held` when it may be.
+    private func hold(_ server: MirrorServer, _ replica: TestReplica) throws {
+        ask("a", .version(100), server, replica)
+        try name(server, replica)
+        change(1, to: 101, server, replica)
+        server.whenAdmitted(101, in: replica.term, outcomes.tell("held"))
+    }
+
     private func pass(_ duration: Duration, _ replica: TestReplica) {
         for _ in 0..<(duration.nanoseconds / 50_000_000) {
             replica.clock.advance(by: .milliseconds(50))
@@ -123,10 +131,7 @@ import Testing
 
     @Test func `what a named follower has not acknowledged is held until it has`() async throws {
         try await run { replica, server in
-            ask("a", .version(100), server, replica)
-            try name(server, replica)
-            change(1, to: 101, server, replica)
-            server.whenAdmitted(101, in: replica.term, outcomes.tell("held"))
+            try hold(server, replica)
             server.whenAdmitted(100, in: replica.term, outcomes.tell("known"))
             #expect(outcomes.told == ["known"])
             ask("b", .version(101), server, replica)
@@ -137,10 +142,7 @@ import Testing
 
     @Test func `who lags is struck off by a write of the Lease, and nobody is told before it`() async throws {
         try await run { replica, server in
-            ask("a", .version(100), server, replica)
-            try name(server, replica)
-            change(1, to: 101, server, replica)
-            server.whenAdmitted(101, in: replica.term, outcomes.tell("held"))
+            try hold(server, replica)
             pass(.milliseconds(50), replica)
             #expect(outcomes.renewals == 0)
             pass(.milliseconds(100), replica)
@@ -154,10 +156,7 @@ import Testing
 
     @Test func `while the Lease cannot be written nothing is told, and the call fails in the end`() async throws {
         try await run { replica, server in
-            ask("a", .version(100), server, replica)
-            try name(server, replica)
-            change(1, to: 101, server, replica)
-            server.whenAdmitted(101, in: replica.term, outcomes.tell("held"))
+            try hold(server, replica)
             pass(.milliseconds(4_900), replica)
             #expect(outcomes.told.isEmpty)
             pass(.milliseconds(200), replica)
@@ -168,10 +167,7 @@ import Testing
 
     @Test func `the end of the term ends whatever waits`() async throws {
         try await run { replica, server in
-            ask("a", .version(100), server, replica)
-            try name(server, replica)
-            change(1, to: 101, server, replica)
-            server.whenAdmitted(101, in: replica.term, outcomes.tell("held"))
+            try hold(server, replica)
             server.handle(.termEnded(replica.term))
             #expect(outcomes.told == ["held: 503"])
             // What is told in another term its gate decides upon.

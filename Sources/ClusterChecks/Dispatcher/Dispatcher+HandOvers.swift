@@ -19,7 +19,7 @@ extension Dispatcher {
             noteTold(slot)
         }
         guard let version = tellings.version(confirmedBy: revision, slot) else { return }
-        if store.isHandingOver(slot) {
+        if store.nodes[slot].isHandingOver {
             let confirmed = store.handOvers(confirmedBy: slot, upTo: options.bugs.has(.confirmUnseen) ? .max : version)
             // Of two agents under one ID one does not speak for the other.
             let areShared = !store.nodes[slot].agents.isEmpty
@@ -67,7 +67,7 @@ extension Dispatcher {
 
     /// Whether the agent of the node on which a config is placed may run it.
     func mayRun(_ key: ConfigKey) -> Bool {
-        guard let slot = store.nodeID(of: key).flatMap(store.slot(of:)), !store.nodes[slot].isAway,
+        guard let slot = store.slot(ofConfig: key), !store.nodes[slot].isAway,
             let since = store.toldSince(key)
         else { return false }
         return tellings.mayRun(slot, toldSince: since)

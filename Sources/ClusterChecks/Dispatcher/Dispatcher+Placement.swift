@@ -76,7 +76,7 @@ extension Dispatcher {
     mutating func move(_ moves: [RebalanceMove], _ reason: MoveReason) -> [RebalanceMove] {
         moves.filter { move in
             guard let source = store.slot(of: move.source), let destination = store.slot(of: move.destination),
-                store.nodeID(of: move.config.key).flatMap(store.slot(of:)) == source, store.nodes[destination].receives,
+                store.slot(ofConfig: move.config.key) == source, store.nodes[destination].receives,
                 let config = store.config(move.config.key), config.contentHash == move.config.contentHash,
                 config.isConfirmed, !store.nodes[source].isAway
             else { return false }

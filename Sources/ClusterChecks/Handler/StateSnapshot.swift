@@ -89,11 +89,10 @@ extension StateSnapshot.Node {
     fileprivate init(_ view: Dispatcher.View, slot: Int) {
         let node = view.nodes[slot]
         let configs = node.configs.sorted { $0.key < $1.key }
-        let isHandingOver = !node.incoming.isEmpty || !node.outgoing.isEmpty
         self.init(
             id: node.id, type: node.type, address: node.address, revision: node.revision.value,
             configs: configs,
-            told: isHandingOver ? node.told(view.handOvers).sorted { $0.key < $1.key } : configs,
+            told: node.isHandingOver ? node.told(view.handOvers).sorted { $0.key < $1.key } : configs,
             conditions: node.conditions, agents: node.agents, handingOver: node.outgoing.count,
             runsOn: node.keepsRunning, isAwaited: node.isAwaited, isAway: node.isAway, isTellable: node.isTellable,
             statistics: view.statistics[slot])

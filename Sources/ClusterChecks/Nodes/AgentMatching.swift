@@ -181,13 +181,16 @@ extension AgentMatching {
 
     /// Whether the agent of a node is followed by another one, should it end now.
     func isRestart(_ slot: Int) -> Bool {
-        (agents[slot]?.pod ?? match(slot)).map(isRestart) ?? false
+        pod(of: slot).map(isRestart) ?? false
     }
 
     /// The addresses of a node's pod; empty if none is known.
     func podAddresses(_ slot: Int) -> [String] {
-        (agents[slot]?.pod ?? match(slot))?.addresses ?? []
+        pod(of: slot)?.addresses ?? []
     }
+
+    /// A node's pod: the one matched last, else what would be matched now.
+    private func pod(of slot: Int) -> AgentPod? { agents[slot]?.pod ?? match(slot) }
 
     /// Whether a pod of this full name exists.
     func hasPod(_ fullName: String) -> Bool { pods.has(fullName) }

@@ -47,6 +47,9 @@ package struct ClusterStore: Sendable {
         /// Whether all bytes of what its agent is told to run are known.
         package var isTellable: Bool { unconfirmed == 0 }
 
+        /// Whether it hands anything over, or anything is handed over to it.
+        var isHandingOver: Bool { !incoming.isEmpty || !outgoing.isEmpty }
+
         /// Its standing when a config needs a node.
         var standing: Standing { isAwaited || isAway ? .awaited : conditions.standing }
 
@@ -54,7 +57,7 @@ package struct ClusterStore: Sendable {
         ///
         /// - Parameter handOvers: those of the store.
         package func told(_ handOvers: [ConfigKey: HandOver]) -> [EncodedConfig] {
-            guard !incoming.isEmpty || !outgoing.isEmpty else { return configs }
+            guard isHandingOver else { return configs }
             let own = configs.filter { !incoming.contains($0.key) || handOvers[$0.key]?.isExclusive != true }
             return own + outgoing.compactMap { handOvers[$0] }.filter { !$0.isExclusive }.map(\.config)
         }
@@ -199,10 +202,11 @@ extension ClusterStore {
     /// The config of a key; nil if there is none.
     package func config(_ key: ConfigKey) -> EncodedConfig? { entries[key]?.config }
 
+    /// The slot of the node on which the config of a key is placed; nil if it dangles or does not exist.
+    func slot(ofConfig key: ConfigKey) -> Int? { entries[key]?.slot }
+
     /// The node that should run the config of a key; nil if it dangles or does not exist.
-    package func nodeID(of key: ConfigKey) -> String? {
-        entries[key]?.slot.map { nodes[$0].id }
-    }
+    package func nodeID(of key: ConfigKey) -> String? { slot(ofConfig: key).map { nodes[$0].id } }
 
     /// The version of the store since which the node of a config is told to run it; nil if it dangles, does not exist
     /// or is withheld.
@@ -436,9 +440,6 @@ extension ClusterStore {
 
 // Handing over.
 extension ClusterStore {
-    /// Whether a node hands anything over, or anything is handed over to it.
-    func isHandingOver(_ slot: Int) -> Bool { !nodes[slot].incoming.isEmpty || !nodes[slot].outgoing.isEmpty }
-
     /// Whether any node may run what is being handed over.
     var hasUnknownFormers: Bool { unknownFormers > 0 }
 
@@ -454,7 +455,7 @@ extension ClusterStore {
     /// The hand-overs that end when the agent of a node has confirmed what it has been told since a version: of configs
     /// that it starts, and of exclusive ones that it stops. Sorted.
     func handOvers(confirmedBy slot: Int, upTo version: UInt64) -> [ConfigKey] {
-        guard isHandingOver(slot) else { return [] }
+        guard nodes[slot].isHandingOver else { return [] }
         let started = nodes[slot].incoming.filter { handOvers[$0]?.isExclusive == false }
         let stopped = nodes[slot].outgoing.filter { handOvers[$0]?.isExclusive == true }
         return (started.union(stopped)).filter { handOvers[$0].map { $0.since <= version } ?? false }.sorted()

@@ -1,7 +1,7 @@
 package import CheckModel
 
 /// A config that goes from one node to another, of which the former may still run it. For each config and node the
-/// store so knows *assigned* (`Node.configs`), *told* (`ClusterStore.told`) and, once it has ended, *confirmed*.
+/// store so knows *assigned* (`Node.configs`), *told* (`Node.told`) and, once it has ended, *confirmed*.
 ///
 /// - An exclusive config is withheld from its new node until the former one has confirmed a set without it, or is gone.
 /// - Any other one the former node is told to keep, until the new one has confirmed a set with it, or the former is

@@ -77,16 +77,19 @@ package struct AgentCore: Sendable {
     /// The instances that this agent runs, sorted by check ID. Instances with the same ID have the same bytes, and run
     /// once.
     var instances: [AssignedInstance] {
-        let clusterChecks = clusterChecks.configs.filter { !$0.isExclusive || !exclusive.hasEnded }
-        let all = (clusterChecks + endpointsChecks.configs).flatMap(\.instances)
+        let all = (runningClusterConfigs + endpointsChecks.configs).flatMap(\.instances)
         return Dictionary(all.map { (ExactText($0.id), $0) }) { first, _ in first }.sorted { $0.key < $1.key }.map(
             \.value)
     }
 
+    /// The cluster checks' configs without exclusive ones that are stopped.
+    private var runningClusterConfigs: [AssignedConfig] {
+        clusterChecks.configs.filter { !$0.isExclusive || !exclusive.hasEnded }
+    }
+
     /// The check IDs of the cluster checks that this agent runs, sorted.
     private var runningClusterChecks: [ExactText] {
-        let configs = clusterChecks.configs.filter { !$0.isExclusive || !exclusive.hasEnded }
-        return Set(configs.flatMap(\.instances).map { ExactText($0.id) }).sorted()
+        Set(runningClusterConfigs.flatMap(\.instances).map { ExactText($0.id) }).sorted()
     }
 
     /// When `tick` is due next.
@@ -227,7 +230,7 @@ package struct AgentCore: Sendable {
             if !isRegistered { actions.append(.report(.registered)) }
             isRegistered = true
             // A leader that warms up says "up to date" to all: only a list gives exclusive checks back.
-            let isComplete = isUpToDate && !(exclusive.hasEnded && exclusiveConfigs > 0)
+            let isComplete = isUpToDate && !hasStoppedExclusive
             if isComplete { requestEndpoints(now, &actions) } else { send(.configs, now, &actions) }
         case (.status, _):
             recordFailure(reply, to: request, now, &actions)
