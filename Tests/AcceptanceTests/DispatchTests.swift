@@ -10,8 +10,8 @@ import Testing
 /// The real program with config files, no Kubernetes, and node-agents that know only the public protocol.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct DispatchTests {
     private static let options = [
-        // Long enough for three clients to start beside everything else: who comes later takes nothing from the others.
-        "--cluster_checks.warmup_duration=5", "--cluster_checks.node_expiration_timeout=6", "--shutdown_delay=0",
+        // Long enough for three clients to start beside the attacks: who comes later takes nothing from the others.
+        "--cluster_checks.warmup_duration=10", "--cluster_checks.node_expiration_timeout=6", "--shutdown_delay=0",
     ]
 
     private static func writeConfigs(_ count: Int, in directory: TemporaryDirectory) throws {

@@ -116,6 +116,8 @@ package final class RunningClusterAgent: Sendable {
     }
 
     /// Waits until it answers `/version`, and returns a client for it.
+    ///
+    /// - Throws: `TestFailure` with what the process said if it ends, or does not answer within a minute.
     package func client() async throws -> HTTPClient {
         let certificate = try await eventually(within: .seconds(60), "\(certificatePath); \(process.output)") {
             try? readFile(self.certificatePath, atMost: 1 << 20)
@@ -123,7 +125,8 @@ package final class RunningClusterAgent: Sendable {
         let client = try HTTPClient(
             options: HTTPClientOptions(trust: TLSTrust(caPEM: certificate), bearerToken: { Self.token }), clock: clock)
         _ = try await eventually(within: .seconds(60), "an answer from \(url)/version; \(process.output)") {
-            try? await client.send(
+            if let end = self.process.poll() { throw TestFailure("\(end) before it answered; \(self.process.output)") }
+            return try? await client.send(
                 ClientRequest(url: "\(self.url)/version"), deadline: self.clock.now() + .seconds(2))
         }
         return client

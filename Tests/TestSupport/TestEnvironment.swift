@@ -29,7 +29,9 @@ package enum TestEnvironment {
     package static func freePort() throws -> Int {
         for _ in 0..<100 {
             let port = UInt16.random(in: 12_000..<32_000)
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            // Without the flag, a process that another test starts at this moment would keep the port for as long as it
+            // lives.
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(descriptor) }
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
