@@ -66,7 +66,8 @@ package struct Replica: Sendable {
             source: desired, leadership: leadership, options: options.handler, clock: clock, log: log,
             succession: Succession(
                 mirror: { [mirror] in mirror?.mirror }, dispatched: { [mirror] in mirror?.dispatched },
-                readAnew: { readers.readAnew(since: $0) }),
+                readAnew: { readers.readAnew(since: $0) },
+                ask: { [reader = surroundings.statistics] in _ = reader.read($0, until: $1, completion: $2) }),
             observe: { [observe = surroundings.observe] event in
                 mirrors.handle(event)
                 observe?(event)
@@ -96,9 +97,9 @@ package struct Replica: Sendable {
 
     /// Runs until `stop` returns or a part ends by itself.
     ///
-    /// Shutdown has one order: not ready; the term ends, and no leader's answer is written any more; the Lease is
-    /// released; for a short delay this replica serves on as a forwarding follower; calls that wait are answered; the
-    /// listener stops; then the rest.
+    /// Shutdown has one order: not ready; the Lease names who can take over; the term ends, and no leader's answer is
+    /// written any more; the Lease is released; for a short delay this replica serves on as a forwarding follower;
+    /// calls that wait are answered; the listener stops; then the rest.
     ///
     /// - Parameters:
     ///   - limit: a stop that takes longer ends the process; nil for no limit.
@@ -126,6 +127,9 @@ package struct Replica: Sendable {
         if let mirror { lifecycle.add("mirror", run: { await mirror.run() }) }
         if let elector { lifecycle.add("election", run: { await elector.run() }) }
         lifecycle.add("dispatcher", run: { await handler.run() }, afterwards: { await releaseLease() })
+        if let elector {
+            lifecycle.add("last call", closing: { [mirrors] in await mirrors.nameBeforeEnd { elector.renewNow() } })
+        }
         lifecycle.add("readiness", closing: { readiness.stop() })
         return await lifecycle.run(stopWithin: limit, until: stop)
     }

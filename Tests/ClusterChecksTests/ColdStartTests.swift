@@ -7,12 +7,18 @@ import Testing
 /// A leader without any mirror: what agents say that they run stays where it runs.
 @Suite struct ColdStartTests {
     private func report(
-        _ id: String, _ revision: Int64, running: [EncodedConfig]? = nil, at seconds: Double = 0,
-        _ dispatcher: inout Dispatcher
+        _ id: String, _ revision: Int64, running: [EncodedConfig]? = nil, from address: String? = nil,
+        at seconds: Double = 0, _ dispatcher: inout Dispatcher
     ) throws -> Dispatcher.ReportAnswer {
         let checks = running.map { $0.flatMap(\.instanceIDs).map { ExactText($0) } }
         let status = NodeStatusRequest(lastChange: revision, nodeType: 2, running: checks)
-        return try dispatcher.nodeStatus(NodeReport(id: id, status: status), now: at(seconds))
+        return try dispatcher.nodeStatus(NodeReport(id: id, status: status, address: address), now: at(seconds))
+    }
+
+    private func readyPod(_ name: String, isReady: Bool = true, isTerminating: Bool = false) -> AgentPod {
+        AgentPod(
+            namespace: "agents", name: name, uid: name, addresses: [], nodeName: name, isTerminating: isTerminating,
+            isReady: isReady)
     }
 
     private func dispatcher(pods: [AgentPod] = []) -> Dispatcher {
@@ -34,6 +40,53 @@ import Testing
         for config in configs.prefix(8) { #expect(dispatcher.store.nodeID(of: config.key) == "w1") }
         // Once configs are dispatched nobody is asked.
         #expect(try !report("w1", 5, &dispatcher).asksForRunning)
+    }
+
+    /// What a node answers when it is asked for its statistics.
+    private func reading(_ id: String, _ configs: [EncodedConfig]) -> StatisticsReading {
+        let checks = configs.flatMap(\.instanceIDs).map { (ExactText($0), RunnerStats()) }
+        return StatisticsReading(
+            id: id, .success(NodeStatistics(workers: 4, checks: Dictionary(uniqueKeysWithValues: checks))))
+    }
+
+    @Test func `a node that lists nothing is asked once for its statistics, and what they name stays there`() throws {
+        var dispatcher = dispatcher(pods: [readyPod("w1"), readyPod("w2"), readyPod("w3")])
+        let configs = try encodedConfigs(0..<10)
+        for (id, revision) in [("w1", 5), ("w2", 0), ("w3", 5)] as [(String, Int64)] {
+            _ = try report(id, revision, from: "10.0.0.\(id.dropFirst())", &dispatcher)
+        }
+        _ = try report("w3", 5, running: [], &dispatcher)
+        #expect(dispatcher.nodesToAsk().isEmpty)
+        _ = dispatcher.expireNodes(now: at(0.6))
+        // The others run nothing, or have said what.
+        let targets = dispatcher.nodesToAsk()
+        #expect(targets.map(\.id) == ["w1"])
+        // It is waited for, for as long as the warm-up lasts at most.
+        _ = dispatcher.expireNodes(now: at(3))
+        #expect(dispatcher.nodesToAsk().isEmpty)
+        #expect(dispatcher.remainingWarmUp > .seconds(20))
+        dispatcher.recordRunning([reading("w1", Array(configs.prefix(8)))], of: targets)
+        #expect(dispatcher.remainingWarmUp == .zero)
+        dispatcher.dispatch(EncodedChanges(upserts: configs, isWhole: true))
+        #expect(dispatcher.store.counts == ["w1": 8, "w2": 1, "w3": 1])
+        for config in configs.prefix(8) { #expect(dispatcher.store.nodeID(of: config.key) == "w1") }
+    }
+
+    @Test(arguments: [true, false])
+    func `a node that gives no statistics is not waited for any longer`(answers: Bool) throws {
+        var dispatcher = dispatcher(pods: [readyPod("w1")])
+        _ = try report("w1", 5, from: "10.0.0.1", &dispatcher)
+        _ = dispatcher.expireNodes(now: at(2))
+        let targets = dispatcher.nodesToAsk()
+        #expect(targets.count == 1)
+        let problem = StatisticsReading(id: "w1", .failure(StatisticsProblem("it refuses")))
+        dispatcher.recordRunning(answers ? [problem] : [], of: targets)
+        #expect(dispatcher.remainingWarmUp == .zero)
+        dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<2), isWhole: true))
+        #expect(dispatcher.store.counts == ["w1": 2])
+        // Later answers change nothing.
+        dispatcher.recordRunning([reading("w1", [])], of: targets)
+        #expect(dispatcher.nodesToAsk().isEmpty)
     }
 
     @Test func `an agent that claims what nobody has, or another one claimed first, harms nothing`() throws {
@@ -90,13 +143,8 @@ import Testing
     }
 
     @Test func `the warm-up ends early once every ready pod has reported, and not before`() throws {
-        func pod(_ name: String, isReady: Bool = true, isTerminating: Bool = false) -> AgentPod {
-            AgentPod(
-                namespace: "agents", name: name, uid: name, addresses: [], nodeName: name,
-                isTerminating: isTerminating, isReady: isReady)
-        }
         var dispatcher = dispatcher(pods: [
-            pod("w1"), pod("w2"), pod("w3", isReady: false), pod("w4", isTerminating: true),
+            readyPod("w1"), readyPod("w2"), readyPod("w3", isReady: false), readyPod("w4", isTerminating: true),
         ])
         _ = try report("w1", 0, at: 0, &dispatcher)
         _ = dispatcher.expireNodes(now: at(2))
@@ -122,12 +170,7 @@ import Testing
         var next = Dispatcher(
             succeeding: Dispatcher(options: HandlerOptions(patch: ConfigPatch())), hint: PlacementHint(former.store))
         next.beginListening(at: at(0))
-        next.handle(
-            .replaced([
-                AgentPod(
-                    namespace: "agents", name: "w1", uid: "w1", addresses: [], nodeName: "w1", isTerminating: false,
-                    isReady: true)
-            ]))
+        next.handle(.replaced([readyPod("w1")]))
         _ = try report("w1", 0, at: 0, &next)
         _ = next.expireNodes(now: at(2))
         #expect(next.remainingWarmUp > .seconds(20))

@@ -90,6 +90,25 @@ import Testing
         }
     }
 
+    @Test func `one that was struck off returns at once when the term is about to end, if it knows everything told`() {
+        let replicas = named()
+        #expect(replicas.strikeOff(behind: 6, now: at(1)))
+        replicas.stored([])
+        #expect(replicas.admit(6))
+        #expect(replicas.recall(now: at(1.1), silence: .seconds(7)))
+        #expect(replicas.nominate(now: at(1.1), silence: .seconds(7)).isEmpty)
+        #expect(replicas.acknowledge(Self.one, 6, now: at(1.2)))
+        #expect(replicas.recall(now: at(1.2), silence: .seconds(7)))
+        #expect(!replicas.admit(7))
+        #expect(replicas.nominate(now: at(1.2), silence: .seconds(7)) == [Self.one])
+        replicas.stored([Self.one])
+        #expect(!replicas.recall(now: at(1.3), silence: .seconds(7)))
+        // Nobody waits for one that is gone.
+        #expect(!Subject().recall(now: at(0), silence: .seconds(7)))
+        replicas.stored([])
+        #expect(!replicas.recall(now: at(30), silence: .seconds(7)))
+    }
+
     @Test func `a follower that lies about an older version holds up nothing for long`() {
         let replicas = named()
         #expect(replicas.admit(5))
@@ -134,6 +153,8 @@ private final class Subject {
     func strikeOff(behind version: UInt64, now: Instant) -> Bool { replicas.strikeOff(behind: version, now: now) }
 
     func nominate(now: Instant, silence: Duration) -> [ExactText] { replicas.nominate(now: now, silence: silence) }
+
+    func recall(now: Instant, silence: Duration) -> Bool { replicas.recall(now: now, silence: silence) }
 
     func stored(_ names: [ExactText]) { replicas.stored(names) }
 

@@ -3,44 +3,80 @@ import Platform
 
 /// What agents say in a warm-up that they run, when no leader is left that told them: where configs stay.
 ///
-/// An agent that can, lists its checks. Of one that cannot, the revision that it reports proves what it runs if a hint
-/// knows a set of the same revision.
+/// An agent that can, lists its checks with its reports. One that does not is asked for its statistics, which name
+/// them. Of one that has none either, the revision that it reports proves what it runs if a hint knows a set of the
+/// same revision.
 struct Claims: Sendable {
     /// How long after the last new node the warm-up may end early: the lists of those that give any have come by then.
     private static let settling = Duration.seconds(1)
+    /// How long after its first report an agent is asked: one that lists its checks has done so by then.
+    private static let patience = Duration.milliseconds(500)
+
+    /// A node that was heard.
+    private struct Reporter {
+        /// When it was heard first.
+        let since: Duration
+        /// The revision that it reported last; nil if it only sent heartbeats.
+        var revision: Int64?
+        /// Whether it listed its checks.
+        var hasListed = false
+        /// Whether it was asked for its statistics.
+        var isAsked = false
+        /// Whether it was asked and the outcome is not known yet.
+        var isPending = false
+    }
 
     /// By check ID: the slot of the node that runs it. Of two, the one that said so first.
     private var slots: [ExactText: Int] = [:]
-    /// By slot: the revision that the node reported last.
-    private var revisions: [Int: Int64] = [:]
-    /// The nodes that listed their checks.
-    private var listed: Set<Int> = []
-    /// When a node was last heard for the first time.
-    private var newest = Duration.zero
+    /// By slot.
+    private var reporters: [Int: Reporter] = [:]
 
     /// Notes a report in the warm-up.
     mutating func note(_ report: NodeReport, slot: Int, at time: Duration) {
-        if revisions[slot] == nil { newest = time }
-        if report.status.lastChange != NodeStatusRequest.heartbeatOnly { revisions[slot] = report.status.lastChange }
-        guard let running = report.status.running else { return }
-        listed.insert(slot)
+        var reporter = reporters[slot] ?? Reporter(since: time)
+        if report.status.lastChange != NodeStatusRequest.heartbeatOnly { reporter.revision = report.status.lastChange }
+        reporters[slot] = reporter
+        if let running = report.status.running { note(running: running, slot: slot) }
+    }
+
+    /// Notes which checks a node runs.
+    mutating func note(running: some Sequence<ExactText>, slot: Int) {
+        guard reporters[slot] != nil else { return }
+        reporters[slot]?.hasListed = true
         for id in running where slots[id] == nil { slots[id] = slot }
     }
 
     /// A node was removed: it claims nothing any more.
     mutating func remove(_ slot: Int) {
-        revisions[slot] = nil
-        guard listed.remove(slot) != nil else { return }
+        guard reporters.removeValue(forKey: slot)?.hasListed == true else { return }
         slots = slots.filter { $0.value != slot }
     }
 
-    /// Whether an agent should be asked what it runs: it runs something, and has not said what.
+    /// Whether the answer to a report asks the agent what it runs: it runs something, and has not said what.
     func asks(_ report: NodeReport) -> Bool {
         report.status.running == nil && report.status.departure == nil && report.status.lastChange > 0
     }
 
+    /// The slots of the nodes to ask for their statistics, each once: those that run something and were given the time
+    /// to list it. They count as asked from now on.
+    mutating func slotsToAsk(at time: Duration) -> [Int] {
+        let due = reporters.filter { _, reporter in
+            !reporter.hasListed && !reporter.isAsked && reporter.revision ?? 0 > 0
+                && time >= reporter.since + Self.patience
+        }.keys.sorted()
+        for slot in due { reporters[slot]?.isAsked = true }
+        return due
+    }
+
+    /// Notes whether the outcome of asking a node is still awaited: the warm-up does not end early before.
+    mutating func setPending(_ slot: Int, _ isPending: Bool) {
+        reporters[slot]?.isPending = isPending
+    }
+
     /// Whether every node that was heard has had time to say what it runs.
-    func areSettled(at time: Duration) -> Bool { !revisions.isEmpty && time >= newest + Self.settling }
+    func areSettled(at time: Duration) -> Bool {
+        !reporters.isEmpty && reporters.values.allSatisfy { !$0.isPending && time >= $0.since + Self.settling }
+    }
 
     /// The slot of the node that runs a config, all of it; nil if none says so.
     func slot(of config: EncodedConfig) -> Int? {
@@ -51,5 +87,5 @@ struct Claims: Sendable {
     }
 
     /// Whether a node is proved to run the set of this revision.
-    func proves(_ revision: Int64, _ slot: Int) -> Bool { revisions[slot] == revision }
+    func proves(_ revision: Int64, _ slot: Int) -> Bool { reporters[slot]?.revision == revision }
 }

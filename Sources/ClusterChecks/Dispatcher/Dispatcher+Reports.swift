@@ -68,6 +68,29 @@ extension Dispatcher {
             asksForRunning: !store.isDispatching && claims.asks(report))
     }
 
+    /// The nodes to ask for their statistics in the warm-up, sorted by ID: those that run something, do not list it,
+    /// and have a known address. Each is given once.
+    mutating func nodesToAsk() -> [StatisticsTarget] {
+        guard !store.isDispatching else { return [] }
+        return claims.slotsToAsk(at: heartbeats.time).compactMap { slot in
+            guard let target = StatisticsTarget(store.nodes[slot], matching.pods) else { return nil }
+            claims.setPending(slot, true)
+            return target
+        }.sorted { $0.id.isBefore($1.id) }
+    }
+
+    /// Takes the checks of which the nodes that were asked gave statistics as what they run.
+    mutating func recordRunning(_ readings: [StatisticsReading], of targets: [StatisticsTarget]) {
+        guard !store.isDispatching else { return }
+        for target in targets {
+            if let slot = store.slot(of: target.id) { claims.setPending(slot, false) }
+        }
+        for reading in readings {
+            guard let statistics = reading.statistics, let slot = store.slot(of: reading.id) else { continue }
+            claims.note(running: statistics.checks.keys, slot: slot)
+        }
+    }
+
     /// Records heartbeats of nodes, and the revisions that their agents run, where known. Unknown nodes stay unknown.
     mutating func recordHeartbeats(of nodes: [NodeHeartbeat], now: Instant) {
         heartbeats.advance(to: now)

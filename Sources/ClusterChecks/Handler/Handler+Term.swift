@@ -133,13 +133,24 @@ extension Handler {
         while true {
             try await waitUntilValid(term)
             let now = clock.now()
-            let remaining = state.withLock { state in
+            let (remaining, targets) = state.withLock { state in
                 if term.isValid(at: now) { state.dispatcher.listen(at: now) }
-                return state.dispatcher.remainingWarmUp
+                return (state.dispatcher.remainingWarmUp, state.dispatcher.nodesToAsk())
             }
             guard remaining > .zero else { return }
+            if !targets.isEmpty { askForRunning(targets, until: now + remaining) }
             // It may end early.
             try await clock.sleep(until: now + min(remaining, options.expiryInterval))
+        }
+    }
+
+    /// Asks nodes that do not list what they run for their statistics, which name it.
+    private func askForRunning(_ targets: [StatisticsTarget], until end: Instant) {
+        succession.ask(targets, end) { [self] readings in
+            state.withLock { $0.dispatcher.recordRunning(readings, of: targets) }
+            log.debug(
+                "nodes were asked which checks they run",
+                ["nodes": targets.count, "answered": readings.count { $0.statistics != nil }])
         }
     }
 

@@ -11,6 +11,12 @@ package struct Succession: Sendable {
     /// Has all sources, and what is known of pods and Kubernetes nodes, read anew: only a reading that began at this
     /// instant or later counts from now on.
     package var readAnew: @Sendable (Instant) -> Void
+    /// Asks nodes for their statistics, until an instant, and gives what came of each, once.
+    package var ask: Asking
+
+    /// Called with the nodes, the instant, and what gets the readings.
+    package typealias Asking =
+        @Sendable ([StatisticsTarget], Instant, @escaping @Sendable ([StatisticsReading]) -> Void) -> Void
 
     /// Nothing is taken over.
     package static let none = Succession(mirror: { nil }, dispatched: { nil }, readAnew: { _ in })
@@ -18,8 +24,10 @@ package struct Succession: Sendable {
     /// A succession.
     package init(
         mirror: @escaping @Sendable () -> StoreMirror?, dispatched: @escaping @Sendable () -> StoreMirror?,
-        readAnew: @escaping @Sendable (Instant) -> Void
+        readAnew: @escaping @Sendable (Instant) -> Void,
+        ask: @escaping Asking = { _, _, completion in completion([]) }
     ) {
+        self.ask = ask
         self.mirror = mirror
         self.dispatched = dispatched
         self.readAnew = readAnew

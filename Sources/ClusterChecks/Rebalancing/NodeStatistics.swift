@@ -41,14 +41,18 @@ package struct StatisticsTarget: Hashable, Sendable {
     package let isKnown: Bool
 }
 
+extension StatisticsTarget {
+    /// Nil for a node without a known address, or one that is draining.
+    init?(_ node: ClusterStore.Node, _ pods: AgentPods) {
+        guard !node.id.isEmpty, let address = node.address, node.conditions.standing < .draining else { return nil }
+        self.init(id: node.id, address: address, isKnown: pods.isKnown && pods.have(address: address))
+    }
+}
+
 extension Dispatcher.View {
     /// The nodes to ask for their statistics, sorted by ID: those with a known address that are not draining.
     var statisticsTargets: [StatisticsTarget] {
-        nodes.compactMap { node -> StatisticsTarget? in
-            guard !node.id.isEmpty, let address = node.address, node.conditions.standing < .draining else { return nil }
-            return StatisticsTarget(
-                id: node.id, address: address, isKnown: pods.isKnown && pods.have(address: address))
-        }.sorted { $0.id.isBefore($1.id) }
+        nodes.compactMap { StatisticsTarget($0, pods) }.sorted { $0.id.isBefore($1.id) }
     }
 }
 

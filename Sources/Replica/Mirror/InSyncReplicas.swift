@@ -93,6 +93,18 @@ struct InSyncReplicas: Sendable {
         return version > assured
     }
 
+    /// Lets those return at once that were struck off, or that have just come, if they know everything told: the term
+    /// is about to end.
+    ///
+    /// - Parameter silence: one that has been silent for longer than this is not waited for.
+    /// - Returns: whether there is one that is not named yet.
+    mutating func recall(now: Instant, silence: Duration) -> Bool {
+        let live = followers.filter { now - $0.value.heard <= silence }
+        for (replica, follower) in live where follower.acknowledged >= told { followers[replica]?.standing = .inSync }
+        updateAssured()
+        return live.keys.contains { !named.contains($0) }
+    }
+
     /// Those to name in a write of the Lease that is made now, sorted. From now on they may be named.
     ///
     /// - Parameter silence: one that has been silent for longer than this is not named.

@@ -97,12 +97,17 @@ final class MirrorServer: Sendable {
     /// The changes in one answer.
     private static let pageSize = 1_000
     private static let heldAtMost = 20_000
+    /// How long a term that is about to end waits for followers to be named.
+    private static let lastCall = Duration.seconds(1)
 
     private let clock: any Clock
     private let longestWait: Duration
     private let bugs: DeliberateBugs
     private let state = Mutex(State())
     private let nudges = Watched<Void>(())
+
+    /// A follower that has been silent for longer than this is gone.
+    private var silence: Duration { longestWait + .seconds(2) }
 
     /// - Parameter longestWait: how long a follower's call may wait.
     init(clock: any Clock, longestWait: Duration, bugs: DeliberateBugs = DeliberateBugs()) {
@@ -251,9 +256,23 @@ extension MirrorServer {
         let now = clock.now()
         return state.withLock { state in
             guard let term = state.term, term.token == token else { return nil }
-            var names = state.replicas.nominate(now: now, silence: longestWait + .seconds(2))
+            var names = state.replicas.nominate(now: now, silence: silence)
             if bugs.has(.nameLaggards) { names = state.replicas.all }
             return names.isEmpty ? nil : NamedMirrors(term: token, replicas: names)
+        }
+    }
+
+    /// Has the Lease name every follower that could take over, since the term is about to end: one that was struck off
+    /// a moment ago would have to warm up. Waits a second at most, and not at all if all are named.
+    ///
+    /// - Parameter renew: has the Lease written soon.
+    func nameBeforeEnd(renew: @Sendable () -> Void) async {
+        let end = clock.now() + Self.lastCall
+        while clock.now() < end {
+            let now = clock.now()
+            guard state.withLock({ $0.term != nil && $0.replicas.recall(now: now, silence: silence) }) else { return }
+            renew()
+            guard (try? await clock.sleep(until: now + Self.patience)) != nil else { return }
         }
     }
 
