@@ -104,6 +104,23 @@ import Testing
         #expect(session.pending?.call == .configs)
     }
 
+    @Test func `until a leader has answered for the first time it asks sooner, then less and less often`() {
+        var session = AgentSession.connected()
+        session.pass(.seconds(600)) { _ in .failed(.status(503, text: "no leader is known")) }
+        let polls = session.sent.filter { $0.call == .status(lastChange: 0) }.map(\.second)
+        let pauses = zip(polls, polls.dropFirst()).map { $1 - $0 }
+        for (pause, longest) in zip(pauses, [1.0, 2, 4, 8, 10, 10, 10]) {
+            #expect(pause >= longest / 2 && pause <= longest, "\(pauses)")
+        }
+        #expect(polls.count < 130)
+        session.pass(.seconds(11)) { call in
+            call == .configs ? .configs(lastChange: 7, configs: []) : .status(isUpToDate: false)
+        }
+        let answered = session.sent.count
+        session.pass(.seconds(100)) { _ in .failed(.status(503, text: "")) }
+        #expect(session.sent.dropFirst(answered).count { $0.call == .status(lastChange: 7) } == 10)
+    }
+
     @Test func `without a degraded deadline checks run for ever`() {
         var session = AgentSession.running(["a"])
         session.pass(.seconds(86_400)) { _ in .failed(.unreachable("gone")) }

@@ -35,6 +35,8 @@ package struct AgentCore: Sendable {
 
     /// How long after its deadline the core gives a request up: until then, the transport can still report the reason.
     private static let slack: Duration = .seconds(1)
+    /// How soon an agent that was never answered asks again at most; twice as long each time.
+    private static let firstRetry: Duration = .seconds(1)
 
     private let options: AgentCoreOptions
     /// The revision of the cluster checks that this agent runs, 0 if there are none. Both change only together.
@@ -50,6 +52,8 @@ package struct AgentCore: Sendable {
     /// When the last status call was accepted, or when the agent connected.
     private var lastHeartbeat = Instant.distantPast
     private var isRegistered = false
+    /// The polls without an answer before it was registered.
+    private var unansweredPolls = 0
     private var clientBuilt = Instant.distantPast
     private var hasLostConnection = false
     private var pollStarted = Instant.distantPast
@@ -283,8 +287,14 @@ package struct AgentCore: Sendable {
     }
 
     /// A poll starts one interval after the previous one; after a long poll, at a random time within the interval, so
-    /// that agents do not all poll at the same moment.
+    /// that agents do not all poll at the same moment. Until a leader has answered for the first time it starts sooner:
+    /// the checks of an agent that was restarted run nowhere meanwhile.
     private mutating func nextPoll(_ now: Instant) -> Instant {
+        if !isRegistered {
+            defer { unansweredPolls += 1 }
+            let longest = min(options.pollInterval, Self.firstRetry * (1 << min(unansweredPolls, 10)))
+            return now + .nanoseconds(Int64(Double(longest.nanoseconds) * (0.5 + changeWait.fraction() / 2)))
+        }
         let regular = pollStarted + options.pollInterval
         guard regular <= now, changeWait.began >= pollStarted else { return max(now, regular) }
         return now + .nanoseconds(Int64(Double(options.pollInterval.nanoseconds) * changeWait.fraction()))
