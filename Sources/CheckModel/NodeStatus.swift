@@ -24,6 +24,8 @@ package struct NodeStatusRequest: Hashable, Sendable {
 
     /// At most this many check IDs are sent and read.
     package static let maximumRunning = 10_000
+    /// At most this many bytes of them are sent, so that the body stays below the server's limit of 1 MiB.
+    private static let maximumRunningBytes = 800_000
     /// The `last_change` of a call that is only a heartbeat.
     package static let heartbeatOnly: Int64 = -1
 
@@ -31,10 +33,19 @@ package struct NodeStatusRequest: Hashable, Sendable {
     package init(
         lastChange: Int64, nodeType: Int = 0, departure: Departure? = nil, running: [ExactText]? = nil
     ) {
-        self.running = running.map { Array($0.prefix(Self.maximumRunning)) }
+        self.running = running.map(Self.limited)
         self.lastChange = lastChange
         self.nodeType = nodeType
         self.departure = departure
+    }
+
+    private static func limited(_ running: [ExactText]) -> [ExactText] {
+        var room = maximumRunningBytes
+        return Array(
+            running.prefix(maximumRunning).prefix { id in
+                room -= id.text.utf8.count + 3
+                return room >= 0
+            })
     }
 
     /// Parses a report in one pass over its bytes.

@@ -176,7 +176,8 @@ package struct Replica: Sendable {
     ) -> MirrorClient? {
         guard let election = options.election, let tokens = surroundings.replicaTokens else { return nil }
         return MirrorClient(
-            identity: election.identity, leadership: leadership, peers: surroundings.peers, token: tokens.presented,
+            identity: election.identity, limit: options.handler.maximumConfigs + options.handler.maximumNodes,
+            leadership: leadership, peers: surroundings.peers, token: tokens.presented,
             wait: options.api.longestFollow, bugs: options.handler.bugs, clock: surroundings.clock,
             log: surroundings.log)
     }

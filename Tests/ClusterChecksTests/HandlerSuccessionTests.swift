@@ -20,7 +20,7 @@ import Testing
                 unconfirmed: config.key, contentHash: config.contentHash, instances: 1, nodeName: "")
             try mirror.fill(.configScheduled(mirrored, on: node), sent: at(0))
         }
-        if isDispatching { try mirror.fill(.dispatchingBegan, sent: at(0)) }
+        if isDispatching { try mirror.fill(.dispatchingBegan(unclearFor: .zero), sent: at(0)) }
         return mirror
     }
 

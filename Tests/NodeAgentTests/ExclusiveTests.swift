@@ -108,31 +108,52 @@ import Testing
         }
     }
 
-    @Test func `an extra heartbeat comes after half of the time, and its answer counts`() throws {
+    @Test func `an extra heartbeat comes after a fifth of the time, and its answer counts`() throws {
         var session = Self.running { $0.pollInterval = .seconds(3000) }
-        session.pass(.milliseconds(12_499))
+        session.pass(.milliseconds(4_999))
         #expect(session.heartbeats.isEmpty)
         for count in 1...20 {
-            session.pass(.seconds(count == 1 ? 1 : 12))
+            session.pass(.milliseconds(count == 1 ? 1 : 4_500))
             #expect(session.heartbeats.count == count)
             let heartbeat = try #require(session.heartbeats.last)
             session.pass(.milliseconds(500))
             session.handle(.answered(heartbeat.id, .status(isUpToDate: true)))
         }
         #expect(session.sets == [["a", "x"]])
-        let last = try #require(session.sent.last?.second)
-        session.pass(.milliseconds(23_500))
-        #expect(session.sets == [["a", "x"]], "counted from \(last) s")
+        session.pass(.milliseconds(24_499))
+        #expect(session.sets == [["a", "x"]])
         session.pass(.milliseconds(1))
         #expect(session.sets.last == ["a"])
     }
 
-    @Test func `a heartbeat that fails does not count`() throws {
+    @Test func `a heartbeat that fails does not count, and another one follows soon`() throws {
         var session = Self.running { $0.pollInterval = .seconds(3000) }
-        session.pass(.seconds(13))
-        session.handle(.answered(try #require(session.heartbeats.last).id, .failed(.status(503, text: ""))))
-        session.pass(.seconds(12))
+        session.pass(.seconds(5))
+        // As while nobody leads after a leader was killed.
+        for count in 1...8 {
+            #expect(session.heartbeats.count == count)
+            session.handle(.answered(try #require(session.heartbeats.last).id, .failed(.status(503, text: ""))))
+            session.pass(.milliseconds(2_100))
+        }
+        #expect(session.sets == [["a", "x"]])
+        session.pass(.seconds(4))
         #expect(session.sets.last == ["a"])
+    }
+
+    @Test func `stopped ones are asked for often, and start again by the word that the list still holds`() {
+        var session = Self.running { $0.waitsForChanges = true }
+        session.pass(.seconds(60)) { _ in .failed(.status(503, text: "")) }
+        #expect(session.sets == [["a", "x"], ["a"]])
+        let before = session.sent.count
+        session.pass(.seconds(10)) { _ in .failed(.status(503, text: "")) }
+        #expect(session.sent.dropFirst(before).count { $0.call == .status(lastChange: 7) } >= 4)
+        session.pass(.seconds(3))
+        #expect(session.pending?.call == .status(lastChange: 7))
+        session.answer(.status(isUpToDate: true))
+        guard case .wait(7, let wait)? = session.pending?.call else { return #expect(Bool(false), "it does not ask") }
+        #expect(wait <= .milliseconds(10))
+        session.answer(.unchanged)
+        #expect(session.sets == [["a", "x"], ["a"], ["a", "x"]])
     }
 
     @Test(arguments: [2, 5, 10, 20, 30, 60])

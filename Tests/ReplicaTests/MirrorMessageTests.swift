@@ -30,7 +30,8 @@ import Testing
 
     /// One of each kind, and of each that differs in what it holds.
     static let changes: [StoreChange] = [
-        .dispatchingBegan, .nodeRegistered(id: "n\u{e9}", type: 2, address: "10.0.0.1", isAwaited: true),
+        .dispatchingBegan(unclearFor: .seconds(7)),
+        .nodeRegistered(id: "n\u{e9}", type: 2, address: "10.0.0.1", isAwaited: true),
         .nodeRegistered(id: "n", type: 0, address: nil, isAwaited: false), .nodeHeard(id: "n"),
         .nodeChanged(id: "n", type: 1, address: nil), .nodeConditionsChanged(id: "n", conditions),
         .nodeConditionsChanged(id: "n", NodeConditions()), .nodeIDShared(id: "n", agents: ["a", "b"]),

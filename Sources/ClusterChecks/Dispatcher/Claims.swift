@@ -7,23 +7,29 @@ import Platform
 /// them. Of one that has none either, the revision that it reports proves what it runs if a hint knows a set of the
 /// same revision.
 struct Claims: Sendable {
-    /// How long after the last new node the warm-up may end early: the lists of those that give any have come by then.
+    /// How long after the last first report the warm-up may end early: the lists of those that give any have come by
+    /// then.
     private static let settling = Duration.seconds(1)
     /// How long after its first report an agent is asked: one that lists its checks has done so by then.
     private static let patience = Duration.milliseconds(500)
 
     /// A node that was heard.
     private struct Reporter {
-        /// When it was heard first.
-        let since: Duration
-        /// The revision that it reported last; nil if it only sent heartbeats.
-        var revision: Int64?
+        /// When it first reported what it runs, by a revision; nil while it has only sent heartbeats.
+        var since: Duration?
+        /// The revision that it reported last.
+        var revision: Int64 = 0
         /// Whether it listed its checks.
         var hasListed = false
         /// Whether it was asked for its statistics.
         var isAsked = false
         /// Whether it was asked and the outcome is not known yet.
         var isPending = false
+
+        /// Whether it has had so much time since it first said what it runs.
+        func hasHad(_ duration: Duration, at time: Duration) -> Bool {
+            since.map { time >= $0 + duration } ?? false
+        }
     }
 
     /// By check ID: the slot of the node that runs it. Of two, the one that said so first.
@@ -32,11 +38,15 @@ struct Claims: Sendable {
     private var reporters: [Int: Reporter] = [:]
 
     /// Notes a report in the warm-up.
-    mutating func note(_ report: NodeReport, slot: Int, at time: Duration) {
-        var reporter = reporters[slot] ?? Reporter(since: time)
-        if report.status.lastChange != NodeStatusRequest.heartbeatOnly { reporter.revision = report.status.lastChange }
+    ///
+    /// - Parameter isBelieved: whether the list in it counts.
+    mutating func note(_ report: NodeReport, slot: Int, isBelieved: Bool, at time: Duration) {
+        var reporter = reporters[slot] ?? Reporter()
+        if report.status.lastChange != NodeStatusRequest.heartbeatOnly {
+            (reporter.since, reporter.revision) = (reporter.since ?? time, report.status.lastChange)
+        }
         reporters[slot] = reporter
-        if let running = report.status.running { note(running: running, slot: slot) }
+        if let running = report.status.running { note(running: isBelieved ? running : [], slot: slot) }
     }
 
     /// Notes which checks a node runs.
@@ -61,8 +71,8 @@ struct Claims: Sendable {
     /// to list it. They count as asked from now on.
     mutating func slotsToAsk(at time: Duration) -> [Int] {
         let due = reporters.filter { _, reporter in
-            !reporter.hasListed && !reporter.isAsked && reporter.revision ?? 0 > 0
-                && time >= reporter.since + Self.patience
+            !reporter.hasListed && !reporter.isAsked && reporter.revision > 0
+                && reporter.hasHad(Self.patience, at: time)
         }.keys.sorted()
         for slot in due { reporters[slot]?.isAsked = true }
         return due
@@ -73,9 +83,9 @@ struct Claims: Sendable {
         reporters[slot]?.isPending = isPending
     }
 
-    /// Whether every node that was heard has had time to say what it runs.
+    /// Whether every node that was heard has had time to say what it runs. A heartbeat alone says nothing.
     func areSettled(at time: Duration) -> Bool {
-        !reporters.isEmpty && reporters.values.allSatisfy { !$0.isPending && time >= $0.since + Self.settling }
+        !reporters.isEmpty && reporters.values.allSatisfy { !$0.isPending && $0.hasHad(Self.settling, at: time) }
     }
 
     /// The slot of the node that runs a config, all of it; nil if none says so.
@@ -87,5 +97,7 @@ struct Claims: Sendable {
     }
 
     /// Whether a node is proved to run the set of this revision.
-    func proves(_ revision: Int64, _ slot: Int) -> Bool { reporters[slot]?.revision == revision }
+    func proves(_ revision: Int64, _ slot: Int) -> Bool {
+        reporters[slot].map { $0.since != nil && $0.revision == revision } ?? false
+    }
 }

@@ -30,11 +30,11 @@ extension Dispatcher {
     }
 
     /// Whether agents may run what nobody here knows of: those that have not said what they run since the warm-up, and
-    /// those that have not been heard at all, for as long as one runs exclusive configs without an answer. One that
-    /// reports and never says what it runs holds exclusive configs up for three timeouts at most.
+    /// those that have not been heard at all. One that reports and never says what it runs holds exclusive configs up
+    /// for two timeouts more at most.
     var isUnclear: Bool {
-        let timeout = options.nodeExpirationTimeout
-        return heartbeats.time < timeout || tellings.hasUnclear && heartbeats.time < options.warmup + timeout * 3
+        let longest = unclearUntil + options.warmup + options.nodeExpirationTimeout * 2
+        return heartbeats.time < unclearUntil || tellings.hasUnclear && heartbeats.time < longest
     }
 
     /// Ends the hand-overs from nobody knows where, once it is known what each agent runs.

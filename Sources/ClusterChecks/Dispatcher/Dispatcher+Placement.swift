@@ -47,7 +47,7 @@ extension Dispatcher {
             guard own + .oneInstance <= share, own < donor.load else { return }
             let movable = store.nodes[donor.slot].configs.last { config in
                 let load = Load(cost: config.cost)
-                guard config.isConfirmed, !(isBack && config.handOver == .sticky) else { return false }
+                guard mayLeave(config, donor.slot), !(isBack && config.handOver == .sticky) else { return false }
                 return own + load <= share && own + load <= donor.load - load
             }
             if let movable {
@@ -57,6 +57,15 @@ extension Dispatcher {
                 donors.remove(at: heaviest)
             }
         }
+    }
+}
+
+extension Dispatcher {
+    /// Whether a config may move off a node that stays. Its bytes must be known, or its new node could not be told; and
+    /// an exclusive one stays where two agents report under one ID, since neither could confirm for both that it has
+    /// stopped it.
+    private func mayLeave(_ config: EncodedConfig, _ slot: Int) -> Bool {
+        config.isConfirmed && (config.handOver != .exclusive || store.nodes[slot].agents.isEmpty)
     }
 }
 
@@ -78,7 +87,7 @@ extension Dispatcher {
             guard let source = store.slot(of: move.source), let destination = store.slot(of: move.destination),
                 store.slot(ofConfig: move.config.key) == source, store.nodes[destination].receives,
                 let config = store.config(move.config.key), config.contentHash == move.config.contentHash,
-                config.isConfirmed, !store.nodes[source].isAway
+                mayLeave(config, source), !store.nodes[source].isAway
             else { return false }
             self.move(move.config.key, to: move.destination, reason)
             for checkID in move.config.instanceIDs {

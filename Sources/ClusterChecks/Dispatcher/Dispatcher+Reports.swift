@@ -55,7 +55,11 @@ extension Dispatcher {
         // The first one: whoever comes later in its name may be a stranger.
         if peers[slot] == nil { peers[slot] = report.peer }
         noteRunning(report.status.lastChange, slot)
-        if !store.isDispatching { claims.note(report, slot: slot, at: heartbeats.time) }
+        if !store.isDispatching {
+            // Who has no pod, where pods are known, is no agent of ours: what it claims counts for nothing.
+            let isBelieved = !store.nodes[slot].conditions.lacksPod
+            claims.note(report, slot: slot, isBelieved: isBelieved, at: heartbeats.time)
+        }
         // In the order of the protocol: a heartbeat, an equal revision, then the warm-up, in which nobody is told to
         // fetch.
         let lastChange = report.status.lastChange
@@ -147,6 +151,14 @@ extension Dispatcher {
         return Told(revision: node.revision.value, configs: node.told(store.handOvers), since: node.toldSince)
     }
 
+    /// Whether what the agent of a node is to run has this revision. That is known also while some of its bytes are
+    /// not.
+    ///
+    /// - Throws: `unknownNode` or `handingOver`, as `slot(toTell:)`.
+    func isToRun(_ revision: Int64, _ id: String) throws(ClusterChecksError) -> Bool {
+        store.nodes[try slot(knowing: id)].revision.value == revision
+    }
+
     /// The revision of what the agent of a node is to run.
     ///
     /// - Throws: as `slot(toTell:)`.
@@ -157,9 +169,14 @@ extension Dispatcher {
     /// - Throws: `unknownNode`; `handingOver` while the agent is to run whatever it runs; `unconfirmed` while not all
     ///   bytes are known.
     private func slot(toTell id: String) throws(ClusterChecksError) -> Int {
+        let slot = try slot(knowing: id)
+        guard store.nodes[slot].isTellable else { throw .unconfirmed(node: id) }
+        return slot
+    }
+
+    private func slot(knowing id: String) throws(ClusterChecksError) -> Int {
         guard let slot = store.slot(of: id) else { throw .unknownNode(id) }
         guard !store.nodes[slot].keepsRunning else { throw .handingOver(id) }
-        guard store.nodes[slot].isTellable else { throw .unconfirmed(node: id) }
         return slot
     }
 

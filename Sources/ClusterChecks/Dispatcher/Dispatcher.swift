@@ -34,6 +34,9 @@ package struct Dispatcher: Sendable {
     var unassessed: Set<Int> = []
     /// Where configs were when another leader's mirror was last complete: where to place them after the warm-up.
     var hint: PlacementHint?
+    /// Until when agents that have not been heard may run what nobody here knows of, in listened time: for as long as
+    /// one runs exclusive configs without an answer.
+    var unclearUntil: Duration
     /// By slot: until when a node that is away is waited for, or one keeps running whatever it runs, in listened time.
     var deadlines: [Duration?] = []
     /// By slot: where the last report came from, as far as is known.
@@ -61,6 +64,7 @@ package struct Dispatcher: Sendable {
     private init(options: HandlerOptions, matching: AgentMatching) {
         self.options = options
         self.matching = matching
+        unclearUntil = options.nodeExpirationTimeout
         heartbeats = Heartbeats(
             timeout: options.nodeExpirationTimeout, longestListenedGap: options.longestListenedGap)
         unscheduled = UnscheduledConfigs(
@@ -95,7 +99,9 @@ package struct Dispatcher: Sendable {
 
     /// The store as a follower gets it whole.
     var mirrored: StoreSnapshot {
-        StoreSnapshot(store, remaining: deadlines.map { $0.map { max(.zero, $0 - heartbeats.time) } ?? .zero })
+        StoreSnapshot(
+            store, remaining: deadlines.map { $0.map { max(.zero, $0 - heartbeats.time) } ?? .zero },
+            unclear: max(.zero, unclearUntil - heartbeats.time))
     }
 }
 
@@ -116,6 +122,8 @@ extension Dispatcher {
                 if let slot = store.slot(of: id) { add(id, slot: slot, address: address) }
             case .nodeLeft(let id, let duration), .keepsRunning(let id, let duration):
                 if let slot = store.slot(of: id) { deadlines[slot] = heartbeats.time + duration }
+            case .dispatchingBegan(let duration):
+                unclearUntil = heartbeats.time + duration
             default:
                 break
             }

@@ -161,7 +161,7 @@ extension Handler {
         of id: String, unless known: Int64, now: Instant
     ) throws(ClusterChecksError) -> InTerm<NodeConfigs?> {
         let told = try read(now) { dispatcher throws(ClusterChecksError) in
-            try dispatcher.revision(toTell: id) == known ? nil : try dispatcher.tell(id)
+            try dispatcher.isToRun(known, id) ? nil : try dispatcher.tell(id)
         }
         return InTerm(value: told.value.map(NodeConfigs.init), term: told.term)
     }

@@ -63,6 +63,8 @@ extension DeliberateBugs {
         switch change {
         case .handOverStarted where has(.forgetHandOvers): nil
         case .nodeLeft(let id, _) where has(.restartDeadlines): .nodeLeft(id: id, returnsWithin: options.restartGrace)
+        case .dispatchingBegan where has(.restartDeadlines):
+            .dispatchingBegan(unclearFor: options.nodeExpirationTimeout)
         case .keepsRunning(let id, _) where has(.restartDeadlines):
             .keepsRunning(id: id, atMost: options.nodeExpirationTimeout)
         case .configScheduled(let config, _) where has(.loseUnconfirmed) && !config.isConfirmed: nil

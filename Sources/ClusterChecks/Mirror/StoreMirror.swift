@@ -14,6 +14,8 @@ package struct StoreMirror: Sendable {
     package private(set) var told = Instant.distantPast
     /// Until when nodes that are away are waited for, or keep running whatever they run, on this process's clock.
     private var deadlines: [ExactText: Instant] = [:]
+    /// Until when agents that the leader has not heard may run what it does not know of.
+    private var unclearUntil = Instant.distantPast
 
     /// An empty store of a term, to be filled with the changes of a snapshot of this version.
     package init(term: String, version: UInt64) {
@@ -35,6 +37,7 @@ package struct StoreMirror: Sendable {
         switch change {
         case .nodeLeft(let id, let duration), .keepsRunning(let id, let duration): deadlines[id] = sent + duration
         case .nodeExpired(let id, _): deadlines[id] = nil
+        case .dispatchingBegan(let duration): unclearUntil = sent + duration
         default: break
         }
     }
@@ -55,7 +58,8 @@ package struct StoreMirror: Sendable {
     package func adoption(own: [EncodedConfig], now: Instant) -> [StoreChange] {
         var bytes = OwnBytes(own, for: store)
         let remaining = store.nodes.map { deadlines[$0.id].map { max(.zero, $0 - now) } ?? .zero }
-        return StoreSnapshot(store, remaining: remaining).changes.compactMap { change in
+        let unclear = max(.zero, unclearUntil - now)
+        return StoreSnapshot(store, remaining: remaining, unclear: unclear).changes.compactMap { change in
             switch change {
             // Whether two agents report is seen from when they last did, which is not mirrored.
             case .nodeIDShared: nil

@@ -7,15 +7,19 @@ package struct StoreSnapshot: Sendable {
     private let isDispatching: Bool
     private let nodes: [ClusterStore.Node]
     private let remaining: [Duration]
+    private let unclear: Duration
     private let dangling: [ClusterStore.Dangling]
     private let handOvers: [ConfigKey: HandOver]
     private let endpointsChecks: EndpointsChecks
 
     /// Copies references only; drop it soon, for the next change of what it refers to copies that.
     ///
-    /// - Parameter remaining: by slot, for how much longer a node that is away is waited for, or one keeps running
-    ///   whatever it runs.
-    init(_ store: ClusterStore, remaining: [Duration]) {
+    /// - Parameters:
+    ///   - remaining: by slot, for how much longer a node that is away is waited for, or one keeps running whatever it
+    ///     runs.
+    ///   - unclear: for how much longer agents that have not been heard may run what nobody knows of.
+    init(_ store: ClusterStore, remaining: [Duration], unclear: Duration) {
+        self.unclear = unclear
         version = store.version
         isDispatching = store.isDispatching
         nodes = store.nodes
@@ -37,7 +41,7 @@ package struct StoreSnapshot: Sendable {
             guard let handOver = handOvers[key] else { continue }
             changes.append(.handOverStarted(handOver.config, from: handOver.former.map { nodes[$0].id }))
         }
-        if isDispatching { changes.append(.dispatchingBegan) }
+        if isDispatching { changes.append(.dispatchingBegan(unclearFor: unclear)) }
         return changes
     }
 

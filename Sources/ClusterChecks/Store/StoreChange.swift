@@ -8,8 +8,8 @@ package import Leadership
 /// replica that takes over from a mirror, every node was heard when its term began.
 package enum StoreChange: Sendable {
     /// A whole set of configs is being dispatched: the warm-up is over. From here on it is known what each node should
-    /// run.
-    case dispatchingBegan
+    /// run; but for as long as given, agents that have not been heard may run what nobody here knows of.
+    case dispatchingBegan(unclearFor: Duration)
     /// A node reported for the first time; or a new leader adopted it, and awaits its first report.
     case nodeRegistered(id: String, type: Int, address: String?, isAwaited: Bool)
     /// A node that was awaited reported. From here on it may get configs.

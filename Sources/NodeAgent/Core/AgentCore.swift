@@ -37,6 +37,8 @@ package struct AgentCore: Sendable {
     private static let slack: Duration = .seconds(1)
     /// How soon an agent that was never answered asks again at most; twice as long each time.
     private static let firstRetry: Duration = .seconds(1)
+    /// A long poll that is to be answered at once.
+    private static let shortestWait: Duration = .milliseconds(10)
 
     private let options: AgentCoreOptions
     /// The revision of the cluster checks that this agent runs, 0 if there are none. Both change only together.
@@ -115,8 +117,14 @@ package struct AgentCore: Sendable {
         guard clientBuilt != .distantPast else { return .distantFuture }
         let regular = max(lastHeartbeat, lastExtraHeartbeat) + options.extraHeartbeatAfter
         guard exclusiveConfigs > 0, !exclusive.hasEnded else { return regular }
-        return min(regular, max(exclusive.answered, lastExtraHeartbeat) + options.exclusiveHeartbeatAfter)
+        let isAnswered = exclusive.answered >= lastExtraHeartbeat
+        let pause = isAnswered ? options.exclusiveHeartbeatAfter : options.exclusiveRetryAfter
+        return min(regular, max(exclusive.answered, lastExtraHeartbeat) + pause)
     }
+
+    /// Until when exclusive checks may be started: whoever runs them asks at each start, since this process may have
+    /// been suspended.
+    package var exclusiveEnd: Instant { exclusive.hasEnded ? .distantPast : exclusive.end }
 
     /// Whether exclusive checks are stopped, as no leader answers.
     package var hasStoppedExclusive: Bool { exclusive.hasEnded && exclusiveConfigs > 0 }
@@ -233,9 +241,17 @@ package struct AgentCore: Sendable {
             lastHeartbeat = now
             if !isRegistered { actions.append(.report(.registered)) }
             isRegistered = true
-            // A leader that warms up says "up to date" to all: only a list gives exclusive checks back.
-            let isComplete = isUpToDate && !hasStoppedExclusive
-            if isComplete { requestEndpoints(now, &actions) } else { send(.configs, now, &actions) }
+            // A leader that warms up says "up to date" to all: only a list gives exclusive checks back, or the word
+            // that the last one still holds.
+            if !isUpToDate {
+                send(.configs, now, &actions)
+            } else if !hasStoppedExclusive {
+                requestEndpoints(now, &actions)
+            } else if options.waitsForChanges, changeWait.isSupported {
+                waitForChange(now, &actions, atMost: Self.shortestWait)
+            } else {
+                send(.configs, now, &actions)
+            }
         case (.status, _):
             recordFailure(reply, to: request, now, &actions)
             dropIfDegraded(\.clusterChecks, now, &actions)
@@ -287,9 +303,10 @@ package struct AgentCore: Sendable {
     }
 
     /// A poll starts one interval after the previous one; after a long poll, at a random time within the interval, so
-    /// that agents do not all poll at the same moment. Until a leader has answered for the first time it starts sooner:
-    /// the checks of an agent that was restarted run nowhere meanwhile.
+    /// that agents do not all poll at the same moment. It starts sooner until a leader has answered for the first time,
+    /// and while exclusive checks are stopped: they run nowhere meanwhile.
     private mutating func nextPoll(_ now: Instant) -> Instant {
+        if hasStoppedExclusive { return now + options.exclusiveRetryAfter }
         if !isRegistered {
             defer { unansweredPolls += 1 }
             let longest = min(options.pollInterval, Self.firstRetry * (1 << min(unansweredPolls, 10)))
@@ -302,10 +319,12 @@ package struct AgentCore: Sendable {
 
     // MARK: Long polls
 
-    private mutating func waitForChange(_ now: Instant, _ actions: inout [AgentAction]) {
+    private mutating func waitForChange(
+        _ now: Instant, _ actions: inout [AgentAction], atMost limit: Duration = .hours(1)
+    ) {
         rebuildClientIfDue(now, &actions)
         changeWait.begin(now)
-        var longest = options.wait
+        var longest = min(options.wait, limit)
         if options.kubernetesNodeName != nil {
             longest = min(longest, max(.seconds(1), endpointsRequested + options.pollInterval - now))
         }

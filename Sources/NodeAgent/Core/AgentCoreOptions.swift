@@ -45,9 +45,15 @@ package struct AgentCoreOptions: Sendable {
         nodeExpirationTimeout > .seconds(10) ? nodeExpirationTimeout - .seconds(5) : nodeExpirationTimeout / 2
     }
 
-    /// How long after the last request that was answered an agent with exclusive checks sends an extra heartbeat, so
-    /// that one slow call does not stop them.
+    /// How long after the last request that was answered an agent with exclusive checks sends an extra heartbeat: often
+    /// enough that they outlast a change of leaders, which takes a Lease's duration.
     var exclusiveHeartbeatAfter: Duration {
-        exclusiveLimit / 2
+        exclusiveLimit / 5
+    }
+
+    /// How long after an extra heartbeat without an answer such an agent sends the next one, and how soon one whose
+    /// exclusive checks are stopped asks for them.
+    var exclusiveRetryAfter: Duration {
+        exclusiveLimit / 12
     }
 }

@@ -12,6 +12,8 @@ package struct AssignedInstance: Sendable, Hashable {
     var initConfig: [UInt8] = []
     /// Where the config is from.
     @ExactText var provider = ""
+    /// Whether it must never run on two agents.
+    var isExclusive = false
 }
 
 /// One config that is assigned to this agent.
@@ -28,7 +30,7 @@ extension AssignedConfig {
         let instances = zip(wire.checkIDs, wire.instances).map { id, instance in
             AssignedInstance(
                 id: id, checkName: wire.checkName, instance: instance, initConfig: wire.initConfig ?? [],
-                provider: wire.provider)
+                provider: wire.provider, isExclusive: wire.isExclusive)
         }
         self.init(checkName: wire.checkName, instances: instances, isExclusive: wire.isExclusive)
     }

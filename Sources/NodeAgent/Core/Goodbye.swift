@@ -104,8 +104,8 @@ struct Goodbye: Sendable {
         case (.asking, .failed(let failure)), (.fetching, .failed(let failure)):
             // A request that the end of the hand-over cut short may be no failure.
             if now < handOverEnd { self.failure = failure }
-            // There may be another leader soon.
-            if case .status(503, _) = failure { return pause(now) }
+            // There may be another leader soon: none is known, or a follower cannot reach the last one.
+            if case .status(502...504, _) = failure { return pause(now) }
             return stopChecks(now)
         case (.asking, _), (.fetching, _):
             failure = .malformed("it belongs to another call")

@@ -27,6 +27,8 @@ final class CheckRunner: Sendable {
         var records: [ExactText: CheckRecord] = [:]
         var runs: [UInt64: ActiveRun] = [:]
         var waitingForIdle: [@Sendable () -> Void] = []
+        var exclusive: Set<ExactText> = []
+        var exclusiveEnd = Instant.distantFuture
     }
 
     /// What the runner is doing.
@@ -65,6 +67,11 @@ final class CheckRunner: Sendable {
     /// Runs exactly `instances` from now on.
     func replace(_ instances: [AssignedInstance]) {
         inbox.put(.replace(instances))
+    }
+
+    /// Starts exclusive instances until this instant only. A start that is due later is passed over.
+    func allowExclusive(until end: Instant) {
+        state.withLock { $0.exclusiveEnd = end }
     }
 
     /// Calls `body` when no run is in progress: after `replace([])`, when all have ended. Not called if the runner is
@@ -127,6 +134,7 @@ final class CheckRunner: Sendable {
         var unusual: [(id: String, warnings: [String])] = []
         let actions = state.withLock { state in
             state.definitions = [:]
+            state.exclusive = Set(instances.lazy.filter(\.isExclusive).map { ExactText($0.id) })
             var records: [ExactText: CheckRecord] = [:]
             var scheduled: [ScheduledInstance] = []
             for (instance, definition) in definitions {
@@ -160,6 +168,11 @@ final class CheckRunner: Sendable {
 
     private func start(_ run: UInt64, _ id: String) {
         let now = clock.now()
+        let passedOver = state.withLock { state -> [ScheduleAction]? in
+            guard now >= state.exclusiveEnd, state.exclusive.contains(ExactText(id)) else { return nil }
+            return state.schedule.finish(run: run, now: now).actions
+        }
+        if let passedOver { return perform(passedOver) }
         let (definition, worker) = state.withLock { state in (state.definitions[id], state.workers.acquire(now: now)) }
         var stop: @Sendable () -> Void = {}
         var expires = now + Self.slack

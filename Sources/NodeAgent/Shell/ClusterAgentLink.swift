@@ -20,6 +20,8 @@ final class ClusterAgentLink: Sendable {
     struct Checks: Sendable {
         /// Called with the whole set of instances when it has changed.
         var run: @Sendable ([AssignedInstance]) -> Void
+        /// Called with the instant until which exclusive instances may be started.
+        var allowExclusive: @Sendable (Instant) -> Void
         /// Calls its argument when no check runs any more.
         var whenIdle: @Sendable (@escaping @Sendable () -> Void) -> Void
     }
@@ -107,6 +109,7 @@ final class ClusterAgentLink: Sendable {
             if case .answered(let id, _) = event { conversation.transfers[id] = nil }
             actions += conversation.core.handle(event, now: clock.now())
         }
+        checks.allowExclusive(conversation.core.exclusiveEnd)
         for action in actions { await perform(action, &conversation) }
         let now = Snapshot(
             isReachable: conversation.core.isReachable, configs: conversation.core.configs.count)

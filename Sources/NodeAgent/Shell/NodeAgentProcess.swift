@@ -40,7 +40,9 @@ final class NodeAgentProcess: Sendable {
         let link = ClusterAgentLink(
             options: Self.coreOptions(options, nodeID: nodeID),
             target: try Self.target(options, url: url, token, clock),
-            checks: ClusterAgentLink.Checks(run: { checks.replace($0) }, whenIdle: { checks.whenIdle($0) }),
+            checks: ClusterAgentLink.Checks(
+                run: { checks.replace($0) }, allowExclusive: { checks.allowExclusive(until: $0) },
+                whenIdle: { checks.whenIdle($0) }),
             clock: clock, log: log.named("cluster-agent"))
         (self.checks, self.link, self.clock, self.log) = (checks, link, clock, log)
         if !options[NodeAgentOptions.tlsVerify], options[NodeAgentOptions.publicKeyPin].isEmpty {

@@ -25,6 +25,13 @@ final class MirrorClient: Sendable {
         var backoff = MirrorClient.freshBackoff
         var retryAt = Instant.distantPast
 
+        /// The most configs and nodes together that a mirror may have.
+        let limit: Int
+
+        init(limit: Int) {
+            self.limit = limit
+        }
+
         /// Starts over with another leader, or none.
         mutating func follow(_ leader: LeaderEndpoint?) {
             guard self.leader != leader else { return }
@@ -49,6 +56,7 @@ final class MirrorClient: Sendable {
 
     /// One or two failures are ordinary when the leader stops.
     private static let failuresToTell = 4
+    private static let shortestPause = Duration.milliseconds(20)
     fileprivate static let freshBackoff = Backoff(initial: .milliseconds(100), limit: .seconds(5))
 
     private let identity: String
@@ -59,18 +67,20 @@ final class MirrorClient: Sendable {
     private let bugs: DeliberateBugs
     private let clock: any Clock
     private let log: Log
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let nudges = Watched<Void>(())
 
     /// - Parameters:
     ///   - identity: by which the Lease names this replica.
     ///   - token: what replicas present to each other now.
     ///   - wait: how long the leader may hold a call.
+    ///   - limit: the most configs and nodes together that a leader's store may have.
     init(
-        identity: String, leadership: Watched<LeadershipState>, peers: any ReplicaTransport,
+        identity: String, limit: Int, leadership: Watched<LeadershipState>, peers: any ReplicaTransport,
         token: @escaping @Sendable () -> String, wait: Duration, bugs: DeliberateBugs = DeliberateBugs(),
         clock: any Clock, log: Log
     ) {
+        state = Mutex(State(limit: limit))
         self.identity = identity
         self.leadership = leadership
         self.peers = peers
@@ -165,6 +175,8 @@ final class MirrorClient: Sendable {
                 let wasCurrent = state.isCurrent
                 try state.apply(answer, ofTerm: term, sent: sent + answer.held)
                 state.succeed()
+                // Whoever answers at once and says nothing would be asked as fast as it answers.
+                if answer.changes.isEmpty, now - sent < Self.shortestPause { state.retryAt = now + Self.shortestPause }
                 return (true, state.isCurrent && !wasCurrent ? .complete(state.complete) : nil)
             } catch {
                 (state.partial, state.isCurrent, state.isNamed) = (nil, false, false)
@@ -252,6 +264,9 @@ extension MirrorClient.State {
         }
         partial = nil
         for change in answer.changes { try mirror.fill(change, sent: sent) }
+        guard mirror.store.totalCount + mirror.store.nodeCount <= limit else {
+            throw MirrorError(reason: "a store of more than \(limit) configs and nodes: more than a leader takes")
+        }
         page += 1
         isCurrent = answer.nextPage == nil
         if isCurrent {

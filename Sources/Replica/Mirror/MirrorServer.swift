@@ -48,6 +48,9 @@ final class MirrorServer: Sendable {
     private struct State {
         /// The term that has begun and not ended.
         var term: Term?
+        /// Whom the Lease may name after the term has ended, until another one begins: whoever knew everything at the
+        /// end.
+        var last: NamedMirrors?
         var log = MirrorLog(version: 0)
         var replicas = InSyncReplicas()
         var transfers: [ExactText: Transfer] = [:]
@@ -66,6 +69,15 @@ final class MirrorServer: Sendable {
             self = State()
             self.strikes = strikes
         }
+
+        /// Whom a write of the Lease that is made now should name; nil for nobody.
+        mutating func nominate(_ now: Instant, _ silence: Duration) -> NamedMirrors? {
+            let names = replicas.nominate(now: now, silence: silence)
+            return names.isEmpty ? nil : term.map { NamedMirrors(term: $0.token, replicas: names) }
+        }
+
+        /// A mistake, for tests of the simulation: all followers.
+        var laggards: NamedMirrors? { term.map { NamedMirrors(term: $0.token, replicas: replicas.all) } }
 
         /// Forgets the changes that no live follower needs any more.
         mutating func trim(_ now: Instant) {
@@ -97,6 +109,8 @@ final class MirrorServer: Sendable {
     /// The changes in one answer.
     private static let pageSize = 1_000
     private static let heldAtMost = 20_000
+    /// How long a follower may take to read a snapshot.
+    private static let longestTransfer = Duration.seconds(30)
     /// How long a term that is about to end waits for followers to be named.
     private static let lastCall = Duration.seconds(1)
 
@@ -149,7 +163,12 @@ final class MirrorServer: Sendable {
             answerParked(now)
         case .termEnded:
             let former = state.withLock { state in
-                defer { state.restart() }
+                defer {
+                    // A renewal that is written before the release must not forget them.
+                    let last = state.nominate(now, silence)
+                    state.restart()
+                    state.last = last
+                }
                 return state
             }
             end(former)
@@ -225,7 +244,7 @@ extension MirrorServer {
                 isStriking = isNeeded && !isTold && state.strikingSince.map { now - $0 >= .seconds(1) } ?? true
                 if isStriking { (state.strikes, state.strikingSince) = (state.strikes + 1, now) }
             }
-            state.transfers = state.transfers.filter { now - $0.value.made < .seconds(30) }
+            state.transfers = state.transfers.filter { now - $0.value.made < Self.longestTransfer }
             return (isStriking, state.takeAdmitted(), failed)
         }
         if isStriking { renew() }
@@ -238,8 +257,8 @@ extension MirrorServer {
                 // One strike is enough: its write is under way.
                 return now < strike ? strike : min(hold.since + Self.longestHold, now + Self.patience)
             }
-            return min(
-                holds.min() ?? .distantFuture, state.parked.values.map(\.until).min() ?? .distantFuture)
+            let transfers = state.transfers.values.map { $0.made + Self.longestTransfer }
+            return (holds + transfers + state.parked.values.map(\.until)).min() ?? .distantFuture
         }
     }
 
@@ -255,10 +274,9 @@ extension MirrorServer {
     func nominate(inTerm token: String) -> NamedMirrors? {
         let now = clock.now()
         return state.withLock { state in
-            guard let term = state.term, term.token == token else { return nil }
-            var names = state.replicas.nominate(now: now, silence: silence)
-            if bugs.has(.nameLaggards) { names = state.replicas.all }
-            return names.isEmpty ? nil : NamedMirrors(term: token, replicas: names)
+            guard state.term != nil else { return state.last?.term == token ? state.last : nil }
+            let named = bugs.has(.nameLaggards) ? state.laggards : state.nominate(now, silence)
+            return named?.term == token ? named : nil
         }
     }
 
@@ -328,6 +346,7 @@ extension MirrorServer {
                 return nil
             }
             if let error { return responder.respond(error.response) }
+            nudges.set(())
             respond(with: 0, of: transfer, responder, api, now)
         } catch {
             responder.respond(APIError.clusterChecks(error).response)

@@ -11,8 +11,8 @@ extension StoreChange {
     /// - Parameter remaining: for how much longer something lasts that was to last this long.
     func wire(remaining: (Duration) -> Duration) -> JSONValue {
         switch self {
-        case .dispatchingBegan:
-            return Self.object("dispatching")
+        case .dispatchingBegan(let duration):
+            return Self.object("dispatching", nil, Self.lasting(remaining(duration)))
         case .nodeRegistered(let id, let type, let address, let isAwaited):
             return Self.object(
                 "node", id, ["type": .integer(Int64(type)), "address": .text(address), "awaited": .bool(isAwaited)])
@@ -79,7 +79,7 @@ extension StoreChange {
         let change = try json.text("change")
         switch change {
         case "dispatching":
-            self = .dispatchingBegan
+            self = .dispatchingBegan(unclearFor: try json.lasting())
         case "config":
             self = .configScheduled(try json.mirroredConfig("config"), on: json["node"]?.stringValue)
         case "config_replaced":
