@@ -156,6 +156,50 @@ import Testing
         #expect(dispatcher.remainingWarmUp == .zero)
     }
 
+    @Test func `a heartbeat alone ends no warm-up, since its sender has not said what it runs`() throws {
+        var dispatcher = dispatcher(pods: [readyPod("w1")])
+        let configs = try encodedConfigs(0..<4)
+        _ = try report("w1", NodeStatusRequest.heartbeatOnly, &dispatcher)
+        _ = dispatcher.expireNodes(now: at(4))
+        #expect(dispatcher.remainingWarmUp > .seconds(20))
+        #expect(try report("w1", 5, at: 9, &dispatcher).asksForRunning)
+        _ = try report("w1", 5, running: configs, at: 9, &dispatcher)
+        _ = dispatcher.expireNodes(now: at(10.1))
+        #expect(dispatcher.remainingWarmUp == .zero)
+    }
+
+    @Test func `who has no pod, where pods are known, claims nothing`() throws {
+        var dispatcher = dispatcher(pods: [readyPod("w1")])
+        let configs = try encodedConfigs(0..<4)
+        _ = try report("w1", 5, running: Array(configs.prefix(1)), &dispatcher)
+        _ = try report("stranger", 5, running: configs, &dispatcher)
+        dispatcher.dispatch(EncodedChanges(upserts: configs, isWhole: true))
+        #expect(dispatcher.store.nodeID(of: configs[0].key) == "w1")
+        #expect(dispatcher.store.counts["stranger"] ?? 0 <= 2)
+    }
+
+    @Test func `the wait for whoever may run an exclusive config runs on in the next term`() throws {
+        var author = checkConfig("e")
+        author.handOver = .exclusive
+        let exclusive = try ConfigPatch().encode(author)
+        var leader = dispatcher()
+        _ = try report("w1", 0, at: 0, &leader)
+        leader.dispatch(EncodedChanges(upserts: [exclusive], isWhole: true))
+        for second in 1...20 { leader.listen(at: at(Double(second))) }
+        var mirror = StoreMirror(term: "1.uid", version: leader.mirrored.version)
+        for change in leader.mirrored.changes { try mirror.fill(change, sent: at(20)) }
+        // Ten seconds are left, and five pass until somebody takes over.
+        var next = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
+        next.beginListening(at: at(25))
+        next.adopt(mirror.adoption(own: [exclusive], now: at(25)), now: at(25))
+        _ = try report("w1", Revision().value, at: 25, &next)
+        for second in 26...31 {
+            #expect(try next.configs(of: "w1").configs.isEmpty == (second <= 30), "\(second)")
+            _ = next.expireNodes(now: at(Double(second)))
+        }
+        #expect(try next.configs(of: "w1").configs.count == 1)
+    }
+
     @Test func `without ready pods nothing ends the warm-up early`() throws {
         for pods in [[], [agentPod("w1", on: "w1")]] {
             var dispatcher = dispatcher(pods: pods)

@@ -39,6 +39,23 @@ import Testing
         #expect(dispatcher.store.version == version)
     }
 
+    @Test func `an exclusive config stays where two agents share an ID, and others take their share of the rest`()
+        throws
+    {
+        var dispatcher = dispatcher()
+        let exclusive = try (0..<4).map { number in
+            var author = checkConfig("e\(number)")
+            author.handOver = .exclusive
+            return try ConfigPatch().encode(author)
+        }
+        _ = try dispatcher.report("x", address: "a", isStated: false, at: 0)
+        dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<8) + exclusive, isWhole: true))
+        #expect(try sharing(["b", "a", "b", "a"], &dispatcher).count == 1)
+        _ = try dispatcher.report("w2", at: 5)
+        #expect(dispatcher.store.counts == ["x": 6, "w2": 6])
+        for config in exclusive { #expect(dispatcher.store.nodeID(of: config.key) == "x") }
+    }
+
     @Test(arguments: [
         ["a", "b", "b", "b"], ["a", "b", "c", "d"], ["a", "a", "a"], ["a", nil, "a", nil], ["b", "a", "a", "a", "a"],
     ]) func `an agent that restarts at another address is one agent`(addresses: [String?]) throws {

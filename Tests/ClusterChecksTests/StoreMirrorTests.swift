@@ -80,6 +80,10 @@ import Testing
         var adopter = adopter(try mirror(of: leader), own: own)
         #expect(told(adopter.store) == told(leader.store))
         #expect(throws: ClusterChecksError.unconfirmed(node: "w2")) { try adopter.configs(of: "w2") }
+        // That it is to run what it runs is known all the same.
+        let revision = try #require(adopter.store.node("w2")).revision.value
+        #expect(try adopter.isToRun(revision, "w2"))
+        #expect(try !adopter.isToRun(12, "w2"))
         #expect(try adopter.report("w2", lastChange: 12, at: 100).isUpToDate)
         #expect(try !adopter.report("w3", lastChange: 12, at: 100).isUpToDate)
         // Its bytes come: it is told again.

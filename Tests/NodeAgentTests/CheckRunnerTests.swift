@@ -58,6 +58,27 @@ private final class ScriptedExecutor: CheckExecutor {
         runner.snapshot.records.first { $0.id == id }
     }
 
+    @Test func `an exclusive instance is started only for as long as that is allowed`() throws {
+        let executor = ScriptedExecutor { _, _ in .success(CheckSuccess(samples: 1)) }
+        try Self.run(executor) { runner, clock in
+            var exclusive = Self.instance("exclusive")
+            exclusive.isExclusive = true
+            runner.allowExclusive(until: clock.now() + .seconds(1))
+            runner.replace([exclusive, Self.instance("other")])
+            await clock.sleep(.seconds(1))
+            let runs = executor.started.withLock { $0 }
+            #expect(runs["exclusive"] ?? 0 >= 3)
+            // As when the process was suspended, and nobody has told the runner yet.
+            await clock.sleep(.seconds(1))
+            #expect(executor.started.withLock { $0["exclusive"] } == runs["exclusive"])
+            #expect(executor.started.withLock { $0["other"] } ?? 0 > (runs["other"] ?? 0) + 3)
+            #expect(Self.record(runner, "tcp_check:exclusive")?.isUp == true)
+            runner.allowExclusive(until: .distantFuture)
+            await clock.sleep(.seconds(1))
+            #expect(executor.started.withLock { $0["exclusive"] } ?? 0 > runs["exclusive"] ?? 0)
+        }
+    }
+
     @Test func `instances run repeatedly and their results are kept`() throws {
         let executor = ScriptedExecutor { host, _ in
             host == "up" ? .success(CheckSuccess(samples: 2)) : .failure(CheckFailure(.refused, "no"))

@@ -170,9 +170,27 @@ import Testing
             try hold(server, replica)
             server.handle(.termEnded(replica.term))
             #expect(outcomes.told == ["held: 503"])
+            // A renewal before the release names whom it named.
+            #expect(server.nominate(inTerm: replica.term.token)?.replicas == ["b"])
+            #expect(server.nominate(inTerm: "another") == nil)
             // What is told in another term its gate decides upon.
             server.whenAdmitted(900, in: replica.term, outcomes.tell("late"))
             #expect(outcomes.told.last == "late")
+        }
+    }
+
+    @Test func `a snapshot that is not read on is given up, so that it keeps no follower out`() async throws {
+        try await run { replica, server in
+            for number in 0..<InSyncReplicas.limit {
+                let request = MirrorRequest(replica: "half-\(number)", term: "", known: .nothing, wait: .seconds(5))
+                server.handle(request, outcomes.responder("\(number)"), replica.api, replica.clock.now())
+            }
+            replica.settle()
+            ask("early", .nothing, server, replica)
+            #expect(outcomes.status("early") == 503)
+            pass(.seconds(31), replica)
+            ask("late", .nothing, server, replica)
+            #expect(outcomes.status("late") == 200)
         }
     }
 

@@ -91,8 +91,9 @@ class Cluster:
             fail(f"{method} {path}: {answer.status} {data[:300]}")
         return json.loads(data)
 
-    def add(self, name):
-        check = {"http_check": {"instances": [{"name": name, "url": "http://%%host%%/"}]}}
+    def add(self, name, instances):
+        """Creates a Service with these instances of `http_check`."""
+        check = {"http_check": {"instances": instances}}
         self.call("POST", "/api/v1/namespaces/default/services", {
             "metadata": {"name": name, "annotations": {"ad.datadoghq.com/service.checks": json.dumps(check)}},
             "spec": {"ports": [{"port": 80}]}})
