@@ -438,6 +438,8 @@ package final class SimulatedCluster: Sendable {
         let parts = request.path.split(separator: "/").suffix(3).map(String.init)
         if response.status == 304 { return checkUnchanged(replica, request) }
         guard response.status == 200, parts.count == 3, !["follow", "mirror"].contains(parts[2]) else { return }
+        // One that waited until followers knew it may be made too late: its gate keeps it from leaving.
+        guard response.gate?.replacement() == nil else { return }
         let (lane, node) = (replica.process.lane, parts[2])
         guard let snapshot = snapshot(of: replica) else {
             return world.violated("\(replica.process.name) makes a leader's answer and does not lead")
