@@ -142,6 +142,22 @@ import Testing
         }
     }
 
+    @Test func `a goodbye in the name of another one's node is refused, and told of once a minute`() async throws {
+        let fixture = Fixture()
+        try await fixture.run {
+            try await fixture.dispatch(0..<1, to: ["w1"], in: HandlerTests.term("1"))
+            let status = NodeStatusRequest(lastChange: 0, departure: .gone)
+            for _ in 0..<3 {
+                #expect(throws: ClusterChecksError.strangersGoodbye(node: "w1", peer: "10.6.6.6")) {
+                    try fixture.handler.nodeStatus(
+                        NodeReport(id: "w1", status: status, peer: "10.6.6.6"), now: at(30))
+                }
+            }
+            #expect(fixture.log.lines.count { $0.hasPrefix("warning a goodbye was refused") } == 1)
+            #expect(try fixture.names(of: "w1") == ["test:c0"])
+        }
+    }
+
     @Test func `endpoints checks are answered once they are known`() async throws {
         let fixture = Fixture()
         try await fixture.run {

@@ -50,6 +50,8 @@ package final class Handler: Sendable {
         var reconciliation = Reconciliation()
         /// When the placements were adopted that have not been compared yet with sources read anew since.
         var adoption: Instant?
+        /// When a stranger's goodbye was last told of.
+        var goodbyeRefused = Instant.distantPast
         /// About the rebalancings of all terms.
         var rebalancing = RebalancingReport()
 
@@ -131,7 +133,28 @@ extension Handler {
     package func nodeStatus(
         _ report: NodeReport, now: Instant
     ) throws(ClusterChecksError) -> InTerm<Dispatcher.ReportAnswer> {
-        try decide(now) { dispatcher throws(ClusterChecksError) in try dispatcher.nodeStatus(report, now: now) }
+        do throws(ClusterChecksError) {
+            return try decide(now) { dispatcher throws(ClusterChecksError) in
+                try dispatcher.nodeStatus(report, now: now)
+            }
+        } catch {
+            warn(ofRefused: error, now)
+            throw error
+        }
+    }
+
+    /// Tells the operator that somebody said goodbye in the name of another one's node: once a minute at most.
+    private func warn(ofRefused error: ClusterChecksError, _ now: Instant) {
+        guard case .strangersGoodbye(let node, let peer) = error else { return }
+        let isDue = state.withLock { state in
+            guard now - state.goodbyeRefused >= .seconds(60) else { return false }
+            state.goodbyeRefused = now
+            return true
+        }
+        guard isDue else { return }
+        log.warning(
+            "a goodbye was refused: it does not come from the node's agent, so whoever sent it has the agents' token",
+            ["node": node, "from": peer ?? "an unknown address"])
     }
 
     /// Records heartbeats of nodes. Unknown nodes stay unknown.
