@@ -92,10 +92,12 @@ class Cluster:
         return json.loads(data)
 
     def add(self, name, instances):
-        """Creates a Service with these instances of `http_check`."""
-        check = {"http_check": {"instances": instances}}
+        """Creates a Service with a config of `http_check` for each of these instances."""
+        texts = {
+            "check_names": ["http_check"] * len(instances), "init_configs": [{}] * len(instances), "instances": instances}
         self.call("POST", "/api/v1/namespaces/default/services", {
-            "metadata": {"name": name, "annotations": {"ad.datadoghq.com/service.checks": json.dumps(check)}},
+            "metadata": {"name": name, "annotations": {
+                f"ad.datadoghq.com/service.{key}": json.dumps(value) for key, value in texts.items()}},
             "spec": {"ports": [{"port": 80}]}})
 
     def lease(self):
