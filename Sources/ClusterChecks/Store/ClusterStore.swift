@@ -372,6 +372,8 @@ extension ClusterStore {
     /// Takes a config from its node, or from the dangling ones, with its entry.
     private mutating func unassign(_ key: ConfigKey) -> EncodedConfig {
         guard let entry = entries.removeValue(forKey: key) else { preconditionFailure("a config that does not exist") }
+        // Its room, which is for as many as there ever were, is given back.
+        if entries.isEmpty { entries = [:] }
         if let slot = entry.slot {
             let moved = Self.swapRemove(entry.index, from: &nodes[slot].configs)
             if let moved { entries[moved.key]?.index = entry.index }
