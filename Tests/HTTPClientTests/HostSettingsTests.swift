@@ -90,7 +90,7 @@ import Testing
 
     /// A UDP socket on port 53 of an address of 127.0.0.0/8 that nobody else uses; it takes questions and answers none.
     private func listenForNothing() throws -> (descriptor: Int32, address: String) {
-        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         for _ in 0..<100 {
             let number = UInt32(truncatingIfNeeded: SystemEntropy().next()) & 0x00FF_FFFF
             var address = sockaddr_in()

@@ -67,7 +67,7 @@ extension Dispatcher {
     }
 
     private mutating func beginDispatching() {
-        apply(.dispatchingBegan(unclearFor: max(.zero, unclearUntil - heartbeats.time)))
+        apply(.dispatchingBegan(unclearFor: unclearFor))
         claims = Claims()
         for slot in store.leavingSlots where store.nodes[slot].configs.isEmpty && !store.nodes[slot].isAway {
             keepRunning(slot)

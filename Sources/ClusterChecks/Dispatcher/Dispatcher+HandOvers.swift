@@ -31,7 +31,7 @@ extension Dispatcher {
 
     /// Whether agents may run what nobody here knows of: those that have not said what they run since the warm-up, and
     /// those that have not been heard at all. One that reports and never says what it runs holds exclusive configs up
-    /// for two timeouts more at most.
+    /// for the warm-up and two timeouts more at most.
     var isUnclear: Bool {
         let longest = unclearUntil + options.warmup + options.nodeExpirationTimeout * 2
         return heartbeats.time < unclearUntil || tellings.hasUnclear && heartbeats.time < longest

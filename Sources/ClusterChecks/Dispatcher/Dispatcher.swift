@@ -97,11 +97,14 @@ package struct Dispatcher: Sendable {
             pods: matching.pods)
     }
 
+    /// For how much longer agents that have not been heard may run what nobody here knows of.
+    var unclearFor: Duration { max(.zero, unclearUntil - heartbeats.time) }
+
     /// The store as a follower gets it whole.
     var mirrored: StoreSnapshot {
         StoreSnapshot(
             store, remaining: deadlines.map { $0.map { max(.zero, $0 - heartbeats.time) } ?? .zero },
-            unclear: max(.zero, unclearUntil - heartbeats.time))
+            unclear: unclearFor)
     }
 }
 

@@ -56,6 +56,7 @@ final class MirrorClient: Sendable {
 
     /// One or two failures are ordinary when the leader stops.
     private static let failuresToTell = 4
+    /// Between two calls of which the first was answered at once, without any news.
     private static let shortestPause = Duration.milliseconds(20)
     fileprivate static let freshBackoff = Backoff(initial: .milliseconds(100), limit: .seconds(5))
 
@@ -253,6 +254,7 @@ extension MirrorClient.State {
             complete = nil
             for change in answer.changes { try mirror.apply(change, sent: sent) }
             guard mirror.version == answer.version else { throw MirrorError(reason: "changes that lead elsewhere") }
+            try checkSize(of: mirror)
             complete = mirror
             if mirror.store.isDispatching { former = nil }
             isNamed = answer.isNamed
@@ -264,9 +266,7 @@ extension MirrorClient.State {
         }
         partial = nil
         for change in answer.changes { try mirror.fill(change, sent: sent) }
-        guard mirror.store.totalCount + mirror.store.nodeCount <= limit else {
-            throw MirrorError(reason: "a store of more than \(limit) configs and nodes: more than a leader takes")
-        }
+        try checkSize(of: mirror)
         page += 1
         isCurrent = answer.nextPage == nil
         if isCurrent {
@@ -277,6 +277,11 @@ extension MirrorClient.State {
             guard answer.nextPage == page else { throw MirrorError(reason: "pages out of order") }
             partial = (mirror, page)
         }
+    }
+
+    private func checkSize(of mirror: StoreMirror) throws(MirrorError) {
+        guard mirror.store.totalCount + mirror.store.nodeCount > limit else { return }
+        throw MirrorError(reason: "a store of more than \(limit) configs and nodes: more than a leader takes")
     }
 
     private func continued() throws(MirrorError) -> (StoreMirror, Int) {
