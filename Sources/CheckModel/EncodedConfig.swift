@@ -84,6 +84,16 @@ package final class EncodedConfig: Sendable {
         }
     }
 
+    /// The config as operators see it: the ID of its check, or of the first one and how many there are. While its bytes
+    /// are not known, its key.
+    package var checkID: String {
+        switch checkIDs {
+        case .one(let id): id
+        case .other(let ids): ids.first.map { "\($0) and \(ids.count - 1) more" } ?? key.description
+        case .unknown: key.description
+        }
+    }
+
     /// The number of instances that it counts for: never 0.
     package var instanceCount: Int {
         switch checkIDs {

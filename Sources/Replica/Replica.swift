@@ -62,12 +62,15 @@ package struct Replica: Sendable {
             options: options.autoConf, desired: desired, environment: surroundings.environment,
             files: surroundings.files, clock: clock, log: log, onProblems: { events?.record($0) })
         let readers = Readers(autoConf)
+        var handling = options.handler
+        handling.replica = options.election?.identity ?? ""
         handler = Handler(
-            source: desired, leadership: leadership, options: options.handler, clock: clock, log: log,
+            source: desired, leadership: leadership, options: handling, clock: clock, log: log,
             succession: Succession(
                 mirror: { [mirror] in mirror?.mirror }, dispatched: { [mirror] in mirror?.dispatched },
                 readAnew: { readers.readAnew(since: $0) },
-                ask: { [reader = surroundings.statistics] in _ = reader.read($0, until: $1, completion: $2) }),
+                ask: { [reader = surroundings.statistics] in _ = reader.read($0, until: $1, completion: $2) },
+                history: { [mirror] in mirror?.history }),
             observe: { [observe = surroundings.observe] event in
                 mirrors.handle(event)
                 observe?(event)

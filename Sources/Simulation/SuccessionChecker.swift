@@ -123,7 +123,7 @@ struct SuccessionChecker: Sendable {
         guard !awaited.isEmpty else { return nil }
         for change in changes {
             var target: String?
-            if case .configMoved(_, let node, _, _) = change { target = node }
+            if case .configMoved(_, _, let node, _, _) = change { target = node }
             if case .configScheduled(let config, let node?) = change {
                 // An edit may make another key of it.
                 let isEdit = before.slot(of: node).map { slot in

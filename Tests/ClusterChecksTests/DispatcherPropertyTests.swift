@@ -58,7 +58,7 @@ extension DispatcherPropertyTests.History {
         }
         let total = wanted.values.reduce(Load.zero) { $0 + Load(cost: $1.cost) }
         var taken = Load.zero
-        for case .configMoved(let key, let target, .joined, _) in made {
+        for case .configMoved(let key, _, let target, .joined, _) in made {
             #expect(target == id)
             #expect(store.nodeID(of: key) != nil)
             if let config = wanted[key] { taken += Load(cost: config.cost) }

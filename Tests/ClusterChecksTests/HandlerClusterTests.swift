@@ -60,11 +60,16 @@ import Testing
             try await fixture.dispatch(0..<4, to: ["w1", "w2"], in: HandlerTests.term("1"))
             fixture.handler.handle(.deleted(Self.pods[0]))
             #expect(try fixture.names(of: "w2").count == 4)
-            #expect(
-                fixture.log.lines.suffix(2) == [
-                    "info node removed: its pod was deleted node=w1 pod=agents/pod-w1 nodes=1",
-                    "info configs dispatched scheduled=0 replaced=0 moved=2 removed=0 handed_over=0 nodes=1",
-                ])
+            let ids = try fixture.handler.snapshot(now: fixture.clock.now()).nodes[0].configs.flatMap(\.instanceIDs)
+            let lines = fixture.log.lines.suffix(3)
+            #expect(lines.first == "info node removed: its pod was deleted node=w1 pod=agents/pod-w1 nodes=1")
+            for line in lines.dropFirst() {
+                let matching = ids.filter { line == "info moved check=\($0) from=w1 to=w2 reason=pod_deleted" }
+                #expect(matching.count == 1)
+            }
+            var writer = MetricsWriter()
+            fixture.handler.collect(into: &writer)
+            #expect(writer.text.contains("cluster_checks_moves_total{reason=\"pod_deleted\"} 2\n"))
         }
     }
 

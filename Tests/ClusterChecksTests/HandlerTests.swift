@@ -25,6 +25,7 @@ import Testing
             leadership = Watched(state)
             var options = HandlerOptions(patch: ConfigPatch(extraTags: ["from:test"]))
             options.maximumConfigs = maximumConfigs
+            options.replica = "replica"
             desired = DesiredConfigs(for: options)
             handler = Handler(
                 source: desired, leadership: leadership, options: options, clock: clock, log: Log(sink: sink ?? log),
@@ -379,14 +380,16 @@ import Testing
         }
     }
 
-    @Test func `the metrics list placements at a leader and nothing at a follower`() async throws {
+    @Test func `the metrics list placements at a leader, and at a follower what it moved when it led`() async throws {
         let fixture = Fixture()
         func page() -> String {
             var writer = MetricsWriter()
             fixture.handler.collect(into: &writer)
             return writer.text
         }
-        #expect(page().isEmpty)
+        let moves = page().split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(moves.count == MoveReason.allCases.count)
+        #expect(moves.allSatisfy { $0.hasPrefix("cluster_checks_moves_total{reason=") && $0.hasSuffix(" 0") })
         try await fixture.run {
             try await fixture.dispatch(0..<2, to: ["a"], in: Self.term("1"))
             let lines = page().split(separator: "\n")
@@ -408,7 +411,7 @@ import Testing
             let dispatched = fixture.log.lines.filter { $0.hasPrefix("info configs dispatched scheduled=50") }
             #expect(
                 dispatched == [
-                    "info configs dispatched scheduled=50 replaced=0 moved=0 removed=0 handed_over=0 nodes=2"
+                    "info configs dispatched scheduled=50 replaced=0 removed=0 handed_over=0 nodes=2"
                 ])
             #expect(fixture.log.lines.contains("info term began term=1 placements=none warmup_seconds=30.0"))
         }

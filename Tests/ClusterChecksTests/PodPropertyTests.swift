@@ -53,8 +53,9 @@ import Testing
         }
         #expect(
             seen == [
-                "cordoned", "dangled", "deleted", "drained", "hands over", "joined", "keeps running", "let go",
-                "no pod",
+                "cordoned", "dangled", "deleted", "drained", "expired", "hands over", "joined", "keeps running",
+                "let go",
+                "no pod", "podDeleted",
                 "shared", "silent", "unsure",
             ])
     }
@@ -182,13 +183,13 @@ extension PodPropertyTests.History {
         switch change {
         case .configScheduled(_, let id?):
             #expect(mirror.node(id)?.conditions.standing == mirror.bestStanding)
-        case .configMoved(let key, let id, let reason, let mayRun):
+        case .configMoved(let key, _, let id, let reason, let mayRun):
             let (from, best) = (mirror.nodeID(of: key).flatMap(mirror.node), mirror.bestStanding)
             #expect(mirror.node(id)?.conditions.standing == best)
             seen.insert("\(reason)")
             #expect(from != nil || !mayRun)
             switch reason {
-            case .dangled: #expect(from == nil)
+            case .dangled, .expired, .podDeleted, .left: #expect(from == nil)
             case .rebalanced, .isolated: Issue.record("nobody asked for it")
             case .drained: #expect(from?.conditions.isDraining == true)
             // Who is cordoned is not asked to give while any other is not.
@@ -207,7 +208,7 @@ extension PodPropertyTests.History {
             #expect(differs)
         case .nodeIDShared(_, let agents):
             if !agents.isEmpty { seen.insert("shared") }
-        case .configMoved(_, _, _, mayRun: true): seen.insert("hands over")
+        case .configMoved(_, _, _, _, mayRun: true): seen.insert("hands over")
         case .handOverEnded: seen.insert("let go")
         case .keepsRunning: seen.insert("keeps running")
         case .nodeExpired(let id, let reason):

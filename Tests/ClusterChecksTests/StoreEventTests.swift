@@ -56,7 +56,7 @@ import Testing
             case .nodeRegistered(let id, _, _, _): "registered \(id)"
             case .nodeExpired(let id, _): "expired \(id)"
             case .configScheduled(let config, let id): "scheduled \(config.key.source) on \(id ?? "-")"
-            case .configMoved(let key, let id, _, _): "moved \(key.source) to \(id)"
+            case .configMoved(let key, _, let id, _, _): "moved \(key.source) to \(id)"
             case .dispatchingBegan: "dispatching"
             default: "other"
             }

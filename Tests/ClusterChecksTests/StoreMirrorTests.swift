@@ -245,8 +245,8 @@ import Testing
         let wrong: [StoreChange] = [
             .nodeHeard(id: "nobody"), .nodeRegistered(id: "w1", type: 0, address: nil, isAwaited: false),
             .nodeRegistered(id: "", type: 0, address: nil, isAwaited: false), .nodeExpired(id: "nobody", .silence),
-            .configMoved(key("c1"), to: "nobody", .drained, mayRun: true),
-            .configMoved(key("nothing"), to: "w2", .drained, mayRun: false),
+            .configMoved(key("c1"), from: nil, to: "nobody", .drained, mayRun: true),
+            .configMoved(key("nothing"), from: nil, to: "w2", .drained, mayRun: false),
             .handOverStarted(try encodedConfig("c4"), from: nil),
             .handOverStarted(try encodedConfig("c4"), from: "nobody"),
             .handOverStarted(try encodedConfig("c4"), from: mirror.store.nodeID(of: key("c4"))),

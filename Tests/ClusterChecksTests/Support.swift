@@ -172,7 +172,7 @@ extension ClusterStore {
 
 extension StoreChange {
     var movedKey: ConfigKey? {
-        if case .configMoved(let key, _, _, _) = self { return key }
+        if case .configMoved(let key, _, _, _, _) = self { return key }
         return nil
     }
 }

@@ -41,8 +41,9 @@ import Testing
         .handOverStarted(config, from: "n"), .handOverStarted(exclusive, from: nil), .handOverEnded(key),
         .nodeExpired(id: "n", .silence), .nodeExpired(id: "n", .podDeleted("agents/a")),
         .configScheduled(config, on: "n"), .configScheduled(config, on: nil), .configReplaced(config),
-        .configMoved(key, to: "n", .rebalanced, mayRun: false),
-        .configMoved(key, to: "n", .drained, mayRun: true), .nodeExpired(id: "n", .left), .configRemoved(key),
+        .configMoved(key, from: nil, to: "n", .dangled, mayRun: false),
+        .configMoved(key, from: "m", to: "n", .drained, mayRun: true), .nodeExpired(id: "n", .left),
+        .configRemoved(key),
         .endpointsCheckScheduled(pinned),
         .endpointsCheckRemoved(pinned.key),
     ]

@@ -102,7 +102,8 @@ struct TestReplica {
         var headers = headers
         if !headers.contains(where: { $0.name == "Authorization" }) {
             let isOperators =
-                Self.operatorPaths.contains(path) || path.contains("/rebalance") || path.contains("/isolate/")
+                Self.operatorPaths.contains(path)
+                || ["/rebalance", "/isolate/"].contains { path.contains($0) }
             let token = isOperators ? Self.operatorToken : Self.token
             headers.insert(("Authorization", "Bearer \(token)"), at: 0)
         }
@@ -112,7 +113,7 @@ struct TestReplica {
     }
 
     static let operatorPaths = ["/api/v1/", "/v1/api/"].flatMap { root in
-        ["clusterchecks", "endpointschecks/configs"].map { root + $0 }
+        ["clusterchecks", "endpointschecks/configs", "clusterchecks/history"].map { root + $0 }
     }
 
     func status(of node: String, _ lastChange: Int64 = 0) -> HTTPRequest {

@@ -13,6 +13,12 @@ enum OperatorCommands {
     private static let checkID = Option.text(
         "checkID", help: "The ID of the check to isolate, as `clusterchecks` shows it.")
 
+    private static let since = Option.duration(
+        "since", in: .seconds(1)...Duration.hours(8760), default: .hours(24), help: "Show what happened in this time.")
+    private static let part = Option.text(
+        "check", help: "Show only checks with this in their ID, or in where they come from.")
+    private static let node = Option.text("node", help: "Show only what concerns this node.")
+
     static var all: [Program.Command] {
         [
             Program.Command(
@@ -40,6 +46,19 @@ enum OperatorCommands {
                 guard !id.isEmpty else { throw .usage("--checkID=ID is required: `clusterchecks` shows the IDs") }
                 let path = "/api/v1/clusterchecks/isolate/check/" + percentEncoded(id)
                 return try await ask(context, "POST", path, body: "", MoveReport.isolated)
+            },
+            Program.Command(
+                "clusterchecks history",
+                help: "shows what happened: moves, joins, losses, leaders and edits, with reasons",
+                table: OptionTable(since, part, node, json)
+            ) { context throws(StartError) in
+                let options = context.options
+                var query = "since=\(Int(options[since].seconds.rounded(.up)))"
+                for (name, value) in [("check", options[part]), ("node", options[node])] where !value.isEmpty {
+                    query += "&\(name)=\(percentEncoded(value))"
+                }
+                let what = query
+                return try await ask(context, "GET", "/api/v1/clusterchecks/history?\(what)", HistoryReport.text)
             },
             Program.Command("status", help: "shows how the cluster-agent fares", table: OptionTable(json)) {
                 context throws(StartError) in

@@ -159,3 +159,13 @@ enum MoveReport {
         return visibleLine("Check \(id) isolated successfully on node \(answer["check_node"]?.stringValue ?? "")")
     }
 }
+
+/// The output of `clusterchecks history`.
+enum HistoryReport {
+    /// One line for each entry, the oldest first.
+    static func text(_ answer: JSONValue) -> String {
+        let entries = (answer["history"]?.arrayValue ?? []).compactMap { HistoryEntry($0) }
+        guard !entries.isEmpty else { return "Nothing is known to have happened in this time." }
+        return visibleLines(entries.map(\.line))
+    }
+}

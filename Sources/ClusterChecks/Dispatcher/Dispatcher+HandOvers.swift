@@ -76,7 +76,7 @@ extension Dispatcher {
     /// Moves a config; the node that may run it hands it over.
     mutating func move(_ key: ConfigKey, to id: String, _ reason: MoveReason) {
         let mayRun = !options.bugs.has(.letGoAtOnce) && mayRun(key)
-        apply(.configMoved(key, to: id, reason, mayRun: mayRun))
+        apply(.configMoved(key, from: store.nodeID(of: key), to: id, reason, mayRun: mayRun))
     }
 
     /// Moves configs from nodes whose agents leave to nodes that stay, if there are any: all of them, or those that do

@@ -17,7 +17,8 @@ extension Dispatcher {
         // Of one whose bytes are not known here yet its new node could not be told.
         for config in Self.heaviestFirst(store.dangling.lazy.map(\.config).filter(\.isConfirmed)) {
             guard let node = store.leastLoadedNode(for: config) else { return }
-            apply(.configMoved(config.key, to: node, .dangled, mayRun: false))
+            let (former, reason) = store.danglingReason(of: config.key)?.move ?? (nil, .dangled)
+            apply(.configMoved(config.key, from: former, to: node, reason, mayRun: false))
         }
     }
 

@@ -47,6 +47,8 @@ package struct Dispatcher: Sendable {
     var hasConfirmed = false
     /// What was applied since the last `drainChanges`.
     private var changes: [StoreChange] = []
+    /// What they mean for the history.
+    private var recorder = HistoryRecorder()
 
     /// A dispatcher with an empty store.
     package init(options: HandlerOptions) {
@@ -72,9 +74,13 @@ package struct Dispatcher: Sendable {
     }
 
     mutating func apply(_ change: StoreChange) {
+        recorder.note(change, before: store)
         store.apply(change)
         changes.append(change)
     }
+
+    /// What the changes since the last call mean for the history; without times.
+    mutating func drainHistory() -> [HistoryEntry] { recorder.drain() }
 
     /// The changes since the last call, in the order in which they were applied.
     package mutating func drainChanges() -> [StoreChange] {
@@ -118,8 +124,10 @@ extension Dispatcher {
     mutating func adopt(_ changes: [StoreChange], now: Instant) {
         precondition(store.version == 0, "adopted into a store that is not empty")
         (adoptedAt, hasAdopted) = (now, true)
+        self.changes += changes
         for change in changes {
-            apply(change)
+            // It happened before, and the history has it.
+            store.apply(change)
             switch change {
             case .nodeRegistered(let id, _, let address, _):
                 if let slot = store.slot(of: id) { add(id, slot: slot, address: address) }

@@ -46,9 +46,11 @@ extension Handler {
             keepsPlacements
             ? Beginning.kept : succession.beginning(of: term, after: last, source, options, now: clock.now())
         let now = clock.now()
+        let history = keepsPlacements ? nil : succession.history()
         let remaining = state.withLock { state -> (Duration, State?) in
             // Returned, so that it is freed outside the lock.
             let former = keepsPlacements ? nil : state
+            if !keepsPlacements { state.history = state.history.continued(or: history) }
             if !keepsPlacements {
                 state.dispatcher = Dispatcher(succeeding: state.dispatcher, hint: beginning.hint)
                 state.reconciliation = Reconciliation()
@@ -64,6 +66,9 @@ extension Handler {
                 state.adoption = now
                 _ = drainChanges(&state)
             }
+            let leader = HistoryEntry(
+                .leader, node: options.replica, reason: "placements \(beginning.name)", time: clock.wallTime())
+            state.history.append([leader], version: state.dispatcher.store.version)
             return (state.dispatcher.remainingWarmUp, former)
         }
         publish()

@@ -54,6 +54,10 @@ package final class Handler: Sendable {
         var goodbyeRefused = Instant.distantPast
         /// About the rebalancings of all terms.
         var rebalancing = RebalancingReport()
+        /// What happened under this leader and those before it.
+        var history = History()
+        /// How many configs this replica moved, in all its terms.
+        var moves: [MoveReason: Int] = [:]
 
         func checkDispatching() throws(ClusterChecksError) {
             guard !dispatcher.store.isDispatching else { return }
@@ -259,9 +263,25 @@ extension Handler {
         }
     }
 
-    /// Writes the metrics, under the names that Datadog's cluster agent gives them; nothing while this replica does not
-    /// lead.
+    /// What happened under this leader and those before it, the oldest first.
+    ///
+    /// - Throws: `notLeading`.
+    package func history(now: Instant) throws(ClusterChecksError) -> InTerm<History> {
+        try state.withLock { state throws(ClusterChecksError) in
+            InTerm(value: state.history, term: try leadingTerm(state.term, now))
+        }
+    }
+
+    /// What this replica knows of the history, in any role.
+    package var knownHistory: History { state.withLock { $0.history } }
+
+    /// Writes the metrics, under the names that Datadog's cluster agent gives them; but for its count of moves, nothing
+    /// while this replica does not lead.
     package func collect(into writer: inout MetricsWriter) {
+        let moves = state.withLock { $0.moves }
+        writer.family(
+            "cluster_checks_moves_total", .counter, help: "Configs that this replica moved to another node, by reason.",
+            MoveReason.allCases.map { (["reason": $0.rawValue], Double(moves[$0] ?? 0)) })
         guard let snapshot = try? snapshot(now: clock.now()) else { return }
         let rebalancing = state.withLock { $0.rebalancing }
         snapshot.collect(into: &writer)
@@ -368,8 +388,8 @@ extension Handler {
 
 // The lock, and what follows after it.
 extension Handler {
-    /// What was changed under the lock.
-    typealias Applied = (changes: [StoreChange], nodes: Int)
+    /// What was changed under the lock, and what that means for the history.
+    typealias Applied = (changes: [StoreChange], history: [HistoryEntry], nodes: Int)
 
     /// Decides under the lock, in the term that is valid at `now`, and publishes what that changes.
     private func decide<Value>(
@@ -411,8 +431,16 @@ extension Handler {
         let changes = state.dispatcher.drainChanges()
         guard !changes.isEmpty else { return nil }
         guard let term = state.term else { preconditionFailure("the store changed outside a term") }
-        add(.changed(changes, in: term, version: state.dispatcher.store.version))
-        return (changes, state.dispatcher.store.nodeCount)
+        let version = state.dispatcher.store.version
+        add(.changed(changes, in: term, version: version))
+        var entries = state.dispatcher.drainHistory()
+        if !entries.isEmpty {
+            let time = clock.wallTime()
+            for index in entries.indices { entries[index].time = time }
+            state.history.append(entries, version: version)
+        }
+        for case .configMoved(_, _, _, let reason, _) in changes { state.moves[reason, default: 0] += 1 }
+        return (changes, entries, state.dispatcher.store.nodeCount)
     }
 
     func add(_ event: StoreEvent) {
@@ -423,7 +451,7 @@ extension Handler {
     func publish(_ applied: Applied?) {
         guard let applied else { return }
         publish()
-        log.record(applied.changes, nodes: applied.nodes)
+        log.record(applied.changes, applied.history, nodes: applied.nodes)
     }
 
     /// Wakes whoever waits for changes, and has the observer see every event added so far. Called outside the lock.

@@ -24,6 +24,8 @@ package struct HandlerOptions: Sendable {
     package var excludedChecks: Set<ExactText> = []
     /// What is changed in each config before it is sent.
     package var patch: ConfigPatch
+    /// How the history names this replica; empty if it has no name.
+    package var replica = ""
     /// For tests of the simulation.
     package var bugs = DeliberateBugs()
 

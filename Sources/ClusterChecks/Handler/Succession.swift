@@ -13,6 +13,8 @@ package struct Succession: Sendable {
     package var readAnew: @Sendable (Instant) -> Void
     /// Asks nodes for their statistics, until an instant, and gives what came of each, once.
     package var ask: Asking
+    /// What happened under the leader before; nil if nothing is known.
+    package var history: @Sendable () -> History?
 
     /// Called with the nodes, the instant, and what gets the readings.
     package typealias Asking =
@@ -25,9 +27,11 @@ package struct Succession: Sendable {
     package init(
         mirror: @escaping @Sendable () -> StoreMirror?, dispatched: @escaping @Sendable () -> StoreMirror?,
         readAnew: @escaping @Sendable (Instant) -> Void,
-        ask: @escaping Asking = { _, _, completion in completion([]) }
+        ask: @escaping Asking = { _, _, completion in completion([]) },
+        history: @escaping @Sendable () -> History? = { nil }
     ) {
         self.ask = ask
+        self.history = history
         self.mirror = mirror
         self.dispatched = dispatched
         self.readAnew = readAnew

@@ -18,7 +18,7 @@ extension StoreChange {
                 ? id.flatMap { Self.problem(ofNode: $0, in: store) } : "a config is scheduled twice"
         case .configReplaced(let config):
             store.config(config.key) == nil ? "a config that does not exist is replaced" : nil
-        case .configMoved(let key, let id, _, _):
+        case .configMoved(let key, _, let id, _, _):
             store.config(key) == nil ? "a config that does not exist moves" : Self.problem(ofNode: id, in: store)
         case .configRemoved(let key):
             store.config(key) == nil ? "a config that does not exist is removed" : nil

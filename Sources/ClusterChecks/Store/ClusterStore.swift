@@ -166,7 +166,7 @@ package struct ClusterStore: Sendable {
             assign(config, to: id)
         case .configReplaced(let config):
             replace(config)
-        case .configMoved(let key, let id, _, let mayRun):
+        case .configMoved(let key, _, let id, _, let mayRun):
             move(key, to: id, mayRun: mayRun)
         case .configRemoved(let key):
             remove(key)

@@ -1,8 +1,12 @@
+import CheckModel
 import Platform
 
 extension Log {
-    /// Logs changes of the store: one line for all configs of a batch, and one for each node.
-    func record(_ changes: [StoreChange], nodes: Int) {
+    /// Logs changes of the store: one line for each move, unless they are too many; one for all other changes of
+    /// configs, and one for each node.
+    ///
+    /// - Parameter history: what the changes mean for the history.
+    func record(_ changes: [StoreChange], _ history: [HistoryEntry], nodes: Int) {
         var (scheduled, replaced, moved, removed, handedOver) = (0, 0, 0, 0, 0)
         for change in changes {
             switch change {
@@ -14,12 +18,21 @@ extension Log {
             default: record(ofNode: change, nodes: nodes)
             }
         }
-        guard scheduled + replaced + moved + removed + handedOver > 0 else { return }
+        if moved <= HistoryRecorder.few {
+            for move in history where move.kind == .moved {
+                info("moved", ["check": move.check, "from": move.from, "to": move.node, "reason": move.reason])
+            }
+        } else {
+            let reasons = Dictionary(grouping: history.filter { $0.kind == .moved }, by: \.reason)
+            let counts = reasons.map { "\($1.count) \($0)" }.sortedByBytes()
+            info("moved many", ["checks": moved, "reasons": counts.joined(separator: ", ")])
+        }
+        guard scheduled + replaced + removed + handedOver > 0 else { return }
         info(
             "configs dispatched",
             [
-                "scheduled": scheduled, "replaced": replaced, "moved": moved, "removed": removed,
-                "handed_over": handedOver, "nodes": nodes,
+                "scheduled": scheduled, "replaced": replaced, "removed": removed, "handed_over": handedOver,
+                "nodes": nodes,
             ])
     }
 

@@ -35,8 +35,9 @@ package enum StoreChange: Sendable {
     case configScheduled(EncodedConfig, on: String?)
     /// A config was edited. It stays where it is.
     case configReplaced(EncodedConfig)
-    /// A config moved to a node, from another one or from none. If the former one may run it, it is handed over.
-    case configMoved(ConfigKey, to: String, MoveReason, mayRun: Bool)
+    /// A config moved to a node, from another one or from none; the other one may be gone. If it may run the config, that
+    /// is handed over.
+    case configMoved(ConfigKey, from: String?, to: String, MoveReason, mayRun: Bool)
     /// A config that is placed on a node, or dangles, is being handed over from another one; nil if any node may run
     /// it. A move, and the removal of an exclusive config, begin one by themselves.
     case handOverStarted(EncodedConfig, from: String?)
@@ -76,9 +77,15 @@ package enum ExpiryReason: Hashable, Sendable {
 }
 
 /// Why a config moved.
-package enum MoveReason: String, Sendable {
-    /// It had no node.
+package enum MoveReason: String, CaseIterable, Sendable {
+    /// It had no node, as none reported.
     case dangled
+    /// Its node was silent for longer than the timeout.
+    case expired
+    /// Its node's pod was deleted.
+    case podDeleted = "pod_deleted"
+    /// The agent of its node left.
+    case left
     /// The node joined, or became schedulable again, and takes its share.
     case joined
     /// Its node is draining.
@@ -106,6 +113,16 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
         case .silence: self = .nodeExpired(id)
         case .podDeleted(let pod): self = .podDeleted(node: id, pod: pod)
         case .left: self = .nodeLeft(id)
+        }
+    }
+
+    /// The node that had it, if any, and why it moves once there is another.
+    var move: (from: String?, reason: MoveReason) {
+        switch self {
+        case .noNode: (nil, .dangled)
+        case .nodeExpired(let id): (id, .expired)
+        case .podDeleted(let id, _): (id, .podDeleted)
+        case .nodeLeft(let id): (id, .left)
         }
     }
 

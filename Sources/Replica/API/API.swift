@@ -180,6 +180,8 @@ struct API: Sendable {
             return .mirror(try MirrorRequest(parsing: request.body))
         case .state:
             return .respondInBackground { state(request, now) }
+        case .history:
+            return try history(try HistoryQuery(request), request, now)
         case .version:
             return .respond(.json(versionBody))
         }
@@ -300,6 +302,23 @@ extension API {
         }
     }
 
+    /// What happened, from the leader.
+    private func history(_ query: HistoryQuery, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
+        do throws(ClusterChecksError) {
+            let history = try handler.history(now: now)
+            return .respondInBackground {
+                let entries = query.matching(history.value.entries, at: clock.wallTime())
+                let body = JSONValue.object(["history": .array(entries.map(\.encoded))]).encoded()
+                return inTerm(history.term, [body], for: request, clock.now())
+            }
+        } catch .notLeading(let leader?) {
+            return .forward(
+                try forward(request, to: leader, now, within: options.forwardTimeout, isOperation: true))
+        } catch {
+            throw .clusterChecks(error)
+        }
+    }
+
     private func operate(_ kind: Operation.Kind, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
         switch handler.leadership(at: now) {
         case .leading:
@@ -367,6 +386,8 @@ final class GateClock: Sendable {
     }
 
     func now() -> Instant { clock.now() }
+
+    func wallTime() -> WallTime { clock.wallTime() }
 }
 
 /// Lets a leader's answer out only while its term is valid.

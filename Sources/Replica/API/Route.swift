@@ -11,6 +11,7 @@ enum Route: Hashable, Sendable {
     case state
     case rebalance
     case isolate(checkID: String)
+    case history
     /// Between replicas only.
     case follow
     /// Between replicas only.
@@ -41,6 +42,8 @@ enum Route: Hashable, Sendable {
             self = .rebalance
         } else if let checkID = Self.segment(of: bytes, after: "clusterchecks/isolate/check/", at: root) {
             self = .isolate(checkID: try Self.decoded(path.utf8.suffix(checkID)))
+        } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks/history".utf8) {
+            self = .history
         } else if path == Self.followPath {
             self = .follow
         } else if path == Self.mirrorPath {
@@ -69,7 +72,7 @@ enum Route: Hashable, Sendable {
     var authority: Authority {
         switch self {
         case .version, .status, .configs, .endpointsChecks, .follow: .agents
-        case .allEndpointsChecks, .state, .rebalance, .isolate: .operators
+        case .allEndpointsChecks, .state, .rebalance, .isolate, .history: .operators
         case .mirror: .replicas
         }
     }
@@ -78,7 +81,7 @@ enum Route: Hashable, Sendable {
     var method: HTTPMethod {
         switch self {
         case .status, .follow, .mirror, .rebalance, .isolate: .post
-        case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state: .get
+        case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state, .history: .get
         }
     }
 

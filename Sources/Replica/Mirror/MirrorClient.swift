@@ -12,6 +12,8 @@ final class MirrorClient: Sendable {
     fileprivate struct State {
         var leader: LeaderEndpoint?
         var complete: StoreMirror?
+        /// What happened, as the leader tells it.
+        var history = History()
         /// The mirror before, while the leader of `complete` has not dispatched yet and that of this one had.
         var former: StoreMirror?
         /// The mirror that is being filled, and the page to ask for next.
@@ -94,6 +96,9 @@ final class MirrorClient: Sendable {
 
     /// The last complete mirror of another replica's store.
     var mirror: StoreMirror? { state.withLock { $0.complete } }
+
+    /// What happened under the leader and those before it, as far as it was told.
+    var history: History { state.withLock { $0.history } }
 
     /// The last complete mirror of a leader that dispatched.
     var dispatched: StoreMirror? {
@@ -253,6 +258,7 @@ extension MirrorClient.State {
             // Dropped here, so that it need not be copied; and for good if it turns out to be wrong.
             complete = nil
             for change in answer.changes { try mirror.apply(change, sent: sent) }
+            history.append(answer.history, version: 0)
             guard mirror.version == answer.version else { throw MirrorError(reason: "changes that lead elsewhere") }
             try checkSize(of: mirror)
             complete = mirror
@@ -265,6 +271,7 @@ extension MirrorClient.State {
             throw MirrorError(reason: "a page of another store")
         }
         partial = nil
+        if answer.isFirst { history = History(answer.history) }
         for change in answer.changes { try mirror.fill(change, sent: sent) }
         try checkSize(of: mirror)
         page += 1

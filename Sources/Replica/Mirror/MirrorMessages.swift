@@ -1,3 +1,4 @@
+import CheckModel
 import ClusterChecks
 import JSON
 import Platform
@@ -25,7 +26,7 @@ struct MirrorRequest: Hashable, Sendable {
 
     /// The version of the messages and of the changes in them. A leader refuses another one, and the follower is not
     /// named then.
-    static let format: Int64 = 2
+    static let format: Int64 = 3
     private static let limits = JSONLimits(bytes: 4_096)
 
     init(replica: String, term: String, known: Known, wait: Duration) {
@@ -96,6 +97,8 @@ struct MirrorAnswer: Sendable {
     /// Whether the Lease names the follower.
     var isNamed: Bool
     var changes: [StoreChange]
+    /// What happened since, for the history; with the beginning of a store, all of it.
+    var history: [HistoryEntry] = []
 
     private static let limits = JSONLimits(bytes: 64 << 20, keyBytes: 2_000)
 
@@ -126,6 +129,7 @@ struct MirrorAnswer: Sendable {
         self.init(
             version: version, nextPage: json["next_page"]?.integerValue.flatMap(Int.init(exactly:)), isFirst: isFirst,
             held: .milliseconds(held), isNamed: isNamed, changes: changes)
+        history = (json["history"]?.arrayValue ?? []).compactMap { HistoryEntry($0) }
     }
 
     /// - Parameter remaining: for how much longer what the change at an index began lasts.
@@ -137,6 +141,7 @@ struct MirrorAnswer: Sendable {
                 changes.enumerated().map { index, change in change.wire { remaining(index, $0) } }),
         ]
         if let nextPage { members["next_page"] = .integer(Int64(nextPage)) }
+        if !history.isEmpty { members["history"] = .array(history.map(\.encoded)) }
         return JSONValue.object(members).encoded()
     }
 }

@@ -358,9 +358,11 @@ extension MirrorServer {
     ) {
         let start = page * Self.pageSize
         let end = min(start + Self.pageSize, transfer.changes.count)
-        let answer = MirrorAnswer(
+        var answer = MirrorAnswer(
             version: transfer.version, nextPage: end < transfer.changes.count ? page + 1 : nil, isFirst: page == 0,
             held: .zero, isNamed: false, changes: Array(transfer.changes[start..<end]))
+        // As of the snapshot: what happened since comes with the changes since.
+        if page == 0 { answer.history = api.handler.knownHistory.entries(through: transfer.version) }
         let age = now - transfer.made
         let body = answer.encoded { max(.zero, $1 - age) }
         guard let term = state.withLock({ $0.term }) else { return responder.respond(APIError.termEnded.response) }
@@ -419,9 +421,10 @@ extension MirrorServer {
             // It lags too far behind, and begins anew.
             return parked.responder.respond(APIError.mirrorForgotten.response)
         }
-        let answer = MirrorAnswer(
+        var answer = MirrorAnswer(
             version: known + UInt64(changes.count), held: max(.zero, now - parked.arrival) * 99 / 100, isNamed: isNamed,
             changes: changes.map(\.change))
+        answer.history = parked.api.handler.knownHistory.entries(after: known, through: answer.version)
         let body = answer.encoded { max(.zero, $1 - (now - changes[$0].made)) }
         parked.responder.respond(parked.api.inTerm(term, [body]))
     }

@@ -46,10 +46,13 @@ extension StoreChange {
             return Self.object("config", id, ["config": config.mirrored])
         case .configReplaced(let config):
             return Self.object("config_replaced", nil, ["config": config.mirrored])
-        case .configMoved(let key, let id, let reason, let mayRun):
+        case .configMoved(let key, let former, let id, let reason, let mayRun):
             return Self.object(
                 "config_moved", id,
-                ["key": key.wire, "reason": .string(reason.rawValue), "may_run": .bool(mayRun)])
+                [
+                    "key": key.wire, "from": .text(former), "reason": .string(reason.rawValue),
+                    "may_run": .bool(mayRun),
+                ])
         case .configRemoved(let key):
             return Self.object("config_removed", nil, ["key": key.wire])
         case .endpointsCheckScheduled(let config):
@@ -89,7 +92,9 @@ extension StoreChange {
                 throw MirrorError(missing: "reason")
             }
             guard let mayRun = json["may_run"]?.boolValue else { throw MirrorError(missing: "may_run") }
-            self = .configMoved(try json.configKey("key"), to: try json.text("node"), reason, mayRun: mayRun)
+            self = .configMoved(
+                try json.configKey("key"), from: json["from"]?.stringValue, to: try json.text("node"), reason,
+                mayRun: mayRun)
         case "config_removed":
             self = .configRemoved(try json.configKey("key"))
         case "hand_over":

@@ -1,0 +1,142 @@
+import CheckModel
+import Platform
+
+/// Makes entries of the history from changes of the store.
+///
+/// Of configs that are added, edited or removed it tells each while they are few in one step, else how many: a first
+/// placement of thousands says nothing that `clusterchecks` does not. Moves are told one by one.
+struct HistoryRecorder: Sendable {
+    /// How many configs of a step are told one by one.
+    static let few = 20
+
+    /// What happened to configs of one kind in this step.
+    private struct Tally: Sendable {
+        var count = 0
+        var first: [HistoryEntry] = []
+
+        mutating func add(_ entry: @autoclosure () -> HistoryEntry) {
+            count += 1
+            if count <= HistoryRecorder.few { first.append(entry()) }
+        }
+
+        func entries(_ kind: HistoryEntry.Kind) -> [HistoryEntry] {
+            count <= HistoryRecorder.few ? first : [HistoryEntry(kind, check: "\(count) checks")]
+        }
+    }
+
+    private var entries: [HistoryEntry] = []
+    private var added = Tally()
+    private var changed = Tally()
+    private var removed = Tally()
+    private var dangling = Tally()
+
+    /// Whether there is nothing to tell.
+    private var isEmpty: Bool {
+        entries.isEmpty && added.count + changed.count + removed.count + dangling.count == 0
+    }
+
+    /// Notes a change.
+    ///
+    /// - Parameter store: as it is before the change.
+    mutating func note(_ change: StoreChange, before store: ClusterStore) {
+        switch change {
+        case .configScheduled(let config, let node):
+            added.add(Self.entry(.added, config, node: node ?? ""))
+            if node == nil { dangling.add(Self.entry(.dangles, config, reason: DanglingReason.noNode.description)) }
+        case .configReplaced(let config):
+            // What becomes known after an adoption is no news.
+            guard store.config(config.key)?.contentHash != config.contentHash else { return }
+            changed.add(Self.entry(.changed, config, node: store.nodeID(of: config.key) ?? ""))
+        case .configRemoved(let key):
+            guard let config = store.config(key) else { return }
+            removed.add(Self.entry(.removed, config, node: store.nodeID(of: key) ?? ""))
+        case .configMoved(let key, let from, let to, let reason, _):
+            guard let config = store.config(key) else { return }
+            entries.append(Self.entry(.moved, config, from: from ?? "", node: to, reason: reason.rawValue))
+        case .endpointsCheckScheduled(let config):
+            let former = store.endpointsChecks.config(config.key)
+            guard former?.contentHash != config.contentHash else { return }
+            if former == nil {
+                added.add(Self.entry(.added, config, node: config.nodeName))
+            } else {
+                changed.add(Self.entry(.changed, config, node: config.nodeName))
+            }
+        case .endpointsCheckRemoved(let key):
+            guard let config = store.endpointsChecks.config(key) else { return }
+            removed.add(Self.entry(.removed, config, node: config.nodeName))
+        default:
+            noteNode(change, store)
+        }
+    }
+
+    private mutating func noteNode(_ change: StoreChange, _ store: ClusterStore) {
+        switch change {
+        case .nodeRegistered(let id, _, _, isAwaited: false):
+            entries.append(HistoryEntry(.joined, node: id))
+        case .nodeConditionsChanged(let id, let conditions):
+            let former = store.slot(of: id).map { store.nodes[$0].conditions } ?? NodeConditions()
+            guard let reason = conditions.news(since: former) else { return }
+            entries.append(HistoryEntry(.condition, node: id, reason: reason))
+        case .nodeIDShared(let id, let agents):
+            let reason =
+                agents.isEmpty
+                ? "one agent reports under its ID again"
+                : "two agents report under its ID: \(agents.joined(separator: ", "))"
+            entries.append(HistoryEntry(.condition, node: id, reason: reason))
+        case .nodeLeft(let id, let duration):
+            let reason = "its checks wait for its next agent, for \(Int(duration.seconds)) s at most"
+            entries.append(HistoryEntry(.left, node: id, reason: reason))
+        case .nodeReturned(let id):
+            entries.append(HistoryEntry(.returned, node: id))
+        case .nodeExpired(let id, let reason):
+            entries.append(HistoryEntry(.lost, node: id, reason: reason.description))
+        default:
+            break
+        }
+    }
+
+    /// What was noted since the last call.
+    mutating func drain() -> [HistoryEntry] {
+        guard !isEmpty else { return [] }
+        defer { self = HistoryRecorder() }
+        return entries + added.entries(.added) + changed.entries(.changed) + removed.entries(.removed)
+            + dangling.entries(.dangles)
+    }
+
+    private static func entry(
+        _ kind: HistoryEntry.Kind, _ config: EncodedConfig, from: String = "", node: String = "", reason: String = ""
+    ) -> HistoryEntry {
+        HistoryEntry(
+            kind, check: config.checkID, config: config.key.description, from: from, node: node, reason: reason)
+    }
+}
+
+extension ExpiryReason {
+    /// The reason in words.
+    fileprivate var description: String {
+        switch self {
+        case .silence: "no heartbeat within the timeout"
+        case .podDeleted(let pod): "its pod \(pod) was deleted"
+        case .left: "its agent left"
+        }
+    }
+}
+
+extension NodeConditions {
+    /// What is new compared with the former conditions, in words; nil if an operator need not know.
+    fileprivate func news(since former: NodeConditions) -> String? {
+        var news: [String] = []
+        if isDraining != former.isDraining { news.append(isDraining ? "drains" : "no longer drains") }
+        if isRestarting != former.isRestarting {
+            news.append(isRestarting ? "its agent is about to be restarted" : "its agent has been restarted")
+        }
+        switch (cordon, former.cordon) {
+        case (.cordoned, let former) where former != .cordoned: news.append("cordoned")
+        case (.workerGone, let former) where former != .workerGone: news.append("its Kubernetes node is gone")
+        case (nil, .some): news.append("uncordoned")
+        default: break
+        }
+        if lacksPod != former.lacksPod { news.append(lacksPod ? "no pod" : "its pod is known") }
+        return news.isEmpty ? nil : news.joined(separator: ", ")
+    }
+}
