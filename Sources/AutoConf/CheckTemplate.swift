@@ -39,6 +39,7 @@ struct CheckTemplate: Hashable {
         config.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
         config.checkTagCardinality = checkTagCardinality
         config.handOver = placement.handOver
+        config.rules = placement.rules
         return config
     }
 }
@@ -60,8 +61,8 @@ struct TemplateOrigin {
 extension [CheckTemplate] {
     /// Binds each template to `target`. One that cannot be resolved is reported, and does not affect the others.
     func bind(to target: CheckTarget, from origin: TemplateOrigin, into bound: inout BoundConfigs) {
-        if !target.nodeName.isEmpty, contains(where: { $0.placement.handOver != .sticky }) {
-            let reason = "checks that are pinned to a Kubernetes node never move, so handover has no effect on them"
+        if !target.nodeName.isEmpty, contains(where: { $0.placement != PlacementOptions() }) {
+            let reason = "checks that are pinned to a Kubernetes node never move, so it has no effect on them"
             bound.report(ConfigProblem(origin.object, "\(origin.place)\(PlacementOptions.key): \(reason)", .warning))
         }
         var positions: [ExactText: Int] = [:]
@@ -92,7 +93,7 @@ extension [CheckTemplate] {
                 config.serviceID = target.entity
                 config.adIdentifiers = target.adIdentifiers
                 config.nodeName = target.nodeName
-                if !target.nodeName.isEmpty { config.handOver = .sticky }
+                if !target.nodeName.isEmpty { (config.handOver, config.rules) = (.sticky, nil) }
                 if !config.ignoreAutodiscoveryTags {
                     for reason in config.add(target.tags) {
                         bound.report(ConfigProblem(origin.object, origin.place + reason, .warning))

@@ -12,6 +12,12 @@ struct PlacementOptions: Hashable {
     static let key = "placement"
 
     private(set) var handOver = HandOverPolicy.sticky
+    private(set) var rules: PlacementRules?
+
+    /// The range of a weight: from a light check to as much as a hundred nodes of a thousand checks each.
+    private static let weights = 0.001...100_000
+    /// The most labels, and zones, that can be asked for.
+    private static let mostTerms = 32
 
     /// Nothing is said.
     init() {}
@@ -39,6 +45,11 @@ struct PlacementOptions: Hashable {
         do throws(AutoConfError) {
             var fields = try ConfigFields(json, place: Self.key)
             handOver = fields.handOver("handover", warnings: &warnings)
+            rules = PlacementRules(
+                weight: fields.checked("weight", &warnings) { $0.weight(in: Self.weights) },
+                nodeSelector: fields.checked("node_selector", &warnings) { $0.labels(atMost: Self.mostTerms) } ?? [:],
+                zones: fields.checked("zone", &warnings) { $0.names(atMost: Self.mostTerms) } ?? [],
+                pin: fields.checked("pin", &warnings) { $0.name } ?? "")
             warnings += fields.unknownKeys
         } catch {
             warnings.append("\(error); it is not used")
@@ -71,6 +82,65 @@ extension ConfigFields {
             warnings.append("\(error); sticky is used")
         }
         return .sticky
+    }
+}
+
+extension ConfigFields {
+    /// A member that is not used, with a warning, unless it can be read.
+    fileprivate mutating func checked<Value>(
+        _ key: String, _ warnings: inout [String], _ read: (JSONValue) -> Result<Value, AutoConfError>
+    ) -> Value? {
+        guard let json = value(key) else { return nil }
+        switch read(json) {
+        case .success(let value): return value
+        case .failure(let error):
+            warnings.append("\(PlacementOptions.key): \(key) \(error); it is not used")
+            return nil
+        }
+    }
+}
+
+extension JSONValue {
+    private static func refused<Value>(_ reason: String) -> Result<Value, AutoConfError> {
+        .failure(AutoConfError(reason))
+    }
+
+    fileprivate func weight(in range: ClosedRange<Double>) -> Result<Double, AutoConfError> {
+        guard case .number(let text) = self, let weight = Double(text), range.contains(weight) else {
+            return Self.refused("is not a number from \(range.lowerBound) to \(Int(range.upperBound))")
+        }
+        return .success(weight)
+    }
+
+    /// A text that is not empty.
+    fileprivate var name: Result<String, AutoConfError> {
+        guard let text = stringValue, !text.isEmpty else { return Self.refused("is not the name of a node") }
+        return .success(text)
+    }
+
+    /// One text, or a list of texts, none of which is empty.
+    fileprivate func names(atMost limit: Int) -> Result<[ExactText], AutoConfError> {
+        let list = arrayValue ?? [self]
+        let texts = list.compactMap(\.stringValue).filter { !$0.isEmpty }
+        guard texts.count == list.count, (1...limit).contains(list.count) else {
+            return Self.refused("is neither a text nor a list of 1 to \(limit) texts")
+        }
+        return .success(texts.map { ExactText($0) })
+    }
+
+    /// Names with the texts that they must have.
+    fileprivate func labels(atMost limit: Int) -> Result<[ExactText: ExactText], AutoConfError> {
+        guard let members = objectValue, (1...limit).contains(members.count) else {
+            return Self.refused("is not an object of 1 to \(limit) labels")
+        }
+        var labels: [ExactText: ExactText] = [:]
+        for key in members.keys.sortedTexts() {
+            guard let text = members[ExactText(key)]?.stringValue else {
+                return Self.refused("has a label \(shownName(key)) whose value is not a string")
+            }
+            labels[ExactText(key)] = ExactText(text)
+        }
+        return .success(labels)
     }
 }
 

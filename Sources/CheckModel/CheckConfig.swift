@@ -133,6 +133,8 @@ package struct CheckConfig: Hashable, Sendable {
     @ExactText package var checkTagCardinality: String
     /// How it is handed over from one node-agent to another. Of this, agents are sent only what they must know.
     package var handOver: HandOverPolicy
+    /// Where it may run and what it costs; nil if nothing is said.
+    package var rules: PlacementRules?
 
     /// A config of `checkName`; everything not given is empty, and it is a cluster check.
     package init(
@@ -140,7 +142,7 @@ package struct CheckConfig: Hashable, Sendable {
         metricConfig: JSONValue? = nil,
         logs: JSONValue? = nil, adIdentifiers: [ExactText] = [], provider: String = "", serviceID: String = "",
         clusterCheck: Bool = true, nodeName: String = "", source: String = "", ignoreAutodiscoveryTags: Bool = false,
-        checkTagCardinality: String = "", handOver: HandOverPolicy = .sticky
+        checkTagCardinality: String = "", handOver: HandOverPolicy = .sticky, rules: PlacementRules? = nil
     ) {
         self.key = key
         self.checkName = checkName
@@ -157,5 +159,6 @@ package struct CheckConfig: Hashable, Sendable {
         self.ignoreAutodiscoveryTags = ignoreAutodiscoveryTags
         self.checkTagCardinality = checkTagCardinality
         self.handOver = handOver
+        self.rules = rules
     }
 }

@@ -48,6 +48,7 @@ package struct ConfigPatch: Hashable, Sendable {
         sent.clusterCheck = false
         if !isEndpointsCheck { sent.adIdentifiers = [] }
         return EncodedConfig(
-            sent, key: config.key, digest: digest, handOver: config.handOver, instances: instances)
+            sent, key: config.key, digest: digest, handOver: config.handOver, rules: config.rules,
+            instances: instances)
     }
 }

@@ -69,6 +69,7 @@ extension EncodedConfig {
     /// Whether both are the same version of the same config: everything else follows from what is compared.
     fileprivate func isSame(as other: EncodedConfig) -> Bool {
         key == other.key && digest == other.digest && wire == other.wire && handOver == other.handOver
+            && rules == other.rules
     }
 }
 

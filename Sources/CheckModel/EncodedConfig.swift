@@ -22,6 +22,8 @@ package final class EncodedConfig: Sendable {
     private let collectionSeconds: Int32
     /// How it is handed over from one node-agent to another.
     package let handOver: HandOverPolicy
+    /// Where it may run and what it costs; nil if nothing is said.
+    package let rules: PlacementRules?
 
     /// The encoded form of a config.
     ///
@@ -30,10 +32,13 @@ package final class EncodedConfig: Sendable {
     ///   - key: where it comes from.
     ///   - digest: the digest of the config as its author wrote it.
     ///   - handOver: how it is handed over.
+    ///   - rules: where it may run and what it costs.
     ///   - instances: its instances.
     init(
-        _ config: WireConfig, key: ConfigKey, digest: UInt64, handOver: HandOverPolicy, instances: [PatchedInstance]
+        _ config: WireConfig, key: ConfigKey, digest: UInt64, handOver: HandOverPolicy, rules: PlacementRules?,
+        instances: [PatchedInstance]
     ) {
+        self.rules = rules
         self.key = key
         keyHash = Murmur3.hash(key.bytes)
         self.digest = digest
@@ -55,6 +60,7 @@ package final class EncodedConfig: Sendable {
         unconfirmed key: ConfigKey, contentHash: UInt64, instances: Int, nodeName: String,
         handOver: HandOverPolicy = .sticky
     ) {
+        rules = nil
         self.key = key
         keyHash = Murmur3.hash(key.bytes)
         digest = 0
@@ -103,8 +109,9 @@ package final class EncodedConfig: Sendable {
         }
     }
 
-    /// What running it costs until something better is known: one for each instance, and never nothing.
-    package var cost: Double { Double(instanceCount) }
+    /// What running it costs until it is measured: its weight, if its author states one, else one for each instance;
+    /// never nothing.
+    package var cost: Double { rules?.weight ?? Double(instanceCount) }
 
     /// How often its instances run, as its first one says (`min_collection_interval`), else every 15 s.
     package var collectionInterval: Duration { .seconds(collectionSeconds) }

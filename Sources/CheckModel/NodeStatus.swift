@@ -21,6 +21,9 @@ package struct NodeStatusRequest: Hashable, Sendable {
     /// `running`: the check IDs of the cluster checks that it runs; nil, and absent, unless the answer to its last
     /// report asked for them. Datadog's agents never send them.
     package let running: [ExactText]?
+    /// Which checks the agent can run: `checks`, a version and a list of names, of our own agents, or
+    /// `check_compatibility` of Datadog's runners; nil, and absent, if it does not say.
+    package let compatibility: CheckCompatibility?
 
     /// At most this many check IDs are sent and read.
     package static let maximumRunning = 10_000
@@ -31,8 +34,10 @@ package struct NodeStatusRequest: Hashable, Sendable {
 
     /// A report.
     package init(
-        lastChange: Int64, nodeType: Int = 0, departure: Departure? = nil, running: [ExactText]? = nil
+        lastChange: Int64, nodeType: Int = 0, departure: Departure? = nil, running: [ExactText]? = nil,
+        compatibility: CheckCompatibility? = nil
     ) {
+        self.compatibility = compatibility
         self.running = running.map(Self.limited)
         self.lastChange = lastChange
         self.nodeType = nodeType
@@ -60,6 +65,7 @@ package struct NodeStatusRequest: Hashable, Sendable {
         var nodeType: Int64 = 0
         var departure: Departure?
         var running: [ExactText]?
+        var compatibility: CheckCompatibility?
         do throws(JSONError) {
             var scanner = try JSONScanner(body, limits: JSONLimits())
             try scanner.object { (scanner, key, _) throws(JSONError) in
@@ -71,6 +77,10 @@ package struct NodeStatusRequest: Hashable, Sendable {
                     departure = try scanner.departure(key)
                 } else if key == "running" || key.isSame("running") {
                     running = try scanner.checkIDs(key)
+                } else if key == "checks" || key.isSame("checks") {
+                    compatibility = try scanner.compatibility(key, include: "names") ?? compatibility
+                } else if key == "check_compatibility" || key.isSame("check_compatibility") {
+                    compatibility = try scanner.compatibility(key, include: "include") ?? compatibility
                 } else {
                     _ = try scanner.value()
                 }
@@ -79,7 +89,9 @@ package struct NodeStatusRequest: Hashable, Sendable {
         } catch {
             throw .invalidJSON(message: "status", error)
         }
-        self.init(lastChange: lastChange, nodeType: Int(nodeType), departure: departure, running: running)
+        self.init(
+            lastChange: lastChange, nodeType: Int(nodeType), departure: departure, running: running,
+            compatibility: compatibility)
     }
 
     /// The body that a node-agent sends.
@@ -88,6 +100,11 @@ package struct NodeStatusRequest: Hashable, Sendable {
         var body = Array("{\"last_change\":\(lastChange),\"node_type\":\(nodeType)\(departure)".utf8)
         if let running {
             body += Array(",\"running\":".utf8) + JSONValue.array(running.map { .string($0.text) }).encoded()
+        }
+        if let compatibility {
+            let names = JSONValue.array(compatibility.include.map { .string($0.text) })
+            let checks = JSONValue.object(["version": .string(compatibility.version), "names": names])
+            body += Array(",\"checks\":".utf8) + checks.encoded()
         }
         return body + [UInt8(ascii: "}")]
     }
@@ -118,6 +135,29 @@ extension JSONScanner {
         let texts = list.compactMap(\.stringValue)
         guard texts.count == list.count else { throw failure("\(key) has an element that is not a string", at: start) }
         return texts.map { ExactText($0) }
+    }
+
+    /// The next value as what an agent can run; null is none.
+    ///
+    /// - Parameter include: the member that lists the checks that it runs.
+    fileprivate mutating func compatibility(_ key: String, include: String) throws(JSONError) -> CheckCompatibility? {
+        skipWhitespace()
+        let start = position
+        let value = try value()
+        if value == .null { return nil }
+        guard value.objectValue != nil else { throw failure("\(key) is \(value.kind), not an object", at: start) }
+        func names(_ member: String) throws(JSONError) -> [ExactText] {
+            guard let list = value[member], list != .null else { return [] }
+            let texts = (list.arrayValue ?? []).compactMap(\.stringValue)
+            guard let all = list.arrayValue, texts.count == all.count, all.count <= CheckCompatibility.maximumNames
+            else {
+                let limit = CheckCompatibility.maximumNames
+                throw failure("\(key).\(member) is no list of at most \(limit) names of checks", at: start)
+            }
+            return texts.map { ExactText($0) }
+        }
+        return CheckCompatibility(
+            include: try names(include), exclude: try names("exclude"), version: value["version"]?.stringValue ?? "")
     }
 
     /// The next value as a departure; null is none.

@@ -1,5 +1,6 @@
 import CheckModel
 import Kubernetes
+import Platform
 import TestKit
 import Testing
 
@@ -76,7 +77,7 @@ import Testing
         #expect(fixture.configs.count == 40)
         for config in fixture.configs { #expect(config.handOver == (config.nodeName.isEmpty ? policy : .sticky)) }
         let warning =
-            "kube_service://shop/web: endpoints: placement: checks that are pinned to a Kubernetes node never move, so handover has no effect on them"
+            "kube_service://shop/web: endpoints: placement: checks that are pinned to a Kubernetes node never move, so it has no effect on them"
         #expect(fixture.problems == (policy == .sticky ? [] : [warning]))
         #expect(fixture.autoConf.problems.allSatisfy { $0.severity == .warning })
         // With `resolve` none is pinned.
@@ -105,8 +106,37 @@ import Testing
         ("a key in another case", #"{"HandOver":"exclusive"}"#, ["placement: unknown key HandOver"]),
         (
             "unknown keys", #"{"weigth":2,"pin":[],"handover":"no"}"#,
-            ["placement: \(none)", "placement: unknown key pin", "placement: unknown key weigth"]
+            [
+                "placement: \(none)", "placement: pin is not the name of a node; it is not used",
+                "placement: unknown key weigth",
+            ]
         ),
+        (
+            "a weight of nothing", #"{"weight":0}"#,
+            ["placement: weight is not a number from 0.001 to 100000; it is not used"]
+        ),
+        (
+            "a weight in words", #"{"weight":"5"}"#,
+            ["placement: weight is not a number from 0.001 to 100000; it is not used"]
+        ),
+        (
+            "a selector that is none", #"{"node_selector":"disk=ssd"}"#,
+            ["placement: node_selector is not an object of 1 to 32 labels; it is not used"]
+        ),
+        (
+            "a selector without labels", #"{"node_selector":{}}"#,
+            ["placement: node_selector is not an object of 1 to 32 labels; it is not used"]
+        ),
+        (
+            "a label that is a flag", #"{"node_selector":{"disk":"ssd","gpu":true}}"#,
+            ["placement: node_selector has a label gpu whose value is not a string; it is not used"]
+        ),
+        (
+            "an empty zone", #"{"zone":["a",""]}"#,
+            ["placement: zone is neither a text nor a list of 1 to 32 texts; it is not used"]
+        ),
+        ("no zone", #"{"zone":[]}"#, ["placement: zone is neither a text nor a list of 1 to 32 texts; it is not used"]),
+        ("a pin to nothing", #"{"pin":""}"#, ["placement: pin is not the name of a node; it is not used"]),
     ]
 
     @Test(arguments: bad)
@@ -123,8 +153,23 @@ import Testing
         #expect(ofEndpoints.problems == row.reasons.map { "kube_service://shop/web: endpoints: \($0)" }, "\(row.name)")
         let (file, object) = try await Self.file(row.json)
         #expect(file.configs.map(\.handOver) == [.sticky], "\(row.name)")
+        #expect((fixture.configs + ofEndpoints.configs + file.configs).allSatisfy { $0.rules == nil }, "\(row.name)")
         #expect(file.problems == row.reasons.map { "\(object): \($0)" }, "\(row.name)")
         #expect(file.autoConf.problems.allSatisfy { $0.severity == .warning })
+    }
+
+    @Test func `an author says where a check may run and what it costs`() async throws {
+        let json = #"{"weight":2.5,"node_selector":{"disk":"ssd","os":"linux"},"zone":["b","a","b"],"pin":"n1"}"#
+        let rules = PlacementRules(
+            weight: 2.5, nodeSelector: ["disk": "ssd", "os": "linux"], zones: ["a", "b"], pin: "n1")
+        let fixture = Self.read(["checks": Self.checks, "placement": json])
+        #expect(fixture.configs.map(\.rules) == [rules, rules] && fixture.problems.isEmpty)
+        let (file, _) = try await Self.file(json)
+        #expect(file.configs.map(\.rules) == [rules] && file.problems.isEmpty)
+        let zone = Self.read(["checks": Self.checks, "placement": #"{"zone":"a","weight":7}"#])
+        #expect(zone.configs[0].rules == PlacementRules(weight: 7, zones: ["a"]))
+        #expect(zone.configs[0].rules?.isConstraint == true && PlacementRules(weight: 7)?.isConstraint == false)
+        #expect(PlacementRules() == nil)
     }
 
     @Test func `what is right beside an unknown key is used`() {
@@ -228,7 +273,7 @@ extension PlacementOptionTests {
             #expect(fixture.configs.map(\.handOver) == [.sticky, .sticky, .exclusive, .exclusive])
             #expect(
                 fixture.problems == [
-                    "file:\(directory.path)/a.json: kube_endpoints shop/web: placement: checks that are pinned to a Kubernetes node never move, so handover has no effect on them"
+                    "file:\(directory.path)/a.json: kube_endpoints shop/web: placement: checks that are pinned to a Kubernetes node never move, so it has no effect on them"
                 ])
         }
     }

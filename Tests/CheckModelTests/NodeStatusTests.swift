@@ -1,4 +1,5 @@
 import CheckModel
+import Platform
 import Testing
 
 @Suite struct NodeStatusTests {
@@ -12,7 +13,6 @@ import Testing
         (#"{"last_change":null,"node_type":null}"#, 0, 0),
         (#" { "node_type" : 1 , "last_change" : 5 } "#, 5, 1),
         (#"{"Last_Change":5,"NODE_TYPE":1}"#, 5, 1),
-        (#"{"check_compatibility":{"include":["a"],"exclude":null},"last_change":5}"#, 5, 0),
         (#"{"last_change":5,"last_change_":6,"last_chang":7,"last-change":8}"#, 5, 0),
         (#"{"last_\u0063hange":5}"#, 5, 0),
     ]
@@ -23,7 +23,43 @@ import Testing
         #expect(request == NodeStatusRequest(lastChange: row.lastChange, nodeType: row.nodeType))
     }
 
+    @Test(
+        arguments: [
+            (#"{"check_compatibility":{"include":["b","a"],"exclude":null},"last_change":5}"#, ["a"], [], ""),
+            (#"{"check_compatibility":{"exclude":["a"]}}"#, [], ["a"], ""),
+            (#"{"check_compatibility":{}}"#, [], [], ""),
+            (#"{"checks":{"version":"7","names":["a","b"]}}"#, ["a"], [], "7"),
+        ] as [(String, [String], [String], String)])
+    func `an agent says which checks it runs`(
+        body: String, included: [String], excluded: [String], version: String
+    ) throws {
+        let said = try #require(try NodeStatusRequest(parsing: Array(body.utf8)).compatibility)
+        #expect(said.version == version)
+        for name in included { #expect(said.runs(name)) }
+        for name in excluded { #expect(!said.runs(name)) }
+        #expect(said.runs("c") == included.isEmpty)
+        #expect(!said.runs("a") == excluded.contains("a"))
+        #expect(try NodeStatusRequest(parsing: Array(#"{"checks":null}"#.utf8)).compatibility == nil)
+        let sent = NodeStatusRequest(
+            lastChange: 3, compatibility: CheckCompatibility(include: ["tls", "tcp_check"], version: "1"))
+        #expect(try NodeStatusRequest(parsing: sent.encoded()) == sent)
+    }
+
+    @Test func `names of checks are compared by their bytes`() {
+        let said = CheckCompatibility(include: ["caf\u{e9}", "b", "a", "d", "c"])
+        #expect(said.runs("caf\u{e9}") && !said.runs("cafe\u{301}") && said.runs("d") && !said.runs("e"))
+    }
+
     static let invalid: [(body: String, error: String)] = [
+        (#"{"checks":["a"]}"#, "status: line 1, column 11: checks is an array, not an object"),
+        (
+            #"{"checks":{"names":"a"}}"#,
+            "status: line 1, column 11: checks.names is no list of at most 2000 names of checks"
+        ),
+        (
+            #"{"check_compatibility":{"exclude":[1]}}"#,
+            "status: line 1, column 24: check_compatibility.exclude is no list of at most 2000 names of checks"
+        ),
         ("", "status: line 1, column 1: ends where an object is expected"),
         ("null", "status: line 1, column 1: 'n' where an object is expected"),
         ("[]", "status: line 1, column 1: '[' where an object is expected"),

@@ -63,7 +63,7 @@ extension DispatcherPropertyTests.History {
             #expect(store.nodeID(of: key) != nil)
             if let config = wanted[key] { taken += Load(cost: config.cost) }
         }
-        #expect(taken <= total.shared(by: dispatcher.store.nodeCount))
+        #expect(taken <= total.share(of: 1, in: dispatcher.store.nodeCount))
         // Nobody else gets more by it, but for what dangled.
         for slot in store.occupiedSlots where store.dangling.isEmpty {
             #expect(dispatcher.store.nodes[slot].load <= store.nodes[slot].load)

@@ -43,9 +43,10 @@ extension Dispatcher {
     /// Has a node report.
     mutating func report(
         _ id: String, lastChange: Int64 = 0, type: Int = 0, address: String? = nil, isStated: Bool = false,
-        departure: Departure? = nil, peer: String? = nil, at seconds: Double
+        departure: Departure? = nil, peer: String? = nil, runs: CheckCompatibility? = nil, at seconds: Double
     ) throws -> (isUpToDate: Bool, handingOver: Int, changes: [StoreChange]) {
-        let status = NodeStatusRequest(lastChange: lastChange, nodeType: type, departure: departure)
+        let status = NodeStatusRequest(
+            lastChange: lastChange, nodeType: type, departure: departure, compatibility: runs)
         let report = NodeReport(id: id, status: status, address: address, isAddressStated: isStated, peer: peer)
         var answer: ReportAnswer?
         let changes = try changes { answer = try $0.nodeStatus(report, now: at(seconds)) }
@@ -131,8 +132,11 @@ func agentPod(
         isTerminating: isTerminating, isOfDaemonSet: isOfDaemonSet)
 }
 
-func worker(_ name: String, isSchedulable: Bool = true, isReady: Bool = true) -> WorkerNode {
-    WorkerNode(name: name, isSchedulable: isSchedulable, isReady: isReady)
+func worker(
+    _ name: String, isSchedulable: Bool = true, isReady: Bool = true, labels: [ExactText: ExactText] = [:],
+    capacity: Int? = nil
+) -> WorkerNode {
+    WorkerNode(name: name, isSchedulable: isSchedulable, isReady: isReady, labels: labels, capacity: capacity)
 }
 
 extension ClusterStore {

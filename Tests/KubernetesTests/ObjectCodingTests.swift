@@ -152,7 +152,28 @@ private func read<Object: JSONReadable>(_ type: Object.Type, _ text: String) thr
         let node = try read(
             KubernetesNode.self, #"{"metadata":{"name":"n","resourceVersion":"1","labels":{"a":"b"}}\#(fields)}"#)
         #expect(node.isUnschedulable == isUnschedulable)
-        #expect(node.metadata == ObjectMetadata(name: "n", namespace: "", resourceVersion: "1"))
+        #expect(
+            node.metadata == ObjectMetadata(name: "n", namespace: "", resourceVersion: "1", labels: ["a": "b"]))
+    }
+
+    @Test(
+        arguments: [
+            (#""labels":{"cluster-agent.dev/capacity":"8"}"#, 8, false),
+            (
+                #""annotations":{"cluster-agent.dev/capacity":"2","x":"y"},"labels":{"cluster-agent.dev/capacity":"8"}"#,
+                2, false
+            ),
+            (#""labels":{"a":"b"}"#, nil, false), (#""labels":{"cluster-agent.dev/capacity":"0"}"#, nil, true),
+            (#""annotations":{"cluster-agent.dev/capacity":"many"}"#, nil, true),
+        ] as [(String, Int?, Bool)])
+    func `a capacity is stated by an annotation, else by a label`(
+        fields: String, capacity: Int?, isWrong: Bool
+    ) throws {
+        let text = #"{"metadata":{"name":"n","resourceVersion":"1",\#(fields)}}"#
+        for metadata in [try read(KubernetesNode.self, text).metadata, try read(Pod.self, text).metadata] {
+            #expect(StatedCapacity.of(metadata) == capacity)
+            #expect((StatedCapacity.problem(of: metadata) != nil) == isWrong)
+        }
     }
 
     @Test(arguments: ["True", "False", "Unknown"])

@@ -46,7 +46,16 @@ import Testing
         .configRemoved(key),
         .endpointsCheckScheduled(pinned),
         .endpointsCheckRemoved(pinned.key),
+        .nodeAbilitiesChanged(id: "n", NodeAbilities()),
+        .nodeAbilitiesChanged(id: "n", NodeAbilities(checks: compatibility, stated: 8, reported: 2)),
+        .nodeAbilitiesChanged(id: "n", NodeAbilities(checks: nil, stated: nil, reported: 2)),
+        .configWithdrawn(key, .noEligibleNode("no node-agent runs redisdb"), mayRun: true),
+        .configWithdrawn(key, .noNode, mayRun: false), .configWithdrawn(key, .nodeExpired("n"), mayRun: false),
+        .configWithdrawn(key, .podDeleted(node: "n", pod: "a/b"), mayRun: false),
+        .configWithdrawn(key, .nodeLeft("n"), mayRun: false),
     ]
+
+    private static let compatibility = CheckCompatibility(include: ["tls", "http_check"], exclude: ["x"], version: "7")
 
     @Test(arguments: changes.indices) func `a change arrives as it was sent`(index: Int) throws {
         let sent = Self.changes[index].wire { $0 }
@@ -103,20 +112,22 @@ import Testing
 
     @Test(arguments: [
         "", "[]", #"{"format":1,"replica":"a","term":"","wait_ms":0}"#,
-        #"{"format":2,"replica":"","term":"","wait_ms":0}"#, #"{"format":2,"replica":"a,b","term":"","wait_ms":0}"#,
-        #"{"format":2,"replica":"a","wait_ms":0}"#, #"{"format":2,"replica":"a","term":"","wait_ms":-1}"#,
-        #"{"format":2,"replica":"a","term":"","wait_ms":0,"page":1}"#,
-        #"{"format":2,"replica":"a","term":"","wait_ms":0,"page":-1,"version":2}"#,
+        #"{"format":3,"replica":"","term":"","wait_ms":0}"#, #"{"format":2,"replica":"a,b","term":"","wait_ms":0}"#,
+        #"{"format":3,"replica":"a","wait_ms":0}"#, #"{"format":2,"replica":"a","term":"","wait_ms":-1}"#,
+        #"{"format":3,"replica":"a","term":"","wait_ms":0,"page":1}"#,
+        #"{"format":3,"replica":"a","term":"","wait_ms":0,"page":-1,"version":2}"#,
     ]) func `what is no call is refused with the reason`(text: String) {
         #expect(throws: APIError.self) { try MirrorRequest(parsing: Array(text.utf8)) }
     }
 
     @Test func `an answer arrives as it was sent, and times with what remains of them`() throws {
         let answer = MirrorAnswer(
-            version: 22, nextPage: 1, isFirst: true, held: .seconds(2), isNamed: true, changes: Self.changes)
+            version: 22, nextPage: 1, isFirst: true, held: .seconds(2), isNamed: true, changes: Self.changes,
+            history: [HistoryEntry(.moved, check: "c", from: "a", node: "b", reason: "expired")])
         let read = try MirrorAnswer(parsing: answer.encoded { _, duration in max(.zero, duration - .seconds(10)) })
         #expect(read.version == 22 && read.nextPage == 1 && read.isFirst && read.isNamed && read.held == .seconds(2))
         #expect(read.changes.count == Self.changes.count)
+        #expect(read.history == answer.history)
         var lasting: [Duration] = []
         for change in read.changes {
             switch change {

@@ -27,7 +27,9 @@ extension Dispatcher {
             let predecessor = predecessors.takeNode(of: config.key)
             let former = predecessor ?? running ?? hint?.node(of: config)
             let kept = former.flatMap { keeper($0, of: config) }
-            apply(.configScheduled(config, on: kept ?? store.leastLoadedNode(for: config)))
+            let node = kept ?? bestNode(for: config)
+            apply(.configScheduled(config, on: node))
+            if node == nil { explainDangling(config) }
             if config.handOver == .exclusive, let predecessor, kept == nil, store.handOvers[config.key] == nil {
                 // Under its former key it must have been stopped there.
                 apply(.handOverStarted(config, from: predecessor))
@@ -60,8 +62,9 @@ extension Dispatcher {
     }
 
     /// The node of this ID, if it may keep a config that it had.
-    private func keeper(_ id: String, of config: EncodedConfig) -> String? {
-        guard let node = store.slot(of: id).map({ store.nodes[$0] }) else { return nil }
+    private mutating func keeper(_ id: String, of config: EncodedConfig) -> String? {
+        guard let slot = store.slot(of: id), obstacle(to: config, slot) == nil else { return nil }
+        let node = store.nodes[slot]
         let isRestart = node.isAway || node.conditions.isRestarting
         return isRestart ? (config.handOver == .sticky ? id : nil) : node.isFit ? id : nil
     }
@@ -136,8 +139,15 @@ extension Dispatcher {
             }
             let isSame =
                 present.contentHash == config.contentHash && present.cost == config.cost && present.isConfirmed
-                && present.handOver == config.handOver
-            if !isSame { apply(.configReplaced(config)) }
+                && present.handOver == config.handOver && present.rules == config.rules
+            if !isSame {
+                apply(.configReplaced(config))
+                if let slot = store.slot(ofConfig: config.key) {
+                    relieveIfUnfit(config, slot)
+                } else {
+                    hasConfirmed = true
+                }
+            }
             if !present.isConfirmed { hasConfirmed = true }
             return true
         }

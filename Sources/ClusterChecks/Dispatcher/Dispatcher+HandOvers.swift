@@ -91,7 +91,7 @@ extension Dispatcher {
                 config.isConfirmed && !(isRestart && config.handOver == .sticky)
             }
             for config in Self.heaviestFirst(leaving) {
-                guard let node = store.leastLoadedNode(for: config) else { return }
+                guard let node = bestNode(for: config), node != store.nodes[slot].id else { continue }
                 move(config.key, to: node, .drained)
             }
         }

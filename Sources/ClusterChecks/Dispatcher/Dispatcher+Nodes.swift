@@ -140,8 +140,14 @@ extension Dispatcher {
         var (joiners, returners) = (joined.map { [$0] } ?? [], returned.map { [$0] } ?? [])
         let isLate = heartbeats.time >= Self.longestReading
         if let adopted = adoptedAt, isLate || matching.isRead(since: adopted) { adoptedAt = nil }
+        var changed: [Int] = []
         for (slot, verdict) in adoptedAt == nil ? matching.assess() : [] {
             let isNew = unassessed.remove(slot) != nil
+            if eligible.set(matching.worker(of: slot), id: store.nodes[slot].id, slot: slot) {
+                changed.append(slot)
+                hasChanged = true
+            }
+            refreshAbilities(slot)
             switch verdict {
             case .gone(let pod, let isRestart):
                 agentLeft(slot, .podDeleted(pod.fullName), isRestart: isRestart)
@@ -162,6 +168,7 @@ extension Dispatcher {
             }
         }
         guard hasChanged, store.isDispatching else { return }
+        relieveUnfit(changed)
         placeDangling()
         relieveLeaving()
         for slot in joiners { giveShare(to: slot) }

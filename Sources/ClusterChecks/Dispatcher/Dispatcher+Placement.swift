@@ -16,14 +16,17 @@ extension Dispatcher {
         guard store.nodeCount > 0 else { return }
         // Of one whose bytes are not known here yet its new node could not be told.
         for config in Self.heaviestFirst(store.dangling.lazy.map(\.config).filter(\.isConfirmed)) {
-            guard let node = store.leastLoadedNode(for: config) else { return }
+            guard let node = bestNode(for: config) else {
+                explainDangling(config)
+                continue
+            }
             let (former, reason) = store.danglingReason(of: config.key)?.move ?? (nil, .dangled)
             apply(.configMoved(config.key, from: former, to: node, reason, mayRun: false))
         }
     }
 
-    /// Moves configs from the most loaded nodes to the joined one until it has an equal share, rounded down. No other
-    /// node gets more than it had.
+    /// Moves configs from the relatively most loaded nodes to the joined one until it has the share of its capacity,
+    /// rounded down. No other node gets more than it had.
     ///
     /// Only nodes with the best standing share, and a draining one gets nothing.
     ///
@@ -37,19 +40,27 @@ extension Dispatcher {
             store.nodes[$0].conditions.standing == standing && !store.nodes[$0].isAway
         }
         let peers = (store.slots(standing: standing) + awaited).sorted()
-        var donors = peers.filter { $0 != slot }.map { (slot: $0, load: store.nodes[$0].load) }
+        var donors = peers.filter { $0 != slot }.map { peer in
+            (slot: peer, load: store.nodes[peer].load, capacity: store.nodes[peer].abilities.capacity)
+        }
+        let capacity = store.nodes[slot].abilities.capacity
         let total = donors.reduce(store.nodes[slot].load) { $0 + $1.load }
-        let share = total.shared(by: peers.count)
+        let share = total.share(of: capacity, in: donors.reduce(capacity) { $0 + $1.capacity })
         let id = store.nodes[slot].id
-        while let heaviest = donors.indices.max(by: { donors[$0].load < donors[$1].load }) {
+        while let heaviest = donors.indices.max(by: { left, right in
+            donors[left].load.isLess(than: donors[right].load, of: donors[left].capacity, donors[right].capacity)
+        }) {
             let donor = donors[heaviest]
             let own = store.nodes[slot].load
             // Within one instance of the share is good enough: a closer fit would mean looking at every config.
-            guard own + .oneInstance <= share, own < donor.load else { return }
+            guard own + .oneInstance <= share, own.isLess(than: donor.load, of: capacity, donor.capacity) else {
+                return
+            }
             let movable = store.nodes[donor.slot].configs.last { config in
                 let load = Load(cost: config.cost)
                 guard mayLeave(config, donor.slot), !(isBack && config.handOver == .sticky) else { return false }
-                return own + load <= share && own + load <= donor.load - load
+                let isWorse = (donor.load - load).isLess(than: own + load, of: donor.capacity, capacity)
+                return own + load <= share && !isWorse && obstacle(to: config, slot) == nil
             }
             if let movable {
                 move(movable.key, to: id, .joined)
@@ -65,7 +76,7 @@ extension Dispatcher {
     /// Whether a config may move off a node that stays. Its bytes must be known, or its new node could not be told; and
     /// an exclusive one stays where two agents report under one ID, since neither could confirm for both that it has
     /// stopped it.
-    private func mayLeave(_ config: EncodedConfig, _ slot: Int) -> Bool {
+    func mayLeave(_ config: EncodedConfig, _ slot: Int) -> Bool {
         config.isConfirmed && (config.handOver != .exclusive || store.nodes[slot].agents.isEmpty)
     }
 }
@@ -75,8 +86,10 @@ extension Dispatcher {
     /// Records the statistics that a node gave, if it still reports, and returns those that they replace.
     mutating func record(_ statistics: NodeStatistics, of id: String) -> NodeStatistics? {
         guard let slot = store.slot(of: id) else { return nil }
-        defer { self.statistics[slot] = statistics }
-        return self.statistics[slot]
+        let former = self.statistics[slot]
+        self.statistics[slot] = statistics
+        refreshAbilities(slot)
+        return former
     }
 
     /// Moves configs together with their statistics. Moves that no longer apply are skipped: the config was edited,
@@ -88,7 +101,8 @@ extension Dispatcher {
             guard let source = store.slot(of: move.source), let destination = store.slot(of: move.destination),
                 store.slot(ofConfig: move.config.key) == source, store.nodes[destination].receives,
                 let config = store.config(move.config.key), config.contentHash == move.config.contentHash,
-                mayLeave(config, source), !store.nodes[source].isAway
+                mayLeave(config, source), !store.nodes[source].isAway,
+                obstacle(to: config, destination) == nil
             else { return false }
             self.move(move.config.key, to: move.destination, reason)
             for checkID in move.config.instanceIDs {

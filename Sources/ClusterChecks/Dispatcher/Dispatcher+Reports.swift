@@ -52,6 +52,10 @@ extension Dispatcher {
             slot = register(report)
             reconcileNodes(joined: slot)
         }
+        if let checks = report.status.compatibility, refreshAbilities(slot, checks: checks), store.isDispatching {
+            relieveUnfit([slot])
+            placeDangling()
+        }
         // The first one: whoever comes later in its name may be a stranger.
         if peers[slot] == nil { peers[slot] = report.peer }
         noteRunning(report.status.lastChange, slot)

@@ -37,6 +37,8 @@ package struct Dispatcher: Sendable {
     /// Until when agents that have not been heard may run what nobody here knows of, in listened time: for as long as
     /// one runs exclusive configs without an answer.
     var unclearUntil: Duration
+    /// Which nodes may run configs with rules.
+    var eligible = EligibleNodes()
     /// By slot: until when a node that is away is waited for, or one keeps running whatever it runs, in listened time.
     var deadlines: [Duration?] = []
     /// By slot: where the last report came from, as far as is known.

@@ -340,12 +340,17 @@ extension Handler {
     package func record(_ readings: [StatisticsReading], duration: Duration) {
         let failures = readings.filter { $0.statistics == nil }.map(\.id)
         // The former statistics are returned, so that they are freed outside the lock.
-        _ = state.withLock { state in
+        let now = clock.now()
+        let (_, applied) = state.withLock { state -> ([NodeStatistics?], Applied?) in
+            // Between two terms nothing is decided.
+            guard let term = state.term, term.isValid(at: now) else { return ([], nil) }
             state.rebalancing.record(failures: failures, duration: duration, nodes: state.dispatcher.store)
-            return readings.map { reading in
+            let former = readings.map { reading in
                 reading.statistics.flatMap { state.dispatcher.record($0, of: reading.id) }
             }
+            return (former, drainChanges(&state))
         }
+        publish(applied)
         logProblems(of: readings)
     }
 

@@ -42,7 +42,14 @@ struct HistoryRecorder: Sendable {
         switch change {
         case .configScheduled(let config, let node):
             added.add(Self.entry(.added, config, node: node ?? ""))
-            if node == nil { dangling.add(Self.entry(.dangles, config, reason: DanglingReason.noNode.description)) }
+            // If there are nodes, why none of them may run it follows.
+            if node == nil, store.nodeCount == 0 {
+                dangling.add(Self.entry(.dangles, config, reason: DanglingReason.noNode.description))
+            }
+        case .configWithdrawn(let key, let reason, _):
+            guard let config = store.config(key) else { return }
+            dangling.add(
+                Self.entry(.dangles, config, from: store.nodeID(of: key) ?? "", reason: reason.description))
         case .configReplaced(let config):
             // What becomes known after an adoption is no news.
             guard store.config(config.key)?.contentHash != config.contentHash else { return }

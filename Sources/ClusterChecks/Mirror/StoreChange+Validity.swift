@@ -10,6 +10,7 @@ extension StoreChange {
         case .nodeRegistered(let id, _, _, _):
             id.isEmpty ? "a node without an ID" : store.slot(of: id) == nil ? nil : "a node is registered twice"
         case .nodeChanged(let id, _, _), .nodeConditionsChanged(let id, _), .nodeIDShared(let id, _),
+            .nodeAbilitiesChanged(let id, _),
             .nodeHeard(let id), .nodeLeft(let id, _), .nodeReturned(let id), .keepsRunning(let id, _),
             .keepsRunningEnded(let id), .nodeExpired(let id, _):
             Self.problem(ofNode: id, in: store)
@@ -20,6 +21,8 @@ extension StoreChange {
             store.config(config.key) == nil ? "a config that does not exist is replaced" : nil
         case .configMoved(let key, _, let id, _, _):
             store.config(key) == nil ? "a config that does not exist moves" : Self.problem(ofNode: id, in: store)
+        case .configWithdrawn(let key, _, _):
+            store.config(key) == nil ? "a config that does not exist is withdrawn" : nil
         case .configRemoved(let key):
             store.config(key) == nil ? "a config that does not exist is removed" : nil
         case .handOverStarted(let config, let id):

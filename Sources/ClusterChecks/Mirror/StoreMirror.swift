@@ -67,6 +67,8 @@ package struct StoreMirror: Sendable {
                 .nodeRegistered(id: id, type: type, address: address, isAwaited: true)
             case .configScheduled(let config, let node):
                 .configScheduled(bytes.confirmed(config), on: node)
+            case .configWithdrawn(let key, let reason, let mayRun):
+                .configWithdrawn(bytes.key(of: key), reason, mayRun: mayRun)
             case .endpointsCheckScheduled(let config):
                 .endpointsCheckScheduled(bytes.confirmed(config))
             case .handOverStarted(let config, let node):
@@ -114,6 +116,9 @@ private struct OwnBytes {
         renamed[config.key] = own
         return own
     }
+
+    /// The key here of a config that has been asked for.
+    func key(of key: ConfigKey) -> ConfigKey { renamed[key]?.key ?? key }
 
     /// The same for a config that its former node hands over, asked after all that are placed; nil if there is such a
     /// hand-over already.

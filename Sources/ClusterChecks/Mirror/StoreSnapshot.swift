@@ -33,7 +33,11 @@ package struct StoreSnapshot: Sendable {
     package var changes: [StoreChange] {
         var changes: [StoreChange] = []
         for (slot, node) in nodes.enumerated() where !node.id.isEmpty { append(node, slot, to: &changes) }
-        changes += dangling.map { .configScheduled($0.config, on: nil) }
+        for dangling in dangling {
+            changes.append(.configScheduled(dangling.config, on: nil))
+            guard dangling.reason != .noNode else { continue }
+            changes.append(.configWithdrawn(dangling.config.key, dangling.reason, mayRun: false))
+        }
         for nodeName in endpointsChecks.nodes {
             changes += endpointsChecks.of(nodeName).map { .endpointsCheckScheduled($0) }
         }
@@ -51,6 +55,7 @@ package struct StoreSnapshot: Sendable {
         if node.conditions != NodeConditions() {
             changes.append(.nodeConditionsChanged(id: node.id, node.conditions))
         }
+        if node.abilities != NodeAbilities() { changes.append(.nodeAbilitiesChanged(id: node.id, node.abilities)) }
         if !node.agents.isEmpty { changes.append(.nodeIDShared(id: node.id, agents: node.agents)) }
         changes += node.configs.map { .configScheduled($0, on: node.id) }
         if node.isAway { changes.append(.nodeLeft(id: node.id, returnsWithin: remaining[slot])) }

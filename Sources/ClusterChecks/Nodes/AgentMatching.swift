@@ -189,6 +189,18 @@ extension AgentMatching {
         pod(of: slot)?.addresses ?? []
     }
 
+    /// The Kubernetes node on which a node's agent runs: its pod's, else the one of the node's own name; nil if it is
+    /// not known.
+    func worker(of slot: Int) -> WorkerNode? {
+        let scheduled = pod(of: slot)?.nodeName ?? ""
+        return workers[scheduled.isEmpty ? agents[slot]?.id ?? "" : scheduled]
+    }
+
+    /// The capacity that Kubernetes tells of a node: its pod's before that of its Kubernetes node.
+    func statedCapacity(_ slot: Int) -> Int? {
+        pod(of: slot)?.capacity ?? worker(of: slot)?.capacity
+    }
+
     /// A node's pod: the one matched last, else what would be matched now.
     private func pod(of slot: Int) -> AgentPod? { agents[slot]?.pod ?? match(slot) }
 

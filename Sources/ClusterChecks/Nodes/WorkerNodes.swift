@@ -8,9 +8,18 @@ package struct WorkerNode: Hashable, Sendable {
     package let isSchedulable: Bool
     /// Whether its kubelet reports that it is ready.
     package let isReady: Bool
+    /// Its labels, by which configs select it.
+    package let labels: [ExactText: ExactText]
+    /// The capacity that it states for its node-agent; nil if it states none.
+    package let capacity: Int?
 
     /// A Kubernetes node.
-    package init(name: String, isSchedulable: Bool, isReady: Bool = true) {
+    package init(
+        name: String, isSchedulable: Bool, isReady: Bool = true, labels: [ExactText: ExactText] = [:],
+        capacity: Int? = nil
+    ) {
+        self.labels = labels
+        self.capacity = capacity
         self.name = name
         self.isSchedulable = isSchedulable
         self.isReady = isReady
@@ -51,6 +60,9 @@ struct WorkerNodes: Sendable {
             return nodes.removeValue(forKey: name) == nil ? [] : [name]
         }
     }
+
+    /// The Kubernetes node of this name; nil if it is not known.
+    subscript(_ name: String) -> WorkerNode? { nodes[ExactText(name)] }
 
     /// Whether a Kubernetes node exists and is cordoned.
     func isCordoned(_ name: String) -> Bool {

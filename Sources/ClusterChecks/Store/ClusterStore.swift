@@ -24,6 +24,8 @@ package struct ClusterStore: Sendable {
         package fileprivate(set) var revision = Revision()
         /// What Kubernetes says about it.
         package fileprivate(set) var conditions = NodeConditions()
+        /// What it can run.
+        package fileprivate(set) var abilities = NodeAbilities()
         /// The two agents that report under its ID; empty while only one does.
         package fileprivate(set) var agents: [String] = []
         /// The keys of its configs that another node hands over to it.
@@ -68,7 +70,7 @@ package struct ClusterStore: Sendable {
         /// The config.
         package fileprivate(set) var config: EncodedConfig
         /// Why no node runs it.
-        package let reason: DanglingReason
+        package fileprivate(set) var reason: DanglingReason
         /// The version of the store since which no node has run it.
         package let since: UInt64
     }
@@ -117,9 +119,11 @@ package struct ClusterStore: Sendable {
     /// The endpoints checks.
     package private(set) var endpointsChecks = EndpointsChecks()
     /// One ring per standing, so that a node that must not get a config is not looked at.
-    private var placements = Standing.allCases.map { _ in Placement() }
+    private var placements = Standing.allCases.map { _ in CapacityPlacement() }
     /// How many nodes of each standing are awaited.
     private var awaited = Standing.allCases.map { _ in 0 }
+    /// How many nodes do not run every check.
+    private(set) var restrictedCount = 0
     private var changedNodes: Set<ExactText> = []
 
     /// A store without nodes and configs.
@@ -143,6 +147,10 @@ package struct ClusterStore: Sendable {
             nodes[slot].address = address
         case .nodeConditionsChanged(let id, let conditions):
             changeStanding(of: knownSlot(of: id)) { $0.conditions = conditions }
+        case .nodeAbilitiesChanged(let id, let abilities):
+            let slot = knownSlot(of: id)
+            restrictedCount += (abilities.checks == nil ? 0 : 1) - (nodes[slot].abilities.checks == nil ? 0 : 1)
+            changeStanding(of: slot) { $0.abilities = abilities }
         case .nodeIDShared(let id, let agents):
             nodes[knownSlot(of: id)].agents = agents
         case .nodeLeft(let id, _):
@@ -168,6 +176,8 @@ package struct ClusterStore: Sendable {
             replace(config)
         case .configMoved(let key, _, let id, _, let mayRun):
             move(key, to: id, mayRun: mayRun)
+        case .configWithdrawn(let key, let reason, let mayRun):
+            withdraw(key, reason, mayRun: mayRun)
         case .configRemoved(let key):
             remove(key)
         case .handOverStarted(let config, let id):
@@ -245,13 +255,27 @@ extension ClusterStore {
         awaited.firstIndex { $0 > 0 }.flatMap(Standing.init(rawValue:)) ?? .draining
     }
 
-    /// Where to place a config: the least loaded node among those with the best standing; nil without one that may get
-    /// configs.
-    func leastLoadedNode(for config: EncodedConfig) -> String? {
-        for standing in Standing.receiving where standing <= worstReceiving {
-            if let slot = placements[standing.rawValue].leastLoaded(for: config.keyHash) { return nodes[slot].id }
+    /// Where to place a config: among the nodes with the best standing, the one with the least relative load after it;
+    /// nil without one that may get it.
+    ///
+    /// - Parameter isEligible: whether the node of a slot may run the config; nil if all may.
+    func leastLoadedNode(for config: EncodedConfig, where isEligible: ((Int) -> Bool)? = nil) -> String? {
+        let load = Load(cost: config.cost)
+        let worst = isEligible.map(worstReceiving) ?? worstReceiving
+        for standing in Standing.receiving where standing <= worst {
+            let slot = placements[standing.rawValue].best(for: config.keyHash, load: load, where: isEligible)
+            if let slot { return nodes[slot].id }
         }
         return nil
+    }
+
+    /// The same as `worstReceiving` for a config that not every node may run: others are not waited for.
+    private func worstReceiving(_ isEligible: (Int) -> Bool) -> Standing {
+        guard awaited.contains(where: { $0 > 0 }) else { return .draining }
+        let standings = placements[Standing.awaited.rawValue].slots.filter { slot in
+            nodes[slot].isAwaited && !nodes[slot].isAway && isEligible(slot)
+        }.map { nodes[$0].conditions.standing }
+        return standings.min() ?? .draining
     }
 
     /// Reserves room for `count` configs in all, so that a large batch does not grow the store step by step.
@@ -287,7 +311,8 @@ extension ClusterStore {
             nodes.append(node)
         }
         slots[node.id] = slot
-        placements[node.standing.rawValue].insert(node.id, slot: slot)
+        placements[node.standing.rawValue].insert(
+            node.id, slot: slot, capacity: node.abilities.capacity, load: .zero)
         countAwaited(slot, 1)
         markChanged(slot)
     }
@@ -298,15 +323,14 @@ extension ClusterStore {
     }
 
     private mutating func changeStanding(of slot: Int, _ change: (inout Node) -> Void) {
-        let former = nodes[slot].standing.rawValue
+        let (former, formerCapacity) = (nodes[slot].standing.rawValue, nodes[slot].abilities.capacity)
         countAwaited(slot, -1)
         change(&nodes[slot])
         countAwaited(slot, 1)
-        let standing = nodes[slot].standing.rawValue
-        guard former != standing else { return }
-        placements[former].remove(slot: slot)
-        placements[standing].insert(nodes[slot].id, slot: slot)
-        placements[standing].update(slot: slot, load: nodes[slot].load)
+        let (standing, capacity) = (nodes[slot].standing.rawValue, nodes[slot].abilities.capacity)
+        guard (former, formerCapacity) != (standing, capacity) else { return }
+        placements[former].remove(slot: slot, capacity: formerCapacity)
+        placements[standing].insert(nodes[slot].id, slot: slot, capacity: capacity, load: nodes[slot].load)
     }
 
     private mutating func expire(_ id: String, _ reason: ExpiryReason) {
@@ -314,8 +338,9 @@ extension ClusterStore {
         markChanged(slot)
         // Whatever it handed over it runs no more.
         for key in nodes[slot].outgoing { endHandOver(key) }
-        placements[nodes[slot].standing.rawValue].remove(slot: slot)
+        placements[nodes[slot].standing.rawValue].remove(slot: slot, capacity: nodes[slot].abilities.capacity)
         countAwaited(slot, -1)
+        if nodes[slot].abilities.checks != nil { restrictedCount -= 1 }
         let danglingReason = DanglingReason(id, reason)
         for config in nodes[slot].configs { entries[config.key] = dangle(config, danglingReason) }
         nodes[slot] = Node(id: "", type: 0, address: nil)
@@ -397,6 +422,17 @@ extension ClusterStore {
         assign(config, to: id)
     }
 
+    /// Takes a config from its node, or gives another reason why it has none.
+    private mutating func withdraw(_ key: ConfigKey, _ reason: DanglingReason, mayRun: Bool) {
+        guard let entry = entries[key] else { preconditionFailure("a config that does not exist") }
+        guard let source = entry.slot else { return dangling[entry.index].reason = reason }
+        let config = unassign(key)
+        // Nobody takes over: another agent may start it only once this one has stopped it, if it is exclusive.
+        if mayRun, config.handOver == .exclusive, handOvers[key] == nil { beginHandOver(config, from: source) }
+        if config.handOver != .exclusive { endHandOver(key) }
+        add(dangle(config, reason))
+    }
+
     private mutating func remove(_ key: ConfigKey) {
         let source = entries[key]?.slot
         let config = unassign(key)
@@ -422,7 +458,8 @@ extension ClusterStore {
 
     private mutating func changeLoad(of slot: Int, by difference: Load) {
         nodes[slot].load += difference
-        placements[nodes[slot].standing.rawValue].update(slot: slot, load: nodes[slot].load)
+        placements[nodes[slot].standing.rawValue].update(
+            slot: slot, capacity: nodes[slot].abilities.capacity, load: nodes[slot].load)
     }
 
     /// The agent of a node is told to run a config besides what it runs.

@@ -9,7 +9,7 @@ struct Load: Comparable, Hashable, Sendable {
     /// The load of one instance of a check about which nothing else is known.
     static let oneInstance = Load(millionths: 1_000_000)
 
-    private init(millionths: Int64) {
+    init(millionths: Int64) {
         self.millionths = millionths
     }
 
@@ -36,9 +36,19 @@ struct Load: Comparable, Hashable, Sendable {
         left.millionths -= right.millionths
     }
 
-    /// An equal share for each of `count` nodes, rounded down; `count` is at least 1.
-    func shared(by count: Int) -> Load {
-        Load(millionths: millionths / Int64(count))
+    /// The share of one capacity in a sum of them, rounded down; it is at least 1 and at most the sum.
+    func share(of capacity: Int, in sum: Int) -> Load {
+        let (high, low) = millionths.multipliedFullWidth(by: Int64(capacity))
+        return Load(millionths: Int64(sum).dividingFullWidth((high, low)).quotient)
+    }
+
+    /// Whether this load on a node of one capacity is relatively less than another load on a node of another.
+    func isLess(than other: Load, of capacity: Int, _ otherCapacity: Int) -> Bool {
+        guard capacity != otherCapacity else { return self < other }
+        // 128 bits: a node's load takes up to 57, a capacity up to 14.
+        let left = millionths.multipliedFullWidth(by: Int64(otherCapacity))
+        let right = other.millionths.multipliedFullWidth(by: Int64(capacity))
+        return (left.high, left.low) < (right.high, right.low)
     }
 
     static func < (left: Load, right: Load) -> Bool {

@@ -27,6 +27,9 @@ extension Log {
             let counts = reasons.map { "\($1.count) \($0)" }.sortedByBytes()
             info("moved many", ["checks": moved, "reasons": counts.joined(separator: ", ")])
         }
+        for entry in history where entry.kind == .dangles {
+            warning("check has no node", ["check": entry.check, "from": entry.from, "reason": entry.reason])
+        }
         guard scheduled + replaced + removed + handedOver > 0 else { return }
         info(
             "configs dispatched",
@@ -50,6 +53,13 @@ extension Log {
                     "restarting": conditions.isRestarting,
                     "cordoned": conditions.cordon != nil, "no_pod": conditions.lacksPod,
                 ])
+        case .nodeAbilitiesChanged(let id, let abilities):
+            info(
+                "node can run checks",
+                [
+                    "node": id, "at_a_time": abilities.capacity, "known": abilities.basis.rawValue,
+                    "checks": abilities.checks.map { $0.include.isEmpty ? "any" : "\($0.include.count)" } ?? "any",
+                ])
         case .nodeIDShared(let id, let agents) where agents.isEmpty:
             warning("node ID is no longer shared by two agents", ["node": id])
         case .nodeIDShared(let id, let agents):
@@ -69,7 +79,7 @@ extension Log {
         case .nodeExpired(let id, .left):
             info("node removed: its agent left", ["node": id, "nodes": nodes])
         case .dispatchingBegan, .nodeHeard, .handOverStarted, .handOverEnded, .configScheduled, .configReplaced,
-            .configMoved, .configRemoved,
+            .configMoved, .configRemoved, .configWithdrawn,
             .endpointsCheckScheduled, .endpointsCheckRemoved:
             break
         }

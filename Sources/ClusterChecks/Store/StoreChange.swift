@@ -18,6 +18,8 @@ package enum StoreChange: Sendable {
     case nodeChanged(id: String, type: Int, address: String?)
     /// A node's conditions changed to these.
     case nodeConditionsChanged(id: String, NodeConditions)
+    /// What a node can run changed, or became known.
+    case nodeAbilitiesChanged(id: String, NodeAbilities)
     /// Two agents report under one node ID: their addresses, with their pods where known. Empty: only one agent does
     /// again.
     case nodeIDShared(id: String, agents: [String])
@@ -38,6 +40,8 @@ package enum StoreChange: Sendable {
     /// A config moved to a node, from another one or from none; the other one may be gone. If it may run the config, that
     /// is handed over.
     case configMoved(ConfigKey, from: String?, to: String, MoveReason, mayRun: Bool)
+    /// No node may run a config any more, for this reason; or one that dangles does so for another reason.
+    case configWithdrawn(ConfigKey, DanglingReason, mayRun: Bool)
     /// A config that is placed on a node, or dangles, is being handed over from another one; nil if any node may run
     /// it. A move, and the removal of an exclusive config, begin one by themselves.
     case handOverStarted(EncodedConfig, from: String?)
@@ -78,7 +82,7 @@ package enum ExpiryReason: Hashable, Sendable {
 
 /// Why a config moved.
 package enum MoveReason: String, CaseIterable, Sendable {
-    /// It had no node, as none reported.
+    /// It had no node: none reported, or none of those that did might run it.
     case dangled
     /// Its node was silent for longer than the timeout.
     case expired
@@ -90,6 +94,8 @@ package enum MoveReason: String, CaseIterable, Sendable {
     case joined
     /// Its node is draining.
     case drained
+    /// Its node may not run it any more: labels, abilities or what its author says changed.
+    case unfit
     /// Its node was overloaded, according to the runners' statistics.
     case rebalanced
     /// Another config is being isolated on its node.
@@ -106,6 +112,8 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
     case podDeleted(node: String, pod: String)
     /// Its node's agent left, and no other node reports.
     case nodeLeft(String)
+    /// Nodes report, and none of them may run it: why, in words.
+    case noEligibleNode(String)
 
     /// Why the configs of a node that was removed have none.
     init(_ id: String, _ reason: ExpiryReason) {
@@ -123,6 +131,7 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
         case .nodeExpired(let id): (id, .expired)
         case .podDeleted(let id, _): (id, .podDeleted)
         case .nodeLeft(let id): (id, .left)
+        case .noEligibleNode: (nil, .dangled)
         }
     }
 
@@ -132,6 +141,7 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
         case .noNode: "no node-agent reports"
         case .nodeExpired(let id): "its node \(id) expired, and no other node reports"
         case .podDeleted(let id, let pod): "the pod \(pod) of its node \(id) was deleted, and no other node reports"
+        case .noEligibleNode(let reason): reason
         case .nodeLeft(let id): "the agent of its node \(id) left, and no other node reports"
         }
     }

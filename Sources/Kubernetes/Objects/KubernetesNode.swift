@@ -3,7 +3,7 @@ package import JSON
 /// The fields of a `v1` Node that we use. Heartbeats change a Node every few minutes without changing these: compare
 /// before acting.
 package struct KubernetesNode: Hashable, Sendable {
-    /// Name, uid and resourceVersion; labels and annotations are not kept.
+    /// Name, uid, resourceVersion and labels; of the annotations, the one that states a capacity.
     package var metadata: ObjectMetadata
     /// Whether it is cordoned.
     package var isUnschedulable: Bool
@@ -32,7 +32,9 @@ extension KubernetesNode: KubernetesObject {
         try json.enterObject()
         while let key = try json.nextKey() {
             switch key {
-            case "metadata": metadata = try ObjectMetadata(from: &json)
+            case "metadata":
+                metadata = try ObjectMetadata(
+                    from: &json, isLabelKept: { _ in true }, isAnnotationKept: StatedCapacity.isKey)
             case "spec":
                 try json.enterObject()
                 while let key = try json.nextKey() {

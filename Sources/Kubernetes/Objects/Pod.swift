@@ -46,7 +46,10 @@ extension Pod: KubernetesObject {
         try json.enterObject()
         while let key = try json.nextKey() {
             switch key {
-            case "metadata": metadata = try ObjectMetadata(from: &json, isControllerKept: true)
+            case "metadata":
+                metadata = try ObjectMetadata(
+                    from: &json, isControllerKept: true, isLabelKept: StatedCapacity.isKey,
+                    isAnnotationKept: StatedCapacity.isKey)
             case "spec":
                 try json.enterObject()
                 while let key = try json.nextKey() {

@@ -1,9 +1,14 @@
+package import CheckModel
+import Platform
+
 /// How a node-agent talks to the cluster-agent. The defaults are those of Datadog's agents.
 package struct AgentCoreOptions: Sendable {
     /// The name under which this agent reports, usually its host name.
     var nodeID: String
     /// The Kubernetes node whose endpoints checks to run; nil for none.
     var kubernetesNodeName: String?
+    /// Which checks it runs; nil to say nothing of it.
+    package var compatibility: CheckCompatibility?
     /// Time from the start of one poll to the start of the next (`ad_config_poll_interval`).
     package var pollInterval: Duration = .seconds(10)
     /// How long this node may be silent before the cluster-agent expires it (its

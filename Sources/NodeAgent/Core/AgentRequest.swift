@@ -52,7 +52,11 @@ package struct AgentRequest: Sendable, Hashable {
             (method, path, body) = ("GET", "/version", nil)
         case .status(let lastChange, let running):
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
-            body = NodeStatusRequest(lastChange: lastChange, nodeType: Self.nodeType, running: running).encoded()
+            body =
+                NodeStatusRequest(
+                    lastChange: lastChange, nodeType: Self.nodeType, running: running,
+                    compatibility: options.compatibility
+                ).encoded()
         case .configs:
             (method, path, body) = ("GET", "/api/v1/clusterchecks/configs/\(node)", nil)
         case .wait(let lastChange, let wait):

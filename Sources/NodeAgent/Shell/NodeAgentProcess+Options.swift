@@ -1,3 +1,5 @@
+import CheckModel
+import CheckOptions
 import HTTPClient
 import Platform
 
@@ -18,6 +20,8 @@ extension NodeAgentProcess {
     static func coreOptions(_ options: Options, nodeID: String) -> AgentCoreOptions {
         let node = options[NodeAgentOptions.kubernetesNodeName]
         var core = AgentCoreOptions(nodeID: nodeID, kubernetesNodeName: node.isEmpty ? nil : node)
+        core.compatibility = CheckCompatibility(
+            include: CheckDefinition.checkNames.map { ExactText($0) }, version: Command.version)
         core.pollInterval = options[NodeAgentOptions.pollInterval]
         core.nodeExpirationTimeout = options[NodeAgentOptions.nodeExpiration]
         core.gracePeriod = options[NodeAgentOptions.gracePeriod]

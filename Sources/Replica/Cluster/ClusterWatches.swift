@@ -86,7 +86,8 @@ struct ClusterWatches: Sendable {
         AgentPod(
             namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid,
             addresses: pod.addresses, nodeName: pod.nodeName, isTerminating: pod.isTerminating,
-            isReady: pod.isReady, isOfDaemonSet: pod.metadata.controllerKind == "DaemonSet")
+            isReady: pod.isReady, isOfDaemonSet: pod.metadata.controllerKind == "DaemonSet",
+            capacity: StatedCapacity.of(pod.metadata))
     }
 
     static func nodeChange(_ event: ReflectorEvent<KubernetesNode>) -> WorkerNodeChange {
@@ -98,6 +99,8 @@ struct ClusterWatches: Sendable {
     }
 
     private static func workerNode(_ node: KubernetesNode) -> WorkerNode {
-        WorkerNode(name: node.metadata.name, isSchedulable: !node.isUnschedulable, isReady: node.isReady)
+        WorkerNode(
+            name: node.metadata.name, isSchedulable: !node.isUnschedulable, isReady: node.isReady,
+            labels: node.metadata.labels, capacity: StatedCapacity.of(node.metadata))
     }
 }

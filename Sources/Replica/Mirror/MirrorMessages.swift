@@ -98,14 +98,15 @@ struct MirrorAnswer: Sendable {
     var isNamed: Bool
     var changes: [StoreChange]
     /// What happened since, for the history; with the beginning of a store, all of it.
-    var history: [HistoryEntry] = []
+    var history: [HistoryEntry]
 
     private static let limits = JSONLimits(bytes: 64 << 20, keyBytes: 2_000)
 
     init(
         version: UInt64, nextPage: Int? = nil, isFirst: Bool = false, held: Duration, isNamed: Bool,
-        changes: [StoreChange]
+        changes: [StoreChange], history: [HistoryEntry] = []
     ) {
+        self.history = history
         self.version = version
         self.nextPage = nextPage
         self.isFirst = isFirst
@@ -128,8 +129,8 @@ struct MirrorAnswer: Sendable {
         for element in list { changes.append(try StoreChange(wire: element)) }
         self.init(
             version: version, nextPage: json["next_page"]?.integerValue.flatMap(Int.init(exactly:)), isFirst: isFirst,
-            held: .milliseconds(held), isNamed: isNamed, changes: changes)
-        history = (json["history"]?.arrayValue ?? []).compactMap { HistoryEntry($0) }
+            held: .milliseconds(held), isNamed: isNamed, changes: changes,
+            history: (json["history"]?.arrayValue ?? []).compactMap { HistoryEntry($0) })
     }
 
     /// - Parameter remaining: for how much longer what the change at an index began lasts.

@@ -22,6 +22,8 @@ extension StoreChange {
             return Self.object("node_changed", id, ["type": .integer(Int64(type)), "address": .text(address)])
         case .nodeConditionsChanged(let id, let conditions):
             return Self.object("node_conditions", id, conditions.wire)
+        case .nodeAbilitiesChanged(let id, let abilities):
+            return Self.object("node_abilities", id, abilities.wire)
         case .nodeIDShared(let id, let agents):
             return Self.object("node_shared", id, ["agents": .array(agents.map(JSONValue.string))])
         case .nodeLeft(let id, let duration):
@@ -53,6 +55,9 @@ extension StoreChange {
                     "key": key.wire, "from": .text(former), "reason": .string(reason.rawValue),
                     "may_run": .bool(mayRun),
                 ])
+        case .configWithdrawn(let key, let reason, let mayRun):
+            return Self.object(
+                "config_withdrawn", nil, reason.wire.merging(["key": key.wire, "may_run": .bool(mayRun)]) { $1 })
         case .configRemoved(let key):
             return Self.object("config_removed", nil, ["key": key.wire])
         case .endpointsCheckScheduled(let config):
@@ -95,6 +100,9 @@ extension StoreChange {
             self = .configMoved(
                 try json.configKey("key"), from: json["from"]?.stringValue, to: try json.text("node"), reason,
                 mayRun: mayRun)
+        case "config_withdrawn":
+            guard let mayRun = json["may_run"]?.boolValue else { throw MirrorError(missing: "may_run") }
+            self = .configWithdrawn(try json.configKey("key"), try DanglingReason(wire: json), mayRun: mayRun)
         case "config_removed":
             self = .configRemoved(try json.configKey("key"))
         case "hand_over":
@@ -125,6 +133,8 @@ extension StoreChange {
                 id: id, type: try json.number("type", in: .min ... .max), address: json["address"]?.stringValue)
         case "node_conditions":
             return .nodeConditionsChanged(id: id, try NodeConditions(wire: json))
+        case "node_abilities":
+            return .nodeAbilitiesChanged(id: id, try NodeAbilities(wire: json))
         case "node_shared":
             return .nodeIDShared(id: id, agents: try json.list("agents").compactMap(\.stringValue))
         case "node_left":
@@ -214,6 +224,60 @@ extension NodeConditions {
         case "cordoned": cordon = .cordoned
         case "gone": cordon = .workerGone
         default: throw MirrorError(missing: "cordon")
+        }
+    }
+}
+
+extension NodeAbilities {
+    fileprivate var wire: [ExactText: JSONValue] {
+        var members: [ExactText: JSONValue] = [:]
+        if basis != .assumed {
+            members[ExactText(basis.rawValue)] = .integer(Int64(capacity))
+        }
+        guard let checks else { return members }
+        func names(_ list: [ExactText]) -> JSONValue { .array(list.map { .string($0.text) }) }
+        members["checks"] = .object([
+            "include": names(checks.include), "exclude": names(checks.exclude), "version": .string(checks.version),
+        ])
+        return members
+    }
+
+    fileprivate init(wire json: JSONValue) throws(MirrorError) {
+        var checks: CheckCompatibility?
+        if let object = json["checks"] {
+            func names(_ member: String) throws(MirrorError) -> [ExactText] {
+                try object.list(member).compactMap(\.stringValue).map { ExactText($0) }
+            }
+            checks = CheckCompatibility(
+                include: try names("include"), exclude: try names("exclude"), version: try object.text("version"))
+        }
+        func capacity(_ basis: Basis) throws(MirrorError) -> Int? {
+            json[basis.rawValue] == nil ? nil : try json.number(basis.rawValue, in: 1...NodeAbilities.maximumCapacity)
+        }
+        self.init(checks: checks, stated: try capacity(.stated), reported: try capacity(.reported))
+    }
+}
+
+extension DanglingReason {
+    fileprivate var wire: [ExactText: JSONValue] {
+        switch self {
+        case .noNode: ["why": .string("no_node")]
+        case .nodeExpired(let id): ["why": .string("expired"), "node": .string(id)]
+        case .podDeleted(let id, let pod):
+            ["why": .string("pod_deleted"), "node": .string(id), "pod": .string(pod)]
+        case .nodeLeft(let id): ["why": .string("left"), "node": .string(id)]
+        case .noEligibleNode(let text): ["why": .string("not_eligible"), "text": .string(text)]
+        }
+    }
+
+    fileprivate init(wire json: JSONValue) throws(MirrorError) {
+        switch json["why"]?.stringValue {
+        case "no_node": self = .noNode
+        case "expired": self = .nodeExpired(try json.text("node"))
+        case "pod_deleted": self = .podDeleted(node: try json.text("node"), pod: try json.text("pod"))
+        case "left": self = .nodeLeft(try json.text("node"))
+        case "not_eligible": self = .noEligibleNode(try json.text("text"))
+        default: throw MirrorError(missing: "why")
         }
     }
 }
