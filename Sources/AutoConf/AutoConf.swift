@@ -119,6 +119,12 @@ package final class AutoConf: Sendable {
         state.withLock { $0.problems }
     }
 
+    /// The Service from which configs of a source come, be it by its own annotations or by its endpoints; nil if it has
+    /// none, or they come from elsewhere.
+    package func service(ofSource source: String) -> ObjectReference? {
+        state.withLock { $0.service(ofSource: source) }
+    }
+
     /// The Services with problems, sorted by Service, for a replica that starts to lead and reports them again.
     package var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
         state.withLock { $0.serviceProblems }

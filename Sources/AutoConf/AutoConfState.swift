@@ -175,6 +175,17 @@ struct AutoConfState {
         serviceObjects.referencedProblems
     }
 
+    /// The Service from which configs of a source come; nil if there is none.
+    func service(ofSource source: String) -> ObjectReference? {
+        for prefix in ["kube_service://", "kube_endpoint_uid://"] where source.utf8.starts(with: prefix.utf8) {
+            let parts = source.dropFirst(prefix.utf8.count).split(separator: "/", omittingEmptySubsequences: false)
+            guard parts.count >= 2 else { return nil }
+            let name = NamespacedName(namespace: String(parts[0]), name: String(parts[1]))
+            return services[name]?.reference(name)
+        }
+        return nil
+    }
+
     /// How many configs come from a source.
     func configCount(of source: Source) -> Int {
         switch source {

@@ -22,8 +22,11 @@ struct KnownService {
     /// that are not tags.
     let fingerprint: Int
     private let kept: Kept
+    /// Its uid as a number, which takes no memory of its own; nil if it is no UUID in lower case.
+    private let uid: UInt128?
 
     init(_ service: Service, keeps need: Need) {
+        uid = Self.number(service.uid)
         var reduced = service
         reduced.metadata.labels = service.labels.filter { $0.key.hasPrefix("tags.datadoghq.com/") }
         reduced.metadata.resourceVersion = ""
@@ -43,5 +46,28 @@ struct KnownService {
     /// The Service, as far as it was kept; nil if it was not.
     var service: Service? {
         if case .service(let service) = kept { service } else { nil }
+    }
+}
+
+// The uid, for Events.
+extension KnownService {
+    private static let dashes: Set<Int> = [8, 13, 18, 23]
+
+    /// The reference in Events of the Service that has this name.
+    func reference(_ name: NamespacedName) -> ObjectReference {
+        ObjectReference(
+            kind: "Service", namespace: name.namespace, name: name.name, uid: uid.map(Self.text) ?? "")
+    }
+
+    private static func number(_ uid: String) -> UInt128? {
+        let number = UInt128(uid.filter { $0 != "-" }, radix: 16)
+        return number.flatMap { text($0).hasSameBytes(as: uid) ? $0 : nil }
+    }
+
+    private static func text(_ number: UInt128) -> String {
+        var text = String(number, radix: 16)
+        text = String(repeating: "0", count: 32 - text.utf8.count) + text
+        for position in dashes.sorted() { text.insert("-", at: text.index(text.startIndex, offsetBy: position)) }
+        return text
     }
 }

@@ -58,6 +58,9 @@ package struct Replica: Sendable {
             CheckConfigEvents(recorder: $0, leadership: leadership, clock: clock)
         }
         self.events = events
+        let placementEvents = kubernetes?.recorder.map { recorder in
+            PlacementEvents { recorder.record($0, reason: $1, message: $2, about: $3) }
+        }
         autoConf = AutoConf(
             options: options.autoConf, desired: desired, environment: surroundings.environment,
             files: surroundings.files, clock: clock, log: log, onProblems: { events?.record($0) })
@@ -71,8 +74,9 @@ package struct Replica: Sendable {
                 readAnew: { readers.readAnew(since: $0) },
                 ask: { [reader = surroundings.statistics] in _ = reader.read($0, until: $1, completion: $2) },
                 history: { [mirror] in mirror?.history }),
-            observe: { [observe = surroundings.observe] event in
+            observe: { [observe = surroundings.observe, autoConf] event in
                 mirrors.handle(event)
+                placementEvents?.handle(event) { autoConf.service(ofSource: $0) }
                 observe?(event)
             })
         elector = try Self.elector(options, surroundings, handler, mirrors, leadership)

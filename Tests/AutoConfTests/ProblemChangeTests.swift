@@ -86,6 +86,20 @@ import Testing
         #expect(problems.map(\.problems.count) == [1, 1])
     }
 
+    @Test func `the Service of a config is found by its source`() {
+        let uid = "0f9c1e2d-3b4a-4c5d-8e6f-7a8b9c0d1e2f"
+        fixture.autoConf.handle(.replaced([service(Self.good, name: "web", uid: uid), service(Self.good, name: "odd")]))
+        #expect(fixture.autoConf.service(ofSource: "kube_service://shop/web")?.uid == uid)
+        #expect(fixture.autoConf.service(ofSource: "kube_service://shop/odd")?.uid == "")
+        let namespace = fixture.autoConf.service(ofSource: "kube_service://shop/web")?.namespace
+        #expect(namespace == "shop")
+        let ofEndpoint = fixture.autoConf.service(ofSource: "kube_endpoint_uid://shop/web/10.0.0.1")
+        #expect(ofEndpoint?.name == "web")
+        for other in ["kube_service://shop/other", "kube_service://shop", "file:/etc/a.json", "kube_service:/", ""] {
+            #expect(fixture.autoConf.service(ofSource: other) == nil)
+        }
+    }
+
     @Test func `the problem of a file has no object`() async throws {
         let directory = try TemporaryDirectory()
         try directory.write("a.json", "{")

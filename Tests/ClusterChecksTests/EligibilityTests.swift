@@ -193,13 +193,14 @@ import Testing
     @Test func `load follows capacity`() throws {
         var dispatcher = try Dispatcher(nodes: [], configs: [])
         _ = dispatcher.handle(
-            .replaced([worker("small", capacity: 1), worker("large", capacity: 9), worker("usual")]), at: 0)
+            .replaced([worker("small", capacity: .some(1)), worker("large", capacity: .some(9)), worker("usual")]),
+            at: 0)
         for id in ["small", "large", "usual"] { _ = try dispatcher.report(id, at: 0) }
         dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<140), isWhole: true))
         #expect(dispatcher.store.counts == ["small": 10, "large": 90, "usual": 40])
         #expect(dispatcher.store.node("large")?.abilities.basis == .stated)
         // Who joins takes the share of its capacity.
-        _ = dispatcher.handle(.applied(worker("new", capacity: 14)), at: 1)
+        _ = dispatcher.handle(.applied(worker("new", capacity: .some(14))), at: 1)
         _ = try dispatcher.report("new", at: 1)
         #expect(dispatcher.store.counts["new"] == 70)
         // An agent's own word counts where Kubernetes says nothing.

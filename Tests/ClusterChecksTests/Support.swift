@@ -134,7 +134,7 @@ func agentPod(
 
 func worker(
     _ name: String, isSchedulable: Bool = true, isReady: Bool = true, labels: [ExactText: ExactText] = [:],
-    capacity: Int? = nil
+    capacity: StatedAmount = .none
 ) -> WorkerNode {
     WorkerNode(name: name, isSchedulable: isSchedulable, isReady: isReady, labels: labels, capacity: capacity)
 }

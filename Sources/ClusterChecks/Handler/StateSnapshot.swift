@@ -52,6 +52,7 @@ package struct StateSnapshot: Sendable {
             case .workerGone: remarks.append("its Kubernetes node is gone")
             case nil: break
             }
+            if let fault = conditions.fault { remarks.append(fault) }
             if conditions.lacksPod { remarks.append("no pod") }
             if !agents.isEmpty { remarks.append("two agents under one id: \(agents.joined(separator: ", "))") }
             return remarks

@@ -143,6 +143,7 @@ extension NodeConditions {
         case (nil, .some): news.append("uncordoned")
         default: break
         }
+        if fault != former.fault { news.append(fault ?? "its capacity can be used") }
         if lacksPod != former.lacksPod { news.append(lacksPod ? "no pod" : "its pod is known") }
         return news.isEmpty ? nil : news.joined(separator: ", ")
     }

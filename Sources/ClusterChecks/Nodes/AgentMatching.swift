@@ -198,7 +198,7 @@ extension AgentMatching {
 
     /// The capacity that Kubernetes tells of a node: its pod's before that of its Kubernetes node.
     func statedCapacity(_ slot: Int) -> Int? {
-        pod(of: slot)?.capacity ?? worker(of: slot)?.capacity
+        pod(of: slot)?.capacity.value ?? worker(of: slot)?.capacity.value
     }
 
     /// A node's pod: the one matched last, else what would be matched now.
@@ -241,6 +241,7 @@ extension AgentMatching {
         conditions.isRestarting = isLeaving && pod.map(isRestart) == true
         conditions.isDraining = isLeaving && !conditions.isRestarting
         conditions.cordon = cordon(pod, id: agents[slot]?.id ?? "")
+        for case .wrong(let reason)? in [pod?.capacity, worker(of: slot)?.capacity] { conditions.fault = reason }
         return .stays(conditions)
     }
 

@@ -18,13 +18,13 @@ package struct AgentPod: Hashable, Sendable {
     package let isReady: Bool
     /// Whether a DaemonSet made it, which makes another one on the same Kubernetes node when it is gone.
     package let isOfDaemonSet: Bool
-    /// The capacity that it states for its node-agent; nil if it states none.
-    package let capacity: Int?
+    /// The capacity that it states for its node-agent.
+    package let capacity: StatedAmount
 
     /// A pod.
     package init(
         namespace: String, name: String, uid: String, addresses: [String], nodeName: String, isTerminating: Bool,
-        isReady: Bool = false, isOfDaemonSet: Bool = false, capacity: Int? = nil
+        isReady: Bool = false, isOfDaemonSet: Bool = false, capacity: StatedAmount = .none
     ) {
         self.capacity = capacity
         self.namespace = namespace

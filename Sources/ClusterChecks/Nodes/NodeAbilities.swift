@@ -1,5 +1,18 @@
 package import CheckModel
 
+/// A number that Kubernetes may state.
+package enum StatedAmount: Hashable, Sendable {
+    /// It is not stated.
+    case none
+    /// It is this one.
+    case some(Int)
+    /// What is stated cannot be used: why.
+    case wrong(String)
+
+    /// The number; nil if there is none that can be used.
+    var value: Int? { if case .some(let value) = self { value } else { nil } }
+}
+
 /// What a node can run: which checks, and how many at a time.
 package struct NodeAbilities: Hashable, Sendable {
     /// Where a capacity is known from.

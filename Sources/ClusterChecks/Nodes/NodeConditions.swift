@@ -19,6 +19,8 @@ package struct NodeConditions: Hashable, Sendable {
     package var isRestarting = false
     /// Why it should get no new work; nil if it may.
     package var cordon: Cordon?
+    /// What is stated of it and cannot be used; nil if nothing is wrong.
+    package var fault: String?
 
     /// Nothing is known.
     package init() {}

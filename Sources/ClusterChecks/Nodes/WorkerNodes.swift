@@ -10,13 +10,13 @@ package struct WorkerNode: Hashable, Sendable {
     package let isReady: Bool
     /// Its labels, by which configs select it.
     package let labels: [ExactText: ExactText]
-    /// The capacity that it states for its node-agent; nil if it states none.
-    package let capacity: Int?
+    /// The capacity that it states for its node-agent.
+    package let capacity: StatedAmount
 
     /// A Kubernetes node.
     package init(
         name: String, isSchedulable: Bool, isReady: Bool = true, labels: [ExactText: ExactText] = [:],
-        capacity: Int? = nil
+        capacity: StatedAmount = .none
     ) {
         self.labels = labels
         self.capacity = capacity

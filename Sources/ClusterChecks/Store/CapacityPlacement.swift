@@ -40,8 +40,8 @@ struct CapacityPlacement: Sendable {
     /// The slot of the node with the least relative load once it has a config of this load whose key has this hash; nil
     /// if none may have it.
     ///
-    /// - Parameter isEligible: whether the node of a slot may have it; nil if all may. Only if the best one may not, all
-    ///   are looked at.
+    /// - Parameter isEligible: whether the node of a slot may have it; nil if all may. Only if the best one may not,
+    ///   all are looked at.
     func best(for hash: UInt64, load: Load, where isEligible: ((Int) -> Bool)?) -> Int? {
         var best: (slot: Int, load: Load, capacity: Int)?
         for (capacity, nodes) in classes {

@@ -37,8 +37,8 @@ package enum StoreChange: Sendable {
     case configScheduled(EncodedConfig, on: String?)
     /// A config was edited. It stays where it is.
     case configReplaced(EncodedConfig)
-    /// A config moved to a node, from another one or from none; the other one may be gone. If it may run the config, that
-    /// is handed over.
+    /// A config moved to a node, from another one or from none; the other one may be gone. If it may run the config,
+    /// that is handed over.
     case configMoved(ConfigKey, from: String?, to: String, MoveReason, mayRun: Bool)
     /// No node may run a config any more, for this reason; or one that dangles does so for another reason.
     case configWithdrawn(ConfigKey, DanglingReason, mayRun: Bool)

@@ -87,7 +87,7 @@ struct ClusterWatches: Sendable {
             namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid,
             addresses: pod.addresses, nodeName: pod.nodeName, isTerminating: pod.isTerminating,
             isReady: pod.isReady, isOfDaemonSet: pod.metadata.controllerKind == "DaemonSet",
-            capacity: StatedCapacity.of(pod.metadata))
+            capacity: capacity(pod.metadata, "pod \(pod.metadata.name)"))
     }
 
     static func nodeChange(_ event: ReflectorEvent<KubernetesNode>) -> WorkerNodeChange {
@@ -101,6 +101,11 @@ struct ClusterWatches: Sendable {
     private static func workerNode(_ node: KubernetesNode) -> WorkerNode {
         WorkerNode(
             name: node.metadata.name, isSchedulable: !node.isUnschedulable, isReady: node.isReady,
-            labels: node.metadata.labels, capacity: StatedCapacity.of(node.metadata))
+            labels: node.metadata.labels, capacity: capacity(node.metadata, "Kubernetes node \(node.metadata.name)"))
+    }
+
+    private static func capacity(_ metadata: ObjectMetadata, _ object: String) -> StatedAmount {
+        if let problem = StatedCapacity.problem(of: metadata) { return .wrong("\(object): \(problem)") }
+        return StatedCapacity.of(metadata).map(StatedAmount.some) ?? .none
     }
 }

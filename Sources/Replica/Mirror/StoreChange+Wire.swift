@@ -207,7 +207,7 @@ extension NodeConditions {
             }
         return [
             "pod": .text(pod), "lacks_pod": .bool(lacksPod), "draining": .bool(isDraining),
-            "restarting": .bool(isRestarting), "cordon": cordon,
+            "restarting": .bool(isRestarting), "cordon": cordon, "fault": .text(fault),
         ]
     }
 
@@ -219,6 +219,7 @@ extension NodeConditions {
         pod = json["pod"]?.stringValue
         (self.lacksPod, self.isDraining) = (lacksPod, isDraining)
         isRestarting = json["restarting"]?.boolValue ?? false
+        fault = json["fault"]?.stringValue
         switch json["cordon"]?.stringValue {
         case nil: cordon = nil
         case "cordoned": cordon = .cordoned
