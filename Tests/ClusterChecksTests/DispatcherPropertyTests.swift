@@ -132,7 +132,7 @@ extension DispatcherPropertyTests.History {
                 #expect(store.nodeID(of: config.key) == node.id)
             }
             #expect(node.revision == Revision(of: node.configs.map(\.contentHash)))
-            #expect(node.load == node.configs.reduce(Load.zero) { $0 + Load(cost: $1.cost) })
+            #expect(node.load == node.costs.reduce(Load.zero) { $0 + $1.load })
         }
         for dangling in store.dangling {
             #expect(found.updateValue(dangling.config.contentHash, forKey: dangling.config.key) == nil)

@@ -298,7 +298,8 @@ extension ClusterStore {
         let view = Dispatcher.View(
             version: version, isDispatching: true, nodes: nodes, dangling: dangling, handOvers: handOvers,
             overdue: 0,
-            endpointsChecks: endpointsChecks, statistics: none.map { _ in nil }, pods: AgentPods())
+            endpointsChecks: endpointsChecks, statistics: none.map { _ in nil }, pods: AgentPods(),
+            workersPerInstance: nil)
         return StateSnapshot(view, Rejections(), HandlerTests.term("mirror")).shown
     }
 }

@@ -53,6 +53,9 @@ import Testing
         .configWithdrawn(key, .noNode, mayRun: false), .configWithdrawn(key, .nodeExpired("n"), mayRun: false),
         .configWithdrawn(key, .podDeleted(node: "n", pod: "a/b"), mayRun: false),
         .configWithdrawn(key, .nodeLeft("n"), mayRun: false),
+        .costsChanged(
+            [ChangedCost(key: key, cost: ConfigCost(millionths: 1_500_000, .measured))], workersPerInstance: 0.0125),
+        .costsChanged([], workersPerInstance: nil),
     ]
 
     private static let compatibility = CheckCompatibility(include: ["tls", "http_check"], exclude: ["x"], version: "7")

@@ -18,7 +18,7 @@ extension Dispatcher {
         let room = max(0, options.maximumConfigs - store.totalCount)
         let refused = new.dropFirst(room).map(\.key)
         store.reserveCapacity(store.configCount + min(room, new.count))
-        for config in Self.heaviestFirst(Array(new.prefix(room))) {
+        for config in heaviestFirst(Array(new.prefix(room))) {
             guard config.nodeName.isEmpty else {
                 apply(.endpointsCheckScheduled(config))
                 continue
@@ -29,6 +29,10 @@ extension Dispatcher {
             let kept = former.flatMap { keeper($0, of: config) }
             let node = kept ?? bestNode(for: config)
             apply(.configScheduled(config, on: node))
+            if let cost = costs.estimate(config) {
+                let changed = ChangedCost(key: config.key, cost: cost)
+                apply(.costsChanged([changed], workersPerInstance: costs.unit))
+            }
             if node == nil { explainDangling(config) }
             if config.handOver == .exclusive, let predecessor, kept == nil, store.handOvers[config.key] == nil {
                 // Under its former key it must have been stopped there.

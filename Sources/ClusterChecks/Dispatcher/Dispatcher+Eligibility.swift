@@ -79,13 +79,14 @@ extension Dispatcher {
 
     /// Where to place a config; nil without a node that may get it.
     mutating func bestNode(for config: EncodedConfig) -> String? {
-        guard isConstrained(config) else { return store.leastLoadedNode(for: config) }
+        let load = load(of: config)
+        guard isConstrained(config) else { return store.leastLoadedNode(for: config, load: load) }
         // Taken out, so that what it looks up need not be copied.
         var eligible = EligibleNodes()
         swap(&eligible, &self.eligible)
         defer { swap(&eligible, &self.eligible) }
         let nodes = store.nodes
-        return store.leastLoadedNode(for: config) { slot in
+        return store.leastLoadedNode(for: config, load: load) { slot in
             nodes[slot].abilities.checks?.runs(config.checkName) != false
                 && config.rules.flatMap { eligible.obstacle($0, slot) } == nil
         }
@@ -129,7 +130,7 @@ extension Dispatcher {
     /// - Parameter slots: the nodes whose Kubernetes nodes or abilities changed.
     mutating func relieveUnfit(_ slots: [Int]) {
         for slot in slots where !store.nodes[slot].id.isEmpty && !store.nodes[slot].configs.isEmpty {
-            for config in Self.heaviestFirst(store.nodes[slot].configs) { relieveIfUnfit(config, slot) }
+            for config in heaviestFirst(store.nodes[slot].configs) { relieveIfUnfit(config, slot) }
         }
     }
 

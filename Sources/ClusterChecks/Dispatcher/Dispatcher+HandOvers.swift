@@ -90,7 +90,7 @@ extension Dispatcher {
             let leaving = store.nodes[slot].configs.filter { config in
                 config.isConfirmed && !(isRestart && config.handOver == .sticky)
             }
-            for config in Self.heaviestFirst(leaving) {
+            for config in heaviestFirst(leaving) {
                 guard let node = bestNode(for: config), node != store.nodes[slot].id else { continue }
                 move(config.key, to: node, .drained)
             }

@@ -5,17 +5,22 @@ import Platform
 extension Dispatcher {
     /// Heaviest first, since a heavy config is easier to place before light ones fill the gaps (Graham's LPT rule).
     /// Equal ones stay in the order given.
-    static func heaviestFirst(_ configs: [EncodedConfig]) -> [EncodedConfig] {
-        let loads = configs.map { Load(cost: $0.cost) }
+    func heaviestFirst(_ configs: [EncodedConfig]) -> [EncodedConfig] {
+        let loads = configs.map(load)
         if zip(loads, loads.dropFirst()).allSatisfy({ $0 >= $1 }) { return configs }
         return configs.indices.sorted { (loads[$1], $0) < (loads[$0], $1) }.map { configs[$0] }
+    }
+
+    /// What a config costs, or will cost once it is placed.
+    func load(of config: EncodedConfig) -> Load {
+        (store.cost(of: config.key) ?? costs.estimate(config) ?? ConfigCost(of: config)).load
     }
 
     /// Places the dangling configs. Without nodes it does nothing, however many there are.
     mutating func placeDangling() {
         guard store.nodeCount > 0 else { return }
         // Of one whose bytes are not known here yet its new node could not be told.
-        for config in Self.heaviestFirst(store.dangling.lazy.map(\.config).filter(\.isConfirmed)) {
+        for config in heaviestFirst(store.dangling.lazy.map(\.config).filter(\.isConfirmed)) {
             guard let node = bestNode(for: config) else {
                 explainDangling(config)
                 continue
@@ -56,15 +61,10 @@ extension Dispatcher {
             guard own + .oneInstance <= share, own.isLess(than: donor.load, of: capacity, donor.capacity) else {
                 return
             }
-            let movable = store.nodes[donor.slot].configs.last { config in
-                let load = Load(cost: config.cost)
-                guard mayLeave(config, donor.slot), !(isBack && config.handOver == .sticky) else { return false }
-                let isWorse = (donor.load - load).isLess(than: own + load, of: donor.capacity, capacity)
-                return own + load <= share && !isWorse && obstacle(to: config, slot) == nil
-            }
-            if let movable {
-                move(movable.key, to: id, .joined)
-                donors[heaviest].load -= Load(cost: movable.cost)
+            let found = gift(from: (donor.slot, donor.load, donor.capacity), to: slot, share: share, isBack: isBack)
+            if let (key, load) = found {
+                move(key, to: id, .joined)
+                donors[heaviest].load -= load
             } else {
                 donors.remove(at: heaviest)
             }
@@ -73,6 +73,24 @@ extension Dispatcher {
 }
 
 extension Dispatcher {
+    /// The newest config that a donor may give to a node that joined, with its load: the node stays within its share, and
+    /// relatively no heavier than the donor; nil without one.
+    private mutating func gift(
+        from donor: (slot: Int, load: Load, capacity: Int), to slot: Int, share: Load, isBack: Bool
+    ) -> (key: ConfigKey, load: Load)? {
+        let (own, capacity) = (store.nodes[slot].load, store.nodes[slot].abilities.capacity)
+        for index in store.nodes[donor.slot].configs.indices.reversed() {
+            let config = store.nodes[donor.slot].configs[index]
+            let load = store.nodes[donor.slot].costs[index].load
+            guard mayLeave(config, donor.slot), !(isBack && config.handOver == .sticky), own + load <= share,
+                !(donor.load - load).isLess(than: own + load, of: donor.capacity, capacity),
+                obstacle(to: config, slot) == nil
+            else { continue }
+            return (config.key, load)
+        }
+        return nil
+    }
+
     /// Whether a config may move off a node that stays. Its bytes must be known, or its new node could not be told; and
     /// an exclusive one stays where two agents report under one ID, since neither could confirm for both that it has
     /// stopped it.
@@ -90,6 +108,16 @@ extension Dispatcher {
         self.statistics[slot] = statistics
         refreshAbilities(slot)
         return former
+    }
+
+    /// Takes over what a model says configs cost. What was removed or edited since it was made keeps its cost.
+    mutating func adopt(_ model: CostModel) {
+        costs = model
+        let known = model.changes.filter { store.cost(of: $0.key) != nil }
+        for start in stride(from: 0, to: known.count, by: StoreSnapshot.costsAtOnce) {
+            let chunk = known[start..<min(start + StoreSnapshot.costsAtOnce, known.count)]
+            apply(.costsChanged(Array(chunk), workersPerInstance: model.unit))
+        }
     }
 
     /// Moves configs together with their statistics. Moves that no longer apply are skipped: the config was edited,

@@ -17,6 +17,8 @@ extension Dispatcher {
         let endpointsChecks: EndpointsChecks
         let statistics: [NodeStatistics?]
         let pods: AgentPods
+        /// The unit of measured costs; nil if nothing has been measured.
+        let workersPerInstance: Double?
 
         /// The slots that have a node, in order.
         var slots: some Sequence<Int> { nodes.indices.lazy.filter { !nodes[$0].id.isEmpty } }

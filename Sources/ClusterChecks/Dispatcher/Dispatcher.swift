@@ -37,6 +37,8 @@ package struct Dispatcher: Sendable {
     /// Until when agents that have not been heard may run what nobody here knows of, in listened time: for as long as
     /// one runs exclusive configs without an answer.
     var unclearUntil: Duration
+    /// What checks cost, as far as that has been measured.
+    var costs = CostModel()
     /// Which nodes may run configs with rules.
     var eligible = EligibleNodes()
     /// By slot: until when a node that is away is waited for, or one keeps running whatever it runs, in listened time.
@@ -102,7 +104,7 @@ package struct Dispatcher: Sendable {
             version: store.version, isDispatching: store.isDispatching, nodes: store.nodes, dangling: store.dangling,
             handOvers: store.handOvers, overdue: unscheduled.overdue, endpointsChecks: store.endpointsChecks,
             statistics: statistics,
-            pods: matching.pods)
+            pods: matching.pods, workersPerInstance: store.workersPerInstance)
     }
 
     /// For how much longer agents that have not been heard may run what nobody here knows of.

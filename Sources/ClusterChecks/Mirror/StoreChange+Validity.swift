@@ -17,6 +17,8 @@ extension StoreChange {
         case .configScheduled(let config, let id):
             store.config(config.key) == nil
                 ? id.flatMap { Self.problem(ofNode: $0, in: store) } : "a config is scheduled twice"
+        case .costsChanged(let costs, _):
+            costs.contains { store.config($0.key) == nil } ? "a config that does not exist has a cost" : nil
         case .configReplaced(let config):
             store.config(config.key) == nil ? "a config that does not exist is replaced" : nil
         case .configMoved(let key, _, let id, _, _):

@@ -67,6 +67,9 @@ package struct StoreMirror: Sendable {
                 .nodeRegistered(id: id, type: type, address: address, isAwaited: true)
             case .configScheduled(let config, let node):
                 .configScheduled(bytes.confirmed(config), on: node)
+            case .costsChanged(let costs, let unit):
+                .costsChanged(
+                    costs.map { ChangedCost(key: bytes.key(of: $0.key), cost: $0.cost) }, workersPerInstance: unit)
             case .configWithdrawn(let key, let reason, let mayRun):
                 .configWithdrawn(bytes.key(of: key), reason, mayRun: mayRun)
             case .endpointsCheckScheduled(let config):

@@ -11,6 +11,10 @@ package struct StoreSnapshot: Sendable {
     private let dangling: [ClusterStore.Dangling]
     private let handOvers: [ConfigKey: HandOver]
     private let endpointsChecks: EndpointsChecks
+    private let workersPerInstance: Double?
+
+    /// How many costs are told in one change.
+    static let costsAtOnce = 1_000
 
     /// Copies references only; drop it soon, for the next change of what it refers to copies that.
     ///
@@ -26,6 +30,7 @@ package struct StoreSnapshot: Sendable {
         dangling = store.dangling
         handOvers = store.handOvers
         endpointsChecks = store.endpointsChecks
+        workersPerInstance = store.workersPerInstance
         self.remaining = remaining
     }
 
@@ -45,8 +50,23 @@ package struct StoreSnapshot: Sendable {
             guard let handOver = handOvers[key] else { continue }
             changes.append(.handOverStarted(handOver.config, from: handOver.former.map { nodes[$0].id }))
         }
+        changes += costChanges
         if isDispatching { changes.append(.dispatchingBegan(unclearFor: unclear)) }
         return changes
+    }
+
+    /// What configs cost, where that does not follow from what they are; a thousand in one change.
+    private var costChanges: [StoreChange] {
+        let placed = nodes.flatMap { node in zip(node.configs, node.costs).map { (config: $0, cost: $1) } }
+        let all = placed + dangling.map { (config: $0.config, cost: $0.cost) }
+        let known = all.filter { $0.cost != ConfigCost(of: $0.config) }.map {
+            ChangedCost(key: $0.config.key, cost: $0.cost)
+        }
+        guard !known.isEmpty || workersPerInstance != nil else { return [] }
+        return stride(from: 0, to: max(1, known.count), by: Self.costsAtOnce).map { start in
+            let chunk = known[start..<min(start + Self.costsAtOnce, known.count)]
+            return .costsChanged(Array(chunk), workersPerInstance: workersPerInstance)
+        }
     }
 
     private func append(_ node: ClusterStore.Node, _ slot: Int, to changes: inout [StoreChange]) {

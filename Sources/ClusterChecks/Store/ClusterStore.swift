@@ -18,6 +18,8 @@ package struct ClusterStore: Sendable {
         package fileprivate(set) var address: String?
         /// The configs that are placed on it, in no particular order.
         package fileprivate(set) var configs: [EncodedConfig] = []
+        /// What each of them costs, in the same order.
+        package fileprivate(set) var costs: [ConfigCost] = []
         /// The sum of the loads of its configs.
         fileprivate(set) var load = Load.zero
         /// The revision of what its agent is told to run.
@@ -69,6 +71,8 @@ package struct ClusterStore: Sendable {
     package struct Dangling: Sendable {
         /// The config.
         package fileprivate(set) var config: EncodedConfig
+        /// What it costs.
+        package fileprivate(set) var cost: ConfigCost
         /// Why no node runs it.
         package fileprivate(set) var reason: DanglingReason
         /// The version of the store since which no node has run it.
@@ -124,6 +128,9 @@ package struct ClusterStore: Sendable {
     private var awaited = Standing.allCases.map { _ in 0 }
     /// How many nodes do not run every check.
     private(set) var restrictedCount = 0
+    /// How many workers one usual instance keeps busy, by which measured costs are counted; nil if nothing has been
+    /// measured.
+    package private(set) var workersPerInstance: Double?
     private var changedNodes: Set<ExactText> = []
 
     /// A store without nodes and configs.
@@ -171,7 +178,10 @@ package struct ClusterStore: Sendable {
         case .nodeExpired(let id, let reason):
             expire(id, reason)
         case .configScheduled(let config, let id):
-            assign(config, to: id)
+            assign(config, ConfigCost(of: config), to: id)
+        case .costsChanged(let costs, let workersPerInstance):
+            self.workersPerInstance = workersPerInstance
+            for changed in costs { set(changed.cost, of: changed.key) }
         case .configReplaced(let config):
             replace(config)
         case .configMoved(let key, _, let id, _, let mayRun):
@@ -211,6 +221,12 @@ extension ClusterStore {
 
     /// The config of a key; nil if there is none.
     package func config(_ key: ConfigKey) -> EncodedConfig? { entries[key]?.config }
+
+    /// What the config of a key costs; nil if there is none.
+    package func cost(of key: ConfigKey) -> ConfigCost? {
+        guard let entry = entries[key] else { return nil }
+        return entry.slot.map { nodes[$0].costs[entry.index] } ?? dangling[entry.index].cost
+    }
 
     /// The slot of the node on which the config of a key is placed; nil if it dangles or does not exist.
     func slot(ofConfig key: ConfigKey) -> Int? { entries[key]?.slot }
@@ -258,9 +274,12 @@ extension ClusterStore {
     /// Where to place a config: among the nodes with the best standing, the one with the least relative load after it;
     /// nil without one that may get it.
     ///
-    /// - Parameter isEligible: whether the node of a slot may run the config; nil if all may.
-    func leastLoadedNode(for config: EncodedConfig, where isEligible: ((Int) -> Bool)? = nil) -> String? {
-        let load = Load(cost: config.cost)
+    /// - Parameters:
+    ///   - load: that of the config.
+    ///   - isEligible: whether the node of a slot may run the config; nil if all may.
+    func leastLoadedNode(
+        for config: EncodedConfig, load: Load, where isEligible: ((Int) -> Bool)? = nil
+    ) -> String? {
         let worst = isEligible.map(worstReceiving) ?? worstReceiving
         for standing in Standing.receiving where standing <= worst {
             let slot = placements[standing.rawValue].best(for: config.keyHash, load: load, where: isEligible)
@@ -342,7 +361,9 @@ extension ClusterStore {
         countAwaited(slot, -1)
         if nodes[slot].abilities.checks != nil { restrictedCount -= 1 }
         let danglingReason = DanglingReason(id, reason)
-        for config in nodes[slot].configs { entries[config.key] = dangle(config, danglingReason) }
+        for (config, cost) in zip(nodes[slot].configs, nodes[slot].costs) {
+            entries[config.key] = dangle(config, cost, danglingReason)
+        }
         nodes[slot] = Node(id: "", type: 0, address: nil)
         slots[id] = nil
         freeSlots.append(slot)
@@ -351,20 +372,41 @@ extension ClusterStore {
     private mutating func replace(_ config: EncodedConfig) {
         guard let entry = entries[config.key] else { preconditionFailure("a config that does not exist") }
         entries[config.key]?.config = config
-        guard let slot = entry.slot else { return dangling[entry.index].config = config }
+        guard let slot = entry.slot else {
+            let cost = dangling[entry.index].cost
+            dangling[entry.index].cost = cost.edited(from: entry.config, to: config)
+            return dangling[entry.index].config = config
+        }
         nodes[slot].configs[entry.index] = config
         if !isWithheld(config.key) {
             untell(entry.config, slot)
             tell(config, slot)
         }
-        changeLoad(of: slot, by: Load(cost: config.cost) - Load(cost: entry.config.cost))
+        let cost = nodes[slot].costs[entry.index]
+        setCost(at: entry.index, of: slot, cost.edited(from: entry.config, to: config))
+    }
+
+    private mutating func set(_ cost: ConfigCost, of key: ConfigKey) {
+        guard let entry = entries[key] else { preconditionFailure("a config that does not exist") }
+        if let slot = entry.slot {
+            setCost(at: entry.index, of: slot, cost)
+        } else {
+            dangling[entry.index].cost = cost
+        }
+    }
+
+    private mutating func setCost(at index: Int, of slot: Int, _ cost: ConfigCost) {
+        let former = nodes[slot].costs[index]
+        guard former != cost else { return }
+        nodes[slot].costs[index] = cost
+        changeLoad(of: slot, by: cost.load - former.load)
     }
 
     /// Gives a config, which has no entry, to a node; or it dangles. If it is being handed over, that goes on.
-    private mutating func assign(_ config: EncodedConfig, to id: String?) {
+    private mutating func assign(_ config: EncodedConfig, _ cost: ConfigCost, to id: String?) {
         let key = config.key
         guard let id else {
-            return add(dangle(config, .noNode))
+            return add(dangle(config, cost, .noNode))
         }
         let slot = knownSlot(of: id)
         if !handOvers.isEmpty, handOvers[key]?.former == slot { endHandOver(key) }
@@ -373,13 +415,14 @@ extension ClusterStore {
             markChanged(slot)
         }
         nodes[slot].configs.append(config)
+        nodes[slot].costs.append(cost)
         let isHandedOver = !handOvers.isEmpty && handOvers[key] != nil
         if isHandedOver { nodes[slot].incoming.insert(key) }
         if !isHandedOver || !isWithheld(key) {
             if isHandedOver { handOvers[key]?.since = version }
             tell(config, slot)
         }
-        changeLoad(of: slot, by: Load(cost: config.cost))
+        changeLoad(of: slot, by: cost.load)
         add(Entry(config: config, slot: slot, index: nodes[slot].configs.count - 1, since: version))
     }
 
@@ -388,54 +431,58 @@ extension ClusterStore {
         precondition(previous == nil, "scheduled twice")
     }
 
-    private mutating func dangle(_ config: EncodedConfig, _ reason: DanglingReason) -> Entry {
+    private mutating func dangle(_ config: EncodedConfig, _ cost: ConfigCost, _ reason: DanglingReason) -> Entry {
         newestDangling = version
-        dangling.append(Dangling(config: config, reason: reason, since: version))
+        dangling.append(Dangling(config: config, cost: cost, reason: reason, since: version))
         return Entry(config: config, slot: nil, index: dangling.count - 1, since: version)
     }
 
     /// Takes a config from its node, or from the dangling ones, with its entry.
-    private mutating func unassign(_ key: ConfigKey) -> EncodedConfig {
+    private mutating func unassign(_ key: ConfigKey) -> (config: EncodedConfig, cost: ConfigCost) {
         guard let entry = entries.removeValue(forKey: key) else { preconditionFailure("a config that does not exist") }
         // Its room, which is for as many as there ever were, is given back.
         if entries.isEmpty { entries = [:] }
         if let slot = entry.slot {
+            let cost = nodes[slot].costs[entry.index]
+            _ = Self.swapRemove(entry.index, from: &nodes[slot].costs)
             let moved = Self.swapRemove(entry.index, from: &nodes[slot].configs)
             if let moved { entries[moved.key]?.index = entry.index }
             if !nodes[slot].incoming.isEmpty { nodes[slot].incoming.remove(key) }
             if !isWithheld(key) { untell(entry.config, slot) }
-            changeLoad(of: slot, by: Load.zero - Load(cost: entry.config.cost))
+            changeLoad(of: slot, by: Load.zero - cost.load)
+            return (entry.config, cost)
         } else {
+            let cost = dangling[entry.index].cost
             let moved = Self.swapRemove(entry.index, from: &dangling)
             if let moved { entries[moved.config.key]?.index = entry.index }
+            return (entry.config, cost)
         }
-        return entry.config
     }
 
     private mutating func move(_ key: ConfigKey, to id: String, mayRun: Bool) {
         let source = entries[key]?.slot
-        let config = unassign(key)
+        let (config, cost) = unassign(key)
         // A node to which it is being handed over lets go at once: the former one still runs it.
         if mayRun, handOvers[key] == nil, let source, nodes[source].id != id {
             beginHandOver(config, from: source)
         }
-        assign(config, to: id)
+        assign(config, cost, to: id)
     }
 
     /// Takes a config from its node, or gives another reason why it has none.
     private mutating func withdraw(_ key: ConfigKey, _ reason: DanglingReason, mayRun: Bool) {
         guard let entry = entries[key] else { preconditionFailure("a config that does not exist") }
         guard let source = entry.slot else { return dangling[entry.index].reason = reason }
-        let config = unassign(key)
+        let (config, cost) = unassign(key)
         // Nobody takes over: another agent may start it only once this one has stopped it, if it is exclusive.
         if mayRun, config.handOver == .exclusive, handOvers[key] == nil { beginHandOver(config, from: source) }
         if config.handOver != .exclusive { endHandOver(key) }
-        add(dangle(config, reason))
+        add(dangle(config, cost, reason))
     }
 
     private mutating func remove(_ key: ConfigKey) {
         let source = entries[key]?.slot
-        let config = unassign(key)
+        let config = unassign(key).config
         entries.shrinkIfSparse()
         // Should an exclusive one come back, its former node must have stopped it first.
         if handOvers[key]?.isExclusive != true { endHandOver(key) }

@@ -37,6 +37,8 @@ package enum StoreChange: Sendable {
     case configScheduled(EncodedConfig, on: String?)
     /// A config was edited. It stays where it is.
     case configReplaced(EncodedConfig)
+    /// What configs cost changed, or became known.
+    case costsChanged([ChangedCost], workersPerInstance: Double?)
     /// A config moved to a node, from another one or from none; the other one may be gone. If it may run the config,
     /// that is handed over.
     case configMoved(ConfigKey, from: String?, to: String, MoveReason, mayRun: Bool)

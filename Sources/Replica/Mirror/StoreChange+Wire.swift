@@ -46,6 +46,15 @@ extension StoreChange {
             return Self.object("node_expired", id, ["pod": .string(pod)])
         case .configScheduled(let config, let id):
             return Self.object("config", id, ["config": config.mirrored])
+        case .costsChanged(let costs, let workers):
+            let list = costs.map { changed in
+                JSONValue.object([
+                    "key": changed.key.wire, "cost": .integer(changed.cost.millionths),
+                    "basis": .string(changed.cost.basis.rawValue),
+                ])
+            }
+            return Self.object(
+                "costs", nil, ["costs": .array(list), "workers": workers.map { .number("\($0)") } ?? .null])
         case .configReplaced(let config):
             return Self.object("config_replaced", nil, ["config": config.mirrored])
         case .configMoved(let key, let former, let id, let reason, let mayRun):
@@ -90,6 +99,17 @@ extension StoreChange {
             self = .dispatchingBegan(unclearFor: try json.lasting())
         case "config":
             self = .configScheduled(try json.mirroredConfig("config"), on: json["node"]?.stringValue)
+        case "costs":
+            var costs: [ChangedCost] = []
+            for element in try json.list("costs") {
+                guard let basis = ConfigCost.Basis(rawValue: try element.text("basis")) else {
+                    throw MirrorError(missing: "basis")
+                }
+                let cost = ConfigCost(
+                    millionths: Int64(try element.number("cost", in: 0...1_000_000_000_000)), basis)
+                costs.append(ChangedCost(key: try element.configKey("key"), cost: cost))
+            }
+            self = .costsChanged(costs, workersPerInstance: try json.positive("workers"))
         case "config_replaced":
             self = .configReplaced(try json.mirroredConfig("config"))
         case "config_moved":
@@ -172,6 +192,15 @@ extension JSONValue {
         _ member: String, in range: ClosedRange<Int> = 0...1_000_000_000
     ) throws(MirrorError) -> Int {
         guard let number = self[member]?.integerValue.flatMap(Int.init(exactly:)), range.contains(number) else {
+            throw MirrorError(missing: member)
+        }
+        return number
+    }
+
+    /// A number above zero; nil if there is none.
+    fileprivate func positive(_ member: String) throws(MirrorError) -> Double? {
+        guard let value = self[member] else { return nil }
+        guard case .number(let text) = value, let number = Double(text), number > 0, number.isFinite else {
             throw MirrorError(missing: member)
         }
         return number
