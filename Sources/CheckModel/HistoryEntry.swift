@@ -25,6 +25,8 @@ package struct HistoryEntry: Hashable, Sendable {
         case returned
         /// A node was removed.
         case lost
+        /// An operator wants something of a check, or wants it no more.
+        case intent
         /// A replica began to lead.
         case leader
     }
@@ -88,7 +90,7 @@ package struct HistoryEntry: Hashable, Sendable {
             switch kind {
             case .added: node.isEmpty ? check : "\(check) on \(node)"
             case .moved: "\(check) \(from.isEmpty ? "" : "from \(from) ")to \(node)"
-            case .changed, .removed, .dangles: node.isEmpty ? check : "\(check) on \(node)"
+            case .changed, .removed, .dangles, .intent: node.isEmpty ? check : "\(check) on \(node)"
             case .joined, .condition, .left, .returned, .lost, .leader: node
             }
         let width = HistoryEntry.Kind.allCases.map(\.rawValue.utf8.count).max() ?? 0

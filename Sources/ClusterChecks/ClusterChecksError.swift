@@ -23,6 +23,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     case invalidNodeID(length: Int)
     /// Rebalancing is disabled.
     case advancedDispatchingOff
+    /// What an operator wants is about what is not there, or cannot be: why.
+    case intent(String)
     /// The limit of nodes is reached.
     case tooManyNodes(limit: Int)
 
@@ -46,6 +48,7 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
         case .invalidNodeID(let length):
             "invalid node ID of \(length) bytes: must be 1 to \(Self.longestNodeID) bytes, without control characters"
         case .advancedDispatchingOff: "no checks to rebalance: advanced dispatching is not enabled"
+        case .intent(let reason): reason
         case .tooManyNodes(let limit): "too many nodes: the limit of \(limit) is reached"
         }
     }

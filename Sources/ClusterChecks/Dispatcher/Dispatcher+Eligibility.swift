@@ -13,6 +13,12 @@ enum Obstacle: Hashable, Comparable, Sendable {
     case zone
     /// Nobody here knows its Kubernetes node, which the config selects by.
     case unknown
+    /// An operator pinned the config to another one.
+    case operatorsPin
+    /// It has a check that an operator wants to be alone there.
+    case reserved
+    /// An operator paused the config.
+    case paused
 }
 
 /// Which nodes may run what, as far as Kubernetes nodes decide it: looked up once for all configs with equal rules.
@@ -74,39 +80,57 @@ extension Dispatcher {
     /// Why the node of a slot may not run a config; nil if it may.
     mutating func obstacle(to config: EncodedConfig, _ slot: Int) -> Obstacle? {
         if store.nodes[slot].abilities.checks?.runs(config.checkName) == false { return .check }
-        return config.rules.flatMap { eligible.obstacle($0, slot) }
+        return wantedElsewhere(config, slot) ?? config.rules.flatMap { eligible.obstacle($0, slot) }
     }
 
     /// Where to place a config; nil without a node that may get it.
     mutating func bestNode(for config: EncodedConfig) -> String? {
         let load = load(of: config)
         guard isConstrained(config) else { return store.leastLoadedNode(for: config, load: load) }
+        let isWanted = store.intent.count > 0
+        if isWanted, store.intent.paused.contains(config.key) { return nil }
+        // Nobody is asked twice where nothing is isolated. A check that could run nowhere else shares the node of one
+        // that is to be alone.
+        return bestNode(for: config, load, isWanted)
+            ?? (isWanted ? bestNode(for: config, load, isWanted, shares: true) : nil)
+    }
+
+    private mutating func bestNode(
+        for config: EncodedConfig, _ load: Load, _ isWanted: Bool, shares: Bool = false
+    ) -> String? {
         // Taken out, so that what it looks up need not be copied.
         var eligible = EligibleNodes()
         swap(&eligible, &self.eligible)
         defer { swap(&eligible, &self.eligible) }
-        let nodes = store.nodes
+        let (nodes, decider) = (store.nodes, isWanted ? self : nil)
         return store.leastLoadedNode(for: config, load: load) { slot in
-            nodes[slot].abilities.checks?.runs(config.checkName) != false
-                && config.rules.flatMap { eligible.obstacle($0, slot) } == nil
+            guard nodes[slot].abilities.checks?.runs(config.checkName) != false else { return false }
+            if let obstacle = decider?.wantedElsewhere(config, slot), obstacle != .reserved || !shares {
+                return false
+            }
+            return config.rules.flatMap { eligible.obstacle($0, slot) } == nil
         }
     }
 
     /// Whether there may be nodes that may not run a config.
     private func isConstrained(_ config: EncodedConfig) -> Bool {
-        store.restrictedCount > 0 || config.rules?.isConstraint == true
+        store.restrictedCount > 0 || store.intent.count > 0 || config.rules?.isConstraint == true
     }
 
     /// Says why a config that dangles has no node, although nodes report.
     mutating func explainDangling(_ config: EncodedConfig) {
         guard store.nodeCount > 0, isConstrained(config) else { return }
-        let reason = DanglingReason.noEligibleNode(whyNowhere(config))
+        let reason = whyNowhere(config)
         guard store.danglingReason(of: config.key) != reason else { return }
         apply(.configWithdrawn(config.key, reason, mayRun: false))
     }
 
     /// Why no node may run a config now, in words.
-    private mutating func whyNowhere(_ config: EncodedConfig) -> String {
+    private mutating func whyNowhere(_ config: EncodedConfig) -> DanglingReason {
+        store.intent.paused.contains(config.key) ? .paused : .noEligibleNode(obstacles(to: config))
+    }
+
+    private mutating func obstacles(to config: EncodedConfig) -> String {
         var counts: [Obstacle: Int] = [:]
         var waiting: [String] = []
         for slot in store.nodes.indices where !store.nodes[slot].id.isEmpty {
@@ -137,11 +161,10 @@ extension Dispatcher {
     /// Moves a config off its node, if that may not run it any more.
     mutating func relieveIfUnfit(_ config: EncodedConfig, _ slot: Int) {
         guard isConstrained(config), mayLeave(config, slot), let obstacle = obstacle(to: config, slot),
-            obstacle != .unknown
+            obstacle != .unknown, obstacle != .reserved
         else { return }
         if let node = bestNode(for: config) { return move(config.key, to: node, .unfit) }
-        let reason = DanglingReason.noEligibleNode(whyNowhere(config))
-        apply(.configWithdrawn(config.key, reason, mayRun: mayRun(config.key)))
+        apply(.configWithdrawn(config.key, whyNowhere(config), mayRun: mayRun(config.key)))
     }
 }
 
@@ -177,6 +200,12 @@ extension Obstacle {
                 ? "no Kubernetes node of a node-agent has the labels \(selector(config))"
                 : "lack the labels \(selector(config))"
         case .zone: isAll ? "no node-agent is in \(zones(config))" : "are not in \(zones(config))"
+        case .operatorsPin:
+            isAll
+                ? "the node to which an operator pinned it does not report"
+                : "are not the one to which an operator pinned it"
+        case .reserved: isAll ? "every node has a check that is isolated there" : "have an isolated check"
+        case .paused: "an operator paused it"
         case .unknown:
             isAll ? "the Kubernetes nodes of the node-agents are not known" : "have no known Kubernetes node"
         }

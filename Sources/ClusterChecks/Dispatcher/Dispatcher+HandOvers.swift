@@ -86,7 +86,8 @@ extension Dispatcher {
     mutating func relieveLeaving() {
         guard let best = store.bestStanding, best < .restarting else { return }
         for slot in store.leavingSlots where !store.nodes[slot].configs.isEmpty {
-            let isRestart = store.nodes[slot].isAway || store.nodes[slot].conditions.isRestarting
+            let conditions = store.nodes[slot].conditions
+            let isRestart = !conditions.isDrained && (store.nodes[slot].isAway || conditions.isRestarting)
             let leaving = store.nodes[slot].configs.filter { config in
                 config.isConfirmed && !(isRestart && config.handOver == .sticky)
             }

@@ -1,3 +1,4 @@
+import CheckModel
 package import Platform
 
 // Time.
@@ -152,7 +153,8 @@ extension Dispatcher {
             case .gone(let pod, let isRestart):
                 agentLeft(slot, .podDeleted(pod.fullName), isRestart: isRestart)
                 hasChanged = true
-            case .stays(let conditions):
+            case .stays(var conditions):
+                conditions.isDrained = store.intent.drained.contains(ExactText(store.nodes[slot].id))
                 let former = store.nodes[slot].conditions
                 guard conditions != former else { continue }
                 setConditions(conditions, of: slot, isNew: isNew)
@@ -171,6 +173,7 @@ extension Dispatcher {
         relieveUnfit(changed)
         placeDangling()
         relieveLeaving()
+        relieveReserved()
         for slot in joiners { giveShare(to: slot) }
         for slot in returners { giveShare(to: slot, isBack: true) }
     }

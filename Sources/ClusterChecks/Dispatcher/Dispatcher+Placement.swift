@@ -44,7 +44,8 @@ extension Dispatcher {
         let awaited = store.slots(standing: .awaited).filter {
             store.nodes[$0].conditions.standing == standing && !store.nodes[$0].isAway
         }
-        let peers = (store.slots(standing: standing) + awaited).sorted()
+        let peers = (store.slots(standing: standing) + awaited).filter { !isReserved($0) }.sorted()
+        guard peers.contains(slot) else { return }
         var donors = peers.filter { $0 != slot }.map { peer in
             (slot: peer, load: store.nodes[peer].load, capacity: store.nodes[peer].abilities.capacity)
         }

@@ -40,6 +40,7 @@ package struct StateSnapshot: Sendable {
         package var remarks: [String] {
             var remarks: [String] = []
             if conditions.isDraining { remarks.append("draining") }
+            if conditions.isDrained { remarks.append("drained by an operator") }
             if isAway {
                 remarks.append("waiting for its agent to be restarted")
             } else if conditions.isRestarting {

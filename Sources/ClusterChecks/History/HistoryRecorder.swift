@@ -46,6 +46,8 @@ struct HistoryRecorder: Sendable {
             if node == nil, store.nodeCount == 0 {
                 dangling.add(Self.entry(.dangles, config, reason: DanglingReason.noNode.description))
             }
+        case .intentChanged(let intent):
+            entries += intent.news(since: store.intent).map { HistoryEntry(.intent, check: $0.check, reason: $0.what) }
         case .configWithdrawn(let key, let reason, _):
             guard let config = store.config(key) else { return }
             dangling.add(
@@ -134,6 +136,9 @@ extension NodeConditions {
     fileprivate func news(since former: NodeConditions) -> String? {
         var news: [String] = []
         if isDraining != former.isDraining { news.append(isDraining ? "drains" : "no longer drains") }
+        if isDrained != former.isDrained {
+            news.append(isDrained ? "an operator drains it" : "an operator uncordons it")
+        }
         if isRestarting != former.isRestarting {
             news.append(isRestarting ? "its agent is about to be restarted" : "its agent has been restarted")
         }
@@ -146,5 +151,23 @@ extension NodeConditions {
         if fault != former.fault { news.append(fault ?? "its capacity can be used") }
         if lacksPod != former.lacksPod { news.append(lacksPod ? "no pod" : "its pod is known") }
         return news.isEmpty ? nil : news.joined(separator: ", ")
+    }
+}
+
+extension OperatorIntent {
+    /// What is wanted of which check now, and was not before. Drained nodes are among the conditions of nodes.
+    fileprivate func news(since former: OperatorIntent) -> [(check: String, what: String)] {
+        func differences(_ now: Set<ConfigKey>, _ before: Set<ConfigKey>, _ done: String, _ undone: String) -> [(
+            ConfigKey, String
+        )] {
+            now.symmetricDifference(before).map { ($0, now.contains($0) ? done : undone) }
+        }
+        let pins = Set(pinned.keys).union(former.pinned.keys).filter { pinned[$0] != former.pinned[$0] }.map { key in
+            (key, pinned[key].map { "pinned to \($0.text)" } ?? "unpinned")
+        }
+        let all =
+            differences(isolated, former.isolated, "isolated", "no longer isolated")
+            + differences(paused, former.paused, "paused", "resumed") + pins
+        return all.sorted { $0.0 < $1.0 }.map { ($0.0.description, $0.1) }
     }
 }

@@ -5,7 +5,7 @@ extension StoreChange {
     /// Why a store cannot change so; nil if it can. `ClusterStore.apply` takes for granted that it can.
     package func problem(in store: ClusterStore) -> String? {
         switch self {
-        case .dispatchingBegan:
+        case .dispatchingBegan, .intentChanged:
             nil
         case .nodeRegistered(let id, _, _, _):
             id.isEmpty ? "a node without an ID" : store.slot(of: id) == nil ? nil : "a node is registered twice"

@@ -12,6 +12,7 @@ package struct StoreSnapshot: Sendable {
     private let handOvers: [ConfigKey: HandOver]
     private let endpointsChecks: EndpointsChecks
     private let workersPerInstance: Double?
+    private let intent: OperatorIntent
 
     /// How many costs are told in one change.
     static let costsAtOnce = 1_000
@@ -31,6 +32,7 @@ package struct StoreSnapshot: Sendable {
         handOvers = store.handOvers
         endpointsChecks = store.endpointsChecks
         workersPerInstance = store.workersPerInstance
+        intent = store.intent
         self.remaining = remaining
     }
 
@@ -51,6 +53,7 @@ package struct StoreSnapshot: Sendable {
             changes.append(.handOverStarted(handOver.config, from: handOver.former.map { nodes[$0].id }))
         }
         changes += costChanges
+        if intent != OperatorIntent() { changes.append(.intentChanged(intent)) }
         if isDispatching { changes.append(.dispatchingBegan(unclearFor: unclear)) }
         return changes
     }

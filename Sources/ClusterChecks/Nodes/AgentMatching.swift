@@ -150,6 +150,9 @@ extension AgentMatching {
         }
     }
 
+    /// Has a node assessed again.
+    mutating func touch(_ id: String) { markStale(id) }
+
     private mutating func markStale(_ id: String) {
         if let slot = slots[id] { stale.insert(slot) }
     }
@@ -195,6 +198,9 @@ extension AgentMatching {
         let scheduled = pod(of: slot)?.nodeName ?? ""
         return workers[scheduled.isEmpty ? agents[slot]?.id ?? "" : scheduled]
     }
+
+    /// Whether there is a Kubernetes node of this name.
+    func hasWorker(_ name: String) -> Bool { workers[name] != nil }
 
     /// The capacity that Kubernetes tells of a node: its pod's before that of its Kubernetes node.
     func statedCapacity(_ slot: Int) -> Int? {

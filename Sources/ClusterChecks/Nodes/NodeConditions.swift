@@ -17,6 +17,8 @@ package struct NodeConditions: Hashable, Sendable {
     package var isDraining = false
     /// Whether its agent is about to be restarted: it is a DaemonSet's, on a Kubernetes node that stays.
     package var isRestarting = false
+    /// Whether an operator wants it to run nothing.
+    package var isDrained = false
     /// Why it should get no new work; nil if it may.
     package var cordon: Cordon?
     /// What is stated of it and cannot be used; nil if nothing is wrong.
@@ -30,7 +32,7 @@ package struct NodeConditions: Hashable, Sendable {
 
     /// Its standing when a config needs a node.
     package var standing: Standing {
-        isDraining ? .draining : isRestarting ? .restarting : cordon == nil ? .free : .cordoned
+        isDraining || isDrained ? .draining : isRestarting ? .restarting : cordon == nil ? .free : .cordoned
     }
 }
 

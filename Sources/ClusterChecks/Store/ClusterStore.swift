@@ -120,6 +120,8 @@ package struct ClusterStore: Sendable {
     package private(set) var handOvers: [ConfigKey: HandOver] = [:]
     /// How many of them any node may run.
     private var unknownFormers = 0
+    /// What operators want.
+    package private(set) var intent = OperatorIntent()
     /// The endpoints checks.
     package private(set) var endpointsChecks = EndpointsChecks()
     /// One ring per standing, so that a node that must not get a config is not looked at.
@@ -194,6 +196,8 @@ package struct ClusterStore: Sendable {
             startHandOver(config, from: id.map(knownSlot))
         case .handOverEnded(let key):
             endHandOver(key)
+        case .intentChanged(let intent):
+            self.intent = intent
         case .endpointsCheckScheduled(let config):
             endpointsChecks.set(config, version: version)
         case .endpointsCheckRemoved(let key):
@@ -255,7 +259,7 @@ extension ClusterStore {
     /// The slots of the nodes whose agents leave, or have left to be restarted, in order.
     var leavingSlots: [Int] {
         let awaited = placements[Standing.awaited.rawValue].slots.filter {
-            nodes[$0].conditions.isLeaving || nodes[$0].isAway
+            nodes[$0].conditions.isLeaving || nodes[$0].conditions.isDrained || nodes[$0].isAway
         }
         return (slots(standing: .restarting) + slots(standing: .draining) + awaited).sorted()
     }

@@ -79,7 +79,7 @@ extension Log {
         case .nodeExpired(let id, .left):
             info("node removed: its agent left", ["node": id, "nodes": nodes])
         case .dispatchingBegan, .nodeHeard, .handOverStarted, .handOverEnded, .configScheduled, .configReplaced,
-            .configMoved, .configRemoved, .configWithdrawn, .costsChanged,
+            .configMoved, .configRemoved, .configWithdrawn, .costsChanged, .intentChanged,
             .endpointsCheckScheduled, .endpointsCheckRemoved:
             break
         }

@@ -51,6 +51,8 @@ package enum StoreChange: Sendable {
     case handOverEnded(ConfigKey)
     /// A config is no longer desired.
     case configRemoved(ConfigKey)
+    /// Operators want this from now on.
+    case intentChanged(OperatorIntent)
     /// An endpoints check is new or was edited. It belongs to the Kubernetes node that it names.
     case endpointsCheckScheduled(EncodedConfig)
     /// An endpoints check is no longer desired.
@@ -84,7 +86,7 @@ package enum ExpiryReason: Hashable, Sendable {
 
 /// Why a config moved.
 package enum MoveReason: String, CaseIterable, Sendable {
-    /// It had no node: none reported, or none of those that did might run it.
+    /// It had no node: none reported, none of those that did might run it, or it was paused.
     case dangled
     /// Its node was silent for longer than the timeout.
     case expired
@@ -116,6 +118,8 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
     case nodeLeft(String)
     /// Nodes report, and none of them may run it: why, in words.
     case noEligibleNode(String)
+    /// An operator paused it.
+    case paused
 
     /// Why the configs of a node that was removed have none.
     init(_ id: String, _ reason: ExpiryReason) {
@@ -133,7 +137,7 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
         case .nodeExpired(let id): (id, .expired)
         case .podDeleted(let id, _): (id, .podDeleted)
         case .nodeLeft(let id): (id, .left)
-        case .noEligibleNode: (nil, .dangled)
+        case .noEligibleNode, .paused: (nil, .dangled)
         }
     }
 
@@ -144,6 +148,7 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
         case .nodeExpired(let id): "its node \(id) expired, and no other node reports"
         case .podDeleted(let id, let pod): "the pod \(pod) of its node \(id) was deleted, and no other node reports"
         case .noEligibleNode(let reason): reason
+        case .paused: "an operator paused it"
         case .nodeLeft(let id): "the agent of its node \(id) left, and no other node reports"
         }
     }

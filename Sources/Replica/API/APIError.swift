@@ -90,7 +90,7 @@ enum APIError: Error {
         case .unknownNode: 404
         case .invalidNodeID: 400
         case .strangersGoodbye: 403
-        case .advancedDispatchingOff: 409
+        case .advancedDispatchingOff, .intent: 409
         }
     }
 }

@@ -37,7 +37,7 @@ extension StoreChange {
         case .handOverStarted(let config, let id):
             return Self.object("hand_over", id, ["config": config.mirrored])
         case .handOverEnded(let key):
-            return Self.object("hand_over_ended", nil, ["key": key.wire])
+            return Self.object("hand_over_ended", nil, ["key": key.encoded])
         case .nodeExpired(let id, .left):
             return Self.object("node_expired", id, ["left": .bool(true)])
         case .nodeExpired(let id, .silence):
@@ -49,7 +49,7 @@ extension StoreChange {
         case .costsChanged(let costs, let workers):
             let list = costs.map { changed in
                 JSONValue.object([
-                    "key": changed.key.wire, "cost": .integer(changed.cost.millionths),
+                    "key": changed.key.encoded, "cost": .integer(changed.cost.millionths),
                     "basis": .string(changed.cost.basis.rawValue),
                 ])
             }
@@ -61,18 +61,20 @@ extension StoreChange {
             return Self.object(
                 "config_moved", id,
                 [
-                    "key": key.wire, "from": .text(former), "reason": .string(reason.rawValue),
+                    "key": key.encoded, "from": .text(former), "reason": .string(reason.rawValue),
                     "may_run": .bool(mayRun),
                 ])
         case .configWithdrawn(let key, let reason, let mayRun):
             return Self.object(
-                "config_withdrawn", nil, reason.wire.merging(["key": key.wire, "may_run": .bool(mayRun)]) { $1 })
+                "config_withdrawn", nil, reason.wire.merging(["key": key.encoded, "may_run": .bool(mayRun)]) { $1 })
         case .configRemoved(let key):
-            return Self.object("config_removed", nil, ["key": key.wire])
+            return Self.object("config_removed", nil, ["key": key.encoded])
+        case .intentChanged(let intent):
+            return Self.object("intent", nil, ["intent": intent.encoded])
         case .endpointsCheckScheduled(let config):
             return Self.object("endpoints_check", nil, ["config": config.mirrored])
         case .endpointsCheckRemoved(let key):
-            return Self.object("endpoints_check_removed", nil, ["key": key.wire])
+            return Self.object("endpoints_check_removed", nil, ["key": key.encoded])
         }
     }
 
@@ -129,6 +131,12 @@ extension StoreChange {
             self = .handOverStarted(try json.mirroredConfig("config"), from: json["node"]?.stringValue)
         case "hand_over_ended":
             self = .handOverEnded(try json.configKey("key"))
+        case "intent":
+            do throws(CheckModelError) {
+                self = .intentChanged(try OperatorIntent(json["intent"] ?? .null))
+            } catch {
+                throw MirrorError(reason: "\(error)")
+            }
         case "endpoints_check":
             self = .endpointsCheckScheduled(try json.mirroredConfig("config"))
         case "endpoints_check_removed":
@@ -222,7 +230,8 @@ extension JSONValue {
 
     fileprivate func configKey(_ member: String) throws(MirrorError) -> ConfigKey {
         guard let json = self[member] else { throw MirrorError(missing: member) }
-        return try ConfigKey(wire: json)
+        guard let key = ConfigKey(json) else { throw MirrorError(missing: member) }
+        return key
     }
 }
 
@@ -236,7 +245,8 @@ extension NodeConditions {
             }
         return [
             "pod": .text(pod), "lacks_pod": .bool(lacksPod), "draining": .bool(isDraining),
-            "restarting": .bool(isRestarting), "cordon": cordon, "fault": .text(fault),
+            "restarting": .bool(isRestarting), "cordon": cordon,
+            "drained": .bool(isDrained), "fault": .text(fault),
         ]
     }
 
@@ -248,6 +258,7 @@ extension NodeConditions {
         pod = json["pod"]?.stringValue
         (self.lacksPod, self.isDraining) = (lacksPod, isDraining)
         isRestarting = json["restarting"]?.boolValue ?? false
+        isDrained = json["drained"]?.boolValue ?? false
         fault = json["fault"]?.stringValue
         switch json["cordon"]?.stringValue {
         case nil: cordon = nil
@@ -296,6 +307,7 @@ extension DanglingReason {
         case .podDeleted(let id, let pod):
             ["why": .string("pod_deleted"), "node": .string(id), "pod": .string(pod)]
         case .nodeLeft(let id): ["why": .string("left"), "node": .string(id)]
+        case .paused: ["why": .string("paused")]
         case .noEligibleNode(let text): ["why": .string("not_eligible"), "text": .string(text)]
         }
     }
@@ -303,6 +315,7 @@ extension DanglingReason {
     fileprivate init(wire json: JSONValue) throws(MirrorError) {
         switch json["why"]?.stringValue {
         case "no_node": self = .noNode
+        case "paused": self = .paused
         case "expired": self = .nodeExpired(try json.text("node"))
         case "pod_deleted": self = .podDeleted(node: try json.text("node"), pod: try json.text("pod"))
         case "left": self = .nodeLeft(try json.text("node"))
@@ -312,28 +325,10 @@ extension DanglingReason {
     }
 }
 
-extension ConfigKey {
-    fileprivate var wire: JSONValue {
-        var members: [ExactText: JSONValue] = ["source": .string(source), "check": .string(check)]
-        if !entry.isEmpty { members["entry"] = .string(entry) }
-        if index != 0 { members["index"] = .integer(Int64(index)) }
-        if !shard.isEmpty { members["shard"] = .string(shard) }
-        return .object(members)
-    }
-
-    fileprivate init(wire json: JSONValue) throws(MirrorError) {
-        let index = json["index"] == nil ? 0 : try json.number("index")
-        let whole = ConfigKey(
-            source: try json.text("source"), check: try json.text("check"), entry: json["entry"]?.stringValue ?? "",
-            index: index)
-        self = json["shard"]?.stringValue.map(whole.shard) ?? whole
-    }
-}
-
 extension EncodedConfig {
     /// What a mirror holds of it.
     fileprivate var mirrored: JSONValue {
-        var members: [ExactText: JSONValue] = ["key": key.wire, "hash": .string(String(contentHash, radix: 16))]
+        var members: [ExactText: JSONValue] = ["key": key.encoded, "hash": .string(String(contentHash, radix: 16))]
         if instanceCount != 1 { members["instances"] = .integer(Int64(instanceCount)) }
         if !nodeName.isEmpty { members["node"] = .string(nodeName) }
         if handOver != .sticky { members["handover"] = .string(handOver.rawValue) }
@@ -341,12 +336,12 @@ extension EncodedConfig {
     }
 
     fileprivate convenience init(mirrored json: JSONValue) throws(MirrorError) {
-        guard let key = json["key"] else { throw MirrorError(missing: "key") }
+        let key = try json.configKey("key")
         guard let hash = UInt64(try json.text("hash"), radix: 16) else { throw MirrorError(missing: "hash") }
         let policy = json["handover"]?.stringValue.map(HandOverPolicy.init(rawValue:)) ?? .sticky
         guard let policy else { throw MirrorError(missing: "handover") }
         self.init(
-            unconfirmed: try ConfigKey(wire: key), contentHash: hash,
+            unconfirmed: key, contentHash: hash,
             instances: json["instances"] == nil ? 1 : try json.number("instances", in: 1...1_000_000),
             nodeName: json["node"]?.stringValue ?? "", handOver: policy)
     }

@@ -1,0 +1,157 @@
+package import CheckModel
+import Platform
+
+/// What became of an operator's command.
+package struct IntentDecision: Hashable, Sendable {
+    /// The intent with the command, to be kept before it takes effect.
+    package let intent: OperatorIntent
+    /// What it means, for the operator.
+    package let answer: String
+    /// The node of the check that the command is about; empty if there is none.
+    package let node: String
+}
+
+// What operators want.
+extension Dispatcher {
+    /// What a command makes of the intent. Nothing changes yet.
+    ///
+    /// - Throws: `intent`: it is about what is not there, what is so already, or what cannot be.
+    func decide(_ command: IntentCommand) throws(ClusterChecksError) -> IntentDecision {
+        var intent = store.intent
+        if command.verb.isOfNode {
+            let answer = try decide(command, ofNode: ExactText(command.node), &intent)
+            return IntentDecision(intent: intent, answer: answer, node: command.node)
+        }
+        let key = try key(named: command.check, command.verb)
+        let node = store.nodeID(of: key) ?? ""
+        let answer = try decide(command, of: key, on: node, &intent)
+        guard intent.count <= OperatorIntent.limit else {
+            throw .intent("there are \(OperatorIntent.limit) pins, pauses, drains and isolations already: undo some")
+        }
+        return IntentDecision(intent: intent, answer: answer, node: node)
+    }
+
+    private func decide(
+        _ command: IntentCommand, of key: ConfigKey, on node: String, _ intent: inout OperatorIntent
+    ) throws(ClusterChecksError) -> String {
+        let check = store.config(key)?.checkID ?? key.description
+        switch command.verb {
+        case .isolate:
+            guard store.nodeCount > 1 else { throw .intent("No other runners available") }
+            guard !intent.paused.contains(key) else { throw .intent("\(check) is paused: resume it first") }
+            intent.isolated.insert(key)
+            return "\(check) is alone on \(node.isEmpty ? "its node once it has one" : node)"
+        case .unisolate:
+            guard intent.isolated.remove(key) != nil else { throw .intent("\(check) is not isolated") }
+            return "\(check) shares its node again"
+        case .pin:
+            let isKnown = store.slot(of: command.node) != nil || matching.hasWorker(command.node)
+            guard isKnown else { throw .intent("no node-agent \(command.node) reports" + nodesThereAre) }
+            intent.pinned[key] = ExactText(command.node)
+            return "\(check) runs on \(command.node) alone"
+        case .unpin:
+            guard intent.pinned.removeValue(forKey: key) != nil else { throw .intent("\(check) is not pinned") }
+            return "\(check) may run anywhere"
+        case .pause:
+            guard intent.paused.insert(key).inserted else { throw .intent("\(check) is paused already") }
+            return "\(check) runs nowhere until it is resumed"
+        case .resume:
+            guard intent.paused.remove(key) != nil else { throw .intent("\(check) is not paused") }
+            return "\(check) runs again"
+        case .drain, .uncordon:
+            return ""
+        }
+    }
+
+    private func decide(
+        _ command: IntentCommand, ofNode id: ExactText, _ intent: inout OperatorIntent
+    ) throws(ClusterChecksError) -> String {
+        guard command.verb == .drain else {
+            guard intent.drained.remove(id) != nil else {
+                let isCordoned = store.slot(of: id.text).map { store.nodes[$0].conditions.cordon == .cordoned } ?? false
+                throw .intent(
+                    isCordoned
+                        ? "\(id.text) is cordoned in Kubernetes: kubectl uncordon it"
+                        : "\(id.text) is not drained")
+            }
+            return "\(id.text) gets checks again"
+        }
+        guard store.slot(of: id.text) != nil else {
+            throw .intent("no node-agent \(id.text) reports" + nodesThereAre)
+        }
+        guard intent.drained.insert(id).inserted else { throw .intent("\(id.text) is drained already") }
+        return "\(id.text) gives its checks to others, and gets none"
+    }
+
+    /// The config that an operator names by a check ID, or by where it comes from.
+    private func key(named name: String, _ verb: IntentCommand.Verb) throws(ClusterChecksError) -> ConfigKey {
+        var alike: [String] = []
+        for key in store.keys.sorted() {
+            guard let config = store.config(key) else { continue }
+            if config.has(name) || key.description.hasSameBytes(as: name) { return key }
+            if key.check.hasSameBytes(as: String(name.prefix { $0 != ":" })) { alike.append(config.checkID) }
+        }
+        // What is gone can still be undone.
+        let kept = Array(store.intent.isolated) + Array(store.intent.paused) + Array(store.intent.pinned.keys)
+        if let key = kept.sorted().first(where: { $0.description.hasSameBytes(as: name) }) { return key }
+        if store.endpointsChecks.keys.contains(where: { store.endpointsChecks.config($0)?.has(name) == true }) {
+            throw .intent("\(name) is an endpoints check: its Kubernetes node runs it, and no other can")
+        }
+        guard verb != .isolate || !alike.isEmpty else { throw .intent("Unable to find check") }
+        let hint = alike.isEmpty ? "" : "; of this check there are \(alike.prefix(5).joined(separator: ", "))"
+        throw .intent("no check \(name) is known: clusterchecks shows their IDs\(hint)")
+    }
+
+    private var nodesThereAre: String {
+        let ids = store.nodes.map(\.id).filter { !$0.isEmpty }.sortedByBytes()
+        guard !ids.isEmpty else { return ": none does" }
+        return "; these do: " + ids.prefix(10).joined(separator: ", ")
+            + (ids.count > 10 ? " and \(ids.count - 10) more" : "")
+    }
+
+    /// Makes an intent count.
+    mutating func adopt(_ intent: OperatorIntent) {
+        guard intent != store.intent else { return }
+        let former = store.intent
+        apply(.intentChanged(intent))
+        for id in former.drained.symmetricDifference(intent.drained) { matching.touch(id.text) }
+        let touched = Set(former.pinned.keys).union(intent.pinned.keys).union(former.paused).union(intent.paused)
+        for key in touched.sorted() where store.isDispatching {
+            guard let slot = store.slot(ofConfig: key), let config = store.config(key) else { continue }
+            relieveIfUnfit(config, slot)
+        }
+        reconcileNodes(hasLost: true)
+    }
+
+    /// Why an operator keeps a config from the node of a slot; nil if none does.
+    func wantedElsewhere(_ config: EncodedConfig, _ slot: Int) -> Obstacle? {
+        guard store.intent.count > 0 else { return nil }
+        if store.intent.paused.contains(config.key) { return .paused }
+        if let node = store.intent.pinned[config.key], !node.text.hasSameBytes(as: store.nodes[slot].id),
+            matching.worker(of: slot)?.name.hasSameBytes(as: node.text) != true
+        {
+            return .operatorsPin
+        }
+        return isReserved(slot, for: config.key) ? .reserved : nil
+    }
+
+    /// Whether a node has a check that is to be alone there, other than this one.
+    private func isReserved(_ slot: Int, for key: ConfigKey) -> Bool {
+        store.intent.isolated.contains { $0 != key && store.slot(ofConfig: $0) == slot }
+    }
+
+    /// Whether a node has a check that is to be alone there.
+    func isReserved(_ slot: Int) -> Bool { store.intent.isolated.contains { store.slot(ofConfig: $0) == slot } }
+
+    /// Moves other configs off the nodes of checks that are to be alone, as far as other nodes may run them.
+    mutating func relieveReserved() {
+        for key in store.intent.isolated.sorted() {
+            guard let slot = store.slot(ofConfig: key) else { continue }
+            for config in heaviestFirst(store.nodes[slot].configs) where config.key != key && mayLeave(config, slot) {
+                // No check is lost for another's sake.
+                guard let node = bestNode(for: config), !node.hasSameBytes(as: store.nodes[slot].id) else { continue }
+                move(config.key, to: node, .isolated)
+            }
+        }
+    }
+}
