@@ -137,38 +137,48 @@ extension BalancingRound {
             let first = stepCount
             heaviest = Tournament(givers, .heaviest, loads)
             while let source = heaviest.winner {
-                guard let step = step(from: source) else {
+                var steps = step(from: source).map { [$0] } ?? []
+                if steps.isEmpty { steps = exchange(from: source) }
+                guard !steps.isEmpty else {
                     if let position = giverPositions[source] { heaviest.set(nil, at: position, loads) }
                     continue
                 }
-                let isNew = places[step.rank] == configs[step.rank].home
-                if isNew, let budget, movedCount >= budget { return false }
-                if stepCount == bound { return false }
-                take(step)
+                let added = steps.count { places[$0.rank] == configs[$0.rank].home }
+                if let budget, movedCount + added > budget { return false }
+                if stepCount >= bound { return false }
+                take(steps)
             }
             // What a node could not give may have become possible by what others gave.
             if stepCount == first { return true }
         }
     }
 
-    private mutating func take(_ step: Step) {
-        let (source, load) = (places[step.rank], configs[step.rank].load)
+    /// Takes steps that help together, and have equal parts in the gain.
+    private mutating func take(_ steps: [Step]) {
+        var gain = 0.0
+        for step in steps { gain += take(step) }
+        for step in steps { gains[step.rank] += gain / Double(steps.count) }
+    }
+
+    /// - Returns: by how much the sum of load² ÷ capacity falls.
+    private mutating func take(_ step: Step) -> Double {
+        let (source, config) = (places[step.rank], configs[step.rank])
         let former = square(source) + square(step.destination)
         hold(step.rank, on: source) { $0.remove(step.rank) }
         hold(step.rank, on: step.destination) { $0.insert(step.rank) }
         places[step.rank] = step.destination
-        if source == configs[step.rank].home { movedCount += 1 }
-        if step.destination == configs[step.rank].home { movedCount -= 1 }
+        if source == config.home { movedCount += 1 }
+        if step.destination == config.home { movedCount -= 1 }
         counts[source] -= 1
         counts[step.destination] += 1
-        loads.move(load, from: source, to: step.destination)
+        loads.move(config.load, from: source, to: step.destination)
         stepCount += 1
         lastSteps[step.rank] = stepCount
-        gains[step.rank] += former - square(source) - square(step.destination)
         for node in [source, step.destination] {
             if let position = giverPositions[node] { heaviest.update(position, loads) }
             for (tournament, position) in seats[node] { lightest[tournament].update(position, loads) }
         }
+        return former - square(source) - square(step.destination)
     }
 
     /// The node's part in the sum of load² ÷ capacity.
@@ -205,22 +215,28 @@ extension BalancingRound {
     /// The config among `ranks` whose load is nearest to what should be moved from one node to another; nil if no move
     /// between them helps.
     private func step(from source: Int, to destination: Int, of ranks: SortedRanks) -> Step? {
-        let difference = loads.excess(of: source, over: destination)
-        guard source != destination, difference > 0, isUneven(source, destination) else { return nil }
-        let (from, to) = (Int128(loads.capacities[source]), Int128(loads.capacities[destination]))
-        // The greater of both falls, and the two come nearer to each other.
-        let limit = Int64(min((difference - 1) / from, (2 * difference - 1) / (from + to)))
-        let surplus = loads.loads[source] - targets[source]
-        let shortage = targets[destination] - loads.loads[destination]
-        let wanted = min(surplus, shortage) > 0 ? min(surplus, shortage) : Int64(difference / (from + to))
-        let ideal = min(wanted, limit)
-        let (below, above) = ranks.neighbours(of: firstRank(of: ideal))
+        guard isUneven(source, destination), let transfer = transfer(from: source, to: destination) else { return nil }
+        let (below, above) = ranks.neighbours(of: firstRank(of: transfer.ideal))
         let candidates = [below, above].compactMap { rank -> Step? in
-            guard let rank, configs[rank].load <= limit else { return nil }
-            return Step(rank: rank, destination: destination, distance: abs(configs[rank].load - ideal))
+            guard let rank, configs[rank].load <= transfer.limit else { return nil }
+            return Step(rank: rank, destination: destination, distance: abs(configs[rank].load - transfer.ideal))
         }
         // Of two that are equally near the lighter one, which does more for each unit of load that is moved.
         return candidates.min { $0.distance < $1.distance }
+    }
+
+    /// How much load should be moved from one node to another, and how much can be moved so that the greater of both
+    /// relative loads falls and the two come nearer to each other; nil if there is no difference.
+    private func transfer(from source: Int, to destination: Int) -> (ideal: Int64, limit: Int64)? {
+        let difference = loads.excess(of: source, over: destination)
+        guard difference > 0 else { return nil }
+        let (from, to) = (Int128(loads.capacities[source]), Int128(loads.capacities[destination]))
+        let limit = Int64(min((difference - 1) / from, (2 * difference - 1) / (from + to)))
+        let surplus = loads.loads[source] - targets[source]
+        let shortage = targets[destination] - loads.loads[destination]
+        // What exceeds either's share would only be moved on; where there is no share left to fill, both meet halfway.
+        let wanted = min(surplus, shortage) > 0 ? min(surplus, shortage) : Int64(difference / (from + to))
+        return (min(wanted, limit), limit)
     }
 
     /// Whether one of the two is further from its target than where moves may stop.
@@ -245,6 +261,67 @@ extension BalancingRound {
             if configs[middle].load < load { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+}
+
+// MARK: - Exchanges
+
+extension BalancingRound {
+    /// By how much a node must exceed its target and the heaviest config of all for an exchange, which costs two moves.
+    private static let exchangeShare = 0.005
+    /// With how many of the lightest nodes an exchange is tried.
+    private static let exchangePartners = 8
+
+    /// Two steps that help together where none does alone: a config for a lighter one of another node. Without them a
+    /// node that has nothing but heavy configs could not approach its target.
+    ///
+    /// - Returns: no steps if there are none.
+    private mutating func exchange(from source: Int) -> [Step] {
+        let bound = Double(max(targets[source], configs.last?.load ?? 0)) * (1 + max(Self.exchangeShare, stop ?? 0))
+        guard receives[source], Double(loads.loads[source]) > bound else { return [] }
+        let everybody = receivers[0].overall
+        var tried: [(node: Int, position: Int)] = []
+        var steps: [Step] = []
+        while steps.isEmpty, tried.count < Self.exchangePartners, let partner = lightest[everybody].winner,
+            let seat = seats[partner].first(where: { $0.tournament == everybody })
+        {
+            tried.append((partner, seat.position))
+            lightest[everybody].set(nil, at: seat.position, loads)
+            steps = exchange(between: source, and: partner)
+        }
+        for (node, position) in tried { lightest[everybody].set(node, at: position, loads) }
+        return steps
+    }
+
+    /// The exchange whose difference of loads is nearest to what should be moved from one node to another.
+    private func exchange(between source: Int, and partner: Int) -> [Step] {
+        guard giverPositions[partner] != nil, let transfer = transfer(from: source, to: partner) else { return [] }
+        var best: (given: Int, taken: Int, distance: Int64)?
+        let offers = holdings[partner].filter { mayRun($0.set, on: source) }
+        for holding in holdings[source] where mayRun(holding.set, on: partner) {
+            for given in holding.ranks.values {
+                let wanted = firstRank(of: configs[given].load - transfer.ideal)
+                for taken in offers.map({ $0.ranks.neighbours(of: wanted) }).flatMap({ [$0.below, $0.above] }) {
+                    guard let taken else { continue }
+                    let load = configs[given].load - configs[taken].load
+                    guard load > 0, load <= transfer.limit else { continue }
+                    let distance = abs(load - transfer.ideal)
+                    if best.map({ (distance, given, taken) < ($0.distance, $0.given, $0.taken) }) ?? true {
+                        best = (given, taken, distance)
+                    }
+                }
+            }
+        }
+        guard let best else { return [] }
+        return [
+            Step(rank: best.given, destination: partner, distance: best.distance),
+            Step(rank: best.taken, destination: source, distance: best.distance),
+        ]
+    }
+
+    /// Whether a node is in a set.
+    private func mayRun(_ set: Int, on node: Int) -> Bool {
+        seats[node].contains { $0.tournament == receivers[set].overall }
     }
 }
 

@@ -8,6 +8,9 @@ struct SortedRanks: Sendable {
 
     var isEmpty: Bool { blocks.isEmpty }
 
+    /// The numbers in ascending order.
+    var values: some Sequence<Int> { blocks.lazy.joined().map { Int($0) } }
+
     /// Adds a number that is greater than all others.
     mutating func append(_ rank: Int) {
         if blocks.isEmpty || blocks[blocks.count - 1].count >= Self.largestBlock / 2 { blocks.append([]) }
