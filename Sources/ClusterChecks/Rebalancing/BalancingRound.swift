@@ -267,13 +267,16 @@ extension BalancingRound {
 // MARK: - Exchanges
 
 extension BalancingRound {
-    /// By how much a node must exceed its target and the heaviest config of all for an exchange, which costs two moves.
-    private static let exchangeShare = 0.005
+    /// By how much a node must exceed its target and the heaviest config of all for an exchange, which takes two moves or
+    /// more.
+    private static let exchangeShare = 0.01
     /// With how many of the lightest nodes an exchange is tried.
     private static let exchangePartners = 8
+    /// The most configs taken back for one.
+    private static let mostReturns = 8
 
-    /// Two steps that help together where none does alone: a config for a lighter one of another node. Without them a
-    /// node that has nothing but heavy configs could not approach its target.
+    /// Steps that help together where none does alone: a config for lighter ones of another node. Without them a node
+    /// that has nothing but heavy configs could not approach its target.
     ///
     /// - Returns: no steps if there are none.
     private mutating func exchange(from source: Int) -> [Step] {
@@ -293,30 +296,39 @@ extension BalancingRound {
         return steps
     }
 
-    /// The exchange whose difference of loads is nearest to what should be moved from one node to another.
+    /// The exchange between two nodes with the fewest moves, and of those the one whose difference of loads is nearest to
+    /// what should be moved.
     private func exchange(between source: Int, and partner: Int) -> [Step] {
         guard giverPositions[partner] != nil, let transfer = transfer(from: source, to: partner) else { return [] }
-        var best: (given: Int, taken: Int, distance: Int64)?
-        let offers = holdings[partner].filter { mayRun($0.set, on: source) }
+        let offers = holdings[partner].filter { mayRun($0.set, on: source) }.map(\.ranks)
+        var best: (given: Int, taken: [Int], distance: Int64)?
         for holding in holdings[source] where mayRun(holding.set, on: partner) {
             for given in holding.ranks.values {
-                let wanted = firstRank(of: configs[given].load - transfer.ideal)
-                for taken in offers.map({ $0.ranks.neighbours(of: wanted) }).flatMap({ [$0.below, $0.above] }) {
-                    guard let taken else { continue }
-                    let load = configs[given].load - configs[taken].load
-                    guard load > 0, load <= transfer.limit else { continue }
-                    let distance = abs(load - transfer.ideal)
-                    if best.map({ (distance, given, taken) < ($0.distance, $0.given, $0.taken) }) ?? true {
-                        best = (given, taken, distance)
-                    }
-                }
+                guard let (taken, distance) = returns(for: given, from: offers, transfer.ideal, transfer.limit),
+                    best.map({ (taken.count, distance, given) < ($0.taken.count, $0.distance, $0.given) }) ?? true
+                else { continue }
+                best = (given, taken, distance)
             }
         }
-        guard let best else { return [] }
-        return [
-            Step(rank: best.given, destination: partner, distance: best.distance),
-            Step(rank: best.taken, destination: source, distance: best.distance),
-        ]
+        guard let (given, taken, distance) = best else { return [] }
+        return [Step(rank: given, destination: partner, distance: distance)]
+            + taken.map { Step(rank: $0, destination: source, distance: distance) }
+    }
+
+    /// The configs to take back for one that is given, heaviest first, so that as much is moved as should be, or a bit
+    /// more; nil if there are none, and how far it is from that.
+    private func returns(
+        for given: Int, from offers: [SortedRanks], _ ideal: Int64, _ limit: Int64
+    ) -> (taken: [Int], distance: Int64)? {
+        var taken: [Int] = []
+        var load = configs[given].load
+        while load > limit, taken.count < Self.mostReturns {
+            let bound = min(taken.last ?? given, firstRank(of: load - ideal + 1))
+            guard let rank = offers.compactMap({ $0.neighbours(of: bound).below }).max() else { return nil }
+            taken.append(rank)
+            load -= configs[rank].load
+        }
+        return load > 0 && load <= limit ? (taken, load - ideal) : nil
     }
 
     /// Whether a node is in a set.
