@@ -102,7 +102,8 @@ struct Balancing: Sendable {
         guard let minimumGain = limits.minimumGain else { return true }
         if let needPerUnit = limits.needPerUnit, before.deviation * needPerUnit < Self.smallDeviation {
             let bound = Self.highUtilization / needPerUnit
-            return after.nodeCount(above: bound) < before.nodeCount(above: bound) || after.emptyCount < before.emptyCount
+            return after.nodeCount(above: bound) < before.nodeCount(above: bound)
+                || after.emptyCount < before.emptyCount
         }
         return after.deviation < before.deviation * Double(100 - minimumGain) / 100
     }

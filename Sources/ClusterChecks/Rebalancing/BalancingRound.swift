@@ -348,7 +348,8 @@ extension BalancingRound {
     /// Whether every node is within a share of its target.
     func isEven(within share: Double) -> Bool {
         !targets.indices.contains { node in
-            giverPositions[node] != nil && isHeavy(node, beyond: share) || receives[node] && isLight(node, beyond: share)
+            giverPositions[node] != nil && isHeavy(node, beyond: share)
+                || receives[node] && isLight(node, beyond: share)
         }
     }
 

@@ -21,7 +21,9 @@ struct BalancingTargets: Sendable {
         }
         let total = relative.loads.reduce(0) { $0 + Int128($1) }
         // The greatest level at which all targets together are no more than there is.
-        var (low, high) = (Int64(0), 1 + nodes.indices.reduce(0) { max($0, relative.loads[$1] / relative.capacities[$1]) })
+        var (low, high) = (
+            Int64(0), 1 + nodes.indices.reduce(0) { max($0, relative.loads[$1] / relative.capacities[$1]) }
+        )
         while low < high {
             let middle = low + (high - low + 1) / 2
             let sum = nodes.indices.reduce(0) { $0 + Int128(target($1, middle)) }
