@@ -136,6 +136,17 @@ import Testing
         }
     }
 
+    /// A perfect balance needs what leaves the nodes above the mean; more would be moved by way of others.
+    @Test(arguments: 0..<10 as Range<UInt64>)
+    func `nodes that join get little more than what has to move`(seed: UInt64) {
+        let entropy = SeededEntropy(seed: seed)
+        var world = BalancedWorld(Array(repeating: [], count: 15))
+        for index in 0..<1000 { world.add("c\(index)", cost: entropy.cost(sigma: Double(seed) / 10), on: index % 10) }
+        let plan = world.plan()
+        #expect(world.movedCost(plan) <= 1.02 * world.leastMovedCost)
+        #expect((plan.after.max() ?? 0) <= 1.01 * world.mean)
+    }
+
     @Test func `two thousand nodes are planned as few are`() {
         let world = free(3, nodes: 2000, perNode: 3, sigma: 1)
         let plan = world.plan()

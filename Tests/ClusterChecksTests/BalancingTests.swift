@@ -27,12 +27,6 @@ import Testing
         #expect(world.texts(world.plan()) == ["n0→n1 n0:1"])
     }
 
-    @Test func `a node gets no more than its share, so that nothing is moved on`() {
-        let world = BalancedWorld([[5, 5, 2, 1, 1]] + Array(repeating: [4], count: 5) + [[]])
-        let plan = world.plan()
-        #expect(world.applying(plan).costs == [5, 4, 4, 4, 4, 4, 9])
-    }
-
     @Test func `nodes have work in proportion to their capacity`() {
         let world = BalancedWorld([Array(repeating: 1, count: 15), [], [], []], capacities: [1, 2, 4, 8])
         #expect(world.applying(world.plan()).costs == [1, 2, 4, 8])
@@ -68,11 +62,9 @@ import Testing
         #expect(after.configs.filter { $0.eligible == 1 }.allSatisfy { $0.node == 0 })
     }
 
-    @Test func `a config too heavy for the lightest node may go to a larger one`() {
+    @Test func `a config too heavy for the lightest node goes to a larger one`() {
         let world = BalancedWorld([[20, 20], [], [10]], capacities: [10, 1, 10])
-        #expect(world.texts(world.plan()) == [])
-        let other = BalancedWorld([[20, 20], [], [5]], capacities: [10, 1, 10])
-        #expect(other.texts(other.plan()) == ["n0→n2 n0:0"])
+        #expect(world.plan().moves.map { [$0.source, $0.destination] } == [[0, 2]])
     }
 
     @Test func `a node may be closed in either direction`() {
@@ -100,8 +92,10 @@ import Testing
     }
 
     @Test func `a heavy config is exchanged for several light ones`() {
-        let world = BalancedWorld([[60, 60], [20, 20, 20, 20, 15]])
-        #expect(world.applying(world.plan()).costs.allSatisfy { $0 < 110 })
+        let world = BalancedWorld([[60, 60], [25, 25, 20, 20]])
+        let plan = world.plan()
+        #expect(plan.moves.count == 3)
+        #expect(world.applying(plan).costs == [105, 105])
     }
 
     @Test func `the gains are what the deviation loses`() {

@@ -83,7 +83,7 @@ struct Balancing: Sendable {
         let affordable = whole
         if !isComplete, limits.minimumGain != nil { whole.run(budget: nil) }
         guard !whole.moves.isEmpty else {
-            plan.reason = .noMoveHelps
+            plan.reason = isComplete ? .noMoveHelps : .noBudget
             return plan
         }
         guard isWorthIt(initial, whole) else {
@@ -136,7 +136,7 @@ struct BalancingPlan: Sendable {
             case .even: "every node is close enough to its share of the load"
             case .noMoveHelps: "no move of a config makes the load more even"
             case .gainTooSmall: "the moves would not make the load enough more even to be worth it"
-            case .noBudget: "no moves are allowed in this round"
+            case .noBudget: "the budget of a round does not allow the next move"
             }
         }
     }

@@ -42,7 +42,9 @@ struct BalancingRound: Sendable {
     /// By node: how many configs there are, movable or not.
     private var counts: [Int]
     /// By node: the load that it is to have.
-    private let targets: [Int64]
+    private var targets: [Int64] = []
+    /// The load of the heaviest config that may be moved.
+    private let heaviestConfig: Int64
     private let stop: Double?
     private var holdings: [[Holding]]
 
@@ -74,6 +76,7 @@ struct BalancingRound: Sendable {
         places = configs.map(\.home)
         lastSteps = Array(repeating: 0, count: configs.count)
         gains = Array(repeating: 0, count: configs.count)
+        heaviestConfig = given.reduce(0) { max($0, $1.isMovable ? $1.load.millionths : 0) }
         stop = limits.stop
         receives = nodes.map(\.receives)
         givers = nodes.indices.filter { nodes[$0].gives }
@@ -81,17 +84,25 @@ struct BalancingRound: Sendable {
         for (position, node) in givers.enumerated() { positions[node] = position }
         giverPositions = positions
         heaviest = Tournament(givers, .heaviest, loads)
-        targets = BalancingTargets(nodes, loads, configs.map { ($0.load, $0.home) }).loads
         holdings = Array(repeating: [], count: nodes.count)
         seats = Array(repeating: [], count: nodes.count)
         for (rank, config) in configs.enumerated() { hold(rank, on: config.home) { $0.append(rank) } }
         seat(nodes.indices.filter { nodes[$0].receives })
         for set in eligibility { seat(set.filter { nodes[$0].receives }) }
+        setTargets()
     }
 
     private static func precedes(_ left: BalancedConfig, _ right: BalancedConfig) -> Bool {
         if left.load != right.load { return left.load < right.load }
         return left.keyHash != right.keyHash ? left.keyHash < right.keyHash : left.key < right.key
+    }
+
+    /// Sets the targets by where the configs are now.
+    private mutating func setTargets() {
+        let movable = zip(configs, places).compactMap { config, node in
+            giverPositions[node].map { _ in (load: config.load, node: node) }
+        }
+        targets = BalancingTargets(loads, receives, movable).loads
     }
 
     /// Prepares the tournaments of a set of nodes.
@@ -136,6 +147,8 @@ extension BalancingRound {
         while true {
             let first = stepCount
             heaviest = Tournament(givers, .heaviest, loads)
+            // As the next plan would see them, so that it finds nothing that this one has left.
+            setTargets()
             while let source = heaviest.winner {
                 var steps = step(from: source).map { [$0] } ?? []
                 if steps.isEmpty { steps = exchange(from: source) }
@@ -148,7 +161,7 @@ extension BalancingRound {
                 if stepCount >= bound { return false }
                 take(steps)
             }
-            // What a node could not give may have become possible by what others gave.
+            // What a node could not give may have become possible by what others did.
             if stepCount == first { return true }
         }
     }
@@ -280,7 +293,7 @@ extension BalancingRound {
     ///
     /// - Returns: no steps if there are none.
     private mutating func exchange(from source: Int) -> [Step] {
-        let bound = Double(max(targets[source], configs.last?.load ?? 0)) * (1 + max(Self.exchangeShare, stop ?? 0))
+        let bound = Double(max(targets[source], heaviestConfig)) * (1 + max(Self.exchangeShare, stop ?? 0))
         guard receives[source], Double(loads.loads[source]) > bound else { return [] }
         let everybody = receivers[0].overall
         var tried: [(node: Int, position: Int)] = []

@@ -6,29 +6,29 @@ struct BalancingTargets: Sendable {
     /// By node.
     let loads: [Int64]
 
-    /// Targets for nodes with these loads, of which the movable configs are the given ones.
-    init(_ nodes: [BalancedNode], _ relative: RelativeLoads, _ movable: [(load: Int64, node: Int)]) {
+    /// Targets for nodes with these loads, part of which are these movable configs.
+    init(_ relative: RelativeLoads, _ receives: [Bool], _ movable: [(load: Int64, node: Int)]) {
         var fixed = relative.loads
-        var greatest = Array(repeating: Int64(0), count: nodes.count)
+        var greatest = Array(repeating: Int64(0), count: receives.count)
         for config in movable {
             fixed[config.node] -= config.load
             greatest[config.node] = max(greatest[config.node], config.load)
         }
         func target(_ node: Int, _ level: Int64) -> Int64 {
-            let most = nodes[node].receives ? Int64.max : relative.loads[node]
+            let most = receives[node] ? Int64.max : relative.loads[node]
             let share = Int128(level) * Int128(relative.capacities[node])
             return max(max(fixed[node], greatest[node]), Int64(min(share, Int128(most))))
         }
         let total = relative.loads.reduce(0) { $0 + Int128($1) }
         // The greatest level at which all targets together are no more than there is.
         var (low, high) = (
-            Int64(0), 1 + nodes.indices.reduce(0) { max($0, relative.loads[$1] / relative.capacities[$1]) }
+            Int64(0), 1 + receives.indices.reduce(0) { max($0, relative.loads[$1] / relative.capacities[$1]) }
         )
         while low < high {
             let middle = low + (high - low + 1) / 2
-            let sum = nodes.indices.reduce(0) { $0 + Int128(target($1, middle)) }
+            let sum = receives.indices.reduce(0) { $0 + Int128(target($1, middle)) }
             if sum <= total { low = middle } else { high = middle - 1 }
         }
-        loads = nodes.indices.map { target($0, low) }
+        loads = receives.indices.map { target($0, low) }
     }
 }
