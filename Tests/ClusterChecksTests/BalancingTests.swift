@@ -163,6 +163,12 @@ import Testing
         #expect(world.plan(BalancingLimits(start: 0.1)).reason == .even)
     }
 
+    @Test func `a heavy config on a small node begins a round, for a larger node is there`() {
+        let world = BalancedWorld([[10], Array(repeating: 1, count: 10)], capacities: [1, 10])
+        let plan = world.plan(BalancingLimits(start: 0.1))
+        #expect(world.applying(plan).costs == [1, 19])
+    }
+
     @Test func `moves that gain too little are not made`() {
         let world = BalancedWorld([[100, 1, 1], [50]])
         #expect(world.plan(BalancingLimits(minimumGain: 10)).reason == .gainTooSmall)
