@@ -174,7 +174,7 @@ import Testing
             }
             guard countsForeign else { return }
             for (index, node) in nodes.enumerated() {
-                let own = Set(node.configs.flatMap(\.instanceIDs))
+                let own: Set<ExactText> = Set(node.configs.flatMap { $0.instanceIDs })
                 let foreign = node.statistics.checks.filter { !own.contains($0.key) }.map(\.value.averageExecutionTime)
                 for (offset, time) in foreign.sorted().enumerated() {
                     let key = ConfigKey(source: "foreign:\(index):\(offset)", check: "", index: 0)
