@@ -174,7 +174,7 @@ import Testing
             }
             guard countsForeign else { return }
             for (index, node) in nodes.enumerated() {
-                let own: Set<ExactText> = Set(node.configs.flatMap { $0.instanceIDs })
+                let own = Set(texts: node.configs.flatMap(\.instanceIDs))
                 let foreign = node.statistics.checks.filter { !own.contains($0.key) }.map(\.value.averageExecutionTime)
                 for (offset, time) in foreign.sorted().enumerated() {
                     let key = ConfigKey(source: "foreign:\(index):\(offset)", check: "", index: 0)
@@ -192,14 +192,14 @@ import Testing
         }
 
         /// The figures once configs are on these nodes.
-        func result(_ moves: [(config: Int, node: Int)]) -> Result {
+        func figures(_ moves: [(config: Int, node: Int)]) -> Figures {
             var places = world.configs.map(\.node)
             for (config, node) in moves { places[config] = node }
             var distribution = Distribution(world.nodes.map { Distribution.Runner(id: $0.id, workers: $0.capacity) })
             for (config, place) in places.enumerated() {
                 distribution.place(need: needs[config], instances: 1, on: place)
             }
-            return Result(
+            return Figures(
                 deviation: distribution.deviation, greatest: distribution.runners.map(\.utilization).max() ?? 0,
                 moved: moves.reduce(0) { $0 + needs[$1.config] })
         }
@@ -207,13 +207,13 @@ import Testing
 
     /// In upstream's terms: the deviation of utilizations, the utilization of the busiest node, the workers that what
     /// moved keeps busy.
-    private struct Result {
+    private struct Figures {
         let deviation: Double
         let greatest: Double
         let moved: Double
     }
 
-    private func results(of vector: Vector) throws -> (upstream: Result, ours: Result) {
+    private func figures(of vector: Vector) throws -> (upstream: Figures, ours: Figures) {
         let nodes = try vector.nodes()
         let needs = Needs(nodes, countsForeign: vector.upstream == .busyness)
         var options = RebalancingOptions()
@@ -230,14 +230,14 @@ import Testing
             )
         }
         let ours = needs.world.plan(vector.limits).moves.map { (config: $0.config, node: $0.destination) }
-        return (needs.result(upstream), needs.result(ours))
+        return (needs.figures(upstream), needs.figures(ours))
     }
 
     @Test(arguments: vectors)
     func `balancing leaves no greater deviation and no busier node than upstream, and moves no more`(
         _ vector: Vector
     ) throws {
-        let (upstream, ours) = try results(of: vector)
+        let (upstream, ours) = try figures(of: vector)
         let rounding = 1e-9
         #expect(ours.greatest <= upstream.greatest + rounding)
         guard vector.reason == nil else {

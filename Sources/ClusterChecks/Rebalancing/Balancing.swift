@@ -91,8 +91,8 @@ struct Balancing: Sendable {
             return plan
         }
         plan.moves = affordable.moves
-        plan.after = affordable.relative
-        plan.deviation.after = affordable.deviation
+        plan.after = affordable.loads.relative
+        plan.deviation.after = affordable.loads.deviation
         plan.reason = plan.moves.isEmpty ? .noBudget : nil
         return plan
     }
@@ -100,12 +100,12 @@ struct Balancing: Sendable {
     /// Whether what all moves lead to is enough of an improvement.
     private func isWorthIt(_ before: BalancingRound, _ after: BalancingRound) -> Bool {
         guard let minimumGain = limits.minimumGain else { return true }
-        if let needPerUnit = limits.needPerUnit, before.deviation * needPerUnit < Self.smallDeviation {
+        if let needPerUnit = limits.needPerUnit, before.loads.deviation * needPerUnit < Self.smallDeviation {
             let bound = Self.highUtilization / needPerUnit
-            return after.nodeCount(above: bound) < before.nodeCount(above: bound)
+            return after.loads.nodeCount(above: bound) < before.loads.nodeCount(above: bound)
                 || after.emptyCount < before.emptyCount
         }
-        return after.deviation < before.deviation * Double(100 - minimumGain) / 100
+        return after.loads.deviation < before.loads.deviation * Double(100 - minimumGain) / 100
     }
 }
 
@@ -155,8 +155,8 @@ struct BalancingPlan: Sendable {
 extension BalancingPlan {
     /// A plan that moves nothing.
     fileprivate init(_ round: BalancingRound) {
-        before = round.relative
+        before = round.loads.relative
         after = before
-        deviation = (round.deviation, round.deviation)
+        deviation = (round.loads.deviation, round.loads.deviation)
     }
 }

@@ -38,7 +38,7 @@ struct BalancingRound: Sendable {
     private var stepCount = 0
     private var movedCount = 0
 
-    private var loads: RelativeLoads
+    private(set) var loads: RelativeLoads
     /// By node: how many configs there are, movable or not.
     private var counts: [Int]
     /// By node: the load that it is to have.
@@ -368,38 +368,14 @@ extension BalancingRound {
 
     /// The moves so far, in the order of each config's last step.
     var moves: [BalancingPlan.Move] {
-        let imbalance = initialVariance
+        // Each step took its gain off the variance.
+        let imbalance = loads.variance + gains.reduce(0, +)
         return configs.indices.filter { places[$0] != configs[$0].home }.sorted { lastSteps[$0] < lastSteps[$1] }.map {
             BalancingPlan.Move(
                 config: configs[$0].index, source: configs[$0].home, destination: places[$0],
                 gain: imbalance > 0 ? gains[$0] / imbalance : 0)
         }
     }
-
-    /// By node, the load for each unit of capacity.
-    var relative: [Double] { targets.indices.map { loads.relative($0) } }
-
-    /// The standard deviation of the relative loads, each node counting as often as it has workers. Where all have the
-    /// same capacity it is upstream's.
-    var deviation: Double {
-        let capacity = loads.capacities.reduce(0) { $0 + Double($1) }
-        return capacity > 0 ? (variance / capacity).squareRoot() : 0
-    }
-
-    /// The sum of squared distances of the relative loads to their mean, each as often as the node has workers.
-    private var variance: Double {
-        let capacity = loads.capacities.reduce(0) { $0 + Double($1) }
-        let mean = loads.loads.reduce(0) { $0 + Double($1) / 1e6 } / max(1, capacity)
-        return targets.indices.reduce(0) { sum, node in
-            let distance = loads.relative(node) - mean
-            return sum + distance * distance * Double(loads.capacities[node])
-        }
-    }
-
-    private var initialVariance: Double { variance + gains.reduce(0, +) }
-
-    /// The number of nodes whose relative load is above `bound`.
-    func nodeCount(above bound: Double) -> Int { targets.indices.count { loads.relative($0) > bound } }
 
     /// The number of nodes without configs.
     var emptyCount: Int { counts.count { $0 == 0 } }

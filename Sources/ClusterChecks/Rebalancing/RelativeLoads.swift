@@ -41,6 +41,33 @@ struct RelativeLoads: Sendable {
     func relative(_ node: Int) -> Double { Double(loads[node]) / Double(capacities[node]) / 1e6 }
 }
 
+// MARK: - Figures
+
+extension RelativeLoads {
+    /// By node, the load for each unit of capacity.
+    var relative: [Double] { loads.indices.map { relative($0) } }
+
+    /// The standard deviation of the relative loads, each node counting as often as it has workers. Where all have the
+    /// same capacity it is upstream's.
+    var deviation: Double {
+        let capacity = capacities.reduce(0) { $0 + Double($1) }
+        return capacity > 0 ? (variance / capacity).squareRoot() : 0
+    }
+
+    /// The sum of the squared distances of the relative loads to their mean, each as often as the node has workers.
+    var variance: Double {
+        let capacity = capacities.reduce(0) { $0 + Double($1) }
+        let mean = loads.reduce(0) { $0 + Double($1) / 1e6 } / max(1, capacity)
+        return loads.indices.reduce(0) { sum, node in
+            let distance = relative(node) - mean
+            return sum + distance * distance * Double(capacities[node])
+        }
+    }
+
+    /// The number of nodes whose relative load is above `bound`.
+    func nodeCount(above bound: Double) -> Int { loads.indices.count { relative($0) > bound } }
+}
+
 /// A tournament among some nodes by relative load: its winner is known at once, and a changed load costs O(log n).
 struct Tournament: Sendable {
     /// What wins.
