@@ -41,7 +41,7 @@ import Testing
     /// A periodic round where costs are measured.
     static let measured = BalancingLimits(minimumGain: 10, needPerUnit: needPerUnit)
     /// A periodic round where nothing is measured.
-    static let unmeasured = BalancingLimits(minimumGain: 10, start: 0.1, stop: 0.05)
+    static let unmeasured = BalancingLimits(minimumGain: 10, start: 0.2, stop: 0.1)
     /// A forced round of no more moves than upstream makes in row D3.
     static let eightMoves = BalancingLimits(budget: 8)
 
@@ -54,10 +54,10 @@ import Testing
         }
     }
 
-    private static let leavesIdle = "upstream moves nothing, and leaves a node with more than twice the other's work"
+    private static let leavesUneven = "upstream moves nothing, and leaves a node with more than twice the other's work"
 
     static let vectors: [Vector] = [
-        Vector("B0", .busyness, forced, reason: leavesIdle) {
+        Vector("B0", .busyness, forced, reason: leavesUneven) {
             try nodes([("A", [50, 20, 100, 300]), ("B", [50, 20, 100])])
         },
         Vector("B1", .busyness, forced) { try nodes([("A", [50, 20, 100, 200]), ("B", [20, 10, 100])]) },
