@@ -31,13 +31,14 @@ struct BalancingRound: Sendable {
     /// The movable configs from the lightest to the heaviest: the index among those given, the load, the node before all
     /// moves, and by set the nodes that may run it. Set 0 is all nodes.
     private let configs: [(index: Int, load: Int64, home: Int, set: Int)]
-    /// By rank: the node by now, the number of the last step and the gain of all steps.
+    /// By rank: the node by now, and the number of the last step.
     private var places: [Int]
     private var lastSteps: [Int]
-    private var gains: [Double]
     private var stepCount = 0
     private var movedCount = 0
 
+    /// The loads before all moves, and by now.
+    private let initialLoads: RelativeLoads
     private(set) var loads: RelativeLoads
     /// By node: how many configs there are, movable or not.
     private var counts: [Int]
@@ -66,7 +67,8 @@ struct BalancingRound: Sendable {
             sums[config.node] += config.load.millionths
             counts[config.node] += 1
         }
-        loads = RelativeLoads(loads: sums, capacities: capacities)
+        initialLoads = RelativeLoads(loads: sums, capacities: capacities)
+        loads = initialLoads
         let movable = given.indices.filter {
             given[$0].isMovable && given[$0].load > .zero && nodes[given[$0].node].gives
         }
@@ -75,7 +77,6 @@ struct BalancingRound: Sendable {
         }
         places = configs.map(\.home)
         lastSteps = Array(repeating: 0, count: configs.count)
-        gains = Array(repeating: 0, count: configs.count)
         heaviestConfig = given.reduce(0) { max($0, $1.isMovable ? $1.load.millionths : 0) }
         stop = limits.stop
         receives = nodes.map(\.receives)
@@ -159,24 +160,15 @@ extension BalancingRound {
                 let added = steps.count { places[$0.rank] == configs[$0.rank].home }
                 if let budget, movedCount + added > budget { return false }
                 if stepCount >= bound { return false }
-                take(steps)
+                for step in steps { take(step) }
             }
             // What a node could not give may have become possible by what others did.
             if stepCount == first { return true }
         }
     }
 
-    /// Takes steps that help together, and have equal parts in the gain.
-    private mutating func take(_ steps: [Step]) {
-        var gain = 0.0
-        for step in steps { gain += take(step) }
-        for step in steps { gains[step.rank] += gain / Double(steps.count) }
-    }
-
-    /// - Returns: by how much the sum of load² ÷ capacity falls.
-    private mutating func take(_ step: Step) -> Double {
+    private mutating func take(_ step: Step) {
         let (source, config) = (places[step.rank], configs[step.rank])
-        let former = square(source) + square(step.destination)
         hold(step.rank, on: source) { $0.remove(step.rank) }
         hold(step.rank, on: step.destination) { $0.insert(step.rank) }
         places[step.rank] = step.destination
@@ -191,13 +183,6 @@ extension BalancingRound {
             if let position = giverPositions[node] { heaviest.update(position, loads) }
             for (tournament, position) in seats[node] { lightest[tournament].update(position, loads) }
         }
-        return former - square(source) - square(step.destination)
-    }
-
-    /// The node's part in the sum of load² ÷ capacity.
-    private func square(_ node: Int) -> Double {
-        let relative = loads.relative(node)
-        return relative * relative * Double(loads.capacities[node])
     }
 
     /// The best step that takes a config from a node: to the lightest node that may get any, and among its configs the
@@ -368,12 +353,17 @@ extension BalancingRound {
 
     /// The moves so far, in the order of each config's last step.
     var moves: [BalancingPlan.Move] {
-        // Each step took its gain off the variance.
-        let imbalance = loads.variance + gains.reduce(0, +)
-        return configs.indices.filter { places[$0] != configs[$0].home }.sorted { lastSteps[$0] < lastSteps[$1] }.map {
-            BalancingPlan.Move(
-                config: configs[$0].index, source: configs[$0].home, destination: places[$0],
-                gain: imbalance > 0 ? gains[$0] / imbalance : 0)
+        let imbalance = initialLoads.variance
+        var loads = initialLoads
+        let moved = configs.indices.filter { places[$0] != configs[$0].home }
+        return moved.sorted { lastSteps[$0] < lastSteps[$1] }.map { rank in
+            let (config, destination) = (configs[rank], places[rank])
+            let before = loads.square(config.home) + loads.square(destination)
+            loads.move(config.load, from: config.home, to: destination)
+            let gain = before - loads.square(config.home) - loads.square(destination)
+            return BalancingPlan.Move(
+                config: config.index, source: config.home, destination: destination,
+                gain: imbalance > 0 ? gain / imbalance : 0)
         }
     }
 

@@ -64,6 +64,12 @@ extension RelativeLoads {
         }
     }
 
+    /// A node's part in the sum of load² ÷ capacity, which falls by as much as the variance.
+    func square(_ node: Int) -> Double {
+        let relative = relative(node)
+        return relative * relative * Double(capacities[node])
+    }
+
     /// The number of nodes whose relative load is above `bound`.
     func nodeCount(above bound: Double) -> Int { loads.indices.count { relative($0) > bound } }
 }
