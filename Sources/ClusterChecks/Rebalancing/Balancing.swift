@@ -33,10 +33,11 @@ struct BalancingLimits: Sendable {
     /// The most configs moved in one round; nil if there is no limit. The gain is that of all moves, made in as many
     /// rounds as it takes: a small budget delays what is worth it, and forbids nothing.
     var budget: Int?
-    /// Nothing is done while every node is within this share of its target, such as 0.1; nil to start at any difference.
+    /// Nothing is done while every node is within this share of its target, such as 0.1; nil to start at any
+    /// difference.
     var start: Double?
-    /// Once begun, configs are moved until every node is within this share of its target; nil to go on as long as a move
-    /// helps.
+    /// Once begun, configs are moved until every node is within this share of its target; nil to go on as long as a
+    /// move helps.
     var stop: Double?
     /// How many workers one unit of load keeps busy, where costs are measured. There a round is judged by utilization,
     /// as upstream does.
@@ -53,9 +54,10 @@ struct BalancingLimits: Sendable {
 /// - The greatest relative load and the deviation never grow. A plan without limits ends where no single move helps, so
 ///   that a second plan is empty.
 /// - Without limits, and where everything may be moved anywhere, no relative load exceeds the mean by more than that of
-///   the heaviest config on a node of the least capacity; and none exceeds both the mean and the heaviest config by more
-///   than 1 percent if there are a hundred configs for each node, their costs are no more unlike than measured ones are,
-///   and the nodes are equal.
+///   the heaviest config on a node of the least capacity.
+/// - If moreover the nodes are equal, there are a hundred configs for each, and their costs are equal or lognormal with
+///   σ ≤ 1.5, none exceeds the greater of the mean and the heaviest config by more than 1 percent. Tests show this; it
+///   is not proved.
 struct Balancing: Sendable {
     /// The nodes, sorted by ID.
     let nodes: [BalancedNode]

@@ -2,9 +2,11 @@
 ///
 /// A step moves one config from the relatively heaviest node that can give to the relatively lightest one that may get
 /// something of it. It is taken only if the greater of the two relative loads falls and the two come nearer to each
-/// other, so that the sum of load² ÷ capacity over all nodes falls with each step: the steps come to an end, and neither
-/// the greatest relative load nor the deviation ever grows. A config that is moved on in a later step is one move, and
-/// one that comes back is none.
+/// other, so that the sum of load² ÷ capacity over all nodes falls with each step: the steps come to an end, and
+/// neither the greatest relative load nor the deviation ever grows. A config that is moved on in a later step is one
+/// move, and one that comes back is none.
+///
+/// Where no step helps a node that has far too much, an exchange may: a config for lighter ones.
 struct BalancingRound: Sendable {
     /// The configs of a node that may be moved and that the same nodes may run, by rank.
     private struct Holding: Sendable {
@@ -28,8 +30,8 @@ struct BalancingRound: Sendable {
         var byCapacity: [Int] = []
     }
 
-    /// The movable configs from the lightest to the heaviest: the index among those given, the load, the node before all
-    /// moves, and by set the nodes that may run it. Set 0 is all nodes.
+    /// The movable configs from the lightest to the heaviest: the index among those given, the load, the node before
+    /// all moves, and by set the nodes that may run it. Set 0 is all nodes.
     private let configs: [(index: Int, load: Int64, home: Int, set: Int)]
     /// By rank: the node by now, and the number of the last step.
     private var places: [Int]
@@ -265,8 +267,8 @@ extension BalancingRound {
 // MARK: - Exchanges
 
 extension BalancingRound {
-    /// By how much a node must exceed its target and the heaviest config of all for an exchange, which takes two moves or
-    /// more.
+    /// By how much a node must exceed its target and the heaviest config of all for an exchange, which takes two moves
+    /// or more.
     private static let exchangeShare = 0.01
     /// With how many of the lightest nodes an exchange is tried.
     private static let exchangePartners = 8
@@ -294,8 +296,8 @@ extension BalancingRound {
         return steps
     }
 
-    /// The exchange between two nodes with the fewest moves, and of those the one whose difference of loads is nearest to
-    /// what should be moved.
+    /// The exchange between two nodes with the fewest moves, and of those the one whose difference of loads is nearest
+    /// to what should be moved.
     private func exchange(between source: Int, and partner: Int) -> [Step] {
         guard giverPositions[partner] != nil, let transfer = transfer(from: source, to: partner) else { return [] }
         let offers = holdings[partner].filter { mayRun($0.set, on: source) }.map(\.ranks)

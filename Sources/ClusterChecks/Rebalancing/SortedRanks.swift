@@ -1,5 +1,5 @@
-/// A sorted set of small numbers in blocks of bounded size: inserting, removing and finding a neighbour take
-/// O(log n + size of a block) however many there are, where a single array would move half of them each time.
+/// A sorted set of small numbers in blocks of bounded size: inserting, removing and finding a neighbour take O(log n +
+/// size of a block) however many there are, where a single array would move half of them each time.
 struct SortedRanks: Sendable {
     /// None is empty; each is sorted and lies before the next one.
     private var blocks: [[Int32]] = []
