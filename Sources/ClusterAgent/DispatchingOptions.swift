@@ -22,15 +22,12 @@ extension AgentOptions {
         help: "By how many percent the deviation of utilizations must fall for checks to be moved.")
     static let pinnedChecks = Option.list(
         "cluster_checks.exclude_checks_from_dispatching", help: "Checks that rebalancing leaves where they are.")
-    static let isSticky = Option.flag(
-        "cluster_checks.stickiness_enabled", default: true, help: "Let checks hold on to their node in rebalancing.")
-    static let stickinessFactor = decimal(
-        "cluster_checks.stickiness_factor", default: "4",
-        help: "By how many times its need of workers its own node counts as less utilized for a check.")
-    static let stickinessUpperLimit = decimal(
-        "cluster_checks.stickiness_upper_limit", default: "1", help: "At most by so much.")
-    static let stickinessLowerLimit = decimal(
-        "cluster_checks.stickiness_lower_limit", default: "0.05", help: "At least by so much.")
+    static let rebalanceBudget = Option.integer(
+        "cluster_checks.rebalance_budget_percent", in: 1...100, default: 10,
+        help: "How many percent of all checks one rebalancing moves at most, but ten in any case.")
+    static let rebalanceCoolDown = Option.duration(
+        "cluster_checks.rebalance_cooldown", in: .zero...Duration.hours(24), default: .seconds(1800),
+        help: "How long a check that was rebalanced stays where it is.")
     static let runnersPort = Option.integer(
         "cluster_checks.clc_runners_port", in: 1...65_535, default: 5005,
         help: "Port on which runners and node-agents are asked for their statistics.")
@@ -52,16 +49,8 @@ extension AgentOptions {
     static let dispatching =
         OptionTable(
             excludedChecks, unscheduledThreshold, advancedDispatching, rebalancePeriod, usesUtilization,
-            minimumImprovement, pinnedChecks, isSticky, stickinessFactor, stickinessUpperLimit, stickinessLowerLimit,
-            runnersPort, runnerCAFile, trustsUnknownRunners, shardsKubeStateMetrics, shardsInstances, unshardedChecks)
-
-    private static func decimal(_ key: String, default value: String, help: String) -> Option<String> {
-        Option.text(key, default: value, allowed: "number from 0 to 1000", help: help) { number($0) != nil }
-    }
-
-    private static func number(_ text: String) -> Double? {
-        Double(text).flatMap { (0...1000).contains($0) ? $0 : nil }
-    }
+            minimumImprovement, pinnedChecks, rebalanceBudget, rebalanceCoolDown, runnersPort, runnerCAFile,
+            trustsUnknownRunners, shardsKubeStateMetrics, shardsInstances, unshardedChecks)
 }
 
 extension HandlerOptions {
@@ -80,19 +69,10 @@ extension HandlerOptions {
         rebalancing.usesUtilization = options[AgentOptions.usesUtilization]
         rebalancing.minimumImprovement = options[AgentOptions.minimumImprovement]
         rebalancing.pinnedChecks = Set(texts: options[AgentOptions.pinnedChecks])
-        rebalancing.stickiness = options[AgentOptions.isSticky] ? AgentOptions.stickiness(options) : nil
+        rebalancing.budget = options[AgentOptions.rebalanceBudget]
+        rebalancing.coolDown = options[AgentOptions.rebalanceCoolDown]
         sharding.shardsKubeStateMetrics = options[AgentOptions.shardsKubeStateMetrics]
         sharding.shardsInstances = options[AgentOptions.shardsInstances]
         sharding.unshardedChecks = Set(texts: options[AgentOptions.unshardedChecks])
-    }
-}
-
-extension AgentOptions {
-    fileprivate static func stickiness(_ options: Options) -> Stickiness {
-        var stickiness = Stickiness()
-        if let factor = number(options[stickinessFactor]) { stickiness.factor = factor }
-        if let limit = number(options[stickinessUpperLimit]) { stickiness.upperLimit = limit }
-        if let limit = number(options[stickinessLowerLimit]) { stickiness.lowerLimit = limit }
-        return stickiness
     }
 }

@@ -35,6 +35,7 @@ package struct Replica: Sendable {
     /// Nil if no store is mirrored.
     private let mirror: MirrorClient?
     private let rebalancer: Rebalancer
+    private let intents: IntentKeeper
     private let requests: RequestHandler
 
     /// Makes every part; starts nothing.
@@ -65,6 +66,8 @@ package struct Replica: Sendable {
             options: options.autoConf, desired: desired, environment: surroundings.environment,
             files: surroundings.files, clock: clock, log: log, onProblems: { events?.record($0) })
         let readers = Readers(autoConf)
+        let intents = IntentKeeper(store: kubernetes?.intent, clock: clock, log: log)
+        self.intents = intents
         var handling = options.handler
         handling.replica = options.election?.identity ?? ""
         handler = Handler(
@@ -73,12 +76,13 @@ package struct Replica: Sendable {
                 mirror: { [mirror] in mirror?.mirror }, dispatched: { [mirror] in mirror?.dispatched },
                 readAnew: { readers.readAnew(since: $0) },
                 ask: { [reader = surroundings.statistics] in _ = reader.read($0, until: $1, completion: $2) },
-                history: { [mirror] in mirror?.history }),
+                history: { [mirror] in mirror?.history }, intent: { await intents.kept() }),
             observe: { [observe = surroundings.observe, autoConf] event in
                 mirrors.handle(event)
                 placementEvents?.handle(event) { autoConf.service(ofSource: $0) }
                 observe?(event)
             })
+        intents.set(handler)
         elector = try Self.elector(options, surroundings, handler, mirrors, leadership)
         watches = kubernetes.map { [autoConf, handler] in ClusterWatches($0, autoConf, handler, surroundings) }
         readers.set(watches)
@@ -91,7 +95,7 @@ package struct Replica: Sendable {
             api: api, clock: clock, token: surroundings.token, peers: surroundings.peers, mirrors: mirrors)
         requests = RequestHandler(
             api: api, polls: polls, mirrors: mirrors, peers: surroundings.peers, rebalancer: rebalancer,
-            background: surroundings.background, clock: clock)
+            intents: intents, background: surroundings.background, clock: clock)
         readiness = Readiness(
             desired: desired, leadership: leadership, watches: watches, elector: elector, mirror: mirror, clock: clock)
     }
@@ -132,6 +136,7 @@ package struct Replica: Sendable {
         if options.handler.rebalancing.isEnabled { lifecycle.add("rebalancer", run: { await rebalancer.run() }) }
         lifecycle.add("mirrors", run: { await mirrors.run { elector?.renewNow() } })
         if let mirror { lifecycle.add("mirror", run: { await mirror.run() }) }
+        lifecycle.add("intent", run: { await intents.run() }, afterwards: { intents.close() })
         if let elector { lifecycle.add("election", run: { await elector.run() }) }
         lifecycle.add("dispatcher", run: { await handler.run() }, afterwards: { await releaseLease() })
         if let elector {

@@ -93,6 +93,8 @@ package struct KubernetesAccess: Sendable {
     package var nodes: (any ListWatchSource<KubernetesNode>)?
     /// Writes Events; nil to write none.
     package var recorder: EventRecorder?
+    /// Where what operators want is kept; nil if it is not.
+    package var intent: (any KeptText)?
 
     /// Access to an API server.
     package init(

@@ -10,6 +10,7 @@ final class RequestHandler: HTTPHandler {
     private let mirrors: MirrorServer
     private let peers: any ReplicaTransport
     private let rebalancer: Rebalancer
+    private let intents: IntentKeeper
     private let background: any BackgroundExecutor
     private let clock: any Clock
     /// Held while a background answer is made: one at a time.
@@ -17,6 +18,7 @@ final class RequestHandler: HTTPHandler {
 
     init(
         api: API, polls: LongPolls, mirrors: MirrorServer, peers: any ReplicaTransport, rebalancer: Rebalancer,
+        intents: IntentKeeper,
         background: any BackgroundExecutor, clock: any Clock
     ) {
         self.api = api
@@ -24,6 +26,7 @@ final class RequestHandler: HTTPHandler {
         self.mirrors = mirrors
         self.peers = peers
         self.rebalancer = rebalancer
+        self.intents = intents
         self.background = background
         self.clock = clock
     }
@@ -56,6 +59,10 @@ final class RequestHandler: HTTPHandler {
             polls.park(call, responder, now)
         case .mirror(let call):
             mirrors.handle(call, responder, api, now)
+        case .intend(let operation, let command):
+            intents.carryOut(command) { [api, clock] outcome in
+                responder.respond(api.finish(operation, outcome, now: clock.now()))
+            }
         case .operate(let operation):
             rebalancer.refreshStatistics { [api, clock] in
                 responder.respond(api.finish(operation, now: clock.now()))

@@ -93,7 +93,7 @@ import Testing
             [
                 "--confd_path=\(directory.path)/conf.d", "--cluster_checks.warmup_duration=0", "--shutdown_delay=0",
                 "--cluster_checks.clc_runners_port=\(port)",
-                "--cluster_checks.send_token_to_unknown_runners=true", "--cluster_checks.stickiness_enabled=false",
+                "--cluster_checks.send_token_to_unknown_runners=true",
             ])
         let client = try await agent.client()
         let hosts = ["a": "127.0.0.2", "b": "127.0.0.3"]

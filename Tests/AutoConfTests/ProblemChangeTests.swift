@@ -88,7 +88,8 @@ import Testing
 
     @Test func `the Service of a config is found by its source`() {
         let uid = "0f9c1e2d-3b4a-4c5d-8e6f-7a8b9c0d1e2f"
-        fixture.autoConf.handle(.replaced([service(Self.good, name: "web", uid: uid), service(Self.good, name: "odd")]))
+        let services = [service(Self.good, name: "web", uid: uid), service(Self.good, name: "odd")]
+        fixture.autoConf.handle(.replaced(services))
         #expect(fixture.autoConf.service(ofSource: "kube_service://shop/web")?.uid == uid)
         #expect(fixture.autoConf.service(ofSource: "kube_service://shop/odd")?.uid == "")
         let namespace = fixture.autoConf.service(ofSource: "kube_service://shop/web")?.namespace

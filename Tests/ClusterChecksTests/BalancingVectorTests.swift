@@ -168,7 +168,7 @@ import Testing
         /// - Parameter countsForeign: whether checks that are none of the cluster's count, as load that stays.
         init(_ nodes: [MeasuredNode], countsForeign: Bool) {
             world = BalancedWorld(nodes.map { _ in [] }, capacities: nodes.map(\.statistics.workers))
-            let items = UtilizationRebalancing(RebalancingOptions()).items(of: nodes)
+            let items = UtilizationRebalancing(UpstreamOptions()).items(of: nodes)
             for item in items {
                 add(item.config.key, item.config.digest, need: item.need, on: item.runner, isMovable: !item.isPinned)
             }
@@ -216,7 +216,7 @@ import Testing
     private func figures(of vector: Vector) throws -> (upstream: Figures, ours: Figures) {
         let nodes = try vector.nodes()
         let needs = Needs(nodes, countsForeign: vector.upstream == .busyness)
-        var options = RebalancingOptions()
+        var options = UpstreamOptions()
         options.weights = BusynessTests.weights
         if vector.upstream == .utilization { options.stickiness = nil }
         let moves =
@@ -258,7 +258,7 @@ import Testing
                 try measuredNode("\(check)2", []),
             ]
         }
-        var options = RebalancingOptions()
+        var options = UpstreamOptions()
         options.stickiness = nil
         let upstream = [nodes[..<2], nodes[2...]].flatMap {
             UtilizationRebalancing(options).plan(Array($0), isForced: false).moves

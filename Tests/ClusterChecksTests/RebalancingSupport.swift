@@ -62,6 +62,13 @@ extension RebalanceMove {
     }
 }
 
+extension UpstreamMove {
+    /// The same of upstream's.
+    var text: String {
+        "\(source)→\(destination) \(config.key.source.dropFirst("test:".count))"
+    }
+}
+
 /// The deviation of the nodes' utilizations by all that is measured of their configs.
 func deviation(_ nodes: [MeasuredNode]) -> Double {
     var distribution = Distribution(
@@ -77,7 +84,7 @@ func deviation(_ nodes: [MeasuredNode]) -> Double {
 }
 
 /// The nodes after the moves, statistics moved along.
-func apply(_ moves: [RebalanceMove], to nodes: [MeasuredNode]) -> [MeasuredNode] {
+func apply(_ moves: [UpstreamMove], to nodes: [MeasuredNode]) -> [MeasuredNode] {
     var configs = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0.configs) })
     var statistics = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0.statistics) })
     for move in moves {

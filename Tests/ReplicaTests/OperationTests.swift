@@ -12,14 +12,27 @@ import Testing
 /// What operators have done: rebalancing and isolation.
 @Suite struct OperationTests {
     private static let rebalance = "/api/v1/clusterchecks/rebalance"
+    private static let intent = "/api/v1/clusterchecks/intent"
     private static let isolate = "/api/v1/clusterchecks/isolate/check/"
 
     /// The answer of a leader, by the statistics that the Handler has.
     private func answer(_ replica: TestReplica, _ path: String, body: String = "{}") -> HTTPResponse? {
         switch replica.api.handle(replica.request(.post, path, body: body), now: replica.clock.now()) {
         case .operate(let operation): replica.api.finish(operation, now: replica.clock.now())
+        case .intend(let operation, let command):
+            replica.api.finish(operation, outcome(replica, command), now: replica.clock.now())
         case .respond(let response): response
         default: nil
+        }
+    }
+
+    /// What becomes of a command where nothing is kept.
+    private func outcome(_ replica: TestReplica, _ command: IntentCommand) -> IntentOutcome {
+        do throws(ClusterChecksError) {
+            let decision = try replica.handler.decide(command)
+            return .done(decision, try replica.handler.adopt(decision.intent), isKept: false)
+        } catch {
+            return .refused(error)
         }
     }
 
@@ -36,7 +49,10 @@ import Testing
         replica.handler.record(readings, duration: .zero)
     }
 
-    @Test func `an isolated check is alone on its node until a rebalance moves others there`() async throws {
+    @Test
+    func `an isolated check is alone on its node until it is no longer to be, and then a rebalance moves others there`()
+        async throws
+    {
         try await TestReplica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
             let more = (2..<6).map { index in
                 CheckConfig(
@@ -68,6 +84,16 @@ import Testing
 
             // Each keeps the one worker of its node busy all the time, and five of six are on one node.
             try measure(replica, milliseconds: 15_000, workers: 1)
+            #expect(answer(replica, Self.rebalance, body: #"{"force":true}"#)?.text == "[]")
+            #expect(try nodes().map(\.configs.count) == [1, 5])
+            let asked = String(decoding: IntentCommand(.unisolate, check: checkID).encoded(), as: UTF8.self)
+            let undone = try #require(answer(replica, Self.intent, body: asked))
+            #expect(
+                undone.text == #"{"done":"\#(checkID) shares its node again; this is not kept when all replicas stop","#
+                    + #""kept":false}"#)
+            let preview = try #require(answer(replica, Self.rebalance, body: #"{"dry_run":true,"explain":true}"#)?.text)
+            #expect(try JSONValue(parsing: Array(preview.utf8))["moves"]?.arrayValue?.isEmpty == false)
+            #expect(try nodes().map(\.configs.count) == [1, 5])
             let rebalanced = try #require(answer(replica, Self.rebalance)?.text)
             let moves = try JSONValue(parsing: Array(rebalanced.utf8))
             #expect(moves.arrayValue?.isEmpty == false)
@@ -92,10 +118,18 @@ import Testing
                 #expect(said["is_isolated"] == .bool(false))
                 return said["reason"]
             }
-            #expect(try reason(checkID) == .string("Its node node1 gives no statistics"))
-            #expect(try reason("unknown") == .string("No other runners available"))
-            try measure(replica, milliseconds: 100)
             #expect(try reason("unknown") == .string("Unable to find check"))
+            let asked = String(decoding: IntentCommand(.pause, check: checkID).encoded(), as: UTF8.self)
+            #expect(answer(replica, Self.intent, body: asked)?.status == 200)
+            #expect(try reason(checkID) == .string("\(checkID) is paused: resume it first"))
+            let again = try #require(answer(replica, Self.intent, body: asked))
+            #expect(again.status == 409 && again.text.hasPrefix("\(checkID) is paused already"))
+        }
+        try await TestReplica.run(as: .dispatching, nodes: ["node1"]) { replica in
+            let snapshot = try replica.handler.snapshot(now: replica.clock.now())
+            let checkID = try #require(snapshot.nodes[0].configs.first?.instanceIDs.first)
+            let path = Self.isolate + checkID.replacing(" ", with: "%20")
+            #expect(answer(replica, path)?.text.contains("No other runners available") == true)
         }
     }
 
@@ -108,8 +142,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [Self.rebalance, Self.isolate + "x"])
-    func `operators' calls need the operators' token and POST`(path: String) async throws {
+    @Test(arguments: [(Self.rebalance, "{}"), (Self.isolate + "x", ""), (Self.intent, #"{"verb":"drain","node":"n"}"#)])
+    func `operators' calls need the operators' token and POST`(path: String, body: String) async throws {
         try await TestReplica.run(as: .dispatching) { replica in
             #expect(replica.answer(replica.request(.get, path))?.status == 405)
             let agents = replica.request(.post, path, headers: [("Authorization", "Bearer \(TestReplica.token)")])
@@ -117,11 +151,11 @@ import Testing
         }
         for (role, status) in [(ReplicaRole.unknown, 503), (.noLeader, 503)] {
             try await TestReplica.run(as: role) { replica in
-                #expect(replica.answer(replica.request(.post, path, body: "{}"))?.status == status)
+                #expect(replica.answer(replica.request(.post, path, body: body))?.status == status)
             }
         }
         for role in [ReplicaRole.warmingUp, .notSynced] {
-            try await TestReplica.run(as: role) { replica in #expect(answer(replica, path)?.status == 503) }
+            try await TestReplica.run(as: role) { replica in #expect(answer(replica, path, body: body)?.status == 503) }
         }
     }
 

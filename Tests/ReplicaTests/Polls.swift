@@ -61,6 +61,7 @@ final class Polls: Sendable {
             log: Log(sink: NoLog()))
         handler = RequestHandler(
             api: replica.api, polls: polls, mirrors: mirrors, peers: peers, rebalancer: rebalancer,
+            intents: IntentKeeper(store: nil, clock: replica.clock, log: Log(sink: NoLog())),
             background: ThreadPerCall(),
             clock: replica.clock)
     }

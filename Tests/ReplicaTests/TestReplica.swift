@@ -113,7 +113,7 @@ struct TestReplica {
     }
 
     static let operatorPaths = ["/api/v1/", "/v1/api/"].flatMap { root in
-        ["clusterchecks", "endpointschecks/configs", "clusterchecks/history"].map { root + $0 }
+        ["clusterchecks", "endpointschecks/configs", "clusterchecks/history", "clusterchecks/intent"].map { root + $0 }
     }
 
     func status(of node: String, _ lastChange: Int64 = 0) -> HTTPRequest {

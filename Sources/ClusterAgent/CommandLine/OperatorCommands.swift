@@ -10,8 +10,11 @@ enum OperatorCommands {
     private static let check = Option.text("check", help: "Show only the configs of this check.")
     private static let force = Option.flag(
         "force", default: false, help: "Rebalance even if the gain is small (-f).")
+    private static let dryRun = Option.flag(
+        "dry-run", default: false, help: "Show what would be moved, and move nothing.")
     private static let checkID = Option.text(
-        "checkID", help: "The ID of the check to isolate, as `clusterchecks` shows it.")
+        "checkID", help: "The ID of the check, as `clusterchecks` shows it.")
+    private static let nodeID = Option.text("node", help: "The node, as `clusterchecks` shows it.")
 
     private static let since = Option.duration(
         "since", in: .seconds(1)...Duration.hours(8760), default: .hours(24), help: "Show what happened in this time.")
@@ -31,11 +34,14 @@ enum OperatorCommands {
             },
             Program.Command(
                 "clusterchecks rebalance", help: "moves checks from busy nodes to idle ones",
-                table: OptionTable(force, json),
+                table: OptionTable(force, dryRun, json),
                 aliases: ["-f": "--force"]
             ) { context throws(StartError) in
-                if !context.options[json] { print("Requesting a cluster check rebalance...") }
-                let body = "{\"force\":\(context.options[force])}"
+                let (isForced, isDry, isJSON) = (
+                    context.options[force], context.options[dryRun], context.options[json]
+                )
+                if !isJSON { print("Requesting a cluster check rebalance...") }
+                let body = "{\"force\":\(isForced),\"dry_run\":\(isDry),\"explain\":\(!isJSON)}"
                 return try await ask(
                     context, "POST", "/api/v1/clusterchecks/rebalance", body: body, MoveReport.rebalanced)
             },
@@ -60,12 +66,40 @@ enum OperatorCommands {
                 let what = query
                 return try await ask(context, "GET", "/api/v1/clusterchecks/history?\(what)", HistoryReport.text)
             },
+            intent(.unisolate, help: "lets an isolated check share its node again"),
+            intent(.pin, help: "has one node-agent alone run a check"), intent(.unpin, help: "undoes a pin"),
+            intent(.pause, help: "has a check run nowhere"), intent(.resume, help: "has a paused check run again"),
+            intent(.drain, help: "takes all checks off a node-agent, and gives it none"),
+            intent(.uncordon, help: "gives checks to a drained node-agent again"),
             Program.Command("status", help: "shows how the cluster-agent fares", table: OptionTable(json)) {
                 context throws(StartError) in
                 try await ask(context, "GET", "/api/v1/clusterchecks") { StatusReport(state: $0).text }
             },
             ConfigCheck.command,
         ]
+    }
+
+    /// A command for something that operators want.
+    private static func intent(_ verb: IntentCommand.Verb, help: String) -> Program.Command {
+        let table =
+            verb.isOfNode
+            ? OptionTable(nodeID, json) : verb == .pin ? OptionTable(checkID, nodeID, json) : OptionTable(checkID, json)
+        return Program.Command("clusterchecks \(verb)", help: help, table: table) { context throws(StartError) in
+            let (check, node) = (
+                verb.isOfNode ? "" : context.options[checkID],
+                verb.isOfNode || verb == .pin ? context.options[nodeID] : ""
+            )
+            guard verb.isOfNode || !check.isEmpty else {
+                throw .usage("--checkID=ID is required: `clusterchecks` shows the IDs")
+            }
+            guard !node.isEmpty || !verb.isOfNode && verb != .pin else {
+                throw .usage("--node=ID is required: `clusterchecks` shows the nodes")
+            }
+            let body = String(decoding: IntentCommand(verb, check: check, node: node).encoded(), as: UTF8.self)
+            return try await ask(context, "POST", "/api/v1/clusterchecks/intent", body: body) { answer in
+                visibleLine(answer["done"]?.stringValue ?? "")
+            }
+        }
     }
 
     private static func ask(

@@ -138,17 +138,23 @@ struct StatusReport {
 
 /// The output of `clusterchecks rebalance` and `clusterchecks isolate`.
 enum MoveReport {
-    /// A total, and one line for each move.
+    /// A total with what an operator should know, and one line for each move.
     static func rebalanced(_ answer: JSONValue) -> String {
-        let moves = answer.arrayValue ?? []
+        let moves = answer["moves"]?.arrayValue ?? []
+        let isDry = answer["dry_run"]?.boolValue == true
         let lines = moves.map { move in
             func text(_ key: String) -> String { move[key]?.stringValue ?? "" }
             func number(_ key: String) -> Int64 { move[key]?.integerValue ?? 0 }
-            let id = text("check_name") + ":" + text("digest")
-            return "Check \(id) with weight \(number("check_weight")) moved from node \(text("source_node_name")) to "
-                + "\(text("dest_node_name")). source diff: \(number("source_diff")), dest diff: \(number("dest_diff"))"
+            let gain = if case .number(let text)? = move["gain"] { (Double(text) ?? 0) * 100 } else { 0.0 }
+            return "Check \(text("check_id")) with weight \(number("check_weight")) \(isDry ? "would move" : "moved") "
+                + "from node \(text("source_node_name")) to \(text("dest_node_name")). source diff: "
+                + "\(number("source_diff")), dest diff: \(number("dest_diff")), evens out: \(Int(gain.rounded())) %"
         }
-        return visibleLines(["\(moves.count) cluster checks rebalanced successfully"] + lines)
+        let total =
+            isDry
+            ? "\(moves.count) cluster checks would be moved" : "\(moves.count) cluster checks rebalanced successfully"
+        let note = answer["note"]?.stringValue ?? ""
+        return visibleLines([note.isEmpty ? total : "\(total): \(note)"] + lines)
     }
 
     static func isolated(_ answer: JSONValue) -> String {

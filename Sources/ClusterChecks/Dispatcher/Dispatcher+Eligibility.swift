@@ -49,6 +49,12 @@ struct EligibleNodes: Sendable {
         return true
     }
 
+    /// Whether the node of a slot has this ID, or runs on the Kubernetes node of this name.
+    func isNode(_ slot: Int, named name: ExactText) -> Bool {
+        guard slot < ids.count else { return false }
+        return ids[slot].hasSameBytes(as: name.text) || workers[slot]?.name.hasSameBytes(as: name.text) == true
+    }
+
     /// Why the rules keep a config from the node of a slot; nil if they do not.
     mutating func obstacle(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
         guard rules.isConstraint, slot < ids.count else { return rules.isConstraint ? .unknown : nil }
@@ -61,10 +67,7 @@ struct EligibleNodes: Sendable {
 
     private func find(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
         if !rules.pin.isEmpty {
-            let isPinned =
-                rules.pin.text.hasSameBytes(as: ids[slot])
-                || workers[slot]?.name.hasSameBytes(as: rules.pin.text) == true
-            guard isPinned else { return .pin }
+            guard isNode(slot, named: rules.pin) else { return .pin }
         }
         guard !rules.nodeSelector.isEmpty || !rules.zones.isEmpty else { return nil }
         guard let labels = workers[slot]?.labels else { return .unknown }
@@ -98,11 +101,11 @@ extension Dispatcher {
     private mutating func bestNode(
         for config: EncodedConfig, _ load: Load, _ isWanted: Bool, shares: Bool = false
     ) -> String? {
+        let (nodes, decider) = (store.nodes, isWanted ? self : nil)
         // Taken out, so that what it looks up need not be copied.
         var eligible = EligibleNodes()
         swap(&eligible, &self.eligible)
         defer { swap(&eligible, &self.eligible) }
-        let (nodes, decider) = (store.nodes, isWanted ? self : nil)
         return store.leastLoadedNode(for: config, load: load) { slot in
             guard nodes[slot].abilities.checks?.runs(config.checkName) != false else { return false }
             if let obstacle = decider?.wantedElsewhere(config, slot), obstacle != .reserved || !shares {

@@ -2,7 +2,7 @@ package import CheckModel
 import Platform
 
 /// What became of an operator's command.
-package struct IntentDecision: Hashable, Sendable {
+package struct IntentDecision: Sendable {
     /// The intent with the command, to be kept before it takes effect.
     package let intent: OperatorIntent
     /// What it means, for the operator.
@@ -127,11 +127,7 @@ extension Dispatcher {
     func wantedElsewhere(_ config: EncodedConfig, _ slot: Int) -> Obstacle? {
         guard store.intent.count > 0 else { return nil }
         if store.intent.paused.contains(config.key) { return .paused }
-        if let node = store.intent.pinned[config.key], !node.text.hasSameBytes(as: store.nodes[slot].id),
-            matching.worker(of: slot)?.name.hasSameBytes(as: node.text) != true
-        {
-            return .operatorsPin
-        }
+        if let node = store.intent.pinned[config.key], !eligible.isNode(slot, named: node) { return .operatorsPin }
         return isReserved(slot, for: config.key) ? .reserved : nil
     }
 

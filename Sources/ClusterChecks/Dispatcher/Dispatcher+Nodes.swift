@@ -43,6 +43,7 @@ extension Dispatcher {
         reconcileNodes(hasLost: !silent.isEmpty || !away.isEmpty)
         for (slot, address) in heartbeats.endSharing() { endSharing(slot, address) }
         for slot in due { endKeepingRunning(slot) }
+        if !rebalanced.isEmpty { rebalanced = rebalanced.filter { $0.value > heartbeats.time } }
         matching.forgetLeaving(since: heartbeats.time - Self.longestLeave)
         endUnclear()
         return unscheduled.update(store, at: heartbeats.time)

@@ -74,8 +74,8 @@ extension Dispatcher {
 }
 
 extension Dispatcher {
-    /// The newest config that a donor may give to a node that joined, with its load: the node stays within its share, and
-    /// relatively no heavier than the donor; nil without one.
+    /// The newest config that a donor may give to a node that joined, with its load: the node stays within its share,
+    /// and relatively no heavier than the donor; nil without one.
     private mutating func gift(
         from donor: (slot: Int, load: Load, capacity: Int), to slot: Int, share: Load, isBack: Bool
     ) -> (key: ConfigKey, load: Load)? {
@@ -134,6 +134,7 @@ extension Dispatcher {
                 obstacle(to: config, destination) == nil
             else { return false }
             self.move(move.config.key, to: move.destination, reason)
+            rebalanced[move.config.key] = heartbeats.time + options.rebalancing.coolDown
             for checkID in move.config.instanceIDs {
                 guard let stats = statistics[source]?.checks.removeValue(forKey: checkID) else { continue }
                 statistics[destination]?.checks[checkID] = stats

@@ -19,6 +19,14 @@ extension Dispatcher {
         let pods: AgentPods
         /// The unit of measured costs; nil if nothing has been measured.
         let workersPerInstance: Double?
+        /// What operators want.
+        let intent: OperatorIntent
+        /// Whether there are nodes that do not run every check.
+        let isRestricted: Bool
+        /// Which nodes may run configs with rules.
+        let eligible: EligibleNodes
+        /// The configs that were rebalanced a moment ago.
+        let cooling: Set<ConfigKey>
 
         /// The slots that have a node, in order.
         var slots: some Sequence<Int> { nodes.indices.lazy.filter { !nodes[$0].id.isEmpty } }

@@ -39,6 +39,8 @@ package struct Dispatcher: Sendable {
     var unclearUntil: Duration
     /// What checks cost, as far as that has been measured.
     var costs = CostModel()
+    /// The configs that were rebalanced a moment ago: until when they stay where they are, in listened time.
+    var rebalanced: [ConfigKey: Duration] = [:]
     /// Which nodes may run configs with rules.
     var eligible = EligibleNodes()
     /// By slot: until when a node that is away is waited for, or one keeps running whatever it runs, in listened time.
@@ -104,7 +106,9 @@ package struct Dispatcher: Sendable {
             version: store.version, isDispatching: store.isDispatching, nodes: store.nodes, dangling: store.dangling,
             handOvers: store.handOvers, overdue: unscheduled.overdue, endpointsChecks: store.endpointsChecks,
             statistics: statistics,
-            pods: matching.pods, workersPerInstance: store.workersPerInstance)
+            pods: matching.pods, workersPerInstance: store.workersPerInstance,
+            intent: store.intent, isRestricted: store.restrictedCount > 0, eligible: eligible,
+            cooling: Set(rebalanced.keys))
     }
 
     /// For how much longer agents that have not been heard may run what nobody here knows of.

@@ -1,68 +1,69 @@
 package import CheckModel
+import Leadership
 import Platform
+import Synchronization
 
 extension Handler {
     /// How often to plan before a plan is carried out although the store has changed meanwhile.
     private static let attempts = 3
 
-    /// Moves configs from busy nodes to idle ones, according to the statistics recorded so far.
+    /// Has each node have its share of the load, according to what configs cost.
     ///
-    /// - Parameter isForced: whether to move configs even where the gain is small.
-    /// - Returns: the moves that were made.
+    /// - Parameters:
+    ///   - isForced: whether to make every move that helps, however little.
+    ///   - isDry: whether to say what would be moved, and move nothing.
+    /// - Returns: the moves, and what an operator should know.
     /// - Throws: `notLeading`, `warmingUp`, `notSynced`, or `advancedDispatchingOff`.
-    package func rebalance(isForced: Bool) throws(ClusterChecksError) -> InTerm<[RebalanceAnswer.Move]> {
+    package func rebalance(
+        isForced: Bool, isDry: Bool = false
+    ) throws(ClusterChecksError) -> InTerm<RebalanceAnswer> {
         let started = clock.now()
         let rebalancing = options.rebalancing
-        let (nodes, moves) = try carryOut(.rebalanced) { view in
-            let nodes = view.measuredNodes
-            let plan =
-                rebalancing.usesUtilization
-                ? UtilizationRebalancing(rebalancing).plan(nodes, isForced: isForced)
-                : BusynessRebalancing(rebalancing).plan(nodes)
-            return (nodes.count, plan)
+        guard rebalancing.isEnabled else { throw .advancedDispatchingOff }
+        try takeOverCosts()
+        let note: String
+        let moves: InTerm<[RebalanceMove]>
+        if isDry {
+            let view = try read(started) { $0.view }
+            let plan = RebalancePlan(view.value, rebalancing, isForced: isForced)
+            (note, moves) = (plan.note, InTerm(value: plan.moves, term: view.term))
+        } else {
+            (note, moves) = try carryOut { view in
+                let plan = RebalancePlan(view, rebalancing, isForced: isForced)
+                return (plan.note, plan)
+            }
         }
         let duration = clock.now() - started
         record(rebalancingDuration: duration)
         log.info(
-            "rebalanced",
-            [
-                "moves": moves.value.count, "measured_nodes": nodes, "forced": isForced, "took": duration.seconds,
-            ])
-        return InTerm(value: moves.value.map(\.answer), term: moves.term)
+            isDry ? "rebalancing previewed" : "rebalanced",
+            ["moves": moves.value.count, "forced": isForced, "took": duration.seconds, "note": note])
+        return InTerm(
+            value: RebalanceAnswer(moves: moves.value.map(\.answer), note: note, isDry: isDry), term: moves.term)
     }
 
-    /// Moves all other configs off the node of a check instance.
-    ///
-    /// - Throws: as `rebalance`.
-    package func isolate(_ checkID: String) throws(ClusterChecksError) -> InTerm<IsolateAnswer> {
-        let isolation = Isolation(options.rebalancing)
-        let (answer, moves) = try carryOut(.isolated) { view in
-            switch isolation.plan(checkID, view.measuredNodes) {
-            case .isolated(let node, let moves):
-                return (IsolateAnswer(isolated: checkID, on: node), RebalancePlan(moves: moves))
-            case .refused(let reason):
-                let unmeasured = view.nodeID(of: checkID).flatMap { id in
-                    view.measuredNodes.contains { $0.id.hasSameBytes(as: id) }
-                        ? nil : "Its node \(id) gives no statistics"
-                }
-                return (IsolateAnswer(refused: checkID, reason: unmeasured ?? reason), RebalancePlan())
-            }
+    /// Takes over what the statistics recorded so far say that configs cost.
+    private func takeOverCosts() throws(ClusterChecksError) {
+        let model = CostModel(try rebalancingView(), options.rebalancing)
+        let now = clock.now()
+        let applied = state.withLock { state -> Applied? in
+            guard let term = state.term, term.isValid(at: now) else { return nil }
+            state.dispatcher.adopt(model)
+            return drainChanges(&state)
         }
-        log.info("isolation requested", ["check_id": checkID, "node": answer.node, "refused": answer.reason])
-        return InTerm(value: answer, term: moves.term)
+        publish(applied)
     }
 
     /// Plans moves outside the lock, since a plan looks at every config, and makes them under it. If the store has
     /// changed meanwhile it plans again; of the last plan it makes the moves that still apply.
     private func carryOut<Outcome>(
-        _ reason: MoveReason, _ plan: (Dispatcher.View) -> (Outcome, RebalancePlan)
+        _ plan: (Dispatcher.View) -> (Outcome, RebalancePlan)
     ) throws(ClusterChecksError) -> (outcome: Outcome, moves: InTerm<[RebalanceMove]>) {
-        guard options.rebalancing.isEnabled else { throw .advancedDispatchingOff }
         var attempt = 1
         while true {
             let (version, (outcome, planned)) = Self.planned(by: plan, on: try rebalancingView())
             let isLast = attempt == Self.attempts
-            if let moves = try move(planned, reason, at: isLast ? nil : version) { return (outcome, moves) }
+            if let moves = try move(planned, .rebalanced, at: isLast ? nil : version) { return (outcome, moves) }
             attempt += 1
         }
     }

@@ -5,6 +5,9 @@ import Synchronization
 
 // A term, from its beginning to its end.
 extension Handler {
+    /// The pause before what operators want is read again, when it could not be.
+    private static let intentPause: Duration = .seconds(2)
+
     /// Follows leadership: while this replica leads, it warms up, dispatches configs, and expires silent nodes.
     ///
     /// It returns once its task is cancelled. By then the term has ended, and no answer of it may be written any more.
@@ -28,6 +31,7 @@ extension Handler {
         begin(term)
         defer { end(term) }
         // Leaving this scope cancels both and waits for them, before the term ends.
+        async let _ = readIntent(in: term)
         async let _ = dispatch(in: term)
         async let _ = expireNodes(in: term)
         var seen = try await leadership.next(after: version)
@@ -93,6 +97,7 @@ extension Handler {
     /// Waits for the end of the warm-up and for the sources, then reconciles each change of the desired set.
     private func dispatch(in term: Term) async throws {
         try await warmUp(in: term)
+        try await waitForIntent(in: term)
         if let adoption = state.withLock({ $0.adoption }) { try await settle(in: term, since: adoption) }
         var version = state.withLock { $0.reconciliation.version }
         while true {
@@ -132,6 +137,39 @@ extension Handler {
             }
             try await source.waitForChange(after: desired.version, until: settlement.next, clock)
         }
+    }
+
+    /// Reads what operators want. It may be newer than what was mirrored: the leader before may have ended when it had
+    /// kept it, and before it counted.
+    private func readIntent(in term: Term) async throws {
+        while true {
+            let kept = await succession.intent()
+            try await waitUntilValid(term)
+            switch kept {
+            case .unreadable: try await clock.sleep(until: clock.now() + Self.intentPause)
+            case .nothing: return intentRead.set(term.token)
+            case .kept(let intent):
+                take(intent, in: term)
+                return intentRead.set(term.token)
+            }
+        }
+    }
+
+    /// Before it is known what operators want, nothing is placed anew: a check that is paused would run. A mirror tells
+    /// it, too.
+    private func waitForIntent(in term: Term) async throws {
+        guard state.withLock({ $0.adoption == nil && !$0.dispatcher.store.isDispatching }) else { return }
+        var seen = intentRead.current
+        while seen.value != term.token { seen = try await intentRead.next(after: seen.version) }
+    }
+
+    private func take(_ intent: OperatorIntent, in term: Term) {
+        let applied = state.withLock { state -> Applied? in
+            guard state.term == term else { return nil }
+            state.dispatcher.adopt(intent)
+            return drainChanges(&state)
+        }
+        publish(applied)
     }
 
     private func warmUp(in term: Term) async throws {

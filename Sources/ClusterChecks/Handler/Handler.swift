@@ -75,6 +75,8 @@ package final class Handler: Sendable {
     let source: any ConfigSource
     let leadership: Watched<LeadershipState>
     let succession: Succession
+    /// The token of the term in which it was last read what operators want.
+    let intentRead = Watched<String>("")
     private let observe: (@Sendable (StoreEvent) -> Void)?
     /// Events for `observe`, added under the lock.
     private let events = OrderedDelivery<StoreEvent>()
@@ -385,6 +387,21 @@ extension Handler {
         return moves
     }
 
+    /// What a command makes of what operators want. Nothing changes yet: keep it first, then pass it to `adopt`.
+    ///
+    /// - Throws: `notLeading`; `intent` with what is wrong with it.
+    package func decide(_ command: IntentCommand) throws(ClusterChecksError) -> IntentDecision {
+        try read(clock.now()) { dispatcher throws(ClusterChecksError) in try dispatcher.decide(command) }.value
+    }
+
+    /// Makes what operators want count.
+    ///
+    /// - Returns: the term in which it counts.
+    /// - Throws: `notLeading`.
+    package func adopt(_ intent: OperatorIntent) throws(ClusterChecksError) -> Term {
+        try decide(clock.now()) { $0.adopt(intent) }.term
+    }
+
     /// Records how long it took to decide upon a rebalancing.
     func record(rebalancingDuration duration: Duration) {
         state.withLock { $0.rebalancing.record(duration: duration) }
@@ -410,7 +427,7 @@ extension Handler {
     }
 
     /// Reads under the lock, in the term that is valid at `now`, what is known once this replica dispatches.
-    private func read<Value>(
+    func read<Value>(
         _ now: Instant, _ value: (inout Dispatcher) throws(ClusterChecksError) -> Value
     ) throws(ClusterChecksError) -> InTerm<Value> {
         try state.withLock { state throws(ClusterChecksError) in

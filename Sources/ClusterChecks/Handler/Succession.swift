@@ -1,4 +1,4 @@
-import CheckModel
+package import CheckModel
 import Leadership
 package import Platform
 
@@ -13,6 +13,8 @@ package struct Succession: Sendable {
     package var readAnew: @Sendable (Instant) -> Void
     /// Asks nodes for their statistics, until an instant, and gives what came of each, once.
     package var ask: Asking
+    /// What operators want, as it is kept where it outlives all replicas.
+    package var intent: @Sendable () async -> KeptIntent
     /// What happened under the leader before; nil if nothing is known.
     package var history: @Sendable () -> History?
 
@@ -28,8 +30,10 @@ package struct Succession: Sendable {
         mirror: @escaping @Sendable () -> StoreMirror?, dispatched: @escaping @Sendable () -> StoreMirror?,
         readAnew: @escaping @Sendable (Instant) -> Void,
         ask: @escaping Asking = { _, _, completion in completion([]) },
-        history: @escaping @Sendable () -> History? = { nil }
+        history: @escaping @Sendable () -> History? = { nil },
+        intent: @escaping @Sendable () async -> KeptIntent = { .nothing }
     ) {
+        self.intent = intent
         self.ask = ask
         self.history = history
         self.mirror = mirror
@@ -77,6 +81,16 @@ extension DeliberateBugs {
         default: change
         }
     }
+}
+
+/// What is kept of what operators want.
+package enum KeptIntent: Sendable {
+    /// This.
+    case kept(OperatorIntent)
+    /// Nothing is kept, or nothing can be.
+    case nothing
+    /// It cannot be read now.
+    case unreadable
 }
 
 /// What the store holds when a term begins.

@@ -10,30 +10,33 @@ package struct RebalancingOptions: Hashable, Sendable {
     package var minimumImprovement = 10
     /// The checks whose configs are not moved.
     package var pinnedChecks: Set<ExactText> = []
-    /// How strongly configs stick to their node; nil if they do not.
-    package var stickiness: Stickiness? = Stickiness()
+    /// How much of all configs one round moves at most, in percent; never fewer than ten configs.
+    package var budget = 10
+    /// How long a config that was rebalanced stays where it is.
+    package var coolDown: Duration = .seconds(1800)
     /// What makes a node busy.
     var weights = BusynessWeights()
 
     /// The defaults.
     package init() {}
-}
 
-/// A bias against moves: for a config, the utilization of its own node counts as lower by the workers that the config
-/// needs times `factor`, within limits.
-package struct Stickiness: Hashable, Sendable {
-    /// The multiple of the config's need of workers.
-    package var factor = 4.0
-    /// The least bias.
-    package var lowerLimit = 0.05
-    /// The greatest bias.
-    package var upperLimit = 1.0
+    /// The least number of configs that a round may move.
+    private static let leastBudget = 10
+    /// No round begins while every node is within this share of what it should have, and one that has begun goes on
+    /// until every node is within the other: two thresholds, so that what is just even is not moved back and forth.
+    private static let thresholds = (start: 0.1, stop: 0.02)
 
-    /// The defaults.
-    package init() {}
-
-    func bias(need: Double) -> Double {
-        min(max(need * factor, lowerLimit), upperLimit)
+    /// What limits a round.
+    ///
+    /// - Parameters:
+    ///   - isForced: whether an operator wants every move that helps.
+    ///   - workersPerInstance: the unit of costs, where they are measured.
+    func limits(configs: Int, isForced: Bool, workersPerInstance: Double?) -> BalancingLimits {
+        guard !isForced else { return .none }
+        return BalancingLimits(
+            minimumGain: minimumImprovement, budget: max(Self.leastBudget, configs * budget / 100),
+            start: Self.thresholds.start, stop: Self.thresholds.stop,
+            needPerUnit: usesUtilization ? workersPerInstance : nil)
     }
 }
 

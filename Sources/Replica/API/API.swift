@@ -60,6 +60,8 @@ struct API: Sendable {
         case mirror(MirrorRequest)
         /// Refresh the statistics, then pass it to `finish`.
         case operate(Operation)
+        /// Keep what an operator wants, then pass what became of it to `finish`.
+        case intend(Operation, IntentCommand)
     }
 
     /// Until when followers may pass on answers that this replica gave as the leader. When a term ends early, the Lease
@@ -171,9 +173,13 @@ struct API: Sendable {
         case .rebalance:
             let asked: RebalanceRequest
             do { asked = try RebalanceRequest(parsing: request.body) } catch { throw .malformedBody(error) }
-            return try operate(.rebalance(isForced: asked.force), request, now)
+            return try operate(.rebalance(asked), request, now)
         case .isolate(let checkID):
             return try operate(.isolate(checkID: checkID), request, now)
+        case .intent:
+            let command: IntentCommand
+            do { command = try IntentCommand(parsing: request.body) } catch { throw .malformedBody(error) }
+            return try operate(.intent(command), request, now)
         case .follow:
             return .follow(try FollowRequest(parsing: request.body))
         case .mirror:
@@ -322,7 +328,12 @@ extension API {
     private func operate(_ kind: Operation.Kind, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
         switch handler.leadership(at: now) {
         case .leading:
-            return .operate(Operation(kind: kind, request: request))
+            let operation = Operation(kind: kind, request: request)
+            switch kind {
+            case .rebalance: return .operate(operation)
+            case .isolate(let checkID): return .intend(operation, IntentCommand(.isolate, check: checkID))
+            case .intent(let command): return .intend(operation, command)
+            }
         case .following(let leader?):
             return .forward(
                 try forward(request, to: leader, now, within: options.operationTimeout, isOperation: true))
@@ -337,15 +348,35 @@ extension API {
     func finish(_ operation: Operation, now: Instant) -> HTTPResponse {
         do throws(ClusterChecksError) {
             switch operation.kind {
-            case .rebalance(let isForced):
-                let moves = try handler.rebalance(isForced: isForced)
-                return inTerm(moves.term, [RebalanceAnswer.encoded(moves.value)], for: operation.request, now)
-            case .isolate(let checkID):
-                let isolation = try handler.isolate(checkID)
-                return inTerm(isolation.term, [isolation.value.encoded()], for: operation.request, now)
+            case .rebalance(let asked):
+                let answer = try handler.rebalance(isForced: asked.force, isDry: asked.isDry)
+                let body = asked.explains ? answer.value.explained() : answer.value.encoded()
+                return inTerm(answer.term, [body], for: operation.request, now)
+            case .isolate, .intent:
+                preconditionFailure("no statistics are needed for what operators want")
             }
         } catch {
             return APIError.clusterChecks(error).response
+        }
+    }
+
+    /// Answers what became of what an operator wants.
+    func finish(_ operation: Operation, _ outcome: IntentOutcome, now: Instant) -> HTTPResponse {
+        switch (outcome, operation.kind) {
+        case (.done(let decision, let term, _), .isolate(let checkID)):
+            let body = IsolateAnswer(isolated: checkID, on: decision.node).encoded()
+            return inTerm(term, [body], for: operation.request, now)
+        // Upstream answers 200 also where it refuses.
+        case (.refused(.intent(let reason)), .isolate(let checkID)):
+            return .json([IsolateAnswer(refused: checkID, reason: reason).encoded()])
+        case (.done(let decision, let term, let isKept), _):
+            let text = isKept ? decision.answer : "\(decision.answer); this is not kept when all replicas stop"
+            let body = JSONValue.object(["done": .string(text), "kept": .bool(isKept)]).encoded()
+            return inTerm(term, [body], for: operation.request, now)
+        case (.refused(let error), _):
+            return APIError.clusterChecks(error).response
+        case (.notKept(let reason), _):
+            return APIError.intentNotKept(reason).response
         }
     }
 
@@ -410,11 +441,12 @@ struct ForwardGate: ResponseGate {
     }
 }
 
-/// An operator's call that the leader decides by what runners measure at that time.
+/// An operator's call that the leader carries out.
 struct Operation: Sendable {
     enum Kind: Sendable {
-        case rebalance(isForced: Bool)
+        case rebalance(RebalanceRequest)
         case isolate(checkID: String)
+        case intent(IntentCommand)
     }
 
     let kind: Kind

@@ -29,6 +29,7 @@ enum APIError: Error {
     case leaderNotFollowed(String)
     case tooManyWait(limit: Int)
     case answerTooLarge(bytes: Int, limit: Int)
+    case intentNotKept(String)
     case stopping
     case noThread
 
@@ -79,6 +80,7 @@ enum APIError: Error {
                 "the answer has \(bytes) bytes, and at most \(limit) are sent: more nodes, or fewer or smaller configs, "
                 + "are needed"
             return .text(500, text)
+        case .intentNotKept(let reason): return .text(503, "nothing was changed, as it cannot be kept: \(reason)")
         case .stopping: return .text(503, "stopping")
         case .noThread: return .text(503, "the system has no thread to answer with: look at the limits of the pod")
         }

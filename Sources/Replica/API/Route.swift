@@ -12,6 +12,7 @@ enum Route: Hashable, Sendable {
     case rebalance
     case isolate(checkID: String)
     case history
+    case intent
     /// Between replicas only.
     case follow
     /// Between replicas only.
@@ -44,6 +45,8 @@ enum Route: Hashable, Sendable {
             self = .isolate(checkID: try Self.decoded(path.utf8.suffix(checkID)))
         } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks/history".utf8) {
             self = .history
+        } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks/intent".utf8) {
+            self = .intent
         } else if path == Self.followPath {
             self = .follow
         } else if path == Self.mirrorPath {
@@ -72,7 +75,7 @@ enum Route: Hashable, Sendable {
     var authority: Authority {
         switch self {
         case .version, .status, .configs, .endpointsChecks, .follow: .agents
-        case .allEndpointsChecks, .state, .rebalance, .isolate, .history: .operators
+        case .allEndpointsChecks, .state, .rebalance, .isolate, .history, .intent: .operators
         case .mirror: .replicas
         }
     }
@@ -80,7 +83,7 @@ enum Route: Hashable, Sendable {
     /// The only method that this route takes.
     var method: HTTPMethod {
         switch self {
-        case .status, .follow, .mirror, .rebalance, .isolate: .post
+        case .status, .follow, .mirror, .rebalance, .isolate, .intent: .post
         case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state, .history: .get
         }
     }

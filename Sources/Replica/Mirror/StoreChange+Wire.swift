@@ -246,7 +246,7 @@ extension NodeConditions {
         return [
             "pod": .text(pod), "lacks_pod": .bool(lacksPod), "draining": .bool(isDraining),
             "restarting": .bool(isRestarting), "cordon": cordon,
-            "drained": .bool(isDrained), "fault": .text(fault),
+            "drained": isDrained ? .bool(true) : .null, "fault": .text(fault),
         ]
     }
 

@@ -1,3 +1,8 @@
+import CheckModel
+import Platform
+
+@testable import ClusterChecks
+
 /// The utilization of runners, and the choice among them.
 struct Distribution: Sendable {
     /// A runner and what is placed on it.

@@ -1,6 +1,8 @@
 import CheckModel
 import Platform
 
+@testable import ClusterChecks
+
 /// Rebalances by utilization: places the configs again, heaviest first, each on the least utilized runner, and moves
 /// them only if the result is worth it.
 ///
@@ -20,31 +22,31 @@ struct UtilizationRebalancing: Sendable {
         let isPinned: Bool
     }
 
-    private let options: RebalancingOptions
+    private let options: UpstreamOptions
 
     /// Below this deviation only empty and busy runners are a reason to move configs.
     private static let smallDeviation = 0.1
     /// The rounding error of equal deviations.
     private static let tolerance = 1e-9
 
-    init(_ options: RebalancingOptions) {
+    init(_ options: UpstreamOptions) {
         self.options = options
     }
 
     /// The moves between these nodes, which are sorted by ID.
     ///
     /// - Parameter isForced: whether to move configs even where the gain is small.
-    func plan(_ nodes: [MeasuredNode], isForced: Bool) -> RebalancePlan {
+    func plan(_ nodes: [MeasuredNode], isForced: Bool) -> UpstreamPlan {
         let items = items(of: nodes)
         let current = distribution(of: nodes, items)
         let (proposed, places) = propose(nodes, items)
         guard Self.isWorthIt(current, proposed, minimumImprovement: isForced ? nil : options.minimumImprovement) else {
-            return RebalancePlan(moves: [], utilizations: Self.utilizations(current))
+            return UpstreamPlan(moves: [], utilizations: Self.utilizations(current))
         }
         let moves = zip(items, places).filter { $0.runner != $1 }.map { item, place in
-            RebalanceMove(item.config, from: nodes[item.runner].id, to: nodes[place].id)
+            UpstreamMove(item.config, from: nodes[item.runner].id, to: nodes[place].id)
         }
-        return RebalancePlan(moves: moves, utilizations: Self.utilizations(proposed))
+        return UpstreamPlan(moves: moves, utilizations: Self.utilizations(proposed))
     }
 
     /// Whether a proposal is enough of an improvement: fewer busy or empty runners if the deviation is small, else a

@@ -1,15 +1,17 @@
 import CheckModel
 import Platform
 
+@testable import ClusterChecks
+
 /// Rebalances by busyness: upstream's older algorithm. Nodes that are busier than the average give their heaviest
 /// configs to the least busy node, as long as that leaves it less busy than they were.
 struct BusynessRebalancing: Sendable {
-    private let options: RebalancingOptions
+    private let options: UpstreamOptions
 
     /// How far above the average a config may lift its new node, as a share of how far its former node was above it.
     private static let tolerance = 0.9
 
-    init(_ options: RebalancingOptions) {
+    init(_ options: UpstreamOptions) {
         self.options = options
     }
 
@@ -22,20 +24,20 @@ struct BusynessRebalancing: Sendable {
     }
 
     /// The moves between these nodes, which are sorted by ID.
-    func plan(_ nodes: [MeasuredNode]) -> RebalancePlan {
+    func plan(_ nodes: [MeasuredNode]) -> UpstreamPlan {
         var nodes = nodes.map { node in
             Candidate(
                 node: node, busyness: node.statistics.busyness(options.weights), configs: measuredConfigs(of: node))
         }
         guard let average = Self.average(nodes.map(\.busyness)) else {
-            return RebalancePlan()
+            return UpstreamPlan()
         }
-        var moves: [RebalanceMove] = []
+        var moves: [UpstreamMove] = []
         let busiestFirst = nodes.indices.sorted { (nodes[$1].busyness, $0) < (nodes[$0].busyness, $1) }
         for source in busiestFirst {
             while let move = nextMove(from: source, &nodes, average) { moves.append(move) }
         }
-        return RebalancePlan(moves: moves)
+        return UpstreamPlan(moves: moves)
     }
 
     /// The mean, rounded down; nil without nodes.
@@ -43,7 +45,7 @@ struct BusynessRebalancing: Sendable {
         busyness.isEmpty ? nil : busyness.reduce(0, +) / busyness.count
     }
 
-    private func nextMove(from source: Int, _ nodes: inout [Candidate], _ average: Int) -> RebalanceMove? {
+    private func nextMove(from source: Int, _ nodes: inout [Candidate], _ average: Int) -> UpstreamMove? {
         let difference = nodes[source].busyness - average
         guard difference > 0, let (config, weight) = nodes[source].configs.first else { return nil }
         // As upstream does, stop at a config that cannot be moved: lighter ones would not make up for it.
@@ -60,7 +62,7 @@ struct BusynessRebalancing: Sendable {
         let position = nodes[destination].configs.firstIndex { Self.precedes((config, weight), $0) }
         nodes[destination].configs.insert(
             (config, weight), at: position ?? nodes[destination].configs.count)
-        var move = RebalanceMove(config, from: nodes[source].node.id, to: nodes[destination].node.id)
+        var move = UpstreamMove(config, from: nodes[source].node.id, to: nodes[destination].node.id)
         move.weight = weight
         move.differences = (difference, other)
         return move

@@ -66,7 +66,7 @@ import Testing
     @Test(arguments: vectors) func `the rebalancing vectors give their moves, weights and differences`(_ vector: Vector)
         throws
     {
-        var options = RebalancingOptions()
+        var options = UpstreamOptions()
         options.weights = Self.weights
         let nodes = try vector.nodes.map { try measuredNode($0.id, $0.rows, foreign: $0.foreign) }
         let moves = BusynessRebalancing(options).plan(nodes).moves
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test func `row B15: a config that cannot be moved ends its node's turn`() throws {
-        var options = RebalancingOptions()
+        var options = UpstreamOptions()
         options.pinnedChecks = ["stays"]
         let nodes = [
             try measuredNode("A", [Row("a0", [0], samples: 30), Row("a1", check: "stays", [0], samples: 70)]),
@@ -113,7 +113,7 @@ import Testing
             try measuredNode("A", (0..<6).map { Row("A\($0)", [100]) }), try measuredNode("B", [], receives: false),
             try measuredNode("C", [Row("C0", [100])]),
         ]
-        let moves = BusynessRebalancing(RebalancingOptions()).plan(nodes).moves
+        let moves = BusynessRebalancing(UpstreamOptions()).plan(nodes).moves
         #expect(!moves.isEmpty)
         #expect(moves.allSatisfy { $0.destination == "C" })
     }

@@ -9,8 +9,8 @@ import Testing
 @Suite struct UtilizationTests {
     private func plan(
         _ nodes: [MeasuredNode], isSticky: Bool, isForced: Bool = false, pinned: Set<ExactText> = []
-    ) -> [RebalanceMove] {
-        var options = RebalancingOptions()
+    ) -> [UpstreamMove] {
+        var options = UpstreamOptions()
         if !isSticky { options.stickiness = nil }
         options.pinnedChecks = pinned
         return UtilizationRebalancing(options).plan(nodes, isForced: isForced).moves
@@ -204,54 +204,5 @@ import Testing
         let empty = try measuredNode("B", [])
         #expect(plan([full, empty], isSticky: false).map(\.text) == ["A→B one"])
         #expect(plan([partial, empty], isSticky: false, isForced: true).allSatisfy { $0.config.key != pair.key })
-    }
-}
-
-/// The published vectors of isolation, by the names of their rows.
-@Suite struct IsolationTests {
-    private func nodes() throws -> [MeasuredNode] {
-        try ["A", "B"].map { id in
-            try measuredNode(id, [50, 20, 100].enumerated().map { Row("\(id)\($0.offset)", [$0.element]) })
-        }
-    }
-
-    @Test func `row I1: isolating a check moves the others off its node`() throws {
-        let nodes = try nodes()
-        let checkID = nodes[0].configs[2].instanceIDs[0]
-        guard case .isolated("A", let moves) = Isolation(RebalancingOptions()).plan(checkID, nodes) else {
-            Issue.record("not isolated")
-            return
-        }
-        let after = apply(moves, to: nodes)
-        #expect(after[0].configs.map(\.key) == [nodes[0].configs[2].key])
-        #expect(after[1].configs.count == 5)
-    }
-
-    @Test func `row I2: an unknown check or a single runner is refused`() throws {
-        let nodes = try nodes()
-        let isolation = Isolation(RebalancingOptions())
-        func reason(_ checkID: String, _ nodes: [MeasuredNode]) -> String {
-            if case .refused(let reason) = isolation.plan(checkID, nodes) { return reason }
-            return ""
-        }
-        let checkID = nodes[0].configs[2].instanceIDs[0]
-        #expect(reason("unknown", nodes) == "Unable to find check")
-        #expect(reason(checkID, [nodes[0]]) == "No other runners available")
-        let cordoned = MeasuredNode(
-            id: "B", statistics: nodes[1].statistics, configs: nodes[1].configs, receives: false)
-        #expect(reason(checkID, [nodes[0], cordoned]) == "No other runners available")
-    }
-
-    @Test func `configs without measurements leave an isolated check's node too`() throws {
-        let nodes = try nodes()
-        let checkID = nodes[0].configs[0].instanceIDs[0]
-        let unmeasured = MeasuredNode(
-            id: "A", statistics: NodeStatistics(workers: 4, checks: [:]), configs: nodes[0].configs)
-        guard case .isolated(_, let moves) = Isolation(RebalancingOptions()).plan(checkID, [unmeasured, nodes[1]])
-        else {
-            Issue.record("not isolated")
-            return
-        }
-        #expect(moves.count == 2)
     }
 }
