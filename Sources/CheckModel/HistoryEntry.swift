@@ -84,8 +84,11 @@ package struct HistoryEntry: Hashable, Sendable {
             reason: text("reason"), time: WallTime(nanoseconds: time * 1_000_000))
     }
 
-    /// The entry in one line for people: when, what, who, from where, to where and why.
-    package var line: String {
+    /// The entry in one line for people: when, and what.
+    package var line: String { "\(timestamp(time))  \(what)" }
+
+    /// What happened, in one line for people: what, who, from where, to where and why.
+    package var what: String {
         let subject =
             switch kind {
             case .added: node.isEmpty ? check : "\(check) on \(node)"
@@ -95,6 +98,6 @@ package struct HistoryEntry: Hashable, Sendable {
             }
         let width = HistoryEntry.Kind.allCases.map(\.rawValue.utf8.count).max() ?? 0
         let padding = String(repeating: " ", count: width - kind.rawValue.utf8.count + 2)
-        return "\(timestamp(time))  \(kind)\(padding)\(subject)\(reason.isEmpty ? "" : " (\(reason))")"
+        return "\(kind)\(padding)\(subject)\(reason.isEmpty ? "" : " (\(reason))")"
     }
 }

@@ -103,7 +103,7 @@ struct TestReplica {
         if !headers.contains(where: { $0.name == "Authorization" }) {
             let isOperators =
                 Self.operatorPaths.contains(path)
-                || ["/rebalance", "/isolate/"].contains { path.contains($0) }
+                || ["/rebalance", "/isolate/", "/explain/"].contains { path.contains($0) }
             let token = isOperators ? Self.operatorToken : Self.token
             headers.insert(("Authorization", "Bearer \(token)"), at: 0)
         }
@@ -113,7 +113,7 @@ struct TestReplica {
     }
 
     static let operatorPaths = ["/api/v1/", "/v1/api/"].flatMap { root in
-        ["clusterchecks", "endpointschecks/configs", "clusterchecks/history", "clusterchecks/intent"].map { root + $0 }
+        ["clusterchecks", "endpointschecks/configs", "clusterchecks/history", "clusterchecks/intent", "clusterchecks/explain/check/x"].map { root + $0 }
     }
 
     func status(of node: String, _ lastChange: Int64 = 0) -> HTTPRequest {

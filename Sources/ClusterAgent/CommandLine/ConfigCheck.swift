@@ -50,6 +50,19 @@ struct ConfigCheck {
         }
     }
 
+    /// The configs of a file.
+    ///
+    /// - Throws: `StartError` if there is something wrong with the file.
+    static func configs(of path: String, _ context: Program.Context) async throws(StartError) -> [CheckConfig] {
+        var check = ConfigCheck()
+        try await check.readFiles(path, context)
+        if let wrong = check.refused.first ?? check.problems.first(where: { $0.severity == .error })?.description {
+            throw StartError(wrong)
+        }
+        guard !check.configs.isEmpty else { throw StartError("\(path): no check for the cluster is in it") }
+        return check.configs
+    }
+
     private mutating func readServices(_ context: Program.Context) async throws(StartError) {
         let list: (services: [Service], refused: [JSONError])
         do {

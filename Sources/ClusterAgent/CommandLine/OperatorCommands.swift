@@ -14,6 +14,11 @@ enum OperatorCommands {
         "dry-run", default: false, help: "Show what would be moved, and move nothing.")
     private static let checkID = Option.text(
         "checkID", help: "The ID of the check, as `clusterchecks` shows it.")
+    private static let addNodes = Option.integer(
+        "add-nodes", in: 0...SupposedChange.limit, default: 0, help: "Suppose that so many node-agents join.")
+    private static let removeNode = Option.text("remove-node", help: "Suppose that this node-agent leaves for good.")
+    private static let configFile = Option.text(
+        "config-file", help: "Suppose that the checks of this config file are added.")
     private static let nodeID = Option.text("node", help: "The node, as `clusterchecks` shows it.")
 
     private static let since = Option.duration(
@@ -71,12 +76,45 @@ enum OperatorCommands {
             intent(.pause, help: "has a check run nowhere"), intent(.resume, help: "has a paused check run again"),
             intent(.drain, help: "takes all checks off a node-agent, and gives it none"),
             intent(.uncordon, help: "gives checks to a drained node-agent again"),
+            Program.Command(
+                "clusterchecks explain", help: "says why a check is where it is, what it costs, and what would move it",
+                table: OptionTable(checkID, json)
+            ) { context throws(StartError) in
+                let id = context.options[checkID]
+                guard !id.isEmpty else { throw .usage("--checkID=ID is required: `clusterchecks` shows the IDs") }
+                let path = "/api/v1/clusterchecks/explain/check/" + percentEncoded(id)
+                return try await ask(context, "GET", path, ExplanationReport.text)
+            },
+            Program.Command(
+                "clusterchecks simulate", help: "shows what would move if nodes came or went, or checks were added",
+                table: OptionTable(addNodes, removeNode, configFile, json)
+            ) { context throws(StartError) in
+                let body = String(decoding: try await supposed(context).encoded(), as: UTF8.self)
+                return try await ask(
+                    context, "POST", "/api/v1/clusterchecks/simulate", body: body, SimulationReport.text)
+            },
             Program.Command("status", help: "shows how the cluster-agent fares", table: OptionTable(json)) {
                 context throws(StartError) in
                 try await ask(context, "GET", "/api/v1/clusterchecks") { StatusReport(state: $0).text }
             },
             ConfigCheck.command,
         ]
+    }
+
+    /// What an operator supposes.
+    private static func supposed(_ context: Program.Context) async throws(StartError) -> SupposedChange {
+        let options = context.options
+        switch (options[addNodes], options[removeNode], options[configFile]) {
+        case (1..., "", ""): return .addNodes(options[addNodes])
+        case (0, let id, "") where !id.isEmpty: return .removeNode(ExactText(id))
+        case (0, "", let path) where !path.isEmpty:
+            let configs = try await ConfigCheck.configs(of: path, context)
+            return .addConfigs(
+                configs.map {
+                    SupposedChange.Config(check: $0.checkName, instances: $0.instances.count, rules: $0.rules)
+                })
+        default: throw .usage("exactly one of --add-nodes=K, --remove-node=ID and --config-file=FILE is required")
+        }
     }
 
     /// A command for something that operators want.

@@ -175,3 +175,51 @@ enum HistoryReport {
         return visibleLines(entries.map(\.line))
     }
 }
+
+/// The output of `clusterchecks explain`.
+enum ExplanationReport {
+    static func text(_ answer: JSONValue) -> String {
+        func text(_ key: String) -> String { answer[key]?.stringValue ?? "" }
+        func number(_ key: String) -> String { if case .number(let text)? = answer[key] { text } else { "" } }
+        var lines = ["Check: \(text("check_id"))", "Config: \(text("config"))"]
+        lines.append(text("node").isEmpty ? "Node: none" : "Node: \(text("node"))")
+        lines.append("Why: \(text("reason"))")
+        let basis =
+            switch text("cost_known_from") {
+            case "stated": "its author states it"
+            case "measured": "measured where it runs"
+            case "estimated": "as others of its check"
+            default: "one for each instance, since nothing is known"
+            }
+        lines.append("Cost: \(number("cost")) usual instances (\(basis))")
+        if !text("node").isEmpty {
+            lines.append(
+                "Load of its node for each worker: \(number("node_load")); mean of all: \(number("mean_load"))")
+        }
+        let obstacles = answer["obstacles"]?.arrayValue ?? []
+        lines.append("Nodes that may run it: \(number("eligible_nodes"))")
+        lines += obstacles.map { "  not \($0["node"]?.stringValue ?? ""): \($0["reason"]?.stringValue ?? "")" }
+        let stays = (answer["stays_because"]?.arrayValue ?? []).compactMap(\.stringValue)
+        lines.append(
+            stays.isEmpty ? "Rebalancing may move it" : "Rebalancing leaves it: \(stays.joined(separator: "; "))")
+        if !text("node").isEmpty {
+            lines.append(
+                text("next_node").isEmpty
+                    ? "If its node leaves, no other may run it" : "If its node leaves, it goes to \(text("next_node"))")
+        }
+        return visibleLines(lines)
+    }
+}
+
+/// The output of `clusterchecks simulate`.
+enum SimulationReport {
+    static func text(_ answer: JSONValue) -> String {
+        func number(_ key: String) -> String { if case .number(let text)? = answer[key] { text } else { "" } }
+        let entries = (answer["entries"]?.arrayValue ?? []).compactMap { HistoryEntry($0) }
+        let lines = entries.map(\.what)
+        let total =
+            "\(number("moves")) checks would move; the heaviest node would have \(number("heaviest_after")) times the mean "
+            + "load, and has \(number("heaviest_before")) times"
+        return visibleLines([total] + lines)
+    }
+}

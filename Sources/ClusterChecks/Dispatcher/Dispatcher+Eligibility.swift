@@ -1,83 +1,6 @@
 import CheckModel
 import Platform
 
-/// Why a node may not run a config.
-enum Obstacle: Hashable, Comparable, Sendable {
-    /// Its agent does not run this check.
-    case check
-    /// The config is pinned to another one.
-    case pin
-    /// Its Kubernetes node lacks a label that the config selects by.
-    case labels
-    /// Its Kubernetes node is in another zone.
-    case zone
-    /// Nobody here knows its Kubernetes node, which the config selects by.
-    case unknown
-    /// An operator pinned the config to another one.
-    case operatorsPin
-    /// It has a check that an operator wants to be alone there.
-    case reserved
-    /// An operator paused the config.
-    case paused
-}
-
-/// Which nodes may run what, as far as Kubernetes nodes decide it: looked up once for all configs with equal rules.
-struct EligibleNodes: Sendable {
-    /// How many rules are remembered.
-    private static let limit = 256
-
-    /// By slot: the Kubernetes node, as far as is known.
-    private var workers: [WorkerNode?] = []
-    /// By slot: the node's ID, under which a config may be pinned to it.
-    private var ids: [String] = []
-    private var obstacles: [PlacementRules: [Obstacle?]] = [:]
-
-    /// The Kubernetes node of a node became known, or changed.
-    ///
-    /// - Returns: whether that is news.
-    mutating func set(_ worker: WorkerNode?, id: String, slot: Int) -> Bool {
-        while workers.count <= slot {
-            workers.append(nil)
-            ids.append("")
-        }
-        guard
-            !ids[slot].hasSameBytes(as: id) || workers[slot]?.name != worker?.name
-                || workers[slot]?.labels != worker?.labels
-        else { return false }
-        (workers[slot], ids[slot]) = (worker, id)
-        obstacles = [:]
-        return true
-    }
-
-    /// Whether the node of a slot has this ID, or runs on the Kubernetes node of this name.
-    func isNode(_ slot: Int, named name: ExactText) -> Bool {
-        guard slot < ids.count else { return false }
-        return ids[slot].hasSameBytes(as: name.text) || workers[slot]?.name.hasSameBytes(as: name.text) == true
-    }
-
-    /// Why the rules keep a config from the node of a slot; nil if they do not.
-    mutating func obstacle(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
-        guard rules.isConstraint, slot < ids.count else { return rules.isConstraint ? .unknown : nil }
-        if let known = obstacles[rules] { return known[slot] }
-        if obstacles.count >= Self.limit { obstacles = [:] }
-        let found = ids.indices.map { find(rules, $0) }
-        obstacles[rules] = found
-        return found[slot]
-    }
-
-    private func find(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
-        if !rules.pin.isEmpty {
-            guard isNode(slot, named: rules.pin) else { return .pin }
-        }
-        guard !rules.nodeSelector.isEmpty || !rules.zones.isEmpty else { return nil }
-        guard let labels = workers[slot]?.labels else { return .unknown }
-        guard rules.nodeSelector.allSatisfy({ labels[$0.key] == $0.value }) else { return .labels }
-        guard !rules.zones.isEmpty else { return nil }
-        let zone = labels[ExactText(PlacementRules.zoneLabel)]
-        return zone.map { rules.zones.contains($0) } == true ? nil : .zone
-    }
-}
-
 // Which node may run what.
 extension Dispatcher {
     /// Why the node of a slot may not run a config; nil if it may.
@@ -186,41 +109,5 @@ extension Dispatcher {
         guard abilities != former else { return false }
         apply(.nodeAbilitiesChanged(id: store.nodes[slot].id, abilities))
         return abilities.checks != former.checks
-    }
-}
-
-extension Obstacle {
-    /// The obstacle in words: of all nodes, or after their number.
-    fileprivate func words(_ config: EncodedConfig, isAll: Bool) -> String {
-        switch self {
-        case .check: isAll ? "no node-agent runs \(config.checkName)" : "do not run \(config.checkName)"
-        case .pin:
-            isAll
-                ? "the node \(config.rules?.pin.text ?? ""), to which it is pinned, does not report"
-                : "are not the node to which it is pinned"
-        case .labels:
-            isAll
-                ? "no Kubernetes node of a node-agent has the labels \(selector(config))"
-                : "lack the labels \(selector(config))"
-        case .zone: isAll ? "no node-agent is in \(zones(config))" : "are not in \(zones(config))"
-        case .operatorsPin:
-            isAll
-                ? "the node to which an operator pinned it does not report"
-                : "are not the one to which an operator pinned it"
-        case .reserved: isAll ? "every node has a check that is isolated there" : "have an isolated check"
-        case .paused: "an operator paused it"
-        case .unknown:
-            isAll ? "the Kubernetes nodes of the node-agents are not known" : "have no known Kubernetes node"
-        }
-    }
-
-    private func selector(_ config: EncodedConfig) -> String {
-        (config.rules?.nodeSelector ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key.text)=\($0.value.text)" }
-            .joined(separator: ",")
-    }
-
-    private func zones(_ config: EncodedConfig) -> String {
-        let zones = (config.rules?.zones ?? []).map(\.text)
-        return zones.count == 1 ? "the zone \(zones[0])" : "any of the zones \(zones.joined(separator: ", "))"
     }
 }

@@ -84,7 +84,7 @@ extension Dispatcher {
     }
 
     /// The config that an operator names by a check ID, or by where it comes from.
-    private func key(named name: String, _ verb: IntentCommand.Verb) throws(ClusterChecksError) -> ConfigKey {
+    func key(named name: String, _ verb: IntentCommand.Verb) throws(ClusterChecksError) -> ConfigKey {
         var alike: [String] = []
         for key in store.keys.sorted() {
             guard let config = store.config(key) else { continue }
@@ -102,7 +102,7 @@ extension Dispatcher {
         throw .intent("no check \(name) is known: clusterchecks shows their IDs\(hint)")
     }
 
-    private var nodesThereAre: String {
+    var nodesThereAre: String {
         let ids = store.nodes.map(\.id).filter { !$0.isEmpty }.sortedByBytes()
         guard !ids.isEmpty else { return ": none does" }
         return "; these do: " + ids.prefix(10).joined(separator: ", ")

@@ -186,6 +186,18 @@ struct API: Sendable {
             return .mirror(try MirrorRequest(parsing: request.body))
         case .state:
             return .respondInBackground { state(request, now) }
+        case .explain(let checkID):
+            return try asking(request, now) { () throws(ClusterChecksError) in
+                let explanation = try handler.explain(checkID)
+                return ([explanation.value.encoded.encoded()], explanation.term)
+            }
+        case .simulate:
+            let change: SupposedChange
+            do { change = try SupposedChange(parsing: request.body) } catch { throw .malformedBody(error) }
+            return try asking(request, now) { () throws(ClusterChecksError) in
+                let answer = try handler.simulate(change)
+                return ([answer.value.encoded.encoded()], answer.term)
+            }
         case .history:
             return try history(try HistoryQuery(request), request, now)
         case .version:
@@ -305,6 +317,31 @@ extension API {
             var leader: String?
             if case .notLeading(let endpoint) = error { leader = endpoint?.address }
             return .json([StateAnswer(notRunning: "currently follower", leader: leader).encoded()])
+        }
+    }
+
+    /// What an operator asks the leader, answered apart from the serving thread: it may look at every config.
+    private func asking(
+        _ request: HTTPRequest, _ now: Instant,
+        _ answer: @escaping @Sendable () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term)
+    ) throws(APIError) -> Action {
+        switch handler.leadership(at: now) {
+        case .leading:
+            return .respondInBackground {
+                do throws(ClusterChecksError) {
+                    let (body, term) = try answer()
+                    return inTerm(term, body, for: request, clock.now())
+                } catch {
+                    return APIError.clusterChecks(error).response
+                }
+            }
+        case .following(let leader?):
+            return .forward(
+                try forward(request, to: leader, now, within: options.operationTimeout, isOperation: true))
+        case .following(nil):
+            throw .clusterChecks(.notLeading(nil))
+        case .unknown:
+            throw .clusterChecks(.startingUp)
         }
     }
 

@@ -13,6 +13,8 @@ enum Route: Hashable, Sendable {
     case isolate(checkID: String)
     case history
     case intent
+    case explain(checkID: String)
+    case simulate
     /// Between replicas only.
     case follow
     /// Between replicas only.
@@ -47,6 +49,10 @@ enum Route: Hashable, Sendable {
             self = .history
         } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks/intent".utf8) {
             self = .intent
+        } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks/simulate".utf8) {
+            self = .simulate
+        } else if let checkID = Self.segment(of: bytes, after: "clusterchecks/explain/check/", at: root) {
+            self = .explain(checkID: try Self.decoded(path.utf8.suffix(checkID)))
         } else if path == Self.followPath {
             self = .follow
         } else if path == Self.mirrorPath {
@@ -75,7 +81,7 @@ enum Route: Hashable, Sendable {
     var authority: Authority {
         switch self {
         case .version, .status, .configs, .endpointsChecks, .follow: .agents
-        case .allEndpointsChecks, .state, .rebalance, .isolate, .history, .intent: .operators
+        case .allEndpointsChecks, .state, .rebalance, .isolate, .history, .intent, .explain, .simulate: .operators
         case .mirror: .replicas
         }
     }
@@ -83,8 +89,8 @@ enum Route: Hashable, Sendable {
     /// The only method that this route takes.
     var method: HTTPMethod {
         switch self {
-        case .status, .follow, .mirror, .rebalance, .isolate, .intent: .post
-        case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state, .history: .get
+        case .status, .follow, .mirror, .rebalance, .isolate, .intent, .simulate: .post
+        case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state, .history, .explain: .get
         }
     }
 

@@ -1,0 +1,59 @@
+import CheckModel
+import Platform
+
+/// Which nodes may run what, as far as Kubernetes nodes decide it: looked up once for all configs with equal rules.
+struct EligibleNodes: Sendable {
+    /// How many rules are remembered.
+    private static let limit = 256
+
+    /// By slot: the Kubernetes node, as far as is known.
+    private var workers: [WorkerNode?] = []
+    /// By slot: the node's ID, under which a config may be pinned to it.
+    private var ids: [String] = []
+    private var obstacles: [PlacementRules: [Obstacle?]] = [:]
+
+    /// The Kubernetes node of a node became known, or changed.
+    ///
+    /// - Returns: whether that is news.
+    mutating func set(_ worker: WorkerNode?, id: String, slot: Int) -> Bool {
+        while workers.count <= slot {
+            workers.append(nil)
+            ids.append("")
+        }
+        guard
+            !ids[slot].hasSameBytes(as: id) || workers[slot]?.name != worker?.name
+                || workers[slot]?.labels != worker?.labels
+        else { return false }
+        (workers[slot], ids[slot]) = (worker, id)
+        obstacles = [:]
+        return true
+    }
+
+    /// Whether the node of a slot has this ID, or runs on the Kubernetes node of this name.
+    func isNode(_ slot: Int, named name: ExactText) -> Bool {
+        guard slot < ids.count else { return false }
+        return ids[slot].hasSameBytes(as: name.text) || workers[slot]?.name.hasSameBytes(as: name.text) == true
+    }
+
+    /// Why the rules keep a config from the node of a slot; nil if they do not.
+    mutating func obstacle(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
+        guard rules.isConstraint, slot < ids.count else { return rules.isConstraint ? .unknown : nil }
+        if let known = obstacles[rules] { return known[slot] }
+        if obstacles.count >= Self.limit { obstacles = [:] }
+        let found = ids.indices.map { find(rules, $0) }
+        obstacles[rules] = found
+        return found[slot]
+    }
+
+    private func find(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
+        if !rules.pin.isEmpty {
+            guard isNode(slot, named: rules.pin) else { return .pin }
+        }
+        guard !rules.nodeSelector.isEmpty || !rules.zones.isEmpty else { return nil }
+        guard let labels = workers[slot]?.labels else { return .unknown }
+        guard rules.nodeSelector.allSatisfy({ labels[$0.key] == $0.value }) else { return .labels }
+        guard !rules.zones.isEmpty else { return nil }
+        let zone = labels[ExactText(PlacementRules.zoneLabel)]
+        return zone.map { rules.zones.contains($0) } == true ? nil : .zone
+    }
+}
