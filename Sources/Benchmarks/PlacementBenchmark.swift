@@ -51,7 +51,7 @@ enum PlacementBenchmark {
     }
 
     private static func addingOne(_ configs: [EncodedConfig]) -> Row {
-        let more = (count..<(count + 1_000)).map(SampleConfigs.encoded(at:))
+        let more = (count..<(count + 1_000)).map { SampleConfigs.encoded(at: $0) }
         let time = shortestTime(of: 3) {
             var cluster = SampleDispatcher(nodes: nodes)
             cluster.dispatch(configs)

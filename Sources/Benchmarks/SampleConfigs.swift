@@ -25,12 +25,15 @@ enum SampleConfigs {
     }
 
     static func encoded(_ count: Int) -> [EncodedConfig] {
-        (0..<count).map(encoded(at:))
+        (0..<count).map { encoded(at: $0) }
     }
 
-    static func encoded(at index: Int) -> EncodedConfig {
+    /// - Parameter check: its check's name; nil for that of `config`.
+    static func encoded(at index: Int, check: String? = nil) -> EncodedConfig {
+        var config = config(index)
+        if let check { config.checkName = check }
         do {
-            return try patch.encode(config(index))
+            return try patch.encode(config)
         } catch {
             preconditionFailure("\(error)")
         }

@@ -47,6 +47,49 @@ struct SampleDispatcher {
         return (configs, moves)
     }
 
+    /// A node joins, with a pod of its own.
+    ///
+    /// - Returns: how many configs moved to it.
+    mutating func join(_ index: Int) -> Int {
+        dispatcher.handle(AgentPodChange.applied(Self.pod(index)))
+        let report = NodeReport(id: Self.pod(index).name, status: NodeStatusRequest(lastChange: 0, nodeType: 2))
+        _ = try? dispatcher.nodeStatus(report, now: now)
+        return dispatcher.drainChanges().count { if case .configMoved = $0 { true } else { false } }
+    }
+
+    /// Every node gives its statistics: how many milliseconds each config's instances take, by the config's number.
+    mutating func measure(_ milliseconds: (_ index: Int) -> Int64) {
+        for node in dispatcher.store.nodes where !node.id.isEmpty {
+            var checks: [ExactText: RunnerStats] = [:]
+            for config in node.configs {
+                let number = config.key.source.split(separator: "-").last?.split(separator: ".").first.flatMap {
+                    Int($0)
+                }
+                var stats = RunnerStats()
+                stats.averageExecutionTime = milliseconds(number ?? 0)
+                for id in config.instanceIDs { checks[ExactText(id)] = stats }
+            }
+            _ = dispatcher.record(NodeStatistics(workers: 4, checks: checks), of: node.id)
+        }
+        _ = dispatcher.drainChanges()
+    }
+
+    /// How many nodes have no config.
+    var emptyNodes: Int { dispatcher.store.nodes.count { !$0.id.isEmpty && $0.configs.isEmpty } }
+
+    private var loads: [Double] {
+        dispatcher.store.nodes.filter { !$0.id.isEmpty }.map { $0.costs.reduce(0) { $0 + $1.instances } }
+    }
+
+    /// By how much the node with the most load is above the mean.
+    var weightedImbalance: Double { (loads.max() ?? 0) / (loads.reduce(0, +) / Double(max(1, loads.count))) }
+
+    /// The cost of the heaviest config against the mean load: no placement is more even.
+    var heaviestConfig: Double {
+        let heaviest = dispatcher.store.nodes.flatMap(\.costs).map(\.instances).max() ?? 0
+        return heaviest / (loads.reduce(0, +) / Double(max(1, loads.count)))
+    }
+
     /// What the Handler does under its lock at each tick, half a second after the one before.
     mutating func tick() {
         now = now + .milliseconds(500)

@@ -7,6 +7,7 @@ let arguments = Array(CommandLine.arguments.dropFirst())
 
 func printRows() async throws {
     for row in PlacementBenchmark.rows() { row.print() }
+    for row in MovementBenchmark.rows() { row.print() }
     for row in EncodingBenchmark.rows() { row.print() }
     for row in try await DanglingBenchmark.rows() { row.print() }
 }

@@ -53,6 +53,7 @@ extension Dispatcher {
         let total = donors.reduce(store.nodes[slot].load) { $0 + $1.load }
         let share = total.share(of: capacity, in: donors.reduce(capacity) { $0 + $1.capacity })
         let id = store.nodes[slot].id
+        var gifts: [Int: [(key: ConfigKey, load: Load)]] = [:]
         while let heaviest = donors.indices.max(by: { left, right in
             donors[left].load.isLess(than: donors[right].load, of: donors[left].capacity, donors[right].capacity)
         }) {
@@ -62,8 +63,13 @@ extension Dispatcher {
             guard own + .oneInstance <= share, own.isLess(than: donor.load, of: capacity, donor.capacity) else {
                 return
             }
-            let found = gift(from: (donor.slot, donor.load, donor.capacity), to: slot, share: share, isBack: isBack)
-            if let (key, load) = found {
+            var left = gifts.removeValue(forKey: donor.slot) ?? self.gifts(from: donor.slot, to: slot, isBack: isBack)
+            // Both grow nearer to each other: what is too much now will be too much later.
+            while let (_, load) = left.last,
+                own + load > share || (donor.load - load).isLess(than: own + load, of: donor.capacity, capacity)
+            { left.removeLast() }
+            if let (key, load) = left.popLast() {
+                gifts[donor.slot] = left
                 move(key, to: id, .joined)
                 donors[heaviest].load -= load
             } else {
@@ -74,22 +80,16 @@ extension Dispatcher {
 }
 
 extension Dispatcher {
-    /// The newest config that a donor may give to a node that joined, with its load: the node stays within its share,
-    /// and relatively no heavier than the donor; nil without one.
-    private mutating func gift(
-        from donor: (slot: Int, load: Load, capacity: Int), to slot: Int, share: Load, isBack: Bool
-    ) -> (key: ConfigKey, load: Load)? {
-        let (own, capacity) = (store.nodes[slot].load, store.nodes[slot].abilities.capacity)
-        for index in store.nodes[donor.slot].configs.indices.reversed() {
-            let config = store.nodes[donor.slot].configs[index]
-            let load = store.nodes[donor.slot].costs[index].load
-            guard mayLeave(config, donor.slot), !(isBack && config.handOver == .sticky), own + load <= share,
-                !(donor.load - load).isLess(than: own + load, of: donor.capacity, capacity),
-                obstacle(to: config, slot) == nil
+    /// What a donor may give to a node that joined, the heaviest and newest last: fewer moves make a share of them.
+    private mutating func gifts(from donor: Int, to slot: Int, isBack: Bool) -> [(key: ConfigKey, load: Load)] {
+        var gifts: [(key: ConfigKey, load: Load, index: Int)] = []
+        for index in store.nodes[donor].configs.indices {
+            let config = store.nodes[donor].configs[index]
+            guard mayLeave(config, donor), !(isBack && config.handOver == .sticky), obstacle(to: config, slot) == nil
             else { continue }
-            return (config.key, load)
+            gifts.append((config.key, store.nodes[donor].costs[index].load, index))
         }
-        return nil
+        return gifts.sorted { ($0.load, $0.index) < ($1.load, $1.index) }.map { ($0.key, $0.load) }
     }
 
     /// Whether a config may move off a node that stays. Its bytes must be known, or its new node could not be told; and
@@ -103,7 +103,7 @@ extension Dispatcher {
 // Rebalancing.
 extension Dispatcher {
     /// Records the statistics that a node gave, if it still reports, and returns those that they replace.
-    mutating func record(_ statistics: NodeStatistics, of id: String) -> NodeStatistics? {
+    package mutating func record(_ statistics: NodeStatistics, of id: String) -> NodeStatistics? {
         guard let slot = store.slot(of: id) else { return nil }
         let former = self.statistics[slot]
         self.statistics[slot] = statistics
@@ -119,6 +119,17 @@ extension Dispatcher {
             let chunk = known[start..<min(start + StoreSnapshot.costsAtOnce, known.count)]
             apply(.costsChanged(Array(chunk), workersPerInstance: model.unit))
         }
+    }
+
+    /// Takes over what the statistics recorded so far say that configs cost.
+    package mutating func adoptCosts() { adopt(CostModel(view, options.rebalancing)) }
+
+    /// Rebalances in one step, as the Handler does in several.
+    ///
+    /// - Returns: how many configs were moved.
+    package mutating func rebalance(isForced: Bool) -> Int {
+        adoptCosts()
+        return move(RebalancePlan(view, options.rebalancing, isForced: isForced).moves, .rebalanced).count
     }
 
     /// Moves configs together with their statistics. Moves that no longer apply are skipped: the config was edited,
