@@ -93,12 +93,14 @@ package struct KubernetesAccess: Sendable {
     package var nodes: (any ListWatchSource<KubernetesNode>)?
     /// Writes Events; nil to write none.
     package var recorder: EventRecorder?
+    /// What operators want of checks, as JSON; nil to keep none.
+    package var intent: (any KeptText)?
 
     /// Access to an API server.
     package init(
         leases: (any LeaseClient)?, services: any ListWatchSource<Service>,
         endpoints: any ListWatchSource<ServiceEndpoints>, pods: (any ListWatchSource<Pod>)?,
-        nodes: (any ListWatchSource<KubernetesNode>)?, recorder: EventRecorder?
+        nodes: (any ListWatchSource<KubernetesNode>)?, recorder: EventRecorder?, intent: (any KeptText)? = nil
     ) {
         self.leases = leases
         self.services = services
@@ -106,6 +108,7 @@ package struct KubernetesAccess: Sendable {
         self.pods = pods
         self.nodes = nodes
         self.recorder = recorder
+        self.intent = intent
     }
 }
 
