@@ -61,8 +61,7 @@ package final class SimulatedReplica: Sendable {
             in: ReplicaSurroundings(
                 kubernetes: Self.access(process, plan, leases, server, intent), peers: peers,
                 statistics: NoStatistics(), background: ProcessJobs(process: process), files: NoFiles(),
-                environment: [:],
-                agentTokens: BearerTokens(Self.token), operatorTokens: nil,
+                environment: [:], agentTokens: BearerTokens(Self.token), operatorTokens: nil,
                 replicaTokens: ReplicaTokens(
                     accepted: BearerTokens(Self.replicaToken), presented: { Self.replicaToken }), token: { Self.token },
                 endpoint: { endpoint }, observe: { store.call($0) }, clock: process.clock,

@@ -82,7 +82,8 @@ import Testing
     @Test func `a text is read with its version`() async throws {
         let data = #"{"other":"x","intent.json":"{\"a\":1}"}"#
         try await Self.with(Self.answers(get: (200, Self.stored(7, data)))) { map, server in
-            #expect(try await map.read(deadline: soon()) == VersionedText(text: #"{"a":1}"#, version: "7"))
+            let read = try await map.read(deadline: soon())
+            #expect(read == VersionedText(text: #"{"a":1}"#, version: "7"))
             #expect(server.lines == ["get \(Self.collection)/m"])
         }
     }
@@ -93,7 +94,8 @@ import Testing
     ])
     func `without the ConfigMap or the key nothing is kept`(status: Int, body: String) async throws {
         try await Self.with(Self.answers(get: (status, body))) { map, _ in
-            #expect(try await map.read(deadline: soon()) == nil)
+            let read = try await map.read(deadline: soon())
+            #expect(read == nil)
         }
     }
 
@@ -101,7 +103,8 @@ import Testing
         let answers = Self.answers(
             get: (200, Self.stored(7, #"{"other":"x"}"#)), post: (409, "{}"), patch: (200, Self.stored(8, "{}")))
         try await Self.with(answers) { map, server in
-            #expect(try await map.write("{}", replacing: nil, deadline: soon()) == "8")
+            let version = try await map.write("{}", replacing: nil, deadline: soon())
+            #expect(version == "8")
             let path = "\(Self.collection)/m"
             #expect(server.lines == ["post \(Self.collection)", "get \(path)", "patch \(path)"])
             let sent = String(decoding: try #require(server.requests.last).body, as: UTF8.self)
@@ -140,7 +143,8 @@ import Testing
     @Test func `a text that is too large is not sent`() async throws {
         let large = String(repeating: "é", count: KubernetesConfigMap.limit / 2)
         try await Self.with(Self.answers(post: (201, Self.stored(7, "{}")))) { map, server in
-            #expect(try await map.write(large, replacing: nil, deadline: soon()) == "7")
+            let version = try await map.write(large, replacing: nil, deadline: soon())
+            #expect(version == "7")
             for version in [nil, "7"] {
                 let failure = await Self.failure { () async throws(KubernetesError) in
                     _ = try await map.write(large + "x", replacing: version, deadline: soon())
