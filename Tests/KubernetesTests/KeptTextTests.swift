@@ -70,8 +70,9 @@ import Testing
     @Test func `a later write changes nothing but the text that was read`() async throws {
         try await Self.with(Self.answers(patch: (200, Self.stored(8, "{}")))) { map, server in
             #expect(try await map.write("new", replacing: "7", deadline: soon()) == "8")
-            #expect(server.lines == ["patch \(Self.collection)/m"])
             let request = try #require(server.requests.first)
+            #expect(server.requests.count == 1)
+            #expect(request.method == .other("PATCH") && request.path == "\(Self.collection)/m")
             #expect(request.headers["Content-Type"] == "application/merge-patch+json")
             #expect(
                 String(decoding: request.body, as: UTF8.self)
@@ -106,7 +107,7 @@ import Testing
             let version = try await map.write("{}", replacing: nil, deadline: soon())
             #expect(version == "8")
             let path = "\(Self.collection)/m"
-            #expect(server.lines == ["post \(Self.collection)", "get \(path)", "patch \(path)"])
+            #expect(server.lines == ["post \(Self.collection)", "get \(path)", "other(\"PATCH\") \(path)"])
             let sent = String(decoding: try #require(server.requests.last).body, as: UTF8.self)
             #expect(sent.contains(#""resourceVersion":"7""#))
         }
@@ -172,9 +173,12 @@ import Testing
     }
 
     @Test(arguments: [
-        (403, #"{"kind":"Status","message":"no"}"#, "the Kubernetes API answered 403 Forbidden: no"),
+        (
+            403, #"{"kind":"Status","reason":"Forbidden","message":"no"}"#,
+            "the Kubernetes API answered 403 Forbidden: no"
+        ),
         (500, "<html>", "the Kubernetes API answered 500 InternalError: <html>"),
-        (200, "", "METHOD: line 1, column 1: expected a value"),
+        (200, "", "METHOD: line 1, column 1: ends where a value is expected"),
         (200, "[]", "METHOD: the document is an array, not an object"),
         (200, "{}", "METHOD: metadata.resourceVersion is missing"),
         (200, #"{"metadata":{"resourceVersion":7}}"#, "METHOD: metadata.resourceVersion is a number, not a string"),
