@@ -73,6 +73,9 @@ package enum AgentOptions {
     static let retryPeriod = Option.duration(
         "leader_retry_period", in: .milliseconds(10)...Duration.hours(1), default: .seconds(2),
         help: "Time between renewals, and between attempts of a candidate.")
+    static let intentConfigMap = Option.text(
+        "cluster_agent.intent_config_map", default: "cluster-agent-intent",
+        help: "ConfigMap in the Lease's namespace that keeps what operators want of checks. Empty: nothing is kept.")
     static let shutdownDelay = Option.duration(
         "shutdown_delay", in: .zero...Duration.seconds(300), default: .seconds(2),
         help: "How long a stopping replica goes on forwarding before it closes its port.")
@@ -89,7 +92,8 @@ package enum AgentOptions {
         + dispatching
         + OptionTable(
             allowedVariables, disableVariables, kubeconfig, namespace, agentNamespace, agentSelector, leaderElection,
-            leaseName, leaseDuration, renewDeadline, retryPeriod, shutdownDelay, metricsPort, healthPort)
+            leaseName, leaseDuration, renewDeadline, retryPeriod, intentConfigMap, shutdownDelay, metricsPort,
+            healthPort)
         + Program.logging
 
     private static func isHostAndPort(_ text: String) -> Bool {

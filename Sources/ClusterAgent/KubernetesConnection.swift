@@ -5,6 +5,11 @@ import Replica
 
 /// A process's connections to the Kubernetes API: one client for the election, and one for everything else.
 struct KubernetesConnection: Sendable {
+    /// Those of the Lease and of the ConfigMap, when it creates them.
+    private static let labels: [ExactText: ExactText] = [
+        "app.kubernetes.io/name": "cluster-agent", "app.kubernetes.io/managed-by": "cluster-agent",
+    ]
+
     /// The API as the replica uses it.
     let access: KubernetesAccess
     /// How this replica competes for the Lease; nil without leader election.
@@ -98,6 +103,11 @@ struct KubernetesConnection: Sendable {
                 client: client, namespace: given.isEmpty ? namespace : given, labelSelector: selector)
             access.nodes = ResourceSource<KubernetesNode>(client: client)
         }
+        let intent = options[AgentOptions.intentConfigMap]
+        if !intent.isEmpty {
+            access.intent = KubernetesConfigMap(
+                client: client, namespace: namespace, name: intent, key: "intent.json", labels: labels)
+        }
         return access
     }
 
@@ -107,7 +117,7 @@ struct KubernetesConnection: Sendable {
         LeaderElectionOptions(
             identity: "\(ownName(environment))_\(entropy.uuid())", leaseDuration: options[AgentOptions.leaseDuration],
             renewDeadline: options[AgentOptions.renewDeadline], retryPeriod: options[AgentOptions.retryPeriod],
-            labels: ["app.kubernetes.io/name": "cluster-agent", "app.kubernetes.io/managed-by": "cluster-agent"])
+            labels: labels)
     }
 
     private static func ownName(_ environment: [String: String]) -> String {

@@ -27,6 +27,11 @@ struct NeededPermissions: Sendable {
                 return Permission(verb, "leases", group: "coordination.k8s.io", namespace: namespace, name: name)
             }
         }
+        let intent = options[AgentOptions.intentConfigMap]
+        if !intent.isEmpty {
+            permissions += ["get", "patch"].map { Permission($0, "configmaps", namespace: namespace, name: intent) }
+            permissions.append(Permission("create", "configmaps", namespace: namespace))
+        }
         self.permissions = permissions
     }
 

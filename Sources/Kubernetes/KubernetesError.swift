@@ -6,6 +6,8 @@ package enum KubernetesError: Error, Hashable, Sendable, CustomStringConvertible
     case transport(String)
     /// An answer was larger than may be kept, in bytes. A page of a list is read again with fewer objects.
     case answerTooLarge(limit: Int)
+    /// A text is larger than may be kept, in bytes; it was not sent.
+    case requestTooLarge(limit: Int)
     /// The API server answered with an error.
     case status(Status)
     /// An answer could not be understood: where in it, and why.
@@ -17,6 +19,7 @@ package enum KubernetesError: Error, Hashable, Sendable, CustomStringConvertible
         case .configuration(let reason): reason
         case .transport(let reason): "no answer from the Kubernetes API: \(reason)"
         case .answerTooLarge(let limit): "an answer of the Kubernetes API is larger than \(limit) bytes"
+        case .requestTooLarge(let limit): "a text to keep is larger than \(limit) bytes"
         case .status(let status): status.description
         case .malformed(let place, let reason): "malformed answer of the Kubernetes API: \(place): \(reason)"
         }

@@ -100,7 +100,7 @@ package struct KubernetesAccess: Sendable {
     package init(
         leases: (any LeaseClient)?, services: any ListWatchSource<Service>,
         endpoints: any ListWatchSource<ServiceEndpoints>, pods: (any ListWatchSource<Pod>)?,
-        nodes: (any ListWatchSource<KubernetesNode>)?, recorder: EventRecorder?
+        nodes: (any ListWatchSource<KubernetesNode>)?, recorder: EventRecorder?, intent: (any KeptText)? = nil
     ) {
         self.leases = leases
         self.services = services
@@ -108,6 +108,7 @@ package struct KubernetesAccess: Sendable {
         self.pods = pods
         self.nodes = nodes
         self.recorder = recorder
+        self.intent = intent
     }
 }
 

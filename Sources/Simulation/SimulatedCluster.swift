@@ -72,6 +72,8 @@ package final class SimulatedCluster: Sendable {
     let network: SimulatedNetwork
     let leases: SimulatedLeases
     let server: SimulatedAPIServer
+    /// What operators want of checks; it outlives all replicas.
+    package let intent = SimulatedKeptText()
     let expectations: ExpectedConfigs
     let dice: Dice
     private let bug: DeliberateBug?
@@ -181,7 +183,8 @@ package final class SimulatedCluster: Sendable {
         let replica: SimulatedReplica
         do throws(KubernetesError) {
             replica = try SimulatedReplica(
-                process, plan: plan, bug: bug, network: network, leases: leases, server: server, observer: observer)
+                process, plan: plan, bug: bug, network: network, leases: leases, server: server, intent: intent,
+                observer: observer)
         } catch {
             return world.violated("the elector's options are refused: \(error)")
         }

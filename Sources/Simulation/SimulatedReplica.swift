@@ -48,8 +48,7 @@ package final class SimulatedReplica: Sendable {
 
     init(
         _ process: SimulatedProcess, plan: ClusterPlan, bug: DeliberateBug?, network: SimulatedNetwork,
-        leases: SimulatedLeases,
-        server: SimulatedAPIServer, observer: Observer
+        leases: SimulatedLeases, server: SimulatedAPIServer, intent: SimulatedKeptText, observer: Observer
     ) throws(KubernetesError) {
         self.process = process
         self.network = network
@@ -60,9 +59,9 @@ package final class SimulatedReplica: Sendable {
         replica = try Replica(
             Self.options(process, plan, bug),
             in: ReplicaSurroundings(
-                kubernetes: Self.access(process, plan, leases, server), peers: peers, statistics: NoStatistics(),
-                background: ProcessJobs(process: process), files: NoFiles(), environment: [:],
-                agentTokens: BearerTokens(Self.token), operatorTokens: nil,
+                kubernetes: Self.access(process, plan, leases, server, intent), peers: peers,
+                statistics: NoStatistics(), background: ProcessJobs(process: process), files: NoFiles(),
+                environment: [:], agentTokens: BearerTokens(Self.token), operatorTokens: nil,
                 replicaTokens: ReplicaTokens(
                     accepted: BearerTokens(Self.replicaToken), presented: { Self.replicaToken }), token: { Self.token },
                 endpoint: { endpoint }, observe: { store.call($0) }, clock: process.clock,
@@ -88,11 +87,13 @@ package final class SimulatedReplica: Sendable {
     }
 
     private static func access(
-        _ process: SimulatedProcess, _ plan: ClusterPlan, _ leases: SimulatedLeases, _ server: SimulatedAPIServer
+        _ process: SimulatedProcess, _ plan: ClusterPlan, _ leases: SimulatedLeases, _ server: SimulatedAPIServer,
+        _ intent: SimulatedKeptText
     ) -> KubernetesAccess {
         var access = KubernetesAccess(
             leases: leases.client(for: process), services: server.source(of: Service.self, for: process),
-            endpoints: server.source(of: ServiceEndpoints.self, for: process), pods: nil, nodes: nil, recorder: nil)
+            endpoints: server.source(of: ServiceEndpoints.self, for: process), pods: nil, nodes: nil, recorder: nil,
+            intent: intent)
         if plan.pods != nil {
             access.pods = server.source(of: Pod.self, for: process)
             access.nodes = server.source(of: KubernetesNode.self, for: process)

@@ -43,6 +43,7 @@ extension Dispatcher {
         reconcileNodes(hasLost: !silent.isEmpty || !away.isEmpty)
         for (slot, address) in heartbeats.endSharing() { endSharing(slot, address) }
         for slot in due { endKeepingRunning(slot) }
+        for id in flapping.settle(at: heartbeats.time) { matching.touch(id) }
         if !rebalanced.isEmpty { rebalanced = rebalanced.filter { $0.value > heartbeats.time } }
         matching.forgetLeaving(since: heartbeats.time - Self.longestLeave)
         endUnclear()
@@ -109,6 +110,8 @@ extension Dispatcher {
         guard store.nodes[slot].isAway else { return }
         (deadlines[slot], peers[slot]) = (nil, nil)
         apply(.nodeReturned(id: store.nodes[slot].id))
+        flapping.noteReturn(of: store.nodes[slot].id, at: heartbeats.time, isRestart: true)
+        if flapping.has(store.nodes[slot].id) { matching.touch(store.nodes[slot].id) }
         reconcileNodes(returned: slot)
     }
 }
@@ -155,6 +158,7 @@ extension Dispatcher {
                 agentLeft(slot, .podDeleted(pod.fullName), isRestart: isRestart)
                 hasChanged = true
             case .stays(var conditions):
+                if conditions.cordon == nil, flapping.has(store.nodes[slot].id) { conditions.cordon = .flapping }
                 conditions.isDrained = store.intent.drained.contains(ExactText(store.nodes[slot].id))
                 let former = store.nodes[slot].conditions
                 guard conditions != former else { continue }
@@ -196,6 +200,7 @@ extension Dispatcher {
         heartbeats.remove(slot: slot)
         tellings.remove(slot)
         claims.remove(slot)
+        flapping.noteLoss(of: id, at: heartbeats.time)
         unassessed.remove(slot)
         deadlines[slot] = nil
         peers[slot] = nil

@@ -207,6 +207,7 @@ extension Dispatcher {
                 id: report.id, type: report.status.nodeType, address: report.address, isAwaited: false))
         guard let slot = store.slot(of: report.id) else { preconditionFailure("not registered") }
         add(report.id, slot: slot, address: report.address)
+        flapping.noteReturn(of: report.id, at: heartbeats.time)
         unassessed.insert(slot)
         // In the warm-up it may run anything that the former leader told it.
         tellings.add(slot, isUnclear: !store.isDispatching)

@@ -39,6 +39,8 @@ package struct Dispatcher: Sendable {
     var unclearUntil: Duration
     /// What checks cost, as far as that has been measured.
     var costs = CostModel()
+    /// Which nodes come and go.
+    var flapping = Flapping()
     /// The configs that were rebalanced a moment ago: until when they stay where they are, in listened time.
     var rebalanced: [ConfigKey: Duration] = [:]
     /// Which nodes may run configs with rules.

@@ -35,7 +35,8 @@ extension StateSnapshot {
 
     private var conditionSamples: [MetricsWriter.Sample] {
         let conditions: [(name: String, holds: (Node) -> Bool)] = [
-            ("cordoned", { $0.conditions.cordon != nil }), ("draining", { $0.conditions.isDraining }),
+            ("cordoned", { $0.conditions.cordon != nil }), ("flapping", { $0.conditions.cordon == .flapping }),
+            ("draining", { $0.conditions.isDraining }),
             ("duplicate", { !$0.agents.isEmpty }), ("without_pod", { $0.conditions.lacksPod }),
         ]
         return conditions.map { condition in

@@ -50,6 +50,7 @@ package struct StateSnapshot: Sendable {
             if isAwaited { remarks.append("not heard since the leader changed") }
             switch conditions.cordon {
             case .cordoned: remarks.append("cordoned")
+            case .flapping: remarks.append("it comes and goes: nothing new until it has stayed for 5 minutes")
             case .workerGone: remarks.append("its Kubernetes node is gone")
             case nil: break
             }

@@ -145,6 +145,9 @@ extension NodeConditions {
         switch (cordon, former.cordon) {
         case (.cordoned, let former) where former != .cordoned: news.append("cordoned")
         case (.workerGone, let former) where former != .workerGone: news.append("its Kubernetes node is gone")
+        case (.flapping, let former) where former != .flapping:
+            news.append("it came back more than three times in ten minutes: nothing new until it has stayed for five")
+        case (nil, .flapping): news.append("it has stayed")
         case (nil, .some): news.append("uncordoned")
         default: break
         }

@@ -7,6 +7,8 @@ package struct NodeConditions: Hashable, Sendable {
         case cordoned
         /// Its Kubernetes node no longer exists, although its agent still reports.
         case workerGone
+        /// Its agents come and go.
+        case flapping
     }
 
     /// Its pod, as `namespace/name`; nil if unknown.

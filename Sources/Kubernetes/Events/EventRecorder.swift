@@ -147,7 +147,7 @@ package final class EventRecorder: Sendable {
             case .transport:
                 defer { state.hasWarnedOfSilence = true }
                 return !state.hasWarnedOfSilence
-            case .status, .malformed, .configuration, .answerTooLarge:
+            case .status, .malformed, .configuration, .answerTooLarge, .requestTooLarge:
                 return false
             }
         }

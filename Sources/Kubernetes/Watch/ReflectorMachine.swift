@@ -337,7 +337,7 @@ extension ReflectorMachine {
                 return begin(position.isTooSilent ? .list : .watch(position), now: now, fraction: fraction)
             }
             goal = .watch(position)
-        case .status, .configuration, .malformed, .answerTooLarge:
+        case .status, .configuration, .malformed, .answerTooLarge, .requestTooLarge:
             goal = .list
         }
         return pause(after: error, of: watch, then: goal, now: now, fraction: fraction)
@@ -411,7 +411,7 @@ extension ReflectorMachine {
             case .status, .configuration: "refused"
             case .transport: "transport"
             case .malformed: "malformed"
-            case .answerTooLarge: "too_large"
+            case .answerTooLarge, .requestTooLarge: "too_large"
             }
         restarts[reason, default: 0] += 1
     }

@@ -241,6 +241,7 @@ extension NodeConditions {
             switch cordon {
             case .cordoned: .string("cordoned")
             case .workerGone: .string("gone")
+            case .flapping: .string("flapping")
             case nil: .null
             }
         return [
@@ -264,6 +265,7 @@ extension NodeConditions {
         case nil: cordon = nil
         case "cordoned": cordon = .cordoned
         case "gone": cordon = .workerGone
+        case "flapping": cordon = .flapping
         default: throw MirrorError(missing: "cordon")
         }
     }
