@@ -103,8 +103,8 @@ let package = Package(
         tests(
             "ReplicaTests",
             [
-                "TestKit", "Replica", "ClusterChecks", "Leadership", "CheckModel", "HTTPServer", "JSON",
-                "Platform",
+                "TestKit", "Simulation", "Replica", "ClusterChecks", "Kubernetes", "Leadership", "CheckModel",
+                "HTTPServer", "JSON", "Platform",
             ]),
         tests(
             "NodeAgentTests",

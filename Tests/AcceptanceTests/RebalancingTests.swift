@@ -129,6 +129,16 @@ import Testing
             let averages = try await averages(unverified, host: hosts[busy] ?? "", port: port)
             return averages["slow1", default: 0] > 300 && averages["slow2", default: 0] > 300
         }
+        // While it is to be alone, nothing goes there.
+        let refused = try await run(["clusterchecks", "rebalance", "--force"] + options(agent))
+        #expect(refused.output.contains("0 cluster checks rebalanced successfully: "), "\(refused.output)")
+        let shared = try await run(["clusterchecks", "unisolate", "--checkID", quick] + options(agent))
+        #expect(
+            shared.output == "\(quick) shares its node again; this is not kept when all replicas stop\n",
+            "\(shared.output)")
+        let preview = try await run(["clusterchecks", "rebalance", "--force", "--dry-run"] + options(agent))
+        #expect(preview.output.contains("would move from node \(busy) to \(idle)"), "\(preview.output)")
+        #expect(try await agent.placements(client).nodes == placed)
         let rebalanced = try await run(["clusterchecks", "rebalance", "--force", "--json"] + options(agent))
         #expect(rebalanced.end == .exited(0), "\(rebalanced.output)")
         let moves = try JSONValue(parsing: rebalanced.output).arrayValue ?? []
@@ -145,10 +155,47 @@ import Testing
         try await eventually(within: .seconds(60), "\(idle) to run \(moved)") {
             try await averages(unverified, host: hosts[idle] ?? "", port: port)[moved] != nil
         }
+        try await checkIntent(agent, client, quick)
         for process in nodes + [agent.process, server.process] { process.signal(SIGTERM) }
         for process in nodes + [agent.process] { _ = try await process.wait(within: .seconds(30)) }
         await client.shutdown()
         await unverified.shutdown()
+    }
+
+    /// Every other command of an operator, with its opposite, and what is told of it.
+    private func checkIntent(_ agent: RunningClusterAgent, _ client: HTTPClient, _ check: String) async throws {
+        func ask(_ words: String...) async throws -> String {
+            let answer = try await run(["clusterchecks"] + words + options(agent))
+            #expect(answer.end == .exited(0), "\(words): \(answer.output)")
+            return answer.output
+        }
+        func node() async throws -> String? {
+            try await agent.placements(client).nodes.first { $0.value.contains(check) }?.key
+        }
+        let home = try #require(try await node())
+        let other = home == "a" ? "b" : "a"
+        #expect(try await ask("pin", "--checkID", check, "--node", other).contains("runs on \(other) alone"))
+        #expect(try await node() == other)
+        let told = try await ask("explain", "--checkID", check)
+        #expect(told.contains("Node: \(other)\nWhy: moved from \(home) (unfit)"), "\(told)")
+        #expect(told.contains("Rebalancing leaves it: an operator pinned it to \(other)"), "\(told)")
+        _ = try await ask("unpin", "--checkID", check)
+        _ = try await ask("pause", "--checkID", check)
+        #expect(try await node() == nil)
+        #expect(try await ask().contains("Unassigned because: an operator paused it"))
+        _ = try await ask("resume", "--checkID", check)
+        #expect(try await node() != nil)
+        _ = try await ask("drain", "--node", home)
+        #expect(try await agent.placements(client).nodes[home] == [])
+        _ = try await ask("uncordon", "--node", home)
+        #expect(try await agent.placements(client).nodes[home]?.isEmpty == false)
+        #expect(try await ask("simulate", "--remove-node", home).contains(" checks would move; the heaviest node"))
+        let history = try await ask("history", "--check", "fast1")
+        for what in ["isolated", "no longer isolated", "unfit", "pinned to \(other)", "paused", "resumed"] {
+            #expect(history.contains("(\(what))"), "\(what): \(history)")
+        }
+        let wrong = try await run(["clusterchecks", "pin", "--checkID", "nothing", "--node", "z"] + options(agent))
+        #expect(wrong.end == .exited(1) && wrong.output.contains("no check nothing is known"), "\(wrong.output)")
     }
 
     @Test func `the agents' token goes to no address that only a report claims`() async throws {
