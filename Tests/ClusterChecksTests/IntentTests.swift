@@ -174,6 +174,7 @@ import Testing
         let configs = try encodedConfigs(0..<4)
         var intent = OperatorIntent()
         intent.paused = [configs[0].key]
+        intent.isolated = [configs[3].key]
         intent.pinned = [configs[1].key: "b"]
         intent.drained = ["c"]
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
@@ -182,6 +183,7 @@ import Testing
         dispatcher.dispatch(EncodedChanges(upserts: configs, isWhole: true))
         #expect(dispatcher.store.danglingReason(of: configs[0].key) == .paused)
         #expect(node(configs[1], dispatcher) == "b" && dispatcher.store.counts["c"] == 0)
+        #expect(node(configs[3], dispatcher) == "a" && dispatcher.store.counts["a"] == 1)
     }
 
     @Test func `what is not there is refused with what there is`() throws {

@@ -46,6 +46,8 @@ extension Dispatcher {
                 apply(.handOverStarted(config, from: nil))
             }
         }
+        // One that is to be alone may have been placed after others.
+        if !store.intent.isolated.isEmpty { relieveReserved() }
         if !store.isDispatching { beginDispatching() }
         if hasConfirmed {
             hasConfirmed = false

@@ -139,15 +139,43 @@ extension Dispatcher {
     /// Whether a node has a check that is to be alone there.
     func isReserved(_ slot: Int) -> Bool { store.intent.isolated.contains { store.slot(ofConfig: $0) == slot } }
 
-    /// Moves other configs off the nodes of checks that are to be alone, as far as other nodes may run them.
+    /// Moves other configs off the nodes of checks that are to be alone, as far as other nodes may run them. Where some
+    /// must stay, the check itself goes to a node that all others may leave, if there is one.
     mutating func relieveReserved() {
         for key in store.intent.isolated.sorted() {
-            guard let slot = store.slot(ofConfig: key) else { continue }
-            for config in heaviestFirst(store.nodes[slot].configs) where config.key != key && mayLeave(config, slot) {
-                // No check is lost for another's sake.
-                guard let node = bestNode(for: config), !node.hasSameBytes(as: store.nodes[slot].id) else { continue }
-                move(config.key, to: node, .isolated)
-            }
+            guard let slot = store.slot(ofConfig: key), let config = store.config(key) else { continue }
+            clear(slot, for: key)
+            guard store.nodes[slot].configs.count > 1, mayLeave(config, slot), let other = clearable(for: config, slot)
+            else { continue }
+            move(key, to: store.nodes[other].id, .isolated)
+            clear(other, for: key)
         }
+    }
+
+    private mutating func clear(_ slot: Int, for key: ConfigKey) {
+        for config in heaviestFirst(store.nodes[slot].configs) where config.key != key && mayLeave(config, slot) {
+            // No check is lost for another's sake.
+            guard let node = bestNode(for: config), !node.hasSameBytes(as: store.nodes[slot].id) else { continue }
+            move(config.key, to: node, .isolated)
+        }
+    }
+
+    /// The least loaded other node that may run a config and that all its configs may leave; nil without one.
+    private mutating func clearable(for config: EncodedConfig, _ own: Int) -> Int? {
+        let slots = store.slots(standing: .free).filter { slot in
+            slot != own && !isReserved(slot)
+                && store.nodes[slot].configs.allSatisfy { isMovable($0) && mayLeave($0, slot) }
+        }
+        var best: Int?
+        for slot in slots where obstacle(to: config, slot) == nil {
+            if let found = best, store.nodes[found].load <= store.nodes[slot].load { continue }
+            best = slot
+        }
+        return best
+    }
+
+    /// Whether neither its author nor an operator binds a config to one node.
+    private func isMovable(_ config: EncodedConfig) -> Bool {
+        config.rules?.pin.isEmpty ?? true && store.intent.pinned[config.key] == nil
     }
 }
