@@ -113,7 +113,10 @@ struct TestReplica {
     }
 
     static let operatorPaths = ["/api/v1/", "/v1/api/"].flatMap { root in
-        ["clusterchecks", "endpointschecks/configs", "clusterchecks/history", "clusterchecks/intent", "clusterchecks/explain/check/x"].map { root + $0 }
+        [
+            "clusterchecks", "endpointschecks/configs", "clusterchecks/history", "clusterchecks/intent",
+            "clusterchecks/explain/check/x",
+        ].map { root + $0 }
     }
 
     func status(of node: String, _ lastChange: Int64 = 0) -> HTTPRequest {
