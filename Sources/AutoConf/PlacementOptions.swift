@@ -18,6 +18,8 @@ struct PlacementOptions: Hashable {
     private static let weights = 0.001...100_000
     /// The most labels, and zones, that can be asked for.
     private static let mostTerms = 32
+    /// The longest name or value, in bytes: as long as Kubernetes allows names to be.
+    fileprivate static let longest = 253
 
     /// Nothing is said.
     init() {}
@@ -114,14 +116,14 @@ extension JSONValue {
 
     /// A text that is not empty.
     fileprivate var name: Result<String, AutoConfError> {
-        guard let text = stringValue, !text.isEmpty else { return Self.refused("is not the name of a node") }
+        guard let text = stringValue, text.isPlacementName else { return Self.refused("is not the name of a node") }
         return .success(text)
     }
 
     /// One text, or a list of texts, none of which is empty.
     fileprivate func names(atMost limit: Int) -> Result<[ExactText], AutoConfError> {
         let list = arrayValue ?? [self]
-        let texts = list.compactMap(\.stringValue).filter { !$0.isEmpty }
+        let texts = list.compactMap(\.stringValue).filter(\.isPlacementName)
         guard texts.count == list.count, (1...limit).contains(list.count) else {
             return Self.refused("is neither a text nor a list of 1 to \(limit) texts")
         }
@@ -135,13 +137,20 @@ extension JSONValue {
         }
         var labels: [ExactText: ExactText] = [:]
         for key in members.keys.sortedTexts() {
-            guard let text = members[ExactText(key)]?.stringValue else {
-                return Self.refused("has a label \(shownName(key)) whose value is not a string")
+            guard let text = members[ExactText(key)]?.stringValue, text.utf8.count <= PlacementOptions.longest,
+                key.isPlacementName
+            else {
+                return Self.refused("has a label \(shownName(key)) whose value is not a short string")
             }
             labels[ExactText(key)] = ExactText(text)
         }
         return .success(labels)
     }
+}
+
+extension String {
+    /// Whether it can name a node, a zone, or a label.
+    fileprivate var isPlacementName: Bool { !isEmpty && utf8.count <= PlacementOptions.longest }
 }
 
 extension RecoveredJSON.Fault {

@@ -22,6 +22,15 @@ package struct OperatorIntent: Hashable, Sendable {
     /// Nothing is wanted.
     package init() {}
 
+    /// The same of checks whose keys have changed.
+    package func mappingKeys(_ key: (ConfigKey) -> ConfigKey) -> OperatorIntent {
+        var intent = self
+        intent.isolated = Set(isolated.map(key))
+        intent.paused = Set(paused.map(key))
+        intent.pinned = Dictionary(pinned.map { (key($0.key), $0.value) }) { first, _ in first }
+        return intent
+    }
+
     /// How many checks and nodes it is about.
     package var count: Int { isolated.count + pinned.count + paused.count + drained.count }
 

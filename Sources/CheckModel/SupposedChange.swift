@@ -27,7 +27,9 @@ package enum SupposedChange: Hashable, Sendable {
     /// These configs are added.
     case addConfigs([Config])
 
-    /// The most nodes, or configs, that can be supposed.
+    /// The most nodes that can be supposed: each looks at every other.
+    package static let mostNodes = 1_000
+    /// The most configs, and instances of all of them together.
     package static let limit = 10_000
 
     /// Parses the body: `{"add_nodes": 3}`, `{"remove_node": "ID"}` or `{"configs": [{"check": …, "instances": …,
@@ -42,8 +44,8 @@ package enum SupposedChange: Hashable, Sendable {
         }
         switch (json["add_nodes"], json["remove_node"], json["configs"]) {
         case (let count?, nil, nil):
-            guard let count = count.integerValue, (1...Int64(Self.limit)).contains(count) else {
-                throw .malformed(message: message, place: "add_nodes", reason: "is not 1 to \(Self.limit)")
+            guard let count = count.integerValue, (1...Int64(Self.mostNodes)).contains(count) else {
+                throw .malformed(message: message, place: "add_nodes", reason: "is not 1 to \(Self.mostNodes)")
             }
             self = .addNodes(Int(count))
         case (nil, let id?, nil):
@@ -65,6 +67,9 @@ package enum SupposedChange: Hashable, Sendable {
                 configs.append(
                     Config(
                         check: check, instances: Int(count), rules: element["placement"].flatMap(PlacementRules.init)))
+            }
+            guard configs.reduce(0, { $0 + $1.instances }) <= Self.limit else {
+                throw .malformed(message: message, place: "configs", reason: "have more than \(Self.limit) instances")
             }
             self = .addConfigs(configs)
         default:

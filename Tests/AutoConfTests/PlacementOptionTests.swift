@@ -129,7 +129,7 @@ import Testing
         ),
         (
             "a label that is a flag", #"{"node_selector":{"disk":"ssd","gpu":true}}"#,
-            ["placement: node_selector has a label gpu whose value is not a string; it is not used"]
+            ["placement: node_selector has a label gpu whose value is not a short string; it is not used"]
         ),
         (
             "an empty zone", #"{"zone":["a",""]}"#,

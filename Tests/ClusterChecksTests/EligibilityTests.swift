@@ -67,7 +67,7 @@ import Testing
         (PlacementRules(pin: "w9"), "the node w9, to which it is pinned, does not report"),
         (
             PlacementRules(nodeSelector: ["disk": "hdd"], zones: ["a"]),
-            "none of 3 nodes may run it: 2 lack the labels disk=hdd, 1 are not in the zone a"
+            "no node may run it: some lack the labels disk=hdd, some are not in the zone a"
         ),
     ]
 
@@ -97,6 +97,20 @@ import Testing
         #expect(dispatcher.store.nodeID(of: redis.key) == "b")
         #expect(changes.compactMap(\.movedKey).contains(redis.key))
         #expect(dispatcher.store.nodeID(of: web.key) != "b")
+    }
+
+    @Test func `who joins and says what it runs gets nothing else, not even for a moment`() throws {
+        var dispatcher = try Dispatcher(nodes: ["a"], configs: try encodedConfigs(0..<6))
+        let changes = try dispatcher.report("b", runs: CheckCompatibility(include: ["tls"]), at: 1).changes
+        #expect(changes.compactMap(\.movedKey).isEmpty && dispatcher.store.counts == ["a": 6, "b": 0])
+    }
+
+    @Test func `nodes that come do not have a reason told again`() throws {
+        let lost = try config("c0", PlacementRules(nodeSelector: ["disk": "hdd"], zones: ["a"]))
+        var dispatcher = try dispatcher([lost])
+        _ = dispatcher.drainHistory()
+        for number in 4..<20 { _ = try dispatcher.report("w\(number)", at: 1) }
+        #expect(dispatcher.drainHistory().filter { $0.kind == .dangles }.count <= 1)
     }
 
     @Test func `a label that changes moves what it must, and nothing else`() throws {

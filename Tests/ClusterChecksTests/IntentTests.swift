@@ -186,6 +186,71 @@ import Testing
         #expect(node(configs[3], dispatcher) == "a" && dispatcher.store.counts["a"] == 1)
     }
 
+    @Test func `a command right after an adoption does not touch what was pinned before`() throws {
+        let configs = try encodedConfigs(0..<4)
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: configs)
+        try order(.pin, check: configs[0].instanceIDs[0], node: "b", &dispatcher)
+        var mirror = StoreMirror(term: "t", version: dispatcher.store.version)
+        for change in dispatcher.mirrored.changes { try mirror.fill(change, sent: at(0)) }
+        var successor = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
+        successor.handle(.replaced(["a", "b"].map { agentPod("pod-\($0)", on: $0) }))
+        successor.adopt(mirror.adoption(own: configs, now: at(0)), now: at(0))
+        for id in ["a", "b"] { _ = try successor.report(id, at: 1) }
+        try order(.pause, check: configs[1].instanceIDs[0], &successor)
+        #expect(node(configs[0], successor) == "b")
+        successor.dispatch(EncodedChanges(upserts: [try encodedConfig("c0", edition: 1)]))
+        #expect(node(configs[0], successor) == "b")
+    }
+
+    @Test func `a check that is being handed over stops everywhere when it is paused`() throws {
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: try encodedConfigs(0..<1))
+        let config = try encodedConfig("c0")
+        let home = try #require(node(config, dispatcher))
+        let other = home == "a" ? "b" : "a"
+        try dispatcher.confirm(["a", "b"], at: 0)
+        try order(.pin, check: config.instanceIDs[0], node: other, &dispatcher)
+        #expect(try dispatcher.configs(of: home).configs.count == 1)
+        let exclusive = try ConfigPatch().encode(
+            CheckConfig(
+                key: config.key, checkName: "http_check", instances: [.object(["url": .string("http://c0/0")])],
+                handOver: .exclusive))
+        dispatcher.dispatch(EncodedChanges(upserts: [exclusive]))
+        try order(.pause, check: config.key.description, &dispatcher)
+        #expect(try dispatcher.configs(of: home).configs.isEmpty && dispatcher.configs(of: other).configs.isEmpty)
+    }
+
+    @Test func `draining all nodes that may run a check moves nothing between them`() throws {
+        var dispatcher = try Dispatcher(nodes: [], configs: [])
+        for id in ["a", "b"] { _ = try dispatcher.report(id, at: 0) }
+        _ = try dispatcher.report("c", runs: CheckCompatibility(include: ["tls"]), at: 0)
+        dispatcher.dispatch(EncodedChanges(upserts: try encodedConfigs(0..<8), isWhole: true))
+        let before = dispatcher.store.counts
+        try order(.drain, node: "a", &dispatcher)
+        try order(.drain, node: "b", &dispatcher)
+        _ = dispatcher.drainChanges()
+        _ = try dispatcher.report("d", runs: CheckCompatibility(include: ["tls"]), at: 1)
+        #expect(dispatcher.drainChanges().compactMap(\.movedKey).isEmpty)
+        #expect(before == ["a": 4, "b": 4, "c": 0])
+        #expect(dispatcher.store.configCount == 8 && dispatcher.store.dangling.isEmpty)
+    }
+
+    @Test func `checks that are isolated on every node stay, and the answer says with what`() throws {
+        let configs = try encodedConfigs(0..<6)
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: configs)
+        let (one, other) = (
+            try #require(configs.first { node($0, dispatcher) == "a" }),
+            try #require(configs.first { node($0, dispatcher) == "b" })
+        )
+        try order(.isolate, check: one.instanceIDs[0], &dispatcher)
+        let answer = try order(.isolate, check: other.instanceIDs[0], &dispatcher)
+        #expect(answer.contains("shares b with ") && answer.contains("is alone once one may"), "\(answer)")
+        _ = dispatcher.drainChanges()
+        for edition in 1...3 {
+            dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c5", edition: edition)]))
+        }
+        #expect(dispatcher.drainChanges().compactMap(\.movedKey).isEmpty)
+    }
+
     @Test func `what is not there is refused with what there is`() throws {
         let dispatcher = try Dispatcher(nodes: ["a"], configs: try encodedConfigs(0..<2))
         let known = try encodedConfigs(0..<2).map(\.checkID).joined(separator: ", ")

@@ -15,7 +15,7 @@ enum OperatorCommands {
     private static let checkID = Option.text(
         "checkID", help: "The ID of the check, as `clusterchecks` shows it.")
     private static let addNodes = Option.integer(
-        "add-nodes", in: 0...SupposedChange.limit, default: 0, help: "Suppose that so many node-agents join.")
+        "add-nodes", in: 0...SupposedChange.mostNodes, default: 0, help: "Suppose that so many node-agents join.")
     private static let removeNode = Option.text("remove-node", help: "Suppose that this node-agent leaves for good.")
     private static let configFile = Option.text(
         "config-file", help: "Suppose that the checks of this config file are added.")

@@ -34,7 +34,9 @@ extension Dispatcher {
                 apply(.costsChanged([changed], workersPerInstance: costs.unit))
             }
             if node == nil { explainDangling(config) }
-            if config.handOver == .exclusive, let predecessor, kept == nil, store.handOvers[config.key] == nil {
+            if config.handOver == .exclusive, let predecessor, kept == nil, node != predecessor,
+                store.handOvers[config.key] == nil
+            {
                 // Under its former key it must have been stopped there.
                 apply(.handOverStarted(config, from: predecessor))
             }

@@ -10,7 +10,9 @@ extension Dispatcher {
     }
 
     /// Where to place a config; nil without a node that may get it.
-    mutating func bestNode(for config: EncodedConfig) -> String? {
+    ///
+    /// - Parameter mayShare: whether it may share the node of a check that is to be alone, if no other may run it.
+    mutating func bestNode(for config: EncodedConfig, mayShare: Bool = true) -> String? {
         let load = load(of: config)
         guard isConstrained(config) else { return store.leastLoadedNode(for: config, load: load) }
         let isWanted = store.intent.count > 0
@@ -18,7 +20,7 @@ extension Dispatcher {
         // Nobody is asked twice where nothing is isolated. A check that could run nowhere else shares the node of one
         // that is to be alone.
         return bestNode(for: config, load, isWanted)
-            ?? (isWanted ? bestNode(for: config, load, isWanted, shares: true) : nil)
+            ?? (isWanted && mayShare ? bestNode(for: config, load, isWanted, shares: true) : nil)
     }
 
     private mutating func bestNode(
@@ -56,23 +58,18 @@ extension Dispatcher {
         store.intent.paused.contains(config.key) ? .paused : .noEligibleNode(obstacles(to: config))
     }
 
+    /// Without numbers and names of nodes: those change with each node that comes or goes, and would be told each time.
     private mutating func obstacles(to config: EncodedConfig) -> String {
-        var counts: [Obstacle: Int] = [:]
-        var waiting: [String] = []
+        var found: Set<Obstacle> = []
         for slot in store.nodes.indices where !store.nodes[slot].id.isEmpty {
-            if let obstacle = obstacle(to: config, slot) {
-                counts[obstacle, default: 0] += 1
-            } else {
-                waiting.append(store.nodes[slot].id)
+            guard let obstacle = obstacle(to: config, slot) else {
+                return "it waits for nodes that may run it, and cannot get checks now"
             }
+            found.insert(obstacle)
         }
-        if let first = waiting.sortedByBytes().first {
-            let others = waiting.count > 1 ? " and \(waiting.count - 1) more nodes" : ""
-            return "it waits for the node \(first)\(others), which cannot get checks now"
-        }
-        guard counts.count > 1 else { return counts.keys.first?.words(config, isAll: true) ?? "no node-agent reports" }
-        let parts = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key.words(config, isAll: false))" }
-        return "none of \(store.nodeCount) nodes may run it: " + parts.joined(separator: ", ")
+        let kinds = found.sorted()
+        guard kinds.count > 1 else { return kinds.first?.words(config, isAll: true) ?? "no node-agent reports" }
+        return "no node may run it: " + kinds.map { "some \($0.words(config, isAll: false))" }.joined(separator: ", ")
     }
 
     /// Moves the configs off nodes that may not run them any more; what no other node may run dangles.
@@ -86,8 +83,8 @@ extension Dispatcher {
 
     /// Moves a config off its node, if that may not run it any more.
     mutating func relieveIfUnfit(_ config: EncodedConfig, _ slot: Int) {
-        guard isConstrained(config), mayLeave(config, slot), let obstacle = obstacle(to: config, slot),
-            obstacle != .unknown, obstacle != .reserved
+        guard isConstrained(config), let obstacle = obstacle(to: config, slot), obstacle != .unknown,
+            obstacle != .reserved, mayLeave(config, slot) || obstacle == .paused
         else { return }
         if let node = bestNode(for: config) { return move(config.key, to: node, .unfit) }
         apply(.configWithdrawn(config.key, whyNowhere(config), mayRun: mayRun(config.key)))

@@ -92,7 +92,9 @@ extension Dispatcher {
                 config.isConfirmed && !(isRestart && config.handOver == .sticky)
             }
             for config in heaviestFirst(leaving) {
-                guard let node = bestNode(for: config), node != store.nodes[slot].id else { continue }
+                guard let node = bestNode(for: config), let target = store.slot(of: node),
+                    store.nodes[target].conditions.standing < (isRestart ? .restarting : .draining)
+                else { continue }
                 move(config.key, to: node, .drained)
             }
         }

@@ -24,11 +24,27 @@ extension Dispatcher {
         }
         let key = try key(named: command.check, command.verb)
         let node = store.nodeID(of: key) ?? ""
-        let answer = try decide(command, of: key, on: node, &intent)
+        var answer = try decide(command, of: key, on: node, &intent)
+        var home = node
+        if command.verb == .isolate { (answer, home) = isolated(key, answer, intent) }
         guard intent.count <= OperatorIntent.limit else {
             throw .intent("there are \(OperatorIntent.limit) pins, pauses, drains and isolations already: undo some")
         }
-        return IntentDecision(intent: intent, answer: answer, node: node)
+        return IntentDecision(intent: intent, answer: answer, node: home)
+    }
+
+    /// What an isolation leads to, in words, and the check's node then.
+    private func isolated(_ key: ConfigKey, _ check: String, _ intent: OperatorIntent) -> (answer: String, node: String)
+    {
+        var copy = self
+        copy.adopt(intent)
+        guard let slot = copy.store.slot(ofConfig: key) else { return ("\(check) is alone once it has a node", "") }
+        let (node, others) = (copy.store.nodes[slot].id, copy.store.nodes[slot].configs.count - 1)
+        let answer =
+            others == 0
+            ? "\(check) is alone on \(node)"
+            : "\(check) shares \(node) with \(others) checks that no other node may run, and is alone once one may"
+        return (answer, node)
     }
 
     private func decide(
@@ -40,7 +56,7 @@ extension Dispatcher {
             guard store.nodeCount > 1 else { throw .intent("No other runners available") }
             guard !intent.paused.contains(key) else { throw .intent("\(check) is paused: resume it first") }
             intent.isolated.insert(key)
-            return "\(check) is alone on \(node.isEmpty ? "its node once it has one" : node)"
+            return check
         case .unisolate:
             guard intent.isolated.remove(key) != nil else { throw .intent("\(check) is not isolated") }
             return "\(check) shares its node again"
@@ -115,7 +131,8 @@ extension Dispatcher {
         let former = store.intent
         apply(.intentChanged(intent))
         for id in former.drained.symmetricDifference(intent.drained) { matching.touch(id.text) }
-        let touched = Set(former.pinned.keys).union(intent.pinned.keys).union(former.paused).union(intent.paused)
+        let pins = Set(former.pinned.keys).union(intent.pinned.keys).filter { former.pinned[$0] != intent.pinned[$0] }
+        let touched = pins.union(former.paused.symmetricDifference(intent.paused))
         for key in touched.sorted() where store.isDispatching {
             guard let slot = store.slot(ofConfig: key), let config = store.config(key) else { continue }
             relieveIfUnfit(config, slot)
@@ -127,7 +144,11 @@ extension Dispatcher {
     func wantedElsewhere(_ config: EncodedConfig, _ slot: Int) -> Obstacle? {
         guard store.intent.count > 0 else { return nil }
         if store.intent.paused.contains(config.key) { return .paused }
-        if let node = store.intent.pinned[config.key], !eligible.isNode(slot, named: node) { return .operatorsPin }
+        if let node = store.intent.pinned[config.key], !node.text.hasSameBytes(as: store.nodes[slot].id),
+            !eligible.isNode(slot, named: node)
+        {
+            return eligible.knows(slot) ? .operatorsPin : .unknown
+        }
         return isReserved(slot, for: config.key) ? .reserved : nil
     }
 
@@ -155,7 +176,9 @@ extension Dispatcher {
     private mutating func clear(_ slot: Int, for key: ConfigKey) {
         for config in heaviestFirst(store.nodes[slot].configs) where config.key != key && mayLeave(config, slot) {
             // No check is lost for another's sake.
-            guard let node = bestNode(for: config), !node.hasSameBytes(as: store.nodes[slot].id) else { continue }
+            guard let node = bestNode(for: config, mayShare: false), !node.hasSameBytes(as: store.nodes[slot].id) else {
+                continue
+            }
             move(config.key, to: node, .isolated)
         }
     }

@@ -62,6 +62,11 @@ extension Dispatcher {
         apply(.nodeIDShared(id: id, agents: []))
         if store.nodes[slot].address != address { apply(.nodeChanged(id: id, type: type, address: address)) }
         matching.set(addresses: address.map { [$0] } ?? [], of: slot)
+        guard store.isDispatching else { return }
+        // What had to stay while nobody could speak for both.
+        relieveUnfit([slot])
+        placeDangling()
+        relieveReserved()
     }
 
     private mutating func endKeepingRunning(_ slot: Int) {
@@ -138,14 +143,15 @@ extension Dispatcher {
     ///   - hasLost: whether nodes have just been removed, or begun to leave.
     ///   - heard: whether nodes that were awaited have just been heard.
     ///   - returned: the slot of a node that had left to be restarted, and has come back.
+    ///   - changed: the slots of nodes that run other checks now.
     mutating func reconcileNodes(
-        joined: Int? = nil, hasLost: Bool = false, heard: Bool = false, returned: Int? = nil
+        joined: Int? = nil, hasLost: Bool = false, heard: Bool = false, returned: Int? = nil, changed: [Int] = []
     ) {
-        var hasChanged = joined != nil || hasLost || heard || returned != nil
+        var changed = changed
+        var hasChanged = joined != nil || hasLost || heard || returned != nil || !changed.isEmpty
         var (joiners, returners) = (joined.map { [$0] } ?? [], returned.map { [$0] } ?? [])
         let isLate = heartbeats.time >= Self.longestReading
         if let adopted = adoptedAt, isLate || matching.isRead(since: adopted) { adoptedAt = nil }
-        var changed: [Int] = []
         for (slot, verdict) in adoptedAt == nil ? matching.assess() : [] {
             let isNew = unassessed.remove(slot) != nil
             if eligible.set(matching.worker(of: slot), id: store.nodes[slot].id, slot: slot) {
@@ -200,6 +206,7 @@ extension Dispatcher {
         heartbeats.remove(slot: slot)
         tellings.remove(slot)
         claims.remove(slot)
+        eligible.remove(slot)
         flapping.noteLoss(of: id, at: heartbeats.time)
         unassessed.remove(slot)
         deadlines[slot] = nil

@@ -43,18 +43,17 @@ extension Dispatcher {
             return ReportAnswer(isUpToDate: true)
         }
         let slot: Int
+        // What it runs before what it gets.
         if let known = store.slot(of: report.id) {
             slot = known
+            let isOther = report.status.compatibility.map { refreshAbilities(slot, checks: $0) } ?? false
             update(slot, report)
-            reconcileNodes(heard: hear(slot))
+            reconcileNodes(heard: hear(slot), changed: isOther ? [slot] : [])
         } else {
             try validate(newNode: report.id)
             slot = register(report)
+            if let checks = report.status.compatibility { refreshAbilities(slot, checks: checks) }
             reconcileNodes(joined: slot)
-        }
-        if let checks = report.status.compatibility, refreshAbilities(slot, checks: checks), store.isDispatching {
-            relieveUnfit([slot])
-            placeDangling()
         }
         // The first one: whoever comes later in its name may be a stranger.
         if peers[slot] == nil { peers[slot] = report.peer }

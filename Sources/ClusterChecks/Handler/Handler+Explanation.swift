@@ -123,7 +123,7 @@ extension Dispatcher {
         }
         let last = history.entries.last {
             $0.config.hasSameBytes(as: key.description) && [.added, .moved].contains($0.kind)
-        }
+        }.flatMap { entry in slot.map { store.nodes[$0].id.hasSameBytes(as: entry.node) } == true ? entry : nil }
         let reason =
             slot == nil
             ? store.danglingReason(of: key)?.description ?? ""

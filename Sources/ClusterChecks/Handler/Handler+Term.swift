@@ -7,6 +7,8 @@ import Synchronization
 extension Handler {
     /// The pause before what operators want is read again, when it could not be.
     private static let intentPause: Duration = .seconds(2)
+    /// How long the first placement waits for it.
+    private static let intentPatience: Duration = .seconds(120)
 
     /// Follows leadership: while this replica leads, it warms up, dispatches configs, and expires silent nodes.
     ///
@@ -157,10 +159,22 @@ extension Handler {
 
     /// Before it is known what operators want, nothing is placed anew: a check that is paused would run. A mirror tells
     /// it, too.
+    ///
+    /// Not for ever: a check that nobody wants is better than none at all.
     private func waitForIntent(in term: Term) async throws {
         guard state.withLock({ $0.adoption == nil && !$0.dispatcher.store.isDispatching }) else { return }
+        let end = clock.now() + Self.intentPatience
         var seen = intentRead.current
-        while seen.value != term.token { seen = try await intentRead.next(after: seen.version) }
+        while seen.value != term.token {
+            try Task.checkCancellation()
+            guard clock.now() < end else {
+                return log.error(
+                    "checks are placed without what operators want, which could not be read",
+                    ["waited_seconds": Self.intentPatience.seconds])
+            }
+            await intentRead.change(after: seen.version, until: end, clock: clock)
+            seen = intentRead.current
+        }
     }
 
     private func take(_ intent: OperatorIntent, in term: Term) {

@@ -8,6 +8,8 @@ import Platform
 struct HistoryRecorder: Sendable {
     /// How many configs of a step are told one by one.
     static let few = 20
+    /// The longest reason, in characters.
+    private static let longestReason = 500
 
     /// What happened to configs of one kind in this step.
     private struct Tally: Sendable {
@@ -47,9 +49,13 @@ struct HistoryRecorder: Sendable {
                 dangling.add(Self.entry(.dangles, config, reason: DanglingReason.noNode.description))
             }
         case .intentChanged(let intent):
-            entries += intent.news(since: store.intent).map { HistoryEntry(.intent, check: $0.check, reason: $0.what) }
+            entries += intent.news(since: store.intent).map { key, what in
+                let check = store.config(key)?.checkID ?? key.description
+                return HistoryEntry(.intent, check: check, config: key.description, reason: what)
+            }
         case .configWithdrawn(let key, let reason, _):
-            guard let config = store.config(key) else { return }
+            // One that had no node before is no news, but for why that is so now.
+            guard let config = store.config(key), store.danglingReason(of: key) != reason else { return }
             dangling.add(
                 Self.entry(.dangles, config, from: store.nodeID(of: key) ?? "", reason: reason.description))
         case .configReplaced(let config):
@@ -116,7 +122,8 @@ struct HistoryRecorder: Sendable {
         _ kind: HistoryEntry.Kind, _ config: EncodedConfig, from: String = "", node: String = "", reason: String = ""
     ) -> HistoryEntry {
         HistoryEntry(
-            kind, check: config.checkID, config: config.key.description, from: from, node: node, reason: reason)
+            kind, check: config.checkID, config: config.key.description, from: from, node: node,
+            reason: String(reason.prefix(longestReason)))
     }
 }
 
@@ -159,7 +166,7 @@ extension NodeConditions {
 
 extension OperatorIntent {
     /// What is wanted of which check now, and was not before. Drained nodes are among the conditions of nodes.
-    fileprivate func news(since former: OperatorIntent) -> [(check: String, what: String)] {
+    fileprivate func news(since former: OperatorIntent) -> [(key: ConfigKey, what: String)] {
         func differences(_ now: Set<ConfigKey>, _ before: Set<ConfigKey>, _ done: String, _ undone: String) -> [(
             ConfigKey, String
         )] {
@@ -171,6 +178,6 @@ extension OperatorIntent {
         let all =
             differences(isolated, former.isolated, "isolated", "no longer isolated")
             + differences(paused, former.paused, "paused", "resumed") + pins
-        return all.sorted { $0.0 < $1.0 }.map { ($0.0.description, $0.1) }
+        return all.sorted { $0.0 < $1.0 }
     }
 }

@@ -67,6 +67,8 @@ package struct StoreMirror: Sendable {
                 .nodeRegistered(id: id, type: type, address: address, isAwaited: true)
             case .configScheduled(let config, let node):
                 .configScheduled(bytes.confirmed(config), on: node)
+            case .intentChanged(let intent):
+                .intentChanged(intent.mappingKeys(bytes.key))
             case .costsChanged(let costs, let unit):
                 .costsChanged(
                     costs.map { ChangedCost(key: bytes.key(of: $0.key), cost: $0.cost) }, workersPerInstance: unit)

@@ -39,13 +39,26 @@ struct EligibleNodes: Sendable {
     mutating func obstacle(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
         guard rules.isConstraint, slot < ids.count else { return rules.isConstraint ? .unknown : nil }
         if let known = obstacles[rules] { return known[slot] }
-        if obstacles.count >= Self.limit { obstacles = [:] }
+        // More kinds of rules than that are looked up each time.
+        guard obstacles.count < Self.limit else { return find(rules, slot) }
         let found = ids.indices.map { find(rules, $0) }
         obstacles[rules] = found
         return found[slot]
     }
 
+    /// Whether it is known what the node of a slot is: after an adoption it is not, until Kubernetes has been read
+    /// anew.
+    func knows(_ slot: Int) -> Bool { slot < ids.count && !ids[slot].isEmpty }
+
+    /// A node was removed. The next one with its slot is another.
+    mutating func remove(_ slot: Int) {
+        guard slot < ids.count else { return }
+        (workers[slot], ids[slot]) = (nil, "")
+        obstacles = [:]
+    }
+
     private func find(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
+        guard knows(slot) else { return .unknown }
         if !rules.pin.isEmpty {
             guard isNode(slot, named: rules.pin) else { return .pin }
         }

@@ -44,7 +44,8 @@ struct CostModel: Sendable {
                 )
             }
         }
-        let total = ofCheck.values.reduce((need: 0.0, instances: 0)) {
+        // In an order of its own, as sums of floating-point numbers depend on it.
+        let total = ofCheck.sorted { $0.key < $1.key }.map(\.value).reduce((need: 0.0, instances: 0)) {
             ($0.need + $1.need, $0.instances + $1.instances)
         }
         let former = view.workersPerInstance

@@ -479,8 +479,11 @@ extension ClusterStore {
         guard let source = entry.slot else { return dangling[entry.index].reason = reason }
         let (config, cost) = unassign(key)
         // Nobody takes over: another agent may start it only once this one has stopped it, if it is exclusive.
-        if mayRun, config.handOver == .exclusive, handOvers[key] == nil { beginHandOver(config, from: source) }
-        if config.handOver != .exclusive { endHandOver(key) }
+        let former = handOvers[key]?.former
+        if handOvers[key]?.isExclusive != true { endHandOver(key) }
+        if config.handOver == .exclusive, handOvers[key] == nil, let runner = mayRun ? source : former {
+            beginHandOver(config, from: runner)
+        }
         add(dangle(config, cost, reason))
     }
 

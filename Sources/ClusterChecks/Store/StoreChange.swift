@@ -86,7 +86,7 @@ package enum ExpiryReason: Hashable, Sendable {
 
 /// Why a config moved.
 package enum MoveReason: String, CaseIterable, Sendable {
-    /// It had no node: none reported, none of those that did might run it, or it was paused.
+    /// It had no node: none reported, or none of those that did might run it.
     case dangled
     /// Its node was silent for longer than the timeout.
     case expired
@@ -94,6 +94,8 @@ package enum MoveReason: String, CaseIterable, Sendable {
     case podDeleted = "pod_deleted"
     /// The agent of its node left.
     case left
+    /// An operator had paused it, and resumed it.
+    case resumed
     /// The node joined, or became schedulable again, and takes its share.
     case joined
     /// Its node is draining.
@@ -137,7 +139,8 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
         case .nodeExpired(let id): (id, .expired)
         case .podDeleted(let id, _): (id, .podDeleted)
         case .nodeLeft(let id): (id, .left)
-        case .noEligibleNode, .paused: (nil, .dangled)
+        case .noEligibleNode: (nil, .dangled)
+        case .paused: (nil, .resumed)
         }
     }
 

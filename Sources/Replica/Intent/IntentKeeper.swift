@@ -28,7 +28,9 @@ final class IntentKeeper: Sendable {
         var orders: [Order] = []
         /// The version under which the intent is kept, as far as is known.
         var version: String?
-        var hasWarned = false
+        /// How often it was written: a reading that began before a write is stale.
+        var writes = 0
+        var warnedAt = Instant.distantPast
         var isClosed = false
     }
 
@@ -56,21 +58,30 @@ final class IntentKeeper: Sendable {
     /// What is kept, for a replica that begins to lead.
     func kept() async -> KeptIntent {
         guard let store else { return .nothing }
+        let writes = state.withLock { $0.writes }
         do throws(KubernetesError) {
-            guard let text = try await store.read(deadline: clock.now() + Self.patience) else {
-                state.withLock { $0.version = nil }
-                return .nothing
+            let text = try await store.read(deadline: clock.now() + Self.patience)
+            let kept = text.map { parsed($0.text) } ?? .nothing
+            return state.withLock { state in
+                // A command was kept meanwhile: read again.
+                guard state.writes == writes else { return .unreadable }
+                // What cannot be read is not overwritten either.
+                if case .kept = kept { state.version = text?.version } else if text == nil { state.version = nil }
+                return kept
             }
-            state.withLock { $0.version = text.version }
-            return parsed(text.text)
         } catch {
             // Without the permission it will not be readable later, either.
             let isForbidden = if case .status(let status) = error { status.code == 403 } else { false }
-            let isFirst = state.withLock { state in
-                defer { state.hasWarned = true }
-                return !state.hasWarned
+            let now = clock.now()
+            let isDue = state.withLock { state in
+                guard now - state.warnedAt >= .seconds(60) else { return false }
+                state.warnedAt = now
+                return true
             }
-            if isFirst { log.warning("what operators want cannot be read", ["reason": error]) }
+            if isDue {
+                log.warning(
+                    "what operators want cannot be read: until it can be, no check is placed anew", ["reason": error])
+            }
             return isForbidden ? .nothing : .unreadable
         }
     }
@@ -151,7 +162,7 @@ final class IntentKeeper: Sendable {
         do throws(KubernetesError) {
             let text = String(decoding: intent.encoded.encoded(), as: UTF8.self)
             let written = try await store.write(text, replacing: version, deadline: clock.now() + Self.patience)
-            state.withLock { $0.version = written }
+            state.withLock { ($0.version, $0.writes) = (written, $0.writes + 1) }
             return nil
         } catch {
             return error
