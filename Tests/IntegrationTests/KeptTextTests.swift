@@ -64,7 +64,15 @@ import Testing
         #expect(try await map.read(deadline: Self.soon()) == VersionedText(text: "{}", version: first))
         #expect(Self.code(await Self.refusal(of: map, replacing: nil)) == 409)
 
-        // Others write into it too.
+        try await Self.othersWrite(plane, map, first)
+        try await Self.somebodyDeletes(plane, map)
+        try await Self.somebodyFreezes(plane, map)
+        await client.shutdown()
+        try await plane.stop()
+    }
+
+    /// Others write into it too.
+    private static func othersWrite(_ plane: ControlPlane, _ map: KubernetesConfigMap, _ first: String) async throws {
         try await Self.patch(plane, #"{"metadata":{"labels":{"x":"1"},"annotations":{"y":"2"}},"data":{"z":"3"}}"#)
         #expect(Self.code(await Self.refusal(of: map, replacing: first)) == 409)
         let read = try #require(try await map.read(deadline: Self.soon()))
@@ -77,25 +85,29 @@ import Testing
         #expect(object["metadata"]?["labels"] == labels)
         #expect(object["metadata"]?["annotations"] == .object(["y": .string("2")]))
         #expect(object["data"] == .object(["intent.json": .string(large), "z": .string("3")]))
+    }
 
-        // Somebody empties it, then deletes it.
+    /// Somebody empties it, then deletes it.
+    private static func somebodyDeletes(_ plane: ControlPlane, _ map: KubernetesConfigMap) async throws {
         try await Self.patch(plane, #"{"data":null}"#)
         #expect(try await map.read(deadline: Self.soon()) == nil)
         let third = try await map.write("again", replacing: nil, deadline: Self.soon())
         #expect(try await map.read(deadline: Self.soon()) == VersionedText(text: "again", version: third))
         try await plane.kubectl("-n", "cluster-agent", "delete", "configmap", Self.name)
         #expect(Self.code(await Self.refusal(of: map, replacing: third)) == 409)
-        let fourth = try await map.write("new", replacing: nil, deadline: Self.soon())
+        _ = try await map.write("new", replacing: nil, deadline: Self.soon())
+    }
 
+    /// Somebody marks it as immutable.
+    private static func somebodyFreezes(_ plane: ControlPlane, _ map: KubernetesConfigMap) async throws {
+        let former = try #require(try await map.read(deadline: Self.soon())).version
         try await Self.patch(plane, #"{"immutable":true}"#)
-        #expect(Self.code(await Self.refusal(of: map, replacing: fourth)) == 409)
+        #expect(Self.code(await Self.refusal(of: map, replacing: former)) == 409)
         let version = try #require(try await map.read(deadline: Self.soon())).version
         let refused = await Self.refusal(of: map, replacing: version)
         #expect(Self.code(refused) == 422)
         let advice = "ConfigMap cluster-agent/\(Self.name) is immutable: create it again without `immutable`"
         #expect(refused?.description.contains(advice) == true, "\(String(describing: refused))")
-        await client.shutdown()
-        try await plane.stop()
     }
 
     @Test func `the account may write this ConfigMap and no other`() async throws {
