@@ -18,7 +18,7 @@ extension Dispatcher {
         let room = max(0, options.maximumConfigs - store.totalCount)
         let refused = new.dropFirst(room).map(\.key)
         store.reserveCapacity(store.configCount + min(room, new.count))
-        for config in heaviestFirst(Array(new.prefix(room))) {
+        for config in heaviestFirst(Array(new.prefix(room)), areNew: true) {
             guard config.nodeName.isEmpty else {
                 apply(.endpointsCheckScheduled(config))
                 continue
@@ -27,7 +27,7 @@ extension Dispatcher {
             let predecessor = predecessors.takeNode(of: config.key)
             let former = predecessor ?? running ?? hint?.node(of: config)
             let kept = former.flatMap { keeper($0, of: config) }
-            let node = kept ?? bestNode(for: config)
+            let node = kept ?? bestNode(for: config, load: newLoad(of: config))
             apply(.configScheduled(config, on: node))
             if let cost = costs.estimate(config) {
                 let changed = ChangedCost(key: config.key, cost: cost)

@@ -11,9 +11,11 @@ extension Dispatcher {
 
     /// Where to place a config; nil without a node that may get it.
     ///
-    /// - Parameter mayShare: whether it may share the node of a check that is to be alone, if no other may run it.
-    mutating func bestNode(for config: EncodedConfig, mayShare: Bool = true) -> String? {
-        let load = load(of: config)
+    /// - Parameters:
+    ///   - load: that of the config; nil to look it up.
+    ///   - mayShare: whether it may share the node of a check that is to be alone, if no other may run it.
+    mutating func bestNode(for config: EncodedConfig, load known: Load? = nil, mayShare: Bool = true) -> String? {
+        let load = known ?? load(of: config)
         guard isConstrained(config) else { return store.leastLoadedNode(for: config, load: load) }
         let isWanted = store.intent.count > 0
         if isWanted, store.intent.paused.contains(config.key) { return nil }

@@ -5,15 +5,20 @@ import Platform
 extension Dispatcher {
     /// Heaviest first, since a heavy config is easier to place before light ones fill the gaps (Graham's LPT rule).
     /// Equal ones stay in the order given.
-    func heaviestFirst(_ configs: [EncodedConfig]) -> [EncodedConfig] {
-        let loads = configs.map(load)
+    func heaviestFirst(_ configs: [EncodedConfig], areNew: Bool = false) -> [EncodedConfig] {
+        let loads = configs.map(areNew ? newLoad : load)
         if zip(loads, loads.dropFirst()).allSatisfy({ $0 >= $1 }) { return configs }
         return configs.indices.sorted { (loads[$1], $0) < (loads[$0], $1) }.map { configs[$0] }
     }
 
     /// What a config costs, or will cost once it is placed.
     func load(of config: EncodedConfig) -> Load {
-        (store.cost(of: config.key) ?? costs.estimate(config) ?? ConfigCost(of: config)).load
+        store.cost(of: config.key)?.load ?? newLoad(of: config)
+    }
+
+    /// What a config that is not in the store will cost.
+    func newLoad(of config: EncodedConfig) -> Load {
+        (costs.estimate(config) ?? ConfigCost(of: config)).load
     }
 
     /// Places the dangling configs. Without nodes it does nothing, however many there are.

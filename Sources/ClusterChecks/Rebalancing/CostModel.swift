@@ -70,7 +70,10 @@ struct CostModel: Sendable {
     }
 
     private static func estimate(_ config: EncodedConfig, _ ofCheck: [ExactText: Double]) -> ConfigCost? {
-        guard config.rules?.weight == nil, let each = ofCheck[ExactText(config.checkName)] else { return nil }
+        // Before anything has been measured not even the name is hashed.
+        guard !ofCheck.isEmpty, config.rules?.weight == nil, let each = ofCheck[ExactText(config.checkName)] else {
+            return nil
+        }
         return ConfigCost(Load(cost: each * Double(config.instanceCount)), .estimated)
     }
 

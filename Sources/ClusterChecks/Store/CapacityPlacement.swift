@@ -33,8 +33,10 @@ struct CapacityPlacement: Sendable {
 
     /// Sets the load of a node.
     mutating func update(slot: Int, capacity: Int, load: Load) {
-        guard let index = classes.firstIndex(where: { $0.capacity == capacity }) else { return }
-        classes[index].nodes.update(slot: slot, load: load)
+        // Most clusters have one, and this is done with each change of a load.
+        for index in classes.indices where classes[index].capacity == capacity {
+            return classes[index].nodes.update(slot: slot, load: load)
+        }
     }
 
     /// The slot of the node with the least relative load once it has a config of this load whose key has this hash; nil
@@ -43,10 +45,12 @@ struct CapacityPlacement: Sendable {
     /// - Parameter isEligible: whether the node of a slot may have it; nil if all may. Only if the best one may not,
     ///   all are looked at.
     func best(for hash: UInt64, load: Load, where isEligible: ((Int) -> Bool)?) -> Int? {
+        if classes.count == 1 { return classes[0].nodes.leastLoaded(for: hash, where: isEligible) }
         var best: (slot: Int, load: Load, capacity: Int)?
-        for (capacity, nodes) in classes {
-            guard let slot = nodes.leastLoaded(for: hash, where: isEligible) else { continue }
-            let sum = nodes.load(slot: slot) + load
+        for index in classes.indices {
+            let capacity = classes[index].capacity
+            guard let slot = classes[index].nodes.leastLoaded(for: hash, where: isEligible) else { continue }
+            let sum = classes[index].nodes.load(slot: slot) + load
             if let found = best, !sum.isLess(than: found.load, of: capacity, found.capacity) { continue }
             best = (slot, sum, capacity)
         }
