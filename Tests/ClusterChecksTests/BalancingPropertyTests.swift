@@ -5,7 +5,7 @@ import Testing
 @testable import ClusterChecks
 
 /// Random nodes and configs, each from a seed: whatever they are, a plan keeps what balancing promises.
-@Suite struct BalancingPropertyTests {
+@Suite(.serialized) struct BalancingPropertyTests {
     /// A cluster in which anything may be forbidden.
     private func constrained(_ seed: UInt64) -> (world: BalancedWorld, entropy: SeededEntropy) {
         let entropy = SeededEntropy(seed: seed)

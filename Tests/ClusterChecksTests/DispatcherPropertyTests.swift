@@ -6,7 +6,7 @@ import Testing
 @testable import ClusterChecks
 
 /// Random histories, each from a seed: after every step the store is what a plain model of it says.
-@Suite struct DispatcherPropertyTests {
+@Suite(.serialized) struct DispatcherPropertyTests {
     struct History {
         let entropy: SeededEntropy
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))

@@ -9,7 +9,7 @@ import Testing
 
 /// What is placed and moved, over thousands of random worlds: nodes of one capacity, and configs of equal or lognormal
 /// cost that any node may run.
-@Suite struct MovementBoundTests {
+@Suite(.serialized) struct MovementBoundTests {
     private struct World {
         let entropy: SeededEntropy
         var dispatcher: Dispatcher
@@ -60,7 +60,7 @@ import Testing
 
     /// Small worlds by the thousand, and a few of up to 2,000 nodes.
     static let worlds: [(seed: UInt64, nodes: Int, configs: Int)] =
-        (0..<3_000).map { (UInt64($0), Int($0 % 13), 60) }
+        (0..<2_000).map { (UInt64($0), Int($0 % 13), 60) }
         + [(1, 100, 3_000), (2, 300, 2_000), (3, 1_061, 2_000), (4, 2_000, 4_000)]
 
     @Test(arguments: 0..<worlds.count / 100 + 1) func `what must move moves, and nothing else`(batch: Int) throws {

@@ -7,7 +7,7 @@ import Testing
 
 /// Random histories of pods, cordons and reports, each from a seed: after every step the nodes stand as they would if
 /// all were told anew, and configs are only where they may be.
-@Suite struct PodPropertyTests {
+@Suite(.serialized) struct PodPropertyTests {
     struct History {
         let entropy: SeededEntropy
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))

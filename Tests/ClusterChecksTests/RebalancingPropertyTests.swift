@@ -7,7 +7,7 @@ import Testing
 
 /// Random clusters, each from a seed: whatever is rebalanced, nothing is lost, nothing gets worse, and nobody gets what
 /// he may not.
-@Suite struct RebalancingPropertyTests {
+@Suite(.serialized) struct RebalancingPropertyTests {
     struct Cluster {
         let entropy: SeededEntropy
         var dispatcher: Dispatcher
