@@ -59,13 +59,13 @@ final class RequestHandler: HTTPHandler {
             polls.park(call, responder, now)
         case .mirror(let call):
             mirrors.handle(call, responder, api, now)
-        case .intend(let operation, let command):
-            intents.carryOut(command) { [api, clock] outcome in
-                responder.respond(api.finish(operation, outcome, now: clock.now()))
+        case .intend(let intention):
+            intents.carryOut(intention.command) { [api, clock] outcome in
+                responder.respond(api.finish(intention, outcome, now: clock.now()))
             }
-        case .operate(let operation):
+        case .rebalance(let rebalancing):
             rebalancer.refreshStatistics { [api, clock] in
-                responder.respond(api.finish(operation, now: clock.now()))
+                responder.respond(api.finish(rebalancing, now: clock.now()))
             }
         }
     }

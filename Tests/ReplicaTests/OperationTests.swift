@@ -18,9 +18,9 @@ import Testing
     /// The answer of a leader, by the statistics that the Handler has.
     private func answer(_ replica: TestReplica, _ path: String, body: String = "{}") -> HTTPResponse? {
         switch replica.api.handle(replica.request(.post, path, body: body), now: replica.clock.now()) {
-        case .operate(let operation): replica.api.finish(operation, now: replica.clock.now())
-        case .intend(let operation, let command):
-            replica.api.finish(operation, outcome(replica, command), now: replica.clock.now())
+        case .rebalance(let rebalancing): replica.api.finish(rebalancing, now: replica.clock.now())
+        case .intend(let intention):
+            replica.api.finish(intention, outcome(replica, intention.command), now: replica.clock.now())
         case .respond(let response): response
         default: nil
         }

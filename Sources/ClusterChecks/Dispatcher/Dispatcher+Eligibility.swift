@@ -22,7 +22,7 @@ extension Dispatcher {
         // Nobody is asked twice where nothing is isolated. A check that could run nowhere else shares the node of one
         // that is to be alone.
         return bestNode(for: config, load, isWanted)
-            ?? (isWanted && mayShare ? bestNode(for: config, load, isWanted, shares: true) : nil)
+            ?? (mayShare && !store.intent.isolated.isEmpty ? bestNode(for: config, load, isWanted, shares: true) : nil)
     }
 
     private mutating func bestNode(
@@ -100,7 +100,7 @@ extension Dispatcher {
     /// - Parameter checks: which checks the agent runs, as it says now; nil to leave that as it is.
     /// - Returns: whether which checks it runs changed.
     @discardableResult
-    mutating func refreshAbilities(_ slot: Int, checks: CheckCompatibility?? = nil) -> Bool {
+    mutating func refreshAbilities(_ slot: Int, checks: CheckCompatibility? = nil) -> Bool {
         let former = store.nodes[slot].abilities
         let reported = statistics[slot]?.workers ?? (former.basis == .reported ? former.capacity : nil)
         let abilities = NodeAbilities(

@@ -62,11 +62,8 @@ extension Dispatcher {
         apply(.nodeIDShared(id: id, agents: []))
         if store.nodes[slot].address != address { apply(.nodeChanged(id: id, type: type, address: address)) }
         matching.set(addresses: address.map { [$0] } ?? [], of: slot)
-        guard store.isDispatching else { return }
         // What had to stay while nobody could speak for both.
-        relieveUnfit([slot])
-        placeDangling()
-        relieveReserved()
+        reconcileNodes(changed: [slot])
     }
 
     private mutating func endKeepingRunning(_ slot: Int) {
@@ -143,7 +140,7 @@ extension Dispatcher {
     ///   - hasLost: whether nodes have just been removed, or begun to leave.
     ///   - heard: whether nodes that were awaited have just been heard.
     ///   - returned: the slot of a node that had left to be restarted, and has come back.
-    ///   - changed: the slots of nodes that run other checks now.
+    ///   - changed: the slots of nodes whose configs may have to go, such as those that run other checks now.
     mutating func reconcileNodes(
         joined: Int? = nil, hasLost: Bool = false, heard: Bool = false, returned: Int? = nil, changed: [Int] = []
     ) {

@@ -25,8 +25,8 @@ extension Dispatcher {
         let isRestricted: Bool
         /// Which nodes may run configs with rules.
         let eligible: EligibleNodes
-        /// The configs that were rebalanced a moment ago.
-        let cooling: Set<ConfigKey>
+        /// The configs that were rebalanced a moment ago, and until when they stay.
+        let rebalanced: [ConfigKey: Duration]
 
         /// The slots that have a node, in order.
         var slots: some Sequence<Int> { nodes.indices.lazy.filter { !nodes[$0].id.isEmpty } }

@@ -110,7 +110,7 @@ package struct Dispatcher: Sendable {
             statistics: statistics,
             pods: matching.pods, workersPerInstance: store.workersPerInstance,
             intent: store.intent, isRestricted: store.restrictedCount > 0, eligible: eligible,
-            cooling: Set(rebalanced.keys))
+            rebalanced: rebalanced)
     }
 
     /// For how much longer agents that have not been heard may run what nobody here knows of.

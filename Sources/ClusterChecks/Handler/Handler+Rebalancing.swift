@@ -1,7 +1,5 @@
 package import CheckModel
-import Leadership
 import Platform
-import Synchronization
 
 extension Handler {
     /// How often to plan before a plan is carried out although the store has changed meanwhile.
@@ -45,13 +43,7 @@ extension Handler {
     /// Takes over what the statistics recorded so far say that configs cost.
     private func takeOverCosts() throws(ClusterChecksError) {
         let model = CostModel(try rebalancingView(), options.rebalancing)
-        let now = clock.now()
-        let applied = state.withLock { state -> Applied? in
-            guard let term = state.term, term.isValid(at: now) else { return nil }
-            state.dispatcher.adopt(model)
-            return drainChanges(&state)
-        }
-        publish(applied)
+        _ = try decide(clock.now()) { $0.adopt(model) }
     }
 
     /// Plans moves outside the lock, since a plan looks at every config, and makes them under it. If the store has

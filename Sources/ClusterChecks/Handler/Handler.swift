@@ -414,7 +414,7 @@ extension Handler {
     typealias Applied = (changes: [StoreChange], history: [HistoryEntry], nodes: Int)
 
     /// Decides under the lock, in the term that is valid at `now`, and publishes what that changes.
-    private func decide<Value>(
+    func decide<Value>(
         _ now: Instant, _ decision: (inout Dispatcher) throws(ClusterChecksError) -> Value
     ) throws(ClusterChecksError) -> InTerm<Value> {
         let (result, term, applied) = try state.withLock { state throws(ClusterChecksError) in

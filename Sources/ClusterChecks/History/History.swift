@@ -3,7 +3,7 @@ package import CheckModel
 /// What happened in the cluster, the newest last: one history of moves, joins, losses, leaders and edits, which goes
 /// from leader to leader.
 ///
-/// It is bounded: a config of 10,000 entries takes about 2 MB. No decision depends on it.
+/// It is bounded: a history of 10,000 entries takes about 2 MB. No decision depends on it.
 package struct History: Sendable {
     /// The most entries. The oldest are forgotten first.
     static let limit = 10_000

@@ -96,7 +96,7 @@ extension Dispatcher.View {
             && (cost.basis == .instances || cost.basis == .estimated)
         let isShared = config.handOver == .exclusive && !nodes[slot].agents.isEmpty
         return isStarting || isShared || !config.isConfirmed || handOvers[config.key] != nil
-            || intent.isolated.contains(config.key) || cooling.contains(config.key)
+            || intent.isolated.contains(config.key) || rebalanced[config.key] != nil
     }
 
     /// What decides which nodes may run a config; nil if all may.

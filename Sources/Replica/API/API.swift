@@ -59,9 +59,9 @@ struct API: Sendable {
         /// Answer it, a follower's that mirrors the store, when something changes, or its wait is over.
         case mirror(MirrorRequest)
         /// Refresh the statistics, then pass it to `finish`.
-        case operate(Operation)
+        case rebalance(Rebalancing)
         /// Keep what an operator wants, then pass what became of it to `finish`.
-        case intend(Operation, IntentCommand)
+        case intend(Intention)
     }
 
     /// Until when followers may pass on answers that this replica gave as the leader. When a term ends early, the Lease
@@ -173,13 +173,15 @@ struct API: Sendable {
         case .rebalance:
             let asked: RebalanceRequest
             do { asked = try RebalanceRequest(parsing: request.body) } catch { throw .malformedBody(error) }
-            return try operate(.rebalance(asked), request, now)
+            return try atLeader(request, now, within: options.operationTimeout) {
+                .rebalance(Rebalancing(asked: asked, request: request))
+            }
         case .isolate(let checkID):
-            return try operate(.isolate(checkID: checkID), request, now)
+            return try intend(IntentCommand(.isolate, check: checkID), request, now, asUpstream: true)
         case .intent:
             let command: IntentCommand
             do { command = try IntentCommand(parsing: request.body) } catch { throw .malformedBody(error) }
-            return try operate(.intent(command), request, now)
+            return try intend(command, request, now, asUpstream: false)
         case .follow:
             return .follow(try FollowRequest(parsing: request.body))
         case .mirror:
@@ -187,19 +189,19 @@ struct API: Sendable {
         case .state:
             return .respondInBackground { state(request, now) }
         case .explain(let checkID):
-            return try asking(request, now) { () throws(ClusterChecksError) in
+            return try asking(request, now, within: options.operationTimeout) { () throws(ClusterChecksError) in
                 let explanation = try handler.explain(checkID)
                 return ([explanation.value.encoded.encoded()], explanation.term)
             }
         case .simulate:
             let change: SupposedChange
             do { change = try SupposedChange(parsing: request.body) } catch { throw .malformedBody(error) }
-            return try asking(request, now) { () throws(ClusterChecksError) in
+            return try asking(request, now, within: options.operationTimeout) { () throws(ClusterChecksError) in
                 let answer = try handler.simulate(change)
                 return ([answer.value.encoded.encoded()], answer.term)
             }
         case .history:
-            return try history(try HistoryQuery(request), request, now)
+            return try history(request, now)
         case .version:
             return .respond(.json(versionBody))
         }
@@ -320,14 +322,26 @@ extension API {
         }
     }
 
-    /// What an operator asks the leader, answered apart from the serving thread: it may look at every config.
-    private func asking(
-        _ request: HTTPRequest, _ now: Instant,
-        _ answer: @escaping @Sendable () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term)
+    /// What to do with an operator's call: what `lead` says at the leader, and forward it elsewhere.
+    private func atLeader(
+        _ request: HTTPRequest, _ now: Instant, within timeout: Duration, _ lead: () -> Action
     ) throws(APIError) -> Action {
         switch handler.leadership(at: now) {
-        case .leading:
-            return .respondInBackground {
+        case .leading: return lead()
+        case .following(let leader?):
+            return .forward(try forward(request, to: leader, now, within: timeout, isOperation: true))
+        case .following(nil): throw .clusterChecks(.notLeading(nil))
+        case .unknown: throw .clusterChecks(.startingUp)
+        }
+    }
+
+    /// What an operator asks the leader, answered apart from the serving thread: it may look at every config.
+    private func asking(
+        _ request: HTTPRequest, _ now: Instant, within timeout: Duration,
+        _ answer: @escaping @Sendable () throws(ClusterChecksError) -> (body: [[UInt8]], term: Term)
+    ) throws(APIError) -> Action {
+        try atLeader(request, now, within: timeout) {
+            .respondInBackground {
                 do throws(ClusterChecksError) {
                     let (body, term) = try answer()
                     return inTerm(term, body, for: request, clock.now())
@@ -335,84 +349,56 @@ extension API {
                     return APIError.clusterChecks(error).response
                 }
             }
-        case .following(let leader?):
-            return .forward(
-                try forward(request, to: leader, now, within: options.operationTimeout, isOperation: true))
-        case .following(nil):
-            throw .clusterChecks(.notLeading(nil))
-        case .unknown:
-            throw .clusterChecks(.startingUp)
         }
     }
 
     /// What happened, from the leader.
-    private func history(_ query: HistoryQuery, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
-        do throws(ClusterChecksError) {
-            let history = try handler.history(now: now)
-            return .respondInBackground {
-                let entries = query.matching(history.value.entries, at: clock.wallTime())
-                let body = JSONValue.object(["history": .array(entries.map(\.encoded))]).encoded()
-                return inTerm(history.term, [body], for: request, clock.now())
-            }
-        } catch .notLeading(let leader?) {
-            return .forward(
-                try forward(request, to: leader, now, within: options.forwardTimeout, isOperation: true))
-        } catch {
-            throw .clusterChecks(error)
+    private func history(_ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
+        let query = try HistoryQuery(request)
+        return try asking(request, now, within: options.forwardTimeout) { () throws(ClusterChecksError) in
+            let history = try handler.history(now: clock.now())
+            let entries = query.matching(history.value.entries, at: clock.wallTime())
+            return ([JSONValue.object(["history": .array(entries.map(\.encoded))]).encoded()], history.term)
         }
     }
 
-    private func operate(_ kind: Operation.Kind, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
-        switch handler.leadership(at: now) {
-        case .leading:
-            let operation = Operation(kind: kind, request: request)
-            switch kind {
-            case .rebalance: return .operate(operation)
-            case .isolate(let checkID): return .intend(operation, IntentCommand(.isolate, check: checkID))
-            case .intent(let command): return .intend(operation, command)
-            }
-        case .following(let leader?):
-            return .forward(
-                try forward(request, to: leader, now, within: options.operationTimeout, isOperation: true))
-        case .following(nil):
-            throw .clusterChecks(.notLeading(nil))
-        case .unknown:
-            throw .clusterChecks(.startingUp)
+    private func intend(
+        _ command: IntentCommand, _ request: HTTPRequest, _ now: Instant, asUpstream: Bool
+    ) throws(APIError) -> Action {
+        try atLeader(request, now, within: options.operationTimeout) {
+            .intend(Intention(command: command, request: request, isAnsweredAsUpstream: asUpstream))
         }
     }
 
     /// Does what an operator asked, by the statistics that the Handler has now.
-    func finish(_ operation: Operation, now: Instant) -> HTTPResponse {
+    func finish(_ rebalancing: Rebalancing, now: Instant) -> HTTPResponse {
         do throws(ClusterChecksError) {
-            switch operation.kind {
-            case .rebalance(let asked):
-                let answer = try handler.rebalance(isForced: asked.force, isDry: asked.isDry)
-                let body = asked.explains ? answer.value.explained() : answer.value.encoded()
-                return inTerm(answer.term, [body], for: operation.request, now)
-            case .isolate, .intent:
-                preconditionFailure("no statistics are needed for what operators want")
-            }
+            let asked = rebalancing.asked
+            let answer = try handler.rebalance(isForced: asked.force, isDry: asked.isDry)
+            let body = asked.explains ? answer.value.explained() : answer.value.encoded()
+            return inTerm(answer.term, [body], for: rebalancing.request, now)
         } catch {
             return APIError.clusterChecks(error).response
         }
     }
 
     /// Answers what became of what an operator wants.
-    func finish(_ operation: Operation, _ outcome: IntentOutcome, now: Instant) -> HTTPResponse {
-        switch (outcome, operation.kind) {
-        case (.done(let decision, let term, _), .isolate(let checkID)):
-            let body = IsolateAnswer(isolated: checkID, on: decision.node).encoded()
-            return inTerm(term, [body], for: operation.request, now)
+    func finish(_ intention: Intention, _ outcome: IntentOutcome, now: Instant) -> HTTPResponse {
+        let (check, asUpstream) = (intention.command.check, intention.isAnsweredAsUpstream)
+        switch outcome {
+        case .done(let decision, let term, _) where asUpstream:
+            let body = IsolateAnswer(isolated: check, on: decision.node).encoded()
+            return inTerm(term, [body], for: intention.request, now)
         // Upstream answers 200 also where it refuses.
-        case (.refused(.intent(let reason)), .isolate(let checkID)):
-            return .json([IsolateAnswer(refused: checkID, reason: reason).encoded()])
-        case (.done(let decision, let term, let isKept), _):
+        case .refused(.intent(let reason)) where asUpstream:
+            return .json([IsolateAnswer(refused: check, reason: reason).encoded()])
+        case .done(let decision, let term, let isKept):
             let text = isKept ? decision.answer : "\(decision.answer); this is not kept when all replicas stop"
             let body = JSONValue.object(["done": .string(text), "kept": .bool(isKept)]).encoded()
-            return inTerm(term, [body], for: operation.request, now)
-        case (.refused(let error), _):
+            return inTerm(term, [body], for: intention.request, now)
+        case .refused(let error):
             return APIError.clusterChecks(error).response
-        case (.notKept(let reason), _):
+        case .notKept(let reason):
             return APIError.intentNotKept(reason).response
         }
     }
@@ -478,16 +464,18 @@ struct ForwardGate: ResponseGate {
     }
 }
 
-/// An operator's call that the leader carries out.
-struct Operation: Sendable {
-    enum Kind: Sendable {
-        case rebalance(RebalanceRequest)
-        case isolate(checkID: String)
-        case intent(IntentCommand)
-    }
-
-    let kind: Kind
+/// An operator's call to rebalance, which the leader decides by what runners measure at that time.
+struct Rebalancing: Sendable {
+    let asked: RebalanceRequest
     let request: HTTPRequest
+}
+
+/// An operator's call to have something kept of checks or nodes.
+struct Intention: Sendable {
+    let command: IntentCommand
+    let request: HTTPRequest
+    /// Whether it came by upstream's call to isolate a check, which has an answer of its own.
+    let isAnsweredAsUpstream: Bool
 }
 
 /// The version that `GET /version` answers. Node-agents take major 1 with a minor below 21 for an old protocol that
