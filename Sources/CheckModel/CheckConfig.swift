@@ -52,6 +52,11 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
                 source: fields.source, check: fields.check, entry: fields.entry, index: index, shard: ExactText(name)))
     }
 
+    /// The key of the config that this is a part of; its own if it is none.
+    package var whole: ConfigKey {
+        shard.isEmpty ? self : ConfigKey(source: source, check: check, entry: entry, index: index)
+    }
+
     /// Whether both name the same config.
     package static func == (left: ConfigKey, right: ConfigKey) -> Bool {
         left.fields === right.fields || areEqual(left.fields, right.fields)

@@ -46,7 +46,7 @@ package final class EncodedConfig: Sendable {
         nodeName = config.nodeName
         wire = config.encoded()
         contentHash = Murmur3.hash(wire)
-        checkIDs = CheckIDs(config.checkIDs(names: instances.map(\.name)))
+        checkIDs = CheckIDs(config.checkIDs(names: instances.map(\.name)), instances)
         collectionSeconds = instances.first?.collectionSeconds ?? 15
         self.handOver = handOver
     }
@@ -85,7 +85,7 @@ package final class EncodedConfig: Sendable {
     package var instanceIDs: [String] {
         switch checkIDs {
         case .one(let id): [id]
-        case .other(let ids): ids
+        case .several(let instances): instances.map(\.id)
         case .unknown: []
         }
     }
@@ -95,16 +95,22 @@ package final class EncodedConfig: Sendable {
     package var checkID: String {
         switch checkIDs {
         case .one(let id): id
-        case .other(let ids): ids.first.map { "\($0) and \(ids.count - 1) more" } ?? key.description
+        case .several(let instances):
+            instances.first.map { "\($0.id) and \(instances.count - 1) more" } ?? key.description
         case .unknown: key.description
         }
+    }
+
+    /// What tells its instances apart, in order; empty unless it has several and their bytes are known.
+    package var identities: [InstanceIdentity] {
+        if case .several(let instances) = checkIDs { instances.map(\.identity) } else { [] }
     }
 
     /// The number of instances that it counts for: never 0.
     package var instanceCount: Int {
         switch checkIDs {
         case .one: 1
-        case .other(let ids): max(1, ids.count)
+        case .several(let instances): max(1, instances.count)
         case .unknown(let count): count
         }
     }
@@ -135,11 +141,12 @@ package final class EncodedConfig: Sendable {
 /// The check IDs of a config. Most configs have one, which needs no array.
 private enum CheckIDs: Sendable {
     case one(String)
-    case other([String])
+    /// Several, or none.
+    case several([(id: String, identity: InstanceIdentity)])
     /// Only their number is known.
     case unknown(count: Int)
 
-    init(_ ids: [String]) {
-        self = ids.count == 1 ? .one(ids[0]) : .other(ids)
+    init(_ ids: [String], _ instances: [PatchedInstance]) {
+        self = ids.count == 1 ? .one(ids[0]) : .several(Array(zip(ids, InstanceIdentity.all(instances))))
     }
 }

@@ -14,20 +14,34 @@ package struct InstanceIdentity: Hashable, Sendable {
 
     /// The identity of each instance of a list.
     package static func all(_ instances: [JSONValue]) -> [InstanceIdentity] {
-        let names = instances.map { CheckID.instanceName($0) ?? "" }
+        all(names: instances.map { CheckID.instanceName($0) ?? "" }) { instances[$0].canonicalInstance }
+    }
+
+    /// The same of instances that have been encoded.
+    static func all(_ instances: [PatchedInstance]) -> [InstanceIdentity] {
+        all(names: instances.map { $0.name ?? "" }) { instances[$0].canonical }
+    }
+
+    private static func all(names: [String], canonical: (Int) -> [UInt8]) -> [InstanceIdentity] {
         var counts: [ExactText: Int] = [:]
         for name in names { counts[name, default: 0] += 1 }
         var ranks: [ExactText: Int] = [:]
-        return zip(instances, names).map { instance, name in
+        return names.enumerated().map { index, name in
             let isUnique = !name.isEmpty && name.utf8.count <= longestName && counts[name] == 1
-            let text = isUnique ? "name:\(name)" : "content:\(hash(of: instance.canonicalInstance))"
+            let text = isUnique ? "name:\(name)" : "content:\(hash(of: canonical(index)))"
             defer { ranks[text, default: 0] += 1 }
             return InstanceIdentity(name: text, rank: ranks[text, default: 0])
         }
     }
 
+    /// The name of the part of a config that has this instance alone.
+    package var shard: String { "instance\(rank == 0 ? "" : "-\(rank)"):\(name)" }
+
+    /// The service ID of that part: upstream has the index there, which nobody interprets.
+    package func serviceID(_ whole: String) -> String { "\(whole)#instance-shard-\(hash)" }
+
     /// A short form of it for what must be plain text: it does not change either.
-    package var hash: String {
+    private var hash: String {
         let text = Self.hash(of: Array(name.utf8))
         return rank == 0 ? text : "\(text)-\(rank)"
     }

@@ -9,6 +9,25 @@ extension Dispatcher {
     ///
     /// - Returns: the new configs that were refused because the limit is reached.
     package mutating func reconcile(_ desired: EncodedChanges) -> [ConfigKey] {
+        dispatch(isolatedInstances.split(desired, store.intent.isolated))
+    }
+
+    /// Splits and joins configs whose instances are isolated now, or no longer are.
+    ///
+    /// While this replica's own sources have not had them, nothing changes: they will be, once they are read.
+    mutating func splitAnew(_ keys: Set<ConfigKey>) {
+        guard store.isDispatching else { return }
+        let wholes = keys.sorted().compactMap { key -> EncodedConfig? in
+            guard let whole = isolatedInstances.whole(key) else {
+                return store.config(key).flatMap { $0.isConfirmed ? $0 : nil }
+            }
+            return isolatedInstances.parts(key).allSatisfy(isConfirmed) ? whole : nil
+        }
+        if !wholes.isEmpty { _ = reconcile(EncodedChanges(upserts: wholes)) }
+    }
+
+    /// Reconciles with what is left after splitting.
+    private mutating func dispatch(_ desired: EncodedChanges) -> [ConfigKey] {
         reconcileNodes()
         let removed = removedKeys(desired)
         var predecessors = Predecessors(removed, in: store)
@@ -95,6 +114,7 @@ extension Dispatcher {
     mutating func reconcile(_ desired: EncodedChanges, _ settlement: Settlement) -> Bool {
         precondition(desired.isWhole, "a part of the set says nothing of what is absent")
         var isSettled = true
+        let desired = isolatedInstances.split(desired, store.intent.isolated)
         let upserts = desired.upserts.filter { config in
             guard !isConfirmed(config.key), !settlement.counts(config.key, isPresent: true) else { return true }
             let isSame = adopted(config.key)?.contentHash == config.contentHash
@@ -109,7 +129,7 @@ extension Dispatcher {
             isSettled = false
             return false
         }
-        _ = reconcile(EncodedChanges(upserts: upserts, removals: removals))
+        _ = dispatch(EncodedChanges(upserts: upserts, removals: removals))
         if isSettled, settlement.isComplete { endUntellable() }
         return isSettled
     }

@@ -23,9 +23,8 @@ extension Dispatcher {
             return IntentDecision(intent: intent, answer: answer, node: command.node)
         }
         let key = try key(named: command.check, command.verb)
-        let node = store.nodeID(of: key) ?? ""
-        var answer = try decide(command, of: key, on: node, &intent)
-        var home = node
+        var answer = try decide(command, of: key, &intent)
+        var home = store.nodeID(of: key) ?? ""
         if command.verb == .isolate { (answer, home) = isolated(key, answer, intent) }
         guard intent.count <= OperatorIntent.limit else {
             throw .intent("there are \(OperatorIntent.limit) pins, pauses, drains and isolations already: undo some")
@@ -34,10 +33,14 @@ extension Dispatcher {
     }
 
     /// What an isolation leads to, in words, and the check's node then.
-    private func isolated(_ key: ConfigKey, _ check: String, _ intent: OperatorIntent) -> (answer: String, node: String)
-    {
+    private func isolated(_ key: ConfigKey, _ former: String, _ intent: OperatorIntent) -> (
+        answer: String, node: String
+    ) {
         var copy = self
         copy.adopt(intent)
+        let id = copy.store.config(key)?.checkID ?? former
+        // An agent names a check by its whole config.
+        let check = id.hasSameBytes(as: former) ? id : "\(id), which was \(former),"
         guard let slot = copy.store.slot(ofConfig: key) else { return ("\(check) is alone once it has a node", "") }
         let (node, others) = (copy.store.nodes[slot].id, copy.store.nodes[slot].configs.count - 1)
         let answer =
@@ -48,17 +51,15 @@ extension Dispatcher {
     }
 
     private func decide(
-        _ command: IntentCommand, of key: ConfigKey, on node: String, _ intent: inout OperatorIntent
+        _ command: IntentCommand, of key: ConfigKey, _ intent: inout OperatorIntent
     ) throws(ClusterChecksError) -> String {
-        let check = store.config(key)?.checkID ?? key.description
+        let check = store.config(key)?.checkID ?? (key.shard.isEmpty ? key.description : command.check)
         switch command.verb {
         case .isolate:
-            guard store.nodeCount > 1 else { throw .intent("No other runners available") }
-            guard !intent.paused.contains(key) else { throw .intent("\(check) is paused: resume it first") }
-            intent.isolated.insert(key)
+            try isolate(key, check, &intent)
             return check
         case .unisolate:
-            guard intent.isolated.remove(key) != nil else { throw .intent("\(check) is not isolated") }
+            try unisolate(key, check, &intent)
             return "\(check) shares its node again"
         case .pin:
             let isKnown = store.slot(of: command.node) != nil || matching.hasWorker(command.node)
@@ -77,6 +78,33 @@ extension Dispatcher {
         case .drain, .uncordon:
             return ""
         }
+    }
+
+    private func isolate(
+        _ key: ConfigKey, _ check: String, _ intent: inout OperatorIntent
+    ) throws(ClusterChecksError) {
+        guard store.nodeCount > 1 else { throw .intent("No other runners available") }
+        guard !intent.paused.contains(key), !intent.paused.contains(key.whole) else {
+            throw .intent("\(check) is paused: resume it first")
+        }
+        guard store.config(key) != nil || store.totalCount < options.maximumConfigs else {
+            throw .intent("there are \(options.maximumConfigs) configs already, and this one would have to be split")
+        }
+        intent.isolated.insert(key)
+        if let node = intent.pinned[key.whole] { intent.pinned[key] = node }
+    }
+
+    private func unisolate(
+        _ key: ConfigKey, _ check: String, _ intent: inout OperatorIntent
+    ) throws(ClusterChecksError) {
+        guard intent.isolated.remove(key) != nil else { throw .intent("\(check) is not isolated") }
+        guard isolatedInstances.whole(key.whole) != nil, key != key.whole else { return }
+        // With the others of its config again, it has no pause and no pin of its own.
+        guard !intent.paused.contains(key) else { throw .intent("\(check) is paused: resume it first") }
+        guard intent.pinned[key] == intent.pinned[key.whole] else {
+            throw .intent("\(check) is pinned, and the others of its config are not: unpin it first")
+        }
+        intent.pinned[key] = nil
     }
 
     private func decide(
@@ -104,7 +132,11 @@ extension Dispatcher {
         var alike: [String] = []
         for key in store.keys.sorted() {
             guard let config = store.config(key) else { continue }
-            if config.has(name) || key.description.hasSameBytes(as: name) { return key }
+            if config.has(name) {
+                // To be alone, it leaves the others of its config.
+                return verb == .isolate ? isolatedInstances.isolatedKey(name, in: config) : key
+            }
+            if key.description.hasSameBytes(as: name) { return key }
             if key.check.hasSameBytes(as: String(name.prefix { $0 != ":" })) { alike.append(config.checkID) }
         }
         // What is gone can still be undone.
@@ -137,6 +169,8 @@ extension Dispatcher {
             guard let slot = store.slot(ofConfig: key), let config = store.config(key) else { continue }
             relieveIfUnfit(config, slot)
         }
+        let isolations = former.isolated.symmetricDifference(intent.isolated).filter { !$0.shard.isEmpty }
+        splitAnew(Set(isolations.map(\.whole)))
         reconcileNodes(hasLost: true)
     }
 

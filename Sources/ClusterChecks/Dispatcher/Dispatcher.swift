@@ -45,6 +45,8 @@ package struct Dispatcher: Sendable {
     var rebalanced: [ConfigKey: Duration] = [:]
     /// Which nodes may run configs with rules.
     var eligible = EligibleNodes()
+    /// The configs of which operators isolate instances.
+    var isolatedInstances = IsolatedInstances()
     /// By slot: until when a node that is away is waited for, or one keeps running whatever it runs, in listened time.
     var deadlines: [Duration?] = []
     /// By slot: where the last report came from, as far as is known.

@@ -45,10 +45,8 @@ struct Sharding: Sendable {
     /// One config for each instance. Its key and its bytes do not change when other instances are added or removed.
     private static func instances(of config: CheckConfig) -> [CheckConfig] {
         zip(config.instances, InstanceIdentity.all(config.instances)).map { instance, identity in
-            let rank = identity.rank == 0 ? "" : "-\(identity.rank)"
-            var shard = config.shard("instance\(rank):\(identity.name)", instance)
-            // Upstream has the index there, which nobody interprets.
-            shard.serviceID += "#instance-shard-\(identity.hash)"
+            var shard = config.shard(identity.shard, instance)
+            shard.serviceID = identity.serviceID(config.serviceID)
             return shard
         }
     }
