@@ -31,8 +31,10 @@ final class ReplicatedCluster: Sendable {
 
     /// Runs `body` with a cluster of `count` replicas and `services` annotated Services, and checks afterwards what
     /// must hold at all times.
+    ///
+    /// - Parameter drained: the nodes that may be told to run nothing.
     static func run(
-        replicas count: Int, services: Int, apiServer options: String? = nil,
+        replicas count: Int, services: Int, apiServer options: String? = nil, drained: Set<String> = [],
         _ body: (ReplicatedCluster) async throws -> Void
     ) async throws {
         let plane = if let options { try await ControlPlane.start(options) } else { try await ControlPlane.start() }
@@ -51,7 +53,7 @@ final class ReplicatedCluster: Sendable {
             group.cancelAll()
         }
         try await cluster.checkTerms()
-        cluster.checkSets()
+        cluster.checkSets(except: drained)
         await cluster.client.shutdown()
         await cluster.proxy.stop()
         try await plane.stop()
@@ -82,13 +84,13 @@ final class ReplicatedCluster: Sendable {
         replicas.withLock { $0[number] }
     }
 
-    /// Starts a replica again that has ended.
-    func restart(_ number: Int) throws {
-        let replica = try start(number)
+    /// Starts a replica again that has ended, with further options.
+    func restart(_ number: Int, _ options: [String] = []) throws {
+        let replica = try start(number, options)
         replicas.withLock { $0[number] = replica }
     }
 
-    private func start(_ number: Int) throws -> RunningClusterAgent {
+    private func start(_ number: Int, _ options: [String] = []) throws -> RunningClusterAgent {
         let run = starts.withLock { starts in
             starts += 1
             return starts
@@ -105,7 +107,7 @@ final class ReplicatedCluster: Sendable {
                 "--cluster_agent.replica_token_file=\(try plane.directory.write("replicas.token", Self.replicaToken))",
                 "--cluster_checks.warmup_duration=2", "--cluster_checks.node_expiration_timeout=10",
                 "--shutdown_delay=1",
-            ], environment: ["POD_NAME": "replica-\(number)"], hasProbes: true)
+            ] + options, environment: ["POD_NAME": "replica-\(number)"], hasProbes: true)
     }
 
     /// The replica that wrote the Lease last, by the proxy's record.
@@ -113,6 +115,16 @@ final class ReplicatedCluster: Sendable {
         let last = try #require(try await proxy.leaseWrites().last)
         try #require(last.lease?.holder.hasPrefix("replica-\(last.way)_") == true, "\(String(describing: last.lease))")
         return last.way
+    }
+
+    /// Which node has which instances, by the leader's state.
+    func placements() async throws -> [String: [String]] {
+        try await eventually("a leader's state") {
+            for replica in self.replicas.withLock({ $0 }) {
+                if let state = try? await replica.placements(self.client), !state.nodes.isEmpty { return state.nodes }
+            }
+            return nil
+        }
     }
 
     /// Waits until every replica serves node-agents, some replica's state shows all of `configs` on agents that report,
@@ -150,9 +162,9 @@ final class ReplicatedCluster: Sendable {
         #expect(overlaps.isEmpty, "\(overlaps.count): \(overlaps.prefix(5))")
     }
 
-    /// Nobody was ever told "nothing".
-    private func checkSets() {
-        for node in nodes {
+    /// Nobody else was ever told "nothing".
+    private func checkSets(except drained: Set<String>) {
+        for node in nodes where !drained.contains(node.id) {
             let sets = node.sets.drop { $0.isEmpty }
             #expect(!sets.isEmpty && sets.allSatisfy { !$0.isEmpty }, "\(node.process.output.suffix(4000))")
         }

@@ -56,7 +56,7 @@ import Testing
         let lines = output.split(separator: "\n").map(String.init)
         for line in lines where line.hasPrefix("PASSED ") || line.hasPrefix("FAILED ") { print(line) }
         #expect(end == .exited(0), "\(output)")
-        #expect(lines.count { $0.hasPrefix("PASSED ") } == 12, "\(output)")
+        #expect(lines.count { $0.hasPrefix("PASSED ") } == 13, "\(output)")
     }
 
     @Test func `nothing remains of a killed hollow cluster`() async throws {

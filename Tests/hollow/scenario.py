@@ -6,6 +6,7 @@ Prints one line per step, `PASSED step: …` or `FAILED step: …`. Stops at the
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -39,6 +40,18 @@ spec:
   selector: {app.kubernetes.io/name: shop}
   ports: [{port: 25, targetPort: https}]
 """
+_UNPLACED = """
+apiVersion: v1
+kind: Service
+metadata:
+  name: cache
+  namespace: default
+  annotations:
+    ad.datadoghq.com/service.checks: |
+      {"redisdb": {"instances": [{"host": "%%host%%", "port": "%%port%%"}]}}
+spec:
+  ports: [{port: 6379}]
+"""
 
 
 class Scenario:
@@ -50,7 +63,8 @@ class Scenario:
 
     def run(self):
         for step in (
-            self.refuses_by_name, self.waits_for_the_secret, self.comes_up, self.runs_the_checks, self.takes_a_new_token,
+            self.refuses_by_name, self.waits_for_the_secret, self.comes_up, self.runs_the_checks,
+            self.obeys_operators, self.takes_a_new_token,
             self.loses_the_leader, self.restarts, self.is_cordoned, self.is_drained, self.loses_a_node, self.gets_the_node_back,
             self.used_the_image_alone,
         ):
@@ -148,6 +162,31 @@ class Scenario:
         self._show("kubectl -n cluster-agent describe lease cluster-agent")
         self._show_in_pod("cluster-agent", "clusterchecks")
         return text
+
+    def obeys_operators(self) -> str:
+        """What no node-agent can run, why a check is where it is, and what an operator wants of it."""
+        observer = self._observer
+        observer.kubectl_with(_UNPLACED, "apply", "-f", "-")
+        events = ("-n", "default", "get", "events", "--field-selector", "reason=CheckNotPlaced")
+        within(30, "an Event says why", lambda: "no node-agent runs redisdb" in observer.kubectl(*events))
+        self._show("kubectl " + " ".join(events))
+        observer.kubectl("delete", "service", "cache")
+        placed = json.loads(observer.run_in_pod(observer.leader(), "cluster-agent", "clusterchecks", "--json"))["nodes"]
+        node = next(one for one in placed if one["configs"])
+        check, name = node["configs"][0]["instance_ids"][0], node["name"]
+        other = next(one["name"] for one in placed if one["name"] != name)
+        for command in (
+            ("explain", "--checkID", check), ("rebalance", "--dry-run"), ("simulate", "--remove-node", name),
+            ("pin", "--checkID", check, "--node", other), ("explain", "--checkID", check), ("unpin", "--checkID", check),
+            ("isolate", "--checkID", check), ("unisolate", "--checkID", check),
+            ("drain", "--node", other), ("uncordon", "--node", other),
+            ("pause", "--checkID", check),
+        ):
+            self._show_in_pod("cluster-agent", "clusterchecks", *command)
+        self._show("kubectl -n cluster-agent get configmap cluster-agent-intent -o yaml")
+        self._show_in_pod("cluster-agent", "clusterchecks", "resume", "--checkID", check)
+        self._show_in_pod("cluster-agent", "clusterchecks", "history", "--since", "1m")
+        return self._settled(observer.nodes(), 60, time.monotonic())
 
     def takes_a_new_token(self) -> str:
         restarts = self._observer.restarts()
@@ -251,6 +290,7 @@ class Scenario:
         if former.seen:
             raise Failure(f"{self._former}, which led before, answered as leader {former.seen} times after it woke")
         self._show("kubectl -n cluster-agent get events --field-selector reason=LeaderElection")
+        self._show_in_pod("cluster-agent", "clusterchecks", "history", "--since", "10m")
         return f"{text}; the replica that led before answered {former.answers} times, never as leader"
 
     def used_the_image_alone(self) -> str:
