@@ -89,11 +89,13 @@ package struct HistoryEntry: Hashable, Sendable {
 
     /// What happened, in one line for people: what, who, from where, to where and why.
     package var what: String {
+        // The source outlives edits, which give a check another ID.
+        let source = config.prefix { $0 != "#" }
+        let check = source.isEmpty ? check : "\(check) of \(source)"
         let subject =
             switch kind {
-            case .added: node.isEmpty ? check : "\(check) on \(node)"
             case .moved: "\(check) \(from.isEmpty ? "" : "from \(from) ")to \(node)"
-            case .changed, .removed, .dangles, .intent: node.isEmpty ? check : "\(check) on \(node)"
+            case .added, .changed, .removed, .dangles, .intent: node.isEmpty ? check : "\(check) on \(node)"
             case .joined, .condition, .left, .returned, .lost, .leader: node
             }
         let width = HistoryEntry.Kind.allCases.map(\.rawValue.utf8.count).max() ?? 0

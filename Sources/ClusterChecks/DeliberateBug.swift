@@ -12,6 +12,8 @@ package enum DeliberateBug: String, CaseIterable, Sendable {
     case missConditions
     /// An adoption forgets what is being handed over.
     case forgetHandOvers
+    /// An adoption forgets what operators want.
+    case forgetIntent
     /// Remaining times begin anew with the term that adopts them.
     case restartDeadlines
     /// A node lets go of a config as soon as that moves, and the new one is told at once, exclusive or not.

@@ -16,13 +16,17 @@ struct ClusterChecker: Sendable {
         let nodes: [String: NodeConditions]
         let away: Set<String>
         let nodeOfConfig: [ConfigKey: String]
+        /// What operators wanted.
+        let intent: OperatorIntent
     }
 
     let terms: TermChecker
     let answers = Answers()
 
     /// A leader's state by itself: each config is in one place, and derived values equal recomputed ones.
-    func problem(in state: StateSnapshot) -> String? {
+    ///
+    /// - Parameter intent: what operators want: for its sake configs stay and dangle that otherwise would not.
+    func problem(in state: StateSnapshot, _ intent: OperatorIntent) -> String? {
         var places: [ConfigKey: String] = [:]
         // Whoever is worse than a node that is about to be heard gets nothing.
         let awaited = state.nodes.filter { $0.isAwaited && !$0.isAway }.map(\.conditions.standing).min()
@@ -36,7 +40,7 @@ struct ClusterChecker: Sendable {
             guard node.revision == revision else {
                 return "\(node.id) has the revision \(node.revision), and what it is told makes \(revision)"
             }
-            if node.conditions.isDraining, node.configs.contains(where: \.isConfirmed),
+            if intent.count == 0, node.conditions.isDraining, node.configs.contains(where: \.isConfirmed),
                 state.nodes.contains(where: {
                     $0.conditions.standing < .restarting && !$0.isAwaited && !$0.isAway
                         && $0.conditions.standing <= awaited ?? .awaited
@@ -48,7 +52,7 @@ struct ClusterChecker: Sendable {
         for config in state.dangling {
             if let node = places[config.config.key] { return "\(config.config.key) dangles and is on \(node)" }
         }
-        if let config = state.dangling.first(where: { $0.config.isConfirmed }),
+        if let config = state.dangling.first(where: { $0.config.isConfirmed && !intent.binds($0.config.key) }),
             state.nodes.contains(where: {
                 !$0.isAwaited && !$0.isAway && $0.conditions.standing <= awaited ?? .awaited
             })
@@ -61,9 +65,16 @@ struct ClusterChecker: Sendable {
 
     /// Whether configs moved without need since `former`: a node that stays keeps its configs, except the share of one
     /// that joins.
-    func problem(from former: Placements?, to state: StateSnapshot) -> String? {
+    func problem(
+        from former: Placements?, to state: StateSnapshot, _ intent: OperatorIntent, rebalanced: Set<ConfigKey>
+    ) -> String? {
         guard let former, former.term == state.term.token || state.term.continued == former.term else { return nil }
-        if let problem = problemOfMoves(from: former, to: state) { return problem }
+        // For an operator's sake anything may move.
+        if former.intent.count == 0, intent.count == 0,
+            let problem = problemOfMoves(from: former, to: state, rebalanced)
+        {
+            return problem
+        }
         guard former.term != state.term.token else { return nil }
         if let problem = terms.problem(ofToken: former.term) {
             return "the term \(state.term.token) continues another one, and \(problem)"
@@ -78,8 +89,11 @@ struct ClusterChecker: Sendable {
         return nil
     }
 
-    /// A config moves only from a node that leaves, or to one that has none, joins, or may get work again.
-    private func problemOfMoves(from former: Placements, to state: StateSnapshot) -> String? {
+    /// A config moves only from a node that leaves, or to one that has none, joins, or may get work again; or it is
+    /// rebalanced.
+    private func problemOfMoves(
+        from former: Placements, to state: StateSnapshot, _ rebalanced: Set<ConfigKey>
+    ) -> String? {
         let now = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0.conditions) })
         let hasFree = now.contains { $0.value.standing == .free && former.nodes[$0.key]?.standing == .free }
         let away = Set(state.nodes.filter(\.isAway).map(\.id))
@@ -89,7 +103,8 @@ struct ClusterChecker: Sendable {
             let hasJoined =
                 node.conditions.standing < was.standing || node.conditions.pod != was.pod
                 || former.away.contains(node.id)
-            for config in node.configs where former.nodeOfConfig[config.key] != node.id {
+            for config in node.configs
+            where former.nodeOfConfig[config.key] != node.id && !rebalanced.contains(config.key) {
                 if isCordoned, hasFree { return "\(node.id) is cordoned and gets \(config.key)" }
                 guard let before = former.nodeOfConfig[config.key], let stays = now[before] else { continue }
                 let isLeft = stays.isLeaving || away.contains(before) || stays.pod != former.nodes[before]?.pod
@@ -132,9 +147,10 @@ struct ClusterChecker: Sendable {
     ///   - recent: the revisions that the node was to run lately: an answer may have waited for a follower.
     ///   - elsewhere: those that other agents run, or have run; nil if the leader cannot know, as it has no mirror of
     ///     what was told before.
+    ///   - unplaced: those that have no node since operators want it so.
     func problem(
         withConfigs response: HTTPResponse, for node: String, of state: StateSnapshot, source: DesiredConfigs,
-        running: [String], recent: Set<Int64>, elsewhere: Set<String>?
+        running: [String], recent: Set<Int64>, elsewhere: Set<String>?, unplaced: Set<String>
     ) -> String? {
         guard let known = state.nodes.first(where: { $0.id == node }) else {
             return "\(node) is unknown and gets configs"
@@ -156,7 +172,7 @@ struct ClusterChecker: Sendable {
         guard state.nodes.allSatisfy({ $0.configs.allSatisfy(\.isConfirmed) }) else { return nil }
         let placed = Set(state.nodes.flatMap(\.configs).flatMap(\.instanceIDs))
         let wanted = Set(source.changes(since: 0).upserts.flatMap(\.configs).flatMap(\.instanceIDs))
-        for id in stopped where wanted.contains(id) && !placed.contains(id) {
+        for id in stopped where wanted.contains(id) && !placed.contains(id) && !unplaced.contains(id) {
             return "\(node) is made to stop \(id), which is wanted and on no node"
         }
         guard let elsewhere else { return nil }
@@ -206,6 +222,11 @@ struct ClusterChecker: Sendable {
         }
         return terms.problem(ofToken: token)
     }
+}
+
+extension OperatorIntent {
+    /// Whether an operator may be the reason that a config has no node.
+    fileprivate func binds(_ key: ConfigKey) -> Bool { paused.contains(key) || pinned[key] != nil }
 }
 
 /// The lists that were sent, each decoded once, because most are requested repeatedly.

@@ -227,6 +227,8 @@ extension SimulatedCluster {
         if leader.isWarmingUp { return "the leader warms up" }
         let live = agents.map(\.process.name)
         guard leader.nodes.map(\.id) == live else { return "nodes \(leader.nodes.map(\.id)) report, \(live) live" }
+        let wishes = replicas.map(wanted).map(\.count).max() ?? 0
+        if wishes > 0 { return "operators still want \(wishes) things" }
         if !leader.dangling.isEmpty { return "\(leader.dangling.count) configs dangle" }
         let desired = state.withLock { $0.desired }
         let configs = expectations.configs(desired)

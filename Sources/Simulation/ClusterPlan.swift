@@ -88,9 +88,11 @@ package struct ClusterPlan: Sendable {
 
     /// The number of node-agents.
     package static let nodes = 5
-    /// How long there are faults.
-    package static let turbulence = Duration.seconds(240)
+    /// How long there are faults, unless the plan says otherwise.
+    private static let turbulence = Duration.seconds(240)
 
+    /// How long there are faults.
+    package let lasting: Duration
     /// `cluster_checks.warmup_duration`.
     package let warmup: Duration
     /// `cluster_checks.node_expiration_timeout`, for the replicas and the agents.
@@ -101,6 +103,8 @@ package struct ClusterPlan: Sendable {
     package let configs: Int
     /// The changes after, by time.
     package let edits: [Edit]
+    /// What operators want.
+    package let orders: [(at: Duration, order: Order)]
     /// The faults, by time.
     package let faults: [(at: Duration, fault: Fault)]
     /// What happens to pods, by time; nil if the replicas may not watch them.
@@ -113,12 +117,14 @@ package struct ClusterPlan: Sendable {
     /// The plan of a world.
     package init(world: World) {
         let dice = world.dice("plan")
+        lasting = Self.turbulence
         warmup = .seconds(dice.number(in: 5...30))
         nodeExpirationTimeout = .seconds(dice.number(in: 20...40))
         pollInterval = .seconds(dice.number(in: 5...12))
         configs = dice.number(in: 0...30)
         edits = Self.drawEdits(dice, configs: configs)
         faults = Self.drawFaults(dice).sorted { $0.at < $1.at }
+        orders = Self.drawOrders(world.dice("orders"), configs: configs)
         pods = Self.drawPods(world.dice("pods"))
         (areOfDaemonSet, takesLeave) = Self.drawAgents(world)
     }
@@ -130,11 +136,12 @@ package struct ClusterPlan: Sendable {
         self.areOfDaemonSet = areOfDaemonSet
         takesLeave = areOfDaemonSet && world.dice("agents").chance(0.5)
         let dice = world.dice("plan")
+        lasting = Self.turbulence
         warmup = .seconds(dice.number(in: 5...30))
         nodeExpirationTimeout = .seconds(dice.number(in: 20...40))
         pollInterval = .seconds(dice.number(in: 5...12))
         configs = dice.number(in: 5...30)
-        (edits, faults) = ([], [])
+        (edits, faults, orders) = ([], [], [])
         pods = (0..<Self.nodes).map { node in
             let grace = dice.duration(in: .seconds(15) ... .seconds(30))
             return (.seconds(60 + 35 * node), .terminated(node: node, grace: grace, replacedAfter: .seconds(2)))
@@ -144,11 +151,12 @@ package struct ClusterPlan: Sendable {
     /// Nothing goes wrong, but all replicas are killed at once, with what they know, and started again.
     package init(restartOfReplicasIn world: World) {
         let dice = world.dice("plan")
+        lasting = Self.turbulence
         warmup = .seconds(30)
         nodeExpirationTimeout = .seconds(dice.number(in: 40...60))
         pollInterval = .seconds(dice.number(in: 5...8))
         configs = dice.number(in: 8...30)
-        edits = []
+        (edits, orders) = ([], [])
         let downFor = dice.duration(in: .seconds(1) ... .seconds(5))
         faults = [(.seconds(100), .followerCrash(downFor: downFor)), (.seconds(100), .leaderCrash(downFor: downFor))]
         (pods, areOfDaemonSet, takesLeave) = ([], true, true)
@@ -158,6 +166,7 @@ package struct ClusterPlan: Sendable {
     /// come and go.
     package init(successionsIn world: World) {
         let dice = world.dice("plan")
+        lasting = Self.turbulence
         warmup = .seconds(dice.number(in: 5...20))
         nodeExpirationTimeout = .seconds(dice.number(in: 30...40))
         pollInterval = .seconds(dice.number(in: 5...8))
@@ -166,6 +175,7 @@ package struct ClusterPlan: Sendable {
         faults = (0..<4).map { index in
             (.seconds(60 + 45 * index), Self.drawCrashWhenTelling(dice, version: 1_000 + index))
         }
+        orders = Self.drawOrders(world.dice("orders"), configs: configs)
         let pods = world.dice("pods")
         self.pods = (0..<6).map { index in
             let event = PodEvent.terminated(

@@ -37,6 +37,10 @@ package final class SimulatedCluster: Sendable {
         var terms: Set<String> = []
         var lateRequests = 0
         var pods = SimulatedPods()
+        /// What the last changes rebalanced.
+        var rebalanced: Set<ConfigKey> = []
+        /// Until when what operators wanted last may show in what agents run.
+        var wishedUntil = Instant.distantPast
         /// Expected checks that no agent ran at the last look.
         var unrun: Set<String> = []
         /// By lane and node: when the node was last to run what has a revision.
@@ -115,7 +119,7 @@ package final class SimulatedCluster: Sendable {
     package func run() throws(SimulationFailure) -> Outcome {
         start()
         // Every fault has ended by then.
-        try world.run(for: ClusterPlan.turbulence + .seconds(60))
+        try world.run(for: plan.lasting + .seconds(60))
         // An agent that reached no replica waits up to a minute; then come a term, its warm-up, and two polls.
         var problem = problemOfQuiet
         for _ in 0..<240 where problem != nil {
@@ -146,6 +150,7 @@ package final class SimulatedCluster: Sendable {
         for name in Self.agentNames { after(.zero ... .seconds(5)) { [self] in startAgent(name) } }
         for edit in plan.edits { world.after(edit.at) { [self] in apply(edit) } }
         for (at, fault) in plan.faults { world.after(at) { [self] in perform(fault) } }
+        for (at, order) in plan.orders { world.after(at) { [self] in carryOut(order) } }
         let prober = SimulatedProcess(Self.prober, in: world)
         world.after(.seconds(1)) { [self] in probe(prober) }
         leases.onRelease { [self] in checkRelease(by: $0) }
@@ -335,7 +340,14 @@ package final class SimulatedCluster: Sendable {
         {
             world.violated("\(replica.process.name): \(problem)")
         }
+        state.withLock { $0.rebalanced = Self.rebalanced(event) }
         look(at: replica)
+    }
+
+    private static func rebalanced(_ event: StoreEvent) -> Set<ConfigKey> {
+        guard case .changed(let changes, _, _) = event else { return [] }
+        return Set(
+            changes.compactMap { if case .configMoved(let key, _, _, .rebalanced, _) = $0 { key } else { nil } })
     }
 
     /// A leader removes no config that is wanted: its sources tell it of what is gone, never of what has not come yet.
@@ -374,13 +386,16 @@ package final class SimulatedCluster: Sendable {
             ($0.placements[lane], $0.listened[lane] ?? .zero, $0.heard[lane] ?? [:], $0.pods.deleted)
         }
         let silences = heard.mapValues { listened - $0 }
+        let intent = wanted(by: replica)
+        if intent.count > 0 { state.withLock { $0.wishedUntil = world.now + .seconds(60) } }
         let problem =
-            checker.problem(in: snapshot) ?? checker.problem(from: former, to: snapshot)
+            checker.problem(in: snapshot, intent) ?? problem(of: intent, in: snapshot)
+            ?? checker.problem(from: former, to: snapshot, intent, rebalanced: state.withLock { $0.rebalanced })
             ?? checker.problem(
                 from: former, to: snapshot, silences: silences, deletedPods: deleted,
                 timeout: plan.nodeExpirationTimeout)
         if let problem { world.violated("\(replica.process.name): \(problem)") }
-        state.withLock { $0.placements[lane] = ClusterChecker.Placements(snapshot) }
+        state.withLock { $0.placements[lane] = ClusterChecker.Placements(snapshot, intent) }
     }
 
     /// Counts what waited in a leader's socket until its term had passed, and notes whose heartbeats a call that waits
@@ -440,7 +455,9 @@ package final class SimulatedCluster: Sendable {
     private func checkAnswer(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
         let parts = request.path.split(separator: "/").suffix(3).map(String.init)
         if response.status == 304 { return checkUnchanged(replica, request) }
-        guard response.status == 200, parts.count == 3, !["follow", "mirror"].contains(parts[2]) else { return }
+        guard response.status == 200, parts.count == 3, !["follow", "mirror", "intent"].contains(parts[2]) else {
+            return
+        }
         // One that waited until followers knew it may be made too late: its gate keeps it from leaving.
         guard response.gate?.replacement() == nil else { return }
         let (lane, node) = (replica.process.lane, parts[2])
@@ -459,7 +476,9 @@ package final class SimulatedCluster: Sendable {
                 checker.problem(
                     withConfigs: response, for: node, of: snapshot, source: replica.replica.desired, running: running,
                     recent: recentRevisions(of: node, lane: replica.process.lane),
-                    elsewhere: knows(snapshot.term) && !hasLostPod(node) ? ranElsewhere(than: node) : nil)
+                    elsewhere: !isWished && knows(snapshot.term) && !hasLostPod(node)
+                        ? ranElsewhere(than: node) : nil,
+                    unplaced: unplaced(snapshot))
                 ?? self.problem(withListFor: node, of: snapshot, replica)
         case ("endpointschecks", "configs"):
             problem = self.problem(withListFor: node, of: snapshot, replica)
@@ -467,6 +486,14 @@ package final class SimulatedCluster: Sendable {
             problem = "answers \(request.path) with 200"
         }
         if let problem { world.violated("\(replica.process.name): \(problem)") }
+    }
+
+    /// Whether operators want something, or did a moment ago: then a check may stop that no other agent runs yet.
+    private var isWished: Bool { world.now < state.withLock { $0.wishedUntil } }
+
+    /// The check IDs that have no node since operators want it so.
+    private func unplaced(_ state: StateSnapshot) -> Set<String> {
+        isWished ? Set(state.dangling.flatMap(\.config.instanceIDs)) : []
     }
 
     /// Any list: none is made before it is known what belongs into it, from the sources or from the former leader.
@@ -511,13 +538,13 @@ package final class SimulatedCluster: Sendable {
 }
 
 extension ClusterChecker.Placements {
-    init(_ state: StateSnapshot) {
+    init(_ state: StateSnapshot, _ intent: OperatorIntent) {
         var nodeOfConfig: [ConfigKey: String] = [:]
         for node in state.nodes {
             for config in node.configs { nodeOfConfig[config.key] = node.id }
         }
         self.init(
             term: state.term.token, nodes: Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0.conditions) }),
-            away: Set(state.nodes.filter(\.isAway).map(\.id)), nodeOfConfig: nodeOfConfig)
+            away: Set(state.nodes.filter(\.isAway).map(\.id)), nodeOfConfig: nodeOfConfig, intent: intent)
     }
 }

@@ -63,7 +63,7 @@ package final class SimulatedProcess: Sendable {
         executor = SimulatedExecutor(world: world, lane: lane)
         clock = SimulatedClock(
             world: world, lane: lane, offset: dice.duration(in: .seconds(1) ... .seconds(1_000_000)),
-            wallError: dice.duration(in: .seconds(-3600) ... .seconds(3600)))
+            wallError: dice.duration(in: .zero - world.wallError...world.wallError))
         entropy = SeededEntropy(seed: UInt64(dice.index(below: .max)))
         sink = TraceSink(world: world, process: name)
         log = Log(sink: sink, minimum: .debug)

@@ -33,6 +33,8 @@ package final class SimulatedReplica: Sendable {
 
     /// The token that callers need.
     static let token = "simulation-0123456789abcdef0123456789"
+    /// The token that operators need.
+    static let operatorToken = "simulated-operators-0123456789abcdef"
     /// The token that replicas share.
     private static let replicaToken = "simulated-replicas-0123456789abcdef"
     /// What it patches into each config.
@@ -61,7 +63,8 @@ package final class SimulatedReplica: Sendable {
             in: ReplicaSurroundings(
                 kubernetes: Self.access(process, plan, leases, server, intent), peers: peers,
                 statistics: NoStatistics(), background: ProcessJobs(process: process), files: NoFiles(),
-                environment: [:], agentTokens: BearerTokens(Self.token), operatorTokens: nil,
+                environment: [:], agentTokens: BearerTokens(Self.token),
+                operatorTokens: BearerTokens(Self.operatorToken),
                 replicaTokens: ReplicaTokens(
                     accepted: BearerTokens(Self.replicaToken), presented: { Self.replicaToken }), token: { Self.token },
                 endpoint: { endpoint }, observe: { store.call($0) }, clock: process.clock,

@@ -1,6 +1,7 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
+import JSON
 import Leadership
 import Platform
 
@@ -140,9 +141,10 @@ struct SuccessionChecker: Sendable {
     /// All that agents are told, and what decides about it, in an order of its own.
     static func shown(_ store: ClusterStore) -> [String] {
         let nodes = store.nodes.filter { !$0.id.isEmpty }.sorted { $0.id < $1.id }.map { node in
-            let configs = node.configs.map { "\($0.key)=\($0.contentHash)" }.sorted()
+            let configs = zip(node.configs, node.costs).map { "\($0.key)=\($0.contentHash) for \($1.millionths)" }
+                .sorted()
             let told = node.told(store.handOvers).map { "\($0.key)=\($0.contentHash)" }.sorted()
-            return "\(node.id) \(node.address ?? "-") \(node.conditions) has \(configs), is told "
+            return "\(node.id) \(node.address ?? "-") \(node.conditions) \(node.abilities) has \(configs), is told "
                 + "\(node.keepsRunning ? "to go on" : "\(told)"), away \(node.isAway), as \(node.revision.value)"
         }
         let handOvers = store.handOvers.values.map { handOver in
@@ -150,6 +152,7 @@ struct SuccessionChecker: Sendable {
         }.sorted()
         let dangling = store.dangling.map { "dangling \($0.config.key)=\($0.config.contentHash)" }.sorted()
         let checks = store.endpointsChecks.nodes.map { "\($0): \(store.endpointsChecks.of($0).map(\.contentHash))" }
-        return nodes + dangling + handOvers + checks
+        let intent = String(decoding: store.intent.encoded.encoded(), as: UTF8.self)
+        return nodes + dangling + handOvers + checks + ["operators want \(intent)"]
     }
 }

@@ -36,6 +36,8 @@ package final class World: Sendable {
 
     /// The seed of everything.
     package let seed: UInt64
+    /// How wrong a process's wall time is at most.
+    let wallError: Duration
     /// What happened.
     package let trace = Trace()
     let state = Mutex(State())
@@ -51,9 +53,11 @@ package final class World: Sendable {
     ///   - jobCost: what one job takes; drawn for each.
     ///   - maximumSteps: jobs and events after which a run ends with an error, because something spins.
     package init(
-        seed: UInt64, jobCost: ClosedRange<Duration> = .zero ... .microseconds(50), maximumSteps: Int = 5_000_000
+        seed: UInt64, jobCost: ClosedRange<Duration> = .zero ... .microseconds(50), maximumSteps: Int = 5_000_000,
+        wallError: Duration = .seconds(3600)
     ) {
         self.seed = seed
+        self.wallError = wallError
         self.jobCost = jobCost
         self.maximumSteps = maximumSteps
         scheduler = Dice(seed: seed, stream: "scheduler")

@@ -177,7 +177,7 @@ import Testing
         #expect(try await ask("pin", "--checkID", check, "--node", other).contains("runs on \(other) alone"))
         #expect(try await node() == other)
         let told = try await ask("explain", "--checkID", check)
-        #expect(told.contains("Node: \(other)\nWhy: moved from \(home) (unfit)"), "\(told)")
+        #expect(told.contains("Node: \(other)\nWhy: moved from \(home) (pinned)"), "\(told)")
         #expect(told.contains("Rebalancing leaves it: an operator pinned it to \(other)"), "\(told)")
         _ = try await ask("unpin", "--checkID", check)
         _ = try await ask("pause", "--checkID", check)
@@ -191,7 +191,7 @@ import Testing
         #expect(try await agent.placements(client).nodes[home]?.isEmpty == false)
         #expect(try await ask("simulate", "--remove-node", home).contains(" checks would move; the heaviest node"))
         let history = try await ask("history", "--check", "fast1")
-        for what in ["isolated", "no longer isolated", "unfit", "pinned to \(other)", "paused", "resumed"] {
+        for what in ["isolated", "no longer isolated", "pinned", "pinned to \(other)", "paused", "resumed"] {
             #expect(history.contains("(\(what))"), "\(what): \(history)")
         }
         let wrong = try await run(["clusterchecks", "pin", "--checkID", "nothing", "--node", "z"] + options(agent))

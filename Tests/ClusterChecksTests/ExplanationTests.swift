@@ -48,7 +48,7 @@ import Testing
             try order(IntentCommand(.pin, check: config.instanceIDs[0], node: "b"), fixture)
             let pinned = try explain(config.instanceIDs[0], fixture)
             #expect(pinned["node"]?.stringValue == "b" && pinned["next_node"]?.stringValue == "")
-            #expect(pinned["reason"]?.stringValue?.hasPrefix("moved from a (unfit) at ") == true)
+            #expect(pinned["reason"]?.stringValue?.hasPrefix("moved from a (pinned) at ") == true)
             #expect(pinned["stays_because"] == .array([.string("an operator pinned it to b")]))
             #expect(
                 pinned["obstacles"]

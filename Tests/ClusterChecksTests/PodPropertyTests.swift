@@ -190,7 +190,7 @@ extension PodPropertyTests.History {
             #expect(from != nil || !mayRun)
             switch reason {
             case .dangled, .expired, .podDeleted, .left: #expect(from == nil)
-            case .rebalanced, .isolated, .unfit, .resumed: Issue.record("nobody asked for it")
+            case .rebalanced, .isolated, .unfit, .pinned, .resumed: Issue.record("nobody asked for it")
             case .drained: #expect(from?.conditions.isDraining == true)
             // Who is cordoned is not asked to give while any other is not.
             case .joined: #expect(from?.conditions.standing == best)

@@ -99,11 +99,11 @@ class Scenario:
         output = self._observer.shell(command, self._manifests)
         self._say("\n".join(["```", f"$ {command}", *_shortened(output, most), "```"]))
 
-    def _show_in_pod(self, *command: str):
+    def _show_in_pod(self, *command: str, most: int = 18):
         """Runs a program of the image in the leader's pod, and shows it and its output."""
         pod = self._observer.leader()
         output = self._observer.run_in_pod(pod, *command)
-        self._say("\n".join(["```", f"$ exec {pod} {' '.join(command)}", *_shortened(output, 18), "```"]))
+        self._say("\n".join(["```", f"$ exec {pod} {' '.join(command)}", *_shortened(output, most), "```"]))
 
     def _settled(self, nodes: list, limit: float, since: float) -> str:
         """Waits until every check is placed on these nodes and runs there; reports when."""
@@ -185,7 +185,7 @@ class Scenario:
             self._show_in_pod("cluster-agent", "clusterchecks", *command)
         self._show("kubectl -n cluster-agent get configmap cluster-agent-intent -o yaml")
         self._show_in_pod("cluster-agent", "clusterchecks", "resume", "--checkID", check)
-        self._show_in_pod("cluster-agent", "clusterchecks", "history", "--since", "1m")
+        self._show_in_pod("cluster-agent", "clusterchecks", "history", "--since", "1m", most=40)
         return self._settled(observer.nodes(), 60, time.monotonic())
 
     def takes_a_new_token(self) -> str:
@@ -290,7 +290,7 @@ class Scenario:
         if former.seen:
             raise Failure(f"{self._former}, which led before, answered as leader {former.seen} times after it woke")
         self._show("kubectl -n cluster-agent get events --field-selector reason=LeaderElection")
-        self._show_in_pod("cluster-agent", "clusterchecks", "history", "--since", "10m")
+        self._show_in_pod("cluster-agent", "clusterchecks", "history", "--since", "10m", most=80)
         return f"{text}; the replica that led before answered {former.answers} times, never as leader"
 
     def used_the_image_alone(self) -> str:

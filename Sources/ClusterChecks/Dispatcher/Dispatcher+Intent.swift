@@ -181,7 +181,8 @@ extension Dispatcher {
         if let node = store.intent.pinned[config.key], !node.text.hasSameBytes(as: store.nodes[slot].id),
             !eligible.isNode(slot, named: node)
         {
-            return eligible.knows(slot) ? .operatorsPin : .unknown
+            // Where the ID reports, no Kubernetes node of that name is meant.
+            return eligible.knows(slot) || store.slot(of: node.text) != nil ? .operatorsPin : .unknown
         }
         return isReserved(slot, for: config.key) ? .reserved : nil
     }

@@ -70,6 +70,7 @@ extension DeliberateBugs {
     fileprivate func spoiled(_ change: StoreChange, _ options: HandlerOptions) -> StoreChange? {
         switch change {
         case .handOverStarted where has(.forgetHandOvers): nil
+        case .intentChanged where has(.forgetIntent): nil
         case .nodeLeft(let id, _) where has(.restartDeadlines): .nodeLeft(id: id, returnsWithin: options.restartGrace)
         case .dispatchingBegan where has(.restartDeadlines):
             .dispatchingBegan(unclearFor: options.nodeExpirationTimeout)

@@ -21,6 +21,17 @@ struct HistoryRecorder: Sendable {
             if count <= HistoryRecorder.few { first.append(entry()) }
         }
 
+        /// Whether one was noted of the same source and check, which is forgotten then: an instance without a name has
+        /// another key after an edit.
+        mutating func takeBack(_ key: ConfigKey) -> Bool {
+            guard count > 0, count <= HistoryRecorder.few else { return false }
+            let lineage = "\(key.source)#\(key.check)#"
+            guard let index = first.firstIndex(where: { $0.config.hasPrefix(lineage) }) else { return false }
+            first.remove(at: index)
+            count -= 1
+            return true
+        }
+
         func entries(_ kind: HistoryEntry.Kind) -> [HistoryEntry] {
             count <= HistoryRecorder.few ? first : [HistoryEntry(kind, check: "\(count) checks")]
         }
@@ -43,7 +54,11 @@ struct HistoryRecorder: Sendable {
     mutating func note(_ change: StoreChange, before store: ClusterStore) {
         switch change {
         case .configScheduled(let config, let node):
-            added.add(Self.entry(.added, config, node: node ?? ""))
+            if removed.takeBack(config.key) {
+                changed.add(Self.entry(.changed, config, node: node ?? ""))
+            } else {
+                added.add(Self.entry(.added, config, node: node ?? ""))
+            }
             // If there are nodes, why none of them may run it follows.
             if node == nil, store.nodeCount == 0 {
                 dangling.add(Self.entry(.dangles, config, reason: DanglingReason.noNode.description))

@@ -102,6 +102,8 @@ package enum MoveReason: String, CaseIterable, Sendable {
     case drained
     /// Its node may not run it any more: labels, abilities or what its author says changed.
     case unfit
+    /// An operator pinned it to the node.
+    case pinned
     /// Its node was overloaded, according to the runners' statistics.
     case rebalanced
     /// Another config is being isolated on its node.
