@@ -12,6 +12,8 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
         let entry: ExactText
         let index: Int
         let shard: ExactText
+        /// Made once: hashing the texts costs more than all else of a look-up.
+        let hash: Int
 
         init(source: ExactText, check: ExactText, entry: ExactText, index: Int, shard: ExactText) {
             self.source = source
@@ -19,6 +21,10 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
             self.entry = entry
             self.index = index
             self.shard = shard
+            var hasher = Hasher()
+            for text in [source, check, entry, shard] { hasher.combine(text) }
+            hasher.combine(index)
+            hash = hasher.finalize()
         }
     }
 
@@ -73,16 +79,12 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// Hashes all that is compared.
     package func hash(into hasher: inout Hasher) {
-        hasher.combine(fields.source)
-        hasher.combine(fields.check)
-        hasher.combine(fields.entry)
-        hasher.combine(index)
-        hasher.combine(fields.shard)
+        hasher.combine(fields.hash)
     }
 
     private static func areEqual(_ left: Fields, _ right: Fields) -> Bool {
-        left.index == right.index && left.source == right.source && left.check == right.check
-            && left.entry == right.entry && left.shard == right.shard
+        left.hash == right.hash && left.index == right.index && left.source == right.source
+            && left.check == right.check && left.entry == right.entry && left.shard == right.shard
     }
 
     /// `source#check#index`, with `#entry` before the index and `#shard` after it if there are any.

@@ -37,6 +37,9 @@ struct Claims: Sendable {
     /// By slot.
     private var reporters: [Int: Reporter] = [:]
 
+    /// Whether no agent has named a check that it runs.
+    var isEmpty: Bool { slots.isEmpty }
+
     /// Notes a report in the warm-up.
     ///
     /// - Parameter isBelieved: whether the list in it counts.

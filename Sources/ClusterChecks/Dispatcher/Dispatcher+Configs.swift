@@ -36,24 +36,27 @@ extension Dispatcher {
         for config in desired.upserts where !replace(config) { new.append(config) }
         let room = max(0, options.maximumConfigs - store.totalCount)
         let refused = new.dropFirst(room).map(\.key)
-        store.reserveCapacity(store.configCount + min(room, new.count))
-        for config in heaviestFirst(Array(new.prefix(room)), areNew: true) {
+        store.reserveCapacity(more: min(room, new.count))
+        // Mostly nobody knows what runs where: then it is not asked for each config.
+        let isRunningKnown = !store.isDispatching && (hint != nil || !claims.isEmpty)
+        for weighed in heaviestFirst(new.prefix(room), areNew: true) {
+            let config = weighed.config
             guard config.nodeName.isEmpty else {
                 apply(.endpointsCheckScheduled(config))
                 continue
             }
-            let running = store.isDispatching ? nil : nodeRunning(config)
+            let running = isRunningKnown ? nodeRunning(config) : nil
             let predecessor = predecessors.takeNode(of: config.key)
             let former = predecessor ?? running ?? hint?.node(of: config)
             let kept = former.flatMap { keeper($0, of: config) }
-            let node = kept ?? bestNode(for: config, load: newLoad(of: config))
+            let node = kept ?? bestNode(for: config, load: weighed.load)
             apply(.configScheduled(config, on: node))
             if let cost = costs.estimate(config) {
                 let changed = ChangedCost(key: config.key, cost: cost)
                 apply(.costsChanged([changed], workersPerInstance: costs.unit))
             }
             if node == nil { explainDangling(config) }
-            if config.handOver == .exclusive, let predecessor, kept == nil, node != predecessor,
+            if let predecessor, config.handOver == .exclusive, kept == nil, node != predecessor,
                 store.handOvers[config.key] == nil
             {
                 // Under its former key it must have been stopped there.

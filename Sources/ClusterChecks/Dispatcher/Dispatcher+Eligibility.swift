@@ -79,7 +79,7 @@ extension Dispatcher {
     /// - Parameter slots: the nodes whose Kubernetes nodes or abilities changed.
     mutating func relieveUnfit(_ slots: [Int]) {
         for slot in slots where !store.nodes[slot].id.isEmpty && !store.nodes[slot].configs.isEmpty {
-            for config in heaviestFirst(store.nodes[slot].configs) { relieveIfUnfit(config, slot) }
+            for weighed in heaviestFirst(store.nodes[slot].configs) { relieveIfUnfit(weighed.config, slot) }
         }
     }
 

@@ -91,11 +91,11 @@ extension Dispatcher {
             let leaving = store.nodes[slot].configs.filter { config in
                 config.isConfirmed && !(isRestart && config.handOver == .sticky)
             }
-            for config in heaviestFirst(leaving) {
-                guard let node = bestNode(for: config), let target = store.slot(of: node),
+            for weighed in heaviestFirst(leaving) {
+                guard let node = bestNode(for: weighed.config, load: weighed.load), let target = store.slot(of: node),
                     store.nodes[target].conditions.standing < (isRestart ? .restarting : .draining)
                 else { continue }
-                move(config.key, to: node, .drained)
+                move(weighed.config.key, to: node, .drained)
             }
         }
     }

@@ -209,11 +209,13 @@ extension Dispatcher {
     }
 
     private mutating func clear(_ slot: Int, for key: ConfigKey) {
-        for config in heaviestFirst(store.nodes[slot].configs) where config.key != key && mayLeave(config, slot) {
+        for weighed in heaviestFirst(store.nodes[slot].configs) {
+            let config = weighed.config
+            guard config.key != key, mayLeave(config, slot) else { continue }
             // No check is lost for another's sake.
-            guard let node = bestNode(for: config, mayShare: false), !node.hasSameBytes(as: store.nodes[slot].id) else {
-                continue
-            }
+            guard let node = bestNode(for: config, load: weighed.load, mayShare: false),
+                !node.hasSameBytes(as: store.nodes[slot].id)
+            else { continue }
             move(config.key, to: node, .isolated)
         }
     }

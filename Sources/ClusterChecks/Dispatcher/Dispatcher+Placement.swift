@@ -1,14 +1,20 @@
 import CheckModel
 import Platform
 
+/// A config, and what it costs: a structure, since the compiler destroys an array of tuples slowly.
+struct WeighedConfig {
+    let config: EncodedConfig
+    let load: Load
+}
+
 // Where configs go when nodes come and go.
 extension Dispatcher {
     /// Heaviest first, since a heavy config is easier to place before light ones fill the gaps (Graham's LPT rule).
     /// Equal ones stay in the order given.
-    func heaviestFirst(_ configs: [EncodedConfig], areNew: Bool = false) -> [EncodedConfig] {
-        let loads = configs.map(areNew ? newLoad : load)
-        if zip(loads, loads.dropFirst()).allSatisfy({ $0 >= $1 }) { return configs }
-        return configs.indices.sorted { (loads[$1], $0) < (loads[$0], $1) }.map { configs[$0] }
+    func heaviestFirst(_ configs: some Sequence<EncodedConfig>, areNew: Bool = false) -> [WeighedConfig] {
+        var weighed = configs.map { WeighedConfig(config: $0, load: areNew ? newLoad(of: $0) : load(of: $0)) }
+        weighed.sort { $0.load > $1.load }
+        return weighed
     }
 
     /// What a config costs, or will cost once it is placed.
@@ -25,8 +31,9 @@ extension Dispatcher {
     mutating func placeDangling() {
         guard store.nodeCount > 0 else { return }
         // Of one whose bytes are not known here yet its new node could not be told.
-        for config in heaviestFirst(store.dangling.lazy.map(\.config).filter(\.isConfirmed)) {
-            guard let node = bestNode(for: config) else {
+        for weighed in heaviestFirst(store.dangling.lazy.map(\.config).filter(\.isConfirmed)) {
+            let config = weighed.config
+            guard let node = bestNode(for: config, load: weighed.load) else {
                 explainDangling(config)
                 continue
             }
@@ -58,7 +65,7 @@ extension Dispatcher {
         let total = donors.reduce(store.nodes[slot].load) { $0 + $1.load }
         let share = total.share(of: capacity, in: donors.reduce(capacity) { $0 + $1.capacity })
         let id = store.nodes[slot].id
-        var gifts: [Int: [(key: ConfigKey, load: Load)]] = [:]
+        var gifts: [Int: [WeighedConfig]] = [:]
         while let heaviest = donors.indices.max(by: { left, right in
             donors[left].load.isLess(than: donors[right].load, of: donors[left].capacity, donors[right].capacity)
         }) {
@@ -68,15 +75,17 @@ extension Dispatcher {
             guard own + .oneInstance <= share, own.isLess(than: donor.load, of: capacity, donor.capacity) else {
                 return
             }
-            var left = gifts.removeValue(forKey: donor.slot) ?? self.gifts(from: donor.slot, to: slot, isBack: isBack)
+            var left = gifts.removeValue(forKey: donor.slot) ?? self.gifts(from: donor.slot)
             // Both grow nearer to each other: what is too much now will be too much later.
-            while let (_, load) = left.last,
-                own + load > share || (donor.load - load).isLess(than: own + load, of: donor.capacity, capacity)
+            while let gift = left.last,
+                own + gift.load > share
+                    || (donor.load - gift.load).isLess(than: own + gift.load, of: donor.capacity, capacity)
+                    || !mayGive(gift.config, from: donor.slot, to: slot, isBack: isBack)
             { left.removeLast() }
-            if let (key, load) = left.popLast() {
+            if let gift = left.popLast() {
                 gifts[donor.slot] = left
-                move(key, to: id, .joined)
-                donors[heaviest].load -= load
+                move(gift.config.key, to: id, .joined)
+                donors[heaviest].load -= gift.load
             } else {
                 donors.remove(at: heaviest)
             }
@@ -85,16 +94,18 @@ extension Dispatcher {
 }
 
 extension Dispatcher {
-    /// What a donor may give to a node that joined, the heaviest and newest last: fewer moves make a share of them.
-    private mutating func gifts(from donor: Int, to slot: Int, isBack: Bool) -> [(key: ConfigKey, load: Load)] {
-        var gifts: [(key: ConfigKey, load: Load, index: Int)] = []
-        for index in store.nodes[donor].configs.indices {
-            let config = store.nodes[donor].configs[index]
-            guard mayLeave(config, donor), !(isBack && config.handOver == .sticky), obstacle(to: config, slot) == nil
-            else { continue }
-            gifts.append((config.key, store.nodes[donor].costs[index].load, index))
+    /// What a node has for one that joined, the heaviest and newest last: fewer moves make a share of them.
+    private func gifts(from donor: Int) -> [WeighedConfig] {
+        var gifts = zip(store.nodes[donor].configs, store.nodes[donor].costs).map {
+            WeighedConfig(config: $0, load: $1.load)
         }
-        return gifts.sorted { ($0.load, $0.index) < ($1.load, $1.index) }.map { ($0.key, $0.load) }
+        gifts.sort { $0.load < $1.load }
+        return gifts
+    }
+
+    /// Whether a node may give a config to one that joined. This is not asked of all that it has, as most of it stays.
+    private mutating func mayGive(_ config: EncodedConfig, from donor: Int, to slot: Int, isBack: Bool) -> Bool {
+        mayLeave(config, donor) && !(isBack && config.handOver == .sticky) && obstacle(to: config, slot) == nil
     }
 
     /// Whether a config may move off a node that stays. Its bytes must be known, or its new node could not be told; and

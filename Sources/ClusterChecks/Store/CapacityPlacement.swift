@@ -45,15 +45,22 @@ struct CapacityPlacement: Sendable {
     /// - Parameter isEligible: whether the node of a slot may have it; nil if all may. Only if the best one may not,
     ///   all are looked at.
     func best(for hash: UInt64, load: Load, where isEligible: ((Int) -> Bool)?) -> Int? {
-        if classes.count == 1 { return classes[0].nodes.leastLoaded(for: hash, where: isEligible) }
+        if classes.count == 1 { return best(for: hash, 0, where: isEligible) }
         var best: (slot: Int, load: Load, capacity: Int)?
         for index in classes.indices {
             let capacity = classes[index].capacity
-            guard let slot = classes[index].nodes.leastLoaded(for: hash, where: isEligible) else { continue }
+            guard let slot = self.best(for: hash, index, where: isEligible) else { continue }
             let sum = classes[index].nodes.load(slot: slot) + load
             if let found = best, !sum.isLess(than: found.load, of: capacity, found.capacity) { continue }
             best = (slot, sum, capacity)
         }
         return best?.slot
+    }
+
+    /// The same among the nodes of one capacity.
+    private func best(for hash: UInt64, _ index: Int, where isEligible: ((Int) -> Bool)?) -> Int? {
+        let slot = classes[index].nodes.leastLoaded(for: hash)
+        guard let slot, let isEligible, !isEligible(slot) else { return slot }
+        return classes[index].nodes.leastLoaded(for: hash, where: isEligible)
     }
 }

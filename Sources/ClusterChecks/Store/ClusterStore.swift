@@ -301,9 +301,16 @@ extension ClusterStore {
         return standings.min() ?? .draining
     }
 
-    /// Reserves room for `count` configs in all, so that a large batch does not grow the store step by step.
-    mutating func reserveCapacity(_ count: Int) {
-        entries.reserveCapacity(count)
+    /// Reserves room for so many configs more, so that a large batch does not grow the store, and what each node has,
+    /// step by step.
+    mutating func reserveCapacity(more: Int) {
+        entries.reserveCapacity(entries.count + more)
+        guard more > nodeCount else { return }
+        for slot in nodes.indices where !nodes[slot].id.isEmpty {
+            let count = nodes[slot].configs.count + more / nodeCount + 1
+            nodes[slot].configs.reserveCapacity(count)
+            nodes[slot].costs.reserveCapacity(count)
+        }
     }
 
     /// The nodes that were added or removed, or whose configs changed, since the last call, in no particular order.

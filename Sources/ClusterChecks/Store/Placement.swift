@@ -66,17 +66,16 @@ struct Placement: Sendable {
     /// The load of a node.
     func load(slot: Int) -> Load { Load(millionths: loads[slot]) }
 
-    /// The slot of the least loaded node for a config whose key has this hash; nil without one that may have it.
-    ///
-    /// - Parameter isEligible: whether the node of a slot may have it; nil if all may. Only if the least loaded one may
-    ///   not, all are looked at.
-    func leastLoaded(for hash: UInt64, where isEligible: ((Int) -> Bool)? = nil) -> Int? {
+    /// The slot of the least loaded node for a config whose key has this hash; nil without nodes.
+    func leastLoaded(for hash: UInt64) -> Int? {
         guard !ring.isEmpty else { return nil }
+        let position = firstLeast(from: firstPosition { $0.hash < hash }) ?? firstLeast(from: 0)
+        return position.map { ring[$0].slot }
+    }
+
+    /// The same among the nodes that may have it; nil without one. All are looked at.
+    func leastLoaded(for hash: UInt64, where isEligible: (Int) -> Bool) -> Int? {
         let start = firstPosition { $0.hash < hash }
-        let position = firstLeast(from: start) ?? firstLeast(from: 0)
-        guard let slot = position.map({ ring[$0].slot }), let isEligible, !isEligible(slot) else {
-            return position.map { ring[$0].slot }
-        }
         var best: Int?
         for point in ring[start...] + ring[..<start] {
             guard loads[point.slot] < best.map({ loads[$0] }) ?? Self.noNode, isEligible(point.slot) else { continue }
