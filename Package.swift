@@ -40,6 +40,7 @@ let package = Package(
         // Level 1.
         library("JSON", ["Platform"]),
         library("Leadership", ["Platform"]),
+        library("YAML", ["JSON", "Platform"]),
         library("HTTPClient", ["CCurl", "COpenSSL", "Platform"]),
         library("HTTPServer", ["COpenSSL", "Platform"]),
         library("TLSClient", ["COpenSSL", "Platform"]),
@@ -96,6 +97,7 @@ let package = Package(
             "KubernetesTests", ["TestKit", "Kubernetes", "HTTPClient", "HTTPServer", "Leadership", "JSON", "Platform"],
             excluding: ["golden"]),
         tests("JSONTests", ["TestKit", "JSON", "Platform"]),
+        tests("YAMLTests", ["TestKit", "YAML", "JSON", "Platform"]),
         tests("CheckOptionsTests", ["TestKit", "CheckOptions", "JSON", "Platform"]),
         tests("CheckModelTests", ["TestKit", "CheckModel", "JSON", "Platform"]),
         tests("AutoConfTests", ["TestKit", "AutoConf", "Kubernetes", "CheckModel", "JSON", "Platform"]),

@@ -85,7 +85,7 @@ extension JSONValue {
     }
 
     /// How many bytes `text` has as a JSON string, without quotes.
-    static func encodedLength(of text: String) -> Int {
+    package static func encodedLength(of text: String) -> Int {
         var output: [UInt8] = []
         encode(text, into: &output)
         return output.count - 2
