@@ -1,0 +1,1 @@
+../Fuzz/FuzzCorpus.swift

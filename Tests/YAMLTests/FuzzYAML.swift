@@ -1,0 +1,1 @@
+../Fuzz/FuzzYAML.swift
