@@ -84,8 +84,8 @@ package struct StateAnswer: Sendable {
     }
 
     /// The body. If this replica does not dispatch, lists are null, as agents' command lines expect. They ignore what
-    /// upstream does not have: `pod`, `address`, `node_type` and `conditions` of a node; `dangling_reasons`, one for
-    /// each config in `dangling`; `endpoints_checks`; a follower's `leader`. A node that reported no statistics has no
+    /// upstream does not have: `pod`, `address`, `node_type` and `conditions` of a node; `dangling_reasons`
+    /// and `dangling_instance_ids`, one for each config in `dangling`; `endpoints_checks`; a follower's `leader`. A node that reported no statistics has no
     /// `stats`.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
@@ -128,6 +128,8 @@ package struct StateAnswer: Sendable {
         Self.encode(dangling, into: &output) { $1.append(contentsOf: $0.config.shownWire) }
         output.append(",\"dangling_reasons\":")
         Self.encode(dangling.map(\.reason), into: &output, JSONValue.encode)
+        output.append(",\"dangling_instance_ids\":")
+        Self.encode(dangling, into: &output) { Self.encode($0.config.instanceIDs, into: &$1, JSONValue.encode) }
         output.append(",\"endpoints_checks\":\(endpointsChecks)}")
         return output
     }

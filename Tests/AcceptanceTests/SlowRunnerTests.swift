@@ -72,8 +72,8 @@ import Testing
                 if try await report() == 200 { reports += 1 }
                 return preview.poll() != nil
             }
-            #expect(reports > 20, "reports were answered while runners were asked")
-            guard preview.output.contains("1 of 8 nodes gave no statistics") else { return false }
+            // Had they waited for the slow one, there would be one or two.
+            guard reports > 20, preview.output.contains("1 of 8 nodes gave no statistics") else { return false }
             let shown = try start()
             _ = try await shown.wait(within: .seconds(30))
             return shown.output.split(separator: "\n").count { $0.contains("Average Execution Time") } == 14

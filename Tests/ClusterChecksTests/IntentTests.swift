@@ -253,7 +253,7 @@ import Testing
 
     @Test func `what is not there is refused with what there is`() throws {
         let dispatcher = try Dispatcher(nodes: ["a"], configs: try encodedConfigs(0..<2))
-        let known = try encodedConfigs(0..<2).map(\.checkID).joined(separator: ", ")
+        let known = try encodedConfigs(0..<2).map(\.checkID).sorted().joined(separator: ", ")
         #expect(
             refusal(.pause, check: "http_check:nothing", dispatcher)
                 == "no check http_check:nothing is known: clusterchecks shows their IDs; of this check there are \(known)"

@@ -103,7 +103,7 @@ import Testing
             let kept = await keeper.kept()
             if case .kept(let read) = kept { #expect(index == 0 && read == intent) } else { #expect(index > 0) }
         }
-        guard case .nothing = await IntentKeeper(store: nil, clock: ManualClock(), log: Log(sink: NoLog())).kept()
+        guard case .nowhere = await IntentKeeper(store: nil, clock: ManualClock(), log: Log(sink: NoLog())).kept()
         else {
             Issue.record("something is kept")
             return

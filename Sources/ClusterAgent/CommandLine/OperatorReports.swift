@@ -16,11 +16,13 @@ struct ClusterChecksReport {
         if state["warmup"]?.boolValue == true { lines += ["", "=== Warmup in progress ==="] }
         let dangling = shown(state["dangling"]?.arrayValue ?? [])
         let reasons = state["dangling_reasons"]?.arrayValue ?? []
+        let ids = state["dangling_instance_ids"]?.arrayValue ?? []
         if !dangling.isEmpty {
             lines += ["", "=== Unassigned configurations ==="]
             for (index, config) in dangling {
                 let reason = reasons.indices.contains(index) ? reasons[index].stringValue ?? "" : ""
-                lines += block(config, ids: []) + ["Unassigned because: \(reason)", "==="]
+                let known = ids.indices.contains(index) ? ids[index].arrayValue ?? [] : []
+                lines += block(config, ids: known.compactMap(\.stringValue)) + ["Unassigned because: \(reason)", "==="]
             }
         }
         lines += nodeLines

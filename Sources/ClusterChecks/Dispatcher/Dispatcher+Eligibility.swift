@@ -88,7 +88,9 @@ extension Dispatcher {
         guard isConstrained(config), let obstacle = obstacle(to: config, slot), obstacle != .unknown,
             obstacle != .reserved, mayLeave(config, slot) || obstacle == .paused
         else { return }
-        if let node = bestNode(for: config) { return move(config.key, to: node, obstacle == .operatorsPin ? .pinned : .unfit) }
+        if let node = bestNode(for: config) {
+            return move(config.key, to: node, obstacle == .operatorsPin ? .pinned : .unfit)
+        }
         apply(.configWithdrawn(config.key, whyNowhere(config), mayRun: mayRun(config.key)))
     }
 }

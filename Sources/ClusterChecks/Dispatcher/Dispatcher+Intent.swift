@@ -127,17 +127,24 @@ extension Dispatcher {
         return "\(id.text) gives its checks to others, and gets none"
     }
 
+    /// How many checks are looked at to name some that exist.
+    private static let mostAlike = 1_000
+
     /// The config that an operator names by a check ID, or by where it comes from.
     func key(named name: String, _ verb: IntentCommand.Verb) throws(ClusterChecksError) -> ConfigKey {
-        var alike: [String] = []
-        for key in store.keys.sorted() {
+        let check = name.prefix { $0 != ":" }
+        var (found, alike): ([ConfigKey], [String]) = ([], [])
+        for key in store.keys {
             guard let config = store.config(key) else { continue }
-            if config.has(name) {
-                // To be alone, it leaves the others of its config.
-                return verb == .isolate ? isolatedInstances.isolatedKey(name, in: config) : key
+            if config.has(name) || key.description.hasSameBytes(as: name) {
+                found.append(key)
+            } else if found.isEmpty, alike.count < Self.mostAlike, key.check.hasSameBytes(as: String(check)) {
+                alike.append(config.checkID)
             }
-            if key.description.hasSameBytes(as: name) { return key }
-            if key.check.hasSameBytes(as: String(name.prefix { $0 != ":" })) { alike.append(config.checkID) }
+        }
+        if let key = found.min(), let config = store.config(key) {
+            // To be alone, an instance leaves the others of its config.
+            return verb == .isolate && config.has(name) ? isolatedInstances.isolatedKey(name, in: config) : key
         }
         // What is gone can still be undone.
         let kept = Array(store.intent.isolated) + Array(store.intent.paused) + Array(store.intent.pinned.keys)
@@ -146,7 +153,8 @@ extension Dispatcher {
             throw .intent("\(name) is an endpoints check: its Kubernetes node runs it, and no other can")
         }
         guard verb != .isolate || !alike.isEmpty else { throw .intent("Unable to find check") }
-        let hint = alike.isEmpty ? "" : "; of this check there are \(alike.prefix(5).joined(separator: ", "))"
+        let known = alike.sortedByBytes().prefix(5).joined(separator: ", ")
+        let hint = alike.isEmpty ? "" : "; of this check there are \(known)"
         throw .intent("no check \(name) is known: clusterchecks shows their IDs\(hint)")
     }
 

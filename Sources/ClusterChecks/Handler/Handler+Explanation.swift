@@ -200,9 +200,28 @@ extension Dispatcher {
             }
         }
         return SimulationAnswer(
-            moves: entries.filter { $0.kind == .moved },
+            moves: Self.net(entries.filter { $0.kind == .moved }),
             others: entries.filter { [.added, .dangles].contains($0.kind) },
             balance: (before, relativeLoads.heaviest))
+    }
+}
+
+extension Dispatcher {
+    /// Moves of which each config makes one at most: what goes on from one node to the next has moved once.
+    private static func net(_ moves: [HistoryEntry]) -> [HistoryEntry] {
+        var first: [ExactText: HistoryEntry] = [:]
+        var last: [ExactText: Int] = [:]
+        for (index, move) in moves.enumerated() {
+            let config = ExactText(move.config)
+            if first[config] == nil { first[config] = move }
+            last[config] = index
+        }
+        return moves.enumerated().compactMap { index, move in
+            let config = ExactText(move.config)
+            guard last[config] == index, let begin = first[config], begin.from != move.node else { return nil }
+            return HistoryEntry(
+                .moved, check: move.check, config: move.config, from: begin.from, node: move.node, reason: move.reason)
+        }
     }
 }
 

@@ -148,12 +148,14 @@ extension Handler {
             let kept = await succession.intent()
             try await waitUntilValid(term)
             switch kept {
-            case .unreadable: try await clock.sleep(until: clock.now() + Self.intentPause)
-            case .nothing: return intentRead.set(term.token)
-            case .kept(let intent):
-                take(intent, in: term)
-                return intentRead.set(term.token)
+            case .unreadable:
+                try await clock.sleep(until: clock.now() + Self.intentPause)
+                continue
+            case .nothing: break
+            case .nowhere: take(state.withLock { $0.dispatcher.hint?.intent }, in: term)
+            case .kept(let intent): take(intent, in: term)
             }
+            return intentRead.set(term.token)
         }
     }
 
@@ -177,7 +179,8 @@ extension Handler {
         }
     }
 
-    private func take(_ intent: OperatorIntent, in term: Term) {
+    private func take(_ intent: OperatorIntent?, in term: Term) {
+        guard let intent else { return }
         let applied = state.withLock { state -> Applied? in
             guard state.term == term else { return nil }
             state.dispatcher.adopt(intent)

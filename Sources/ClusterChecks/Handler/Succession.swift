@@ -88,8 +88,10 @@ extension DeliberateBugs {
 package enum KeptIntent: Sendable {
     /// This.
     case kept(OperatorIntent)
-    /// Nothing is kept, or nothing can be.
+    /// Nothing is kept.
     case nothing
+    /// There is nowhere to keep it.
+    case nowhere
     /// It cannot be read now.
     case unreadable
 }

@@ -8,7 +8,11 @@ struct PlacementHint: Sendable {
     /// By node: the revision of what its agent was told.
     private var revisions: [ExactText: Int64] = [:]
 
+    /// What operators wanted: it counts if it is kept nowhere else.
+    let intent: OperatorIntent
+
     init(_ store: ClusterStore) {
+        intent = store.intent
         for node in store.nodes where !node.id.isEmpty {
             revisions[ExactText(node.id)] = node.revision.value
             for config in node.configs {

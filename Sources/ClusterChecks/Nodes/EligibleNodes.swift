@@ -3,8 +3,8 @@ import Platform
 
 /// Which nodes may run what, as far as Kubernetes nodes decide it: looked up once for all configs with equal rules.
 struct EligibleNodes: Sendable {
-    /// How many rules are remembered.
-    private static let limit = 256
+    /// How many answers are remembered, a byte each: further rules are looked up each time.
+    private static let limit = 4_000_000
 
     /// By slot: the Kubernetes node, as far as is known.
     private var workers: [WorkerNode?] = []
@@ -19,13 +19,14 @@ struct EligibleNodes: Sendable {
         while workers.count <= slot {
             workers.append(nil)
             ids.append("")
+            for index in obstacles.values.indices { obstacles.values[index].append(.unknown) }
         }
         guard
             !ids[slot].hasSameBytes(as: id) || workers[slot]?.name != worker?.name
                 || workers[slot]?.labels != worker?.labels
         else { return false }
         (workers[slot], ids[slot]) = (worker, id)
-        obstacles = [:]
+        refresh(slot)
         return true
     }
 
@@ -39,8 +40,7 @@ struct EligibleNodes: Sendable {
     mutating func obstacle(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {
         guard rules.isConstraint, slot < ids.count else { return rules.isConstraint ? .unknown : nil }
         if let known = obstacles[rules] { return known[slot] }
-        // More kinds of rules than that are looked up each time.
-        guard obstacles.count < Self.limit else { return find(rules, slot) }
+        guard (obstacles.count + 1) * ids.count <= Self.limit else { return find(rules, slot) }
         let found = ids.indices.map { find(rules, $0) }
         obstacles[rules] = found
         return found[slot]
@@ -54,7 +54,15 @@ struct EligibleNodes: Sendable {
     mutating func remove(_ slot: Int) {
         guard slot < ids.count else { return }
         (workers[slot], ids[slot]) = (nil, "")
-        obstacles = [:]
+        refresh(slot)
+    }
+
+    /// Looks anew at what is remembered of one node.
+    private mutating func refresh(_ slot: Int) {
+        for (rules, index) in zip(Array(obstacles.keys), obstacles.values.indices) {
+            let found = find(rules, slot)
+            obstacles.values[index][slot] = found
+        }
     }
 
     private func find(_ rules: PlacementRules, _ slot: Int) -> Obstacle? {

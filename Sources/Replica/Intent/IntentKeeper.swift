@@ -57,7 +57,7 @@ final class IntentKeeper: Sendable {
 
     /// What is kept, for a replica that begins to lead.
     func kept() async -> KeptIntent {
-        guard let store else { return .nothing }
+        guard let store else { return .nowhere }
         let writes = state.withLock { $0.writes }
         do throws(KubernetesError) {
             let text = try await store.read(deadline: clock.now() + Self.patience)
@@ -82,7 +82,7 @@ final class IntentKeeper: Sendable {
                 log.warning(
                     "what operators want cannot be read: until it can be, no check is placed anew", ["reason": error])
             }
-            return isForbidden ? .nothing : .unreadable
+            return isForbidden ? .nowhere : .unreadable
         }
     }
 
