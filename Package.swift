@@ -50,7 +50,7 @@ let package = Package(
         library("CheckOptions", ["JSON", "Platform"]),
         // Level 3.
         library("ClusterChecks", ["Leadership", "CheckModel", "JSON", "Platform"]),
-        library("AutoConf", ["Kubernetes", "CheckModel", "JSON", "Platform"]),
+        library("AutoConf", ["Kubernetes", "CheckModel", "YAML", "JSON", "Platform"]),
         // Level 4.
         library(
             "Replica",

@@ -3,10 +3,10 @@ import Platform
 
 /// Reads the config files in `confd_path`, and in later passes those that changed.
 ///
-/// Config files are `<check>.json` and `<check>.d/*.json`. The same names with `.default` appended count only if their
-/// check has no other files. Hidden files, and all others but YAML, are ignored. A file is read when its signature
-/// (size, device, inode, times) has changed, and once more in the next pass, because a second change within the
-/// granularity of the file system's time does not change the signature.
+/// Config files are `<check>.yaml` and `<check>.d/*.yaml`; the endings `.yml` and `.json` count as well. The same names
+/// with `.default` appended count only if their check has no other files. Hidden files, and all others, are ignored. A
+/// file is read when its signature (size, device, inode, times) has changed, and once more in the next pass, because a
+/// second change within the granularity of the file system's time does not change the signature.
 ///
 /// A file that cannot be used, perhaps because it is being written, keeps its last valid configs until it is valid
 /// again or deleted. A directory that cannot be listed is not taken to be empty: its files keep their configs too.
@@ -96,7 +96,7 @@ struct ConfigDirectory {
             self.directory = directory
             self.name = name
             self.check = check
-            isDefault = !name.hasSuffix(".json")
+            isDefault = name.hasSuffix(ConfigFile.defaultSuffix)
         }
 
         var path: String { "\(directory)/\(name)" }
@@ -104,11 +104,12 @@ struct ConfigDirectory {
         var checkName: String { check ?? Self.stem(name) ?? "" }
 
         private static func stem(_ name: String) -> String? {
-            name.withoutSuffix(".json") ?? name.withoutSuffix(".json.default")
+            let plain = name.withoutSuffix(ConfigFile.defaultSuffix) ?? name
+            return ConfigFile.suffixes.lazy.compactMap { plain.withoutSuffix($0) }.first
         }
     }
 
-    /// The JSON files in the directory and its `.d` directories, sorted by path. Problems are added to the part.
+    /// The config files in the directory and its `.d` directories, sorted by path. Problems are added to the part.
     private func candidates(in path: String, _ files: some ConfigFiles, _ part: inout Part) -> [Candidate] {
         var candidates: [Candidate] = []
         for name in names(in: path, files, &part) {
@@ -117,13 +118,15 @@ struct ConfigDirectory {
                 let kind = try? files.signature(of: inner).kind
                 guard kind != .file, kind != .other else { continue }
                 for name in names(in: inner, files, &part) {
+                    guard !Self.listsMetrics(name) else {
+                        refuseMetrics("\(inner)/\(name)", &part)
+                        continue
+                    }
                     if let candidate = Candidate(inner, name, check: check) { candidates.append(candidate) }
-                    refuseYAML("\(inner)/\(name)", &part)
                 }
-            } else if let candidate = Candidate(path, name) {
+            } else if !Self.listsMetrics(name), let candidate = Candidate(path, name) {
                 candidates.append(candidate)
             }
-            refuseYAML(inner, &part)
         }
         candidates = withoutNeedlessDefaults(candidates, &part)
         let limit = options.maximumFiles
@@ -164,10 +167,13 @@ struct ConfigDirectory {
         }
     }
 
-    private func refuseYAML(_ path: String, _ part: inout Part) {
-        guard path.hasSuffix(".yaml") || path.hasSuffix(".yml") else { return }
+    /// Whether a file of this name is no config: in a check's directory it lists the metrics of a JMX check.
+    private static func listsMetrics(_ name: String) -> Bool { name == "metrics.yaml" }
+
+    private func refuseMetrics(_ path: String, _ part: inout Part) {
         let object = "file:\(path)"
-        part.readings[object] = .configs([], problems: [ConfigProblem(object, ConfigFile.conversion(of: path))])
+        let reason = "a list of metrics is not read from a file of its own: write it as jmx_metrics into the config"
+        part.readings[object] = .configs([], problems: [ConfigProblem(object, reason, .warning)])
     }
 
     private mutating func read(_ file: ConfigFile, _ files: some ConfigFiles, _ part: inout Part) {

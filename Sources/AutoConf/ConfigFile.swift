@@ -1,11 +1,12 @@
 import CheckModel
 import JSON
 import Platform
+import YAML
 
 /// One file of `confd_path`: its check's name comes from the path, the rest from its contents.
 struct ConfigFile {
     let path: String
-    /// The file's name without `.json`, or its directory's without `.d`.
+    /// The file's name without its ending, or its directory's without `.d`.
     let checkName: String
     /// Its name in keys and problems.
     let object: String
@@ -16,14 +17,17 @@ struct ConfigFile {
         object = "file:\(path)"
     }
 
-    /// The problem of a YAML file.
-    static func conversion(of path: String) -> String {
-        let target = path.prefix(upTo: path.lastIndex(of: ".") ?? path.endIndex) + ".json"
-        return """
-            YAML is not read; convert it to JSON: python3 -c 'import json, sys, yaml; \
-            json.dump(yaml.safe_load(sys.stdin), sys.stdout)' <\(path) >\(target)
-            """
+    /// Whether it is YAML, not JSON.
+    private var isYAML: Bool {
+        let name = path.hasSuffix(Self.defaultSuffix) ? String(path.dropLast(Self.defaultSuffix.count)) : path
+        return Self.yamlSuffixes.contains(where: name.hasSuffix)
     }
+
+    /// How the names of config files end. Those of defaults end with `.default` after that.
+    static let suffixes = [".json"] + yamlSuffixes
+    /// How the names of defaults end, which count only if their check has no other file.
+    static let defaultSuffix = ".default"
+    private static let yamlSuffixes = [".yaml", ".yml"]
 
     /// Decodes the contents of the file.
     ///
@@ -32,12 +36,7 @@ struct ConfigFile {
         of contents: [UInt8], limit: Int, environment: Environment
     ) throws(AutoConfError) -> FileReading {
         guard !contents.isEmpty else { throw AutoConfError("the file is empty") }
-        let json: RecoveredJSON
-        do {
-            json = try RecoveredJSON(parsing: contents, limits: JSONLimits(bytes: limit))
-        } catch {
-            throw AutoConfError(error.description)
-        }
+        let json = try parsed(contents, limit: limit)
         var fields = try ConfigFields(json.value, place: "")
         try fields.checkFaults(json.faults.filter { !$0.isInPlacement }, outside: "instances")
         if let identifiers = try fields.list("ad_identifiers"), !identifiers.isEmpty {
@@ -66,6 +65,24 @@ struct ConfigFile {
         config.provider = "file"
         config.source = object
         return .configs([config], problems: problems + unusable(refused))
+    }
+
+    private func parsed(_ contents: [UInt8], limit: Int) throws(AutoConfError) -> RecoveredJSON {
+        guard isYAML else {
+            do throws(JSONError) {
+                return try RecoveredJSON(parsing: contents, limits: JSONLimits(bytes: limit))
+            } catch {
+                throw AutoConfError(error.description)
+            }
+        }
+        let value: JSONValue
+        do throws(YAMLError) {
+            value = try JSONValue(yaml: contents, limits: YAMLLimits(bytes: limit))
+        } catch {
+            throw AutoConfError(error.description)
+        }
+        guard value != .null else { throw AutoConfError("the file has nothing but comments") }
+        return RecoveredJSON(value)
     }
 
     private func unusable(_ instances: [AutoConfError]) -> [ConfigProblem] {

@@ -84,9 +84,9 @@ package struct StateAnswer: Sendable {
     }
 
     /// The body. If this replica does not dispatch, lists are null, as agents' command lines expect. They ignore what
-    /// upstream does not have: `pod`, `address`, `node_type` and `conditions` of a node; `dangling_reasons`
-    /// and `dangling_instance_ids`, one for each config in `dangling`; `endpoints_checks`; a follower's `leader`. A node that reported no statistics has no
-    /// `stats`.
+    /// upstream does not have: `pod`, `address`, `node_type` and `conditions` of a node; `dangling_reasons` and
+    /// `dangling_instance_ids`, one for each config in `dangling`; `endpoints_checks`; a follower's `leader`. A node
+    /// that reported no statistics has no `stats`.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
         output.append("{\"not_running\":")

@@ -3,7 +3,8 @@ package import Platform
 /// The options of `cluster-agent run`: one row each. The README's table and `--help` are made of these.
 package enum AgentOptions {
     static let confdPath = Option.text(
-        "confd_path", help: "Directory of check configs: `<check>.json` and `<check>.d/*.json`. Empty: none.")
+        "confd_path",
+        help: "Directory of check configs: `<check>.yaml` and `<check>.d/*.yaml`, or `.yml`, `.json`. Empty: none.")
     static let listenHost = Option.text(
         "cluster_agent.listen_host", default: "::",
         help: "Address on which all ports are served. `::`: all addresses, IPv6 and IPv4.")

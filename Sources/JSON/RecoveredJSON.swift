@@ -25,6 +25,11 @@ package struct RecoveredJSON: Sendable {
     /// The faults, in the order of the text.
     package let faults: [Fault]
 
+    /// A value without faults.
+    package init(_ value: JSONValue) {
+        (self.value, faults) = (value, [])
+    }
+
     /// Parses a whole JSON text.
     ///
     /// - Throws: `JSONError` if it is not clear what belongs to which value, or a limit is exceeded.

@@ -174,20 +174,67 @@ import Testing
         #expect(fixture.autoConf.problems.map(\.severity) == [.warning])
     }
 
-    @Test(arguments: ["http_check.yaml", "http_check.yml", "http_check.d/conf.yaml"])
-    func `a YAML file is an error that says how to convert it`(name: String) async throws {
-        let (fixture, object) = try await Self.read(name, "instances: []")
-        let path = object.dropFirst("file:".count)
-        let target = path.prefix(upTo: path.lastIndex(of: ".") ?? path.endIndex)
+    @Test(arguments: [
+        "http_check.yaml", "http_check.yml", "http_check.d/conf.yaml", "http_check.d/auto_conf.yaml",
+        "http_check.yaml.default", "http_check.d/conf.yml.default",
+    ])
+    func `a YAML file is read as agents read it`(name: String) async throws {
+        let contents = """
+            # What people have.
+            cluster_check: yes
+            init_config:
+            instances:
+              - name: shop
+                url: &url http://shop/?a=b
+                tags: [env:prod, 'team:web']
+                min_collection_interval: 0x1E
+              - name: twelve
+                url: *url
+                timeout: 1.0
+                body: |
+                  one
+                  two
+                on: 12:30
+            """
+        let (fixture, object) = try await Self.read(name, contents)
+        #expect(fixture.problems.isEmpty)
+        #expect(fixture.keys == ["\(object)#http_check#0"])
         #expect(
-            fixture.problems == [
-                "\(object): YAML is not read; convert it to JSON: python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' <\(path) >\(target).json"
+            texts(fixture.configs[0].instances) == [
+                #"{"min_collection_interval":30,"name":"shop","tags":["env:prod","team:web"],"url":"http://shop/?a=b"}"#,
+                #"{"body":"one\ntwo\n","name":"twelve","on":"12:30","timeout":1.0,"url":"http://shop/?a=b"}"#,
             ])
     }
 
     @Test(arguments: [
-        ".hidden.json", "..data/a.json", "README.md", "a.json.example", "a.d/b.txt", "a.yaml.default", "sub/a.json",
-        ".json",
+        ("cluster_check: true\ninstances:\n\t- url: http://x/\n", "line 3, column 2: "),
+        ("cluster_check: true\ninstances:\n- url: %%host%%\n", "line 3, column 8: "),
+        ("cluster_check: true\ninstances: [{}]\n---\ninstances: [{}]\n", "line 3"),
+        ("cluster_check: true\ncluster_check: false\n", "line 2, column 1: "),
+        ("# nothing\n", "the file has nothing but comments"),
+        ("- a\n", "an array, not an object"),
+        ("cluster_check: \"true\"\ninstances: [{}]\n", "cluster_check is a string, not a boolean"),
+        ("instances: {url: http://x/}\n", "instances is an object, not a list"),
+    ])
+    func `a YAML file that cannot be used says where and why`(contents: String, problem: String) async throws {
+        let (fixture, object) = try await Self.read("http_check.yaml", contents)
+        #expect(fixture.configs.isEmpty && fixture.problems.count == 1)
+        let reason = fixture.problems.first ?? ""
+        #expect(reason.hasPrefix("\(object): ") && reason.contains(problem), "\(reason)")
+    }
+
+    @Test func `a list of metrics is no config`() async throws {
+        let (fixture, object) = try await Self.read("kafka.d/metrics.yaml", "jmx_metrics: []\n")
+        #expect(fixture.configs.isEmpty)
+        #expect(
+            fixture.problems == [
+                "\(object): a list of metrics is not read from a file of its own: write it as jmx_metrics into the config"
+            ])
+    }
+
+    @Test(arguments: [
+        ".hidden.json", "..data/a.json", "README.md", "a.json.example", "a.d/b.txt", "a.yaml.example", "sub/a.json",
+        ".json", ".yaml", "metrics.yaml",
     ])
     func `other files are ignored`(name: String) async throws {
         let (fixture, _) = try await Self.read(name, #"{"cluster_check":true,"instances":[{}]}"#)

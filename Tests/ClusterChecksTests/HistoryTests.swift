@@ -48,7 +48,8 @@ import Testing
             ])
         let edited = try encodedConfig("c1", edition: 1)
         dispatcher.dispatch(EncodedChanges(upserts: [try encodedConfig("c0"), edited], isWhole: true))
-        #expect(told(&dispatcher) == ["changed test:c1#http_check#0 >a "])
+        let former = try encodedConfig("c1").checkID
+        #expect(told(&dispatcher) == ["changed test:c1#http_check#0 >a was \(former)"])
         dispatcher.dispatch(EncodedChanges(upserts: [edited] + (try encodedConfigs(2..<200)), isWhole: true))
         let entries = dispatcher.drainHistory()
         #expect(entries.map(\.kind) == [.added, .removed])

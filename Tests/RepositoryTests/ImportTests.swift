@@ -22,7 +22,7 @@ import Testing
         "CheckModel": ["JSON", "Platform"],
         "CheckOptions": ["JSON", "Platform"],
         "ClusterChecks": ["Leadership", "CheckModel", "JSON", "Platform"],
-        "AutoConf": ["Kubernetes", "CheckModel", "JSON", "Platform", "Glibc"],
+        "AutoConf": ["Kubernetes", "CheckModel", "YAML", "JSON", "Platform", "Glibc"],
         "Replica": [
             "AutoConf", "ClusterChecks", "Kubernetes", "Leadership", "CheckModel", "HTTPServer", "JSON", "Platform",
         ],

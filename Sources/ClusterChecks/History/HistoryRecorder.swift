@@ -21,15 +21,14 @@ struct HistoryRecorder: Sendable {
             if count <= HistoryRecorder.few { first.append(entry()) }
         }
 
-        /// Whether one was noted of the same source and check, which is forgotten then: an instance without a name has
-        /// another key after an edit.
-        mutating func takeBack(_ key: ConfigKey) -> Bool {
-            guard count > 0, count <= HistoryRecorder.few else { return false }
+        /// Forgets one of the same source and check, if one was noted, and returns the check: an instance without a
+        /// name has another key after an edit.
+        mutating func takeBack(_ key: ConfigKey) -> String? {
+            guard count > 0, count <= HistoryRecorder.few else { return nil }
             let lineage = "\(key.source)#\(key.check)#"
-            guard let index = first.firstIndex(where: { $0.config.hasPrefix(lineage) }) else { return false }
-            first.remove(at: index)
+            guard let index = first.firstIndex(where: { $0.config.hasPrefix(lineage) }) else { return nil }
             count -= 1
-            return true
+            return first.remove(at: index).check
         }
 
         func entries(_ kind: HistoryEntry.Kind) -> [HistoryEntry] {
@@ -54,8 +53,8 @@ struct HistoryRecorder: Sendable {
     mutating func note(_ change: StoreChange, before store: ClusterStore) {
         switch change {
         case .configScheduled(let config, let node):
-            if removed.takeBack(config.key) {
-                changed.add(Self.entry(.changed, config, node: node ?? ""))
+            if let former = removed.takeBack(config.key) {
+                changed.add(Self.changed(config, from: former, on: node))
             } else {
                 added.add(Self.entry(.added, config, node: node ?? ""))
             }
@@ -75,8 +74,8 @@ struct HistoryRecorder: Sendable {
                 Self.entry(.dangles, config, from: store.nodeID(of: key) ?? "", reason: reason.description))
         case .configReplaced(let config):
             // What becomes known after an adoption is no news.
-            guard store.config(config.key)?.contentHash != config.contentHash else { return }
-            changed.add(Self.entry(.changed, config, node: store.nodeID(of: config.key) ?? ""))
+            guard let former = store.config(config.key), former.contentHash != config.contentHash else { return }
+            changed.add(Self.changed(config, from: former.checkID, on: store.nodeID(of: config.key)))
         case .configRemoved(let key):
             guard let config = store.config(key) else { return }
             removed.add(Self.entry(.removed, config, node: store.nodeID(of: key) ?? ""))
@@ -131,6 +130,11 @@ struct HistoryRecorder: Sendable {
         defer { self = HistoryRecorder() }
         return entries + added.entries(.added) + changed.entries(.changed) + removed.entries(.removed)
             + dangling.entries(.dangles)
+    }
+
+    /// An edit, with the ID that the check had.
+    private static func changed(_ config: EncodedConfig, from former: String, on node: String?) -> HistoryEntry {
+        entry(.changed, config, node: node ?? "", reason: former == config.checkID ? "" : "was \(former)")
     }
 
     private static func entry(
