@@ -1,7 +1,6 @@
 import CheckModel
 import JSON
 import Platform
-import YAML
 
 /// One file of `confd_path`: its check's name comes from the path, the rest from its contents.
 struct ConfigFile {
@@ -68,21 +67,10 @@ struct ConfigFile {
     }
 
     private func parsed(_ contents: [UInt8], limit: Int) throws(AutoConfError) -> RecoveredJSON {
-        guard isYAML else {
-            do throws(JSONError) {
-                return try RecoveredJSON(parsing: contents, limits: JSONLimits(bytes: limit))
-            } catch {
-                throw AutoConfError(error.description)
-            }
-        }
-        let value: JSONValue
-        do throws(YAMLError) {
-            value = try JSONValue(yaml: contents, limits: YAMLLimits(bytes: limit))
-        } catch {
-            throw AutoConfError(error.description)
-        }
-        guard value != .null else { throw AutoConfError("the file has nothing but comments") }
-        return RecoveredJSON(value)
+        guard isYAML else { return try ConfigText.json(contents, limits: JSONLimits(bytes: limit)) }
+        let read = try ConfigText.yaml(contents, limit: limit)
+        guard read.value != .null else { throw AutoConfError("the file has nothing but comments") }
+        return read
     }
 
     private func unusable(_ instances: [AutoConfError]) -> [ConfigProblem] {

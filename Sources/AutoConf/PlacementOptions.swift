@@ -28,15 +28,17 @@ struct PlacementOptions: Hashable {
     ///
     /// - Parameter warnings: gets a reason for all that is not used.
     init(annotation text: String, warnings: inout [String]) {
-        do throws(JSONError) {
-            self.init(try JSONValue(parsing: text), warnings: &warnings)
+        do throws(AutoConfError) {
+            let read = try ConfigText.annotation(text)
+            if let fault = read.faults.first { throw AutoConfError(fault.error.description) }
+            self.init(read.value, warnings: &warnings)
         } catch {
             self.init(unreadable: error, warnings: &warnings)
         }
     }
 
     /// What there is if the text has a fault: nothing can be relied on then.
-    init(unreadable error: JSONError, warnings: inout [String]) {
+    init(unreadable error: some Error, warnings: inout [String]) {
         warnings.append("\(Self.key): \(error); it is not used")
     }
 

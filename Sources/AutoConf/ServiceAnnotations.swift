@@ -266,6 +266,6 @@ struct ServiceAnnotations {
     }
 
     private static func json(_ text: String, _ place: String) throws(AutoConfError) -> RecoveredJSON {
-        do { return try RecoveredJSON(parsing: Array(text.utf8)) } catch { throw AutoConfError("\(place): \(error)") }
+        do { return try ConfigText.annotation(text) } catch { throw AutoConfError("\(place): \(error)") }
     }
 }

@@ -37,6 +37,31 @@ import Testing
         #expect(fixture.problems.isEmpty)
     }
 
+    @Test func `a block of YAML is read as JSON is`() {
+        let json =
+            #"{"http_check":{"init_config":{"a":1},"instances":[{"url":"http://%%host%%/"},{"timeout":1.0}]}}"#
+        let yaml = """
+            http_check:
+              init_config: {a: 1}
+              instances:
+                - url: http://%%host%%/
+                - timeout: 1.0   # seconds
+            """
+        let (inJSON, inYAML) = (Self.read(["checks": json]), Self.read(["checks": yaml]))
+        #expect(inYAML.configs == inJSON.configs && inYAML.configs.count == 1)
+        #expect(inYAML.problems.isEmpty)
+        let placed = Self.read(["checks": json, "placement": "weight: 3\nzone: a\n"])
+        #expect(placed.configs.map { $0.rules?.weight } == [3] && placed.problems.isEmpty)
+    }
+
+    @Test func `YAML that cannot be read says where, and JSON is never taken for it`() {
+        let tab = Self.read(["checks": "http_check:\n\tinstances: []\n"])
+        #expect(tab.configs.isEmpty && tab.problems.count == 1)
+        #expect(tab.problems[0].contains("cannot parse check configuration: line 2, column 2: "))
+        let broken = Self.read(["checks": "{\n  \"http_check\": {\n}"])
+        #expect(broken.problems.count == 1 && !broken.problems[0].contains("YAML"), "\(broken.problems)")
+    }
+
     @Test func `a name overrides the key, which then tells the config apart`() {
         let fixture = Self.read([
             "checks":

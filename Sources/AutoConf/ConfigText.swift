@@ -1,0 +1,32 @@
+import JSON
+import Platform
+import YAML
+
+/// Reads the text of a config.
+enum ConfigText {
+    /// Reads YAML as the agents read it. It has no faults: what is wrong with it takes all of it.
+    static func yaml(_ text: [UInt8], limit: Int) throws(AutoConfError) -> RecoveredJSON {
+        do throws(YAMLError) {
+            return RecoveredJSON(try JSONValue(yaml: text, limits: YAMLLimits(bytes: limit)))
+        } catch {
+            throw AutoConfError(error.description)
+        }
+    }
+
+    /// Reads JSON.
+    static func json(_ text: [UInt8], limits: JSONLimits = JSONLimits()) throws(AutoConfError) -> RecoveredJSON {
+        do throws(JSONError) {
+            return try RecoveredJSON(parsing: text, limits: limits)
+        } catch {
+            throw AutoConfError(error.description)
+        }
+    }
+
+    /// Reads an annotation: a block of lines that does not begin with a bracket is YAML, everything else JSON.
+    static func annotation(_ text: String) throws(AutoConfError) -> RecoveredJSON {
+        let bytes = Array(text.utf8)
+        let first = bytes.first { !" \t\r\n".utf8.contains($0) }
+        let isBlock = bytes.contains(UInt8(ascii: "\n")) && first.map { !"{[".utf8.contains($0) } == true
+        return isBlock ? try yaml(bytes, limit: JSONLimits().bytes) : try json(bytes)
+    }
+}
