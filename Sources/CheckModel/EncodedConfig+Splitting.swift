@@ -4,18 +4,22 @@ package import Platform
 extension EncodedConfig {
     /// Whether its instances can be dispatched apart from each other. An exclusive config stays whole: while its parts
     /// were joined again, an instance could run on two nodes.
-    package var isSplittable: Bool {
-        isConfirmed && handOver != .exclusive && nodeName.isEmpty && key.shard.isEmpty
-    }
+    package var isSplittable: Bool { handOver != .exclusive && hasParts }
+
+    private var hasParts: Bool { isConfirmed && nodeName.isEmpty && key.shard.isEmpty }
 
     /// Splits instances off, each into a config of its own, with the bytes that sharding would give it.
     ///
-    /// - Parameter shards: the names of their parts (`InstanceIdentity.shard`). Those of no instance are ignored.
+    /// - Parameters:
+    ///   - shards: the names of their parts (`InstanceIdentity.shard`). Those of no instance are ignored.
+    ///   - evenExclusive: whether to split an exclusive config, too.
     /// - Returns: the parts, and under its own key the config without them: nil if nothing is left of it. Without any
     ///   part, nil.
-    package func split(_ shards: Set<ExactText>) -> (parts: [EncodedConfig], rest: EncodedConfig?)? {
+    package func split(
+        _ shards: Set<ExactText>, evenExclusive: Bool = false
+    ) -> (parts: [EncodedConfig], rest: EncodedConfig?)? {
         // It is our own encoding; should it ever not be readable, the config stays whole.
-        guard isSplittable, let json = try? JSONValue(parsing: wire),
+        guard isSplittable || evenExclusive && hasParts, let json = try? JSONValue(parsing: wire),
             let config = try? WireConfig(json, message: "", place: "")
         else { return nil }
         let instances = config.instances.compactMap { try? JSONValue(parsing: $0).objectValue }.map {
@@ -40,6 +44,8 @@ extension EncodedConfig {
     }
 
     private func part(_ config: WireConfig, key: ConfigKey, _ instances: [PatchedInstance]) -> EncodedConfig {
-        EncodedConfig(config, key: key, digest: digest, handOver: handOver, rules: rules, instances: instances)
+        let share = Double(max(1, instances.count)) / Double(instanceCount)
+        return EncodedConfig(
+            config, key: key, digest: digest, handOver: handOver, rules: rules?.part(share), instances: instances)
     }
 }

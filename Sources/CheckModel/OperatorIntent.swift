@@ -34,6 +34,10 @@ package struct OperatorIntent: Hashable, Sendable {
     /// How many checks and nodes it is about.
     package var count: Int { isolated.count + pinned.count + paused.count + drained.count }
 
+    /// The parts of configs that must be configs of their own: what is wanted of them is not wanted of the others. A
+    /// pin alone splits nothing: it is a copy of the config's.
+    package var parts: Set<ConfigKey> { isolated.union(paused).filter { !$0.shard.isEmpty } }
+
     /// Its JSON.
     package var encoded: JSONValue {
         func keys(_ keys: Set<ConfigKey>) -> JSONValue { .array(keys.sorted().map(\.encoded)) }

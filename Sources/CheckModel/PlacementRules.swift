@@ -25,6 +25,11 @@ package final class PlacementRules: Sendable {
         self.pin = ExactText(pin)
     }
 
+    /// The rules of a part of the config, which costs its share.
+    package func part(_ share: Double) -> PlacementRules? {
+        PlacementRules(weight: weight.map { $0 * share }, nodeSelector: nodeSelector, zones: zones, pin: pin.text)
+    }
+
     /// Whether they say where the config may run.
     package var isConstraint: Bool { !nodeSelector.isEmpty || !zones.isEmpty || !pin.isEmpty }
 }

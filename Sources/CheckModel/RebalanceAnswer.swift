@@ -121,25 +121,29 @@ package struct IsolateAnswer: Hashable, Sendable {
     /// Why it was not isolated; empty if it was.
     @ExactText package private(set) var reason: String
 
-    /// The check is alone on `node` now.
-    package init(isolated checkID: String, on node: String) {
+    /// What it means, for people; empty if it was not isolated.
+    @ExactText package private(set) var done: String
+
+    /// The check has a node, which it does not share as far as others may run elsewhere.
+    package init(isolated checkID: String, on node: String, done: String) {
         self.checkID = checkID
         self.node = node
+        self.done = done
         reason = ""
     }
 
     /// The check was not isolated, for this reason.
     package init(refused checkID: String, reason: String) {
         self.checkID = checkID
-        node = ""
+        (node, done) = ("", "")
         self.reason = reason
     }
 
-    /// The body.
+    /// The body. Upstream does not have `done`.
     package func encoded() -> [UInt8] {
         JSONValue.object([
             "check_id": .string(checkID), "check_node": .string(node), "is_isolated": .bool(reason.isEmpty),
-            "reason": .string(reason),
+            "reason": .string(reason), "done": .string(done),
         ]).encoded()
     }
 }

@@ -197,4 +197,64 @@ import Testing
         let refused = refusal(.isolate, whole.instanceIDs[1], dispatcher)
         #expect(refused == "there are 7 configs already, and this one would have to be split")
     }
+
+    @Test func `a pause outlives what its author says of hand-overs, the config itself, and the other's pause`() throws
+    {
+        let whole = try config()
+        var dispatcher = try cluster(whole)
+        try order(.isolate, whole.instanceIDs[1], &dispatcher)
+        let alone = try #require(dispatcher.store.config(part("y")))
+        try order(.pause, alone.instanceIDs[0], &dispatcher)
+        dispatcher.dispatch(EncodedChanges(upserts: [try config(policy: .exclusive)]))
+        #expect(dispatcher.store.danglingReason(of: part("y")) == .paused)
+        dispatcher.dispatch(EncodedChanges(upserts: [], removals: [whole.key]))
+        #expect(refusal(.unisolate, part("y").description, dispatcher).hasSuffix("is paused: resume it first"))
+        dispatcher.dispatch(EncodedChanges(upserts: [whole]))
+        #expect(dispatcher.store.danglingReason(of: part("y")) == .paused)
+        try order(.resume, alone.instanceIDs[0], &dispatcher)
+        try order(.pause, whole.key.description, &dispatcher)
+        #expect(refusal(.unisolate, alone.instanceIDs[0], dispatcher).hasPrefix("the others of its config are paused"))
+        try order(.resume, whole.key.description, &dispatcher)
+        // Where only the others are pinned, it goes with them.
+        dispatcher.adopt(try dispatcher.decide(IntentCommand(.pin, check: whole.key.description, node: "b")).intent)
+        try order(.unisolate, alone.instanceIDs[0], &dispatcher)
+        #expect(dispatcher.store.nodeID(of: whole.key) == "b")
+    }
+
+    @Test func `a stated weight is shared by the parts`() throws {
+        let instances = Self.names.map { JSONValue.object(["name": .string($0), "url": .string("http://\($0)/0")]) }
+        let rules = try #require(PlacementRules(weight: 30))
+        let whole = try ConfigPatch().encode(
+            CheckConfig(key: key("many"), checkName: "http_check", instances: instances, rules: rules))
+        let split = try #require(whole.split(["instance:name:y"]))
+        #expect(split.parts.map(\.cost) == [10] && split.rest?.cost == 20)
+    }
+
+    @Test func `where others cannot leave, an edit moves nothing`() throws {
+        var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
+        dispatcher.handle(.replaced(["a", "b"].map { agentPod("pod-\($0)", on: $0) }))
+        dispatcher.handle(.replaced(["a", "b"].map { worker($0, labels: ["n": ExactText($0)]) }))
+        for id in ["a", "b"] { _ = try dispatcher.report(id, at: 0) }
+        func bound(_ node: String, _ edition: Int = 0) throws -> EncodedConfig {
+            var config = checkConfig("on-\(node)", edition: edition)
+            config.rules = PlacementRules(nodeSelector: ["n": ExactText(node)])
+            return try ConfigPatch().encode(config)
+        }
+        let whole = try config(["x", "y"])
+        dispatcher.dispatch(EncodedChanges(upserts: [try bound("a"), try bound("b"), whole], isWhole: true))
+        try order(.isolate, whole.instanceIDs[0], &dispatcher)
+        _ = dispatcher.drainChanges()
+        for edition in 1...4 { dispatcher.dispatch(EncodedChanges(upserts: [try bound("b", edition)])) }
+        #expect(dispatcher.drainChanges().compactMap(\.movedKey).isEmpty)
+        #expect(dispatcher.store.configCount == 4 && dispatcher.store.dangling.isEmpty)
+    }
+
+    @Test func `more checks than nodes cannot be alone`() throws {
+        let configs = try encodedConfigs(0..<4)
+        var dispatcher = try Dispatcher(nodes: ["a", "b"], configs: configs)
+        for config in configs[..<2] { try order(.isolate, config.instanceIDs[0], &dispatcher) }
+        #expect(
+            refusal(.isolate, configs[2].instanceIDs[0], dispatcher)
+                == "each isolated check takes a node, and 2 are isolated already")
+    }
 }

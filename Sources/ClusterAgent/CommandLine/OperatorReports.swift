@@ -164,7 +164,7 @@ enum MoveReport {
         guard answer["is_isolated"]?.boolValue == true else {
             return visibleLine("Check \(id) could not be isolated: \(answer["reason"]?.stringValue ?? "")")
         }
-        return visibleLine("Check \(id) isolated successfully on node \(answer["check_node"]?.stringValue ?? "")")
+        return visibleLine(answer["done"]?.stringValue ?? "Check \(id) was isolated")
     }
 }
 

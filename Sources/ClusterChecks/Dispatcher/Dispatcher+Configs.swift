@@ -9,7 +9,7 @@ extension Dispatcher {
     ///
     /// - Returns: the new configs that were refused because the limit is reached.
     package mutating func reconcile(_ desired: EncodedChanges) -> [ConfigKey] {
-        dispatch(isolatedInstances.split(desired, store.intent.isolated))
+        dispatch(isolatedInstances.split(desired, store.intent))
     }
 
     /// Splits and joins configs whose instances are isolated now, or no longer are.
@@ -21,7 +21,9 @@ extension Dispatcher {
             guard let whole = isolatedInstances.whole(key) else {
                 return store.config(key).flatMap { $0.isConfirmed ? $0 : nil }
             }
-            return isolatedInstances.parts(key).allSatisfy(isConfirmed) ? whole : nil
+            let isKnown =
+                store.config(key)?.isConfirmed != false && isolatedInstances.parts(key).allSatisfy(isConfirmed)
+            return isKnown ? whole : nil
         }
         if !wholes.isEmpty { _ = reconcile(EncodedChanges(upserts: wholes)) }
     }
@@ -47,7 +49,9 @@ extension Dispatcher {
             }
             let running = isRunningKnown ? nodeRunning(config) : nil
             let predecessor = predecessors.takeNode(of: config.key)
-            let former = predecessor ?? running ?? hint?.node(of: config)
+            // What leaves the others of its config runs on where it is, and others make room.
+            let whole = config.key.shard.isEmpty ? nil : store.nodeID(of: config.key.whole)
+            let former = predecessor ?? whole ?? running ?? hint?.node(of: config)
             let kept = former.flatMap { keeper($0, of: config) }
             let node = kept ?? bestNode(for: config, load: weighed.load)
             apply(.configScheduled(config, on: node))
@@ -117,7 +121,7 @@ extension Dispatcher {
     mutating func reconcile(_ desired: EncodedChanges, _ settlement: Settlement) -> Bool {
         precondition(desired.isWhole, "a part of the set says nothing of what is absent")
         var isSettled = true
-        let desired = isolatedInstances.split(desired, store.intent.isolated)
+        let desired = isolatedInstances.split(desired, store.intent)
         let upserts = desired.upserts.filter { config in
             guard !isConfirmed(config.key), !settlement.counts(config.key, isPresent: true) else { return true }
             let isSame = adopted(config.key)?.contentHash == config.contentHash

@@ -90,7 +90,10 @@ extension Dispatcher {
         guard store.config(key) != nil || store.totalCount < options.maximumConfigs else {
             throw .intent("there are \(options.maximumConfigs) configs already, and this one would have to be split")
         }
-        intent.isolated.insert(key)
+        guard intent.isolated.insert(key).inserted else { return }
+        guard intent.isolated.count <= store.nodeCount else {
+            throw .intent("each isolated check takes a node, and \(store.nodeCount) are isolated already")
+        }
         if let node = intent.pinned[key.whole] { intent.pinned[key] = node }
     }
 
@@ -98,11 +101,14 @@ extension Dispatcher {
         _ key: ConfigKey, _ check: String, _ intent: inout OperatorIntent
     ) throws(ClusterChecksError) {
         guard intent.isolated.remove(key) != nil else { throw .intent("\(check) is not isolated") }
-        guard isolatedInstances.whole(key.whole) != nil, key != key.whole else { return }
+        guard key != key.whole, isolatedInstances.whole(key.whole) != nil || store.config(key) == nil else { return }
         // With the others of its config again, it has no pause and no pin of its own.
         guard !intent.paused.contains(key) else { throw .intent("\(check) is paused: resume it first") }
-        guard intent.pinned[key] == intent.pinned[key.whole] else {
-            throw .intent("\(check) is pinned, and the others of its config are not: unpin it first")
+        guard !intent.paused.contains(key.whole) else {
+            throw .intent("the others of its config are paused, and \(check) would be with them: resume them first")
+        }
+        guard intent.pinned[key] == nil || intent.pinned[key] == intent.pinned[key.whole] else {
+            throw .intent("\(check) is pinned, and the others of its config are not, or elsewhere: unpin it first")
         }
         intent.pinned[key] = nil
     }
@@ -177,8 +183,8 @@ extension Dispatcher {
             guard let slot = store.slot(ofConfig: key), let config = store.config(key) else { continue }
             relieveIfUnfit(config, slot)
         }
-        let isolations = former.isolated.symmetricDifference(intent.isolated).filter { !$0.shard.isEmpty }
-        splitAnew(Set(isolations.map(\.whole)))
+        let parts = former.parts.symmetricDifference(intent.parts)
+        splitAnew(Set(parts.map(\.whole)))
         reconcileNodes(hasLost: true)
     }
 
@@ -228,22 +234,27 @@ extension Dispatcher {
         }
     }
 
-    /// The least loaded other node that may run a config and that all its configs may leave; nil without one.
+    /// The least loaded other node that may run a config, and that all its configs can leave; nil without one.
     private mutating func clearable(for config: EncodedConfig, _ own: Int) -> Int? {
-        let slots = store.slots(standing: .free).filter { slot in
-            slot != own && !isReserved(slot)
-                && store.nodes[slot].configs.allSatisfy { isMovable($0) && mayLeave($0, slot) }
-        }
+        let homes = store.slots(standing: .free).filter { $0 == own || !isReserved($0) }
         var best: Int?
-        for slot in slots where obstacle(to: config, slot) == nil {
+        for slot in homes where slot != own && obstacle(to: config, slot) == nil {
             if let found = best, store.nodes[found].load <= store.nodes[slot].load { continue }
+            let others = homes.filter { $0 != slot }
+            guard store.nodes[slot].configs.allSatisfy({ mayLeave($0, slot) }),
+                store.nodes[slot].configs.allSatisfy({ isWelcome($0, others, own) })
+            else { continue }
             best = slot
         }
         return best
     }
 
-    /// Whether neither its author nor an operator binds a config to one node.
-    private func isMovable(_ config: EncodedConfig) -> Bool {
-        config.rules?.pin.isEmpty ?? true && store.intent.pinned[config.key] == nil
+    /// Whether one of these nodes may run a config once the check that is to be alone has left its own.
+    private mutating func isWelcome(_ config: EncodedConfig, _ slots: [Int], _ own: Int) -> Bool {
+        for slot in slots {
+            let obstacle = obstacle(to: config, slot)
+            if obstacle == nil || slot == own && obstacle == .reserved { return true }
+        }
+        return false
     }
 }

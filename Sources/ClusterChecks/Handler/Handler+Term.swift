@@ -145,8 +145,9 @@ extension Handler {
     /// kept it, and before it counted.
     private func readIntent(in term: Term) async throws {
         while true {
-            let kept = await succession.intent()
             try await waitUntilValid(term)
+            let kept = await succession.intent()
+            try Task.checkCancellation()
             switch kept {
             case .unreadable:
                 try await clock.sleep(until: clock.now() + Self.intentPause)

@@ -36,17 +36,21 @@ struct IsolatedInstances: Sendable {
 
     /// What is dispatched of what is desired.
     ///
-    /// - Parameter isolated: the keys of what operators isolate.
-    mutating func split(_ desired: EncodedChanges, _ isolated: Set<ConfigKey>) -> EncodedChanges {
+    /// - Parameter intent: what operators want.
+    mutating func split(_ desired: EncodedChanges, _ intent: OperatorIntent) -> EncodedChanges {
         if desired.isWhole { splits = [:] }
         var shards: [ConfigKey: Set<ExactText>] = [:]
-        for key in isolated where !key.shard.isEmpty { shards[key.whole, default: []].insert(ExactText(key.shard)) }
+        for key in intent.parts { shards[key.whole, default: []].insert(ExactText(key.shard)) }
         guard !shards.isEmpty || !splits.isEmpty else { return desired }
         var changes = EncodedChanges(upserts: [], removals: desired.removals, isWhole: desired.isWhole)
         for key in desired.removals { changes.removals += splits.removeValue(forKey: key)?.parts ?? [] }
         for config in desired.upserts {
             let former = splits.removeValue(forKey: config.key)?.parts ?? []
-            let split = shards[config.key].flatMap(config.split)
+            let split = shards[config.key].flatMap { wanted in
+                // What is paused stays so, whatever its author says of hand-overs since.
+                let isPaused = wanted.contains { intent.paused.contains(config.key.shard($0.text)) }
+                return config.split(wanted, evenExclusive: isPaused)
+            }
             let parts = split?.parts ?? []
             let rest = split == nil ? config : split?.rest
             if split != nil { splits[config.key] = Split(whole: config, parts: parts.map(\.key)) }

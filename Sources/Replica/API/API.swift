@@ -386,21 +386,26 @@ extension API {
     func finish(_ intention: Intention, _ outcome: IntentOutcome, now: Instant) -> HTTPResponse {
         let (check, asUpstream) = (intention.command.check, intention.isAnsweredAsUpstream)
         switch outcome {
-        case .done(let decision, let term, _) where asUpstream:
-            let body = IsolateAnswer(isolated: check, on: decision.node).encoded()
+        case .done(let decision, let term, let isKept) where asUpstream:
+            let done = Self.meaning(decision, isKept)
+            let body = IsolateAnswer(isolated: check, on: decision.node, done: done).encoded()
             return inTerm(term, [body], for: intention.request, now)
         // Upstream answers 200 also where it refuses.
         case .refused(.intent(let reason)) where asUpstream:
             return .json([IsolateAnswer(refused: check, reason: reason).encoded()])
         case .done(let decision, let term, let isKept):
-            let text = isKept ? decision.answer : "\(decision.answer); this is not kept when all replicas stop"
-            let body = JSONValue.object(["done": .string(text), "kept": .bool(isKept)]).encoded()
+            let done = JSONValue.string(Self.meaning(decision, isKept))
+            let body = JSONValue.object(["done": done, "kept": .bool(isKept)]).encoded()
             return inTerm(term, [body], for: intention.request, now)
         case .refused(let error):
             return APIError.clusterChecks(error).response
         case .notKept(let reason):
             return APIError.intentNotKept(reason).response
         }
+    }
+
+    private static func meaning(_ decision: IntentDecision, _ isKept: Bool) -> String {
+        isKept ? decision.answer : "\(decision.answer); this is not kept when all replicas stop"
     }
 
     /// The answer to the caller of a forwarded call that came back or failed.
