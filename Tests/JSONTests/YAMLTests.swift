@@ -29,7 +29,8 @@ import Testing
         try directory.write("cases", lines)
         try directory.write("compare.py", Array(Self.script.utf8))
 
-        let output = try run("/usr/bin/python3 '\(directory.path)/compare.py' '\(directory.path)/cases' 2>&1")
+        let output = try shellOutput(
+            of: "/usr/bin/python3 '\(directory.path)/compare.py' '\(directory.path)/cases' 2>&1")
         #expect(
             output == "compared \(count)\n",
             "This test needs /usr/bin/python3 with PyYAML and libyaml (Debian: python3-yaml); Tests/setup/packages installs them."
@@ -59,16 +60,4 @@ import Testing
             count += 1
         print("compared", count)
         """#
-
-    private func run(_ command: String) throws -> String {
-        let pipe = unsafe try #require(popen(command, "r"))
-        var output: [UInt8] = []
-        while true {
-            let byte = unsafe fgetc(pipe)
-            guard byte != EOF else { break }
-            output.append(UInt8(truncatingIfNeeded: byte))
-        }
-        unsafe pclose(pipe)
-        return String(decoding: output, as: UTF8.self)
-    }
 }

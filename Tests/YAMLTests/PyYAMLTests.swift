@@ -16,7 +16,7 @@ import YAML
         try directory.write("compare.py", Array(Self.script.utf8))
         let command = "/usr/bin/python3 '\(directory.path)/compare.py' '\(directory.path)' '\(root)' 2>&1"
         #expect(
-            try run(command) == "",
+            try shellOutput(of: command) == "",
             "This test needs /usr/bin/python3 with PyYAML and libyaml (Debian: python3-yaml); Tests/setup/packages installs them."
         )
         var counts: [String: (read: Int, compared: Int)] = [:]
@@ -40,7 +40,7 @@ import YAML
         #expect(counts["tree"]?.compared ?? 0 > 1_900 && counts["file"]?.compared ?? 0 > 20, "\(counts)")
         #expect(counts["edit"]?.read ?? 0 > 2_000 && counts["edit"]?.compared ?? 0 > 2_000, "\(counts)")
         try directory.write("encoded", encoded)
-        #expect(try run(command) == "")
+        #expect(try shellOutput(of: command) == "")
     }
 
     /// Whether both are the same with their types: 1, 1.0 and true are three values.
@@ -57,18 +57,6 @@ import YAML
 
     private static func isFloat(_ number: String) -> Bool {
         number.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "e") }
-    }
-
-    private func run(_ command: String) throws -> String {
-        let pipe = unsafe try #require(popen(command, "r"))
-        var output: [UInt8] = []
-        while true {
-            let byte = unsafe fgetc(pipe)
-            guard byte != EOF else { break }
-            output.append(UInt8(truncatingIfNeeded: byte))
-        }
-        unsafe pclose(pipe)
-        return String(decoding: output, as: UTF8.self)
     }
 
     private static let script = #"""
