@@ -3,10 +3,11 @@ package import Kubernetes
 package import Platform
 import Synchronization
 
-/// Finds cluster checks in config files and in the annotations of Services, and keeps the desired set of configs.
+/// Finds cluster checks in config files, in the annotations of Services and in ClusterChecks, and keeps the desired set
+/// of configs.
 ///
-/// The set is synced once each enabled source has been read completely: a first list of Services, a first list of
-/// endpoints, a first complete pass over the directory. Before that, a config that is missing may not have been read
+/// The set is synced once each enabled source has been read completely: a first list of Services, of endpoints and of
+/// ClusterChecks, a first complete pass over the directory. Before that, a config that is missing may not have been read
 /// yet. An invalid annotation or file is reported with its object and reason, and affects nothing else: an invalid
 /// annotation gives no configs, an invalid file keeps those that it had.
 package final class AutoConf: Sendable {
@@ -37,7 +38,7 @@ package final class AutoConf: Sendable {
     ///   - clock: decides when to look for changed files.
     ///   - log: gets each new and each solved problem once.
     ///   - onProblems: called when the problems of an object change, on leaders and followers alike; it must not block.
-    ///     A replica that starts to lead also reads `serviceProblems`.
+    ///     A replica that starts to lead also reads `objectProblems`.
     package init(
         options: AutoConfOptions, desired: any ConfigSink, environment: [String: String],
         files: any ConfigFiles = SystemConfigFiles(), clock: any Clock, log: Log,
@@ -114,20 +115,38 @@ package final class AutoConf: Sendable {
         update { $0.handle(event) }
     }
 
-    /// The current problems, sorted by object.
+    /// Handles an event of the ClusterChecks' reflector, if they are a source. Events must come one at a time and in
+    /// order; those of other resources may come concurrently.
+    package func handle(_ event: ReflectorEvent<ClusterCheck>) {
+        update { $0.handle(event) }
+    }
+
+    /// A list of the ClusterChecks that began at `begun` was refused for lack of permission: without it, everything
+    /// else goes on.
+    package func clusterChecksForbidden(begun: Instant) {
+        update { $0.clusterChecksForbidden(begun: begun) }
+    }
+
+    /// The current problems, sorted by source and object.
     package var problems: [ConfigProblem] {
         state.withLock { $0.problems }
     }
 
-    /// The Service from which configs of a source come, be it by its own annotations or by its endpoints; nil if it has
-    /// none, or they come from elsewhere.
-    package func service(ofSource source: String) -> ObjectReference? {
-        state.withLock { $0.service(ofSource: source) }
+    /// The object from which configs of a source come: a Service, be it by its own annotations or by its endpoints, or a
+    /// ClusterCheck; nil if it has none, or they come from elsewhere.
+    package func object(ofSource source: String) -> ObjectReference? {
+        state.withLock { $0.object(ofSource: source) }
     }
 
-    /// The Services with problems, sorted by Service, for a replica that starts to lead and reports them again.
-    package var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
-        state.withLock { $0.serviceProblems }
+    /// The objects in Kubernetes with problems, sorted by kind and object, for a replica that starts to lead and reports
+    /// them again.
+    package var objectProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
+        state.withLock { $0.objectProblems }
+    }
+
+    /// What became of the spec of a ClusterCheck; nil if none is known under this source.
+    package func acceptance(ofClusterCheck source: String) -> ClusterCheckAcceptance? {
+        state.withLock { $0.acceptance(ofClusterCheck: source) }
     }
 
     /// Writes the metrics of AutoConf.

@@ -9,6 +9,8 @@ package struct AutoConfOptions: Sendable {
     /// Whether the endpoints of Services are a source too, for `endpoints.…` annotations; they need the Services.
     /// Default: false.
     package var watchesEndpoints: Bool
+    /// Whether ClusterChecks are a source, and `handle` is called with their events. Default: false.
+    package var watchesClusterChecks: Bool
     /// `ad_allowed_env_vars`: the variables that `%%env_X%%` may name, in any case; empty for all but the agent's own
     /// secrets. Default: empty.
     package var allowedEnvironment: [String]
@@ -29,13 +31,15 @@ package struct AutoConfOptions: Sendable {
     /// The options; everything not given has its default.
     package init(
         confdPath: String? = nil, confdInterval: Duration = .seconds(5), watchesServices: Bool = false,
-        watchesEndpoints: Bool = false, allowedEnvironment: [String] = [], refusesEnvironment: Bool = false,
+        watchesEndpoints: Bool = false, watchesClusterChecks: Bool = false, allowedEnvironment: [String] = [],
+        refusesEnvironment: Bool = false,
         maximumFileBytes: Int = 1_048_576, maximumFiles: Int = 10_000
     ) {
         self.confdPath = confdPath
         self.confdInterval = confdInterval
         self.watchesServices = watchesServices
         self.watchesEndpoints = watchesEndpoints
+        self.watchesClusterChecks = watchesClusterChecks
         self.allowedEnvironment = allowedEnvironment
         self.refusesEnvironment = refusesEnvironment
         self.maximumFileBytes = maximumFileBytes

@@ -6,11 +6,13 @@ import Platform
 struct AutoConfState {
     /// Where configs come from.
     enum Source: String, CaseIterable {
+        case clusterChecks = "cluster_checks"
         case endpoints, file, services
 
         /// Where its reading is.
         fileprivate var reading: WritableKeyPath<SourceReadings, Instant> {
             switch self {
+            case .clusterChecks: \.clusterChecks
             case .endpoints: \.endpoints
             case .file: \.files
             case .services: \.services
@@ -54,6 +56,7 @@ struct AutoConfState {
     private var files = FileTemplates()
     private var fileObjects = SourceObjects()
     private var serviceObjects = SourceObjects()
+    private var clusterChecks = ClusterChecks()
     /// The Services that had no room for all of their configs. They are read again with the next list, or when they
     /// change.
     private var crowdedOut: Set<NamespacedName> = []
@@ -61,6 +64,7 @@ struct AutoConfState {
     init(_ options: AutoConfOptions, environment: Environment) {
         enabled = Source.allCases.filter { source in
             switch source {
+            case .clusterChecks: options.watchesClusterChecks
             case .file: !(options.confdPath ?? "").isEmpty
             case .services: options.watchesServices
             case .endpoints: options.watchesServices && options.watchesEndpoints
@@ -144,6 +148,29 @@ struct AutoConfState {
         return change
     }
 
+    /// Applies an event of the ClusterChecks. It is ignored if they are not a source.
+    mutating func handle(_ event: ReflectorEvent<ClusterCheck>) -> Change {
+        var change = Change()
+        guard enabled.contains(.clusterChecks) else { return change }
+        switch event {
+        case .replaced(let all, let begun):
+            change.objects = clusterChecks.keep(only: Set(texts: all.map(\.source)))
+            for check in all { apply(check, &change) }
+            finish(.clusterChecks, begun, &change)
+        case .applied(let check): apply(check, &change)
+        case .deleted(let check): change.objects = clusterChecks.remove(check.source)
+        }
+        return change
+    }
+
+    /// ClusterChecks could not be read by a list that began at `begun`, for lack of permission. Those that are known
+    /// stay, and others are not waited for.
+    mutating func clusterChecksForbidden(begun: Instant) -> Change {
+        var change = Change()
+        if enabled.contains(.clusterChecks) { finish(.clusterChecks, begun, &change) }
+        return change
+    }
+
     /// Applies what a part of a pass over the directory found; `begun` is when the pass began.
     mutating func apply(_ part: ConfigDirectory.Part, begun: Instant) -> Change {
         var change = Change()
@@ -167,16 +194,24 @@ struct AutoConfState {
 
     /// The current problems, sorted by object.
     var problems: [ConfigProblem] {
-        fileObjects.problems + serviceObjects.problems
+        clusterChecks.objects.problems + fileObjects.problems + serviceObjects.problems
     }
 
-    /// The Services with problems, sorted.
-    var serviceProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
-        serviceObjects.referencedProblems
+    /// The problems of objects in Kubernetes, sorted by kind and object.
+    var objectProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
+        clusterChecks.objects.referencedProblems + serviceObjects.referencedProblems
     }
 
-    /// The Service from which configs of a source come; nil if there is none.
-    func service(ofSource source: String) -> ObjectReference? {
+    /// What became of a ClusterCheck; nil if it is not known.
+    func acceptance(ofClusterCheck object: String) -> ClusterCheckAcceptance? {
+        clusterChecks.acceptance(of: object)
+    }
+
+    /// The Service or the ClusterCheck from which configs of a source come; nil if there is none.
+    func object(ofSource source: String) -> ObjectReference? {
+        if ExactText(source).hasPrefix(ConfigKey.clusterCheckPrefix) {
+            return clusterChecks.reference(ofSource: source)
+        }
         for prefix in ["kube_service://", "kube_endpoint_uid://"] where source.utf8.starts(with: prefix.utf8) {
             let parts = source.dropFirst(prefix.utf8.count).split(separator: "/", omittingEmptySubsequences: false)
             guard parts.count >= 2 else { return nil }
@@ -189,6 +224,7 @@ struct AutoConfState {
     /// How many configs come from a source.
     func configCount(of source: Source) -> Int {
         switch source {
+        case .clusterChecks: clusterChecks.objects.configCount { _ in true }
         case .file: fileObjects.configCount { _ in true }
         case .services: serviceObjects.configCount { !$0.isOfEndpoint }
         case .endpoints: serviceObjects.configCount(where: \.isOfEndpoint)
@@ -198,6 +234,7 @@ struct AutoConfState {
     /// How many problems a source has. Annotations about endpoints are counted with the Services.
     func problemCount(of source: Source) -> Int {
         switch source {
+        case .clusterChecks: clusterChecks.objects.problems.count
         case .file: fileObjects.problems.count
         case .services: serviceObjects.problems.count
         case .endpoints: 0
@@ -279,6 +316,12 @@ extension AutoConfState {
         change.objects += serviceObjects.apply(reading, to: service.objectName.serviceEntity, service.reference)
     }
 
+    private mutating func apply(_ check: ClusterCheck, _ change: inout Change) {
+        change.objects += clusterChecks.apply(
+            check, environment: environment, limit: limit,
+            room: limit.totalBytes - fileObjects.bytes - serviceObjects.bytes)
+    }
+
     private mutating func update(_ file: String, _ change: inout Change) {
         change.objects += fileObjects.apply(boundReading(of: file), to: file)
     }
@@ -321,7 +364,7 @@ extension AutoConfState {
 
     /// The bytes that there is room for, if an object gives back what its configs take now.
     private func room(for own: Int) -> Int {
-        limit.totalBytes - fileObjects.bytes - serviceObjects.bytes + own
+        limit.totalBytes - fileObjects.bytes - serviceObjects.bytes - clusterChecks.objects.bytes + own
     }
 
     private func bind(_ binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs) {

@@ -60,7 +60,7 @@ struct ConfigFile {
             return .configs([], problems: problems)
         }
         let key = ConfigKey(source: object, check: checkName, index: 0)
-        var config = try template.resolved(key: key, FileVariables(environment: environment), refused: &refused)
+        var config = try template.resolved(key: key, UnboundVariables(environment: environment), refused: &refused)
         config.provider = "file"
         config.source = object
         return .configs([config], problems: problems + unusable(refused))

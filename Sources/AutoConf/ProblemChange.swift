@@ -2,7 +2,7 @@ package import Kubernetes
 
 /// How the problems of one object changed. Deleting an object is no change: none of its problems was solved.
 package struct ProblemChange: Hashable, Sendable {
-    /// The Service that Events are about; nil for a file or a directory.
+    /// The object that Events are about, a Service or a ClusterCheck; nil for a file or a directory.
     package let object: ObjectReference?
     /// Problems that are new.
     package let appeared: [ConfigProblem]

@@ -76,6 +76,16 @@ struct SourceObjects {
         }
     }
 
+    /// The current problems of an object.
+    func problems(of object: String) -> [ConfigProblem] {
+        objects[object]?.problems ?? []
+    }
+
+    /// Whether an object gives any configs.
+    func hasConfigs(_ object: String) -> Bool {
+        objects[object]?.keys.isEmpty == false
+    }
+
     /// Whether anything is known of the object.
     func contains(_ object: String) -> Bool {
         objects[object] != nil

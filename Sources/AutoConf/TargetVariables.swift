@@ -66,7 +66,7 @@ struct TargetVariables: TemplateVariables {
 }
 
 /// The variables of a config file that is not bound to an object: environment variables only.
-struct FileVariables: TemplateVariables {
+struct UnboundVariables: TemplateVariables {
     let environment: Environment
 
     /// `env_X`. A variable of other templates is an error, all else is plain text (`LIKE '%%a%%'`).
@@ -74,7 +74,7 @@ struct FileVariables: TemplateVariables {
         switch name {
         case "env": return .environment(try environment.value(of: parameter ?? ""))
         case "host", "port", "pid", "hostname", "kube", "extra":
-            throw AutoConfError("a config file is bound to no object; only %%env_X%% is resolved in it")
+            throw AutoConfError("this config is bound to no Service; only %%env_X%% is resolved in it")
         default: return .literal
         }
     }

@@ -41,6 +41,9 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     /// The part of the config, if it was split for dispatching; empty for a whole config.
     package var shard: String { fields.shard.text }
 
+    /// How the source of a ClusterCheck's config begins; its namespace and name follow, with a slash between them.
+    package static let clusterCheckPrefix = "cluster_check://"
+
     /// The key of a config of `check` in `source`.
     package init(source: String, check: String, entry: String = "", index: Int) {
         fields = Fields(

@@ -11,15 +11,22 @@ package struct SourceReadings: Hashable, Sendable {
     package var endpoints: Instant
     /// Of the config files.
     package var files: Instant
+    /// Of the ClusterChecks.
+    package var clusterChecks: Instant
 
     /// Readings; nothing has been read unless it is said.
     package init(
-        services: Instant = .distantPast, endpoints: Instant = .distantPast, files: Instant = .distantPast
+        services: Instant = .distantPast, endpoints: Instant = .distantPast, files: Instant = .distantPast,
+        clusterChecks: Instant = .distantPast
     ) {
         self.services = services
         self.endpoints = endpoints
         self.files = files
+        self.clusterChecks = clusterChecks
     }
+
+    /// When the earliest of them began.
+    package var earliest: Instant { min(services, endpoints, files, clusterChecks) }
 
     /// When the readings began on which a config of this key depends: the earliest of them.
     ///
@@ -28,6 +35,7 @@ package struct SourceReadings: Hashable, Sendable {
         let source = ExactText(key.source)
         // A file may name Services whose addresses or endpoints its configs are about.
         if source.hasPrefix("file:") { return min(files, services, endpoints) }
+        if source.hasPrefix(ConfigKey.clusterCheckPrefix) { return clusterChecks }
         return source.hasPrefix("kube_endpoint_uid://") ? min(services, endpoints) : services
     }
 }

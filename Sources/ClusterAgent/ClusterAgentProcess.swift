@@ -145,6 +145,7 @@ extension ClusterAgentProcess {
         autoConf.confdPath = path.isEmpty ? nil : path
         autoConf.watchesServices = kubernetes != nil
         autoConf.watchesEndpoints = kubernetes != nil
+        autoConf.watchesClusterChecks = kubernetes != nil
         autoConf.allowedEnvironment = options[AgentOptions.allowedVariables]
         autoConf.refusesEnvironment = options[AgentOptions.disableVariables]
         var api = APIOptions(version: apiVersion)
@@ -152,6 +153,7 @@ extension ClusterAgentProcess {
         var replica = ReplicaOptions(
             autoConf: autoConf, handler: HandlerOptions(options), api: api, election: kubernetes?.election)
         replica.rebalancePeriod = options[AgentOptions.rebalancePeriod]
+        replica.statusInterval = .seconds(1) / options[AgentOptions.statusWrites]
         replica.shutdownDelay = options[AgentOptions.shutdownDelay]
         return replica
     }

@@ -45,12 +45,16 @@ extension AgentOptions {
         help: "Dispatch each instance of a config by itself.")
     static let unshardedChecks = Option.list(
         "cluster_checks.instance_sharding_exclude_checks", help: "Checks whose instances stay together.")
+    static let statusWrites = Option.integer(
+        "cluster_checks.status_writes_per_second", in: 1...100, default: 10,
+        help: "How many times a second the leader writes the status of a ClusterCheck at most.")
 
     static let dispatching =
         OptionTable(
             excludedChecks, unscheduledThreshold, advancedDispatching, rebalancePeriod, usesUtilization,
             minimumImprovement, pinnedChecks, rebalanceBudget, rebalanceCoolDown, runnersPort, runnerCAFile,
-            trustsUnknownRunners, shardsKubeStateMetrics, shardsInstances, unshardedChecks)
+            trustsUnknownRunners, shardsKubeStateMetrics, shardsInstances, unshardedChecks,
+            statusWrites)
 }
 
 extension HandlerOptions {

@@ -93,9 +93,11 @@ struct KubernetesConnection: Sendable {
         let leases = electing.map {
             KubernetesLeaseClient(client: $0, namespace: namespace, name: options[AgentOptions.leaseName], clock: clock)
         }
+        let clusterChecks = ClusterCheckClient(client: client)
         var access = KubernetesAccess(
             leases: leases, services: ResourceSource<Service>(client: client),
-            endpoints: EndpointsSource(client: client, log: log), pods: nil, nodes: nil, recorder: recorder)
+            endpoints: EndpointsSource(client: client, log: log), clusterChecks: clusterChecks,
+            clusterCheckStatuses: clusterChecks, pods: nil, nodes: nil, recorder: recorder)
         let selector = options[AgentOptions.agentSelector]
         if !selector.isEmpty {
             let given = options[AgentOptions.agentNamespace]

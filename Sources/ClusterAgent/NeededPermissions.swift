@@ -15,6 +15,11 @@ struct NeededPermissions: Sendable {
             ["get", "list", "watch"].map { Permission($0, resource, group: group, namespace: namespace) }
         }
         var permissions = reading("services") + reading("endpointslices", group: "discovery.k8s.io")
+        permissions += reading(ClusterCheck.plural, group: ClusterCheck.group)
+        permissions.append(Permission("patch", "\(ClusterCheck.plural)/status", group: ClusterCheck.group))
+        permissions.append(
+            Permission(
+                "get", "customresourcedefinitions", group: "apiextensions.k8s.io", name: ClusterCheckClient.definition))
         permissions += ["create", "get", "patch"].map { Permission($0, "events") }
         if !options[AgentOptions.agentSelector].isEmpty {
             let given = options[AgentOptions.agentNamespace]

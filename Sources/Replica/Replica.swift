@@ -29,6 +29,8 @@ package struct Replica: Sendable {
     private let autoConf: AutoConf
     private let watches: ClusterWatches?
     private let events: CheckConfigEvents?
+    /// Nil if no status of ClusterChecks is written.
+    private let statuses: ClusterCheckStatuses?
     private let api: API
     private let polls: LongPolls
     private let mirrors: MirrorServer
@@ -65,6 +67,8 @@ package struct Replica: Sendable {
         autoConf = AutoConf(
             options: options.autoConf, desired: desired, environment: surroundings.environment,
             files: surroundings.files, clock: clock, log: log, onProblems: { events?.record($0) })
+        let statuses = Self.statuses(options, surroundings, autoConf)
+        self.statuses = statuses
         let readers = Readers(autoConf)
         let intents = IntentKeeper(store: kubernetes?.intent, clock: clock, log: log)
         self.intents = intents
@@ -79,12 +83,15 @@ package struct Replica: Sendable {
                 history: { [mirror] in mirror?.history }, intent: { await intents.kept() }),
             observe: { [observe = surroundings.observe, autoConf] event in
                 mirrors.handle(event)
-                placementEvents?.handle(event) { autoConf.service(ofSource: $0) }
+                placementEvents?.handle(event) { autoConf.object(ofSource: $0) }
+                statuses?.handle(event)
                 observe?(event)
             })
         intents.set(handler)
+        statuses?.set(handler)
         elector = try Self.elector(options, surroundings, handler, mirrors, leadership)
-        watches = kubernetes.map { [autoConf, handler] in ClusterWatches($0, autoConf, handler, surroundings) }
+        watches = kubernetes.map { [autoConf, handler] in ClusterWatches($0, autoConf, handler, statuses, surroundings)
+        }
         readers.set(watches)
         rebalancer = Rebalancer(
             handler: handler, reader: surroundings.statistics, period: options.rebalancePeriod, clock: clock, log: log)
@@ -136,6 +143,7 @@ package struct Replica: Sendable {
         if options.handler.rebalancing.isEnabled { lifecycle.add("rebalancer", run: { await rebalancer.run() }) }
         lifecycle.add("mirrors", run: { await mirrors.run { elector?.renewNow() } })
         if let mirror { lifecycle.add("mirror", run: { await mirror.run() }) }
+        if let statuses { lifecycle.add("cluster check statuses", run: { await statuses.run() }) }
         lifecycle.add("intent", run: { await intents.run() }, afterwards: { intents.close() })
         if let elector { lifecycle.add("election", run: { await elector.run() }) }
         lifecycle.add("dispatcher", run: { await handler.run() }, afterwards: { await releaseLease() })
@@ -155,6 +163,7 @@ package struct Replica: Sendable {
         polls.collect(into: &writer)
         mirrors.collect(into: &writer)
         mirror?.collect(into: &writer)
+        statuses?.collect(into: &writer)
     }
 
     /// Gives the Lease back once the term has ended, and lets followers find the next leader.
@@ -164,6 +173,17 @@ package struct Replica: Sendable {
         try? await clock.sleep(until: api.forwardedUntil.instant)
         await elector?.release()
         try? await clock.sleep(until: clock.now() + options.shutdownDelay)
+    }
+
+    private static func statuses(
+        _ options: ReplicaOptions, _ surroundings: ReplicaSurroundings, _ autoConf: AutoConf
+    ) -> ClusterCheckStatuses? {
+        surroundings.kubernetes?.clusterCheckStatuses.map { writer in
+            ClusterCheckStatuses(
+                writer: writer, interval: options.statusInterval,
+                acceptance: { autoConf.acceptance(ofClusterCheck: $0) },
+                clock: surroundings.clock, log: surroundings.log)
+        }
     }
 
     private static func elector(

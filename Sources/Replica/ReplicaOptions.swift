@@ -15,6 +15,8 @@ package struct ReplicaOptions: Sendable {
     package var election: LeaderElectionOptions?
     /// The time between two rebalancings.
     package var rebalancePeriod: Duration = .seconds(600)
+    /// The shortest time between two writes of the status of ClusterChecks.
+    package var statusInterval: Duration = .milliseconds(100)
     /// How long a stopping replica goes on forwarding after it has released the Lease.
     package var shutdownDelay: Duration = .seconds(2)
 

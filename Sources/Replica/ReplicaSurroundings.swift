@@ -87,6 +87,10 @@ package struct KubernetesAccess: Sendable {
     package var services: any ListWatchSource<Service>
     /// Their endpoints.
     package var endpoints: any ListWatchSource<ServiceEndpoints>
+    /// The ClusterChecks of all namespaces; nil if they are not a source.
+    package var clusterChecks: (any ListWatchSource<ClusterCheck>)?
+    /// Where their status is written; nil to write none.
+    package var clusterCheckStatuses: (any ClusterCheckStatusWriter)?
     /// The node-agents' pods; nil if they are not watched, and heartbeats alone count.
     package var pods: (any ListWatchSource<Pod>)?
     /// The Kubernetes nodes; nil if they are not watched.
@@ -99,12 +103,16 @@ package struct KubernetesAccess: Sendable {
     /// Access to an API server.
     package init(
         leases: (any LeaseClient)?, services: any ListWatchSource<Service>,
-        endpoints: any ListWatchSource<ServiceEndpoints>, pods: (any ListWatchSource<Pod>)?,
+        endpoints: any ListWatchSource<ServiceEndpoints>,
+        clusterChecks: (any ListWatchSource<ClusterCheck>)? = nil,
+        clusterCheckStatuses: (any ClusterCheckStatusWriter)? = nil, pods: (any ListWatchSource<Pod>)?,
         nodes: (any ListWatchSource<KubernetesNode>)?, recorder: EventRecorder?, intent: (any KeptText)? = nil
     ) {
         self.leases = leases
         self.services = services
         self.endpoints = endpoints
+        self.clusterChecks = clusterChecks
+        self.clusterCheckStatuses = clusterCheckStatuses
         self.pods = pods
         self.nodes = nodes
         self.recorder = recorder

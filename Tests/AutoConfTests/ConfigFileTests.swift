@@ -106,7 +106,7 @@ import Testing
         ),
         (
             "a variable of objects", #"{"cluster_check":true,"instances":[{"h":"%%host%%"}]}"#,
-            "%%host%%: a config file is bound to no object; only %%env_X%% is resolved in it"
+            "%%host%%: this config is bound to no Service; only %%env_X%% is resolved in it"
         ),
         (
             "a missing variable", #"{"cluster_check":true,"instances":[{"h":"%%env_NONE%%"}]}"#,

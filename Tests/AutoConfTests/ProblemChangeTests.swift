@@ -48,7 +48,7 @@ import Testing
     func `the deletion of a Service is not reported as the end of its problem`(isListed: Bool) {
         _ = changes(.replaced([service(Self.bad)]))
         #expect(changes(isListed ? .replaced([]) : .deleted(service(Self.bad))).isEmpty)
-        #expect(fixture.autoConf.serviceProblems.isEmpty)
+        #expect(fixture.autoConf.objectProblems.isEmpty)
     }
 
     @Test(arguments: [false, true])
@@ -81,7 +81,7 @@ import Testing
             .replaced([
                 service(Self.bad, name: "b"), service(Self.good, name: "c"), service(Self.bad, name: "a"),
             ]))
-        let problems = fixture.autoConf.serviceProblems
+        let problems = fixture.autoConf.objectProblems
         #expect(problems.map(\.object.name) == ["a", "b"])
         #expect(problems.map(\.problems.count) == [1, 1])
     }
@@ -90,14 +90,14 @@ import Testing
         let uid = "0f9c1e2d-3b4a-4c5d-8e6f-7a8b9c0d1e2f"
         let services = [service(Self.good, name: "web", uid: uid), service(Self.good, name: "odd")]
         fixture.autoConf.handle(.replaced(services))
-        #expect(fixture.autoConf.service(ofSource: "kube_service://shop/web")?.uid == uid)
-        #expect(fixture.autoConf.service(ofSource: "kube_service://shop/odd")?.uid == "")
-        let namespace = fixture.autoConf.service(ofSource: "kube_service://shop/web")?.namespace
+        #expect(fixture.autoConf.object(ofSource: "kube_service://shop/web")?.uid == uid)
+        #expect(fixture.autoConf.object(ofSource: "kube_service://shop/odd")?.uid == "")
+        let namespace = fixture.autoConf.object(ofSource: "kube_service://shop/web")?.namespace
         #expect(namespace == "shop")
-        let ofEndpoint = fixture.autoConf.service(ofSource: "kube_endpoint_uid://shop/web/10.0.0.1")
+        let ofEndpoint = fixture.autoConf.object(ofSource: "kube_endpoint_uid://shop/web/10.0.0.1")
         #expect(ofEndpoint?.name == "web")
         for other in ["kube_service://shop/other", "kube_service://shop", "file:/etc/a.json", "kube_service:/", ""] {
-            #expect(fixture.autoConf.service(ofSource: other) == nil)
+            #expect(fixture.autoConf.object(ofSource: other) == nil)
         }
     }
 

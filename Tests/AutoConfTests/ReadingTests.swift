@@ -28,22 +28,28 @@ import Testing
         fixture.autoConf.handle(.replaced([Self.checked("b")], begun: Self.at(1)))
         let services = fixture.readings.take()
         #expect(services.map(\.checks) == [["b"]])
-        #expect(services.map(\.readings) == [SourceReadings(services: Self.at(1), files: .distantFuture)])
+        #expect(
+            services.map(\.readings) == [
+                SourceReadings(services: Self.at(1), files: .distantFuture, clusterChecks: .distantFuture)
+            ])
         #expect(!fixture.isSynced)
         fixture.autoConf.handle(ReflectorEvent<ServiceEndpoints>.replaced([], begun: Self.at(2)))
-        let both = SourceReadings(services: Self.at(1), endpoints: Self.at(2), files: .distantFuture)
+        let both = SourceReadings(
+            services: Self.at(1), endpoints: Self.at(2), files: .distantFuture, clusterChecks: .distantFuture)
         #expect(fixture.readings.take().map(\.readings) == [both])
         #expect(fixture.isSynced)
     }
 
     @Test func `a source that is not enabled is never waited for`() {
-        let all = SourceReadings(services: .distantFuture, endpoints: .distantFuture, files: .distantFuture)
+        let all = SourceReadings(
+            services: .distantFuture, endpoints: .distantFuture, files: .distantFuture, clusterChecks: .distantFuture)
         #expect(Fixture(AutoConfOptions()).readings.take().map(\.readings) == [all])
         let fixture = Self.fixture(endpoints: false)
         fixture.autoConf.handle(.replaced([Service](), begun: Self.at(1)))
         fixture.autoConf.handle(ReflectorEvent<ServiceEndpoints>.replaced([], begun: Self.at(2)))
         fixture.autoConf.readAnew(since: Self.at(3))
-        let services = SourceReadings(services: Self.at(1), endpoints: .distantFuture, files: .distantFuture)
+        let services = SourceReadings(
+            services: Self.at(1), endpoints: .distantFuture, files: .distantFuture, clusterChecks: .distantFuture)
         #expect(fixture.readings.take().map(\.readings) == [services])
     }
 
@@ -84,7 +90,8 @@ import Testing
         }
         _ = fixture.readings.take()
         fixture.autoConf.readAnew(since: Self.at(6))
-        let services = SourceReadings(services: Self.at(7), endpoints: Self.at(-1), files: .distantFuture)
+        let services = SourceReadings(
+            services: Self.at(7), endpoints: Self.at(-1), files: .distantFuture, clusterChecks: .distantFuture)
         #expect(fixture.readings.take().map(\.readings) == [services])
         fixture.autoConf.handle(ReflectorEvent<ServiceEndpoints>.replaced([], begun: Self.at(6)))
         #expect(fixture.readings.take().map(\.readings.endpoints) == [Self.at(6)])

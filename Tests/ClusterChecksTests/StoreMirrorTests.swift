@@ -101,11 +101,11 @@ import Testing
             try encodedConfigs(0..<9).filter { $0.key != old.key && $0.key != key("c2") }
             + [edited, try encodedConfig("new")]
         var adopter = adopter(try mirror(of: leader), own: own)
-        let early = SourceReadings(services: at(99), endpoints: at(99), files: at(99))
+        let early = SourceReadings(services: at(99), endpoints: at(99), files: at(99), clusterChecks: .distantFuture)
         let isEarly = adopter.settle(own, readings: early, since: at(100), now: at(101))
         #expect(!isEarly)
         #expect(told(adopter.store) == told(leader.store))
-        let late = SourceReadings(services: at(100), endpoints: at(100), files: at(100))
+        let late = SourceReadings(services: at(100), endpoints: at(100), files: at(100), clusterChecks: .distantFuture)
         for id in ["w2", "w3"] { _ = try adopter.report(id, at: 102) }
         let node = adopter.store.nodeID(of: old.key)
         let isSettled = adopter.settle(own, readings: late, since: at(100), now: at(102))
@@ -123,7 +123,8 @@ import Testing
                 instances: [.object([:])]))
         let leader = try Dispatcher(nodes: ["w1"], configs: [file])
         var adopter = adopter(try mirror(of: leader), own: [])
-        let read = SourceReadings(services: .distantFuture, endpoints: .distantFuture, files: at(101))
+        let read = SourceReadings(
+            services: .distantFuture, endpoints: .distantFuture, files: at(101), clusterChecks: .distantFuture)
         let isEarly = adopter.settle([], readings: read, since: at(100), now: at(219))
         #expect(!isEarly)
         #expect(adopter.store.nodeID(of: file.key) == "w1")
@@ -141,7 +142,7 @@ import Testing
         }
         var adopter = adopter(try mirror(of: leader), own: renamed)
         #expect(told(adopter.store) == told(leader.store))
-        let read = SourceReadings(services: at(101), endpoints: at(101), files: at(101))
+        let read = SourceReadings(services: at(101), endpoints: at(101), files: at(101), clusterChecks: .distantFuture)
         let isSettled = adopter.settle(renamed, readings: read, since: at(100), now: at(102))
         #expect(isSettled)
         #expect(told(adopter.store) == told(leader.store))

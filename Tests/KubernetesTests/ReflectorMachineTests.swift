@@ -22,6 +22,7 @@ import Testing
             switch action {
             case .list: action = machine.listed(resourceVersion: "10", continuation: nil)
             case .replace: action = machine.replaced(now: start, fraction: 0)
+            case .tellAbsence: action = machine.absenceTold()
             case .pause: action = machine.resumed(now: start, fraction: 0)
             case .watch: return
             }
@@ -312,6 +313,44 @@ import Testing
         // The permission is taken away later.
         #expect(machine.ended(Self.status(403), now: Self.start, fraction: 0) == .pause(.seconds(60)))
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
+    }
+
+    @Test func `an optional resource that the server does not have has no objects and is looked for once a minute`() {
+        var machine = ReflectorMachine(isOptional: true)
+        for _ in 1...3 {
+            let list = machine.listFailed(Self.status(404), now: Self.start, fraction: 0.5)
+            #expect(list == .tellAbsence && machine.isAbsent && machine.problem == nil)
+            do { let next = machine.absenceTold(); #expect(next == .pause(.seconds(60))) }
+            do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
+        }
+        _ = machine.listed(resourceVersion: "10", continuation: nil)
+        #expect(machine.drainNotices() == [.absent, .appeared] && !machine.isAbsent)
+        _ = machine.replaced(now: Self.start, fraction: 0)
+        // It is taken away later: the watch ends, and a list finds out.
+        _ = machine.handle(.opened)
+        let pause = machine.ended(Self.status(404), now: Self.start, fraction: 0)
+        #expect(pause == .pause(.milliseconds(800)) && !machine.isAbsent)
+        _ = machine.resumed(now: Self.start, fraction: 0)
+        do {
+            let next = machine.listFailed(Self.status(404), now: Self.start, fraction: 0)
+            #expect(next == .tellAbsence && machine.problem == nil)
+        }
+    }
+
+    @Test func `a new list that is asked for while absence is told or waited out begins at once`() {
+        var machine = ReflectorMachine(isOptional: true)
+        _ = machine.listFailed(Self.status(404), now: Self.start, fraction: 0)
+        do { let instead = machine.readAnew(); #expect(instead == nil) }
+        do { let next = machine.absenceTold(); #expect(next == Self.firstList) }
+        _ = machine.listFailed(Self.status(404), now: Self.start, fraction: 0)
+        do { let next = machine.absenceTold(); #expect(next == .pause(.seconds(60))) }
+        do { let instead = machine.readAnew(); #expect(instead == Self.firstList) }
+    }
+
+    @Test func `a required resource that the server does not have is a failure`() {
+        var machine = ReflectorMachine()
+        let list = machine.listFailed(Self.status(404), now: Self.start, fraction: 0)
+        #expect(list == .pause(.milliseconds(800)) && machine.problem == Self.status(404) && !machine.isAbsent)
     }
 
     @Test func `the end of a watch is counted by its reason`() {

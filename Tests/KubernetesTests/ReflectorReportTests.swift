@@ -93,6 +93,26 @@ import Testing
             ])
     }
 
+    @Test func `an optional resource that is not there is settled and empty until it is installed`() throws {
+        let log = RecordingLog()
+        let absent = ScriptedSource.Answer.listFails(.status(Status(code: 404, message: "404 page not found")))
+        let answers = [absent, absent, Self.page("1"), .events([], lasting: .seconds(240))]
+        let (during, after, took) = try Self.with(answers, isOptional: true, log: log) { reflector, source, clock in
+            let start = clock.now()
+            await clock.sleep(.seconds(70))
+            let during = reflector.report
+            while reflector.report.isAbsent { await clock.sleep(.milliseconds(100)) }
+            return (during, reflector.report, clock.now() - start)
+        }
+        #expect(during.isAbsent && during.isSettled && during.isSynced && during.problem == nil)
+        #expect(!after.isAbsent && after.isSynced && took == .seconds(120))
+        #expect(
+            log.messages == [
+                "the cluster has no such resource: continuing without it, looking every minute",
+                "the cluster has the resource now",
+            ])
+    }
+
     @Test func `a required forbidden resource is not settled`() throws {
         let report = try Self.with([.listFails(Self.forbidden)]) { reflector, _, clock in
             await clock.sleep(.seconds(1))

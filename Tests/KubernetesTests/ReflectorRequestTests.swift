@@ -124,7 +124,7 @@ import Testing
         let random = SeededEntropy(seed: seed)
         let errors = [
             Self.transport, .status(Status(code: 410)), .status(Status(code: 429)), .status(Status(code: 403)),
-            .status(Status(code: 500)), .malformed(place: "p", reason: "r"), .answerTooLarge(limit: 1),
+            .status(Status(code: 404)), .status(Status(code: 500)), .malformed(place: "p", reason: "r"), .answerTooLarge(limit: 1),
         ]
         var machine = ReflectorMachine(isOptional: seed.isMultiple(of: 2))
         var (action, now, isOwed) = (machine.start(), Self.start, false)
@@ -146,6 +146,7 @@ import Testing
                     action = machine.listed(resourceVersion: "1", continuation: more)
                 }
             case .replace: action = machine.replaced(now: now, fraction: 0)
+            case .tellAbsence: action = machine.absenceTold()
             case .watch:
                 if isOwed { wrongWatches += 1 }
                 for _ in 0..<random.next(below: 3) { _ = machine.handle(.opened) }

@@ -52,7 +52,7 @@ import Testing
                 files: SystemConfigFiles(), environment: [:], agentTokens: BearerTokens(TestReplica.token),
                 operatorTokens: nil, token: { "" }, endpoint: { nil }, clock: clock, entropy: SeededEntropy(seed: 1),
                 log: log)
-            let watches = ClusterWatches(kubernetes, autoConf, handler, surroundings)
+            let watches = ClusterWatches(kubernetes, autoConf, handler, nil, surroundings)
             await withTaskGroup(of: Void.self) { group in
                 for watch in watches.all { group.addTask { await watch.run() } }
                 await clock.sleep(.seconds(10))

@@ -290,6 +290,11 @@ extension Handler {
         rebalancing.collect(for: snapshot, weights: options.rebalancing.weights, into: &writer)
     }
 
+    /// Why a config of this source cannot be dispatched at all; nil if none is refused.
+    package func rejection(ofSource source: String) -> String? {
+        state.withLock { $0.reconciliation.rejections }.reason(ofSource: source)
+    }
+
     /// The store as a follower gets it whole.
     ///
     /// - Throws: `notLeading`.

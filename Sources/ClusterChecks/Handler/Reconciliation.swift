@@ -87,10 +87,18 @@ struct Rejections: Sendable {
         if !overLimit.isEmpty { overLimit.remove(key) }
     }
 
+    /// Why a config of this source was rejected; nil if none was. This is O(rejected configs).
+    func reason(ofSource source: String) -> String? {
+        if let key = invalid.keys.filter({ $0.source.hasSameBytes(as: source) }).min() { return invalid[key] }
+        return overLimit.contains { $0.source.hasSameBytes(as: source) } ? Self.overLimitReason : nil
+    }
+
+    private static let overLimitReason = "over the limit of configs"
+
     /// Each with its reason, sorted by key.
     var sorted: [(key: ConfigKey, reason: String)] {
         var all = invalid
-        for key in overLimit { all[key] = "over the limit of configs" }
+        for key in overLimit { all[key] = Self.overLimitReason }
         return all.sorted { $0.key < $1.key }.map { (key: $0.key, reason: $0.value) }
     }
 }

@@ -22,7 +22,7 @@ struct Settlement: Sendable {
     }
 
     /// Whether every source has been read anew.
-    var isComplete: Bool { min(readings.services, readings.endpoints, readings.files) >= adoption }
+    var isComplete: Bool { readings.earliest >= adoption }
 
     /// When to look again although nothing has changed; nil if time alone changes nothing.
     var next: Instant? {

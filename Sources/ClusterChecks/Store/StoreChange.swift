@@ -126,7 +126,7 @@ package indirect enum DanglingReason: Hashable, Sendable, CustomStringConvertibl
     case paused
 
     /// Why the configs of a node that was removed have none.
-    init(_ id: String, _ reason: ExpiryReason) {
+    package init(_ id: String, _ reason: ExpiryReason) {
         switch reason {
         case .silence: self = .nodeExpired(id)
         case .podDeleted(let pod): self = .podDeleted(node: id, pod: pod)

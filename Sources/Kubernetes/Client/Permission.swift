@@ -6,7 +6,7 @@ package struct Permission: Hashable, Sendable, CustomStringConvertible {
     @ExactText package private(set) var verb: String
     /// The API group; empty for the core group.
     @ExactText package private(set) var group: String
-    /// With what, in the plural: `pods`.
+    /// With what, in the plural: `pods`; with a subresource: `pods/status`.
     @ExactText package private(set) var resource: String
     /// Where; nil for all namespaces, and for what has none.
     package let namespace: String?

@@ -23,9 +23,10 @@ package enum PermissionCheck {
     }
 
     private static func review(_ permission: Permission) -> [UInt8] {
+        let parts = permission.resource.split(separator: "/", maxSplits: 1).map(String.init)
         let attributes: [ExactText: String?] = [
-            "verb": permission.verb, "group": permission.group, "resource": permission.resource,
-            "namespace": permission.namespace, "name": permission.name,
+            "verb": permission.verb, "group": permission.group, "resource": parts.first,
+            "subresource": parts.count > 1 ? parts[1] : nil, "namespace": permission.namespace, "name": permission.name,
         ]
         let named = attributes.compactMapValues { $0.map(JSONValue.string) }
         return JSONValue.object([

@@ -1,4 +1,4 @@
-import Platform
+package import Platform
 
 /// The type of an Event.
 package enum EventType: String, Hashable, Sendable {
@@ -87,8 +87,8 @@ struct EventPatch: Hashable, Sendable {
     let count: Int
 }
 
-/// A time in the format of Events: RFC 3339 in whole seconds.
-func eventTime(_ time: WallTime) -> String {
+/// A time in the format of Events and conditions: RFC 3339 in whole seconds.
+package func eventTime(_ time: WallTime) -> String {
     "\(CivilTime(time).text)Z"
 }
 

@@ -11,6 +11,8 @@ package struct ObjectMetadata: Hashable, Sendable {
     @ExactText package var uid: String
     /// The version of this state; opaque, compare for equality only.
     @ExactText package var resourceVersion: String
+    /// Counted up by the API server with each change of the spec, for the kinds that have it; else 0.
+    package var generation: Int64
     /// Labels.
     package var labels: [ExactText: ExactText]
     /// Annotations.
@@ -23,7 +25,7 @@ package struct ObjectMetadata: Hashable, Sendable {
 
     /// Metadata.
     package init(
-        name: String, namespace: String, uid: String = "", resourceVersion: String = "",
+        name: String, namespace: String, uid: String = "", resourceVersion: String = "", generation: Int64 = 0,
         labels: [ExactText: ExactText] = [:], annotations: [ExactText: ExactText] = [:],
         deletionTimestamp: String? = nil, controllerKind: String = ""
     ) {
@@ -31,6 +33,7 @@ package struct ObjectMetadata: Hashable, Sendable {
         self.namespace = namespace
         self.uid = uid
         self.resourceVersion = resourceVersion
+        self.generation = generation
         self.labels = labels
         self.annotations = annotations
         self.deletionTimestamp = deletionTimestamp
@@ -41,11 +44,12 @@ package struct ObjectMetadata: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - isControllerKept: whether to keep the kind of the controller.
+    ///   - isGenerationKept: whether to keep the generation.
     ///   - isLabelKept: which labels to keep; none by default.
     ///   - isAnnotationKept: which annotations to keep; none by default.
     init(
         from json: inout JSONReader, isStored: Bool = true, isControllerKept: Bool = false,
-        isLabelKept: (String) -> Bool = { _ in false },
+        isGenerationKept: Bool = false, isLabelKept: (String) -> Bool = { _ in false },
         isAnnotationKept: (String) -> Bool = { _ in false }
     ) throws(JSONError) {
         var name: String?
@@ -58,6 +62,7 @@ package struct ObjectMetadata: Hashable, Sendable {
             case "namespace": namespace = try json.string()
             case "uid": uid = try json.string()
             case "resourceVersion": resourceVersion = try json.string()
+            case "generation" where isGenerationKept: generation = Int64(try json.integer())
             case "labels": labels = try json.strings(where: isLabelKept)
             case "annotations": annotations = try json.strings(where: isAnnotationKept)
             case "deletionTimestamp": deletionTimestamp = try json.string()

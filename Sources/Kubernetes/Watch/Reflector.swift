@@ -72,6 +72,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     private let entropy: any Entropy
     private let log: Log
     private let onPage: (@Sendable (ReflectorPage<Object>) -> Void)?
+    private let onForbidden: (@Sendable (Instant) -> Void)?
     private let handler: @Sendable (ReflectorEvent<Object>) -> Void
 
     /// Whether the handler has received the whole list once. Never becomes false again.
@@ -84,16 +85,19 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// A reflector that does nothing until `run`.
     ///
     /// - Parameters:
-    ///   - isOptional: whether the process can do without this resource: if it is forbidden, that is logged once and
-    ///     tried again every minute.
+    ///   - isOptional: whether the process can do without this resource: if it is forbidden, or the server does not have
+    ///     it, that is logged once and tried again every minute.
     ///   - onPage: gets each page of a list but the last as soon as it is read, so that a long list of large objects is
     ///     never kept whole; `replaced` then has the objects of the last page only, and those of all pages since the
     ///     first one of this list exist too. Nil to get whole lists.
+    ///   - onForbidden: called each time that a list of an optional resource is forbidden, with the instant at which it
+    ///     began.
     ///   - handler: called from the task of `run` or a child of it, one event after the other; it must not block for
     ///     long.
     package init(
         source: any ListWatchSource<Object>, isOptional: Bool = false, clock: any Clock, entropy: any Entropy, log: Log,
         onPage: (@Sendable (ReflectorPage<Object>) -> Void)? = nil,
+        onForbidden: (@Sendable (Instant) -> Void)? = nil,
         handler: @escaping @Sendable (ReflectorEvent<Object>) -> Void
     ) {
         self.source = source
@@ -102,6 +106,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
         self.entropy = entropy
         self.log = log.named("reflector")
         self.onPage = onPage
+        self.onForbidden = onForbidden
         self.handler = handler
         state = Mutex(
             ResourceReport(
@@ -125,6 +130,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
             switch action {
             case .list(let request): action = await list(request, &course)
             case .replace: action = replace(&course)
+            case .tellAbsence: action = tellAbsence(&course)
             case .watch(let request): action = await watch(request, &course)
             case .pause(let duration): action = await pause(until: now + duration, &course)
             }
@@ -168,16 +174,26 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
             course.collected += page.items
             return course.machine.listed(resourceVersion: page.resourceVersion, continuation: page.continuation)
         } catch {
+            if isOptional, case .status(let status) = error, status.code == 403 { onForbidden?(course.begun) }
             return course.machine.listFailed(error, now: clock.now(), fraction: entropy.fraction())
         }
     }
 
     private func replace(_ course: inout Course) -> ReflectorMachine.Action {
-        handler(.replaced(course.collected, begun: course.begun))
+        handOver(course.collected, &course)
+        return course.machine.replaced(now: clock.now(), fraction: entropy.fraction())
+    }
+
+    private func tellAbsence(_ course: inout Course) -> ReflectorMachine.Action {
+        handOver([], &course)
+        return course.machine.absenceTold()
+    }
+
+    private func handOver(_ objects: [Object], _ course: inout Course) {
+        handler(.replaced(objects, begun: course.begun))
         (course.collected, course.isFirstPage) = ([], true)
         state.withLock { $0.isSynced = true }
         if !synced.value { synced.set(true) }
-        return course.machine.replaced(now: clock.now(), fraction: entropy.fraction())
     }
 
     /// Watches in a task of its own, which a request for a new list cancels.
@@ -263,6 +279,7 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     private func report(on machine: inout ReflectorMachine) {
         state.withLock { state in
             state.problem = machine.problem
+            state.isAbsent = machine.isAbsent
             if state.restarts != machine.restarts { state.restarts = machine.restarts }
         }
         for notice in machine.drainNotices() { write(notice) }
@@ -280,6 +297,12 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
                 ["resource": Object.plural, "reason": error])
         case .recovered:
             log.info("listing and watching work again", ["resource": Object.plural])
+        case .absent:
+            log.info(
+                "the cluster has no such resource: continuing without it, looking every minute",
+                ["resource": Object.plural])
+        case .appeared:
+            log.info("the cluster has the resource now", ["resource": Object.plural])
         }
     }
 }

@@ -29,7 +29,8 @@ package import Platform
 /// A broken or refused watch leaves the version in doubt until an event tells a version, or until the next list. So do
 /// watches that last as long as a whole one without an event or a bookmark: a server whose etcd was restored from a
 /// backup accepts a watch from a version that it does not know yet, and is silent (kubernetes/kubernetes#107457). Where
-/// an optional resource is forbidden (403), both pause for a minute and list.
+/// an optional resource is forbidden (403), both pause for a minute and list. One that the server does not have (404), as
+/// a custom resource without its definition, has no objects: that is told, and tried again once a minute.
 ///
 /// A new list may be asked for at any time. It ends a watch and is no failure, but it waits for the end of a list under
 /// way, and for the end of a pause after a failure.
@@ -40,6 +41,8 @@ package struct ReflectorMachine: Sendable {
         case list(ListRequest)
         /// Hand the collected pages to the handler, then `replaced`.
         case replace
+        /// Tell the handler that there are no objects, since the server has no such resource, then `absenceTold`.
+        case tellAbsence
         /// Watch: `handle` each event, then `ended`.
         case watch(WatchRequest)
         /// Sleep, then `resumed`.
@@ -63,7 +66,7 @@ package struct ReflectorMachine: Sendable {
     private enum State: Sendable {
         /// Waits for a page. `version` is the version of the list, from its first page; nil before that.
         case listing(ListRequest, version: String?)
-        /// Waits for the handler to have the list.
+        /// Waits for the handler to have the list, or to know that there are no objects.
         case replacing(version: String)
         /// Waits for events, and for the end of the stream.
         case watching(Watch)
@@ -150,8 +153,8 @@ package struct ReflectorMachine: Sendable {
     private static let shortestFullWatch = Duration.seconds(240)
     /// After this many refusals in a row the version is given up.
     private static let refusalsBeforeRelisting = 5
-    /// The pause before an optional resource that is forbidden is tried again.
-    private static let forbiddenPause = Duration.seconds(60)
+    /// The pause before an optional resource that is forbidden, or not there, is tried again.
+    private static let unavailablePause = Duration.seconds(60)
     /// The longest pause that the server may ask for (seconds).
     private static let longestRetryAfter = 60
     /// The longest watch that is requested.
@@ -166,6 +169,8 @@ package struct ReflectorMachine: Sendable {
     private var notices: [ReflectorNotice] = []
     /// Whether a new list was asked for after this one began.
     private var isOutdated = false
+    /// Whether the server has no such resource.
+    package private(set) var isAbsent = false
     /// How often listing or watching ended, by reason.
     package private(set) var restarts: [ExactText: UInt64] = [:]
 
@@ -198,6 +203,10 @@ package struct ReflectorMachine: Sendable {
     package mutating func listed(resourceVersion: String, continuation: String?) -> Action {
         guard case .listing(_, let first) = state else { preconditionFailure("a page without a request") }
         let version = first ?? resourceVersion
+        if isAbsent {
+            isAbsent = false
+            notices.append(.appeared)
+        }
         pagesSinceResizing += 1
         if pagesSinceResizing == Self.pagesBeforeGrowth { resizePages(to: min(2 * pageSize, Self.pageSize)) }
         guard let continuation else {
@@ -215,6 +224,12 @@ package struct ReflectorMachine: Sendable {
             return list(ListRequest(limit: pageSize, continuation: request.continuation), version: version)
         }
         count(error)
+        if isOptional, case .status(let status) = error, status.code == 404 {
+            if !isAbsent { notices.append(.absent) }
+            (isAbsent, failure) = (true, nil)
+            state = .replacing(version: "")
+            return .tellAbsence
+        }
         if version != nil, case .status(let status) = error, status.isExpired {
             // The snapshot was compacted away while it was read: read it in one piece.
             return list(ListRequest(limit: nil))
@@ -228,6 +243,14 @@ package struct ReflectorMachine: Sendable {
         recovered()
         guard !isOutdated else { return listAsRequested() }
         return begin(.watch(Position(version: version, listed: now)), now: now, fraction: fraction)
+    }
+
+    /// The handler knows that there are no objects.
+    package mutating func absenceTold() -> Action {
+        guard !isOutdated else { return listAsRequested() }
+        // No failure: when a new list is asked for, it is tried at once.
+        state = .pausing(then: .list, isFailing: false)
+        return .pause(Self.unavailablePause)
     }
 
     /// An event came on the watch; returns whether to go on reading.
@@ -384,7 +407,7 @@ extension ReflectorMachine {
         if case .status(let status) = error {
             if isOptional, status.code == 403 {
                 state = .pausing(then: .list, isFailing: true)
-                return .pause(Self.forbiddenPause)
+                return .pause(Self.unavailablePause)
             }
             seconds = status.retryAfterSeconds ?? 0
         }
@@ -423,4 +446,8 @@ package enum ReflectorNotice: Hashable, Sendable {
     case failing(KubernetesError)
     /// Both work again.
     case recovered
+    /// The server has no such resource.
+    case absent
+    /// It has it now.
+    case appeared
 }

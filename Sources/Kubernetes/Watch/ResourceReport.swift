@@ -23,6 +23,8 @@ package struct ResourceReport: Sendable {
     package var isOptional: Bool
     /// Why listing or watching fails now; nil when all is well. What is known stays the newest that is known.
     package var problem: KubernetesError?
+    /// Whether the server has no such resource, and so no objects of it.
+    package var isAbsent = false
     /// When the API server last told something about this resource; nil before it did.
     package var lastContact: Instant?
     /// When the watch last began something: a page, a watch, a pause. It is alive while this is younger than

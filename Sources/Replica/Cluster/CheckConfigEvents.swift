@@ -5,13 +5,16 @@ import Kubernetes
 import Leadership
 import Platform
 
-/// Records Events on Services whose check annotations cannot be used, and when they can be used again.
+/// Records Events on Services whose check annotations cannot be used, on ClusterChecks whose spec cannot, and when they
+/// can be used again.
 ///
-/// Every replica reads all annotations; only the leader records. A new leader records again what is still wrong: the
+/// Every replica reads all of them; only the leader records. A new leader records again what is still wrong: the
 /// Event has the same name whoever writes it, so that its count goes up and no second one appears.
 struct CheckConfigEvents: Sendable {
     /// The reason of the Events, for `kubectl get events --field-selector reason=InvalidCheckConfig`.
-    private static let reason = "InvalidCheckConfig"
+    private static let invalid = "InvalidCheckConfig"
+    /// The reason of an Event that ends them.
+    private static let valid = "CheckConfigValid"
 
     let recorder: EventRecorder
     let leadership: Watched<LeadershipState>
@@ -19,11 +22,11 @@ struct CheckConfigEvents: Sendable {
 
     /// Records what changed about one object.
     func record(_ change: ProblemChange) {
-        guard leadership.value.term(at: clock.now()) != nil, let service = change.object else { return }
-        for problem in change.appeared { record(problem, about: service) }
+        guard leadership.value.term(at: clock.now()) != nil, let object = change.object else { return }
+        for problem in change.appeared { record(problem, about: object) }
         if change.isMended {
-            recorder.record(
-                .normal, reason: Self.reason, message: "the check annotations can be used again", about: service)
+            let what = object.kind == ClusterCheck.kind ? "the spec" : "the check annotations"
+            recorder.record(.normal, reason: Self.valid, message: "\(what) can be used again", about: object)
         }
     }
 
@@ -34,8 +37,8 @@ struct CheckConfigEvents: Sendable {
         while true {
             if case .leading(let term) = seen.value, term != recorded {
                 recorded = term
-                for (service, problems) in autoConf.serviceProblems {
-                    for problem in problems { record(problem, about: service) }
+                for (object, problems) in autoConf.objectProblems {
+                    for problem in problems { record(problem, about: object) }
                 }
             }
             guard let next = try? await leadership.next(after: seen.version) else { return }
@@ -43,7 +46,7 @@ struct CheckConfigEvents: Sendable {
         }
     }
 
-    private func record(_ problem: ConfigProblem, about service: ObjectReference) {
-        recorder.record(.warning, reason: Self.reason, message: problem.reason, about: service)
+    private func record(_ problem: ConfigProblem, about object: ObjectReference) {
+        recorder.record(.warning, reason: Self.invalid, message: problem.reason, about: object)
     }
 }

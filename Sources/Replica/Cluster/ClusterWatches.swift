@@ -10,7 +10,8 @@ struct ClusterWatches: Sendable {
     private let clock: any Clock
 
     init(
-        _ kubernetes: KubernetesAccess, _ autoConf: AutoConf, _ handler: Handler, _ surroundings: ReplicaSurroundings
+        _ kubernetes: KubernetesAccess, _ autoConf: AutoConf, _ handler: Handler, _ statuses: ClusterCheckStatuses?,
+        _ surroundings: ReplicaSurroundings
     ) {
         let (clock, entropy, log) = (surroundings.clock, surroundings.entropy, surroundings.log)
         self.clock = clock
@@ -20,6 +21,16 @@ struct ClusterWatches: Sendable {
                 onPage: { autoConf.handle(page: $0) }, handler: { autoConf.handle($0) }),
             Reflector(source: kubernetes.endpoints, clock: clock, entropy: entropy, log: log) { autoConf.handle($0) },
         ]
+        if let clusterChecks = kubernetes.clusterChecks {
+            watches.append(
+                Reflector(
+                    source: clusterChecks, isOptional: true, clock: clock, entropy: entropy, log: log,
+                    onForbidden: { autoConf.clusterChecksForbidden(begun: $0) }
+                ) { event in
+                    autoConf.handle(event)
+                    statuses?.handle(event)
+                })
+        }
         if let pods = kubernetes.pods {
             watches.append(
                 Reflector(source: pods, isOptional: true, clock: clock, entropy: entropy, log: log) {
@@ -57,7 +68,7 @@ struct ClusterWatches: Sendable {
             let state =
                 switch report.problem {
                 case let problem?: "failing: \(problem)"
-                case nil: report.isSynced ? "synced" : "not read yet"
+                case nil: report.isAbsent ? "not installed" : report.isSynced ? "synced" : "not read yet"
                 }
             let contact = report.lastContact.map { "; heard \(durationText(now - $0)) ago" } ?? "; never heard"
             return "\(report.resource): \(state)\(contact)"

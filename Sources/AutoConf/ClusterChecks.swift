@@ -1,0 +1,112 @@
+import CheckModel
+import JSON
+import Kubernetes
+import Platform
+
+/// The ClusterChecks that are known, and what they give.
+struct ClusterChecks {
+    private struct Known {
+        /// Another one of the same name is another object.
+        @ExactText var uid: String
+        /// A hash, with a key of this process, of the spec: most changes are of the status.
+        var fingerprint: Int
+        var isPaused = false
+        /// Whether the spec cannot be used, and the config of an earlier one stays.
+        var keepsLast = false
+        /// Whether there was no room for its config. It is read again with the next list, or when it changes.
+        var isCrowdedOut = false
+    }
+
+    private var known: [ExactText: Known] = [:]
+    private(set) var objects = SourceObjects()
+
+    /// Applies a new or changed ClusterCheck.
+    ///
+    /// - Parameters:
+    ///   - room: the bytes that there are for configs, beside those of the ClusterChecks.
+    mutating func apply(
+        _ check: ClusterCheck, environment: Environment, limit: ConfigLimit, room: Int
+    ) -> SourceObjects.Change {
+        let name = check.source
+        var change = SourceObjects.Change()
+        if let former = known[name], former.uid != check.metadata.uid { change += remove(name) }
+        let fingerprint = check.spec.hashValue
+        if let former = known[name], former.fingerprint == fingerprint, !former.isCrowdedOut { return change }
+        let reading = check.reading(environment: environment)
+        var entry = Known(uid: check.metadata.uid, fingerprint: fingerprint, isPaused: reading.isPaused)
+        var configs = reading.configs
+        switch configs {
+        case .unchanged: break
+        case .keepsLast: entry.keepsLast = objects.hasConfigs(name)
+        case .configs(let found, let problems):
+            var bound = BoundConfigs(limit: limit, room: room - objects.bytes + objects.bytes(of: name))
+            for problem in problems { bound.report(problem) }
+            for config in found { bound.add(config) }
+            entry.isCrowdedOut = bound.isCrowdedOut
+            configs = .configs(bound.configs, problems: bound.problems(of: name))
+        }
+        known[ExactText(name)] = entry
+        change += objects.apply(configs, to: name, check.reference)
+        return change
+    }
+
+    /// Removes a deleted ClusterCheck.
+    mutating func remove(_ name: String) -> SourceObjects.Change {
+        known[name] = nil
+        known.shrinkIfSparse()
+        return objects.remove(name)
+    }
+
+    /// Removes those that are not in a complete list.
+    mutating func keep(only present: Set<ExactText>) -> SourceObjects.Change {
+        var change = SourceObjects.Change()
+        for name in known.keys.filter({ !present.contains($0) }).sortedTexts() { change += remove(name) }
+        return change
+    }
+
+    /// The object of a source, for Events; nil if there is none.
+    func reference(ofSource source: String) -> ObjectReference? {
+        guard let uid = known[source]?.uid else { return nil }
+        let parts = source.dropFirst(ConfigKey.clusterCheckPrefix.utf8.count).split(separator: "/")
+        guard parts.count == 2 else { return nil }
+        return ObjectReference(
+            apiVersion: ClusterCheck.apiVersion, kind: ClusterCheck.kind, namespace: String(parts[0]),
+            name: String(parts[1]), uid: uid)
+    }
+
+    /// What became of a ClusterCheck; nil if it is not known.
+    func acceptance(of name: String) -> ClusterCheckAcceptance? {
+        guard let entry = known[name] else { return nil }
+        let problems = objects.problems(of: name)
+        return ClusterCheckAcceptance(
+            errors: problems.filter { $0.severity == .error }.map(\.reason),
+            warnings: problems.filter { $0.severity == .warning }.map(\.reason), isPaused: entry.isPaused,
+            hasConfig: objects.hasConfigs(name))
+    }
+}
+
+/// What became of the spec of a ClusterCheck.
+package struct ClusterCheckAcceptance: Hashable, Sendable {
+    /// What of it cannot be used, and why; empty if all can.
+    package let errors: [String]
+    /// What its author should know.
+    package let warnings: [String]
+    /// Whether its author has paused it.
+    package let isPaused: Bool
+    /// Whether the spec cannot be used, and the config of an earlier one stays in use.
+    package let keepsLast: Bool
+    /// Whether there is a config of it.
+    package let hasConfig: Bool
+
+    /// What became of a spec.
+    package init(
+        errors: [String] = [], warnings: [String] = [], isPaused: Bool = false, keepsLast: Bool = false,
+        hasConfig: Bool = true
+    ) {
+        self.errors = errors
+        self.warnings = warnings
+        self.isPaused = isPaused
+        self.keepsLast = keepsLast
+        self.hasConfig = hasConfig
+    }
+}

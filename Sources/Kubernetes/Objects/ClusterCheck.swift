@@ -1,0 +1,67 @@
+package import JSON
+import Platform
+
+/// A ClusterCheck (`cluster-agent.dev/v1alpha1`), the custom resource for a check that belongs to no Service.
+///
+/// The API server checks it against the schema of its CustomResourceDefinition. Whoever reads it does not rely on that:
+/// the schema may have been edited since, so a ClusterCheck of any form is read, and affects no other.
+package struct ClusterCheck: Hashable, Sendable {
+    /// The API group.
+    package static let group = "cluster-agent.dev"
+    /// `apiVersion`.
+    package static let apiVersion = "\(group)/v1alpha1"
+    /// `kind`.
+    package static let kind = "ClusterCheck"
+
+    /// Name, namespace, uid, resourceVersion and generation.
+    package var metadata: ObjectMetadata
+    /// What its author wants, as it is stored; null if there is nothing.
+    package var spec: JSONValue
+    /// What the leader last said of it.
+    package var status: ClusterCheckStatus
+
+    /// A ClusterCheck.
+    package init(
+        metadata: ObjectMetadata, spec: JSONValue, status: ClusterCheckStatus = ClusterCheckStatus()
+    ) {
+        self.metadata = metadata
+        self.spec = spec
+        self.status = status
+    }
+
+    /// Its reference in Events.
+    package var reference: ObjectReference {
+        ObjectReference(
+            apiVersion: Self.apiVersion, kind: Self.kind, namespace: metadata.namespace, name: metadata.name,
+            uid: metadata.uid, resourceVersion: metadata.resourceVersion)
+    }
+}
+
+extension ClusterCheck: KubernetesObject {
+    /// `/apis/cluster-agent.dev/v1alpha1`.
+    package static let root = "/apis/\(apiVersion)"
+    /// `clusterchecks`.
+    package static let plural = "clusterchecks"
+
+    /// Reads a ClusterCheck; only its metadata is required.
+    package init(from json: inout JSONReader) throws(JSONError) {
+        try self.init(from: &json, isStored: true)
+    }
+
+    /// - Parameter isStored: false for one that may never have been stored, as in a manifest.
+    package init(from json: inout JSONReader, isStored: Bool) throws(JSONError) {
+        var metadata: ObjectMetadata?
+        var (spec, status) = (JSONValue.null, JSONValue.null)
+        try json.enterObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "metadata": metadata = try ObjectMetadata(from: &json, isStored: isStored, isGenerationKept: true)
+            case "spec": spec = try json.value()
+            case "status": status = try json.value()
+            default: break
+            }
+        }
+        self.init(
+            metadata: try json.required(metadata, "metadata"), spec: spec, status: ClusterCheckStatus(status))
+    }
+}

@@ -1,0 +1,193 @@
+import AutoConf
+import CheckModel
+import ClusterChecks
+import Kubernetes
+import Leadership
+import Platform
+import Synchronization
+
+/// Keeps the status of every ClusterCheck true, while this replica leads.
+///
+/// It is level-triggered: what changes only marks a ClusterCheck, and what to write is decided when its turn comes, from
+/// what is known then. So many changes of one are one write, and what another writer spoiled is mended. At most so many
+/// are written in a second, however many change; they wait in the order in which they were marked, and nothing waits
+/// for them.
+final class ClusterCheckStatuses: Sendable {
+    private struct State {
+        var queue = StatusQueue()
+        var places = ClusterCheckPlaces()
+        var writes: UInt64 = 0
+        var failures: UInt64 = 0
+        /// Whether the last write failed.
+        var isFailing = false
+    }
+
+    /// What to do next.
+    private enum Turn {
+        case write(ExactText, StatusQueue.Stored, ClusterCheckStatus)
+        case wait(until: Instant)
+    }
+
+    /// A ClusterCheck that was marked waits so long, so that what changes together is written together: an edit, and
+    /// where it is placed.
+    private static let gathering = Duration.milliseconds(200)
+    /// How long one write may take.
+    private static let patience = Duration.seconds(10)
+    /// The pause after a write that failed, and after one for which there is no permission.
+    private static let (pause, longPause) = (Duration.seconds(1), Duration.seconds(60))
+
+    private let writer: any ClusterCheckStatusWriter
+    private let interval: Duration
+    private let handler = Mutex<Handler?>(nil)
+    private let acceptance: @Sendable (String) -> ClusterCheckAcceptance?
+    private let clock: any Clock
+    private let log: Log
+    private let state = Mutex(State())
+    private let nudges = Watched<Void>(())
+
+    /// - Parameters:
+    ///   - interval: the shortest time between two writes.
+    ///   - acceptance: what became of the spec of a ClusterCheck, by the source of its config.
+    init(
+        writer: any ClusterCheckStatusWriter, interval: Duration,
+        acceptance: @escaping @Sendable (String) -> ClusterCheckAcceptance?, clock: any Clock, log: Log
+    ) {
+        self.writer = writer
+        self.interval = interval
+        self.acceptance = acceptance
+        self.clock = clock
+        self.log = log.named("cluster-check-status")
+    }
+
+    /// The Handler is made after this. It tells whether this replica leads, and what it cannot dispatch.
+    func set(_ handler: Handler) { self.handler.withLock { $0 = handler } }
+
+    /// Takes an event of the ClusterChecks' reflector, after those that read their specs.
+    func handle(_ event: ReflectorEvent<ClusterCheck>) {
+        let due = clock.now() + Self.gathering
+        state.withLock { state in
+            switch event {
+            case .replaced(let checks, _):
+                state.queue.keep(only: Set(texts: checks.map(\.source)))
+                for check in checks { state.queue.take(check, due) }
+            case .applied(let check): state.queue.take(check, due)
+            case .deleted(let check): state.queue.remove(ExactText(check.source))
+            }
+        }
+        nudges.set(())
+    }
+
+    /// Takes what happened to the store. Called for one event after the other.
+    func handle(_ event: StoreEvent) {
+        let (now, due) = (clock.wallTime(), clock.now() + Self.gathering)
+        let isNews = state.withLock { state in
+            switch event {
+            case .termBegan: state.queue.startLeading()
+            case .termEnded: state.queue.stopLeading()
+            case .changed: break
+            }
+            let sources = state.places.apply(event, at: now) ?? state.queue.sources
+            for source in sources.sorted() { state.queue.mark(source, due) }
+            return !sources.isEmpty
+        }
+        if isNews { nudges.set(()) }
+    }
+
+    /// Writes what is to be written, until cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            let seen = nudges.current.version
+            switch turn() {
+            case .wait(let end):
+                await nudges.change(after: seen, until: end, clock: clock)
+            case .write(let source, let stored, let wanted):
+                let pause = await write(wanted, source, stored)
+                try? await clock.sleep(until: clock.now() + pause)
+            }
+        }
+    }
+
+    /// Writes the metrics.
+    func collect(into writer: inout MetricsWriter) {
+        let (writes, failures, waiting) = state.withLock { ($0.writes, $0.failures, $0.queue.count) }
+        writer.family(
+            "cluster_check_status_writes_total", .counter, help: "Writes of the status of ClusterChecks.",
+            [([:], Double(writes))])
+        writer.family(
+            "cluster_check_status_write_failures_total", .counter,
+            help: "Writes of the status of ClusterChecks that failed.", [([:], Double(failures))])
+        writer.family(
+            "cluster_check_status_writes_waiting", .gauge,
+            help: "ClusterChecks whose status may have to be written.", [([:], Double(waiting))])
+    }
+
+    /// The next write of the queue; those that would change nothing are passed over.
+    private func turn() -> Turn {
+        let (now, time) = (clock.now(), clock.wallTime())
+        guard let handler = handler.withLock({ $0 }), handler.dispatchingTerm(at: now) != nil else {
+            // What is marked in the warm-up waits for its end.
+            return .wait(until: state.withLock { $0.queue.nextDue } == nil ? .distantFuture : now + Self.pause)
+        }
+        while true {
+            let next = state.withLock { state in
+                state.queue.next(now).map { (source: $0.source, stored: $0.stored, places: state.places[$0.source]) }
+            }
+            guard let next else { return .wait(until: state.withLock { $0.queue.nextDue } ?? .distantFuture) }
+            guard let acceptance = acceptance(next.source.text) else { continue }
+            let facts = ClusterCheckFacts(
+                generation: next.stored.generation, acceptance: acceptance, places: next.places,
+                rejection: handler.rejection(ofSource: next.source.text))
+            let wanted = next.stored.status.wanted(facts, now: time)
+            if wanted != next.stored.status { return .write(next.source, next.stored, wanted) }
+        }
+    }
+
+    /// - Returns: the pause after it.
+    private func write(_ status: ClusterCheckStatus, _ source: ExactText, _ stored: StatusQueue.Stored) async
+        -> Duration
+    {
+        do throws(KubernetesError) {
+            try await writer.write(
+                status, namespace: stored.namespace, name: stored.name, deadline: clock.now() + Self.patience)
+            let hasRecovered = state.withLock { state in
+                state.writes += 1
+                state.queue.written(status, source, uid: stored.uid)
+                defer { state.isFailing = false }
+                return state.isFailing
+            }
+            if hasRecovered { log.info("the status of ClusterChecks can be written again") }
+            return interval
+        } catch {
+            return failed(error, source, stored)
+        }
+    }
+
+    private func failed(_ error: KubernetesError, _ source: ExactText, _ stored: StatusQueue.Stored) -> Duration {
+        let due = clock.now() + Self.pause
+        let code: Int? = if case .status(let status) = error { status.code } else { nil }
+        let isNews = state.withLock { state in
+            state.failures += 1
+            switch code {
+            case 404:
+                // It is gone, as an event will say.
+                return false
+            case 400, 413, 422:
+                return state.queue.refuse(source, stored.generation)
+            default:
+                state.queue.mark(source, due)
+                defer { state.isFailing = true }
+                return !state.isFailing
+            }
+        }
+        if isNews {
+            log.warning(
+                "the status of a ClusterCheck cannot be written; its check is not affected",
+                ["object": "\(stored.namespace)/\(stored.name)", "reason": error])
+        }
+        return switch code {
+        case 400, 404, 413, 422: interval
+        case 403: Self.longPause
+        default: Self.pause
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import AutoConf
+import Kubernetes
+import Platform
+
+/// The ClusterChecks as they are stored, and those of them whose status may have to be written, in the order in which
+/// they were marked.
+struct StatusQueue {
+    /// A ClusterCheck as it is stored.
+    struct Stored {
+        let namespace: String
+        let name: String
+        let uid: String
+        let generation: Int64
+        /// As it was read, or as this replica has written it since.
+        fileprivate(set) var status: ClusterCheckStatus
+    }
+
+    private var stored: [ExactText: Stored] = [:]
+    private var queue: [(source: ExactText, due: Instant)] = []
+    /// The index of the first one in the queue.
+    private var head = 0
+    private var marked: Set<ExactText> = []
+    /// The generations whose status the API server refused: the same would be refused again.
+    private var refused: [ExactText: Int64] = [:]
+    /// Whether this replica leads. Another one marks none.
+    private var isLeading = false
+
+    /// The sources of all ClusterChecks.
+    var sources: [ExactText] { Array(stored.keys) }
+
+    /// How many are marked.
+    var count: Int { marked.count }
+
+    /// When the turn of the first one comes; nil if none is marked.
+    var nextDue: Instant? { head < queue.count ? queue[head].due : nil }
+
+    /// From now on this replica leads.
+    mutating func startLeading() {
+        isLeading = true
+    }
+
+    /// From now on another one writes, and what is marked is forgotten.
+    mutating func stopLeading() {
+        (isLeading, queue, head, marked) = (false, [], 0, [])
+    }
+
+    /// Marks a ClusterCheck, if it is known: its turn comes at `due`, or after those that were marked before.
+    mutating func mark(_ source: ExactText, _ due: Instant) {
+        guard isLeading, stored[source] != nil, marked.insert(source).inserted else { return }
+        queue.append((source, due))
+    }
+
+    /// Takes a ClusterCheck as it is stored now, and marks it.
+    mutating func take(_ check: ClusterCheck, _ due: Instant) {
+        let source = ExactText(check.source)
+        if let generation = refused[source], generation != check.metadata.generation { refused[source] = nil }
+        stored[source] = Stored(
+            namespace: check.metadata.namespace, name: check.metadata.name, uid: check.metadata.uid,
+            generation: check.metadata.generation, status: check.status)
+        mark(source, due)
+    }
+
+    /// A ClusterCheck is gone.
+    mutating func remove(_ source: ExactText) {
+        stored[source] = nil
+        refused[source] = nil
+    }
+
+    /// Those that are not in a complete list are gone.
+    mutating func keep(only present: Set<ExactText>) {
+        for source in stored.keys where !present.contains(source) { remove(source) }
+        stored.shrinkIfSparse()
+    }
+
+    /// Takes the first one whose turn has come; those that are gone, or were refused, are dropped.
+    mutating func next(_ now: Instant) -> (source: ExactText, stored: Stored)? {
+        while head < queue.count, queue[head].due <= now {
+            let source = queue[head].source
+            head += 1
+            marked.remove(source)
+            // Freed in large pieces, so that taking one is cheap.
+            if head == queue.count || head >= 1024 {
+                queue.removeFirst(head)
+                head = 0
+            }
+            if let found = stored[source], refused[source] == nil { return (source, found) }
+        }
+        return nil
+    }
+
+    /// A status was written to the ClusterCheck that has this uid.
+    mutating func written(_ status: ClusterCheckStatus, _ source: ExactText, uid: String) {
+        guard let known = stored[source], known.uid.hasSameBytes(as: uid) else { return }
+        stored[source]?.status = status
+    }
+
+    /// The API server refused the status of this generation.
+    ///
+    /// - Returns: whether that is news.
+    mutating func refuse(_ source: ExactText, _ generation: Int64) -> Bool {
+        refused.updateValue(generation, forKey: source) == nil
+    }
+}
