@@ -237,7 +237,7 @@ extension SimulatedCluster {
         guard placed == wanted else { return "\(placed.count) configs are placed, \(wanted.count) are wanted" }
         let handingOver = leader.nodes.filter { $0.handingOver > 0 }.map(\.id)
         guard handingOver.isEmpty else { return "\(handingOver) hand over" }
-        if let problem = problemOfMirrors(of: leader.term.token) { return problem }
+        if let problem = problemOfMirrors(of: leader.term.token) ?? problemOfStatuses(leader) { return problem }
         for (agent, node) in zip(agents, leader.nodes) {
             let assigned = node.configs.flatMap(\.instanceIDs).sorted()
             guard agent.running == assigned else { return "\(node.id) runs \(agent.running), not \(assigned)" }

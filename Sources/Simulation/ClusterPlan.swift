@@ -293,25 +293,42 @@ package struct ClusterPlan: Sendable {
         }
     }
 
-    /// The annotated Service of a number, in a version.
-    static func service(_ number: Int, version: Int) -> Service {
-        let name = "service-\(number)"
-        let instance = JSONValue.object(["url": .string("http://\(name)/"), "version": .integer(Int64(version))])
-        let text = { (value: JSONValue) in ExactText(String(decoding: value.encoded(), as: UTF8.self)) }
-        let policies: [HandOverPolicy] = [.sticky, .exclusive, .overlap, .sticky]
-        let placement = JSONValue.object(["handover": .string(policies[number % policies.count].rawValue)])
-        return Service(
-            metadata: ObjectMetadata(
-                name: name, namespace: serviceNamespace,
-                annotations: [
-                    "ad.datadoghq.com/service.check_names": text(.array([.string("http_check")])),
-                    "ad.datadoghq.com/service.init_configs": text(.array([.object([:])])),
-                    "ad.datadoghq.com/service.instances": text(.array([instance])),
-                    "ad.datadoghq.com/service.placement": text(placement),
-                ]),
-            clusterIP: "127.96.0.\(number + 1)", ports: [Service.Port(port: 80)])
+    /// Which of the numbers are ClusterChecks: one of this many. The others are annotated Services.
+    private static let clusterCheckShare = 5
+    /// The namespace of all of them.
+    private static let namespace = "shop"
+
+    /// What describes the config of a number, in a version.
+    enum Described {
+        case service(Service)
+        case clusterCheck(ClusterCheck)
     }
 
-    /// The namespace of the Services.
-    static let serviceNamespace = "shop"
+    /// What describes the config of a number, in a version.
+    static func described(_ number: Int, version: Int) -> Described {
+        let name = "check-\(number)"
+        let instance = JSONValue.object(["url": .string("http://\(name)/"), "version": .integer(Int64(version))])
+        let policies: [HandOverPolicy] = [.sticky, .exclusive, .overlap, .sticky]
+        let placement = JSONValue.object(["handover": .string(policies[number % policies.count].rawValue)])
+        if number % clusterCheckShare == clusterCheckShare - 1 {
+            // The server counts the generations of one object; these are of the number.
+            let metadata = ObjectMetadata(name: name, namespace: namespace, generation: Int64(version) + 1)
+            let spec = JSONValue.object([
+                "check": .string("http_check"), "instances": .array([instance]), "placement": placement,
+            ])
+            return .clusterCheck(ClusterCheck(metadata: metadata, spec: spec))
+        }
+        let text = { (value: JSONValue) in ExactText(String(decoding: value.encoded(), as: UTF8.self)) }
+        return .service(
+            Service(
+                metadata: ObjectMetadata(
+                    name: name, namespace: namespace,
+                    annotations: [
+                        "ad.datadoghq.com/service.check_names": text(.array([.string("http_check")])),
+                        "ad.datadoghq.com/service.init_configs": text(.array([.object([:])])),
+                        "ad.datadoghq.com/service.instances": text(.array([instance])),
+                        "ad.datadoghq.com/service.placement": text(placement),
+                    ]),
+                clusterIP: "127.96.0.\(number + 1)", ports: [Service.Port(port: 80)]))
+    }
 }

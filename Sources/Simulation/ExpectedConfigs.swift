@@ -4,7 +4,7 @@ import Kubernetes
 import Platform
 import Synchronization
 
-/// The configs that AutoConf makes from a plan's Services, by an instance of its own that gets every event in order.
+/// The configs that AutoConf makes from a plan's Services and ClusterChecks, by an instance of its own that gets every event in order.
 final class ExpectedConfigs: Sendable {
     private struct Key: Hashable {
         let number: Int
@@ -18,7 +18,7 @@ final class ExpectedConfigs: Sendable {
         self.clock = clock
     }
 
-    /// The configs of the Services with these numbers, in these versions; sorted by number.
+    /// The configs of these numbers, in these versions; sorted by number.
     func configs(_ desired: [Int: Int]) -> [CheckConfig] {
         desired.sorted { $0.key < $1.key }.flatMap { configs(Key(number: $0.key, version: $0.value)) }
     }
@@ -27,9 +27,13 @@ final class ExpectedConfigs: Sendable {
         if let configs = known.withLock({ $0[key] }) { return configs }
         let desired = CollectedConfigs()
         let autoConf = AutoConf(
-            options: AutoConfOptions(watchesServices: true), desired: desired, environment: [:], files: NoFiles(),
+            options: AutoConfOptions(watchesServices: true, watchesClusterChecks: true), desired: desired,
+            environment: [:], files: NoFiles(),
             clock: clock, log: Log(sink: SilentSink()))
-        autoConf.handle(.replaced([ClusterPlan.service(key.number, version: key.version)], begun: clock.now()))
+        switch ClusterPlan.described(key.number, version: key.version) {
+        case .service(let service): autoConf.handle(.applied(service))
+        case .clusterCheck(let check): autoConf.handle(.applied(check))
+        }
         let configs = desired.configs
         known.withLock { $0[key] = configs }
         return configs

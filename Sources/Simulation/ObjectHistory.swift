@@ -10,6 +10,7 @@ extension Service: SimulatedObject {}
 extension ServiceEndpoints: SimulatedObject {}
 extension Pod: SimulatedObject {}
 extension KubernetesNode: SimulatedObject {}
+extension ClusterCheck: SimulatedObject {}
 
 extension SimulatedObject {
     /// Where it is stored: `services/shop/web`.

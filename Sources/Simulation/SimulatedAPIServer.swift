@@ -2,8 +2,8 @@ package import Kubernetes
 import Platform
 import Synchronization
 
-/// The Kubernetes API server's part in lists and watches: Services, their endpoints, Pods and Nodes under one growing
-/// resourceVersion, reached over the simulated network.
+/// The Kubernetes API server's part in lists and watches: Services, their endpoints, ClusterChecks, Pods and Nodes under
+/// one growing resourceVersion, reached over the simulated network.
 ///
 /// It neither crashes nor pauses, but it can refuse every request for a while, lose answers, break watches, compact its
 /// history, and be unreachable.
@@ -25,6 +25,7 @@ package final class SimulatedAPIServer: Sendable {
         var history = ObjectHistory()
         var watches: [UInt64: Watch] = [:]
         var nextWatch: UInt64 = 0
+        var statusWrites = 0
         var isRefusing = false
         var lostAnswers = 0.0
         /// By lane, until when nothing goes to the process's watches.
@@ -83,6 +84,15 @@ package final class SimulatedAPIServer: Sendable {
         notify(of: object.key)
     }
 
+    /// Creates a ClusterCheck, or replaces all but the status of the one of that name.
+    package func edit(_ check: ClusterCheck) {
+        var check = check
+        if let stored = objects(of: ClusterCheck.self).first(where: { $0.key == check.key }) {
+            check.status = stored.status
+        }
+        apply(check)
+    }
+
     /// Deletes an object, if there is one of that name.
     package func delete<Object: SimulatedObject>(_ type: Object.Type, namespace: String = "", name: String) {
         let key = Object.key(namespace, name)
@@ -91,6 +101,9 @@ package final class SimulatedAPIServer: Sendable {
         world.record("apiserver: deletes \(key)")
         notify(of: key)
     }
+
+    /// How many writes of a status changed it.
+    package var statusWrites: Int { state.withLock { $0.statusWrites } }
 
     /// The version counts the writes of the whole server, of which this is one.
     private func writes() -> Int {
@@ -169,7 +182,7 @@ package final class SimulatedAPIServer: Sendable {
 extension SimulatedAPIServer {
     fileprivate static let expired = Status(code: 410, reason: "Expired", message: "too old resource version")
 
-    fileprivate func stream<Item>(for process: SimulatedProcess) -> SimulatedStream<Item> {
+    func stream<Item>(for process: SimulatedProcess) -> SimulatedStream<Item> {
         SimulatedStream(client: process.name, server: Self.host, world: world, network: network, dice: dice)
     }
 
@@ -205,6 +218,30 @@ extension SimulatedAPIServer {
         schedule(id)
         bookmark(id)
         world.after(.seconds(request.timeoutSeconds)) { [self] in remove(id)?.end() }
+    }
+
+    /// Replaces the status of a ClusterCheck: a write that changes nothing makes no version.
+    func write(_ status: ClusterCheckStatus, _ key: String, _ answer: SimulatedStream<Void>) {
+        if state.withLock({ $0.isRefusing }) { return answer.end(refusal()) }
+        let (uid, writes) = (entropy.uuid(), writes())
+        let (isThere, isChanged) = state.withLock { state -> (Bool, Bool) in
+            guard
+                var check = state.history.objects(of: ClusterCheck.plural).first(where: { $0.key == key })
+                    as? ClusterCheck
+            else { return (false, false) }
+            guard check.status != status else { return (true, false) }
+            check.status = status
+            state.history.store(check, version: state.history.version + writes, uid: uid)
+            state.statusWrites += 1
+            return (true, true)
+        }
+        if isChanged {
+            world.record("apiserver: stores the status of \(key)")
+            notify(of: key)
+        }
+        guard isThere else { return answer.end(.status(Status(code: 404))) }
+        if dice.chance(state.withLock { $0.lostAnswers }) { return world.record("apiserver: an answer is lost") }
+        answer.send(())
     }
 
     /// The client has closed its connection.

@@ -127,11 +127,14 @@ package final class SimulatedCluster: Sendable {
             problem = problemOfQuiet
         }
         if let problem { throw SimulationFailure(world: world, reason: "the cluster does not settle: \(problem)") }
-        let settled = assignments
+        let (settled, writes) = (assignments, server.statusWrites)
         try world.run(for: .seconds(60))
         if let problem = problemOfQuiet { throw SimulationFailure(world: world, reason: "quiet, and then: \(problem)") }
         guard settled == assignments else {
             throw SimulationFailure(world: world, reason: "configs moved in a quiet cluster")
+        }
+        guard writes == server.statusWrites else {
+            throw SimulationFailure(world: world, reason: "the status of a ClusterCheck was written in a quiet cluster")
         }
         return state.withLock { state in
             Outcome(
@@ -143,7 +146,7 @@ package final class SimulatedCluster: Sendable {
     private func start() {
         for number in 0..<plan.configs {
             state.withLock { $0.desired[number] = 0 }
-            server.apply(ClusterPlan.service(number, version: 0))
+            store(number, version: 0)
         }
         startPods()
         for name in Self.replicaNames { after(.zero ... .seconds(5)) { [self] in startReplica(name) } }
@@ -211,11 +214,19 @@ package final class SimulatedCluster: Sendable {
     func apply(_ edit: ClusterPlan.Edit) {
         world.record("operator: config \(edit.config) is now \(edit.version.map { "version \($0)" } ?? "gone")")
         state.withLock { $0.desired[edit.config] = edit.version }
-        if let version = edit.version {
-            server.apply(ClusterPlan.service(edit.config, version: version))
-        } else {
-            let service = ClusterPlan.service(edit.config, version: 0)
+        guard edit.version == nil else { return store(edit.config, version: edit.version ?? 0) }
+        switch ClusterPlan.described(edit.config, version: 0) {
+        case .service(let service):
             server.delete(Service.self, namespace: service.namespace, name: service.name)
+        case .clusterCheck(let check):
+            server.delete(ClusterCheck.self, namespace: check.metadata.namespace, name: check.metadata.name)
+        }
+    }
+
+    private func store(_ config: Int, version: Int) {
+        switch ClusterPlan.described(config, version: version) {
+        case .service(let service): server.apply(service)
+        case .clusterCheck(let check): server.edit(check)
         }
     }
 

@@ -85,7 +85,8 @@ package final class SimulatedReplica: Sendable {
         var api = APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))
         api.longestWait = plan.nodeExpirationTimeout / 3
         return ReplicaOptions(
-            autoConf: AutoConfOptions(watchesServices: true, watchesEndpoints: true), handler: handler, api: api,
+            autoConf: AutoConfOptions(watchesServices: true, watchesEndpoints: true, watchesClusterChecks: true),
+            handler: handler, api: api,
             election: LeaderElectionOptions(identity: "\(process.name)_\(process.entropy.uuid())"))
     }
 
@@ -95,7 +96,10 @@ package final class SimulatedReplica: Sendable {
     ) -> KubernetesAccess {
         var access = KubernetesAccess(
             leases: leases.client(for: process), services: server.source(of: Service.self, for: process),
-            endpoints: server.source(of: ServiceEndpoints.self, for: process), pods: nil, nodes: nil, recorder: nil,
+            endpoints: server.source(of: ServiceEndpoints.self, for: process),
+            clusterChecks: server.source(of: ClusterCheck.self, for: process),
+            clusterCheckStatuses: SimulatedStatusWriter(server: server, process: process), pods: nil, nodes: nil,
+            recorder: nil,
             intent: intent)
         if plan.pods != nil {
             access.pods = server.source(of: Pod.self, for: process)
