@@ -81,7 +81,7 @@ struct ClusterChecks {
         return ClusterCheckAcceptance(
             errors: problems.filter { $0.severity == .error }.map(\.reason),
             warnings: problems.filter { $0.severity == .warning }.map(\.reason), isPaused: entry.isPaused,
-            hasConfig: objects.hasConfigs(name))
+            keepsLast: entry.keepsLast, hasConfig: objects.hasConfigs(name))
     }
 }
 

@@ -124,7 +124,8 @@ import Testing
         let random = SeededEntropy(seed: seed)
         let errors = [
             Self.transport, .status(Status(code: 410)), .status(Status(code: 429)), .status(Status(code: 403)),
-            .status(Status(code: 404)), .status(Status(code: 500)), .malformed(place: "p", reason: "r"), .answerTooLarge(limit: 1),
+            .status(Status(code: 404)), .status(Status(code: 500)), .malformed(place: "p", reason: "r"),
+            .answerTooLarge(limit: 1),
         ]
         var machine = ReflectorMachine(isOptional: seed.isMultiple(of: 2))
         var (action, now, isOwed) = (machine.start(), Self.start, false)

@@ -1,0 +1,211 @@
+import AutoConf
+import CheckModel
+import ClusterChecks
+import JSON
+import Kubernetes
+import Leadership
+import Platform
+import Synchronization
+import TestKit
+import Testing
+
+@testable import Replica
+
+/// What the status of a ClusterCheck says, and when it is written.
+@Suite struct ClusterCheckStatusTests {
+    private static let now = WallTime(nanoseconds: 1_000 * 1_000_000_000)
+    private static let later = WallTime(nanoseconds: 2_000 * 1_000_000_000)
+
+    private static func facts(
+        _ places: [ClusterCheckPlaces.Place] = [.node("n1", since: now)],
+        _ acceptance: ClusterCheckAcceptance = ClusterCheckAcceptance(), rejection: String? = nil
+    ) -> ClusterCheckFacts {
+        ClusterCheckFacts(generation: 3, acceptance: acceptance, places: places, rejection: rejection)
+    }
+
+    private static func line(_ status: ClusterCheckStatus, _ type: String) -> String {
+        guard let condition = status.condition(type) else { return "none" }
+        return "\(condition.status) \(condition.reason): \(condition.message)"
+    }
+
+    @Test(arguments: [
+        (facts(), "True Valid: ", "True Placed: ", "n1"),
+        (facts([]), "True Valid: ", "False Pending: it has not been dispatched yet", ""),
+        (facts([.nowhere(.noNode)]), "True Valid: ", "False NoNode: no node-agent reports", ""),
+        (
+            facts([.nowhere(.noEligibleNode("no zone a"))]), "True Valid: ", "False NoEligibleNode: no zone a", ""
+        ),
+        (facts([.nowhere(.paused)]), "True Valid: ", "False PausedByOperator: an operator paused it", ""),
+        (
+            facts([.node("n2", since: now), .nowhere(.noNode), .node("n1", since: now)]), "True Valid: ",
+            "False NoNode: 1 of 3 parts: no node-agent reports", "n1, n2"
+        ),
+        (
+            facts((1...5).map { .node("n\($0)", since: now) }), "True Valid: ", "True Placed: ",
+            "n1, n2, n3 and 2 more"
+        ),
+        (
+            facts([], ClusterCheckAcceptance(isPaused: true, hasConfig: false)), "True Valid: ",
+            "False Paused: spec.paused is true", ""
+        ),
+        (
+            facts([], ClusterCheckAcceptance(errors: ["a", "b"], hasConfig: false)), "False Invalid: a; b",
+            "False Invalid: there is no valid spec", ""
+        ),
+        (
+            facts([.node("n1", since: now)], ClusterCheckAcceptance(errors: ["a"], keepsLast: true)),
+            "False Invalid: a; the last valid spec stays in use", "True Placed: ", "n1"
+        ),
+        (
+            facts([.node("n\u{1B}[31m1", since: now)], ClusterCheckAcceptance(warnings: ["w\nx"])),
+            "True Valid: w\\u{a}x", "True Placed: ", "n\\u{1b}[31m1"
+        ),
+        (facts([], rejection: "too long"), "True Valid: ", "False Rejected: too long", ""),
+    ])
+    func `the conditions say what became of it`(
+        facts: ClusterCheckFacts, accepted: String, placed: String, node: String
+    ) {
+        let status = ClusterCheckStatus().wanted(facts, now: Self.now)
+        #expect(Self.line(status, "Accepted") == accepted)
+        #expect(Self.line(status, "Placed") == placed)
+        #expect(status.node == node && status.observedGeneration == 3)
+        #expect(status.placedAt == (node.isEmpty ? "" : "1970-01-01T00:16:40Z"))
+    }
+
+    @Test func `what stays true keeps its time, and conditions of others stay`() {
+        var status = ClusterCheckStatus()
+        let other = ClusterCheckStatus.Condition(
+            type: "Other", status: "True", reason: "R", message: "", lastTransitionTime: "t", observedGeneration: 1)
+        status.conditions = [other]
+        let first = status.wanted(Self.facts(), now: Self.now)
+        #expect(first.wanted(Self.facts(), now: Self.later) == first)
+        // A new leader saw it placed later.
+        let again = first.wanted(Self.facts([.node("n1", since: Self.later)]), now: Self.later)
+        #expect(again == first && again.conditions.first == other)
+        let moved = first.wanted(Self.facts([.node("n2", since: Self.later)]), now: Self.later)
+        #expect(moved.placedAt == "1970-01-01T00:33:20Z")
+        #expect(moved.condition("Placed")?.lastTransitionTime == "1970-01-01T00:16:40Z")
+        let lost = first.wanted(Self.facts([.nowhere(.noNode)]), now: Self.later)
+        #expect(lost.condition("Placed")?.lastTransitionTime == "1970-01-01T00:33:20Z" && lost.placedAt.isEmpty)
+    }
+
+    @Test func `places follow the store, through a node that goes and a term that begins`() throws {
+        func key(_ name: String) -> ConfigKey {
+            ConfigKey(source: "cluster_check://shop/\(name)", check: "c", index: 0)
+        }
+        let term = Term.unending(token: "t")
+        var places = ClusterCheckPlaces()
+        func apply(_ changes: StoreChange...) -> [ExactText]? {
+            places.apply(.changed(changes, in: term, version: 1), at: Self.now)
+        }
+        #expect(places.apply(.termBegan(term, keepsPlacements: false, version: 0), at: Self.now) == nil)
+        #expect(
+            apply(.configMoved(key("a"), from: nil, to: "n1", .dangled, mayRun: false)) == ["cluster_check://shop/a"])
+        let service = ConfigKey(source: "kube_service://shop/a", check: "c", index: 0)
+        #expect(apply(.configMoved(service, from: nil, to: "n1", .dangled, mayRun: false)) == [])
+        #expect(apply(.nodeExpired(id: "n2", .silence)) == [])
+        #expect(places["cluster_check://shop/a"] == [.node("n1", since: Self.now)] && !places.isDispatching)
+        #expect(apply(.nodeExpired(id: "n1", .silence)) == ["cluster_check://shop/a"])
+        #expect(places["cluster_check://shop/a"] == [.nowhere(.nodeExpired("n1"))])
+        #expect(apply(.configRemoved(key("a")), .dispatchingBegan(unclearFor: .zero)) == nil)
+        #expect(places["cluster_check://shop/a"] == [] && places.isDispatching)
+        _ = apply(.configWithdrawn(key("b"), .noNode, mayRun: false))
+        #expect(places.apply(.termBegan(term, keepsPlacements: true, version: 9), at: Self.now) == nil)
+        #expect(places["cluster_check://shop/b"] == [.nowhere(.noNode)])
+        _ = places.apply(.termBegan(term, keepsPlacements: false, version: 9), at: Self.now)
+        #expect(places["cluster_check://shop/b"] == [] && !places.isDispatching)
+    }
+}
+
+/// Writes the statuses of many ClusterChecks, at a rate, through failures.
+@Suite struct ClusterCheckStatusWriterTests {
+    /// Keeps what is written, and fails as it is told.
+    private final class Writer: ClusterCheckStatusWriter {
+        private let state = Mutex<(written: [(name: String, at: Instant, ClusterCheckStatus)], failures: [Int])>(
+            ([], []))
+        let clock: any Clock
+
+        init(_ clock: any Clock, failures: [Int]) {
+            self.clock = clock
+            state.withLock { $0.failures = failures }
+        }
+
+        var written: [(name: String, at: Instant, ClusterCheckStatus)] { state.withLock { $0.written } }
+
+        func write(
+            _ status: ClusterCheckStatus, namespace: String, name: String, deadline: Instant
+        ) async throws(KubernetesError) {
+            let code = state.withLock { state in
+                state.written.append((name, clock.now(), status))
+                return state.failures.isEmpty ? 0 : state.failures.removeFirst()
+            }
+            if code > 0 { throw .status(Status(code: code)) }
+        }
+    }
+
+    private static func check(_ number: Int, generation: Int64 = 1) -> ClusterCheck {
+        ClusterCheck(
+            metadata: ObjectMetadata(name: "c\(number)", namespace: "shop", uid: "u\(number)", generation: generation),
+            spec: .null)
+    }
+
+    /// What is written of `count` ClusterChecks by a leader, after `seconds`; `body` runs in the middle of them.
+    private func written(
+        _ count: Int, failures: [Int] = [], seconds: Int, isLeading: Bool = true,
+        _ body: @escaping (ClusterCheckStatuses) -> Void = { _ in }
+    ) async throws -> [(name: String, at: Instant, ClusterCheckStatus)] {
+        var result: [(name: String, at: Instant, ClusterCheckStatus)] = []
+        try await TestReplica.run(as: isLeading ? .dispatching : .follower) { replica in
+            let writer = Writer(replica.clock, failures: failures)
+            let statuses = ClusterCheckStatuses(
+                writer: writer, interval: .milliseconds(100), acceptance: { _ in ClusterCheckAcceptance() },
+                clock: replica.clock, log: Log(sink: NoLog()))
+            statuses.set(replica.handler)
+            if isLeading { statuses.handle(.termBegan(replica.term, keepsPlacements: false, version: 0)) }
+            statuses.handle(.replaced((0..<count).map { Self.check($0) }, begun: .distantPast))
+            try await replica.executor.run({ await statuses.run() }) {
+                for step in 0..<(seconds * 20) {
+                    if step == seconds * 10 { body(statuses) }
+                    replica.clock.advance(by: .milliseconds(50))
+                    replica.settle()
+                }
+            }
+            result = writer.written
+        }
+        return result
+    }
+
+    @Test func `a thousand changes are ten writes a second, each of them once`() async throws {
+        let written = try await written(40, seconds: 10)
+        #expect(written.map(\.name) == (0..<40).map { "c\($0)" })
+        let pauses = zip(written, written.dropFirst()).map { $1.at - $0.at }
+        #expect(pauses.allSatisfy { $0 >= .milliseconds(100) } && pauses.contains(.milliseconds(100)))
+    }
+
+    @Test func `many changes of one that come together are one write, and an edit is another`() async throws {
+        let written = try await written(1, seconds: 10) { statuses in
+            for generation in 2...50 {
+                statuses.handle(.applied(Self.check(0, generation: Int64(generation))))
+            }
+        }
+        #expect(written.map(\.2.observedGeneration) == [1, 50])
+    }
+
+    @Test func `a follower writes nothing`() async throws {
+        #expect(try await written(3, seconds: 5, isLeading: false).isEmpty)
+    }
+
+    @Test func `a write that fails is made again, one that is refused is not until it changes`() async throws {
+        let written = try await written(2, failures: [503, 422, 404], seconds: 20) { statuses in
+            for number in 0..<2 { statuses.handle(.applied(Self.check(number, generation: 2))) }
+        }
+        // c0 is unavailable, c1 is refused, c0 is gone; then both are edited.
+        #expect(written.map(\.name) == ["c0", "c1", "c0", "c0", "c1"])
+        #expect(written.map(\.2.observedGeneration) == [1, 1, 1, 2, 2])
+    }
+
+    @Test func `without the permission it is tried once a minute`() async throws {
+        let written = try await written(5, failures: Array(repeating: 403, count: 9), seconds: 130)
+        #expect(written.count == 3)
+    }
+}
