@@ -45,8 +45,8 @@ let package = Package(
         library("HTTPServer", ["COpenSSL", "Platform"]),
         library("TLSClient", ["COpenSSL", "Platform"]),
         // Level 2.
-        library("Kubernetes", ["HTTPClient", "Leadership", "JSON", "Platform"]),
-        library("CheckModel", ["JSON", "Platform"]),
+        library("Kubernetes", ["HTTPClient", "Leadership", "YAML", "JSON", "Platform"]),
+        library("CheckModel", ["YAML", "JSON", "Platform"]),
         library("CheckOptions", ["JSON", "Platform"]),
         // Level 3.
         library("ClusterChecks", ["Leadership", "CheckModel", "JSON", "Platform"]),
