@@ -92,6 +92,19 @@ extension YAMLParser {
         return true
     }
 
+    /// Skips line breaks in text and the blanks of the line behind them. Returns how many there were, and how many
+    /// spaces that line is indented by.
+    mutating func skipFold() -> (breaks: Int, indentation: Int) {
+        var (breaks, indentation) = (0, 0)
+        while skipBreak() {
+            breaks += 1
+            while peek == UInt8(ascii: " ") { position += 1 }
+            indentation = position - lineStart
+            skipBlanks()
+        }
+        return (breaks, indentation)
+    }
+
     /// Skips blanks, comments and line breaks up to the next token, and sets what is known of it.
     mutating func moveToToken() {
         guard position != token else { return }
