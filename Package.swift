@@ -64,7 +64,7 @@ let package = Package(
             "ClusterAgent",
             [
                 "Replica", "AutoConf", "ClusterChecks", "CheckModel", "CheckOptions", "Kubernetes", "HTTPServer",
-                "HTTPClient", "Leadership", "JSON", "Platform",
+                "HTTPClient", "Leadership", "YAML", "JSON", "Platform",
             ]),
         // Level 5.
         executable("cluster-agent", ["ClusterAgent"]),
@@ -124,7 +124,7 @@ let package = Package(
             "AcceptanceTests",
             [
                 "cluster-agent", "node-agent", "NodeAgent", "TestSupport", "TestKit", "HTTPClient", "CheckModel",
-                "CheckOptions", "JSON", "Platform",
+                "CheckOptions", "YAML", "JSON", "Platform",
             ],
             excluding: ["clients"]),
         tests("BenchmarkTests", ["Benchmarks", "TestSupport", "TestKit", "Platform"]),

@@ -31,7 +31,7 @@ import Testing
         ],
         "ClusterAgent": [
             "Replica", "AutoConf", "ClusterChecks", "CheckModel", "CheckOptions", "Kubernetes", "HTTPServer",
-            "HTTPClient", "Leadership", "JSON", "Platform", "Glibc",
+            "HTTPClient", "Leadership", "YAML", "JSON", "Platform", "Glibc",
         ],
         "cluster-agent": ["ClusterAgent", "Glibc"],
         "node-agent": ["NodeAgent", "Glibc"],
