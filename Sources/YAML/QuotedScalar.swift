@@ -62,7 +62,7 @@ extension YAMLParser {
     /// Reads an escape; the next byte is its backslash.
     private mutating func escape(into text: inout [UInt8], in parent: Int, from start: Int) throws(YAMLError) {
         let letter = second
-        position += isAtEnd ? 0 : 2
+        position += letter == 0 ? 1 : 2
         switch letter {
         case UInt8(ascii: "0"): text.append(0x00)
         case UInt8(ascii: "a"): text.append(0x07)
