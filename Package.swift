@@ -45,8 +45,8 @@ let package = Package(
         library("HTTPServer", ["COpenSSL", "Platform"]),
         library("TLSClient", ["COpenSSL", "Platform"]),
         // Level 2.
-        library("Kubernetes", ["HTTPClient", "Leadership", "JSON", "Platform"]),
-        library("CheckModel", ["JSON", "Platform"]),
+        library("Kubernetes", ["HTTPClient", "Leadership", "YAML", "JSON", "Platform"]),
+        library("CheckModel", ["YAML", "JSON", "Platform"]),
         library("CheckOptions", ["JSON", "Platform"]),
         // Level 3.
         library("ClusterChecks", ["Leadership", "CheckModel", "JSON", "Platform"]),
@@ -64,7 +64,7 @@ let package = Package(
             "ClusterAgent",
             [
                 "Replica", "AutoConf", "ClusterChecks", "CheckModel", "CheckOptions", "Kubernetes", "HTTPServer",
-                "HTTPClient", "Leadership", "JSON", "Platform",
+                "HTTPClient", "Leadership", "YAML", "JSON", "Platform",
             ]),
         // Level 5.
         executable("cluster-agent", ["ClusterAgent"]),
@@ -124,7 +124,7 @@ let package = Package(
             "AcceptanceTests",
             [
                 "cluster-agent", "node-agent", "NodeAgent", "TestSupport", "TestKit", "HTTPClient", "CheckModel",
-                "CheckOptions", "JSON", "Platform",
+                "CheckOptions", "YAML", "JSON", "Platform",
             ],
             excluding: ["clients"]),
         tests("BenchmarkTests", ["Benchmarks", "TestSupport", "TestKit", "Platform"]),

@@ -71,7 +71,7 @@ struct ConfigDirectory {
         var part = Part()
         var others: Set<ExactText> = []
         for candidate in candidates(in: path, files, &part) {
-            read(ConfigFile(path: candidate.path, checkName: candidate.checkName), files, &part)
+            read(candidate.file, files, &part)
             guard part.readings.count >= Self.partSize else { continue }
             take(part)
             others.formUnion(part.readings.keys)
@@ -83,29 +83,16 @@ struct ConfigDirectory {
     }
 
     private struct Candidate {
-        private let directory: String
-        private let name: String
-        private let check: String?
+        let file: ConfigFile
         /// Whether it counts only if its check has no other file.
         let isDefault: Bool
 
         /// Nil if `name` is not that of a config file. `check` comes from a `<check>.d` directory; else the name
         /// decides.
         init?(_ directory: String, _ name: String, check: String? = nil) {
-            guard Self.stem(name) != nil else { return nil }
-            self.directory = directory
-            self.name = name
-            self.check = check
-            isDefault = name.hasSuffix(ConfigFile.defaultSuffix)
-        }
-
-        var path: String { "\(directory)/\(name)" }
-
-        var checkName: String { check ?? Self.stem(name) ?? "" }
-
-        private static func stem(_ name: String) -> String? {
-            let plain = name.withoutSuffix(ConfigFile.defaultSuffix) ?? name
-            return ConfigFile.suffixes.lazy.compactMap { plain.withoutSuffix($0) }.first
+            guard let parts = ConfigFileName(name) else { return nil }
+            file = ConfigFile(path: "\(directory)/\(name)", isJSON: parts.isJSON, checkName: check ?? parts.stem)
+            isDefault = parts.isDefault
         }
     }
 
@@ -133,7 +120,7 @@ struct ConfigDirectory {
         if candidates.count > limit {
             let reason = "\(candidates.count) files, more than the \(limit) that are read"
             part.readings["file:\(path)"] = .keepsLast(ConfigProblem("file:\(path)", reason))
-            for candidate in candidates[limit...] { part.readings["file:\(candidate.path)"] = .unchanged }
+            for candidate in candidates[limit...] { part.readings[candidate.file.object] = .unchanged }
         }
         return Array(candidates.prefix(limit))
     }
@@ -142,12 +129,12 @@ struct ConfigDirectory {
     /// unchanged.
     private func withoutNeedlessDefaults(_ candidates: [Candidate], _ part: inout Part) -> [Candidate] {
         guard candidates.contains(where: \.isDefault) else { return candidates }
-        let configured = Set(texts: candidates.filter { !$0.isDefault }.map(\.checkName))
+        let configured = Set(texts: candidates.filter { !$0.isDefault }.map(\.file.checkName))
         return candidates.filter { candidate in
             guard candidate.isDefault else { return true }
-            let isUnknown = part.unlisted.contains("file:\(path)/\(candidate.checkName).d/")
-            if isUnknown { part.readings["file:\(candidate.path)"] = .unchanged }
-            return !isUnknown && !configured.contains(candidate.checkName)
+            let isUnknown = part.unlisted.contains("file:\(path)/\(candidate.file.checkName).d/")
+            if isUnknown { part.readings[candidate.file.object] = .unchanged }
+            return !isUnknown && !configured.contains(candidate.file.checkName)
         }
     }
 
@@ -203,12 +190,5 @@ struct ConfigDirectory {
         } catch {
             return .keepsLast(ConfigProblem(file.object, error.description))
         }
-    }
-}
-
-extension String {
-    /// The text before `suffix`; nil if the text does not end with it, or is no more than it.
-    fileprivate func withoutSuffix(_ suffix: String) -> String? {
-        hasSuffix(suffix) && utf8.count > suffix.utf8.count ? String(dropLast(suffix.count)) : nil
     }
 }

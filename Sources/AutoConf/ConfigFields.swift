@@ -57,9 +57,10 @@ struct ConfigFields {
     ///
     /// - Parameters:
     ///   - faults: the faults of this object's text.
+    ///   - null: what an element that is null stands for; nil if it cannot be used.
     ///   - refused: gets the reason for each that cannot be used.
     mutating func instances(
-        _ key: String, _ faults: [RecoveredJSON.Fault], refused: inout [AutoConfError]
+        _ key: String, _ faults: [RecoveredJSON.Fault], null: JSONValue? = nil, refused: inout [AutoConfError]
     ) throws(AutoConfError) -> [JSONValue] {
         var instances: [JSONValue] = []
         var reasons: [Int: JSONError] = [:]
@@ -69,6 +70,8 @@ struct ConfigFields {
         for (index, element) in (try list(key) ?? []).enumerated() {
             if let reason = reasons[index] {
                 refused.append(AutoConfError("\(place)\(key)[\(index)]: \(reason)"))
+            } else if element == .null, let null {
+                instances.append(null)
             } else if element.objectValue == nil {
                 refused.append(mismatch("\(key)[\(index)]", element, "an object"))
             } else {

@@ -5,28 +5,19 @@ import Platform
 /// One file of `confd_path`: its check's name comes from the path, the rest from its contents.
 struct ConfigFile {
     let path: String
+    /// Whether it is JSON, not YAML.
+    let isJSON: Bool
     /// The file's name without its ending, or its directory's without `.d`.
     let checkName: String
     /// Its name in keys and problems.
     let object: String
 
-    init(path: String, checkName: String) {
+    init(path: String, isJSON: Bool, checkName: String) {
         self.path = path
+        self.isJSON = isJSON
         self.checkName = checkName
         object = "file:\(path)"
     }
-
-    /// Whether it is YAML, not JSON.
-    private var isYAML: Bool {
-        let name = path.hasSuffix(Self.defaultSuffix) ? String(path.dropLast(Self.defaultSuffix.count)) : path
-        return Self.yamlSuffixes.contains(where: name.hasSuffix)
-    }
-
-    /// How the names of config files end. Those of defaults end with `.default` after that.
-    static let suffixes = [".json"] + yamlSuffixes
-    /// How the names of defaults end, which count only if their check has no other file.
-    static let defaultSuffix = ".default"
-    private static let yamlSuffixes = [".yaml", ".yml"]
 
     /// Decodes the contents of the file.
     ///
@@ -38,10 +29,7 @@ struct ConfigFile {
         let json = try parsed(contents, limit: limit)
         var fields = try ConfigFields(json.value, place: "")
         try fields.checkFaults(json.faults.filter { !$0.isInPlacement }, outside: "instances")
-        if let identifiers = try fields.list("ad_identifiers"), !identifiers.isEmpty {
-            throw AutoConfError(
-                "ad_identifiers is not supported: annotate the Service, or name it in advanced_ad_identifiers")
-        }
+        try refuse(&fields)
         var (bindings, warnings) = try fields.bindings("advanced_ad_identifiers")
         var refused: [AutoConfError] = []
         var template = try template(&fields, json.faults, refused: &refused)
@@ -66,8 +54,20 @@ struct ConfigFile {
         return .configs([config], problems: problems + unusable(refused))
     }
 
+    /// Fails for a key that says where or whether the check runs, and that is not followed. Of others an unknown key
+    /// is only warned of: it takes no check away from who comes with it.
+    private func refuse(_ fields: inout ConfigFields) throws(AutoConfError) {
+        for key in ["ad_identifiers", "docker_images"] {
+            guard let identifiers = try fields.list(key), !identifiers.isEmpty else { continue }
+            throw AutoConfError("\(key) is not supported: annotate the Service, or name it in advanced_ad_identifiers")
+        }
+        for key in ["cel_selector", "discovery"] where fields.value(key) != nil {
+            throw AutoConfError("\(key) is not supported: name the Services in advanced_ad_identifiers")
+        }
+    }
+
     private func parsed(_ contents: [UInt8], limit: Int) throws(AutoConfError) -> RecoveredJSON {
-        guard isYAML else { return try ConfigText.json(contents, limits: JSONLimits(bytes: limit)) }
+        guard !isJSON else { return try ConfigText.json(contents, limits: JSONLimits(bytes: limit)) }
         let read = try ConfigText.yaml(contents, limit: limit)
         guard read.value != .null else { throw AutoConfError("the file has nothing but comments") }
         return read
@@ -81,7 +81,7 @@ struct ConfigFile {
         _ fields: inout ConfigFields, _ faults: [RecoveredJSON.Fault], refused: inout [AutoConfError]
     ) throws(AutoConfError) -> CheckTemplate {
         var template = CheckTemplate(checkName: checkName)
-        template.instances = try fields.instances("instances", faults, refused: &refused)
+        template.instances = try fields.instances("instances", faults, null: .object([:]), refused: &refused)
         if let initConfig = try fields.object("init_config") { template.initConfig = initConfig }
         template.metricConfig = try fields.list("jmx_metrics").map { .array($0) }
         // From a file, logs are sent under their key.

@@ -1,40 +1,59 @@
 import JSON
 package import Platform
+import YAML
 
-/// The JSON file that `--config` names, as dotted keys and texts.
+/// The YAML or JSON file that `--config` names, as dotted keys and texts.
 package enum OptionFile {
-    /// Reads the file: an object with the keys of options, dotted or nested (`{"cluster_checks": {"warmup_duration":
-    /// "10s"}}`).
+    /// Reads the file: a map with the keys of options, dotted or nested (`cluster_checks: {warmup_duration: 10s}`).
     ///
+    /// - Returns: for each key its text; nil where the file has null or an empty map.
     /// - Throws: `OptionError` naming the file, the place in it and the reason.
-    package static func entries(of path: String) throws(OptionError) -> [(key: String, text: String)] {
-        let value: JSONValue
-        do {
-            value = try JSONValue(parsing: try readFile(path, atMost: 1 << 20))
-        } catch let error as FileError {
-            throw OptionError(problems: [error.description])
-        } catch {
-            throw OptionError(problems: ["\(path): \(error)"])
-        }
-        guard case .object = value else { throw OptionError(problems: ["\(path): it is not a JSON object"]) }
-        return try entries(value, key: "", path: path)
+    package static func entries(of path: String) throws(OptionError) -> [(key: String, text: String?)] {
+        let contents: [UInt8]
+        do { contents = try readFile(path, atMost: 1 << 20) } catch { throw OptionError(problems: ["\(error)"]) }
+        return try entries(in: contents, path: path)
     }
 
-    private static func entries(
-        _ value: JSONValue, key: String, path: String
-    ) throws(OptionError) -> [(key: String, text: String)] {
+    /// Reads the text of the file at `path`.
+    static func entries(in contents: [UInt8], path: String) throws(OptionError) -> [(key: String, text: String?)] {
+        let value: JSONValue
+        do throws(YAMLError) {
+            value = try JSONValue(jsonOrYAML: contents)
+        } catch {
+            throw OptionError(problems: [error.description(in: path)])
+        }
+        guard value.objectValue != nil || value == .null else {
+            throw OptionError(problems: ["\(path): it is \(value.kind), not a map of options"])
+        }
+        let entries = entries(value, key: "").sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        for (one, next) in zip(entries, entries.dropFirst()) where one.key.hasSameBytes(as: next.key) {
+            throw OptionError(problems: ["\(path): \(one.key): given twice, dotted and nested"])
+        }
+        return entries
+    }
+
+    private static func entries(_ value: JSONValue, key: String) -> [(key: String, text: String?)] {
         switch value {
-        case .object(let members):
-            var found: [(key: String, text: String)] = []
-            for (name, member) in members.sorted(by: { $0.key < $1.key }) {
-                found += try entries(member, key: key.isEmpty ? name.text : "\(key).\(name)", path: path)
+        case .object(let members) where !members.isEmpty:
+            return members.flatMap { name, member in
+                entries(member, key: key.isEmpty ? name.text : "\(key).\(name)")
             }
-            return found
-        case .string(let text): return [(key, text)]
-        case .number(let text): return [(key, text)]
-        case .bool(let flag): return [(key, String(flag))]
-        case .array: return [(key, String(decoding: value.encoded(), as: UTF8.self))]
-        case .null: throw OptionError(problems: ["\(path): \(key): null is not a value"])
+        case .object, .null: return key.isEmpty ? [] : [(key, nil)]
+        case .array(let elements):
+            // A list takes texts, whatever YAML makes of them.
+            let texts = elements.compactMap(text)
+            let list: JSONValue = texts.count == elements.count ? .array(texts.map { .string($0) }) : value
+            return [(key, String(decoding: list.encoded(), as: UTF8.self))]
+        case .string, .number, .bool: return [(key, text(value))]
+        }
+    }
+
+    /// The text of a value that is neither null nor has others in it.
+    private static func text(_ value: JSONValue) -> String? {
+        switch value {
+        case .string(let text), .number(let text): text
+        case .bool(let flag): String(flag)
+        case .object, .array, .null: nil
         }
     }
 }

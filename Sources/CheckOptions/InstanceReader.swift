@@ -19,7 +19,7 @@ struct InstanceReader {
         do {
             value = try JSONValue(parsing: text)
         } catch {
-            throw CheckOptionError("\(what) is not JSON (\(error)): this agent does not read YAML, so write it as JSON")
+            throw CheckOptionError("\(what) is not the JSON that this project's cluster-agent sends (\(error))")
         }
         guard let members = value.objectValue else {
             guard value != .null else { return [:] }

@@ -65,7 +65,8 @@ package struct Options: Sendable {
     /// Where a value was given, for messages.
     private struct Given {
         let key: String
-        let text: String
+        /// Nil for a key of the file that has no value: it is as if it were not there.
+        let text: String?
         let place: String
     }
 
@@ -79,11 +80,12 @@ package struct Options: Sendable {
     /// - Parameters:
     ///   - arguments: `--key=value` each; a bare `--key` sets a flag.
     ///   - environment: the process's; other variables than the rows' are not looked at, but `DD_CLUSTER_CHECKS_…`.
-    ///   - file: what the file given by `--config` holds, as dotted keys and texts, and its path; nil without one.
+    ///   - file: what the file given by `--config` holds, as dotted keys and texts, and its path; nil without one. A
+    ///     text is nil for a key without a value, and for a section without keys.
     /// - Throws: `OptionError` with one line for each thing that is wrong.
     package init(
         table: OptionTable, arguments: [String], environment: [String: String],
-        file: (path: String, entries: [(key: String, text: String)])? = nil
+        file: (path: String, entries: [(key: String, text: String?)])? = nil
     ) throws(OptionError) {
         var problems: [String] = []
         var given: [Given] = []
@@ -102,12 +104,14 @@ package struct Options: Sendable {
         }
         let rows = Dictionary(table.rows.map { ($0.key, $0) }) { first, _ in first }
         for one in given {
+            let isEmptySection = one.text == nil && table.rows.contains { $0.key.hasPrefix("\(one.key).") }
             guard let row = rows[one.key] else {
-                problems.append("\(one.place): unknown option; --help lists them")
+                if !isEmptySection { problems.append("\(one.place): unknown option; --help lists them") }
                 continue
             }
-            guard let value = row.parse(one.text) else {
-                let shown = row.isSecret ? one.place : "\(one.place)=\(one.text)"
+            guard let text = one.text else { continue }
+            guard let value = row.parse(text) else {
+                let shown = row.isSecret ? one.place : "\(one.place)=\(text)"
                 problems.append("\(shown): not allowed; it takes: \(row.allowed)")
                 continue
             }

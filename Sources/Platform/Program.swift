@@ -74,7 +74,7 @@ package struct Program: Sendable {
     private let table: OptionTable
     private let commands: [Command]
     private let scrub: @Sendable (String) -> String
-    private let readFile: @Sendable (String) throws(OptionError) -> [(key: String, text: String)]
+    private let readFile: @Sendable (String) throws(OptionError) -> [(key: String, text: String?)]
 
     /// A program.
     ///
@@ -89,7 +89,7 @@ package struct Program: Sendable {
     package init(
         name: String, version: String, summary: String, table: OptionTable, commands: [Command] = [],
         scrub: @escaping @Sendable (String) -> String,
-        readFile: @escaping @Sendable (String) throws(OptionError) -> [(key: String, text: String)]
+        readFile: @escaping @Sendable (String) throws(OptionError) -> [(key: String, text: String?)]
     ) {
         self.name = name
         self.version = version
@@ -204,7 +204,7 @@ package struct Program: Sendable {
     private func help(of command: Command) -> String {
         let words = ([name] + command.words + [command.operands].compactMap(\.self)).joined(separator: " ")
         return "\(words) [--config=FILE] [--key=value …]\n\n"
-            + "Each option can also be set by an environment variable (DD_, upper case, . as _) or in the JSON file.\n\n"
+            + "Each option can also be set by an environment variable (DD_, upper case, . as _) or in the file, YAML or JSON.\n\n"
             + (command.table + table).helpText
     }
 

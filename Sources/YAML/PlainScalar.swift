@@ -61,22 +61,15 @@ extension YAMLParser {
     /// Moves to the next line of the text and returns how many line breaks are before it; nil if it has none.
     private mutating func nextPlainLine(in parent: Int, isInFlow: Bool) -> Int? {
         let (end, endLine) = (position, lineStart)
-        var breaks = 0
-        while skipBreak() {
-            breaks += 1
-            while peek == UInt8(ascii: " ") { position += 1 }
-            let indentation = position - lineStart
-            skipBlanks()
-            guard !isBreak(peek) else { continue }
-            let isText: Bool
+        let (breaks, indentation) = skipFold()
+        let isText =
             switch peek {
-            case 0, UInt8(ascii: "#"): isText = false
-            case UInt8(ascii: ":") where isInFlow: isText = !isSpace(second) && !isFlowIndicator(second)
-            case _ where isInFlow && isFlowIndicator(peek): isText = false
-            default: isText = indentation > parent && !isMarker
+            case 0, UInt8(ascii: "#"): false
+            case UInt8(ascii: ":") where isInFlow: !isSpace(second) && !isFlowIndicator(second)
+            case _ where isInFlow && isFlowIndicator(peek): false
+            default: indentation > parent && !isMarker
             }
-            if isText { return breaks }
-        }
+        if isText { return breaks }
         // What comes next is read again as a token.
         position = end
         lineStart = endLine

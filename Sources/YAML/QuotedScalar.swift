@@ -45,18 +45,11 @@ extension YAMLParser {
 extension YAMLParser {
     /// Skips line breaks and the indentation of the line behind them, and returns how many there were.
     private mutating func quotedBreaks(in parent: Int, from start: Int) throws(YAMLError) -> Int {
-        var breaks = 0
-        while skipBreak() {
-            breaks += 1
-            while peek == UInt8(ascii: " ") { position += 1 }
-            let indentation = position - lineStart
-            skipBlanks()
-            guard !isBreak(peek) else { continue }
-            guard !isAtEnd, !isMarker else { throw unclosed(from: start) }
-            guard indentation > parent else {
-                guard bytes[position - 1] != UInt8(ascii: "\t") else { throw tabFailure() }
-                throw unclosed(from: start)
-            }
+        let (breaks, indentation) = skipFold()
+        guard !isAtEnd, !isMarker else { throw unclosed(from: start) }
+        guard indentation > parent else {
+            guard bytes[position - 1] != UInt8(ascii: "\t") else { throw tabFailure() }
+            throw unclosed(from: start)
         }
         return breaks
     }
@@ -69,7 +62,7 @@ extension YAMLParser {
     /// Reads an escape; the next byte is its backslash.
     private mutating func escape(into text: inout [UInt8], in parent: Int, from start: Int) throws(YAMLError) {
         let letter = second
-        position += isAtEnd ? 0 : 2
+        position += letter == 0 ? 1 : 2
         switch letter {
         case UInt8(ascii: "0"): text.append(0x00)
         case UInt8(ascii: "a"): text.append(0x07)

@@ -41,6 +41,7 @@ struct YAMLParser {
     /// Reads the root, up to the next document marker or the end of the text.
     mutating func document() throws(YAMLError) -> JSONValue {
         anchors = [:]
+        (expansion.depth, expansion.deepest) = (0, 0)
         let value = try blockValue(in: -1, .document)
         moveToToken()
         guard isAtEnd || isMarker else { throw unexpectedText("the end of the document") }
@@ -92,6 +93,19 @@ extension YAMLParser {
         return true
     }
 
+    /// Skips line breaks in text and the blanks of the line behind them. Returns how many there were, and how many
+    /// spaces that line is indented by.
+    mutating func skipFold() -> (breaks: Int, indentation: Int) {
+        var (breaks, indentation) = (0, 0)
+        while skipBreak() {
+            breaks += 1
+            while peek == UInt8(ascii: " ") { position += 1 }
+            indentation = position - lineStart
+            skipBlanks()
+        }
+        return (breaks, indentation)
+    }
+
     /// Skips blanks, comments and line breaks up to the next token, and sets what is known of it.
     mutating func moveToToken() {
         guard position != token else { return }
@@ -117,6 +131,16 @@ extension YAMLParser {
                 return
             }
         }
+    }
+
+    /// Moves to the next `---` or `...` at the start of a line, whatever is open; returns false if there is none.
+    mutating func moveToMarker() -> Bool {
+        if isMarker { return true }
+        while !isAtEnd {
+            if !skipBreak() { position += 1 }
+            if isMarker { return true }
+        }
+        return false
     }
 
     /// Skips the rest of the line, without its break, and returns it.

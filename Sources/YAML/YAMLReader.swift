@@ -130,6 +130,27 @@ extension YAMLReader {
         while let document = try reader.nextDocument() { documents.append(document) }
         return documents
     }
+
+    /// The documents of a text, each by itself: one that cannot be read, and is its error, does not take those behind
+    /// the next `---`.
+    ///
+    /// - Throws: `YAMLError` if the text as such cannot be read.
+    package static func readings(
+        of bytes: [UInt8], limits: YAMLLimits = YAMLLimits()
+    ) throws(YAMLError) -> [Result<YAMLDocument, YAMLError>] {
+        var reader = try YAMLReader(bytes, limits: limits)
+        var readings: [Result<YAMLDocument, YAMLError>] = []
+        while true {
+            do throws(YAMLError) {
+                guard let document = try reader.nextDocument() else { return readings }
+                readings.append(.success(document))
+            } catch {
+                readings.append(.failure(error))
+                guard reader.parser.moveToMarker() else { return readings }
+                reader.needsMarker = false
+            }
+        }
+    }
 }
 
 extension JSONValue {

@@ -42,6 +42,21 @@ import Testing
         #expect(output.contains("DD_METRICS_PORT=many: not allowed"), "\(output)")
     }
 
+    /// Both programs read it alike.
+    @Test(arguments: ["cluster-agent", "node-agent"])
+    func `an option in a YAML file counts, and a wrong one is named with its file`(program: String) async throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write("agent.yaml", "log_level: loud\nmetrics_port: 0\nmetrics:\n  prt: 1\n")
+        let (end, output) = try await run(program, ["run", "--config=\(file)"])
+        #expect(end == .exited(2))
+        #expect(output.contains("\(file): log_level=loud: not allowed"), "\(output)")
+        #expect(output.contains("\(file): metrics.prt: unknown option"), "\(output)")
+        #expect(!output.contains("metrics_port"), "\(output)")
+        let broken = try directory.write("broken.yaml", "log_level: debug\n log_format_json: true\n")
+        let refused = try await run(program, ["run", "--config=\(broken)"])
+        #expect(refused.end == .exited(2) && refused.output.contains("\(broken):2:"), "\(refused.output)")
+    }
+
     @Test func `leader election without Kubernetes is refused`() async throws {
         let directory = try TemporaryDirectory()
         let token = try directory.write("token", RunningClusterAgent.token)

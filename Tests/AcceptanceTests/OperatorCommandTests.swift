@@ -15,15 +15,8 @@ import Testing
         directory = try TemporaryDirectory()
     }
 
-    private func run(_ arguments: [String], input: String? = nil) async throws -> (
-        end: ChildProcess.End, output: String
-    ) {
-        let output = "\(directory.path)/output-\(UInt64.random(in: 0 ... .max))"
-        let program = try TestEnvironment.program("cluster-agent")
-        let words = arguments.map { "'\($0)'" }.joined(separator: " ")
-        let source = try directory.write("input-\(UInt64.random(in: 0 ... .max))", input ?? "")
-        let process = try ChildProcess("/bin/sh", ["-c", "exec \(program) \(words) <\(source)"], outputPath: output)
-        return (try await process.wait(within: .seconds(60)), process.output)
+    private func run(_ arguments: [String]) async throws -> (end: ChildProcess.End, output: String) {
+        try await directory.runClusterAgent(arguments)
     }
 
     private func writeCheck(_ password: String) throws {
@@ -101,80 +94,5 @@ import Testing
         let missing = try await run(["status", "--cluster_agent.operator_token_file=\(directory.path)/nothing"])
         #expect(missing.end == .exited(1))
         #expect(missing.output.contains("does the cluster-agent run here"), "\(missing.output)")
-    }
-
-    @Test func `configcheck checks files without a cluster`() async throws {
-        try writeCheck("s3cr3t")
-        let good = try await run(["configcheck", "\(directory.path)/conf.d"])
-        #expect(good.end == .exited(0), "\(good.output)")
-        #expect(good.output.contains("1 configs, 0 errors, 0 warnings"))
-        #expect(!good.output.contains("s3cr3t"))
-        let bad = try directory.write("conf.d/http_check.json", #"{"cluster_check": true, "instances": 3}"#)
-        let both = try await run(["configcheck", "\(directory.path)/conf.d"])
-        #expect(both.end == .exited(1))
-        #expect(both.output.contains("error: file:\(bad): instances"), "\(both.output)")
-        let one = try await run(["configcheck", "\(directory.path)/conf.d/postgres.json"])
-        #expect(one.end == .exited(0), "\(one.output)")
-        let half = try await run([
-            "configcheck", "\(directory.path)/conf.d/postgres.json", "\(directory.path)/none.json",
-        ])
-        #expect(half.end == .exited(1))
-        #expect(half.output.contains("error: \(directory.path)/none.json: No such file or directory"), "\(half.output)")
-        #expect(half.output.contains("1 configs, 1 errors, 0 warnings"), "\(half.output)")
-    }
-
-    @Test func `an item of a list that is no Service does not affect the others, and no name begins a line`()
-        async throws
-    {
-        let item = { (name: String, checks: String) in
-            #"{"metadata":{"name":"\#(name)","namespace":"shop","annotations":{"ad.datadoghq.com/service.checks":"\#(checks)"}},"spec":{"clusterIP":"127.96.0.9"}}"#
-        }
-        let list = [
-            item("web", #"{\"a\\nerror: forged\\u001b[2J\":{\"instances\":[{}]}}"#), #"{"metadata":{"name":3}}"#,
-            item(#"x\nerror: forged"#, #"{\"b\":{}}"#),
-        ]
-        let read = try await run(
-            ["configcheck", "-"], input: #"{"kind":"List","items":[\#(list.joined(separator: ","))]}"#)
-        #expect(read.end == .exited(1))
-        #expect(
-            read.output.contains("error: standard input: items[1].metadata.name is a number, not a string\n"),
-            "\(read.output)")
-        #expect(read.output.contains("1 configs, 2 errors, 0 warnings"), "\(read.output)")
-        #expect(read.output.contains(#"=== a\u{a}error: forged\u{1b}[2J check ==="#), "\(read.output)")
-        #expect(!read.output.contains("\nerror: forged") && !read.output.contains("Kubernetes API"), "\(read.output)")
-    }
-
-    @Test func `configcheck says what the reference node-agent will say of a check's options`() async throws {
-        let file = try directory.write(
-            "conf.d/http_check.json",
-            #"{"cluster_check":true,"instances":[{"url":"http://a/","contentmatch":"x"},{"url":"http://a/","ntlm_domain":"d"}]}"#
-        )
-        let read = try await run(["configcheck", file])
-        #expect(read.end == .exited(0), "\(read.output)")
-        let place = "warning: file:\(file): http_check: instances"
-        let lines = [
-            "\(place)[0]: unknown option contentmatch, do you mean content_match?",
-            "\(place)[1]: the reference node-agent does not run it: ntlm_domain is not supported by this agent",
-        ]
-        for line in lines { #expect(read.output.contains(line), "\(read.output)") }
-    }
-
-    @Test func `configcheck checks the annotations of a Service on standard input`() async throws {
-        let service = { (checks: String) in
-            #"{"kind": "Service", "metadata": {"name": "web", "namespace": "shop", "annotations": {"ad.datadoghq.com/service.checks": "\#(checks)"}},"#
-                + #" "spec": {"clusterIP": "127.96.0.9", "ports": [{"port": 80}]}}"#
-        }
-        let good = try await run(
-            ["configcheck", "-", "--json"],
-            input: service(#"{\"http_check\": {\"instances\": [{\"url\": \"http://%%host%%:%%port%%\"}]}}"#))
-        #expect(good.end == .exited(0), "\(good.output)")
-        let configs = try JSONValue(parsing: Array(good.output.utf8))["configs"]?.arrayValue ?? []
-        #expect(configs.first?["check_name"]?.stringValue == "http_check")
-        let bad = try await run(["configcheck", "-"], input: service(#"{\"http_check\": 3}"#))
-        #expect(bad.end == .exited(1))
-        #expect(bad.output.contains("kube_service://shop/web"), "\(bad.output)")
-        let nonsense = try await run(["configcheck", "-"], input: "nonsense")
-        #expect(nonsense.end == .exited(1))
-        #expect(nonsense.output.contains("standard input: "), "\(nonsense.output)")
     }
 }

@@ -42,6 +42,17 @@ import Testing
         #expect(fixture.configs.map(\.initConfig) == [.object([:])])
     }
 
+    /// People write `instances:` and a lone dash for a check without options.
+    @Test(arguments: [
+        ("a.yaml", "cluster_check: true\ninstances:\n- \n- b: 1\n"),
+        ("a.json", #"{"cluster_check":true,"instances":[null,{"b":1}]}"#),
+    ])
+    func `an instance without options is an empty object`(name: String, contents: String) async throws {
+        let (fixture, _) = try await Self.read(name, contents)
+        #expect(texts(fixture.configs[0].instances) == ["{}", #"{"b":1}"#])
+        #expect(fixture.problems.isEmpty)
+    }
+
     @Test func `template variables that files do not have are left as they are`() async throws {
         let (fixture, _) = try await Self.read(
             "a.json", #"{"cluster_check":true,"instances":[{"query":"LIKE '%%sale%%' OR 100%%"}]}"#)
@@ -58,13 +69,29 @@ import Testing
             "Configuration file contains no valid instances"
         ),
         (
-            "an instance that is no object", #"{"cluster_check":true,"instances":[null]}"#,
-            "instances[0] is null, not an object"
+            "an instance that is no object", #"{"cluster_check":true,"instances":["a"]}"#,
+            "instances[0] is a string, not an object"
         ),
         ("a wrong flag", #"{"cluster_check":"true","instances":[{}]}"#, "cluster_check is a string, not a boolean"),
         (
             "a template", #"{"ad_identifiers":["redis"],"cluster_check":true,"instances":[{}]}"#,
             "ad_identifiers is not supported: annotate the Service, or name it in advanced_ad_identifiers"
+        ),
+        (
+            "a template of one identifier", #"{"ad_identifiers":"redis","cluster_check":true,"instances":[{}]}"#,
+            "ad_identifiers is a string, not a list"
+        ),
+        (
+            "a template by image", #"{"docker_images":["redis"],"cluster_check":true,"instances":[{}]}"#,
+            "docker_images is not supported: annotate the Service, or name it in advanced_ad_identifiers"
+        ),
+        (
+            "a selector", #"{"cel_selector":{"kube_services":["true"]},"cluster_check":true,"instances":[{}]}"#,
+            "cel_selector is not supported: name the Services in advanced_ad_identifiers"
+        ),
+        (
+            "a discovery", #"{"discovery":{},"cluster_check":true,"instances":[{}]}"#,
+            "discovery is not supported: name the Services in advanced_ad_identifiers"
         ),
         (
             "an advanced identifier of nothing", #"{"advanced_ad_identifiers":[{}],"instances":[{}]}"#,
@@ -126,7 +153,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"null"#, "instances[1] is null, not an object"),
+        (#""text""#, "instances[1] is a string, not an object"),
         (#"{"x":1,"x":2}"#, "instances[1]: line 1, column 46: duplicate key x"),
         (#"{"x":"\ud800"}"#, "instances[1]: line 1, column 45: a lone surrogate"),
         (
@@ -167,11 +194,20 @@ import Testing
             fixture.problems == ["\(object): not a cluster check, so it is not dispatched: cluster_check is not true"])
     }
 
-    @Test func `an unknown key is a warning`() async throws {
-        let (fixture, object) = try await Self.read("a.json", #"{"cluster_check":true,"instances":[{}],"instance":1}"#)
+    /// Such as `service`, which many files have for the logs. A key that is not followed where it matters is refused.
+    @Test(arguments: ["instance", "service", "service_id", "cluster_checks"])
+    func `an unknown key is a warning, and takes no check away`(key: String) async throws {
+        let (fixture, object) = try await Self.read("a.json", #"{"cluster_check":true,"instances":[{}],"\#(key)":1}"#)
         #expect(fixture.configs.count == 1)
-        #expect(fixture.problems == ["\(object): unknown key instance"])
+        #expect(fixture.problems == ["\(object): unknown key \(key)"])
         #expect(fixture.autoConf.problems.map(\.severity) == [.warning])
+    }
+
+    @Test func `empty lists and null say nothing`() async throws {
+        let (fixture, _) = try await Self.read(
+            "a.yaml",
+            "ad_identifiers: []\ndocker_images:\ncel_selector: ~\ndiscovery:\ncluster_check: true\ninstances: [{}]\n")
+        #expect(fixture.configs.count == 1 && fixture.problems.isEmpty, "\(fixture.problems)")
     }
 
     @Test(arguments: [

@@ -193,8 +193,12 @@ import Testing
 
     @Test(arguments: [
         ("redisdb", "{}", "no check redisdb; this agent runs http_check, openmetrics, prometheus, tcp_check, tls"),
-        ("http_check", "url: http://a/\n", "this agent does not read YAML"),
-        ("http_check", "", "the instance is not JSON"), ("http_check", "[]", "the instance is an array, not an object"),
+        (
+            "http_check", "url: http://a/\n",
+            "the instance is not the JSON that this project's cluster-agent sends (line 1, "
+        ),
+        ("http_check", "", "the instance is not the JSON"),
+        ("http_check", "[]", "the instance is an array, not an object"),
         ("http_check", "{}", "url is missing or empty"), ("http_check", #"{"url":""}"#, "url is missing or empty"),
         ("http_check", #"{"url":"ftp://a/"}"#, "url starts with neither"),
         ("http_check", #"{"url":["a"]}"#, "url is an array"),

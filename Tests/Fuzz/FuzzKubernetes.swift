@@ -14,7 +14,10 @@ func fuzzKubernetes(_ input: [UInt8]) {
     _ = read(ServiceEndpoints.self, input)
     _ = read(Pod.self, input)
     _ = read(Status.self, input)
-    _ = try? Service.list(parsing: input)
+    if let manifest = try? JSONValue(parsing: input) {
+        _ = try? Service(manifest: manifest)
+        _ = try? ServiceEndpoints(manifest: manifest)
+    }
     if let lease = read(Lease.self, input) {
         // Numbers are written so that YAML 1.1 reads them too: from then on they stay.
         guard let written = read(Lease.self, lease.encoded()) else { fatalError("a Lease cannot be read again") }

@@ -14,8 +14,13 @@ func fuzzYAML(_ input: [UInt8]) {
     } catch {
         precondition(error.offset <= input.count && error.place.line > 0 && error.place.column > 0, "\(error)")
         precondition((try? JSONValue(yaml: input, limits: limits)) == nil, "one document is read but not all")
+        if let readings = try? YAMLReader.readings(of: input, limits: limits) {
+            precondition(readings.contains { (try? $0.get()) == nil }, "all are read, each by itself")
+        }
         return
     }
+    let readings = try? YAMLReader.readings(of: input, limits: limits).map { try $0.get() }
+    precondition(readings == documents, "documents by themselves are others")
     for document in documents { checkRoundTrip(document.value) }
     let one = try? JSONValue(yaml: input, limits: limits)
     precondition((documents.count <= 1) == (one != nil), "the number of documents does not decide")

@@ -13,7 +13,7 @@ import Testing
     private static let table = OptionTable(port, wait, tags, isOn, token)
 
     private func read(
-        _ arguments: [String] = [], _ environment: [String: String] = [:], file: [(key: String, text: String)]? = nil
+        _ arguments: [String] = [], _ environment: [String: String] = [:], file: [(key: String, text: String?)]? = nil
     ) throws -> Options {
         try Options(
             table: Self.table, arguments: arguments, environment: environment,
@@ -22,7 +22,7 @@ import Testing
 
     @Test func `a flag beats the environment, which beats the file, which beats the default`() throws {
         #expect(try read()[Self.port] == 5005)
-        let file = [(key: "agent.port", text: "1")]
+        let file: [(key: String, text: String?)] = [("agent.port", "1")]
         #expect(try read(file: file)[Self.port] == 1)
         #expect(try read([], ["DD_AGENT_PORT": "2"], file: file)[Self.port] == 2)
         #expect(try read(["--agent.port=3"], ["DD_AGENT_PORT": "2"], file: file)[Self.port] == 3)
@@ -65,6 +65,14 @@ import Testing
         ) {
             try read(
                 ["--nonsense", "--agent.on=perhaps"], ["DD_AGENT_PORT": "many"], file: [("agent.colour", "red")])
+        }
+    }
+
+    @Test func `a key or a section of the file without a value is as if it were not there, and must be known`() throws {
+        let options = try read(file: [("agent.port", nil), ("agent", nil)])
+        #expect(options[Self.port] == 5005)
+        #expect(throws: OptionError(problems: ["agent.json: agen: unknown option; --help lists them"])) {
+            try read(file: [("agen", nil), ("agent.on", "true")])
         }
     }
 

@@ -34,17 +34,6 @@ package final class TemporaryDirectory: Sendable {
         try write(name, Array(text.utf8), mode: mode)
     }
 
-    /// Writes a program and returns its path.
-    ///
-    /// Another process copies it: a descriptor of ours, open for writing, could be inherited by a process that another
-    /// test starts at that moment, and while that lives the program could not be run ("Text file busy").
-    package func writeProgram(_ name: String, _ text: String) throws -> String {
-        let source = try write("\(name).text", text, mode: 0o700)
-        let file = "\(path)/\(name)"
-        guard unsafe system("cp -p \(source) \(file)") == 0 else { throw TestFailure("\(file) was not copied") }
-        return file
-    }
-
     /// Makes a directory and those above it.
     package func makeDirectory(_ name: String) {
         var directory = path

@@ -68,6 +68,12 @@ package final class ControlPlane: Sendable {
     /// - Throws: `TestFailure` with its output if it fails.
     @discardableResult
     package func kubectl(_ arguments: String...) async throws -> String {
+        try await kubectl(arguments)
+    }
+
+    /// Runs kubectl as the administrator, unless the arguments name another kubeconfig.
+    @discardableResult
+    package func kubectl(_ arguments: [String]) async throws -> String {
         let output = "\(directory.path)/kubectl-\(UInt64.random(in: 0 ... .max)).log"
         let kubectl = try ChildProcess(
             "/usr/bin/env", ["kubectl", "--kubeconfig=\(adminKubeconfig)"] + arguments,

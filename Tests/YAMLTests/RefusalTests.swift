@@ -132,6 +132,7 @@ import YAML
             "expected the closing quote before line 2, column 1, which is indented too little"
         ),
         ("a: 'x", (1, 4), (1, 4), "expected the closing quote before the end"),
+        ("a: \"x\\", (1, 4), (1, 4), "expected the closing quote before the end"),
         ("\"x\n---\n", (1, 1), (1, 1), "expected the closing quote before '---' in line 2, column 1"),
         ("a: 1\nb: [1, 2\nc: 3", (2, 4), (2, 4), "expected ']' before line 3, column 1, which is indented too little"),
         ("a: {b: c", (1, 4), (1, 4), "expected '}' before the end"),

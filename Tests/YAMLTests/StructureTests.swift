@@ -116,6 +116,43 @@ import YAML
         }
     }
 
+    /// Where it stands in the whole text is told of each.
+    @Test func `a document that cannot be read does not take those behind it`() throws {
+        let text = """
+            a: [1
+            ---
+            b: 2
+            ---
+            c: "d
+              e
+            ---
+            - {{ .Values.f }}
+            ---
+            - - - - *x
+            ... g
+            ---
+            # h
+            ---
+            i
+            """
+        let readings = try YAMLReader.readings(of: Array(text.utf8))
+        let told = readings.map { reading in
+            switch reading {
+            case .success(let document): "\(document.line) \(String(decoding: document.value.encoded(), as: UTF8.self))"
+            case .failure(let error): "\(error.place.line):\(error.place.column)"
+            }
+        }
+        #expect(told == ["1:4", #"2 {"b":2}"#, "5:4", "8:4", "10:9", "11:5", "12 null", #"14 "i""#])
+        #expect(try YAMLReader.readings(of: Array("a\n---\nb".utf8)).count == 2)
+        #expect(try YAMLReader.readings(of: []).isEmpty)
+    }
+
+    @Test func `depth is counted anew after a document that cannot be read`() throws {
+        let broken = String(repeating: "[", count: 90)
+        let readings = try YAMLReader.readings(of: Array("\(broken)\n---\n\(broken)\n---\n[[a]]".utf8))
+        #expect(readings.count == 3 && (try? readings[2].get().value) == .array([.array([.string("a")])]))
+    }
+
     @Test func `an anchor is known in its document only`() {
         #expect(throws: YAMLError.self) { try YAMLReader.documents(of: Array("- &a b\n---\n- *a\n".utf8)) }
     }

@@ -6,45 +6,57 @@ import JSON
 import Kubernetes
 import Platform
 
-/// `configcheck`: shows what the cluster-agent makes of config files or annotated Services, without a cluster.
+/// `configcheck`: shows what the cluster-agent makes of config files and manifests, without a cluster.
 ///
 /// It reads them with the code and the options of the cluster-agent.
 struct ConfigCheck {
     private static let json = Option.flag("json", default: false, help: "Print JSON.")
-    /// The limit of standard input in bytes: the Services of a large cluster.
-    private static let inputLimit = 256 << 20
-    /// The most items that are no Services that are told one by one.
+    private static let checkName = Option.text(
+        "check", help: "The check of configs on standard input, which have no file name that says it.")
+    private static let standardInput = "standard input"
+    private static let unnamed = "unnamed"
+    /// The most lines of a kind that are told one by one.
     private static let longestReport = 50
     /// How long reading the files may take.
     private static let patience: Duration = .seconds(10)
 
+    /// A `confd_path`, and the config files in it.
+    private struct ConfigSource {
+        let directory: String
+        let files: any ConfigFiles
+        let paths: [String]
+    }
+
+    private let context: Program.Context
+    private var objects = CheckedObjects()
+    private var sources: [ConfigSource] = []
     private var configs: [CheckConfig] = []
     private var problems: [ConfigProblem] = []
-    /// Why objects of the input are not among those that were looked at.
+    /// Why something in the input cannot be used, beside what AutoConf says.
     private var refused: [String] = []
+    private var notes: [String] = []
+    /// Files that are not read, with the reason.
+    private var skipped: [String] = []
+
+    private init(_ context: Program.Context) {
+        self.context = context
+    }
 
     static var command: Program.Command {
         Program.Command(
-            "configcheck",
-            help: "checks config files, or Services (kubectl get services -o json) from standard input (-)",
-            table: OptionTable(json), operands: "[FILE… | DIRECTORY… | -]"
+            "configcheck", help: "checks config files and manifests: files, directories, or standard input (-)",
+            table: OptionTable(json, checkName), operands: "[FILE… | DIRECTORY… | -]"
         ) { context throws(StartError) in
             let given = context.operands.isEmpty ? [context.options[AgentOptions.confdPath]] : context.operands
             guard given != [""] else {
-                throw .usage("nothing to check: name a file, a directory, or - for Services on standard input")
+                throw .usage("nothing to check: name a file, a directory, or - for standard input")
             }
-            var check = ConfigCheck()
+            guard !context.options[checkName].contains("/") else { throw .usage("--check is the name of a check") }
+            var check = ConfigCheck(context)
             for operand in given {
-                do throws(StartError) {
-                    if operand == "-" {
-                        try await check.readServices(context)
-                    } else {
-                        try await check.readFiles(operand, context)
-                    }
-                } catch {
-                    check.refused.append("\(error)")
-                }
+                do throws(StartError) { try check.read(operand) } catch { check.refused.append("\(error)") }
             }
+            await check.resolve()
             print(context.options[json] ? check.json : check.text)
             return check.errors > 0 ? 1 : 0
         }
@@ -54,75 +66,180 @@ struct ConfigCheck {
     ///
     /// - Throws: `StartError` if there is something wrong with the file.
     static func configs(of path: String, _ context: Program.Context) async throws(StartError) -> [CheckConfig] {
-        var check = ConfigCheck()
-        try await check.readFiles(path, context)
+        var check = ConfigCheck(context)
+        try check.read(path)
+        await check.resolve()
         if let wrong = check.refused.first ?? check.problems.first(where: { $0.severity == .error })?.description {
             throw StartError(wrong)
         }
         guard !check.configs.isEmpty else { throw StartError("\(path): no check for the cluster is in it") }
         return check.configs
     }
+}
 
-    private mutating func readServices(_ context: Program.Context) async throws(StartError) {
-        let list: (services: [Service], refused: [JSONError])
-        do {
-            list = try Service.list(parsing: try Self.standardInput())
-        } catch let error as FileError {
-            throw StartError("\(error)")
-        } catch {
-            throw StartError("standard input: \(error)")
+// Reading the input.
+extension ConfigCheck {
+    private mutating func read(_ operand: String) throws(StartError) {
+        guard operand != "-" else {
+            do throws(FileError) {
+                add(CheckedText(try Self.readStandardInput(), of: Self.standardInput), of: Self.standardInput)
+            } catch {
+                throw StartError("\(error)")
+            }
+            return
         }
-        refused += list.refused.prefix(Self.longestReport).map { "standard input: \($0)" }
-        if list.refused.count > Self.longestReport {
-            refused.append("standard input: \(list.refused.count - Self.longestReport) more items are no Services")
-        }
-        let desired = CollectedConfigs()
-        let autoConf = autoConf(context, desired) { $0.watchesServices = true }
-        autoConf.handle(ReflectorEvent<Service>.replaced(list.services, begun: context.clock.now()))
-        add(desired, autoConf)
-    }
-
-    private mutating func readFiles(_ path: String, _ context: Program.Context) async throws(StartError) {
-        let files: any ConfigFiles
-        let directory: String
         do throws(FileAccessError) {
-            if try SystemConfigFiles().signature(of: path).kind == .directory {
-                (directory, files) = (path, SystemConfigFiles())
+            if try SystemConfigFiles().signature(of: operand).kind == .directory {
+                try readFolder(operand.count > 1 && operand.hasSuffix("/") ? String(operand.dropLast()) : operand)
             } else {
-                let one = OneConfigFile(path)
-                (directory, files) = (one.directory, one)
+                try readFile(operand)
             }
         } catch {
-            throw StartError("\(path): \(systemErrorText(error.number))")
+            throw StartError("\(operand): \(systemErrorText(error.number))")
         }
-        let desired = CollectedConfigs()
-        let autoConf = autoConf(context, desired, files) { $0.confdPath = directory }
-        let clock = context.clock
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await autoConf.run() }
-            let end = clock.now() + Self.patience
-            while !desired.isSynced, autoConf.problems.isEmpty, clock.now() < end {
-                try? await clock.sleep(until: clock.now() + .milliseconds(5))
-            }
-            group.cancelAll()
-        }
-        add(desired, autoConf)
     }
 
-    private func autoConf(
-        _ context: Program.Context, _ desired: CollectedConfigs, _ files: any ConfigFiles = SystemConfigFiles(),
-        _ choose: (inout AutoConfOptions) -> Void
-    ) -> AutoConf {
-        var options = AutoConfOptions()
+    private mutating func readFile(_ path: String) throws(FileAccessError) {
+        guard try !addManifests(path) else { return }
+        let file = OneConfigFile(path)
+        guard ConfigFileName(path) != nil else {
+            refused.append("\(path): not read: the name of a config file ends with .yaml, .yml or .json")
+            return
+        }
+        sources.append(ConfigSource(directory: file.directory, files: file, paths: [file.path]))
+    }
+
+    /// Reads a folder as `confd_path` is read, but for the manifests in it.
+    private mutating func readFolder(_ path: String) throws(FileAccessError) {
+        var folder = CheckedFolder()
+        var paths: [String] = []
+        for name in try folder.names(in: path).sortedByBytes() where !name.hasPrefix(".") {
+            let inner = "\(path)/\(name)"
+            guard Self.isDirectory(inner) else {
+                guard name != "metrics.yaml" else {
+                    skipped.append("\(inner): a list of metrics, not a config")
+                    continue
+                }
+                readListed(inner, &folder, &paths)
+                continue
+            }
+            guard name.withoutSuffix(".d") != nil else {
+                skipped.append("\(inner): a directory that is not called CHECK.d; name it to have it read")
+                continue
+            }
+            let names = (try? folder.names(in: inner)) ?? []
+            for name in names.sortedByBytes() where !name.hasPrefix(".") {
+                if Self.isDirectory("\(inner)/\(name)") {
+                    skipped.append("\(inner)/\(name): a directory in that of a check")
+                } else {
+                    readListed("\(inner)/\(name)", &folder, &paths)
+                }
+            }
+        }
+        sources.append(ConfigSource(directory: path, files: folder, paths: paths))
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        (try? SystemConfigFiles().signature(of: path).kind) == .directory
+    }
+
+    private mutating func readListed(_ path: String, _ folder: inout CheckedFolder, _ paths: inout [String]) {
+        guard ConfigFileName(path) != nil else {
+            skipped.append("\(path): its name ends with neither .yaml, .yml nor .json")
+            return
+        }
+        // What cannot be read AutoConf tells.
+        if (try? addManifests(path)) == true {
+            folder.manifests.insert(ExactText(path))
+        } else {
+            paths.append(path)
+        }
+    }
+
+    /// Adds the manifests of a file, if it has any.
+    private mutating func addManifests(_ path: String) throws(FileAccessError) -> Bool {
+        guard try SystemConfigFiles().signature(of: path).kind == .file else { return false }
+        let text = CheckedText(try SystemConfigFiles().contents(of: path, atMost: CheckedText.limit), of: path)
+        guard text.hasManifests else { return false }
+        add(text, of: path)
+        return true
+    }
+
+    private mutating func add(_ text: CheckedText, of place: String) {
+        if text.documents.isEmpty, text.refused.isEmpty { refused.append("\(place): nothing is in it") }
+        objects.add(text)
+    }
+
+    private static func readStandardInput() throws(FileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = unsafe Glibc.read(0, &buffer, buffer.count)
+            guard count >= 0 else { throw FileError(path: standardInput, number: errno) }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+            guard bytes.count <= CheckedText.limit else { throw FileError(path: standardInput, number: EFBIG) }
+        }
+    }
+}
+
+// Making configs of it.
+extension ConfigCheck {
+    private mutating func resolve() async {
+        refused += objects.refused
+        let given = context.options[Self.checkName]
+        for document in objects.configs {
+            let file = GivenConfigFile(document, check: given.isEmpty ? Self.unnamed : given)
+            sources.append(ConfigSource(directory: file.directory, files: file, paths: [file.path]))
+            guard given.isEmpty else { continue }
+            let reason = "a config without a name: its file's name says which check it is, here --check=NAME"
+            problems.append(ConfigProblem("file:\(file.path)", reason, .warning))
+        }
+        await run(objects.services, nil)
+        for source in sources { await run(objects.bareServices, source) }
+        notes = objects.notes
+        for service in objects.servicesWithEndpointsChecks
+        where !configs.contains(where: { $0.serviceID.hasPrefix("kube_endpoint_uid://\(service)/") }) {
+            notes.append(
+                "Service \(service): no endpoint of it that is ready is in the input, so its endpoints checks are not shown"
+            )
+        }
+        for path in sources.flatMap(\.paths) {
+            let object = "file:\(path)"
+            let isTold =
+                configs.contains { $0.source.hasSameBytes(as: object) }
+                || problems.contains { $0.object.hasSameBytes(as: object) }
+            guard !isTold else { continue }
+            let isDefault = ConfigFileName(path)?.isDefault == true
+            notes.append(
+                "\(path): no config comes from it: "
+                    + (isDefault
+                        ? "its check has another file" : "the endpoints that it names are not in the input"))
+        }
+    }
+
+    /// Adds the configs of the Services and of the files.
+    private mutating func run(_ services: [Service], _ source: ConfigSource?) async {
+        let desired = CollectedConfigs()
+        var options = AutoConfOptions(confdPath: source?.directory, watchesServices: true, watchesEndpoints: true)
         options.allowedEnvironment = context.options[AgentOptions.allowedVariables]
         options.refusesEnvironment = context.options[AgentOptions.disableVariables]
-        choose(&options)
-        return AutoConf(
-            options: options, desired: desired, environment: context.environment, files: files, clock: context.clock,
-            log: Log(sink: NoLog()))
-    }
-
-    private mutating func add(_ desired: CollectedConfigs, _ autoConf: AutoConf) {
+        let clock = context.clock
+        let autoConf = AutoConf(
+            options: options, desired: desired, environment: context.environment,
+            files: source?.files ?? SystemConfigFiles(), clock: clock, log: Log(sink: NoLog()))
+        autoConf.handle(ReflectorEvent<ServiceEndpoints>.replaced(objects.endpoints, begun: clock.now()))
+        autoConf.handle(ReflectorEvent<Service>.replaced(services, begun: clock.now()))
+        if source != nil {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await autoConf.run() }
+                let end = clock.now() + Self.patience
+                while !desired.isSynced, autoConf.problems.isEmpty, clock.now() < end {
+                    try? await clock.sleep(until: clock.now() + .milliseconds(5))
+                }
+                group.cancelAll()
+            }
+        }
         configs += desired.configs
         problems += autoConf.problems + desired.configs.flatMap(Self.problemsOfOptions)
     }
@@ -143,9 +260,25 @@ struct ConfigCheck {
             }
         }
     }
+}
 
+// What is printed.
+extension ConfigCheck {
     private var errors: Int {
         refused.count + problems.count { $0.severity == .error }
+    }
+
+    /// What was read and what was not, each with its number.
+    private var summary: (read: [String], skipped: [String]) {
+        let files = sources.reduce(0) { $0 + $1.paths.count }
+        let read = files == 0 ? [] : ["\(files) config file\(files == 1 ? "" : "s")"]
+        return (read + objects.readTexts, objects.skippedTexts + Self.shortened(skipped, "files"))
+    }
+
+    /// Of very many lines, the first ones.
+    private static func shortened(_ lines: [String], _ what: String) -> [String] {
+        guard lines.count > longestReport else { return lines }
+        return lines.prefix(longestReport) + ["\(lines.count - longestReport) more \(what)"]
     }
 
     /// For people.
@@ -158,7 +291,12 @@ struct ConfigCheck {
             for instance in wire.instances { lines += [String(decoding: instance, as: UTF8.self), "~"] }
             lines += ["Init Config:", String(decoding: wire.initConfig ?? [], as: UTF8.self), "==="]
         }
-        lines += refused.map { "error: \($0)" } + problems.map { "\($0.severity): \($0)" }
+        lines += Self.shortened(refused, "errors").map { "error: \(Scrubbing.scrubbed($0))" }
+        lines += problems.map { "\($0.severity): \($0)" }
+        lines += Self.shortened(notes, "notes").map { "note: \($0)" }
+        let (read, skipped) = summary
+        lines.append("read: \(read.isEmpty ? "nothing" : read.joined(separator: ", "))")
+        lines += skipped.map { "skipped: \($0)" }
         let warnings = problems.count { $0.severity == .warning }
         lines.append("\(configs.count) configs, \(errors) errors, \(warnings) warnings")
         return visibleLines(lines)
@@ -168,60 +306,20 @@ struct ConfigCheck {
         let found = configs.map { config in
             (try? JSONValue(parsing: Scrubbing.scrubbed(WireConfig(config)).encoded())) ?? .null
         }
-        let unread = refused.map { JSONValue.object(["reason": .string($0), "severity": .string("error")]) }
+        let unread = refused.map {
+            JSONValue.object(["reason": .string(Scrubbing.scrubbed($0)), "severity": .string("error")])
+        }
         let wrong = problems.map { problem in
             JSONValue.object([
                 "object": .string(problem.object), "reason": .string(problem.reason),
                 "severity": .string(problem.severity.rawValue),
             ])
         }
-        return String(
-            decoding: JSONValue.object(["configs": .array(found), "problems": .array(unread + wrong)]).encoded(),
-            as: UTF8.self)
-    }
-
-    private static func standardInput() throws(FileError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = unsafe read(0, &buffer, buffer.count)
-            guard count >= 0 else { throw FileError(path: "standard input", number: errno) }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-            guard bytes.count <= inputLimit else { throw FileError(path: "standard input", number: EFBIG) }
-        }
-    }
-}
-
-/// A `confd_path` with a single file, in it or in a directory `<check>.d`.
-private struct OneConfigFile: ConfigFiles {
-    /// The `confd_path`.
-    let directory: String
-    private let path: String
-    private let folder: String
-
-    init(_ path: String) {
-        let (folder, _) = Self.split(path)
-        let (above, name) = Self.split(folder)
-        (self.path, self.folder) = (path, folder)
-        // `conf.d` is what the directory of all checks is called.
-        directory = name.hasSuffix(".d") && name != "conf.d" ? above : folder
-    }
-
-    func names(in directory: String) -> [String] {
-        directory == folder ? [Self.split(path).name] : directory == self.directory ? [Self.split(folder).name] : []
-    }
-
-    func signature(of path: String) throws(FileAccessError) -> FileSignature {
-        try SystemConfigFiles().signature(of: path)
-    }
-
-    func contents(of path: String, atMost limit: Int) throws(FileAccessError) -> [UInt8] {
-        try SystemConfigFiles().contents(of: path, atMost: limit)
-    }
-
-    private static func split(_ path: String) -> (folder: String, name: String) {
-        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
-        return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
+        let (read, skipped) = summary
+        let whole: [ExactText: JSONValue] = [
+            "configs": .array(found), "problems": .array(unread + wrong), "notes": .array(notes.map { .string($0) }),
+            "read": .array(read.map { .string($0) }), "skipped": .array(skipped.map { .string($0) }),
+        ]
+        return String(decoding: JSONValue.object(whole).encoded(), as: UTF8.self)
     }
 }

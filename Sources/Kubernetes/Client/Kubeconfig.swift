@@ -1,12 +1,10 @@
 import HTTPClient
 import JSON
 package import Platform
+import YAML
 
 extension KubernetesConfiguration {
-    /// The configuration of a kubeconfig file's current context.
-    ///
-    /// A JSON file is read as it is; any other is YAML, which `kubectl` is asked to convert. Blocks while `kubectl`
-    /// runs.
+    /// The configuration of a kubeconfig file's current context. The file is YAML or JSON.
     ///
     /// - Parameter environment: names the proxy, where the kubeconfig names none.
     /// - Throws: `KubernetesError.configuration`.
@@ -15,13 +13,12 @@ extension KubernetesConfiguration {
     ) throws(KubernetesError) -> KubernetesConfiguration {
         let contents: [UInt8]
         do { contents = try readFile(path, atMost: 1 << 20) } catch { throw .configuration("kubeconfig \(error)") }
-        let isJSON = contents.first { $0 > UInt8(ascii: " ") } == UInt8(ascii: "{")
-        let json = isJSON ? contents : try Kubectl.flattenedConfig(path: path)
-        return try Kubeconfig(json: json, path: path).configuration(environment, clock)
+        return try Kubeconfig(contents, path: path).configuration(environment, clock)
     }
 }
 
-/// The supported fields of a kubeconfig file.
+/// The supported fields of a kubeconfig file, as client-go takes them: an empty field counts as missing, an unknown one
+/// is ignored.
 struct Kubeconfig {
     private let path: String
     private let top: Entry
@@ -34,11 +31,15 @@ struct Kubeconfig {
         let entry: Entry
     }
 
-    /// Reads the JSON of the kubeconfig at `path`.
-    init(json: [UInt8], path: String) throws(KubernetesError) {
+    /// Reads the text of the kubeconfig at `path`.
+    init(_ text: [UInt8], path: String) throws(KubernetesError) {
         self.path = path
         let whole: JSONValue
-        do { whole = try JSONValue(parsing: json) } catch { throw .configuration("kubeconfig \(path): \(error)") }
+        do throws(YAMLError) {
+            whole = try JSONValue(jsonOrYAML: text)
+        } catch {
+            throw .configuration("kubeconfig \(error.description(in: path))")
+        }
         top = try Entry(whole, path, place: "")
         contexts = try Self.list("contexts", of: "context", in: top)
         clusters = try Self.list("clusters", of: "cluster", in: top)
@@ -56,8 +57,7 @@ struct Kubeconfig {
             let named = try Entry(element, top.path, place: "\(list)[\(index)]")
             guard let name = named["name"] else { throw named.missing("name") }
             guard let text = name.stringValue else { throw named.mismatch("name", name, "a string") }
-            guard let value = named[key] else { throw named.missing(key) }
-            all.append(Named(name: text, entry: try Entry(value, top.path, place: "\(list)[\(text)]")))
+            all.append(Named(name: text, entry: try Entry(named[key] ?? .null, top.path, place: "\(list)[\(text)]")))
         }
         return all
     }
@@ -69,9 +69,9 @@ struct Kubeconfig {
             throw top.wrong("current-context", "is not set")
         }
         let context = try find(contextName, in: contexts, "contexts")
-        let cluster = try find(try context.text("cluster") ?? "", in: clusters, "clusters")
+        let cluster = try find(try context.name("cluster"), in: clusters, "clusters")
         guard let server = try cluster.text("server") else { throw cluster.wrong("has no server") }
-        let user = try find(try context.text("user") ?? "", in: users, "users")
+        let user = try find(try context.name("user"), in: users, "users")
         try check(user)
         return try KubernetesConfiguration(
             server: server, credentials: try credentials(cluster, user, clock),
@@ -107,9 +107,11 @@ struct Kubeconfig {
             let name = provider["name"]?.stringValue ?? ""
             throw user.wrong("auth-provider", "auth providers such as '\(name)' are not supported; \(advice)")
         }
-        if user["username"] != nil { throw user.wrong("username", "basic authentication is not supported; \(advice)") }
-        if user["as"] != nil {
-            throw user.wrong("as", "impersonation is not supported; give the permissions to this user itself")
+        for key in ["username", "password"] where user.hasContent(key) {
+            throw user.wrong(key, "basic authentication is not supported; \(advice)")
+        }
+        for key in ["as", "as-uid", "as-groups", "as-user-extra"] where user.hasContent(key) {
+            throw user.wrong(key, "impersonation is not supported; give the permissions to this user itself")
         }
     }
 
@@ -119,15 +121,12 @@ struct Kubeconfig {
         let isInsecure = try cluster.flag("insecure-skip-tls-verify")
         var constant = TLSTrust(serverName: try cluster.text("tls-server-name"), verifies: !isInsecure)
         var parts: [Credentials.Part] = []
-        constant.caPEM = try data(cluster, "certificate-authority")
-        try add(cluster, "certificate-authority", .authority, to: &parts, clock)
+        constant.caPEM = try pem(cluster, "certificate-authority", .authority, &parts, clock)
         if isInsecure, constant.caPEM != nil || !parts.isEmpty {
             throw cluster.wrong("a certificate authority and insecure-skip-tls-verify contradict each other")
         }
-        constant.clientCertificatePEM = try data(user, "client-certificate")
-        constant.clientKeyPEM = try data(user, "client-key")
-        try add(user, "client-certificate", .certificate, to: &parts, clock)
-        try add(user, "client-key", .key, to: &parts, clock)
+        constant.clientCertificatePEM = try pem(user, "client-certificate", .certificate, &parts, clock)
+        constant.clientKeyPEM = try pem(user, "client-key", .key, &parts, clock)
         let credentials = Credentials(constant, parts, token: try token(user, clock), clock: clock)
         if (credentials.trust.clientCertificatePEM == nil) != (credentials.trust.clientKeyPEM == nil) {
             throw user.wrong("a client certificate and its key must be given together")
@@ -135,14 +134,24 @@ struct Kubeconfig {
         return credentials
     }
 
-    private func add(
-        _ entry: Entry, _ key: String, _ kind: Credentials.Part.Kind, to parts: inout [Credentials.Part],
+    /// The inline data of the kubeconfig; nil if there is none. A file, which data goes before, is added to the parts.
+    private func pem(
+        _ entry: Entry, _ key: String, _ kind: Credentials.Part.Kind, _ parts: inout [Credentials.Part],
         _ clock: any Clock
-    ) throws(KubernetesError) {
-        guard let file = try entry.text(key) else { return }
+    ) throws(KubernetesError) -> [UInt8]? {
+        if let data = try entry.text("\(key)-data") {
+            // A text over several lines has line breaks in it, or blanks where YAML folded them.
+            let letters = data.utf8.filter { !" \r\n".utf8.contains($0) }
+            guard let decoded = Base64.decode(letters), !decoded.isEmpty else {
+                throw entry.wrong("\(key)-data", "is not Base64")
+            }
+            return decoded
+        }
+        guard let file = try entry.text(key) else { return nil }
         do { parts.append(try Credentials.Part(kind, resolved(file), clock: clock)) } catch {
             throw entry.wrong(key, "\(error)")
         }
+        return nil
     }
 
     /// A file takes precedence over inline data, as in client-go, because it can be replaced.
@@ -153,14 +162,6 @@ struct Kubeconfig {
         } catch {
             throw user.wrong("tokenFile", "\(error)")
         }
-    }
-
-    /// The inline data of the kubeconfig; nil if there is none.
-    private func data(_ entry: Entry, _ key: String) throws(KubernetesError) -> [UInt8]? {
-        guard let data = try entry.text("\(key)-data") else { return nil }
-        guard try entry.text(key) == nil else { throw entry.wrong(key, "is given both as a file and as data") }
-        guard let decoded = Base64.decode(data.utf8) else { throw entry.wrong("\(key)-data", "is not Base64") }
-        return decoded
     }
 
     /// Relative paths are relative to the kubeconfig's folder.
@@ -181,6 +182,10 @@ private struct Entry {
     init(_ json: JSONValue, _ path: String, place: String) throws(KubernetesError) {
         self.path = path
         self.place = place
+        guard json != .null else {
+            members = [:]
+            return
+        }
         guard case .object(let members) = json else {
             let place = place.isEmpty ? "the document" : place
             throw .configuration("kubeconfig \(path): \(place) is \(json.kind), not an object")
@@ -198,6 +203,18 @@ private struct Entry {
         guard let value = self[key] else { return nil }
         guard let text = value.stringValue else { throw mismatch(key, value, "a string") }
         return text.isEmpty ? nil : text
+    }
+
+    /// The name of another entry.
+    func name(_ key: String) throws(KubernetesError) -> String {
+        guard let name = try text(key) else { throw wrong(key, "is not set") }
+        return name
+    }
+
+    /// Whether a member is there, and is neither null nor empty.
+    func hasContent(_ key: String) -> Bool {
+        guard let value = self[key] else { return false }
+        return ![.string(""), .array([]), .object([:])].contains(value)
     }
 
     /// A boolean; false if it is missing.
@@ -220,7 +237,9 @@ private struct Entry {
     }
 
     func mismatch(_ key: String, _ value: JSONValue, _ expected: String) -> KubernetesError {
-        .configuration("kubeconfig \(path): \(self.place(key)) is \(value.kind), not \(expected)")
+        let isUnquoted = expected == "a string" && value.arrayValue == nil && value.objectValue == nil
+        let hint = isUnquoted ? "; quote it" : ""
+        return .configuration("kubeconfig \(path): \(self.place(key)) is \(value.kind), not \(expected)\(hint)")
     }
 
     private func place(_ key: String) -> String {

@@ -45,17 +45,12 @@ extension ClusterCheck: KubernetesObject {
 
     /// Reads a ClusterCheck; only its metadata is required.
     package init(from json: inout JSONReader) throws(JSONError) {
-        try self.init(from: &json, isStored: true)
-    }
-
-    /// - Parameter isStored: false for one that may never have been stored, as in a manifest.
-    package init(from json: inout JSONReader, isStored: Bool) throws(JSONError) {
         var metadata: ObjectMetadata?
         var (spec, status) = (JSONValue.null, JSONValue.null)
         try json.enterObject()
         while let key = try json.nextKey() {
             switch key {
-            case "metadata": metadata = try ObjectMetadata(from: &json, isStored: isStored, isGenerationKept: true)
+            case "metadata": metadata = try ObjectMetadata(from: &json, isGenerationKept: true)
             case "spec": spec = try json.value()
             case "status": status = try json.value()
             default: break

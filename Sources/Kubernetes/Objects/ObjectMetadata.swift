@@ -40,7 +40,7 @@ package struct ObjectMetadata: Hashable, Sendable {
         self.controllerKind = controllerKind
     }
 
-    /// Reads metadata; the name is required, and the resourceVersion of a stored object.
+    /// Reads metadata; the name and the resourceVersion are required.
     ///
     /// - Parameters:
     ///   - isControllerKept: whether to keep the kind of the controller.
@@ -48,12 +48,12 @@ package struct ObjectMetadata: Hashable, Sendable {
     ///   - isLabelKept: which labels to keep; none by default.
     ///   - isAnnotationKept: which annotations to keep; none by default.
     init(
-        from json: inout JSONReader, isStored: Bool = true, isControllerKept: Bool = false,
-        isGenerationKept: Bool = false, isLabelKept: (String) -> Bool = { _ in false },
+        from json: inout JSONReader, isControllerKept: Bool = false, isGenerationKept: Bool = false,
+        isLabelKept: (String) -> Bool = { _ in false },
         isAnnotationKept: (String) -> Bool = { _ in false }
     ) throws(JSONError) {
         var name: String?
-        var resourceVersion: String? = isStored ? nil : ""
+        var resourceVersion: String?
         self.init(name: "", namespace: "")
         try json.enterObject()
         while let key = try json.nextKey() {

@@ -53,10 +53,6 @@ extension Service: KubernetesObject {
 
     /// Reads a Service; only its metadata is required.
     package init(from json: inout JSONReader) throws(JSONError) {
-        try self.init(from: &json, isStored: true)
-    }
-
-    fileprivate init(from json: inout JSONReader, isStored: Bool) throws(JSONError) {
         var metadata: ObjectMetadata?
         self.init(metadata: ObjectMetadata(name: "", namespace: ""), clusterIP: "")
         try json.enterObject()
@@ -64,7 +60,7 @@ extension Service: KubernetesObject {
             switch key {
             case "metadata":
                 metadata = try ObjectMetadata(
-                    from: &json, isStored: isStored, isLabelKept: { _ in true }, isAnnotationKept: Self.isKept)
+                    from: &json, isLabelKept: { _ in true }, isAnnotationKept: Self.isKept)
             case "spec": try readSpec(&json)
             default: break
             }
@@ -107,50 +103,5 @@ extension JSONReader {
             }
         }
         return read
-    }
-}
-
-extension Service {
-    /// The Services in a text: one, or a list, as `kubectl get service --output json` prints them. One that was never
-    /// stored is taken too.
-    ///
-    /// - Returns: the Services, and why items of the list are none. One such item does not affect the others.
-    /// - Throws: `JSONError` if the text as a whole is neither.
-    package static func list(
-        parsing text: [UInt8]
-    ) throws(JSONError) -> (services: [Service], refused: [JSONError]) {
-        let list = try ServiceList(parsing: text, limits: .kubernetes)
-        return (list.services, list.refused)
-    }
-}
-
-/// One Service, or a list of them.
-private struct ServiceList: JSONReadable {
-    let services: [Service]
-    private(set) var refused: [JSONError] = []
-
-    init(from json: inout JSONReader) throws(JSONError) {
-        var single = json
-        var items: [Service?]?
-        try json.enterObject()
-        while let key = try json.nextKey() {
-            guard key == "items" else { continue }
-            var refused: [JSONError] = []
-            items = try json.array { (json) throws(JSONError) in
-                let start = json
-                do throws(JSONError) { return try Service(from: &json, isStored: false) } catch {
-                    // What is no JSON ends the reading when the item is skipped.
-                    json = start
-                    refused.append(error)
-                    return nil
-                }
-            }
-            self.refused = refused
-        }
-        if let items {
-            services = items.compactMap(\.self)
-        } else {
-            services = [try Service(from: &single, isStored: false)]
-        }
     }
 }
