@@ -161,8 +161,10 @@ spec:
       ports:
         - name: https
           containerPort: 5005
+          protocol: TCP
         - name: metrics
           containerPort: 5000
+          protocol: TCP
       startupProbe:
         httpGet:
           path: /metrics
