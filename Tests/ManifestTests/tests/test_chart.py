@@ -1,12 +1,17 @@
 """The chart renders the objects of the kustomizations, and never a Secret."""
 
+import base64
 import os
 import re
+import shutil
+import tempfile
 import unittest
 
 import helm_python as helm
+import rules
+from manifests import Manifests
 
-from .rendering import CHART, chart, differences, folder, managed_by, texts
+from .rendering import CHART, chart, differences, documents, folder, managed_by, texts
 
 EVERYTHING = {
     "nodeAgent": {"enabled": True}, "clusterChecksRunner": {"enabled": True}, "flowSchema": {"enabled": True},
@@ -67,12 +72,27 @@ class ChartTests(unittest.TestCase):
             with open(os.path.join(CHART, "templates", name), encoding="utf-8") as file:
                 self.assertIsNone(re.search(r"\b(lookup|rand\w+|gen\w+|uuidv4|now|derivePassword)\b", file.read()), name)
 
+    def test_everything_keeps_the_rules(self):
+        self.assertEqual(rules.check(Manifests(list(chart(EVERYTHING).values())), "chart"), [])
+
     def test_the_linter_finds_nothing(self):
         for version in ("v1.20.0", "v1.22.0", "v1.25.3", "v1.28.0", "v1.37.0"):
             for values in ({}, EVERYTHING):
                 report = helm.lint(CHART, values, strict=True, namespace="n", kube_version=version)
                 said = [m["error"] for m in report["messages"] if m["error"] != "icon is recommended"]
                 self.assertEqual((said, report["errors"], report["total_charts_linted"]), ([], [], 1), version)
+
+    def test_objects_fit_the_version_of_the_cluster(self):
+        for version, budget, has_policy, schema in (
+            ("v1.20.2", "v1beta1", False, "v1beta1"), ("v1.21.0", "v1", False, "v1beta1"), ("v1.22.17-eks-1", "v1", False, "v1beta1"),
+            ("v1.23.0", "v1", False, "v1beta2"), ("v1.25.16", "v1", False, "v1beta2"), ("v1.26.0", "v1", True, "v1beta3"),
+            ("v1.28.9+k3s1", "v1", True, "v1beta3"), ("v1.29.0", "v1", True, "v1"), ("v1.37.1", "v1", True, "v1"),
+        ):
+            found = documents(on_version(version, "pod-disruption-budget.yaml"))
+            self.assertEqual([o["apiVersion"] for o in found], [f"policy/{budget}"] * 2, version)
+            self.assertEqual(["unhealthyPodEvictionPolicy" in o["spec"] for o in found], [has_policy] * 2, version)
+            found = documents(on_version(version, "flow-schema.yaml"))
+            self.assertEqual([o["apiVersion"] for o in found], [f"flowcontrol.apiserver.k8s.io/{schema}"], version)
 
     def test_the_notes_say_what_is_missing_and_how_to_see_it_work(self):
         def notes(values):
@@ -82,3 +102,16 @@ class ChartTests(unittest.TestCase):
         self.assertIn("kubectl --namespace n get pods", notes({}))
         self.assertNotIn("metadata.name", notes({}))
         self.assertIn("change its metadata.name to other", notes({"clusterAgent": {"existingSecret": "other"}}))
+
+
+def on_version(version: str, template: str) -> str:
+    """What a template renders on a version of Kubernetes, with everything enabled. Only the linter can be told a version, and it
+    shows nothing but findings: so the text becomes a name that it finds fault with."""
+    with tempfile.TemporaryDirectory() as directory:
+        copy = shutil.copytree(CHART, os.path.join(directory, "chart"))
+        with open(os.path.join(copy, "templates", "name.yaml"), "w", encoding="utf-8") as file:
+            text = f'{{{{ include (print .Template.BasePath "/{template}") . | b64enc | quote }}}}'
+            file.write(f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {text}\n")
+        report = helm.lint(copy, EVERYTHING, strict=True, namespace="n", kube_version=version)
+    name = re.search(r'naming requirements: "([A-Za-z0-9+/=]+)"', str(report["errors"]))
+    return base64.b64decode(name[1]).decode()
