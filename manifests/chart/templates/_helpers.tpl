@@ -134,7 +134,9 @@ spec:
   serviceAccountName: node-agent
   automountServiceAccountToken: false
   {{- include "cluster-agent.pod" . | nindent 2 }}
-  {{- .fields | nindent 2 }}
+  {{- with .fields | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   containers:
     - name: node-agent
       {{- include "cluster-agent.container" . | nindent 6 }}
@@ -149,9 +151,9 @@ spec:
         - --cluster_agent.ca_file=/etc/cluster-agent/tls.crt
         - --cmd_port=5005
         - --metrics_port=5000
-        {{- include "cluster-agent.options" .values.options | nindent 8 }}
+        {{- include "cluster-agent.options" .values.options | trim | nindent 8 }}
       env:
-        {{- include "cluster-agent.variables" . | nindent 8 }}
+        {{- include "cluster-agent.variables" . | trim | nindent 8 }}
         # Follows the namespace.
         - name: DD_CLUSTER_AGENT_URL
           value: {{ .root.Values.clusterAgent.url | default "https://cluster-agent.$(POD_NAMESPACE).svc:5005" | quote }}
