@@ -69,22 +69,31 @@ class ValueTests(unittest.TestCase):
     def test_config_files(self):
         labels = chart()[AGENT]["metadata"]["labels"]
 
-        def expected(data: dict, paths: dict) -> dict:
-            items = [{"key": key, "path": path} for key, path in paths.items()]
+        def expected(data: dict, paths=None) -> dict:
+            source = {"name": "cluster-agent-confd"}
+            if paths:
+                source["items"] = [{"key": key, "path": path} for key, path in paths.items()]
             return {
                 f"{AGENT}.{CONTAINER}.args[7]": "--confd_path=/conf.d", f"{AGENT}.{CONTAINER}.args[8]": "--log_format_json=true",
                 f"{AGENT}.{CONTAINER}.volumeMounts[1]": {"name": "confd", "mountPath": "/conf.d", "readOnly": True},
-                f"{AGENT}.{POD}.volumes[1]": {"name": "confd", "configMap": {"name": "cluster-agent-confd", "items": items}},
+                f"{AGENT}.{POD}.volumes[1]": {"name": "confd", "configMap": source},
                 "ConfigMap/cluster-agent-confd": {
                     "apiVersion": "v1", "kind": "ConfigMap", "data": data,
                     "metadata": {"name": "cluster-agent-confd", "namespace": "cluster-agent", "labels": labels}},
             }
 
-        self.check("clusterAgent.confd", {"http_check.yaml": CONFIG}, expected(
-            {"http_check.yaml": CONFIG.replace("{{ .Release.Namespace }}", "cluster-agent")}, {"http_check.yaml": "http_check.yaml"}))
-        self.check("clusterAgent.advancedConfd", {"http_check.d": {"a.yaml": CONFIG, "b.json": "{}"}}, expected(
-            {"http_check.d--a.yaml": CONFIG, "http_check.d--b.json": "{}"},
-            {"http_check.d--a.yaml": "http_check.d/a.yaml", "http_check.d--b.json": "http_check.d/b.json"}))
+        # Templates of Helm are evaluated in the one, as in Datadog's chart, and not in the other.
+        files, text = {"http_check.yaml": CONFIG}, CONFIG.replace("{{ .Release.Namespace }}", "cluster-agent")
+        self.check("clusterAgent.confd", files, expected({"http_check.yaml": text}))
+        folders = {"http_check.d": {"a.yaml": CONFIG, "b.json": "{}"}}
+        data = {"http_check.d--a.yaml": CONFIG, "http_check.d--b.json": "{}"}
+        paths = {"http_check.d--a.yaml": "http_check.d/a.yaml", "http_check.d--b.json": "http_check.d/b.json"}
+        self.check("clusterAgent.advancedConfd", folders, expected(data, paths))
+        self.check("clusterAgent", {"confd": files, "advancedConfd": folders}, expected(
+            {"http_check.yaml": text} | data, {"http_check.yaml": "http_check.yaml"} | paths))
+        # With files there already, another one changes the ConfigMap alone.
+        self.check("clusterAgent.confd", {"x.yaml": "{}"}, {"ConfigMap/cluster-agent-confd.data.x.yaml": "{}"}, {
+            "clusterAgent": {"confd": files}})
         self.check("clusterAgent.advancedConfd", {"http_check.d": {}}, {})
 
     def test_options(self):
