@@ -210,7 +210,8 @@ class Scenario:
         before = self._lasting()
         begun = time.monotonic()
         self._show(
-            f"sed s/api-server/kubernetes/ manifests/demo/values.yaml | helm upgrade cluster-agent manifests/chart -n {self._namespace} --values -")
+            "sed s/api-server/kubernetes/ manifests/demo/values.yaml"
+            f" | helm upgrade cluster-agent manifests/chart -n {self._namespace} --values -", most=4)
         self._in_files = {"kubernetes"}
         self._observer.expect_checks_of("shop", self._in_files)
         text = self._settled(self._observer.nodes(), 120, begun)
