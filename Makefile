@@ -24,6 +24,7 @@ test: ## Run all tests, on a real API server too (root; the first run builds kub
 	@Tests/setup/kubernetes kube-apiserver kube-controller-manager kube-scheduler >/dev/null
 	@Tests/setup/kubectl >/dev/null
 	@Tests/setup/checkov >/dev/null
+	@Tests/setup/manifest-tools >/dev/null
 	@Tests/setup/prometheus >/dev/null
 	@Tests/setup/openmetrics-pages >/dev/null
 	@Tests/setup/image >/dev/null

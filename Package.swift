@@ -138,7 +138,7 @@ let package = Package(
             excluding: ["clients"]),
         tests(
             "ManifestTests", ["TestSupport", "TestKit", "CheckModel", "JSON", "Platform"],
-            excluding: ["rules.py", "manifests.py"]),
+            excluding: ["rules.py", "manifests.py", "tests"]),
         tests("RepositoryTests", ["ClusterAgent", "NodeAgent", "Platform"]),
     ]
 )

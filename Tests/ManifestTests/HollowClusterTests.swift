@@ -42,7 +42,7 @@ import Testing
         #expect(end == .exited(0) && count >= 57, "\(output)")
     }
 
-    @Test func `the manifests bring up a cluster that survives operations and failures`() async throws {
+    @Test func `the chart brings up a cluster that survives operations and failures`() async throws {
         let directory = try TemporaryDirectory()
         let image = try await Self.image(directory)
         let scenario = try Self.start(
@@ -56,7 +56,7 @@ import Testing
         let lines = output.split(separator: "\n").map(String.init)
         for line in lines where line.hasPrefix("PASSED ") || line.hasPrefix("FAILED ") { print(line) }
         #expect(end == .exited(0), "\(output)")
-        #expect(lines.count { $0.hasPrefix("PASSED ") } == 13, "\(output)")
+        #expect(lines.count { $0.hasPrefix("PASSED ") } == 14, "\(output)")
     }
 
     @Test func `nothing remains of a killed hollow cluster`() async throws {

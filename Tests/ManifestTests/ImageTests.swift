@@ -38,6 +38,15 @@ import Testing
         }
     }
 
+    /// It is built for the architecture of whoever builds it: the base image and its packages exist for arm64 too.
+    @Test func `the Dockerfile names no architecture`() throws {
+        let text = String(
+            decoding: try readFile("\(TestEnvironment.root)/Dockerfile", atMost: 1 << 16), as: UTF8.self)
+        for name in ["amd64", "x86", "arm64", "aarch64", "linux-gnu", "--platform", "ld-linux", "lib64"] {
+            #expect(!text.contains(name), "it names \(name)")
+        }
+    }
+
     @Test func `the image holds no other programs than ours`() async throws {
         let image = try await Image.export()
         let programs = try await image.find("-type", "f", "-perm", "/111", "!", "-name", "*.so*")

@@ -55,15 +55,17 @@ def times(seconds: float, tests: dict) -> dict:
 class Observer:
     """Enters the network of a cluster, for the rest of this process's life."""
 
-    def __init__(self, folder: str):
-        self._folder = folder
+    def __init__(self, folder: str, namespace: str, helm: list):
+        """`namespace` is the cluster-agent's; `helm` is how `helm` is run, but for its kubeconfig."""
+        self._folder, self._namespace = folder, namespace
+        self._helm = [*helm, f"--kubeconfig={folder}/plane/kubeconfig.json"]
         self._kubectl = ["kubectl", f"--kubeconfig={folder}/plane/kubeconfig.json", f"--cache-dir={folder}/kubectl-cache"]
         self._expected = set()
         self._runs = {}
         with open(os.path.join(folder, "pid"), encoding="ascii") as file:
             self._process = file.read()
         linux.join(f"/proc/{self._process}/ns/net", linux.CLONE_NEWNET)
-        self._pauses = PauseWatch(Client(f"{folder}/plane/kubeconfig.json"), self._runs_at)
+        self._pauses = PauseWatch(Client(f"{folder}/plane/kubeconfig.json"), namespace, self._runs_at)
         self._pauses.start()
 
     # kubectl
@@ -78,9 +80,10 @@ class Observer:
         return done.stdout
 
     def shell(self, command: str, manifests: str) -> str:
-        """Runs a command line with this cluster's `kubectl` and the given `manifests/` folder; returns both outputs."""
+        """Runs a command line with this cluster's `kubectl` and `helm`, and the given `manifests/` folder; returns its output."""
         script = re.sub(r"\bmanifests/", manifests + "/", command)
-        script = re.sub(r"\bkubectl\b", " ".join(self._kubectl), script)
+        for program, words in (("helm", self._helm), ("kubectl", self._kubectl)):
+            script = re.sub(rf"(^|\| ){program}\b", rf"\1{' '.join(words)}", script)
         done = subprocess.run(["bash", "-c", f"set -o pipefail; {script}"], text=True, capture_output=True, check=False)
         if done.returncode:
             raise Failure(f"{command}: {done.stdout}{done.stderr}")
@@ -89,10 +92,11 @@ class Observer:
     def _get(self, *words: str) -> list:
         return json.loads(self.kubectl("get", *words, "-o", "json"))["items"]
 
-    def pods(self, namespace: str) -> dict:
-        return {pod["metadata"]["name"]: pod for pod in self._get("pods", "-n", namespace)}
+    def pods(self, namespace: str = "") -> dict:
+        """By name. Without a namespace, those in the cluster-agent's."""
+        return {pod["metadata"]["name"]: pod for pod in self._get("pods", "-n", namespace or self._namespace)}
 
-    def ready_pods(self, part: str, namespace: str = "cluster-agent", but_not_on: str = "") -> dict:
+    def ready_pods(self, part: str, namespace: str = "", but_not_on: str = "") -> dict:
         """Pods of a workload that are ready and not terminating, by name."""
         found = {}
         for name, pod in self.pods(namespace).items():
@@ -104,7 +108,7 @@ class Observer:
                 found[name] = pod
         return found
 
-    def waiting(self, namespace: str, name: str) -> dict:
+    def waiting(self, name: str, namespace: str = "") -> dict:
         """{reason: message} of waiting containers."""
         statuses = self.pods(namespace)[name]["status"].get("containerStatuses") or []
         waits = [status["state"]["waiting"] for status in statuses if "waiting" in status["state"]]
@@ -113,7 +117,7 @@ class Observer:
     def restarts(self) -> dict:
         """The restart counts of the containers of existing pods."""
         return {
-            name: status["restartCount"] for name, pod in sorted(self.pods("cluster-agent").items())
+            name: status["restartCount"] for name, pod in sorted(self.pods().items())
             for status in pod["status"].get("containerStatuses") or []}
 
     def nodes(self) -> list:
@@ -126,7 +130,7 @@ class Observer:
 
     def leader(self) -> str:
         """The pod that the Lease names."""
-        holder = self.kubectl("-n", "cluster-agent", "get", "lease", "cluster-agent", "-o", "jsonpath={.spec.holderIdentity}")
+        holder = self.kubectl("-n", self._namespace, "get", "lease", "cluster-agent", "-o", "jsonpath={.spec.holderIdentity}")
         return holder.partition("_")[0]
 
     def other_leader(self, before: str):
@@ -135,7 +139,7 @@ class Observer:
         return name if name and name != before and self._state_of(name, self.token()) else None
 
     def node_of(self, pod: str) -> str:
-        return self.pods("cluster-agent")[pod]["spec"]["nodeName"]
+        return self.pods()[pod]["spec"]["nodeName"]
 
     # The node's machine
 
@@ -160,7 +164,7 @@ class Observer:
 
     def token(self, key: str = "operator-token") -> str:
         """A token from the Secret: `operator-token` opens the state, `token` is presented by node-agents."""
-        text = self.kubectl("-n", "cluster-agent", "get", "secret", "cluster-agent", "-o", f"jsonpath={{.data.{key}}}")
+        text = self.kubectl("-n", self._namespace, "get", "secret", "cluster-agent", "-o", f"jsonpath={{.data.{key}}}")
         return base64.b64decode(text).decode().strip()
 
     def accepts(self, token: str) -> bool:
@@ -169,7 +173,7 @@ class Observer:
 
     def _state_of(self, pod: str, token: str):
         """A replica's state of nodes and configs, if it leads."""
-        return self._state_at(self.pods("cluster-agent")[pod]["status"]["podIP"], token, 3)
+        return self._state_at(self.pods()[pod]["status"]["podIP"], token, 3)
 
     @staticmethod
     def _state_at(address: str, token: str, timeout: float):
@@ -182,7 +186,7 @@ class Observer:
     def never_leads(self, pod: str, seconds: float) -> threading.Thread:
         """Asks a replica continuously, from now on, whether it leads. The thread's `answers` counts its
         answers, `seen` how often it said that it leads."""
-        address, token = self.pods("cluster-agent")[pod]["status"]["podIP"], self.token()
+        address, token = self.pods()[pod]["status"]["podIP"], self.token()
 
         def ask():
             end = time.monotonic() + seconds
@@ -208,13 +212,14 @@ class Observer:
         state = self._state()
         return [text for known in state["nodes"] if known["name"] == node for text in known.get("conditions") or []]
 
-    def expect_checks_of(self, namespace: str):
-        """Each annotated Service defines one check with the name of the Service."""
-        self._expected = {
+    def expect_checks_of(self, namespace: str, others: set):
+        """Each annotated Service defines one check with the name of the Service; others are in files."""
+        services = {
             service["metadata"]["name"] for service in self._get("services", "-n", namespace)
             if any(key.startswith("ad.datadoghq.com/") for key in service["metadata"].get("annotations") or {})}
-        if not self._expected:
+        if not services:
             raise Failure(f"there is no annotated Service in {namespace}")
+        self._expected = services | others
 
     def all_placed_on(self, nodes: list):
         """Lines with each node's checks, if each check is on exactly one of these nodes and each has its share."""

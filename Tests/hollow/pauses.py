@@ -51,10 +51,10 @@ class Pauses:
 class PauseWatch(threading.Thread):
     """Polls all node-agents continuously."""
 
-    def __init__(self, client, runs_at):
-        """`runs_at(address)` returns {check: runs} of a node-agent."""
+    def __init__(self, client, namespace: str, runs_at):
+        """`runs_at(address)` returns {check: runs} of a node-agent in the namespace."""
         super().__init__(daemon=True, name="pauses")
-        self._client, self._runs_at = client, runs_at
+        self._client, self._pods, self._runs_at = client, f"/api/v1/namespaces/{namespace}/pods", runs_at
         self._pauses, self._lock = Pauses(), threading.Lock()
 
     def begin(self):
@@ -72,7 +72,7 @@ class PauseWatch(threading.Thread):
     def run(self):
         while True:
             try:
-                pods = self._client.get("/api/v1/namespaces/cluster-agent/pods")["items"]
+                pods = self._client.get(self._pods)["items"]
             except (OSError, APIError):
                 pods = []
             agents = [pod for pod in pods if pod["metadata"]["labels"].get("app.kubernetes.io/component") == "node-agent"]

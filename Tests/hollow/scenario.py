@@ -1,6 +1,8 @@
 """Takes a hollow cluster through operations and failures, and reports how long each took.
 
-    python3 -m hollow.scenario --image=NAME=FOLDER --manifests=FOLDER [--transcript=FILE] [--overlay=NAME]
+    python3 -m hollow.scenario --image=NAME=FOLDER --manifests=FOLDER [--transcript=FILE] [--namespace=NAME]
+
+What runs is what the Helm chart renders, in a namespace of another name than the one in `manifests/base`.
 
 Prints one line per step, `PASSED step: …` or `FAILED step: …`. Stops at the first failed step, and fails.
 """
@@ -17,7 +19,6 @@ import traceback
 
 from .observer import Failure, Observer, times, within
 
-_NAMESPACE = ["-n", "cluster-agent"]
 _REFUSED_POD = """
 apiVersion: v1
 kind: Pod
@@ -57,14 +58,16 @@ spec:
 class Scenario:
     """The steps, in order. Each asserts, and writes to the transcript."""
 
-    def __init__(self, observer: Observer, manifests: str, overlay: str, transcript):
-        self._observer, self._manifests, self._overlay = observer, manifests, overlay
+    def __init__(self, observer: Observer, manifests: str, namespace: str, transcript):
+        self._observer, self._manifests, self._namespace = observer, manifests, namespace
         self._transcript = transcript
+        # The name of the check in manifests/demo/values.yaml.
+        self._in_files = {"api-server"}
 
     def run(self):
         for step in (
             self.refuses_by_name, self.waits_for_the_secret, self.comes_up, self.runs_the_checks,
-            self.obeys_operators, self.takes_a_new_token,
+            self.obeys_operators, self.takes_a_new_token, self.is_upgraded,
             self.loses_the_leader, self.restarts, self.is_cordoned, self.is_drained, self.loses_a_node, self.gets_the_node_back,
             self.used_the_image_alone,
         ):
@@ -123,43 +126,44 @@ class Scenario:
 
     def refuses_by_name(self) -> str:
         self._observer.kubectl_with(_REFUSED_POD, "apply", "-f", "-")
-        message = within(20, "the Pod is refused", lambda: self._observer.waiting("default", "refused").get("Refused"))
+        message = within(20, "the Pod is refused", lambda: self._observer.waiting("refused", "default").get("Refused"))
         if "initContainers" not in message:
             raise Failure(f"the refusal does not name the field: {message}")
         self._observer.kubectl("delete", "pod", "refused", "--wait=true", "--timeout=30s")
         return f"a Pod with an init container waits with '{message}'"
 
     def waits_for_the_secret(self) -> str:
-        self._show(f"kubectl apply -k manifests/{self._overlay}")
+        self._show(
+            f"helm install cluster-agent manifests/chart -n {self._namespace} --create-namespace --values manifests/demo/values.yaml")
 
         def reasons():
-            found = [self._observer.waiting("cluster-agent", name) for name in self._observer.pods("cluster-agent")]
+            found = [self._observer.waiting(name) for name in self._observer.pods()]
             return found if len(found) == 5 and all("ContainerCreating" in one for one in found) else None
 
         messages = {message for one in within(30, "five pods wait", reasons) for message in one.values()}
         if not all('secret "cluster-agent" not found' in message for message in messages):
             raise Failure(f"a pod waits for something else: {messages}")
-        self._show("kubectl -n cluster-agent get pods -o wide")
-        self._show("kubectl -n cluster-agent get events --field-selector reason=FailedMount")
+        self._show(f"kubectl -n {self._namespace} get pods -o wide")
+        self._show(f"kubectl -n {self._namespace} get events --field-selector reason=FailedMount")
         return "without the Secret all five pods wait, and say for what"
 
     def comes_up(self) -> str:
         begun = time.monotonic()
-        self._show("manifests/secret | kubectl create -f -")
+        self._show(f"manifests/secret {self._namespace} | kubectl create -f -")
         self._replicas(60)
         replicas = time.monotonic() - begun
         within(60, "three node-agents are ready", lambda: len(self._observer.ready_pods("node-agent")) == 3)
         everything = time.monotonic() - begun
-        self._show("kubectl -n cluster-agent get pods -o wide")
+        self._show(f"kubectl -n {self._namespace} get pods -o wide")
         return f"two replicas were ready {replicas:.1f} s and three node-agents {everything:.1f} s after the Secret was there"
 
     def runs_the_checks(self) -> str:
         begun = time.monotonic()
         self._show("kubectl apply -f manifests/demo/shop.yaml")
         within(60, "the shop is ready", lambda: len(self._observer.ready_pods("shop", "shop")) == 2)
-        self._observer.expect_checks_of("shop")
+        self._observer.expect_checks_of("shop", self._in_files)
         text = self._settled(self._observer.nodes(), 90, begun)
-        self._show("kubectl -n cluster-agent describe lease cluster-agent")
+        self._show(f"kubectl -n {self._namespace} describe lease cluster-agent")
         self._show_in_pod("cluster-agent", "clusterchecks")
         return text
 
@@ -183,7 +187,7 @@ class Scenario:
             ("pause", "--checkID", check),
         ):
             self._show_in_pod("cluster-agent", "clusterchecks", *command)
-        self._show("kubectl -n cluster-agent get configmap cluster-agent-intent -o yaml")
+        self._show(f"kubectl -n {self._namespace} get configmap cluster-agent-intent -o yaml")
         self._show_in_pod("cluster-agent", "clusterchecks", "resume", "--checkID", check)
         self._show_in_pod("cluster-agent", "clusterchecks", "history", "--since", "1m", most=40)
         return self._settled(observer.nodes(), 60, time.monotonic())
@@ -191,7 +195,7 @@ class Scenario:
     def takes_a_new_token(self) -> str:
         restarts = self._observer.restarts()
         begun = time.monotonic()
-        self._show("manifests/secret --token | kubectl -n cluster-agent patch secret cluster-agent --patch-file /dev/stdin")
+        self._show(f"manifests/secret --token | kubectl -n {self._namespace} patch secret cluster-agent --patch-file /dev/stdin")
         token = self._observer.token("token")
         within(120, "the replicas take the new token", lambda: self._observer.accepts(token))
         took = time.monotonic() - begun
@@ -201,26 +205,45 @@ class Scenario:
             raise Failure(f"containers were restarted: {restarts} became {self._observer.restarts()}")
         return f"both replicas took the changed token after {took:.1f} s, and nothing was restarted"
 
+    def is_upgraded(self) -> str:
+        """A config file of the release changes, and nothing else: the kubelet replaces it where it is."""
+        before = self._lasting()
+        begun = time.monotonic()
+        self._show(
+            "sed s/api-server/kubernetes/ manifests/demo/values.yaml"
+            f" | helm upgrade cluster-agent manifests/chart -n {self._namespace} --values -", most=4)
+        self._in_files = {"kubernetes"}
+        self._observer.expect_checks_of("shop", self._in_files)
+        text = self._settled(self._observer.nodes(), 120, begun)
+        if self._lasting() != before:
+            raise Failure(f"more than the config file has changed: {before} became {self._lasting()}")
+        return f"the check in the file has its new name; no pod was replaced or restarted, and the Secret is the same; {text}"
+
+    def _lasting(self) -> tuple:
+        """The pods with their restarts, and the version of the Secret."""
+        version = ("get", "secret", "cluster-agent", "-o", "jsonpath={.metadata.resourceVersion}")
+        return self._observer.restarts(), self._observer.kubectl("-n", self._namespace, *version)
+
     def loses_the_leader(self) -> str:
         before = self._observer.leader()
         begun = time.monotonic()
-        self._show(f"kubectl -n cluster-agent delete pod {before} --wait=false")
+        self._show(f"kubectl -n {self._namespace} delete pod {before} --wait=false")
         after = within(60, "another replica leads", lambda: self._observer.other_leader(before))
         led = time.monotonic() - begun
         text = self._settled(self._observer.nodes(), 90, begun)
         self._replicas(60)
-        self._show("kubectl -n cluster-agent get pods -o wide")
+        self._show(f"kubectl -n {self._namespace} get pods -o wide")
         return f"{after} led {led:.1f} s after {before} was deleted; {text}"
 
     def restarts(self) -> str:
         begun = time.monotonic()
-        self._show("kubectl -n cluster-agent rollout restart deployment/cluster-agent daemonset/node-agent")
+        self._show(f"kubectl -n {self._namespace} rollout restart deployment/cluster-agent daemonset/node-agent")
         for name in ("deployment/cluster-agent", "daemonset/node-agent"):
-            self._observer.kubectl(*_NAMESPACE, "rollout", "status", name, "--timeout=180s")
+            self._observer.kubectl("-n", self._namespace, "rollout", "status", name, "--timeout=180s")
         took = time.monotonic() - begun
         within(60, "one replica leads", lambda: self._observer.other_leader(""))
         text = self._settled(self._observer.nodes(), 90, begun)
-        self._show("kubectl -n cluster-agent get pods -o wide")
+        self._show(f"kubectl -n {self._namespace} get pods -o wide")
         return f"both workloads were new after {took:.0f} s; {text}"
 
     def is_cordoned(self) -> str:
@@ -232,7 +255,7 @@ class Scenario:
         conditions = within(30, "the leader knows of it", lambda: observer.conditions(node))
         begun = time.monotonic()
         observer.kubectl_with(_SERVICE, "apply", "-f", "-")
-        observer.expect_checks_of("shop")
+        observer.expect_checks_of("shop", self._in_files)
         text = self._settled(observer.nodes(), 60, begun)
         after = observer.placements()
         if after.pop("mail") == node or after != before:
@@ -251,7 +274,7 @@ class Scenario:
         text = self._settled(self._observer.nodes(), 90, begun)
         self._show(f"kubectl uncordon {node}")
         self._observer.kubectl("-n", "shop", "delete", "service", "mail")
-        self._observer.expect_checks_of("shop")
+        self._observer.expect_checks_of("shop", self._in_files)
         self._settled(self._observer.nodes(), 60, begun)
         return f"another replica led after {led:.1f} s; {text}"
 
@@ -274,7 +297,7 @@ class Scenario:
         })
         self._settled(others, 60, begun)
         self._show("kubectl get nodes")
-        self._show("kubectl -n cluster-agent get pods -o wide")
+        self._show(f"kubectl -n {self._namespace} get pods -o wide")
         return "; ".join(f"{what} after {seconds:.1f} s" for what, seconds in took.items())
 
     def gets_the_node_back(self) -> str:
@@ -284,12 +307,12 @@ class Scenario:
         within(60, "the node is ready", lambda: self._silent in self._observer.ready_nodes())
         text = self._settled(self._observer.nodes(), 120, begun)
         self._replicas(60)
-        within(60, "what was evicted is gone", lambda: len(self._observer.pods("cluster-agent")) == 5)
-        self._show("kubectl -n cluster-agent get pods -o wide")
+        within(60, "what was evicted is gone", lambda: len(self._observer.pods()) == 5)
+        self._show(f"kubectl -n {self._namespace} get pods -o wide")
         former.join()
         if former.seen:
             raise Failure(f"{self._former}, which led before, answered as leader {former.seen} times after it woke")
-        self._show("kubectl -n cluster-agent get events --field-selector reason=LeaderElection")
+        self._show(f"kubectl -n {self._namespace} get events --field-selector reason=LeaderElection")
         self._show_in_pod("cluster-agent", "clusterchecks", "history", "--since", "10m", most=80)
         return f"{text}; the replica that led before answered {former.answers} times, never as leader"
 
@@ -314,7 +337,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scenario", allow_abbrev=False)
     parser.add_argument("--image", required=True, metavar="NAME=FOLDER")
     parser.add_argument("--manifests", required=True, help="the folder `manifests` of the checkout")
-    parser.add_argument("--overlay", default="overlays/kubernetes-1.20")
+    parser.add_argument("--namespace", default="observability")
     parser.add_argument("--transcript", default="/dev/null", help="where to write what was done and seen, as Markdown")
     return parser.parse_args()
 
@@ -344,15 +367,22 @@ def drive(options: argparse.Namespace, folder: str, log: str, cluster: subproces
     try:
         # The first run builds the control plane.
         within(3600, "the cluster is ready", is_ready)
-        observer = Observer(folder)
+        observer = Observer(folder, options.namespace, helm())
         within(60, "three nodes are ready", lambda: len(observer.ready_nodes()) == 3)
         with open(options.transcript, "w", encoding="utf-8") as transcript:
-            Scenario(observer, options.manifests, options.overlay, transcript).run()
+            Scenario(observer, options.manifests, options.namespace, transcript).run()
         return 0
     except Failure:
         traceback.print_exc()
         show_logs(folder)
         return 1
+
+
+def helm() -> list:
+    """The command that stands for `helm`."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    tools = subprocess.run([os.path.join(here, "..", "setup", "manifest-tools")], check=True, stdout=subprocess.PIPE, text=True)
+    return [tools.stdout.split()[-1], "-B", os.path.join(here, "helm.py")]
 
 
 def show_logs(folder: str):
