@@ -72,7 +72,8 @@ import YAML
             ---
             apiVersion: cluster-agent.dev/v1alpha1
             kind: ClusterCheck
-            metadata: {name: partner}
+            metadata: {name: partner, namespace: shop}
+            spec: {check: tls, paused: no, instances: [{server: partner.example}], paussed: true}
             ---
             apiVersion: networking.k8s.io/v1
             kind: NetworkPolicyList
@@ -87,10 +88,12 @@ import YAML
             "Configuration source: kube_services:kube_service://shop/web\n", #""url":"http://192.0.2.1:80/""#,
             #""openmetrics_endpoint":"http://127.96.1.7:8080/metrics""#, "=== tcp_check check ===",
             "note: Service shop/web: 192.0.2.1 stands for the cluster IP that it will get\n",
-            "read: 1 config file, 1 EndpointSlice, 1 Service (1 annotated)\n",
-            "skipped: 1 ClusterCheck: not read yet\nskipped: 2 NetworkPolicies: not a source\n"
+            "Configuration source: cluster_check://shop/partner\n",
+            "warning: cluster_check://shop/partner: spec: unknown key paussed\n",
+            "read: 1 config file, 1 ClusterCheck, 1 EndpointSlice, 1 Service (1 annotated)\n",
+            "skipped: 2 NetworkPolicies: not a source\n"
                 + "skipped: 1 Pod: not a source\nskipped: 1 Service of serving.knative.dev/v1: not a source\n",
-            "3 configs, 0 errors, 0 warnings\n",
+            "4 configs, 0 errors, 1 warnings\n",
         ]
         for text in expected { #expect(read.output.contains(text), "\(text) in \(read.output)") }
     }

@@ -14,6 +14,7 @@ struct CheckedObjects {
 
     private(set) var services: [Service] = []
     private(set) var endpoints: [ServiceEndpoints] = []
+    private(set) var clusterChecks: [ClusterCheck] = []
     /// Documents that are no objects, and may be check configs.
     private(set) var configs: [CheckedText.Document] = []
     /// Why others cannot be used, each with its place.
@@ -55,7 +56,7 @@ struct CheckedObjects {
             switch Self.source(kind, version ?? "") {
             case .service: try addService(object)
             case .endpoints: endpoints.append(try ServiceEndpoints(manifest: object))
-            case .clusterCheck: return addClusterCheck(object)
+            case .clusterCheck: clusterChecks.append(try ClusterCheck(manifest: object))
             case nil: return skip(kind, version, "not a source")
             }
             read[ExactText(kind), default: 0] += 1
@@ -90,7 +91,7 @@ struct CheckedObjects {
         case "Service" where isCore: .service
         case "Endpoints" where isCore: .endpoints
         case "EndpointSlice" where isCore || version.hasPrefix("discovery.k8s.io/"): .endpoints
-        case "ClusterCheck" where isCore || version.hasPrefix("cluster-agent.dev/"): .clusterCheck
+        case ClusterCheck.kind where version.isEmpty || version.hasPrefix("\(ClusterCheck.group)/"): .clusterCheck
         default: nil
         }
     }
@@ -109,11 +110,6 @@ struct CheckedObjects {
             notes.append("Service \(Self.name(service)): more than once in the input; the last one counts")
         }
         services.append(service)
-    }
-
-    /// ClusterChecks become checks here.
-    private mutating func addClusterCheck(_ object: JSONValue) {
-        skip("ClusterCheck", nil, "not read yet")
     }
 
     private mutating func skip(_ kind: String, _ version: String?, _ reason: String) {

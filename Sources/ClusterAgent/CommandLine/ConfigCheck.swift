@@ -218,10 +218,12 @@ extension ConfigCheck {
         }
     }
 
-    /// Adds the configs of the Services and of the files.
+    /// Adds the configs of the Services and of the files; without files, those of the ClusterChecks too.
     private mutating func run(_ services: [Service], _ source: ConfigSource?) async {
         let desired = CollectedConfigs()
-        var options = AutoConfOptions(confdPath: source?.directory, watchesServices: true, watchesEndpoints: true)
+        var options = AutoConfOptions(
+            confdPath: source?.directory, watchesServices: true, watchesEndpoints: true,
+            watchesClusterChecks: source == nil)
         options.allowedEnvironment = context.options[AgentOptions.allowedVariables]
         options.refusesEnvironment = context.options[AgentOptions.disableVariables]
         let clock = context.clock
@@ -230,6 +232,7 @@ extension ConfigCheck {
             files: source?.files ?? SystemConfigFiles(), clock: clock, log: Log(sink: NoLog()))
         autoConf.handle(ReflectorEvent<ServiceEndpoints>.replaced(objects.endpoints, begun: clock.now()))
         autoConf.handle(ReflectorEvent<Service>.replaced(services, begun: clock.now()))
+        autoConf.handle(ReflectorEvent<ClusterCheck>.replaced(objects.clusterChecks, begun: clock.now()))
         if source != nil {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await autoConf.run() }
