@@ -7,8 +7,8 @@ import Synchronization
 /// of configs.
 ///
 /// The set is synced once each enabled source has been read completely: a first list of Services, of endpoints and of
-/// ClusterChecks, a first complete pass over the directory. Before that, a config that is missing may not have been read
-/// yet. An invalid annotation or file is reported with its object and reason, and affects nothing else: an invalid
+/// ClusterChecks, a first complete pass over the directory. Before that, a config that is missing may not have been
+/// read yet. An invalid annotation or file is reported with its object and reason, and affects nothing else: an invalid
 /// annotation gives no configs, an invalid file keeps those that it had.
 package final class AutoConf: Sendable {
     /// The Services of a list that are handled at once: at most this many, and about as many bytes of annotations.
@@ -132,14 +132,14 @@ package final class AutoConf: Sendable {
         state.withLock { $0.problems }
     }
 
-    /// The object from which configs of a source come: a Service, be it by its own annotations or by its endpoints, or a
-    /// ClusterCheck; nil if it has none, or they come from elsewhere.
+    /// The object from which configs of a source come: a Service, be it by its own annotations or by its endpoints, or
+    /// a ClusterCheck; nil if it has none, or they come from elsewhere.
     package func object(ofSource source: String) -> ObjectReference? {
         state.withLock { $0.object(ofSource: source) }
     }
 
-    /// The objects in Kubernetes with problems, sorted by kind and object, for a replica that starts to lead and reports
-    /// them again.
+    /// The objects in Kubernetes with problems, sorted by kind and object, for a replica that starts to lead and
+    /// reports them again.
     package var objectProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
         state.withLock { $0.objectProblems }
     }

@@ -4,7 +4,8 @@ import Kubernetes
 import Platform
 import Synchronization
 
-/// The configs that AutoConf makes from a plan's Services and ClusterChecks, by an instance of its own that gets every event in order.
+/// The configs that AutoConf makes from a plan's Services and ClusterChecks, by an instance of its own that gets every
+/// event in order.
 final class ExpectedConfigs: Sendable {
     private struct Key: Hashable {
         let number: Int

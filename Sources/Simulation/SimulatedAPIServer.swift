@@ -2,8 +2,8 @@ package import Kubernetes
 import Platform
 import Synchronization
 
-/// The Kubernetes API server's part in lists and watches: Services, their endpoints, ClusterChecks, Pods and Nodes under
-/// one growing resourceVersion, reached over the simulated network.
+/// The Kubernetes API server's part in lists and watches: Services, their endpoints, ClusterChecks, Pods and Nodes
+/// under one growing resourceVersion, reached over the simulated network.
 ///
 /// It neither crashes nor pauses, but it can refuse every request for a while, lose answers, break watches, compact its
 /// history, and be unreachable.

@@ -85,8 +85,8 @@ package final class Reflector<Object: KubernetesObject>: ResourceWatch {
     /// A reflector that does nothing until `run`.
     ///
     /// - Parameters:
-    ///   - isOptional: whether the process can do without this resource: if it is forbidden, or the server does not have
-    ///     it, that is logged once and tried again every minute.
+    ///   - isOptional: whether the process can do without this resource: if it is forbidden, or the server does not
+    ///     have it, that is logged once and tried again every minute.
     ///   - onPage: gets each page of a list but the last as soon as it is read, so that a long list of large objects is
     ///     never kept whole; `replaced` then has the objects of the last page only, and those of all pages since the
     ///     first one of this list exist too. Nil to get whole lists.

@@ -4,8 +4,8 @@ import Kubernetes
 import Platform
 import Synchronization
 
-/// Records Events on Services and ClusterChecks whose checks no node may run, and when they are placed again. Only a leader's store
-/// changes, so only a leader records.
+/// Records Events on Services and ClusterChecks whose checks no node may run, and when they are placed again. Only a
+/// leader's store changes, so only a leader records.
 final class PlacementEvents: Sendable {
     /// The reason of the Events, for `kubectl get events --field-selector reason=CheckNotPlaced`.
     private static let notPlaced = "CheckNotPlaced"

@@ -8,10 +8,10 @@ import Synchronization
 
 /// Keeps the status of every ClusterCheck true, while this replica leads.
 ///
-/// It is level-triggered: what changes only marks a ClusterCheck, and what to write is decided when its turn comes, from
-/// what is known then. So many changes of one are one write, and what another writer spoiled is mended. At most so many
-/// are written in a second, however many change; they wait in the order in which they were marked, and nothing waits
-/// for them.
+/// It is level-triggered: what changes only marks a ClusterCheck, and what to write is decided when its turn comes,
+/// from what is known then. So many changes of one are one write, and what another writer spoiled is mended. At most so
+/// many are written in a second, however many change; they wait in the order in which they were marked, and nothing
+/// waits for them.
 final class ClusterCheckStatuses: Sendable {
     private struct State {
         var queue = StatusQueue()
