@@ -67,7 +67,9 @@ package struct PrometheusScrape: Hashable, Sendable {
 
     /// How the names of the annotations begin that are looked at.
     package var annotationPrefixes: [String] {
-        let selecting = rules.flatMap { Array($0.include.keys) + $0.exclude.keys }.filter { !$0.hasPrefix(ScrapeURL.prefix) }
+        let selecting = rules.flatMap { Array($0.include.keys) + $0.exclude.keys }.filter {
+            !$0.hasPrefix(ScrapeURL.prefix)
+        }
         return [ScrapeURL.prefix] + Set<ExactText>(selecting).sorted().map(\.text)
     }
 
