@@ -11,6 +11,9 @@ package struct AutoConfOptions: Sendable {
     package var watchesEndpoints: Bool
     /// Whether ClusterChecks are a source, and `handle` is called with their events. Default: false.
     package var watchesClusterChecks: Bool
+    /// `prometheus_scrape.…`: which Services get checks by their `prometheus.io/…` annotations; nil for none. Their
+    /// annotations must be kept when Services are read: see `annotationPrefixes`. Default: nil.
+    package var prometheusScrape: PrometheusScrape?
     /// `ad_allowed_env_vars`: the variables that `%%env_X%%` may name, in any case; empty for all but the agent's own
     /// secrets. Default: empty.
     package var allowedEnvironment: [String]

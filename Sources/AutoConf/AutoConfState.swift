@@ -43,6 +43,7 @@ struct AutoConfState {
     private let limit: ConfigLimit
     /// Whether a broken edit keeps what ran.
     private let keepsLastGood: Bool
+    private let scrape: PrometheusScrape?
     private var unread: Set<Source>
     /// When the sources were read, as it was told.
     private(set) var readings = SourceReadings()
@@ -82,6 +83,7 @@ struct AutoConfState {
         self.environment = environment
         limit = ConfigLimit(options)
         keepsLastGood = options.keepsLastGood
+        scrape = options.prometheusScrape
     }
 
     /// Forgets what was listed so far: a new list begins.
@@ -142,7 +144,7 @@ struct AutoConfState {
         case .replaced(let all, let begun):
             endpoints.replace(with: all)
             for service in services.values.compactMap(\.service).sorted(by: { $0.objectName < $1.objectName })
-            where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
+            where hasEndpointsChecks(service) {
                 apply(service, &change)
             }
             for file in files.all { update(file, &change) }
@@ -272,7 +274,12 @@ struct AutoConfState {
 // The effects of a change on other objects.
 extension AutoConfState {
     private func isAnnotated(_ service: Service) -> Bool {
-        ServiceAnnotations.isAnnotated(service.annotations)
+        ServiceAnnotations.isAnnotated(service.annotations) || scrape?.selects(service.annotations) == true
+    }
+
+    private func hasEndpointsChecks(_ service: Service) -> Bool {
+        ServiceAnnotations.isAnnotated(service.annotations, .endpoints)
+            || scrape?.checksEndpoints == true && scrape?.selects(service.annotations) == true
     }
 
     private func isKept(_ service: Service) -> Bool {
@@ -281,9 +288,8 @@ extension AutoConfState {
 
     /// What to keep of a Service. Of most, only what tells whether it changed is needed again.
     private func known(_ service: Service) -> KnownService {
-        let hasEndpointsChecks = ServiceAnnotations.isAnnotated(service.annotations, .endpoints)
-        return KnownService(
-            service, keeps: hasEndpointsChecks ? .everything : enabled.contains(.file) ? .target : .nothing)
+        KnownService(
+            service, keeps: hasEndpointsChecks(service) ? .everything : enabled.contains(.file) ? .target : .nothing)
     }
 
     /// A source has been read completely.
@@ -333,7 +339,7 @@ extension AutoConfState {
     /// Updates the configs that depend on the endpoints of these Services.
     private mutating func updateEndpoints(of names: [NamespacedName], _ change: inout Change) {
         for service in names.compactMap({ services[$0]?.service })
-        where ServiceAnnotations.isAnnotated(service.annotations, .endpoints) {
+        where hasEndpointsChecks(service) {
             apply(service, &change)
         }
         for file in Set(texts: names.flatMap(files.naming)).sortedTexts() { update(file, &change) }
@@ -357,10 +363,11 @@ extension AutoConfState {
 
     private func reading(of service: Service, keepsLast: Bool) -> (reading: ConfigReading, isCrowdedOut: Bool) {
         let entity = service.objectName.serviceEntity
-        var bound = BoundConfigs(
-            limit: limit, room: room(for: serviceObjects.bytes(of: entity)), keepsLast: keepsLast)
-        service.bind(
-            into: &bound, endpoints: enabled.contains(.endpoints) ? endpoints : nil, environment: environment)
+        let room = room(for: serviceObjects.bytes(of: entity))
+        var bound = BoundConfigs(limit: limit, room: room, keepsLast: keepsLast)
+        let endpoints = enabled.contains(.endpoints) ? endpoints : nil
+        service.bind(into: &bound, endpoints: endpoints, environment: environment)
+        if let scrape { service.bind(scrape, into: &bound, endpoints: endpoints, environment: environment) }
         return (bound.reading(of: entity), bound.isCrowdedOut)
     }
 

@@ -44,10 +44,10 @@ package struct ReportedProblem: Sendable {
     package let keepsLast: Bool
 }
 
-/// Why an annotation, a file or a template gives no config: one line for its author.
-struct AutoConfError: Error, Hashable, Sendable, CustomStringConvertible {
+/// Why an annotation, a file, a template or an option cannot be used: one line for its author.
+package struct AutoConfError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, and where within the object.
-    let description: String
+    @ExactText package private(set) var description: String
 
     init(_ description: String) {
         self.description = description

@@ -28,6 +28,8 @@ struct ServiceAnnotations {
     private(set) var templates: [CheckTemplate] = []
     /// Which agents run the checks of endpoints.
     let resolution: EndpointResolution
+    /// What its author says of where all of them run.
+    private(set) var placement = PlacementOptions()
     private(set) var problems: [Problem] = []
 
     /// Whether something cannot be used that may have given a config before.
@@ -57,7 +59,7 @@ struct ServiceAnnotations {
         if !resolve.isKnown {
             problems.append(("resolve is neither auto nor ip; auto is used", .warning))
         }
-        let placement = placement(current)
+        placement = readPlacement(current)
         warnOfUnknown(
             current, "\(Self.prefix)\(subject.rawValue).",
             ["checks", PlacementOptions.key] + (subject == .endpoints ? ["resolve"] : []))
@@ -83,7 +85,7 @@ struct ServiceAnnotations {
                 .map { (ExactText($0.key.text.dropFirst(prefix.count)), $0.value) })
     }
 
-    private mutating func placement(_ values: [ExactText: ExactText]) -> PlacementOptions {
+    private mutating func readPlacement(_ values: [ExactText: ExactText]) -> PlacementOptions {
         guard let text = values[ExactText(PlacementOptions.key)]?.text else { return PlacementOptions() }
         var warnings: [String] = []
         let placement = PlacementOptions(annotation: text, warnings: &warnings)

@@ -51,8 +51,10 @@ package struct ClusterAgentProcess: Sendable {
         }
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)
+        let scrape = try PrometheusScrape(options)
         kubernetes = try KubernetesConnection(
-            options, environment, published: published, clock: clock, entropy: entropy, log: log)
+            options, environment, keptAnnotations: scrape?.annotationPrefixes ?? [], published: published, clock: clock,
+            entropy: entropy, log: log)
         forwarder = LeaderForwarder(clock: clock, log: log)
         statistics = try HTTPStatisticsReader(options, token: token, clock: clock)
         let surroundings = ReplicaSurroundings(
@@ -66,7 +68,7 @@ package struct ClusterAgentProcess: Sendable {
                 ["set": "\(AgentOptions.replicaTokenFile.key) or \(AgentOptions.keyFile.key)"])
         }
         do throws(KubernetesError) {
-            replica = try Replica(Self.replicaOptions(options, kubernetes, log), in: surroundings)
+            replica = try Replica(Self.replicaOptions(options, kubernetes, scrape, log), in: surroundings)
         } catch {
             throw .usage("\(error)")
         }
@@ -135,13 +137,18 @@ extension ClusterAgentProcess {
     private static let apiVersion = AgentVersion(major: 7, minor: 70, patch: 0)
 
     private static func replicaOptions(
-        _ options: Options, _ kubernetes: KubernetesConnection?, _ log: Log
+        _ options: Options, _ kubernetes: KubernetesConnection?, _ scrape: PrometheusScrape?, _ log: Log
     ) -> ReplicaOptions {
         let path = options[AgentOptions.confdPath]
         if path.isEmpty, kubernetes == nil {
             log.warning("no source of configs: neither confd_path nor Kubernetes is given")
         }
+        if scrape != nil, kubernetes == nil {
+            log.warning(
+                "no Service is checked by its annotations: there is no Kubernetes", ["set": AgentOptions.scrapes.key])
+        }
         var autoConf = AutoConfOptions()
+        autoConf.prometheusScrape = scrape
         autoConf.confdPath = path.isEmpty ? nil : path
         autoConf.watchesServices = kubernetes != nil
         autoConf.watchesEndpoints = kubernetes != nil

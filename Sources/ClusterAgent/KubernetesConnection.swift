@@ -23,11 +23,12 @@ struct KubernetesConnection: Sendable {
     /// Nil when there is no Kubernetes: no `kubeconfig`, and this is no pod, or one without a ServiceAccount that is
     /// given config files.
     ///
+    /// - Parameter keptAnnotations: as for `KubernetesClient`.
     /// - Throws: `StartError` when the configuration cannot be used, or leader election is wanted and there is no
     ///   Kubernetes.
     init?(
-        _ options: Options, _ environment: [String: String], published: PublishedAddress, clock: any Clock,
-        entropy: any Entropy, log: Log
+        _ options: Options, _ environment: [String: String], keptAnnotations: [String], published: PublishedAddress,
+        clock: any Clock, entropy: any Entropy, log: Log
     ) throws(StartError) {
         let isElecting = options[AgentOptions.leaderElection]
         guard let configuration = try Self.configuration(options, environment, clock) else {
@@ -46,7 +47,8 @@ struct KubernetesConnection: Sendable {
         let namespace = Self.namespace(options, environment, configuration)
         let agent = "cluster-agent/\(Command.version)"
         do throws(KubernetesError) {
-            client = try KubernetesClient(configuration, userAgent: agent, clock: clock, log: log)
+            client = try KubernetesClient(
+                configuration, userAgent: agent, keptAnnotations: keptAnnotations, clock: clock, log: log)
             let recorder = EventRecorder(
                 client: client, component: "cluster-agent", instance: Self.ownName(environment), clock: clock,
                 entropy: entropy, log: log)

@@ -31,11 +31,16 @@ package struct JSONReader {
     private var steps: [Step] = []
     /// Whether the current value has not been read yet.
     private var isUnread = true
+    /// How names begin that a type is to keep beside those that it always keeps, if it says that it looks here: what is
+    /// wanted may depend on options.
+    package private(set) var keptPrefixes: [String]
 
     /// A reader at the value of a text.
     ///
+    /// - Parameter keptPrefixes: see there.
     /// - Throws: `JSONError` for a text over the limit, or with a byte order mark.
-    package init(_ bytes: [UInt8], limits: JSONLimits) throws(JSONError) {
+    package init(_ bytes: [UInt8], limits: JSONLimits, keptPrefixes: [String] = []) throws(JSONError) {
+        self.keptPrefixes = keptPrefixes
         scanner = try JSONScanner(bytes, limits: limits)
     }
 
@@ -207,8 +212,10 @@ package protocol JSONReadable {
 
 extension JSONReadable {
     /// The value of a whole text.
-    package init(parsing bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
-        var json = try JSONReader(bytes, limits: limits)
+    package init(
+        parsing bytes: [UInt8], limits: JSONLimits = JSONLimits(), keptPrefixes: [String] = []
+    ) throws(JSONError) {
+        var json = try JSONReader(bytes, limits: limits, keptPrefixes: keptPrefixes)
         try self.init(from: &json)
         try json.end()
     }

@@ -300,6 +300,41 @@ import YAML
         for line in lines { #expect(read.output.contains(line), "\(read.output)") }
     }
 
+    @Test func `the options of the cluster-agent decide what comes of Prometheus' annotations`() async throws {
+        let manifest = """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: web, namespace: shop, annotations: {prometheus.io/scrape: "true", prometheus.io/port: "81"}}
+            spec: {clusterIP: 127.96.0.9, ports: [{port: 80}]}
+            """
+        let off = try await run("-", input: manifest)
+        #expect(
+            off.end == .exited(0) && off.output.contains("read: 1 Service (0 annotated)\n0 configs"), "\(off.output)")
+        let on = try await run("-", "--prometheus_scrape.enabled", "--prometheus_scrape.version=2", input: manifest)
+        #expect(on.end == .exited(0))
+        for line in [
+            "=== openmetrics check ===", "Configuration provider: prometheus-services",
+            "Configuration source: prometheus_services:kube_service://shop/web",
+            #""openmetrics_endpoint":"http://127.96.0.9:81/metrics""#, "read: 1 Service (1 annotated)",
+            "1 configs, 0 errors, 0 warnings",
+        ] { #expect(on.output.contains(line), "\(on.output)") }
+        let endpoints = try await run(
+            "-", "--prometheus_scrape.enabled", "--prometheus_scrape.service_endpoints", input: manifest)
+        #expect(
+            endpoints.output.contains("note: Service shop/web: no endpoint of it that is ready"), "\(endpoints.output)")
+        for (option, reason) in [
+            ("--prometheus_scrape.version=3", "number from 1 to 2"),
+            (
+                #"--prometheus_scrape.checks=[{"autodiscovery":{"kubernetes_container_names":["s3cr3t"]}}]"#,
+                "--prometheus_scrape.checks: [0].autodiscovery.kubernetes_container_names chooses containers of Pods"
+            ),
+        ] {
+            let refused = try await run("-", option, input: manifest)
+            #expect(refused.end == .exited(2) && refused.output.contains(reason), "\(refused.output)")
+            #expect(!refused.output.contains("s3cr3t"))
+        }
+    }
+
     @Test func `configcheck checks the annotations of a Service on standard input`() async throws {
         let service = { (checks: String) in
             #"{"kind": "Service", "metadata": {"name": "web", "namespace": "shop", "annotations": {"ad.datadoghq.com/service.checks": "\#(checks)"}},"#

@@ -52,6 +52,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [[], ["prometheus.io/"]])
+    func `of a Service the annotations are kept that are asked for`(prefixes: [String]) async throws {
+        let service =
+            #"{"metadata":{"name":"a","resourceVersion":"1","annotations":{"prometheus.io/scrape":"true","#
+            + #""ad.datadoghq.com/service.checks":"{}","example.com/x":"y"}},"spec":{}}"#
+        let page = #"{"metadata":{"resourceVersion":"2"},"items":[\#(service)]}"#
+        let line = #"{"type":"ADDED","object":\#(service)}"# + "\n"
+        try await ScriptedAPIServer.with(
+            { request, _ in Self.json(200, request.query?.contains("watch=true") == true ? line : page) },
+            keptAnnotations: prefixes
+        ) { client, _, _ in
+            let source = ResourceSource<Service>(client: client)
+            var seen = try await source.list(ListRequest(limit: 500), deadline: soon()).items
+            try await source.watch(WatchRequest(resourceVersion: "2", timeoutSeconds: 300), deadline: soon()) { event in
+                if case .applied(let service) = event { seen.append(service) }
+                return true
+            }
+            let kept = ["ad.datadoghq.com/service.checks"] + (prefixes.isEmpty ? [] : ["prometheus.io/scrape"])
+            #expect(seen.map { $0.annotations.keys.sortedTexts() } == [kept, kept])
+        }
+    }
+
     @Test func `a watch delivers each event and ends`() async throws {
         let lines =
             #"{"type":"ADDED","object":{"metadata":{"name":"é","resourceVersion":"8"}}}"# + "\n"

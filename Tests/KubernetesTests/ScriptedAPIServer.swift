@@ -35,7 +35,7 @@ final class ScriptedAPIServer: HTTPHandler {
 
     /// Serves while `body` runs.
     static func with(
-        _ answer: @escaping Answer,
+        _ answer: @escaping Answer, keptAnnotations: [String] = [],
         _ body: (KubernetesClient, ScriptedAPIServer, TemporaryDirectory) async throws -> Void
     ) async throws {
         let clock = SystemClock()
@@ -52,7 +52,8 @@ final class ScriptedAPIServer: HTTPHandler {
         let environment = ["KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": String(server.port)]
         let configuration = try KubernetesConfiguration.inCluster(
             environment: environment, directory: folder.path, clock: clock)
-        let client = try KubernetesClient(configuration, userAgent: "test/1", clock: clock)
+        let client = try KubernetesClient(
+            configuration, userAgent: "test/1", keptAnnotations: keptAnnotations, clock: clock)
         let result: Result<Void, any Error>
         do { result = .success(try await body(client, handler, folder)) } catch { result = .failure(error) }
         await client.shutdown()

@@ -1,3 +1,4 @@
+import AutoConf
 import JSON
 import Kubernetes
 import Platform
@@ -12,6 +13,7 @@ struct CheckedObjects {
         case service, endpoints, clusterCheck
     }
 
+    private let scrape: PrometheusScrape?
     private(set) var services: [Service] = []
     private(set) var endpoints: [ServiceEndpoints] = []
     private(set) var clusterChecks: [ClusterCheck] = []
@@ -23,6 +25,10 @@ struct CheckedObjects {
     private var serviceNames: Set<ExactText> = []
     private var read: [ExactText: Int] = [:]
     private var skipped: [ExactText: (count: Int, reason: String)] = [:]
+
+    init(_ scrape: PrometheusScrape?) {
+        self.scrape = scrape
+    }
 
     mutating func add(_ text: CheckedText) {
         refused += text.refused
@@ -97,11 +103,11 @@ struct CheckedObjects {
     }
 
     private mutating func addService(_ object: JSONValue) throws(JSONError) {
-        var service = try Service(manifest: object)
+        var service = try Service(manifest: object, keptAnnotations: scrape?.annotationPrefixes ?? [])
         let isStored = !service.uid.isEmpty || !service.resourceVersion.isEmpty
         if !isStored, service.clusterIP.isEmpty, object["spec"]?["type"]?.stringValue != "ExternalName" {
             service.clusterIP = Self.standIn
-            if Self.isAnnotated(service) {
+            if isAnnotated(service) {
                 notes.append(
                     "Service \(Self.name(service)): \(Self.standIn) stands for the cluster IP that it will get")
             }
@@ -131,13 +137,13 @@ extension CheckedObjects {
 
     /// The Services whose annotations are about endpoints, as `namespace/name`, sorted.
     var servicesWithEndpointsChecks: [String] {
-        Set(texts: services.filter { Self.isAnnotated($0, "endpoints.") }.map(Self.name)).sortedTexts()
+        Set(texts: services.filter(hasEndpointsChecks).map(Self.name)).sortedTexts()
     }
 
     /// `2 Services, 1 of them annotated`, for each kind.
     var readTexts: [String] {
         read.sorted { $0.key < $1.key }.map { kind, count in
-            let annotated = services.count { Self.isAnnotated($0) }
+            let annotated = services.count { isAnnotated($0) }
             let text = Self.counted(count, kind.text)
             return kind == "Service" ? "\(text) (\(annotated) annotated)" : text
         }
@@ -154,7 +160,16 @@ extension CheckedObjects {
         "\(service.namespace)/\(service.name)"
     }
 
-    private static func isAnnotated(_ service: Service, _ subject: String = "") -> Bool {
+    private func isAnnotated(_ service: Service) -> Bool {
+        Self.isAnnotated(service, "") || scrape?.selects(service.annotations) == true
+    }
+
+    private func hasEndpointsChecks(_ service: Service) -> Bool {
+        Self.isAnnotated(service, "endpoints.")
+            || scrape?.checksEndpoints == true && scrape?.selects(service.annotations) == true
+    }
+
+    private static func isAnnotated(_ service: Service, _ subject: String) -> Bool {
         service.annotations.keys.contains { key in annotationPrefixes.contains { key.hasPrefix($0 + subject) } }
     }
 

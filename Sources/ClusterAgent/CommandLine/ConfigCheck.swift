@@ -28,7 +28,8 @@ struct ConfigCheck {
     }
 
     private let context: Program.Context
-    private var objects = CheckedObjects()
+    private let scrape: PrometheusScrape?
+    private var objects: CheckedObjects
     private var sources: [ConfigSource] = []
     private var configs: [CheckConfig] = []
     private var problems: [ConfigProblem] = []
@@ -38,8 +39,10 @@ struct ConfigCheck {
     /// Files that are not read, with the reason.
     private var skipped: [String] = []
 
-    private init(_ context: Program.Context) {
+    private init(_ context: Program.Context) throws(StartError) {
         self.context = context
+        scrape = try PrometheusScrape(context.options)
+        objects = CheckedObjects(scrape)
     }
 
     static var command: Program.Command {
@@ -52,7 +55,7 @@ struct ConfigCheck {
                 throw .usage("nothing to check: name a file, a directory, or - for standard input")
             }
             guard !context.options[checkName].contains("/") else { throw .usage("--check is the name of a check") }
-            var check = ConfigCheck(context)
+            var check = try ConfigCheck(context)
             for operand in given {
                 do throws(StartError) { try check.read(operand) } catch { check.refused.append("\(error)") }
             }
@@ -66,7 +69,7 @@ struct ConfigCheck {
     ///
     /// - Throws: `StartError` if there is something wrong with the file.
     static func configs(of path: String, _ context: Program.Context) async throws(StartError) -> [CheckConfig] {
-        var check = ConfigCheck(context)
+        var check = try ConfigCheck(context)
         try check.read(path)
         await check.resolve()
         if let wrong = check.refused.first ?? check.problems.first(where: { $0.severity == .error })?.description {
@@ -226,6 +229,7 @@ extension ConfigCheck {
             watchesClusterChecks: source == nil)
         options.allowedEnvironment = context.options[AgentOptions.allowedVariables]
         options.refusesEnvironment = context.options[AgentOptions.disableVariables]
+        options.prometheusScrape = scrape
         let clock = context.clock
         let autoConf = AutoConf(
             options: options, desired: desired, environment: context.environment,

@@ -13,17 +13,21 @@ package final class KubernetesClient: Sendable {
 
     private let configuration: KubernetesConfiguration
     private let connections: Connections
+    private let keptAnnotations: [String]
 
     /// A client; nothing is sent yet.
     ///
     /// - Parameters:
     ///   - userAgent: `program/version`; by convention a client for elections adds `/leader-election`.
+    ///   - keptAnnotations: how the names of annotations begin that are kept of Services beside autodiscovery's.
     ///   - log: is told when credentials change or cannot be read again.
     /// - Throws: `KubernetesError.configuration`.
     package init(
-        _ configuration: KubernetesConfiguration, userAgent: String, clock: any Clock, log: Log = Log(sink: NoLog())
+        _ configuration: KubernetesConfiguration, userAgent: String, keptAnnotations: [String] = [], clock: any Clock,
+        log: Log = Log(sink: NoLog())
     ) throws(KubernetesError) {
         self.configuration = configuration
+        self.keptAnnotations = keptAnnotations
         do {
             connections = try Connections(
                 configuration.credentials, proxy: configuration.proxy, userAgent: userAgent, clock: clock,
@@ -57,7 +61,7 @@ package final class KubernetesClient: Sendable {
             response = try await send(request, deadline)
         }
         guard 200..<300 ~= response.status else { throw .status(status(of: response.head, response.body)) }
-        return try decode(type, from: response.body, place: "\(method) \(path)")
+        return try decode(type, from: response.body, keptAnnotations: keptAnnotations, place: "\(method) \(path)")
     }
 
     /// Opens a watch and gives each event to `onEvent`, in the calling task, until that returns false or the server
@@ -83,7 +87,9 @@ package final class KubernetesClient: Sendable {
         var lines = LineSplitter()
         while let chunk = try await next(of: stream) {
             for line in try lines.append(chunk) {
-                guard onEvent(try decode(WatchEvent<Object>.self, from: line, place: "watch \(path)")) else { return }
+                let event = try decode(
+                    WatchEvent<Object>.self, from: line, keptAnnotations: keptAnnotations, place: "watch \(path)")
+                guard onEvent(event) else { return }
             }
         }
         if lines.hasPartialLine { throw .transport("a watch broke off inside an event") }

@@ -10,13 +10,14 @@ extension JSONLimits {
 ///
 /// - Parameters:
 ///   - bytes: the JSON text.
+///   - keptAnnotations: how the names of annotations begin that are kept of a Service beside autodiscovery's.
 ///   - place: what the bytes are, for the error, such as `GET /api/v1/services`.
 /// - Throws: `KubernetesError.malformed` with the place, the path inside the value, and the reason.
 func decode<Value: JSONReadable>(
-    _ type: Value.Type, from bytes: [UInt8], place: String
+    _ type: Value.Type, from bytes: [UInt8], keptAnnotations: [String] = [], place: String
 ) throws(KubernetesError) -> Value {
     do {
-        return try Value(parsing: bytes, limits: .kubernetes)
+        return try Value(parsing: bytes, limits: .kubernetes, keptPrefixes: keptAnnotations)
     } catch {
         throw .malformed(place: place, reason: "\(error)")
     }

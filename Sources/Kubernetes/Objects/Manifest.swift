@@ -5,8 +5,9 @@ extension KubernetesObject {
     /// Reads an object of a manifest, as people write it or `kubectl` prints it. One that was never stored has no
     /// resourceVersion, and without a namespace it is in `default`, as `kubectl apply` has it.
     ///
+    /// - Parameter keptAnnotations: as for `KubernetesClient`.
     /// - Throws: `JSONError` with the path in the object.
-    package init(manifest: JSONValue) throws(JSONError) {
+    package init(manifest: JSONValue, keptAnnotations: [String] = []) throws(JSONError) {
         var manifest = manifest
         if case .object(var members) = manifest, case .object(var metadata)? = members["metadata"] {
             for (key, text) in [("namespace", "default"), ("resourceVersion", "")] as [(ExactText, String)]
@@ -16,6 +17,6 @@ extension KubernetesObject {
             members["metadata"] = .object(metadata)
             manifest = .object(members)
         }
-        try self.init(parsing: manifest.encoded(), limits: .kubernetes)
+        try self.init(parsing: manifest.encoded(), limits: .kubernetes, keptPrefixes: keptAnnotations)
     }
 }

@@ -17,7 +17,8 @@ package struct Service: Hashable, Sendable {
         }
     }
 
-    /// Name, namespace, uid, resourceVersion, all labels, and those annotations that concern autodiscovery.
+    /// Name, namespace, uid, resourceVersion, all labels, and those annotations that concern autodiscovery or
+    /// that the reader is told to keep.
     package var metadata: ObjectMetadata
     /// The address: `None` for a headless Service, empty for one without (type ExternalName).
     @ExactText package var clusterIP: String
@@ -59,8 +60,9 @@ extension Service: KubernetesObject {
         while let key = try json.nextKey() {
             switch key {
             case "metadata":
+                let more = json.keptPrefixes
                 metadata = try ObjectMetadata(
-                    from: &json, isLabelKept: { _ in true }, isAnnotationKept: Self.isKept)
+                    from: &json, isLabelKept: { _ in true }, isAnnotationKept: { Self.isKept($0, more) })
             case "spec": try readSpec(&json)
             default: break
             }
@@ -83,10 +85,11 @@ extension Service: KubernetesObject {
         }
     }
 
-    /// Whether an annotation is kept: autodiscovery's, and its older spelling. Others, such as what `kubectl apply`
-    /// last applied, can be as large as the object.
-    private static func isKept(annotation: String) -> Bool {
+    /// Whether an annotation is kept: autodiscovery's, and its older spelling, and what begins with one of `more`.
+    /// Others, such as what `kubectl apply` last applied, can be as large as the object.
+    private static func isKept(_ annotation: String, _ more: [String]) -> Bool {
         annotation.hasPrefix("ad.datadoghq.com/") || annotation.hasPrefix("service-discovery.datadoghq.com/")
+            || more.contains { annotation.hasPrefix($0) }
     }
 }
 
