@@ -60,6 +60,12 @@ struct AutoConfState {
     private var fileObjects = SourceObjects()
     private var serviceObjects = SourceObjects()
     private var clusterChecks = ClusterChecks()
+    /// Since when ClusterChecks are forbidden.
+    private var forbiddenSince: Instant?
+    /// How long they are waited for.
+    private static let forbiddenPatience = Duration.seconds(30)
+    /// How long it takes until it is concluded that there are none.
+    private static let forbiddenReading = Duration.seconds(600)
     /// When the current problems came.
     private var times: [ConfigProblem: WallTime] = [:]
     /// The Services that had no room for all of their configs. They are read again with the next list, or when they
@@ -161,6 +167,7 @@ struct AutoConfState {
         guard enabled.contains(.clusterChecks) else { return change }
         switch event {
         case .replaced(let all, let begun):
+            forbiddenSince = nil
             change.objects = clusterChecks.keep(only: Set(texts: all.map(\.source)))
             for check in all { apply(check, &change) }
             finish(.clusterChecks, begun, &change)
@@ -171,10 +178,18 @@ struct AutoConfState {
     }
 
     /// ClusterChecks could not be read by a list that began at `begun`, for lack of permission. Those that are known
-    /// stay, and others are not waited for.
+    /// stay. After a while others are not waited for; only much later does that count as a reading, which tells a new
+    /// leader that there are no others: an API server that has just started forbids everything for a moment.
     mutating func clusterChecksForbidden(begun: Instant) -> Change {
         var change = Change()
-        if enabled.contains(.clusterChecks) { finish(.clusterChecks, begun, &change) }
+        guard enabled.contains(.clusterChecks) else { return change }
+        let since = forbiddenSince ?? begun
+        forbiddenSince = since
+        if begun - since >= Self.forbiddenReading {
+            finish(.clusterChecks, begun, &change)
+        } else if begun - since >= Self.forbiddenPatience, unread.remove(.clusterChecks) != nil {
+            (change.firstRead, change.isSynced) = (.clusterChecks, unread.isEmpty)
+        }
         return change
     }
 

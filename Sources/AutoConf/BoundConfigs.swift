@@ -49,6 +49,7 @@ struct BoundConfigs {
         let size = ConfigLimit.bytes(of: config)
         guard !isFull, configs.count < limit.configs, bytes + size <= min(limit.bytes, room) else {
             if !isFull { isCrowdedOut = configs.count < limit.configs && bytes + size <= limit.bytes }
+            keep(source: config.key.source)
             return leaveOut(1)
         }
         bytes += size

@@ -63,7 +63,7 @@ struct TemplateOrigin {
 extension [CheckTemplate] {
     /// Binds each template to `target`. One that cannot be resolved is reported, and does not affect the others.
     func bind(to target: CheckTarget, from origin: TemplateOrigin, into bound: inout BoundConfigs) {
-        if !target.nodeName.isEmpty, contains(where: { $0.placement != PlacementOptions() }) {
+        if !target.nodeName.isEmpty, contains(where: { !$0.placement.isDefault }) {
             let reason = "checks that are pinned to a Kubernetes node never move, so it has no effect on them"
             bound.report(ConfigProblem(origin.object, "\(origin.place)\(PlacementOptions.key): \(reason)", .warning))
         }

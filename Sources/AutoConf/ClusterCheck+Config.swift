@@ -17,15 +17,12 @@ extension ClusterCheck {
         "\(ConfigKey.clusterCheckPrefix)\(metadata.namespace)/\(metadata.name)"
     }
 
-    /// The longest spec, in bytes; the API server takes objects of 1.5 MiB.
-    private static let longestSpec = 2 << 20
-
     /// Reads its spec. One that cannot be used keeps the config that it had; that it is paused counts even then.
     func reading(environment: Environment) -> ClusterCheckReading {
         var isPaused = false
         do throws(AutoConfError) {
             isPaused = spec["paused"]?.boolValue ?? false
-            try checkLimits()
+            if let specProblem { throw AutoConfError("spec: \(specProblem)") }
             var fields = try ConfigFields(spec, place: "spec")
             isPaused = try fields.bool("paused") ?? false
             var refused: [AutoConfError] = []
@@ -34,7 +31,7 @@ extension ClusterCheck {
             warnings += fields.unknownKeys
             let config = try config(of: template, environment: environment, refused: &refused)
             let problems =
-                warnings.map { ConfigProblem(source, $0, .warning) }
+                warnings.map { ConfigProblem(source, $0, template.placement.isBroken ? .error : .warning) }
                 + refused.map { ConfigProblem(source, $0.description) }
             return ClusterCheckReading(
                 isPaused: isPaused, configs: .configs(isPaused ? [] : [config], problems: problems))
@@ -42,15 +39,6 @@ extension ClusterCheck {
             let problem = ConfigProblem(source, error.description)
             return ClusterCheckReading(
                 isPaused: isPaused, configs: isPaused ? .configs([], problems: [problem]) : .keepsLast(problem))
-        }
-    }
-
-    /// Applies the limits of all other sources: the API server has its own, and agents could not read what is beyond.
-    private func checkLimits() throws(AutoConfError) {
-        do throws(JSONError) {
-            _ = try JSONValue(parsing: spec.encoded(), limits: JSONLimits(bytes: Self.longestSpec))
-        } catch {
-            throw AutoConfError("spec: \(error.reason)")
         }
     }
 

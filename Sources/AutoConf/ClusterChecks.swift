@@ -29,7 +29,10 @@ struct ClusterChecks {
         let name = check.source
         var change = SourceObjects.Change()
         if let former = known[name], former.uid != check.metadata.uid { change += remove(name) }
-        let fingerprint = check.spec.hashValue
+        var hasher = Hasher()
+        hasher.combine(check.spec)
+        hasher.combine(check.specProblem)
+        let fingerprint = hasher.finalize()
         if let former = known[name], former.fingerprint == fingerprint, !former.isCrowdedOut { return change }
         let reading = check.reading(environment: environment)
         var entry = Known(uid: check.metadata.uid, fingerprint: fingerprint, isPaused: reading.isPaused)

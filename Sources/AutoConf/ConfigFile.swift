@@ -34,7 +34,7 @@ struct ConfigFile {
         var refused: [AutoConfError] = []
         var template = try template(&fields, json.faults, refused: &refused)
         template.placement = fields.placement(json.faults, warnings: &warnings)
-        template.isPartial = !refused.isEmpty
+        template.isPartial = !refused.isEmpty || template.placement.isBroken
         let isClusterCheck = try fields.bool("cluster_check") ?? false
         var problems = (warnings + fields.unknownKeys).map { ConfigProblem(object, $0, .warning) }
         guard bindings.isEmpty else {
@@ -52,7 +52,8 @@ struct ConfigFile {
         var config = try template.resolved(key: key, UnboundVariables(environment: environment), refused: &refused)
         config.provider = "file"
         config.source = object
-        return .configs([config], problems: problems + unusable(refused), isPartial: !refused.isEmpty)
+        return .configs(
+            [config], problems: problems + unusable(refused), isPartial: template.isPartial || !refused.isEmpty)
     }
 
     /// Fails for a key that says where or whether the check runs, and that is not followed. Of others an unknown key

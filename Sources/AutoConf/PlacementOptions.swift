@@ -13,6 +13,11 @@ struct PlacementOptions: Hashable {
 
     private(set) var handOver = HandOverPolicy.sticky
     private(set) var rules: PlacementRules?
+    /// Whether something of it cannot be used.
+    private(set) var isBroken = false
+
+    /// Whether it asks for nothing.
+    var isDefault: Bool { handOver == .sticky && rules == nil }
 
     /// The range of a weight: from a light check to as much as a hundred nodes of a thousand checks each.
     private static let weights = 0.001...100_000
@@ -40,6 +45,7 @@ struct PlacementOptions: Hashable {
     /// What there is if the text has a fault: nothing can be relied on then.
     init(unreadable error: some Error, warnings: inout [String]) {
         warnings.append("\(Self.key): \(error); it is not used")
+        isBroken = true
     }
 
     /// Reads the object.
@@ -54,9 +60,11 @@ struct PlacementOptions: Hashable {
                 nodeSelector: fields.checked("node_selector", &warnings) { $0.labels(atMost: Self.mostTerms) } ?? [:],
                 zones: fields.checked("zone", &warnings) { $0.names(atMost: Self.mostTerms) } ?? [],
                 pin: fields.checked("pin", &warnings) { $0.name } ?? "")
+            isBroken = !warnings.isEmpty
             warnings += fields.unknownKeys
         } catch {
             warnings.append("\(error); it is not used")
+            isBroken = true
         }
     }
 }

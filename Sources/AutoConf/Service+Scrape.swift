@@ -17,7 +17,10 @@ extension Service {
         let said = ServiceAnnotations(annotations, scrape.checksEndpoints ? .endpoints : .service)
         var templates: [CheckTemplate]
         do throws(AutoConfError) { templates = try scrape.templates(annotations) } catch {
-            return bound.report(ConfigProblem(objectName.serviceEntity, error.description))
+            bound.report(ConfigProblem(objectName.serviceEntity, error.description))
+            let addresses = scrape.checksEndpoints ? endpoints?.addresses(of: objectName) ?? [] : []
+            for address in addresses { bound.keep(source: objectName.endpointEntity(address.address)) }
+            return scrape.checksEndpoints ? () : bound.keep(source: objectName.serviceEntity)
         }
         for index in templates.indices { templates[index].placement = said.placement }
         guard scrape.checksEndpoints else {

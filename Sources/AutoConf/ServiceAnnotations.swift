@@ -76,7 +76,10 @@ struct ServiceAnnotations {
         } catch {
             problems.append(("could not extract logs config: \(error)", .error))
         }
-        for index in templates.indices { templates[index].placement = placement }
+        for index in templates.indices {
+            templates[index].placement = placement
+            if placement.isBroken { templates[index].isPartial = true }
+        }
     }
 
     private static func values(_ annotations: [ExactText: ExactText], _ prefix: String) -> [ExactText: ExactText] {

@@ -33,6 +33,8 @@ struct SourceObjects {
             let key: ConfigKey
             /// What it counts for: see `ConfigLimit`.
             let bytes: Int
+            /// Whether something of it could not be used: then it is nothing to keep.
+            var isPartial = false
         }
 
         var entries: [Entry] = []
@@ -192,12 +194,13 @@ extension SourceObjects.Known {
         let former = entries
         var keepsLast = false
         entries = configs.map { config in
-            if kept?.partial.contains(config.key) == true, let entry = former.first(where: { $0.key == config.key }) {
+            let isPartial = kept?.partial.contains(config.key) == true
+            if isPartial, let whole = former.first(where: { $0.key == config.key && !$0.isPartial }) {
                 keepsLast = true
-                return entry
+                return whole
             }
             change.upserts.append(config)
-            return Entry(key: config.key, bytes: ConfigLimit.bytes(of: config))
+            return Entry(key: config.key, bytes: ConfigLimit.bytes(of: config), isPartial: isPartial)
         }
         // Equal keys are kept: the same objects are elsewhere too.
         if entries == former { entries = former }

@@ -151,6 +151,23 @@ package struct JSONReader {
         return try scanner.value()
     }
 
+    /// Reads a value of any type that has limits of its own. If it is beyond them, the reader goes on behind it.
+    ///
+    /// - Returns: the value, or why it is beyond the limits.
+    /// - Throws: `JSONError` if it is no JSON.
+    package mutating func value(within limits: JSONLimits) throws(JSONError) -> Result<JSONValue, JSONError> {
+        isUnread = false
+        scanner.skipWhitespace()
+        let start = scanner.position
+        try scanner.skipValue()
+        let text = Array(scanner.bytes[start..<scanner.position])
+        do throws(JSONError) {
+            return .success(try JSONValue(parsing: text, limits: limits))
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// Skips the current value if it has not been read. Only white space may follow.
     package mutating func end() throws(JSONError) {
         try skip()

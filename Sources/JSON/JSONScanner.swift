@@ -55,27 +55,34 @@ package struct JSONScanner {
         }
     }
 
-    /// Skips the next value. It is validated as if it were read, except for key lengths and duplicate keys.
+    /// Skips the next value. It is validated as if it were read, except for key lengths, duplicate keys and depth: it is
+    /// not recursive, so that nobody ends a whole reading by what he nests in a part of it.
     package mutating func skipValue() throws(JSONError) {
-        skipWhitespace()
-        var isFirst = true
-        switch peek {
-        case UInt8(ascii: "{"):
-            try enterObject()
-            while try nextMember(isFirst: isFirst) != nil {
-                try skipString()
-                try skipColon()
-                try skipValue()
+        var closings: [UInt8] = []
+        var isFirst = false
+        value: while true {
+            skipWhitespace()
+            switch peek {
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                closings.append(peek == UInt8(ascii: "{") ? UInt8(ascii: "}") : UInt8(ascii: "]"))
+                (position, depth, isFirst) = (position + 1, depth + 1, true)
+            case UInt8(ascii: "\""): try skipString()
+            default: _ = try value()
+            }
+            while let closing = closings.last {
+                let isObject = closing == UInt8(ascii: "}")
+                if try isObject ? nextMember(isFirst: isFirst) != nil : nextElement(isFirst: isFirst) {
+                    if isObject {
+                        try skipString()
+                        try skipColon()
+                    }
+                    isFirst = false
+                    continue value
+                }
+                closings.removeLast()
                 isFirst = false
             }
-        case UInt8(ascii: "["):
-            try enterArray()
-            while try nextElement(isFirst: isFirst) {
-                try skipValue()
-                isFirst = false
-            }
-        case UInt8(ascii: "\""): try skipString()
-        default: _ = try value()
+            return
         }
     }
 

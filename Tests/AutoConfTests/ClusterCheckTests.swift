@@ -96,9 +96,9 @@ import Testing
         let key = String(repeating: "k", count: 1_001)
         let deep = String(repeating: #"{"a":"#, count: 70) + "1" + String(repeating: "}", count: 70)
         for spec in [#"{"check": "a", "instances": [{"\#(key)": 1}]}"#, #"{"check": "a", "instances": [\#(deep)]}"#] {
-            let parsed = try JSONValue(parsing: Array(spec.utf8), limits: JSONLimits(depth: 100, keyBytes: 2_000))
-            fixture.autoConf.handle(
-                .replaced([ClusterCheck(metadata: ObjectMetadata(name: "db", namespace: "shop"), spec: parsed)]))
+            let text = #"{"metadata":{"name":"db","namespace":"shop","resourceVersion":"1"},"spec":\#(spec)}"#
+            let read = try ClusterCheck(parsing: Array(text.utf8), limits: JSONLimits(depth: 512, keyBytes: .max))
+            fixture.autoConf.handle(.replaced([read]))
             #expect(fixture.configs.isEmpty && fixture.problems.count == 1, "\(fixture.problems)")
         }
     }
@@ -149,11 +149,20 @@ import Testing
         let fixture = fixture { $0.watchesServices = true }
         fixture.autoConf.handle(
             .replaced([service(["check_names": "[\"a\"]", "init_configs": "[{}]", "instances": "[{}]"])]))
+        func at(_ seconds: Int) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }
+        fixture.autoConf.clusterChecksForbidden(begun: at(1))
         #expect(!fixture.isSynced)
-        fixture.autoConf.clusterChecksForbidden(begun: Instant(nanoseconds: 1))
+        fixture.autoConf.clusterChecksForbidden(begun: at(31))
         #expect(fixture.isSynced && fixture.configs.count == 1)
-        fixture.autoConf.handle(.replaced([try check(Self.good)], begun: Instant(nanoseconds: 2)))
-        fixture.autoConf.clusterChecksForbidden(begun: Instant(nanoseconds: 3))
+        // That there are none is concluded much later: a server that has just started forbids everything.
+        #expect(fixture.readings.take().allSatisfy { $0.readings.clusterChecks == .distantPast })
+        fixture.autoConf.readAnew(since: at(32))
+        fixture.autoConf.clusterChecksForbidden(begun: at(600))
+        #expect(fixture.readings.take().isEmpty)
+        fixture.autoConf.clusterChecksForbidden(begun: at(601))
+        #expect(fixture.readings.take().map(\.readings.clusterChecks) == [at(601)])
+        fixture.autoConf.handle(.replaced([try check(Self.good)], begun: at(602)))
+        fixture.autoConf.clusterChecksForbidden(begun: at(603))
         #expect(fixture.configs.count == 2)
     }
 

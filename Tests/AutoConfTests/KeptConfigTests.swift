@@ -48,6 +48,12 @@ import Testing
         (checks(entry("a", #"{"x":1},{"y":1}"#)), checks(entry("a", #"{"x":2},7"#)), [#"a {"x":1}{"y":1}"#], true),
         // A variable cannot be resolved.
         (checks(entry("a")), checks(entry("a", #"{"h":"%%port_nine%%"}"#)), [#"a {"x":1}"#], true),
+        // Where it may run cannot be read: it stays as it was, with its rules.
+        (
+            checks(entry("a")).merging(["placement": #"{"handover":"exclusive","pin":"n"}"#]) { $1 },
+            checks(entry("a", #"{"x":2}"#)).merging(["placement": #"{"handover":"exclusive""#]) { $1 },
+            [#"a {"x":1}"#], true
+        ),
         // What is removed without an error goes.
         (checks(entry("a"), entry("b")), checks(entry("b")), [#"b {"x":1}"#], false),
         (checks(entry("a")), [:], [], false),
@@ -127,6 +133,26 @@ import Testing
             #expect(fixture.autoConf.reportedProblems.map(\.keepsLast) == [true])
             group.cancelAll()
         }
+    }
+
+    @Test func `what never was whole is replaced by what is newer`() throws {
+        let fixture = fixture()
+        for number in 1...3 {
+            let text = Self.entry("a", #"{"x":\#(number)},7"#)
+            fixture.autoConf.handle(.applied(service(Self.checks(text))))
+            #expect(state(fixture) == [#"a {"x":\#(number)}"#])
+            #expect(fixture.autoConf.reportedProblems.map(\.keepsLast) == [false])
+        }
+    }
+
+    @Test func `one that finds no room for its edit stays as it was`() throws {
+        let fixture = fixture { $0.maximumBytes = 2_300 }
+        fixture.autoConf.handle(
+            .replaced([service(Self.checks(Self.entry("a"))), service(Self.checks(Self.entry("a")), name: "b")]))
+        #expect(fixture.configs.count == 2)
+        let large = String(repeating: "y", count: 500)
+        fixture.autoConf.handle(.applied(service(Self.checks(Self.entry("a", #"{"x":"\#(large)"}"#)))))
+        #expect(state(fixture).first == #"a {"x":1}"# && fixture.configs.count == 2 && fixture.problems.count == 1)
     }
 
     /// Edits that each break what the one before had must not add up.

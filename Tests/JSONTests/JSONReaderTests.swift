@@ -144,7 +144,7 @@ private struct Spec: JSONReadable, Equatable {
         #expect(failure == "line 1, column 9: invalid UTF-8")
     }
 
-    @Test func `depth is limited in skipped values too`() throws {
+    @Test func `depth is limited in values that are kept, and not in those that are skipped`() throws {
         let limits = JSONLimits(depth: 512)
         func nested(_ depth: Int) -> [UInt8] {
             Array("{\"s\":".utf8) + Array(repeating: UInt8(ascii: "["), count: depth)
@@ -154,8 +154,13 @@ private struct Spec: JSONReadable, Equatable {
         let value = try JSONValue(parsing: nested(511), limits: limits)
         #expect(value.encoded() == nested(511))
         for depth in [512, 100_000] {
-            let failure = Self.failure { () throws(JSONError) in _ = try Spec(parsing: nested(depth), limits: limits) }
+            _ = try Spec(parsing: nested(depth), limits: limits)
+            let failure = Self.failure { () throws(JSONError) in
+                _ = try JSONValue(parsing: nested(depth), limits: limits)
+            }
             #expect(failure == "line 1, column 517: more than 512 arrays and objects inside each other")
+            let unclosed = Array(nested(depth).dropLast(2))
+            #expect(throws: JSONError.self) { try Spec(parsing: unclosed, limits: limits) }
         }
     }
 

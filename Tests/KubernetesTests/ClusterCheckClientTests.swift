@@ -37,10 +37,10 @@ import Testing
     }
 
     @Test func `a cluster has no ClusterChecks where it has no definition of them that stays`() async throws {
-        let absent = #"{"kind":"Status","code":404,"reason":"NotFound"}"#
+        let absent =
+            #"{"kind":"Status","code":404,"reason":"NotFound","message":"customresourcedefinitions.apiextensions.k8s.io "#
+            + #"\"clusterchecks.cluster-agent.dev\" not found"}"#
         #expect(code(try await failure(Self.json(404, absent))) == 404)
-        let forbidden = #"{"kind":"Status","code":403,"reason":"Forbidden"}"#
-        #expect(code(try await failure(Self.json(403, forbidden))) == 404)
         let going = #"{"metadata":{"name":"x","resourceVersion":"1","deletionTimestamp":"2026-01-01T00:00:00Z"}}"#
         #expect(code(try await failure(Self.json(200, going))) == 404)
     }
@@ -49,6 +49,13 @@ import Testing
         let there = #"{"metadata":{"name":"x","resourceVersion":"1"}}"#
         #expect(code(try await failure(Self.json(200, there))) == 503)
         #expect(code(try await failure(Self.json(500, #"{"kind":"Status","code":500}"#))) == 500)
+    }
+
+    @Test func `neither a proxy's 404 nor a lack of permission says that there are none`() async throws {
+        let page = HTTPResponse(status: 404, headers: [("Content-Type", "text/html")], body: [Array("<html>".utf8)])
+        #expect(code(try await failure(page)) == 502)
+        let forbidden = #"{"kind":"Status","code":403,"reason":"Forbidden"}"#
+        #expect(code(try await failure(Self.json(403, forbidden))) == 403)
     }
 
     @Test func `ClusterChecks of any form are read, and one without a name is told`() async throws {
@@ -68,6 +75,20 @@ import Testing
             #expect(read[1].spec == .array([.number("1")]) && read[1].status == ClusterCheckStatus())
             #expect(read[2].spec == .null && read[2].status == ClusterCheckStatus())
         }
+    }
+
+    /// The API server takes objects that are nested a thousand times.
+    @Test(arguments: [65, 600, 9_000]) func `one that is nested deeply does not take the others`(depth: Int) throws {
+        let deep = String(repeating: #"{"a":"#, count: depth) + "1" + String(repeating: "}", count: depth)
+        let metadata = #""metadata":{"name":"a","namespace":"n","resourceVersion":"1","managedFields":\#(deep)}"#
+        let page = """
+            {"metadata":{"resourceVersion":"9"},"items":[{\(metadata),"spec":{"initConfig":\(deep)},"status":\(deep)},
+            {\(metadata),"spec":{"check":"x"}}]}
+            """
+        let read = try decode(ObjectPage<ClusterCheck>.self, from: Array(page.utf8), place: "p").items
+        #expect(read.count == 2 && read[0].spec == .null && read[1].spec["check"] == .string("x"))
+        #expect(read[0].specProblem == "more than 64 arrays and objects inside each other")
+        #expect(read[1].specProblem == nil)
     }
 
     @Test func `a status is written whole, without empty texts`() async throws {

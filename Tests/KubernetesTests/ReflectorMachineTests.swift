@@ -299,19 +299,26 @@ import Testing
 
     @Test func `an optional resource that is forbidden is tried once a minute`() {
         var machine = ReflectorMachine(isOptional: true)
-        for _ in 1...3 {
-            let list = machine.listFailed(Self.status(403), now: Self.start, fraction: 0.5)
-            #expect(list == .pause(.seconds(60)))
+        // At first in the usual pauses: a server that has just started forbids everything for a moment.
+        for pause in [800, 1_600] {
+            let list = machine.listFailed(Self.status(403), now: Self.start, fraction: 0)
+            #expect(list == .pause(.milliseconds(pause)))
             do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
+        }
+        let later = Self.start + .seconds(60)
+        for _ in 1...3 {
+            let list = machine.listFailed(Self.status(403), now: later, fraction: 0.5)
+            #expect(list == .pause(.seconds(60)))
+            do { let next = machine.resumed(now: later, fraction: 0); #expect(next == Self.firstList) }
         }
         #expect(machine.drainNotices() == [.failing(Self.status(403))])
         let other = machine.listFailed(Self.status(500), now: Self.start, fraction: 0)
-        #expect(other == .pause(.milliseconds(800)))
+        #expect(other == .pause(.milliseconds(3_200)))
         _ = machine.resumed(now: Self.start, fraction: 0)
         _ = machine.listed(resourceVersion: "10", continuation: nil)
         _ = machine.replaced(now: Self.start, fraction: 0)
         // The permission is taken away later.
-        #expect(machine.ended(Self.status(403), now: Self.start, fraction: 0) == .pause(.seconds(60)))
+        #expect(machine.ended(Self.status(403), now: Self.start, fraction: 0) == .pause(.milliseconds(6_400)))
         do { let next = machine.resumed(now: Self.start, fraction: 0); #expect(next == Self.firstList) }
     }
 
@@ -326,10 +333,13 @@ import Testing
         _ = machine.listed(resourceVersion: "10", continuation: nil)
         #expect(machine.drainNotices() == [.absent, .appeared] && !machine.isAbsent)
         _ = machine.replaced(now: Self.start, fraction: 0)
-        // It is taken away later: the watch ends, and a list finds out.
+        // It is taken away later: the watch ends, and the second list that says so is believed.
         _ = machine.handle(.opened)
         let pause = machine.ended(Self.status(404), now: Self.start, fraction: 0)
         #expect(pause == .pause(.milliseconds(800)) && !machine.isAbsent)
+        _ = machine.resumed(now: Self.start, fraction: 0)
+        let first = machine.listFailed(Self.status(404), now: Self.start, fraction: 0)
+        #expect(first == .pause(.milliseconds(1_600)) && !machine.isAbsent)
         _ = machine.resumed(now: Self.start, fraction: 0)
         do {
             let next = machine.listFailed(Self.status(404), now: Self.start, fraction: 0)

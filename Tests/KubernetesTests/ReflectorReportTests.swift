@@ -73,7 +73,7 @@ import Testing
     @Test func `an optional forbidden resource is settled and comes back when it is granted`() throws {
         let log = RecordingLog()
         let answers =
-            Array(repeating: ScriptedSource.Answer.listFails(Self.forbidden), count: 3) + [
+            Array(repeating: ScriptedSource.Answer.listFails(Self.forbidden), count: 9) + [
                 Self.page("1"), .events([], lasting: .seconds(240)),
             ]
         let (during, after, took) = try Self.with(answers, isOptional: true, log: log) { reflector, source, clock in

@@ -64,13 +64,18 @@ package struct ClusterCheckClient: ListWatchSource, ClusterCheckStatusWriter {
             "PATCH", "\(path)/\(name)/status", body: patch.encoded(), as: Ignored.self, deadline: deadline)
     }
 
-    /// Whether there is a definition that is to stay. Who may not see it is told that there is none.
+    /// Whether there is a definition that is to stay. Only the API server's own word that there is none counts: a proxy
+    /// on the way may answer 404 to anything.
     private func isDefined(_ deadline: Instant) async throws(KubernetesError) -> Bool {
         do throws(KubernetesError) {
             let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/\(Self.definition)"
             return try await !client.request("GET", path, as: Definition.self, deadline: deadline).isGoing
         } catch {
-            guard case .status(let status) = error, [403, 404].contains(status.code) else { throw error }
+            guard case .status(let status) = error, status.code == 404 else { throw error }
+            guard status.message.contains(Self.definition) else {
+                let message = "something on the way to the API server answers 404: \(status.message)"
+                throw .status(Status(code: 502, message: message))
+            }
             return false
         }
     }

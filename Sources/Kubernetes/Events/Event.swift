@@ -93,7 +93,7 @@ package func eventTime(_ time: WallTime) -> String {
 }
 
 /// The longest prefix of `text` in whole characters with at most `limit` bytes.
-func cut(_ text: String, to limit: Int) -> String {
+package func cut(_ text: String, to limit: Int) -> String {
     guard text.utf8.count > limit else { return text }
     var size = 0
     return String(

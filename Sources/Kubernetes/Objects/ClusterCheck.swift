@@ -15,8 +15,10 @@ package struct ClusterCheck: Hashable, Sendable {
 
     /// Name, namespace, uid, resourceVersion and generation.
     package var metadata: ObjectMetadata
-    /// What its author wants, as it is stored; null if there is nothing.
+    /// What its author wants, as it is stored; null if there is nothing, or it is beyond the limits.
     package var spec: JSONValue
+    /// Why the spec is beyond the limits of what agents read; nil if it is not.
+    package private(set) var specProblem: String?
     /// What the leader last said of it.
     package var status: ClusterCheckStatus
 
@@ -46,17 +48,20 @@ extension ClusterCheck: KubernetesObject {
     /// Reads a ClusterCheck; only its metadata is required.
     package init(from json: inout JSONReader) throws(JSONError) {
         var metadata: ObjectMetadata?
-        var (spec, status) = (JSONValue.null, JSONValue.null)
+        var spec = Result<JSONValue, JSONError>.success(.null)
+        var status = JSONValue.null
         try json.enterObject()
         while let key = try json.nextKey() {
             switch key {
             case "metadata": metadata = try ObjectMetadata(from: &json, isGenerationKept: true)
-            case "spec": spec = try json.value()
-            case "status": status = try json.value()
+            case "spec": spec = try json.value(within: JSONLimits())
+            case "status": status = (try? json.value(within: .kubernetes).get()) ?? .null
             default: break
             }
         }
         self.init(
-            metadata: try json.required(metadata, "metadata"), spec: spec, status: ClusterCheckStatus(status))
+            metadata: try json.required(metadata, "metadata"), spec: (try? spec.get()) ?? .null,
+            status: ClusterCheckStatus(status))
+        if case .failure(let error) = spec { specProblem = error.reason }
     }
 }

@@ -18,7 +18,7 @@ package struct ClusterCheckStatus: Hashable, Sendable {
         /// The generation that it is about.
         package let observedGeneration: Int64
 
-        /// A condition. Of a longer message, the first `ClusterCheckStatus.messageBytes` bytes are kept.
+        /// A condition.
         package init(
             type: String, status: String, reason: String, message: String, lastTransitionTime: String,
             observedGeneration: Int64
@@ -26,16 +26,14 @@ package struct ClusterCheckStatus: Hashable, Sendable {
             self.type = type
             self.status = status
             self.reason = reason
-            self.message = cut(message, to: ClusterCheckStatus.messageBytes)
+            self.message = message
             self.lastTransitionTime = lastTransitionTime
             self.observedGeneration = observedGeneration
         }
     }
 
-    /// The longest message of a condition, in bytes.
-    package static let messageBytes = 1024
-    /// The most conditions that are kept: more are of no use to anybody.
-    private static let mostConditions = 16
+    /// The most conditions that are kept.
+    private static let mostConditions = 100
 
     /// The generation that it is about; 0 for none.
     package var observedGeneration: Int64

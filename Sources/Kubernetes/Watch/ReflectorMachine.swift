@@ -29,7 +29,7 @@ package import Platform
 /// A broken or refused watch leaves the version in doubt until an event tells a version, or until the next list. So do
 /// watches that last as long as a whole one without an event or a bookmark: a server whose etcd was restored from a
 /// backup accepts a watch from a version that it does not know yet, and is silent (kubernetes/kubernetes#107457). Where
-/// an optional resource is forbidden (403), both pause for a minute and list. One that the server does not have (404),
+/// an optional resource has been forbidden (403) for a minute, both pause for a minute and list. One that the server does not have (404),
 /// as a custom resource without its definition, has no objects: that is told, and tried again once a minute.
 ///
 /// A new list may be asked for at any time. It ends a watch and is no failure, but it waits for the end of a list under
@@ -153,7 +153,7 @@ package struct ReflectorMachine: Sendable {
     private static let shortestFullWatch = Duration.seconds(240)
     /// After this many refusals in a row the version is given up.
     private static let refusalsBeforeRelisting = 5
-    /// The pause before an optional resource that is forbidden, or not there, is tried again.
+    /// The pause before an optional resource that is not there, or has been forbidden for so long, is tried again.
     private static let unavailablePause = Duration.seconds(60)
     /// The longest pause that the server may ask for (seconds).
     private static let longestRetryAfter = 60
@@ -171,6 +171,12 @@ package struct ReflectorMachine: Sendable {
     private var isOutdated = false
     /// Whether the server has no such resource.
     package private(set) var isAbsent = false
+    /// Whether it was there, and the server says now, once, that it is not.
+    private var isVanishing = false
+    /// Whether a list was read.
+    private var hasListed = false
+    /// Since when an optional resource is forbidden.
+    private var forbiddenSince: Instant?
     /// How often listing or watching ended, by reason.
     package private(set) var restarts: [ExactText: UInt64] = [:]
 
@@ -203,6 +209,7 @@ package struct ReflectorMachine: Sendable {
     package mutating func listed(resourceVersion: String, continuation: String?) -> Action {
         guard case .listing(_, let first) = state else { preconditionFailure("a page without a request") }
         let version = first ?? resourceVersion
+        (hasListed, isVanishing) = (true, false)
         if isAbsent {
             isAbsent = false
             notices.append(.appeared)
@@ -225,6 +232,11 @@ package struct ReflectorMachine: Sendable {
         }
         count(error)
         if isOptional, case .status(let status) = error, status.code == 404 {
+            // What was there is not given up because of one answer: something on the way may have given it.
+            if hasListed, !isVanishing, !isAbsent {
+                isVanishing = true
+                return pause(after: error, then: .list, now: now, fraction: fraction)
+            }
             if !isAbsent { notices.append(.absent) }
             (isAbsent, failure) = (true, nil)
             state = .replacing(version: "")
@@ -406,8 +418,12 @@ extension ReflectorMachine {
         var seconds = 0
         if case .status(let status) = error {
             if isOptional, status.code == 403 {
+                // An API server that has just started forbids everything for a moment.
+                let since = forbiddenSince ?? now
+                forbiddenSince = since
                 state = .pausing(then: .list, isFailing: true)
-                return .pause(Self.unavailablePause)
+                return now - since < Self.unavailablePause
+                    ? pause(now: now, fraction: fraction) : .pause(Self.unavailablePause)
             }
             seconds = status.retryAfterSeconds ?? 0
         }
@@ -422,7 +438,7 @@ extension ReflectorMachine {
 
     private mutating func recovered() {
         guard failure != nil else { return }
-        failure = nil
+        (failure, forbiddenSince) = (nil, nil)
         notices.append(.recovered)
     }
 

@@ -519,6 +519,6 @@ extension StateAnswer.Problem {
         self.init(
             object: problem.object, reason: problem.reason, severity: problem.severity.rawValue,
             since: reported.since.map(eventTime) ?? "",
-            keepsLast: reported.keepsLast && problem.severity == .error)
+            keepsLast: reported.keepsLast)
     }
 }

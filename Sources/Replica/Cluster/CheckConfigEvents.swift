@@ -47,7 +47,7 @@ struct CheckConfigEvents: Sendable {
     }
 
     private func record(_ problem: ConfigProblem, about object: ObjectReference, keepsLast: Bool) {
-        let rest = keepsLast && problem.severity == .error ? "; what was valid last stays in use" : ""
+        let rest = keepsLast ? "; what was valid last stays in use" : ""
         recorder.record(.warning, reason: Self.invalid, message: problem.reason + rest, about: object)
     }
 }

@@ -18,6 +18,8 @@ struct ClusterCheckFacts {
 extension ClusterCheckStatus {
     /// Of more nodes, the rest is counted.
     private static let mostNodes = 3
+    /// The longest message of a condition, in bytes.
+    private static let messageBytes = 1024
 
     /// What the status should be.
     ///
@@ -46,7 +48,8 @@ extension ClusterCheckStatus {
         let former = condition(stated.type)
         let since = former?.status == status ? former?.lastTransitionTime ?? "" : ""
         let condition = Condition(
-            type: stated.type, status: status, reason: stated.reason, message: visibleLine(stated.message),
+            type: stated.type, status: status, reason: stated.reason,
+            message: cut(visibleLine(stated.message), to: Self.messageBytes),
             lastTransitionTime: since.isEmpty ? eventTime(now) : since, observedGeneration: generation)
         if let index = conditions.firstIndex(where: { $0.type.hasSameBytes(as: stated.type) }) {
             conditions[index] = condition

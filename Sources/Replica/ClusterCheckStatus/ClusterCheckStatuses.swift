@@ -133,12 +133,16 @@ final class ClusterCheckStatuses: Sendable {
                 state.queue.next(now).map { (source: $0.source, stored: $0.stored, places: state.places[$0.source]) }
             }
             guard let next else { return .wait(until: state.withLock { $0.queue.nextDue } ?? .distantFuture) }
-            guard let acceptance = acceptance(next.source.text) else { continue }
+            guard let acceptance = acceptance(next.source.text) else {
+                state.withLock { $0.queue.settled(next.source) }
+                continue
+            }
             let facts = ClusterCheckFacts(
                 generation: next.stored.generation, acceptance: acceptance, places: next.places,
                 rejection: handler.rejection(ofSource: next.source.text))
             let wanted = next.stored.status.wanted(facts, now: time)
             if wanted != next.stored.status { return .write(next.source, next.stored, wanted) }
+            state.withLock { $0.queue.settled(next.source) }
         }
     }
 
@@ -152,8 +156,9 @@ final class ClusterCheckStatuses: Sendable {
             let hasRecovered = state.withLock { state in
                 state.writes += 1
                 state.queue.written(status, source, uid: stored.uid)
-                defer { state.isFailing = false }
-                return state.isFailing
+                guard state.isFailing, !state.queue.hasFailing else { return false }
+                state.isFailing = false
+                return true
             }
             if hasRecovered { log.info("the status of ClusterChecks can be written again") }
             return interval
@@ -162,19 +167,19 @@ final class ClusterCheckStatuses: Sendable {
         }
     }
 
+    /// A failure that is one object's holds up no other; the API server's, or a lack of permission, holds up all.
     private func failed(_ error: KubernetesError, _ source: ExactText, _ stored: StatusQueue.Stored) -> Duration {
-        let due = clock.now() + Self.pause
-        let code: Int? = if case .status(let status) = error { status.code } else { nil }
+        let (now, kind) = (clock.now(), Failure(error))
         let isNews = state.withLock { state in
             state.failures += 1
-            switch code {
-            case 404:
-                // It is gone, as an event will say.
+            switch kind {
+            case .gone:
+                // As an event will say.
+                state.queue.remove(source)
                 return false
-            case 400, 413, 422:
-                return state.queue.refuse(source, stored.generation)
-            default:
-                state.queue.mark(source, due)
+            case .refused: return state.queue.refuse(source, stored.generation)
+            case .ofObject, .forbidden, .ofServer:
+                state.queue.fail(source, now)
                 defer { state.isFailing = true }
                 return !state.isFailing
             }
@@ -184,10 +189,42 @@ final class ClusterCheckStatuses: Sendable {
                 "the status of a ClusterCheck cannot be written; its check is not affected",
                 ["object": "\(stored.namespace)/\(stored.name)", "reason": error])
         }
-        return switch code {
-        case 400, 404, 413, 422: interval
-        case 403: Self.longPause
-        default: Self.pause
+        return switch kind {
+        case .gone, .refused, .ofObject: interval
+        case .forbidden: Self.longPause
+        case .ofServer: Self.pause
+        }
+    }
+
+    /// What a failed write means.
+    private enum Failure {
+        /// The object is gone.
+        case gone
+        /// The same would be refused again.
+        case refused
+        /// It may be better later, and others may be better off.
+        case ofObject
+        /// Nobody's status may be written.
+        case forbidden
+        /// The API server does not answer, or has too much to do.
+        case ofServer
+
+        init(_ error: KubernetesError) {
+            guard case .status(let status) = error else {
+                self = .ofServer
+                return
+            }
+            switch status.code {
+            case 404: self = .gone
+            case 400, 413, 422: self = .refused
+            // So etcd refuses what is too large.
+            case 500 where status.message.contains("too large") || status.message.contains("larger than max"):
+                self = .refused
+            // An admission webhook forbids one object; a role that lacks the rule, all.
+            case 403 where status.message.contains("clusterchecks/status"): self = .forbidden
+            case 429, 502, 503, 504: self = .ofServer
+            default: self = .ofObject
+            }
         }
     }
 }

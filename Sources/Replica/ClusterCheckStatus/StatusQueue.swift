@@ -20,6 +20,8 @@ struct StatusQueue {
     /// The index of the first one in the queue.
     private var head = 0
     private var marked: Set<ExactText> = []
+    /// Those whose status could not be written, how often in a row, and when their turn comes again.
+    private var failing: [ExactText: (failures: Int, due: Instant)] = [:]
     /// The generations whose status the API server refused: the same would be refused again.
     private var refused: [ExactText: Int64] = [:]
     /// Whether this replica leads. Another one marks none.
@@ -28,20 +30,30 @@ struct StatusQueue {
     /// The sources of all ClusterChecks.
     var sources: [ExactText] { Array(stored.keys) }
 
-    /// How many are marked.
-    var count: Int { marked.count }
+    /// The pauses after the first failure of one, and after many.
+    private static let (firstPause, longestPause) = (Duration.seconds(1), Duration.seconds(300))
 
-    /// When the turn of the first one comes; nil if none is marked.
-    var nextDue: Instant? { head < queue.count ? queue[head].due : nil }
+    /// How many are marked, or failing.
+    var count: Int { marked.count + failing.count }
+
+    /// Whether any could not be written.
+    var hasFailing: Bool { !failing.isEmpty }
+
+    /// When the turn of the next one comes; nil if there is none.
+    var nextDue: Instant? {
+        let due = failing.values.map(\.due) + (head < queue.count ? [queue[head].due] : [])
+        return due.min()
+    }
 
     /// From now on this replica leads.
     mutating func startLeading() {
         isLeading = true
+        refused = [:]
     }
 
     /// From now on another one writes, and what is marked is forgotten.
     mutating func stopLeading() {
-        (isLeading, queue, head, marked) = (false, [], 0, [])
+        (isLeading, queue, head, marked, failing) = (false, [], 0, [], [:])
     }
 
     /// Marks a ClusterCheck, if it is known: its turn comes at `due`, or after those that were marked before.
@@ -64,6 +76,7 @@ struct StatusQueue {
     mutating func remove(_ source: ExactText) {
         stored[source] = nil
         refused[source] = nil
+        failing[source] = nil
     }
 
     /// Those that are not in a complete list are gone.
@@ -74,6 +87,12 @@ struct StatusQueue {
 
     /// Takes the first one whose turn has come; those that are gone, or were refused, are dropped.
     mutating func next(_ now: Instant) -> (source: ExactText, stored: Stored)? {
+        let again = failing.filter { $0.value.due <= now }.min { $0.value.due < $1.value.due }
+        let isFirst = head == queue.count || again.map { $0.value.due <= queue[head].due } ?? false
+        if isFirst, let source = again?.key, let found = stored[source] {
+            failing[source]?.due = .distantFuture
+            return (source, found)
+        }
         while head < queue.count, queue[head].due <= now {
             let source = queue[head].source
             head += 1
@@ -83,13 +102,15 @@ struct StatusQueue {
                 queue.removeFirst(head)
                 head = 0
             }
-            if let found = stored[source], refused[source] == nil { return (source, found) }
+            // Who fails has turns of its own.
+            if let found = stored[source], refused[source] == nil, failing[source] == nil { return (source, found) }
         }
         return nil
     }
 
     /// A status was written to the ClusterCheck that has this uid.
     mutating func written(_ status: ClusterCheckStatus, _ source: ExactText, uid: String) {
+        failing[source] = nil
         guard let known = stored[source], known.uid.hasSameBytes(as: uid) else { return }
         stored[source]?.status = status
     }
@@ -98,6 +119,20 @@ struct StatusQueue {
     ///
     /// - Returns: whether that is news.
     mutating func refuse(_ source: ExactText, _ generation: Int64) -> Bool {
-        refused.updateValue(generation, forKey: source) == nil
+        failing[source] = nil
+        return refused.updateValue(generation, forKey: source) == nil
+    }
+
+    /// There is nothing to write for this one after all.
+    mutating func settled(_ source: ExactText) {
+        failing[source] = nil
+    }
+
+    /// A status could not be written: its turn comes again, later each time, and holds up no other.
+    mutating func fail(_ source: ExactText, _ now: Instant) {
+        guard isLeading, stored[source] != nil else { return }
+        let failures = (failing[source]?.failures ?? 0) + 1
+        let pause = min(Self.firstPause * (1 << min(failures - 1, 10)), Self.longestPause)
+        failing[source] = (failures, now + pause)
     }
 }
