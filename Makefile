@@ -1,7 +1,7 @@
 # Every target works on Debian 12 with only the Swift toolchain and make installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test test-long check benchmark format clean
+.PHONY: help demo cluster test test-long check benchmark release format clean
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -48,8 +48,12 @@ benchmark: ## Print the budgets beside the measured times and memory (root the f
 	@Tests/setup/packages load
 	@Tests/load/benchmark
 
+release: ## Make an archive of each program, stripped and with the Swift runtime linked in, and checksums in .release
+	@Tests/setup/packages
+	@.ci/release
+
 format: ## Format the sources
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
 clean: ## Remove build products (not the cache of kube-apiserver)
-	rm -rf .build .build-release .demo
+	rm -rf .build .build-release .build-static .demo .release
