@@ -9,7 +9,7 @@ help: ## Show this help
 	@echo '  make demo DEMO_SECONDS=20               stops by itself; after a third of the time it kills a node-agent'
 	@echo '  make demo KUBERNETES=1                  uses a real API server; half-way it stops the leader'
 
-demo: ## Run a cluster-agent and three node-agents, and show which runs which checks (root)
+demo: ## Run a cluster-agent and three node-agents, and show which runs which checks (root if a Debian package is missing)
 	@Tests/setup/packages $(if $(KUBERNETES),cluster)
 	@DEMO_SECONDS='$(DEMO_SECONDS)' KUBERNETES='$(KUBERNETES)' manifests/demo/run
 
