@@ -1,7 +1,7 @@
 # Every target works on Debian 12 with only the Swift toolchain and make installed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test test-long check benchmark format clean
+.PHONY: help demo cluster test test-long check benchmark release format clean
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -9,7 +9,7 @@ help: ## Show this help
 	@echo '  make demo DEMO_SECONDS=20               stops by itself; after a third of the time it kills a node-agent'
 	@echo '  make demo KUBERNETES=1                  uses a real API server; half-way it stops the leader'
 
-demo: ## Run a cluster-agent and three node-agents, and show which runs which checks (root)
+demo: ## Run a cluster-agent and three node-agents, and show which runs which checks (root if a Debian package is missing)
 	@Tests/setup/packages $(if $(KUBERNETES),cluster)
 	@DEMO_SECONDS='$(DEMO_SECONDS)' KUBERNETES='$(KUBERNETES)' manifests/demo/run
 
@@ -48,8 +48,12 @@ benchmark: ## Print the budgets beside the measured times and memory (root the f
 	@Tests/setup/packages load
 	@Tests/load/benchmark
 
+release: ## Make an archive of each program, stripped and with the Swift runtime linked in, and checksums in .release
+	@Tests/setup/packages
+	@.ci/release
+
 format: ## Format the sources
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
 clean: ## Remove build products (not the cache of kube-apiserver)
-	rm -rf .build .build-release .demo
+	rm -rf .build .build-release .build-static .demo .release

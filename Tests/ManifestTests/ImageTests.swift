@@ -84,6 +84,9 @@ import Testing
             #expect(try await image.run(path, "--help").contains("\(program) run"))
             #expect(try await image.run(path, "run", "--help").contains(option))
         }
+        // As `docker run IMAGE secret`.
+        let secret = try await image.run("/usr/local/bin/cluster-agent", "secret")
+        #expect(secret.hasPrefix(#"{"apiVersion":"v1","data":{"operator-token":""#), "it printed something else")
     }
 
     @Test func `the manifests run what is in the image`() async throws {
@@ -109,6 +112,51 @@ import Testing
         // Nothing is set but what buildah sets always, and the limit of the C library's caches.
         let variables = image.config["Env"]?.arrayValue?.compactMap(\.stringValue) ?? []
         #expect(variables.filter { !$0.hasPrefix("PATH=") } == ["GLIBC_TUNABLES=glibc.malloc.tcache_max=128"])
+    }
+
+    /// From the programs of the image, which are built in the same way.
+    @Test func `the archives of a release hold the programs, and are the same each time`() async throws {
+        let image = try await Image.export()
+        let script = "\(TestEnvironment.root)/.ci/release"
+        func release(_ folder: String, into name: String) async throws -> (end: ChildProcess.End, output: String) {
+            let variables = ["RELEASE_FOLDER=\(image.directory.path)/\(name)", "SOURCE_DATE_EPOCH=1700000000"]
+            return try await Rendered.run("/usr/bin/env", variables + [script, folder])
+        }
+        let programs = "\(image.root)/usr/local/bin"
+        let first = try await release(programs, into: "first")
+        #expect(first.end == .exited(0), "\(first.output)")
+        #expect(try await release(programs, into: "second").output == first.output)
+        let machine = try await Rendered.output("/usr/bin/uname", ["--machine"]).dropLast()
+        for program in ["cluster-agent", "node-agent"] {
+            let name = "\(program)-\(try label(image))-linux-\(machine)"
+            let look = """
+                set -e; cd \(image.directory.path)/first; sha256sum --check --quiet SHA256SUMS
+                tar --list --verbose --gzip --file=\(name).tar.gz --utc | tr --squeeze-repeats ' ' | cut -d ' ' -f 1,2,4-
+                tar --extract --gzip --file=\(name).tar.gz; \(name)/\(program) version
+                ldd \(name)/\(program) | grep --count 'swift\\|Foundation\\|not found' || true
+                """
+            let lines = try await Rendered.output("/bin/sh", ["-c", look]).split(separator: "\n").map(String.init)
+            let time = "2023-11-14 22:13"
+            #expect(
+                lines == [
+                    "drwxr-xr-x 0/0 \(time) \(name)/", "-rw-r--r-- 0/0 \(time) \(name)/LICENSE",
+                    "-rwxr-xr-x 0/0 \(time) \(name)/\(program)", "\(program) \(try label(image))", "0",
+                ])
+        }
+        // These need the shared libraries of the toolchain.
+        let debug = try TestEnvironment.program("cluster-agent").dropLast("/cluster-agent".count)
+        let refused = try await release(String(debug), into: "first")
+        #expect(refused.end == .exited(1), "\(refused.output)")
+        #expect(refused.output.hasSuffix("cluster-agent does not contain the Swift runtime\n"), "\(refused.output)")
+        #expect(try await release(programs, into: "first").output == first.output)
+    }
+
+    @Test func `a release is built as the image is`() throws {
+        for file in ["Dockerfile", ".ci/release"] {
+            let text = String(decoding: try readFile("\(TestEnvironment.root)/\(file)", atMost: 1 << 16), as: UTF8.self)
+            #expect(text.contains(" --configuration release --static-swift-stdlib --product "), "\(file)")
+            #expect(text.contains("install --strip "), "\(file)")
+        }
     }
 
     private func label(_ image: Image) throws -> String {
