@@ -90,7 +90,7 @@ package enum AgentOptions {
             confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, operatorTokenFile,
             replicaTokenFile, advertiseAddress, allowLegacyTLS, certificateFile, keyFile, certificateOut, warmup,
             nodeExpiration, restartGrace, clusterName, clusterTagName, extraTags)
-        + dispatching + scraping
+        + dispatching + scraping + discovering
         + OptionTable(
             allowedVariables, disableVariables, kubeconfig, namespace, agentNamespace, agentSelector, leaderElection,
             leaseName, leaseDuration, renewDeadline, retryPeriod, intentConfigMap, shutdownDelay, metricsPort,
