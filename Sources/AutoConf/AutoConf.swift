@@ -15,6 +15,9 @@ package final class AutoConf: Sendable {
     /// Reading a config takes many times the memory that is kept of it, and each part frees it again.
     private static let (partSize, partBytes) = (64, 256 << 10)
 
+    /// How many objects have a gauge of their own.
+    private static let mostReported = 100
+
     private let options: AutoConfOptions
     private let desired: any ConfigSink
     private let environment: Environment
@@ -102,7 +105,7 @@ package final class AutoConf: Sendable {
         case .unchanged: return .unchanged
         case .failed(let reason): return .failed(reason: reason)
         case .targets(let targets):
-            var bound = BoundConfigs(limit: .ofDiscovery(options), room: .max)
+            var bound = BoundConfigs(limit: .ofDiscovery(options), room: .max, keepsLast: false)
             discovery.bind(targets, into: &bound)
             return .configs(bound.configs, problems: bound.problems(of: discovery.object))
         }
@@ -166,6 +169,11 @@ package final class AutoConf: Sendable {
         update { $0.clusterChecksForbidden(begun: begun) }
     }
 
+    /// The current problems for people, sorted by source and object.
+    package var reportedProblems: [ReportedProblem] {
+        state.withLock { $0.reported }
+    }
+
     /// The current problems, sorted by source and object.
     package var problems: [ConfigProblem] {
         state.withLock { $0.problems }
@@ -178,8 +186,8 @@ package final class AutoConf: Sendable {
     }
 
     /// The objects in Kubernetes with problems, sorted by kind and object, for a replica that starts to lead and
-    /// reports them again.
-    package var objectProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
+    /// reports them again; whether configs that an object had before stay in use.
+    package var objectProblems: [(object: ObjectReference, problems: [ConfigProblem], keepsLast: Bool)] {
         state.withLock { $0.objectProblems }
     }
 
@@ -202,8 +210,22 @@ package final class AutoConf: Sendable {
             "autoconf_problems", .gauge, help: "Problems with annotations, files and directories.",
             samples(\.problems))
         writer.family(
+            "autoconf_object_problems", .gauge,
+            help:
+                "Problems of an object because of which a config is not used as it is written, of 100 objects at most.",
+            problemCounts)
+        writer.family(
             "autoconf_source_synced", .gauge, help: "1 if the source has been read completely, else 0.",
             samples { $0.isRead ? 1 : 0 })
+    }
+
+    /// By object: those that sort first.
+    private var problemCounts: [MetricsWriter.Sample] {
+        let errors = problems.filter { $0.severity == .error }
+        let counts = Dictionary(grouping: errors) { ExactText($0.object) }.mapValues(\.count)
+        return counts.sorted { $0.key < $1.key }.prefix(Self.mostReported).map {
+            (["object": visibleLine($0.key.text)], Double($0.value))
+        }
     }
 
     private func read(_ directory: inout ConfigDirectory?) {
@@ -216,6 +238,7 @@ package final class AutoConf: Sendable {
     private func update(_ decide: (inout AutoConfState) -> AutoConfState.Change) {
         state.withLock { known in
             let change = decide(&known)
+            known.noteTimes(of: change, at: clock.wallTime())
             if !change.isEmpty { changes.add(change) }
         }
         changes.deliver(to: publish)

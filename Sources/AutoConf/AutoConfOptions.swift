@@ -25,6 +25,9 @@ package struct AutoConfOptions: Sendable {
     package var allowedEnvironment: [String]
     /// `ad_disable_env_var_resolution`: rejects every `%%env_X%%`. Default: false.
     package var refusesEnvironment: Bool
+    /// `ad_keep_last_good`: whether an annotation or a ClusterCheck that cannot be used keeps the configs that it had,
+    /// as files do. Default: true.
+    package var keepsLastGood = true
     /// The largest config file, in bytes. Default: 1,048,576 (1 MiB).
     package var maximumFileBytes: Int
     /// How many files are read, with those below `<check>.d`. Default: 10,000.

@@ -43,6 +43,8 @@ struct AutoConfState {
     let enabled: [Source]
     private let environment: Environment
     private let limit: ConfigLimit
+    /// Whether a broken edit keeps what ran.
+    private let keepsLastGood: Bool
     private let scrape: PrometheusScrape?
     private var unread: Set<Source>
     /// When the sources were read, as it was told.
@@ -64,6 +66,8 @@ struct AutoConfState {
     /// The URLs that have not answered yet.
     private var undiscovered: Set<ExactText>
     private let discoveryLimit: ConfigLimit
+    /// When the current problems came.
+    private var times: [ConfigProblem: WallTime] = [:]
     /// The Services that had no room for all of their configs. They are read again with the next list, or when they
     /// change.
     private var crowdedOut: Set<NamespacedName> = []
@@ -88,6 +92,7 @@ struct AutoConfState {
         newest = readings
         self.environment = environment
         limit = ConfigLimit(options)
+        keepsLastGood = options.keepsLastGood
         scrape = options.prometheusScrape
     }
 
@@ -210,8 +215,25 @@ struct AutoConfState {
         clusterChecks.objects.problems + fileObjects.problems + serviceObjects.problems + discovered.problems
     }
 
-    /// The problems of objects in Kubernetes, sorted by kind and object.
-    var objectProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
+    /// Notes since when there are the problems that a change brings.
+    mutating func noteTimes(of change: Change, at time: WallTime) {
+        for problem in change.objects.gone + change.objects.problems.flatMap(\.solved) { times[problem] = nil }
+        for problem in change.objects.problems.flatMap(\.appeared) { times[problem] = time }
+        times.shrinkIfSparse()
+    }
+
+    /// The current problems for people, sorted by source and object.
+    var reported: [ReportedProblem] {
+        [clusterChecks.objects, fileObjects, serviceObjects, discovered].flatMap { objects in
+            objects.problems.map { problem in
+                ReportedProblem(
+                    problem: problem, since: times[problem], keepsLast: objects.keepsLast(problem.object))
+            }
+        }
+    }
+
+    /// The problems of objects in Kubernetes, sorted by kind and object; whether the last good configs stay.
+    var objectProblems: [(object: ObjectReference, problems: [ConfigProblem], keepsLast: Bool)] {
         clusterChecks.objects.referencedProblems + serviceObjects.referencedProblems
     }
 
@@ -312,15 +334,22 @@ extension AutoConfState {
         let name = service.objectName
         let new = isKept(service) ? known(service) : nil
         let isUnchanged = services[name]?.fingerprint == new?.fingerprint
+        let isAnother = services[name]?.isAnother(than: service) ?? false
         services[name] = new
         services.shrinkIfSparse()
         // Most changes of Services in a cluster affect no check.
-        if !isUnchanged || crowdedOut.contains(name) { update(service, &change) }
+        if !isUnchanged || crowdedOut.contains(name) {
+            update(service, isAnother: isAnother, &change)
+        }
     }
 
     /// Updates the configs of a Service that changed, and those of the files that name it.
-    private mutating func update(_ service: Service, _ change: inout Change) {
-        if isAnnotated(service) || serviceObjects.contains(service.objectName.serviceEntity) { apply(service, &change) }
+    ///
+    /// - Parameter isAnother: whether the name was another Service's before.
+    private mutating func update(_ service: Service, isAnother: Bool, _ change: inout Change) {
+        if isAnnotated(service) || serviceObjects.contains(service.objectName.serviceEntity) {
+            apply(service, isAnother: isAnother, &change)
+        }
         for file in files.naming(service.objectName) { update(file, &change) }
     }
 
@@ -333,8 +362,8 @@ extension AutoConfState {
         for file in Set(texts: names.flatMap(files.naming)).sortedTexts() { update(file, &change) }
     }
 
-    private mutating func apply(_ service: Service, _ change: inout Change) {
-        let (reading, isCrowdedOut) = reading(of: service)
+    private mutating func apply(_ service: Service, isAnother: Bool = false, _ change: inout Change) {
+        let (reading, isCrowdedOut) = reading(of: service, keepsLast: keepsLastGood && !isAnother)
         if isCrowdedOut { crowdedOut.insert(service.objectName) } else { crowdedOut.remove(service.objectName) }
         change.objects += serviceObjects.apply(reading, to: service.objectName.serviceEntity, service.reference)
     }
@@ -342,26 +371,28 @@ extension AutoConfState {
     private mutating func apply(_ check: ClusterCheck, _ change: inout Change) {
         change.objects += clusterChecks.apply(
             check, environment: environment, limit: limit,
-            room: limit.totalBytes - fileObjects.bytes - serviceObjects.bytes - discovered.bytes)
+            room: limit.totalBytes - fileObjects.bytes - serviceObjects.bytes - discovered.bytes,
+            keepsLast: keepsLastGood)
     }
 
     private mutating func update(_ file: String, _ change: inout Change) {
         change.objects += fileObjects.apply(boundReading(of: file), to: file)
     }
 
-    private func reading(of service: Service) -> (reading: ConfigReading, isCrowdedOut: Bool) {
+    private func reading(of service: Service, keepsLast: Bool) -> (reading: ConfigReading, isCrowdedOut: Bool) {
         let entity = service.objectName.serviceEntity
-        var bound = BoundConfigs(limit: limit, room: room(for: serviceObjects.bytes(of: entity)))
+        let room = room(for: serviceObjects.bytes(of: entity))
+        var bound = BoundConfigs(limit: limit, room: room, keepsLast: keepsLast)
         let endpoints = enabled.contains(.endpoints) ? endpoints : nil
         service.bind(into: &bound, endpoints: endpoints, environment: environment)
         if let scrape { service.bind(scrape, into: &bound, endpoints: endpoints, environment: environment) }
-        return (.configs(bound.configs, problems: bound.problems(of: entity)), bound.isCrowdedOut)
+        return (bound.reading(of: entity), bound.isCrowdedOut)
     }
 
     private func reading(of reading: FileReading, _ object: String) -> ConfigReading {
         switch reading {
         case .unchanged: .unchanged
-        case .configs(let configs, let problems): plainReading(of: object, configs, problems)
+        case .configs(let configs, let problems, let isPartial): plainReading(of: object, configs, problems, isPartial)
         case .template: boundReading(of: object)
         case .keepsLast(let problem): .keepsLast(problem)
         }
@@ -370,20 +401,20 @@ extension AutoConfState {
     /// The configs of a file for the objects that it names.
     private func boundReading(of object: String) -> ConfigReading {
         guard let (file, problems) = files[object] else { return .unchanged }
-        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)))
+        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)), keepsLast: true)
         for problem in problems { bound.report(problem) }
         for binding in file.bindings { bind(binding, of: file, &bound) }
-        return .configs(bound.configs, problems: bound.problems(of: object))
+        return bound.reading(of: object)
     }
 
     /// The configs of a file for no object.
     private func plainReading(
-        of object: String, _ configs: [CheckConfig], _ problems: [ConfigProblem]
+        of object: String, _ configs: [CheckConfig], _ problems: [ConfigProblem], _ isPartial: Bool
     ) -> ConfigReading {
-        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)))
+        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)), keepsLast: true)
         for problem in problems { bound.report(problem) }
-        for config in configs { bound.add(config) }
-        return .configs(bound.configs, problems: bound.problems(of: object))
+        for config in configs { bound.add(config, isPartial: isPartial) }
+        return bound.reading(of: object)
     }
 
     /// The bytes that there is room for, if an object gives back what its configs take now.
@@ -454,12 +485,12 @@ extension AutoConfState {
             change.objects = discovered.apply(.keepsLast(ConfigProblem(object, reason)), to: object)
             guard !undiscovered.contains(ExactText(object)) else { return change }
         case .configs(let configs, let problems):
-            var bound = BoundConfigs(limit: discoveryLimit, room: room(for: discovered.bytes(of: object)))
+            let room = room(for: discovered.bytes(of: object))
+            var bound = BoundConfigs(limit: discoveryLimit, room: room, keepsLast: false)
             for problem in problems { bound.report(problem) }
             for config in configs { bound.add(config) }
             isCrowdedOut = bound.isCrowdedOut
-            let reading = ConfigReading.configs(bound.configs, problems: bound.problems(of: object))
-            change.objects = discovered.apply(reading, to: object)
+            change.objects = discovered.apply(bound.reading(of: object), to: object)
         }
         let reading = Self.reading(ExactText(object))
         newest[keyPath: reading] = begun

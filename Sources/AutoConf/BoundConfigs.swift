@@ -10,6 +10,9 @@ struct BoundConfigs {
     /// The most problems of one object that are told one by one.
     private static let longestReport = 50
 
+    /// Which former configs stay.
+    private(set) var kept: KeptConfigs
+    private let keepsLast: Bool
     private let limit: ConfigLimit
     /// The bytes that there is room for among all configs.
     private let room: Int
@@ -20,9 +23,13 @@ struct BoundConfigs {
     private var unreported = 0
     private var unreportedErrors = 0
 
-    /// - Parameter room: the bytes that the configs of all other objects leave.
-    init(limit: ConfigLimit, room: Int) {
+    /// - Parameters:
+    ///   - room: the bytes that the configs of all other objects leave.
+    ///   - keepsLast: whether former configs stay where new ones cannot be used.
+    init(limit: ConfigLimit, room: Int, keepsLast: Bool) {
         self.limit = limit
+        self.keepsLast = keepsLast
+        kept = KeptConfigs(limit: limit)
         self.room = room
     }
 
@@ -31,8 +38,14 @@ struct BoundConfigs {
         leftOut > 0
     }
 
-    /// Adds a config, if the limit allows it.
-    mutating func add(_ config: CheckConfig) {
+    /// Something of this source cannot be used: its former configs stay.
+    mutating func keep(source: String) {
+        if keepsLast { kept.keep(source: source) }
+    }
+
+    /// Adds a config, if the limit allows it. If a part of it cannot be used, and there is a former one, that stays
+    /// instead.
+    mutating func add(_ config: CheckConfig, isPartial: Bool = false) {
         let size = ConfigLimit.bytes(of: config)
         guard !isFull, configs.count < limit.configs, bytes + size <= min(limit.bytes, room) else {
             if !isFull { isCrowdedOut = configs.count < limit.configs && bytes + size <= limit.bytes }
@@ -40,6 +53,7 @@ struct BoundConfigs {
         }
         bytes += size
         configs.append(config)
+        if isPartial, keepsLast { kept.keep(instead: config.key) }
     }
 
     /// Counts configs that are left out.
@@ -71,6 +85,11 @@ struct BoundConfigs {
 
     private var lastWarning: Int? {
         problems.lastIndex { $0.severity == .warning }
+    }
+
+    /// The reading of `object`, for which all of this was bound.
+    func reading(of object: String) -> ConfigReading {
+        .configs(configs, problems: problems(of: object), keeping: kept)
     }
 
     /// All problems of `object`: with those that were only counted, and with what was left out.

@@ -8,6 +8,8 @@ struct CheckTemplate: Hashable {
     /// What tells it apart from the others of its check in the same source; empty where the check's name does.
     var entry = ""
     var instances: [JSONValue] = []
+    /// Whether other instances of it cannot be used.
+    var isPartial = false
     var initConfig: JSONValue? = .object([:])
     var metricConfig: JSONValue?
     var logs: JSONValue?
@@ -99,10 +101,11 @@ extension [CheckTemplate] {
                         bound.report(ConfigProblem(origin.object, origin.place + reason, .warning))
                     }
                 }
-                bound.add(config)
+                bound.add(config, isPartial: template.isPartial || !refused.isEmpty)
             } catch {
                 let reason = "\(origin.place)\(shownName(name))[\(position)] is not scheduled: \(error)"
                 bound.report(ConfigProblem(origin.object, reason))
+                bound.keep(source: key.source)
             }
         }
     }

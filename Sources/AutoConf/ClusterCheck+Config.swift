@@ -17,10 +17,15 @@ extension ClusterCheck {
         "\(ConfigKey.clusterCheckPrefix)\(metadata.namespace)/\(metadata.name)"
     }
 
+    /// The longest spec, in bytes; the API server takes objects of 1.5 MiB.
+    private static let longestSpec = 2 << 20
+
     /// Reads its spec. One that cannot be used keeps the config that it had; that it is paused counts even then.
     func reading(environment: Environment) -> ClusterCheckReading {
         var isPaused = false
         do throws(AutoConfError) {
+            isPaused = spec["paused"]?.boolValue ?? false
+            try checkLimits()
             var fields = try ConfigFields(spec, place: "spec")
             isPaused = try fields.bool("paused") ?? false
             var refused: [AutoConfError] = []
@@ -37,6 +42,15 @@ extension ClusterCheck {
             let problem = ConfigProblem(source, error.description)
             return ClusterCheckReading(
                 isPaused: isPaused, configs: isPaused ? .configs([], problems: [problem]) : .keepsLast(problem))
+        }
+    }
+
+    /// Applies the limits of all other sources: the API server has its own, and agents could not read what is beyond.
+    private func checkLimits() throws(AutoConfError) {
+        do throws(JSONError) {
+            _ = try JSONValue(parsing: spec.encoded(), limits: JSONLimits(bytes: Self.longestSpec))
+        } catch {
+            throw AutoConfError("spec: \(error.reason)")
         }
     }
 

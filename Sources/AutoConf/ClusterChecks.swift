@@ -11,8 +11,6 @@ struct ClusterChecks {
         /// A hash, with a key of this process, of the spec: most changes are of the status.
         var fingerprint: Int
         var isPaused = false
-        /// Whether the spec cannot be used, and the config of an earlier one stays.
-        var keepsLast = false
         /// Whether there was no room for its config. It is read again with the next list, or when it changes.
         var isCrowdedOut = false
     }
@@ -24,8 +22,9 @@ struct ClusterChecks {
     ///
     /// - Parameters:
     ///   - room: the bytes that there are for configs, beside those of the ClusterChecks.
+    ///   - keepsLast: whether a spec that cannot be used keeps the config of an earlier one.
     mutating func apply(
-        _ check: ClusterCheck, environment: Environment, limit: ConfigLimit, room: Int
+        _ check: ClusterCheck, environment: Environment, limit: ConfigLimit, room: Int, keepsLast: Bool
     ) -> SourceObjects.Change {
         let name = check.source
         var change = SourceObjects.Change()
@@ -37,13 +36,15 @@ struct ClusterChecks {
         var configs = reading.configs
         switch configs {
         case .unchanged: break
-        case .keepsLast: entry.keepsLast = objects.hasConfigs(name)
-        case .configs(let found, let problems):
-            var bound = BoundConfigs(limit: limit, room: room - objects.bytes + objects.bytes(of: name))
+        case .keepsLast(let problem): if !keepsLast { configs = .configs([], problems: [problem]) }
+        case .configs(let found, let problems, _):
+            let room = room - objects.bytes + objects.bytes(of: name)
+            var bound = BoundConfigs(limit: limit, room: room, keepsLast: keepsLast)
             for problem in problems { bound.report(problem) }
-            for config in found { bound.add(config) }
+            let isPartial = problems.contains { $0.severity == .error }
+            for config in found { bound.add(config, isPartial: isPartial) }
             entry.isCrowdedOut = bound.isCrowdedOut
-            configs = .configs(bound.configs, problems: bound.problems(of: name))
+            configs = bound.reading(of: name)
         }
         known[ExactText(name)] = entry
         change += objects.apply(configs, to: name, check.reference)
@@ -81,7 +82,7 @@ struct ClusterChecks {
         return ClusterCheckAcceptance(
             errors: problems.filter { $0.severity == .error }.map(\.reason),
             warnings: problems.filter { $0.severity == .warning }.map(\.reason), isPaused: entry.isPaused,
-            keepsLast: entry.keepsLast, hasConfig: objects.hasConfigs(name))
+            keepsLast: objects.keepsLast(name), hasConfig: objects.hasConfigs(name))
     }
 }
 

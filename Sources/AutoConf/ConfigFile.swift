@@ -34,6 +34,7 @@ struct ConfigFile {
         var refused: [AutoConfError] = []
         var template = try template(&fields, json.faults, refused: &refused)
         template.placement = fields.placement(json.faults, warnings: &warnings)
+        template.isPartial = !refused.isEmpty
         let isClusterCheck = try fields.bool("cluster_check") ?? false
         var problems = (warnings + fields.unknownKeys).map { ConfigProblem(object, $0, .warning) }
         guard bindings.isEmpty else {
@@ -51,7 +52,7 @@ struct ConfigFile {
         var config = try template.resolved(key: key, UnboundVariables(environment: environment), refused: &refused)
         config.provider = "file"
         config.source = object
-        return .configs([config], problems: problems + unusable(refused))
+        return .configs([config], problems: problems + unusable(refused), isPartial: !refused.isEmpty)
     }
 
     /// Fails for a key that says where or whether the check runs, and that is not followed. Of others an unknown key
@@ -99,8 +100,8 @@ struct ConfigFile {
 enum FileReading: Hashable {
     /// The file has not changed.
     case unchanged
-    /// Its configs, which replace those that it had, and its problems.
-    case configs([CheckConfig], problems: [ConfigProblem])
+    /// Its configs, which replace those that it had, and its problems; whether something of the configs cannot be used.
+    case configs([CheckConfig], problems: [ConfigProblem], isPartial: Bool = false)
     /// A template for objects that it names.
     case template(FileTemplate)
     /// The file cannot be used, for this reason, and keeps what it had.

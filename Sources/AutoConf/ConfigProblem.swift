@@ -34,6 +34,16 @@ package struct ConfigProblem: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// A problem as people see it.
+package struct ReportedProblem: Sendable {
+    /// The problem.
+    package let problem: ConfigProblem
+    /// When this replica found it; nil if that is not known.
+    package let since: WallTime?
+    /// Whether configs that the object had before stay in use.
+    package let keepsLast: Bool
+}
+
 /// Why an annotation, a file, a template or an option cannot be used: one line for its author.
 package struct AutoConfError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, and where within the object.

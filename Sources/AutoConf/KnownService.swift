@@ -51,6 +51,12 @@ struct KnownService {
 
 // The uid, for Events.
 extension KnownService {
+    /// Whether a Service of the same name is another one. A uid in no usual form tells nothing.
+    func isAnother(than service: Service) -> Bool {
+        guard let uid, let other = Self.number(service.uid) else { return false }
+        return uid != other
+    }
+
     private static let dashes: Set<Int> = [8, 13, 18, 23]
 
     /// The reference in Events of the Service that has this name.

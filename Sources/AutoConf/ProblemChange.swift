@@ -8,6 +8,8 @@ package struct ProblemChange: Hashable, Sendable {
     package let appeared: [ConfigProblem]
     /// Problems that are gone.
     let solved: [ConfigProblem]
+    /// Whether configs that its author wrote before stay in use.
+    package let keepsLast: Bool
     /// How many problems of severity `error` the object has now. Warnings are not counted: no check is missing because
     /// of them.
     package let remaining: Int

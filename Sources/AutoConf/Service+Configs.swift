@@ -13,6 +13,7 @@ extension Service {
         let origin = TemplateOrigin(
             object: objectName.serviceEntity, place: "", provider: "kubernetes-services",
             source: "kube_services:\(objectName.serviceEntity)")
+        if annotations.hasErrors { bound.keep(source: objectName.serviceEntity) }
         annotations.templates.bind(to: CheckTarget(self, environment: environment), from: origin, into: &bound)
         if ServiceAnnotations.isAnnotated(self.annotations, .endpoints) {
             bindEndpoints(endpoints, environment, &bound)
@@ -37,6 +38,7 @@ extension Service {
         for address in endpoints.addresses(of: objectName) {
             let target = CheckTarget(
                 address, of: objectName, standardTags: standardTags, annotations.resolution, environment: environment)
+            if annotations.hasErrors { bound.keep(source: target.entity) }
             annotations.templates.bind(to: target, from: origin, into: &bound)
         }
     }

@@ -32,6 +32,9 @@ struct ServiceAnnotations {
     private(set) var placement = PlacementOptions()
     private(set) var problems: [Problem] = []
 
+    /// Whether something cannot be used that may have given a config before.
+    var hasErrors: Bool { problems.contains { $0.severity == .error } }
+
     /// Whether `annotations` say anything about checks.
     static func isAnnotated(_ annotations: [ExactText: ExactText]) -> Bool {
         isAnnotated(annotations, .service) || isAnnotated(annotations, .endpoints)
@@ -153,6 +156,7 @@ struct ServiceAnnotations {
             throw refused.first ?? AutoConfError("\(shownName(name)) has no instances and no logs")
         }
         refused.forEach { refuse($0) }
+        template.isPartial = !refused.isEmpty
         problems += fields.unknownKeys.map { ("checks: \($0)", .warning) }
         return template
     }

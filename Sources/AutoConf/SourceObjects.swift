@@ -27,26 +27,37 @@ struct SourceObjects {
         }
     }
 
-    private struct Known {
-        var keys: [ConfigKey] = []
-        /// What its configs count for: see `ConfigLimit`.
-        var bytes = 0
+    fileprivate struct Known {
+        /// One of its configs.
+        struct Entry: Equatable {
+            let key: ConfigKey
+            /// What it counts for: see `ConfigLimit`.
+            let bytes: Int
+        }
+
+        var entries: [Entry] = []
         /// Nil while there are no problems, as for most objects.
         var fault: Fault?
 
         var problems: [ConfigProblem] { fault?.problems ?? [] }
+
+        /// What its configs count for.
+        var bytes: Int { entries.reduce(0) { $0 + $1.bytes } }
     }
 
     /// The problems of an object.
-    private final class Fault: Sendable {
+    fileprivate final class Fault: Sendable {
         /// The object in Kubernetes; nil for a file.
         let reference: ObjectReference?
         let problems: [ConfigProblem]
+        /// Whether configs that its author wrote before stay in use.
+        let keepsLast: Bool
 
-        init?(_ reference: ObjectReference?, _ problems: [ConfigProblem]) {
+        init?(_ reference: ObjectReference?, _ problems: [ConfigProblem], keepsLast: Bool) {
             guard !problems.isEmpty else { return nil }
             self.reference = reference
             self.problems = problems
+            self.keepsLast = keepsLast
         }
     }
 
@@ -61,7 +72,7 @@ struct SourceObjects {
 
     /// How many configs have a key that is counted.
     func configCount(where isCounted: (ConfigKey) -> Bool) -> Int {
-        objects.values.reduce(0) { $0 + $1.keys.count(where: isCounted) }
+        objects.values.reduce(0) { $0 + $1.entries.count { isCounted($0.key) } }
     }
 
     /// The current problems, sorted by object.
@@ -70,9 +81,9 @@ struct SourceObjects {
     }
 
     /// The problems of objects in Kubernetes, sorted by object.
-    var referencedProblems: [(object: ObjectReference, problems: [ConfigProblem])] {
+    var referencedProblems: [(object: ObjectReference, problems: [ConfigProblem], keepsLast: Bool)] {
         objects.sorted { $0.key < $1.key }.compactMap { _, known in
-            known.fault.flatMap { fault in fault.reference.map { ($0, fault.problems) } }
+            known.fault.flatMap { fault in fault.reference.map { ($0, fault.problems, fault.keepsLast) } }
         }
     }
 
@@ -81,9 +92,14 @@ struct SourceObjects {
         objects[object]?.problems ?? []
     }
 
+    /// Whether configs that an object's author wrote before stay in use.
+    func keepsLast(_ object: String) -> Bool {
+        objects[object]?.fault?.keepsLast == true
+    }
+
     /// Whether an object gives any configs.
     func hasConfigs(_ object: String) -> Bool {
-        objects[object]?.keys.isEmpty == false
+        objects[object]?.entries.isEmpty == false
     }
 
     /// Whether anything is known of the object.
@@ -122,57 +138,82 @@ struct SourceObjects {
             known.fault = nil
         }
         let problems: [ConfigProblem]
+        let keepsLast: Bool
         switch reading {
         case .unchanged:
             return
-        case .configs(let configs, let found):
-            let keys = configs.map(\.key)
-            change.upserts += configs
-            change.removals += known.keys.filter { !keys.contains($0) }
-            let size = configs.reduce(0) { $0 + ConfigLimit.bytes(of: $1) }
-            bytes += size - known.bytes
-            known.bytes = size
-            // Equal keys are kept: the same objects are elsewhere too.
-            if known.keys != keys { known.keys = keys }
+        case .configs(let configs, let found, let kept):
+            bytes -= known.bytes
+            keepsLast = known.replace(by: configs, keeping: kept, &change)
+            bytes += known.bytes
             problems = found
         case .keepsLast(let problem):
             problems = [problem]
+            keepsLast = !known.entries.isEmpty
         }
-        if let difference = Self.difference(known.problems, problems, reference) {
+        if let difference = Self.difference(known.problems, problems, reference, keepsLast: keepsLast) {
             change.problems.append(difference)
         }
-        known.fault = Fault(reference, problems)
+        known.fault = Fault(reference, problems, keepsLast: keepsLast)
         // The text of its keys is used again, so that there is one copy of it.
-        let name = known.keys.first.map(\.source) ?? object
-        objects[name.hasSameBytes(as: object) ? name : object] = known.keys.isEmpty && known.fault == nil ? nil : known
+        let name = known.entries.first.map(\.key.source) ?? object
+        let isNothing = known.entries.isEmpty && known.fault == nil
+        objects[name.hasSameBytes(as: object) ? name : object] = isNothing ? nil : known
     }
 
     private mutating func remove(_ object: String, _ change: inout Change) {
         guard let known = objects.removeValue(forKey: object) else { return }
         objects.shrinkIfSparse()
         bytes -= known.bytes
-        change.removals += known.keys
+        change.removals += known.entries.map(\.key)
         change.gone += known.problems
     }
 
     private static func difference(
-        _ before: [ConfigProblem], _ after: [ConfigProblem], _ reference: ObjectReference?
+        _ before: [ConfigProblem], _ after: [ConfigProblem], _ reference: ObjectReference?,
+        keepsLast: Bool
     ) -> ProblemChange? {
         let appeared = after.filter { !before.contains($0) }
         let solved = before.filter { !after.contains($0) }
         guard !appeared.isEmpty || !solved.isEmpty else { return nil }
         return ProblemChange(
-            object: reference, appeared: appeared, solved: solved,
+            object: reference, appeared: appeared, solved: solved, keepsLast: keepsLast,
             remaining: after.count { $0.severity == .error })
     }
 }
 
-/// The result of reading one object.
-enum ConfigReading: Hashable {
-    /// The object has not changed.
-    case unchanged
-    /// Its configs, which replace those that it had, and its problems.
-    case configs([CheckConfig], problems: [ConfigProblem])
-    /// The object cannot be used, for this reason, and keeps the configs that it had.
-    case keepsLast(ConfigProblem)
+extension SourceObjects.Known {
+    /// Replaces the configs by those of a reading, but for some that stay.
+    ///
+    /// - Returns: whether any stays.
+    fileprivate mutating func replace(
+        by configs: [CheckConfig], keeping kept: KeptConfigs?, _ change: inout SourceObjects.Change
+    ) -> Bool {
+        let former = entries
+        var keepsLast = false
+        entries = configs.map { config in
+            if kept?.partial.contains(config.key) == true, let entry = former.first(where: { $0.key == config.key }) {
+                keepsLast = true
+                return entry
+            }
+            change.upserts.append(config)
+            return Entry(key: config.key, bytes: ConfigLimit.bytes(of: config))
+        }
+        // Equal keys are kept: the same objects are elsewhere too.
+        if entries == former { entries = former }
+        let present = Set(entries.map(\.key))
+        for entry in former where !present.contains(entry.key) {
+            guard let kept, kept.sources.contains(ExactText(entry.key.source)), hasRoom(for: entry, kept.limit) else {
+                change.removals.append(entry.key)
+                continue
+            }
+            entries.append(entry)
+            keepsLast = true
+        }
+        return keepsLast
+    }
+
+    private func hasRoom(for entry: Entry, _ limit: ConfigLimit) -> Bool {
+        entries.count < limit.configs && bytes + entry.bytes <= limit.bytes
+    }
 }

@@ -98,6 +98,18 @@ static inline void copenssl_free_names(GENERAL_NAMES *names) {
     sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
 }
 
+// Adds an extension that is written as in OpenSSL's configuration files.
+static inline int copenssl_add_extension(X509 *certificate, X509 *issuer, int kind, const char *text) {
+    X509V3_CTX context;
+    memset(&context, 0, sizeof context);
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, kind, text);
+    if (extension == NULL) return 0;
+    int isAdded = X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
+    return isAdded;
+}
+
 static inline long copenssl_bio_contents(BIO *bio, char **contents) {
     return BIO_get_mem_data(bio, contents);
 }

@@ -50,6 +50,32 @@ package struct StateAnswer: Sendable {
         }
     }
 
+    /// Something that a config's author should mend.
+    package struct Problem: Sendable {
+        /// Where it is, such as `kube_service://shop/web`.
+        package let object: String
+        /// What is wrong.
+        package let reason: String
+        /// `error` if a config is not used as it is written, else `warning`.
+        package let severity: String
+        /// When it was found (RFC 3339); empty if that is not known.
+        package let since: String
+        /// Whether configs that the object had before stay in use.
+        package let keepsLast: Bool
+
+        /// A problem.
+        package init(object: String, reason: String, severity: String, since: String, keepsLast: Bool) {
+            self.object = object
+            self.reason = reason
+            self.severity = severity
+            self.since = since
+            self.keepsLast = keepsLast
+        }
+    }
+
+    /// The most problems that are listed.
+    private static let mostProblems = 1_000
+
     /// Why this replica does not dispatch: empty on a leader, `currently follower`, or `Startup in progress`.
     package let notRunning: String
     /// Whether the leader still waits for nodes to report before it dispatches.
@@ -60,14 +86,18 @@ package struct StateAnswer: Sendable {
     package let dangling: [Dangling]
     /// How many endpoints checks there are.
     package let endpointsChecks: Int
+    /// What cannot be used of annotations, files and ClusterChecks, in the order to show.
+    package let problems: [Problem]
     /// Where the leader is, if another replica is known to lead.
     package let leader: String?
 
     /// The state of a leader.
-    package init(warmup: Bool, nodes: [Node], dangling: [Dangling], endpointsChecks: Int = 0) {
+    package init(warmup: Bool, nodes: [Node], dangling: [Dangling], endpointsChecks: Int = 0, problems: [Problem] = [])
+    {
         notRunning = ""
         leader = nil
         self.endpointsChecks = endpointsChecks
+        self.problems = problems
         self.warmup = warmup
         self.nodes = nodes
         self.dangling = dangling
@@ -78,6 +108,7 @@ package struct StateAnswer: Sendable {
         self.notRunning = notRunning
         self.leader = leader
         endpointsChecks = 0
+        problems = []
         warmup = false
         nodes = []
         dangling = []
@@ -85,7 +116,8 @@ package struct StateAnswer: Sendable {
 
     /// The body. If this replica does not dispatch, lists are null, as agents' command lines expect. They ignore what
     /// upstream does not have: `pod`, `address`, `node_type` and `conditions` of a node; `dangling_reasons` and
-    /// `dangling_instance_ids`, one for each config in `dangling`; `endpoints_checks`; a follower's `leader`. A node
+    /// `dangling_instance_ids`, one for each config in `dangling`; `endpoints_checks`; `problems`, the first thousand
+    /// of `problem_count`; a follower's `leader`. A node
     /// that reported no statistics has no `stats`.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
@@ -130,7 +162,16 @@ package struct StateAnswer: Sendable {
         Self.encode(dangling.map(\.reason), into: &output, JSONValue.encode)
         output.append(",\"dangling_instance_ids\":")
         Self.encode(dangling, into: &output) { Self.encode($0.config.instanceIDs, into: &$1, JSONValue.encode) }
-        output.append(",\"endpoints_checks\":\(endpointsChecks)}")
+        output.append(",\"endpoints_checks\":\(endpointsChecks),\"problem_count\":\(problems.count),\"problems\":")
+        Self.encode(Array(problems.prefix(Self.mostProblems)), into: &output) { problem, output in
+            let members: [ExactText: JSONValue] = [
+                "object": .string(problem.object), "reason": .string(problem.reason),
+                "severity": .string(problem.severity), "since": problem.since.isEmpty ? .null : .string(problem.since),
+                "keeps_last": .bool(problem.keepsLast),
+            ]
+            output.append(contentsOf: JSONValue.object(members).encoded())
+        }
+        output.append("}")
         return output
     }
 

@@ -51,6 +51,9 @@ package enum AgentOptions {
         "ad_allowed_env_vars", help: "Environment variables that `%%env_X%%` may name. Empty: all.")
     static let disableVariables = Option.flag(
         "ad_disable_env_var_resolution", default: false, help: "Refuse `%%env_X%%` altogether.")
+    static let keepsLastGood = Option.flag(
+        "ad_keep_last_good", default: true,
+        help: "An annotation or ClusterCheck that cannot be used keeps the configs that it had, as files do.")
     static let kubeconfig = Option.text(
         "kubeconfig",
         help: "File with the Kubernetes API's address and credentials. Empty: as a pod's, where there is one.")
@@ -92,7 +95,8 @@ package enum AgentOptions {
             nodeExpiration, restartGrace, clusterName, clusterTagName, extraTags)
         + dispatching + scraping + discovering
         + OptionTable(
-            allowedVariables, disableVariables, kubeconfig, namespace, agentNamespace, agentSelector, leaderElection,
+            allowedVariables, disableVariables, keepsLastGood, kubeconfig, namespace, agentNamespace, agentSelector,
+            leaderElection,
             leaseName, leaseDuration, renewDeadline, retryPeriod, intentConfigMap, shutdownDelay, metricsPort,
             healthPort)
         + Program.logging

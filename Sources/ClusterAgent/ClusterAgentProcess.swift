@@ -165,6 +165,7 @@ extension ClusterAgentProcess {
         autoConf.watchesClusterChecks = kubernetes != nil
         autoConf.allowedEnvironment = options[AgentOptions.allowedVariables]
         autoConf.refusesEnvironment = options[AgentOptions.disableVariables]
+        autoConf.keepsLastGood = options[AgentOptions.keepsLastGood]
         var api = APIOptions(version: apiVersion)
         api.longestWait = options[AgentOptions.nodeExpiration] / 3
         var replica = ReplicaOptions(

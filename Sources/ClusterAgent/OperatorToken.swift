@@ -58,10 +58,7 @@ struct OperatorToken: Sendable {
     }
 
     private static func make(_ path: String, _ entropy: any Entropy) throws(FileError) {
-        var token: [UInt8] = []
-        while token.count < 64 {
-            token += Array(zeroPadded(entropy.next(), width: 16, radix: 16).utf8)
-        }
+        let token = Array(SharedToken.new(entropy).utf8)
         // Exclusively: what is there, a link least of all, is never written to.
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {

@@ -27,8 +27,12 @@ package struct Program: Sendable {
         package let words: [String]
         /// One line for the help.
         package let help: String
-        /// Its own options, in addition to those of `run`.
+        /// Its own options.
         package let table: OptionTable
+        /// Whether it accepts the options of `run` too.
+        package let acceptsRunOptions: Bool
+        /// What the help says between the first line and the options; empty for nothing.
+        package let about: String
         /// The name of its operands in the help, such as `FILE…`; nil if it takes none.
         package let operands: String?
         /// Short spellings of its own flags, such as `-f` for `--force`.
@@ -38,13 +42,15 @@ package struct Program: Sendable {
 
         /// Creates a command.
         package init(
-            _ words: String, help: String, table: OptionTable = OptionTable(), operands: String? = nil,
-            aliases: [String: String] = [:],
+            _ words: String, help: String, table: OptionTable = OptionTable(), acceptsRunOptions: Bool = true,
+            about: String = "", operands: String? = nil, aliases: [String: String] = [:],
             body: @escaping @Sendable (Context) async throws(StartError) -> Int32
         ) {
             self.words = words.split(separator: " ").map(String.init)
             self.help = help
             self.table = table
+            self.acceptsRunOptions = acceptsRunOptions
+            self.about = about
             self.operands = operands
             self.aliases = aliases
             self.body = body
@@ -82,7 +88,7 @@ package struct Program: Sendable {
     ///   - name: the name of the executable.
     ///   - version: what `version` prints.
     ///   - summary: one line for the help.
-    ///   - table: the options of `run`, which every command accepts.
+    ///   - table: the options of `run`.
     ///   - commands: the commands besides `run`.
     ///   - scrub: masks the secrets in a text before it is logged.
     ///   - readFile: reads the file given by `--config`.
@@ -151,7 +157,7 @@ package struct Program: Sendable {
         do {
             let (flags, rest) = try command.split(arguments)
             operands = rest
-            options = try readOptions(command.table + table, flags, environment)
+            options = try readOptions(allOptions(of: command), flags, environment)
         } catch {
             printErrors(error.problems)
             return 2
@@ -203,9 +209,13 @@ package struct Program: Sendable {
 
     private func help(of command: Command) -> String {
         let words = ([name] + command.words + [command.operands].compactMap(\.self)).joined(separator: " ")
-        return "\(words) [--config=FILE] [--key=value …]\n\n"
+        return "\(words) [--config=FILE] [--key=value …]\n\n" + (command.about.isEmpty ? "" : command.about + "\n\n")
             + "Each option can also be set by an environment variable (DD_, upper case, . as _) or in the file, YAML or JSON.\n\n"
-            + (command.table + table).helpText
+            + allOptions(of: command).helpText
+    }
+
+    private func allOptions(of command: Command) -> OptionTable {
+        command.acceptsRunOptions ? command.table + table : command.table
     }
 
     private func printErrors(_ lines: [String]) {

@@ -51,6 +51,11 @@ package enum SharedToken: Sendable {
         }
     }
 
+    /// A new token of 64 hexadecimal digits, 256 random bits.
+    package static func new(_ entropy: any Entropy) -> String {
+        (0..<4).map { _ in zeroPadded(entropy.next(), width: 16, radix: 16) }.joined()
+    }
+
     /// What is wrong with a token; nil if it is acceptable. A token shorter than 32 characters can be guessed.
     package static func problem(_ token: String) -> String? {
         guard token.utf8.count >= 32 else {

@@ -97,7 +97,8 @@ package struct Replica: Sendable {
             handler: handler, reader: surroundings.statistics, period: options.rebalancePeriod, clock: clock, log: log)
         api = API(
             handler: handler, tokens: surroundings.agentTokens, operators: surroundings.operatorTokens,
-            replicas: surroundings.replicaTokens?.accepted, options: options.api, clock: clock)
+            replicas: surroundings.replicaTokens?.accepted, problems: { [autoConf] in autoConf.reportedProblems },
+            options: options.api, clock: clock)
         polls = LongPolls(
             api: api, clock: clock, token: surroundings.token, peers: surroundings.peers, mirrors: mirrors)
         requests = RequestHandler(

@@ -64,6 +64,23 @@ import Testing
         let answer = try ConfigsAnswer(parsing: configs.body)
         #expect(
             answer.configs.first.map { String(decoding: $0.instances[0], as: UTF8.self) }?.contains("s3cr3t") == true)
+
+        // A broken edit is told wherever people look, and the check goes on.
+        try directory.write("conf.d/postgres.json", #"{"cluster_check": true, "instances": {}}"#)
+        let path = "\(directory.path)/conf.d/postgres.json"
+        let reason =
+            "error: file:\(path): instances is an object, not a list; what was valid last stays in use (since 20"
+        try await eventually(within: .seconds(30), "the problem in the output of clusterchecks") {
+            let output = try await run(["clusterchecks"] + options).output
+            return output.contains("=== Wrong configurations ===\n\(reason)") && output.contains("postgres check")
+        }
+        #expect(
+            try await run(["status"] + options).output.hasSuffix(
+                "Wrong configurations: 1 (errors: 1; of them, what was valid last stays in use: 1)\n"))
+        let wrong = try JSONValue(parsing: Array(try await run(["clusterchecks", "--json"] + options).output.utf8))
+        let problem = try #require(wrong["problems"]?.arrayValue?.first)
+        #expect(problem["object"] == .string("file:\(path)") && problem["keeps_last"] == .bool(true))
+        #expect(wrong["nodes"]?.arrayValue?.first?["configs"]?.arrayValue?.count == 1)
         await client.shutdown()
     }
 

@@ -190,6 +190,8 @@ import Testing
         _ = try await ask("uncordon", "--node", home)
         #expect(try await agent.placements(client).nodes[home]?.isEmpty == false)
         #expect(try await ask("simulate", "--remove-node", home).contains(" checks would move; the heaviest node"))
+        let path = try directory.write("more.yaml", "cluster_check: true\ninstances:\n  - {host: a, port: 1}\n")
+        #expect(try await ask("simulate", "--config-file", path).contains("added"))
         let history = try await ask("history", "--check", "fast1")
         for what in ["isolated", "no longer isolated", "pinned", "pinned to \(other)", "paused", "resumed"] {
             #expect(history.contains("(\(what))"), "\(what): \(history)")

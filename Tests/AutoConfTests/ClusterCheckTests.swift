@@ -91,6 +91,18 @@ import Testing
         #expect(fixture.problems.isEmpty && fixture.configs == before)
     }
 
+    @Test func `what no agent could read is refused, as from every other source`() throws {
+        let fixture = fixture()
+        let key = String(repeating: "k", count: 1_001)
+        let deep = String(repeating: #"{"a":"#, count: 70) + "1" + String(repeating: "}", count: 70)
+        for spec in [#"{"check": "a", "instances": [{"\#(key)": 1}]}"#, #"{"check": "a", "instances": [\#(deep)]}"#] {
+            let parsed = try JSONValue(parsing: Array(spec.utf8), limits: JSONLimits(depth: 100, keyBytes: 2_000))
+            fixture.autoConf.handle(
+                .replaced([ClusterCheck(metadata: ObjectMetadata(name: "db", namespace: "shop"), spec: parsed)]))
+            #expect(fixture.configs.isEmpty && fixture.problems.count == 1, "\(fixture.problems)")
+        }
+    }
+
     @Test func `one bad instance does not take the others`() throws {
         let fixture = fixture()
         fixture.autoConf.handle(

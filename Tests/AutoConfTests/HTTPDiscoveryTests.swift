@@ -21,7 +21,7 @@ import Testing
 
     private static func configs(_ answer: String, template: String = template) throws -> [CheckConfig] {
         let targets = try DiscoveredTargets(parsing: Array(answer.utf8)).all
-        var bound = BoundConfigs(limit: .ofDiscovery(AutoConfOptions()), room: .max)
+        var bound = BoundConfigs(limit: .ofDiscovery(AutoConfOptions()), room: .max, keepsLast: false)
         try one(template: template).bind(targets, into: &bound)
         return bound.configs
     }
@@ -148,7 +148,7 @@ import Testing
         var options = AutoConfOptions()
         options.maximumBytesPerDiscovery = 30_000
         let targets = (0..<50).map { DiscoveredTarget("t\(zeroPadded($0, width: 2)):1", tags: []) }
-        var bound = BoundConfigs(limit: .ofDiscovery(options), room: .max)
+        var bound = BoundConfigs(limit: .ofDiscovery(options), room: .max, keepsLast: false)
         try Self.one().bind(targets.reversed(), into: &bound)
         #expect((20..<30).contains(bound.configs.count) && bound.configs.first?.key.entry == "t00:1")
         #expect(bound.problems(of: "o").first?.reason.contains("of its 50 configs are left out") == true)

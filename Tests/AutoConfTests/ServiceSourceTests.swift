@@ -66,10 +66,10 @@ import Testing
         #expect(fixture.desired.changes == changes)
     }
 
-    @Test func `an annotation that becomes bad removes its own configs only`() {
+    @Test func `an annotation that becomes bad is told, and takes no config`() {
         fixture.autoConf.handle(.replaced([service(Self.checks("a")), service(Self.checks("a"), name: "other")]))
         fixture.autoConf.handle(.applied(service(["checks": "{"])))
-        #expect(fixture.keys == ["kube_service://shop/other#a#0"])
+        #expect(fixture.keys == ["kube_service://shop/other#a#0", "kube_service://shop/web#a#0"])
         #expect(fixture.problems.count == 1)
         fixture.autoConf.handle(.applied(service(Self.checks("a"))))
         #expect(fixture.keys.count == 2)

@@ -29,7 +29,7 @@ func fuzzAnnotations(_ input: [UInt8]) {
         precondition((template.initConfig ?? .object([:])).objectValue != nil, "init_config is an object")
         precondition((template.logs ?? .array([])).arrayValue != nil, "logs is a list")
     }
-    var bound = BoundConfigs(limit: ConfigLimit(AutoConfOptions()), room: .max)
+    var bound = BoundConfigs(limit: ConfigLimit(AutoConfOptions()), room: .max, keepsLast: true)
     let origin = TemplateOrigin(object: target.entity, place: "", provider: "p", source: "s")
     service.templates.bind(to: target, from: origin, into: &bound)
     precondition(Set(bound.configs.map(\.key)).count == bound.configs.count, "each config has a key of its own")

@@ -8,6 +8,7 @@ import JSON
 func fuzzKubernetes(_ input: [UInt8]) {
     _ = read(ObjectPage<Service>.self, input)
     _ = read(ObjectPage<ServiceEndpoints>.self, input)
+    _ = read(ObjectPage<ClusterCheck>.self, input)
     _ = read(WatchEvent<Pod>.self, input)
     _ = read(WatchEvent<KubernetesNode>.self, input)
     _ = read(Service.self, input)
@@ -17,6 +18,11 @@ func fuzzKubernetes(_ input: [UInt8]) {
     if let manifest = try? JSONValue(parsing: input) {
         _ = try? Service(manifest: manifest)
         _ = try? ServiceEndpoints(manifest: manifest)
+    }
+    if let check = read(ClusterCheck.self, input) {
+        // What a later leader reads of a status is what was written.
+        let written = ClusterCheckStatus(check.status.patch)
+        precondition(written == check.status, "a status changes on its way")
     }
     if let lease = read(Lease.self, input) {
         // Numbers are written so that YAML 1.1 reads them too: from then on they stay.

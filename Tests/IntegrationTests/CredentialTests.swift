@@ -96,32 +96,24 @@ import Testing
     }
 }
 
-/// A folder as the kubelet's projected volume makes it: the files are links through `..data`, which is swapped in one
-/// step.
+/// The volume of a service account.
 private final class ServiceAccountVolume: Sendable {
     private let plane: ControlPlane
+    private let volume: MountedVolume
 
     init(_ plane: ControlPlane) async throws {
         self.plane = plane
-        try plane.directory.write("pod/..0/token", "")
-        for name in ["token", "ca.crt", "namespace"] {
-            guard unsafe symlink("..data/\(name)", "\(path)/\(name)") == 0 else { throw TestFailure("symlink \(name)") }
-        }
+        volume = try MountedVolume("pod", in: plane.directory, ["token": [], "ca.crt": [], "namespace": []])
     }
 
-    var path: String {
-        "\(plane.directory.path)/pod"
-    }
+    var path: String { volume.path }
 
     /// Replaces the token, and the CA by the API server's newest.
     func write(token: String) throws {
-        let version = "..\(UInt64.random(in: 1 ... .max))"
-        let authority = try readFile("\(plane.path)/pki/ca.crt", atMost: 1 << 16)
-        try plane.directory.write("pod/\(version)/token", token)
-        try plane.directory.write("pod/\(version)/ca.crt", String(decoding: authority, as: UTF8.self))
-        try plane.directory.write("pod/\(version)/namespace", "cluster-agent")
-        let made = unsafe symlink(version, "\(path)/..data_tmp") == 0
-        guard made, unsafe rename("\(path)/..data_tmp", "\(path)/..data") == 0 else { throw TestFailure("..data") }
+        try volume.replace([
+            "token": Array(token.utf8), "ca.crt": try readFile("\(plane.path)/pki/ca.crt", atMost: 1 << 16),
+            "namespace": Array("cluster-agent".utf8),
+        ])
     }
 }
 

@@ -7,7 +7,6 @@ import Testing
 
 /// What a real API server, of the oldest version that the manifests are for, says to them.
 @Suite(.serialized) struct APIServerTests {
-    private let script = "\(TestEnvironment.root)/manifests/secret"
     /// Kubernetes 1.20 does not have these; everything else it must take.
     private static let later = [
         "base": ["policy/v1 PodDisruptionBudget"], "overlays/kubernetes-1.21": ["policy/v1 PodDisruptionBudget"],
@@ -40,31 +39,34 @@ import Testing
     }
 
     /// However it was made, the Secret is renewed in the same way.
-    @Test(arguments: ["create", "apply"]) func `renewing the token changes nothing else`(_ make: String) async throws {
+    @Test(arguments: ["create", "apply"])
+    func `renewing a part of the Secret changes nothing else`(_ make: String) async throws {
         let plane = try await ControlPlane.start()
-        let secret = try await Rendered.output(script, [])
+        let secret = try await Rendered.secret()
         try await plane.kubectl(
             make, "--filename=\(try plane.directory.write("secret.json", secret))")
-        try await renew("token", plane)
-        try await renew("operator-token", plane)
+        try await renew("token", plane, ["token"])
+        try await renew("operator-token", plane, ["operator-token"])
+        try await renew("certificate", plane, ["tls.crt", "tls.key"])
         try await plane.stop()
     }
 
-    private func renew(_ key: String, _ plane: ControlPlane) async throws {
-        let before = try await data(plane)
+    private func renew(_ part: String, _ plane: ControlPlane, _ keys: [ExactText]) async throws {
+        let (before, stored) = try await data(plane)
         #expect(before.keys.sorted() == ["operator-token", "tls.crt", "tls.key", "token"])
-        let patch = try await Rendered.output(script, ["--\(key)"])
+        let patch = try await Rendered.secret("--renew=\(part)", input: stored)
         try await plane.kubectl(
             "--namespace=cluster-agent", "patch", "secret", "cluster-agent",
             "--patch-file=\(try plane.directory.write("patch.json", patch))")
-        let after = try await data(plane)
-        #expect(after.keys.filter { after[$0] != before[$0] } == [ExactText(key)])
+        let after = try await data(plane).data
+        #expect(after.keys.filter { after[$0] != before[$0] }.sorted() == keys)
     }
 
-    private func data(_ plane: ControlPlane) async throws -> [ExactText: String] {
+    private func data(_ plane: ControlPlane) async throws -> (data: [ExactText: String], object: String) {
         let text = try await plane.kubectl(
             "--namespace=cluster-agent", "get", "secret", "cluster-agent", "--output=json")
-        return (try JSONValue(parsing: Array(text.utf8))["data"]?.objectValue ?? [:]).compactMapValues(\.stringValue)
+        let data = try JSONValue(parsing: Array(text.utf8))["data"]?.objectValue ?? [:]
+        return (data.compactMapValues(\.stringValue), text)
     }
 }
 

@@ -9,7 +9,7 @@ import Testing
     private static let chart = "\(TestEnvironment.root)/manifests/chart"
 
     /// A module of `tests/`, and the least number of tests that it must run.
-    @Test(arguments: [("chart", 11), ("values", 18), ("schemas", 4), ("kustomize", 8)])
+    @Test(arguments: [("chart", 11), ("values", 19), ("schemas", 4), ("migrating", 3), ("kustomize", 8)])
     func `the tests of what is rendered pass`(module: String, least: Int) async throws {
         let kubectl = try await Rendered.setup("kubectl")
         let folder = "\(Self.tests)/ManifestTests"
@@ -31,8 +31,9 @@ import Testing
         try await plane.kubectl("delete", "clusterrole,clusterrolebinding", "cluster-agent")
         let everything = ["clusterChecksRunner.enabled=true", "nodeAgent.enabled=true", "flowSchema.enabled=true"]
         let installed = try await helm(plane, "install", Self.chart, ["--create-namespace"], everything)
-        #expect(installed.contains("STATUS: deployed") && installed.contains("manifests/secret shop |"), "\(installed)")
-        let secret = try await Rendered.output("\(TestEnvironment.root)/manifests/secret", ["shop"])
+        #expect(installed.contains("STATUS: deployed"), "\(installed)")
+        #expect(installed.contains(" secret --namespace shop | kubectl create --filename -\n"), "\(installed)")
+        let secret = try await Rendered.secret("--namespace=shop")
         try await plane.kubectl("create", "--filename=\(try plane.directory.write("secret.json", secret))")
         let before = try await versions(plane)
         #expect(before.count == 4, "\(before)")
@@ -60,6 +61,59 @@ import Testing
         _ = try await helm(plane, "uninstall", nil, [], [])
         #expect(try await versions(plane) == changed.filter { $0.hasPrefix("Secret/") })
         try await plane.stop()
+    }
+
+    /// Those that need no Datadog: with the files that the page shows, in its order.
+    @Test func `the commands for those who come from Datadog's cluster agent do what they say`() async throws {
+        let plane = try await ControlPlane.start()
+        try await plane.kubectl("delete", "clusterrole,clusterrolebinding", "cluster-agent")
+        try await plane.kubectl("create", "namespace", "datadog")
+        let service =
+            #"ad.datadoghq.com/service.checks={"tcp_check": {"instances": [{"host": "%%host%%", "port": 1}]}}"#
+        try await plane.kubectl("annotate", "service", "kubernetes", service)
+        let page = String(
+            decoding: try readFile("\(TestEnvironment.root)/manifests/MIGRATING.md", atMost: 1 << 20), as: UTF8.self)
+        var (commands, known): ([String], Set<String>) = ([], [])
+        for block in page.split(separator: "\n```\n").flatMap({
+            $0.split(separator: "```yaml\n# ", omittingEmptySubsequences: false).dropFirst()
+        }) {
+            let name = String(block.prefix { $0 != "\n" && $0 != ":" })
+            if known.insert(name).inserted { try plane.directory.write(name, "# \(block)\n") }
+        }
+        for line in page.split(separator: "\n") {
+            let isCommand = ["docker run ", "helm ", "kubectl "].contains { line.hasPrefix($0) }
+            let needsDatadog = ["datadog/datadog", " exec ", " rollout "].contains { line.contains($0) }
+            if isCommand && !needsDatadog { commands.append(String(line)) }
+        }
+        #expect(commands.count == 7, "\(commands)")
+        let output = try await run(commands, plane)
+        #expect(output.contains("=== tcp_check check ===") && output.contains("1 configs, 0 errors"), "\(output)")
+        for done in [
+            "secret/cluster-agent created", "networkpolicy.networking.k8s.io/cluster-agent-datadog created",
+            "STATUS: deployed", #"networkpolicy.networking.k8s.io "cluster-agent-datadog" deleted"#,
+            #"secret "cluster-agent" deleted"#,
+        ] {
+            #expect(output.contains(done), "\(done): \(output)")
+        }
+        let left = try await plane.kubectl(
+            "--namespace=datadog", "get", "deployments,secrets,networkpolicies,leases,configmaps", "--output=name")
+        #expect(!left.contains("cluster-agent"), "\(left)")
+        try await plane.stop()
+    }
+
+    /// Runs command lines with the program of this checkout as the image, in the directory of the control plane.
+    private func run(_ commands: [String], _ plane: ControlPlane) async throws -> String {
+        let helm =
+            "\(try await Rendered.setup("manifest-tools", within: .seconds(600))) -B \(Self.tests)/hollow/helm.py"
+        let script = """
+            set -o errexit -o pipefail
+            docker() { while [[ $1 != IMAGE ]]; do shift; done; "\(try TestEnvironment.program("cluster-agent"))" "${@:2}"; }
+            helm() { \(helm) --kubeconfig=\(plane.adminKubeconfig) "$@"; }
+            kubectl() { command kubectl --kubeconfig=\(plane.adminKubeconfig) "$@"; }
+            cd \(plane.directory.path) && ln -s \(TestEnvironment.root)/manifests .
+            \(commands.joined(separator: "\n"))
+            """
+        return try await Rendered.output("/bin/bash", ["-c", script])
     }
 
     /// `Kind/name version` of the workloads, by generation, and of the Secret that is not Helm's, by resource version.

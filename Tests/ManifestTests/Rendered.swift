@@ -46,6 +46,15 @@ enum Rendered {
         return lines.split(separator: "---").map { $0.joined(separator: "\n") }
     }
 
+    /// What `cluster-agent secret` prints.
+    static func secret(_ arguments: String..., input: String = "") async throws -> String {
+        let directory = try TemporaryDirectory()
+        let given = try directory.write("input", input)
+        return try await output(
+            "/bin/sh",
+            ["-c", #"exec "$0" secret "$@" <\#(given)"#, try TestEnvironment.program("cluster-agent")] + arguments)
+    }
+
     /// The path that a script of `Tests/setup` prints.
     static func setup(_ script: String, within limit: Duration = .seconds(300)) async throws -> String {
         let printed = try await output("\(TestEnvironment.root)/Tests/setup/\(script)", [], within: limit)

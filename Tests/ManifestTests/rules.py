@@ -281,7 +281,7 @@ per_permission("access-to-create-pods", new_permission(apiGroups=[""], resources
                lambda p: "may create pods" if "pods" in p["resources"] and "create" in p["verbs"] else None)
 per_permission("wildcard-in-rules", new_permission(apiGroups=[""], resources=["pods"], verbs=["*"]),
                lambda p: "has a wildcard" if "*" in p["apiGroups"] + p["resources"] + p["verbs"] else None)
-NOT_NAMESPACED = {"Namespace", "ClusterRole", "ClusterRoleBinding", "FlowSchema"}
+NOT_NAMESPACED = {"CustomResourceDefinition", "Namespace", "ClusterRole", "ClusterRoleBinding", "FlowSchema"}
 
 
 @rule("use-namespace", set_in(lambda m: m.one("Service")["metadata"], namespace="default"))
@@ -398,7 +398,9 @@ LASTING = {f"app.kubernetes.io/{key}" for key in ("name", "instance", "component
 
 @rule("recommended-labels", lambda m: m.one("ServiceAccount")["metadata"]["labels"].pop("app.kubernetes.io/version"))
 def recommended_labels(m):
-    given = [(title(o), o["metadata"].get("labels", {})) for o in m.objects] + [(f"pods of {title(w)}", labels(w)) for w in m.workloads()]
+    # A CustomResourceDefinition outlasts the release, and the managers, that it came with.
+    given = [(title(o), o["metadata"].get("labels", {})) for o in m.objects if o["kind"] != "CustomResourceDefinition"]
+    given += [(f"pods of {title(w)}", labels(w)) for w in m.workloads()]
     return [f"{where} has no label {', '.join(sorted(RECOMMENDED - set(found)))}" for where, found in given if not RECOMMENDED <= set(found)]
 
 

@@ -17,12 +17,14 @@ _WRAPPERS = {
     # --root too: in a chroot, the mount namespace alone would lead out of it.
     "enter": 'exec nsenter --target "$(cat {0}/pid)" --net --mount --pid --root --wd -- "$@"',
     "exec": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.execute {0} \"$@\"",
+    # What `docker run` does with the image, but for its isolation.
+    "image": "exec chroot --userspec=10001:10001 {0}/images/0 /usr/local/bin/cluster-agent \"$@\"",
     "node": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.silence {0} \"$@\"",
 }
 _USAGE = """
   export CLUSTER={0}
   $CLUSTER/kubectl apply -k manifests/overlays/kubernetes-1.20
-  manifests/secret | $CLUSTER/kubectl create -f -
+  $CLUSTER/image secret | $CLUSTER/kubectl create -f -
   $CLUSTER/kubectl apply -f manifests/demo/shop.yaml       Services with checks
   $CLUSTER/kubectl -n cluster-agent get pods -o wide       kubectl in the cluster's network; `logs` too
   $CLUSTER/exec POD cluster-agent clusterchecks            a program in a pod, as `kubectl exec` would run it

@@ -80,9 +80,11 @@ class Observer:
         return done.stdout
 
     def shell(self, command: str, manifests: str) -> str:
-        """Runs a command line with this cluster's `kubectl` and `helm`, and the given `manifests/` folder; returns its output."""
+        """Runs a command line with this cluster's `kubectl`, `helm` and image, and the given `manifests/` folder; returns its output."""
         script = re.sub(r"\bmanifests/", manifests + "/", command)
-        for program, words in (("helm", self._helm), ("kubectl", self._kubectl)):
+        for program, words in (
+            ("helm", self._helm), ("kubectl", self._kubectl), ("docker run --rm cluster-agent:0.1.0", [f"{self._folder}/image"]),
+        ):
             script = re.sub(rf"(^|\| ){program}\b", rf"\1{' '.join(words)}", script)
         done = subprocess.run(["bash", "-c", f"set -o pipefail; {script}"], text=True, capture_output=True, check=False)
         if done.returncode:

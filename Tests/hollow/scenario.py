@@ -149,7 +149,7 @@ class Scenario:
 
     def comes_up(self) -> str:
         begun = time.monotonic()
-        self._show(f"manifests/secret {self._namespace} | kubectl create -f -")
+        self._show(f"docker run --rm cluster-agent:0.1.0 secret --namespace {self._namespace} | kubectl create -f -")
         self._replicas(60)
         replicas = time.monotonic() - begun
         within(60, "three node-agents are ready", lambda: len(self._observer.ready_pods("node-agent")) == 3)
@@ -195,7 +195,9 @@ class Scenario:
     def takes_a_new_token(self) -> str:
         restarts = self._observer.restarts()
         begun = time.monotonic()
-        self._show(f"manifests/secret --token | kubectl -n {self._namespace} patch secret cluster-agent --patch-file /dev/stdin")
+        self._show(
+            "docker run --rm cluster-agent:0.1.0 secret --renew token"
+            f" | kubectl -n {self._namespace} patch secret cluster-agent --patch-file /dev/stdin")
         token = self._observer.token("token")
         within(120, "the replicas take the new token", lambda: self._observer.accepts(token))
         took = time.monotonic() - begun

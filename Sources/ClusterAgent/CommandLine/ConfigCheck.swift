@@ -1,7 +1,6 @@
 import AutoConf
 import CheckModel
 import CheckOptions
-import Glibc
 import JSON
 import Kubernetes
 import Platform
@@ -13,7 +12,6 @@ struct ConfigCheck {
     private static let json = Option.flag("json", default: false, help: "Print JSON.")
     private static let checkName = Option.text(
         "check", help: "The check of configs on standard input, which have no file name that says it.")
-    private static let standardInput = "standard input"
     private static let unnamed = "unnamed"
     /// The most lines of a kind that are told one by one.
     private static let longestReport = 50
@@ -87,7 +85,8 @@ extension ConfigCheck {
     private mutating func read(_ operand: String) throws(StartError) {
         guard operand != "-" else {
             do throws(FileError) {
-                add(CheckedText(try Self.readStandardInput(), of: Self.standardInput), of: Self.standardInput)
+                let text = try StandardInput.read(atMost: CheckedText.limit)
+                add(CheckedText(text, of: StandardInput.name), of: StandardInput.name)
             } catch {
                 throw StartError("\(error)")
             }
@@ -173,18 +172,6 @@ extension ConfigCheck {
     private mutating func add(_ text: CheckedText, of place: String) {
         if text.documents.isEmpty, text.refused.isEmpty { refused.append("\(place): nothing is in it") }
         objects.add(text)
-    }
-
-    private static func readStandardInput() throws(FileError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = unsafe Glibc.read(0, &buffer, buffer.count)
-            guard count >= 0 else { throw FileError(path: standardInput, number: errno) }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-            guard bytes.count <= CheckedText.limit else { throw FileError(path: standardInput, number: EFBIG) }
-        }
     }
 }
 

@@ -97,7 +97,7 @@ enum OperatorCommands {
                 context throws(StartError) in
                 try await ask(context, "GET", "/api/v1/clusterchecks") { StatusReport(state: $0).text }
             },
-            ConfigCheck.command,
+            ConfigCheck.command, SecretCommand.command,
         ]
     }
 

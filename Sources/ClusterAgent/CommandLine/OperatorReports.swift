@@ -25,7 +25,7 @@ struct ClusterChecksReport {
                 lines += block(config, ids: known.compactMap(\.stringValue)) + ["Unassigned because: \(reason)", "==="]
             }
         }
-        lines += nodeLines
+        lines += ProblemLines(state).long + nodeLines
         let endpoints = state["endpoints_checks"]?.integerValue ?? 0
         if endpoints > 0 { lines += ["", "===== \(endpoints) Pod-backed Endpoints-Checks scheduled ====="] }
         return visibleLines(lines)
@@ -130,11 +130,12 @@ struct StatusReport {
         let unassigned = state["dangling"]?.arrayValue?.count ?? 0
         let dispatched = nodes.reduce(0) { $0 + ($1["configs"]?.arrayValue?.count ?? 0) }
         let isWarmingUp = state["warmup"]?.boolValue == true
-        return visibleLines([
-            isWarmingUp ? "Status: Leader, warming up" : "Status: Leader, serving requests",
-            "Active agents: \(nodes.count)", "Check Configurations: \(dispatched + unassigned)",
-            "  - Dispatched: \(dispatched)", "  - Unassigned: \(unassigned)",
-        ])
+        return visibleLines(
+            [
+                isWarmingUp ? "Status: Leader, warming up" : "Status: Leader, serving requests",
+                "Active agents: \(nodes.count)", "Check Configurations: \(dispatched + unassigned)",
+                "  - Dispatched: \(dispatched)", "  - Unassigned: \(unassigned)",
+            ] + ProblemLines(state).short)
     }
 }
 

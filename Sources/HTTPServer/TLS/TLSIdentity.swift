@@ -1,5 +1,5 @@
 import COpenSSL
-import Platform
+package import Platform
 
 /// The certificate chain and private key of a server, verified to belong together.
 package final class TLSIdentity: Sendable {
@@ -8,7 +8,8 @@ package final class TLSIdentity: Sendable {
     /// The SHA-256 of the public key of the first certificate (SubjectPublicKeyInfo, DER), in the form of libcurl's
     /// `CURLOPT_PINNEDPUBLICKEY`: `sha256//` and Base64.
     package let publicKeyPin: String
-    let privateKeyPEM: [UInt8]
+    /// The private key in PEM, unencrypted.
+    package let privateKeyPEM: [UInt8]
 
     /// An identity from the contents of PEM files.
     ///
@@ -55,8 +56,41 @@ package final class TLSIdentity: Sendable {
     /// - Parameter hosts: host names and addresses that clients use, in addition to `localhost`, `127.0.0.1` and `::1`.
     /// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII host name, or if OpenSSL fails.
     package static func selfSigned(hosts: [String]) throws(HTTPServerError) -> TLSIdentity {
+        try generated(hosts: ["localhost", "127.0.0.1", "::1"] + hosts, .always)
+    }
+
+    /// Generates a P-256 key and a self-signed certificate for it that is valid for so many days from `now` on.
+    ///
+    /// - Parameter hosts: the host names and addresses that clients use.
+    /// - Throws: `HTTPServerError` if a host is neither an address nor an ASCII host name, or if OpenSSL fails.
+    package static func selfSigned(
+        hosts: [String], days: Int, from now: WallTime
+    ) throws(HTTPServerError) -> TLSIdentity {
+        try generated(hosts: hosts, .days(days, from: now))
+    }
+
+    private static func generated(
+        hosts: [String], _ validity: CertificateValidity
+    ) throws(HTTPServerError) -> TLSIdentity {
         let key = try PrivateKey.generate()
-        let certificate = try selfSignedCertificate(for: key, hosts: ["localhost", "127.0.0.1", "::1"] + hosts)
+        let draft = try CertificateDraft(for: key, validity: validity)
+        try draft.name(hosts)
+        return try TLSIdentity(certificatePEM: try draft.selfSigned(key), keyPEM: try key.pem())
+    }
+
+    /// A new P-256 key and a certificate for it with the same names, issued by this one: clients that trust this
+    /// certificate trust the new one too, and clients that trust the new one do not trust this one.
+    ///
+    /// - Throws: `HTTPServerError` if the certificate may not issue another one or has no names, or if OpenSSL fails.
+    package func successor(days: Int, from now: WallTime) throws(HTTPServerError) -> TLSIdentity {
+        let issuer = try CertificateChain(pem: certificatePEM)
+        guard unsafe X509_check_ca(issuer.first) == 1 else {
+            throw .invalidCertificate(reason: "it may not issue another one: renew it where it comes from")
+        }
+        let key = try PrivateKey.generate()
+        let draft = try CertificateDraft(for: key, validity: .days(days, from: now))
+        try unsafe draft.name(like: issuer.first)
+        let certificate = try unsafe draft.issued(by: issuer.first, try PrivateKey(pem: privateKeyPEM))
         return try TLSIdentity(certificatePEM: certificate, keyPEM: try key.pem())
     }
 }

@@ -105,7 +105,7 @@ func cut(_ text: String, to limit: Int) -> String {
 
 /// Whether `name` is a DNS subdomain (RFC 1123), as the API wants names: labels of lower-case letters, digits and inner
 /// hyphens, joined by dots; at most 253 bytes.
-func isDNSSubdomain(_ name: String) -> Bool {
+package func isDNSSubdomain(_ name: String) -> Bool {
     let labels = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     let hyphen = UInt8(ascii: "-")
     return name.utf8.count <= 253

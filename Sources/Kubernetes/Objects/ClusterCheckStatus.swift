@@ -95,7 +95,7 @@ extension ClusterCheckStatus.Condition {
             "type": .string(type), "status": .string(status), "reason": .string(reason), "message": .string(message),
             "lastTransitionTime": .string(lastTransitionTime),
         ].filter { $0.value != .string("") }
-        if observedGeneration > 0 { members["observedGeneration"] = .integer(observedGeneration) }
+        if observedGeneration != 0 { members["observedGeneration"] = .integer(observedGeneration) }
         return .object(members)
     }
 }

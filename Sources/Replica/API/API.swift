@@ -1,7 +1,9 @@
+import AutoConf
 import CheckModel
 import ClusterChecks
 import HTTPServer
 import JSON
+import Kubernetes
 import Leadership
 import Platform
 
@@ -72,6 +74,7 @@ struct API: Sendable {
     private let tokens: BearerTokens
     private let operators: BearerTokens?
     private let replicas: BearerTokens?
+    private let problems: @Sendable () -> [ReportedProblem]
     let options: APIOptions
     let clock: GateClock
     private let versionBody: [[UInt8]]
@@ -85,14 +88,16 @@ struct API: Sendable {
     ///   - tokens: the agents'.
     ///   - operators: the operator's; nil if nobody may make an operator's call.
     ///   - replicas: the replicas'; nil if no store is mirrored.
+    ///   - problems: what cannot be used of the configs that this replica has read.
     init(
         handler: Handler, tokens: BearerTokens, operators: BearerTokens?, replicas: BearerTokens? = nil,
-        options: APIOptions, clock: any Clock
+        problems: @escaping @Sendable () -> [ReportedProblem] = { [] }, options: APIOptions, clock: any Clock
     ) {
         self.handler = handler
         self.tokens = tokens
         self.operators = operators
         self.replicas = replicas
+        self.problems = problems
         self.options = options
         self.clock = GateClock(clock)
         versionBody = [options.version.body]
@@ -311,7 +316,7 @@ extension API {
             }
             let answer = StateAnswer(
                 warmup: state.isWarmingUp, nodes: nodes, dangling: dangling,
-                endpointsChecks: state.endpointsChecks.count)
+                endpointsChecks: state.endpointsChecks.count, problems: problems().map { StateAnswer.Problem($0) })
             return inTerm(state.term, [answer.encoded()], for: request, now)
         } catch .startingUp {
             return .json([StateAnswer(notRunning: "Startup in progress").encoded()])
@@ -505,5 +510,15 @@ package struct AgentVersion: Sendable {
             "Major": .number(String(major)), "Minor": .number(String(minor)), "Patch": .number(String(patch)),
             "Pre": .string(""), "Meta": .string(""), "Commit": .string(commit),
         ]).encoded()
+    }
+}
+
+extension StateAnswer.Problem {
+    fileprivate init(_ reported: ReportedProblem) {
+        let problem = reported.problem
+        self.init(
+            object: problem.object, reason: problem.reason, severity: problem.severity.rawValue,
+            since: reported.since.map(eventTime) ?? "",
+            keepsLast: reported.keepsLast && problem.severity == .error)
     }
 }

@@ -23,7 +23,7 @@ struct CheckConfigEvents: Sendable {
     /// Records what changed about one object.
     func record(_ change: ProblemChange) {
         guard leadership.value.term(at: clock.now()) != nil, let object = change.object else { return }
-        for problem in change.appeared { record(problem, about: object) }
+        for problem in change.appeared { record(problem, about: object, keepsLast: change.keepsLast) }
         if change.isMended {
             let what = object.kind == ClusterCheck.kind ? "the spec" : "the check annotations"
             recorder.record(.normal, reason: Self.valid, message: "\(what) can be used again", about: object)
@@ -37,8 +37,8 @@ struct CheckConfigEvents: Sendable {
         while true {
             if case .leading(let term) = seen.value, term != recorded {
                 recorded = term
-                for (object, problems) in autoConf.objectProblems {
-                    for problem in problems { record(problem, about: object) }
+                for (object, problems, keepsLast) in autoConf.objectProblems {
+                    for problem in problems { record(problem, about: object, keepsLast: keepsLast) }
                 }
             }
             guard let next = try? await leadership.next(after: seen.version) else { return }
@@ -46,7 +46,8 @@ struct CheckConfigEvents: Sendable {
         }
     }
 
-    private func record(_ problem: ConfigProblem, about object: ObjectReference) {
-        recorder.record(.warning, reason: Self.invalid, message: problem.reason, about: object)
+    private func record(_ problem: ConfigProblem, about object: ObjectReference, keepsLast: Bool) {
+        let rest = keepsLast && problem.severity == .error ? "; what was valid last stays in use" : ""
+        recorder.record(.warning, reason: Self.invalid, message: problem.reason + rest, about: object)
     }
 }

@@ -16,7 +16,7 @@ from .rendering import CHART, chart, differences, documents, folder, managed_by,
 EVERYTHING = {
     "nodeAgent": {"enabled": True}, "clusterChecksRunner": {"enabled": True}, "flowSchema": {"enabled": True},
     "podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True},
-    "clusterAgent": {"confd": {"http_check.yaml": "instances: []"}, "advancedConfd": {"tcp_check.d": {"a.yaml": "x"}}},
+    "clusterAgent": {"tls": {"existingSecret": "issued"}, "confd": {"http_check.yaml": "instances: []"}, "advancedConfd": {"tcp_check.d": {"a.yaml": "x"}}},
 }
 
 
@@ -36,7 +36,7 @@ class ChartTests(unittest.TestCase):
         return rendered
 
     def test_the_default_is_the_base(self):
-        self.assertEqual(len(self.check_equal({}, ["base"])), 12)
+        self.assertEqual(len(self.check_equal({}, ["base"])), 13)
 
     def test_with_runners_it_is_the_overlay_with_runners(self):
         self.check_equal({"clusterChecksRunner": {"enabled": True}}, ["overlays/runners"])
@@ -56,8 +56,9 @@ class ChartTests(unittest.TestCase):
         found = differences(chart(EVERYTHING), renamed)
         self.assertEqual(set(found.values()), {"monitoring-2"})
         without = [key for key, o in renamed.items() if o["metadata"].get("namespace") != "monitoring-2"]
-        self.assertEqual(
-            set(without), {"ClusterRole/cluster-agent", "ClusterRoleBinding/cluster-agent", "FlowSchema/cluster-agent-leases"})
+        self.assertEqual(set(without), {
+            "ClusterRole/cluster-agent", "ClusterRoleBinding/cluster-agent", "FlowSchema/cluster-agent-leases",
+            "CustomResourceDefinition/clusterchecks.cluster-agent.dev"})
         self.assertNotIn("cluster-agent.cluster-agent", str(renamed))
         # A name that YAML would take for a number.
         self.assertEqual(chart(namespace="123")["Service/cluster-agent"]["metadata"]["namespace"], "123")
@@ -70,7 +71,7 @@ class ChartTests(unittest.TestCase):
         self.assertEqual(texts(EVERYTHING), texts(EVERYTHING, is_upgrade=True, revision=7))
         for name in os.listdir(os.path.join(CHART, "templates")):
             with open(os.path.join(CHART, "templates", name), encoding="utf-8") as file:
-                self.assertIsNone(re.search(r"\b(lookup|rand\w+|gen\w+|uuidv4|now|derivePassword)\b", file.read()), name)
+                self.assertIsNone(re.search(r"\b(lookup|rand[A-Z]\w+|gen[A-Z]\w+|uuidv4|now|derivePassword)\b", file.read()), name)
 
     def test_everything_keeps_the_rules(self):
         self.assertEqual(rules.check(Manifests(list(chart(EVERYTHING).values())), "chart"), [])
@@ -98,10 +99,12 @@ class ChartTests(unittest.TestCase):
         def notes(values):
             return next(text for path, text in texts(values, namespace="n").items() if path.endswith("NOTES.txt"))
 
-        self.assertIn("manifests/secret n | kubectl create", notes({}))
+        self.assertIn("  docker run --rm cluster-agent:0.1.0 secret --namespace n | kubectl create --filename -\n", notes({}))
         self.assertIn("kubectl --namespace n get pods", notes({}))
-        self.assertNotIn("metadata.name", notes({}))
-        self.assertIn("change its metadata.name to other", notes({"clusterAgent": {"existingSecret": "other"}}))
+        given = {"registry": "r.example.com", "clusterAgent": {"existingSecret": "other"}}
+        self.assertNotIn("ca.crt", notes({}))
+        self.assertIn("wait for the Secret issued, which is to have", notes({"clusterAgent": {"tls": {"existingSecret": "issued"}}}))
+        self.assertIn("  docker run --rm r.example.com/cluster-agent:0.1.0 secret --namespace n --name other |", notes(given))
 
 
 def on_version(version: str, template: str) -> str:

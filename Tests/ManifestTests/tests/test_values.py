@@ -63,6 +63,24 @@ class ValueTests(unittest.TestCase):
         self.check("clusterAgent.existingSecret", "mine", {
             f"{workload}.{POD}.volumes[0].secret.secretName": "mine" for workload in (AGENT, NODES)})
 
+    def test_a_certificate_in_a_secret_of_its_own(self):
+        """What node-agents trust is then the CA, and neither they nor anybody else gets what they do not use."""
+        def volume(tokens: list, certificate: list) -> dict:
+            sources = (("cluster-agent", tokens), ("issued", certificate))
+            return {"defaultMode": 0o440, "sources": [
+                {"secret": {"name": name, "items": [{"key": key, "path": key} for key in keys]}} for name, keys in sources]}
+
+        nodes = volume(["token"], ["ca.crt"])
+        expected = {
+            f"{NODES}.{CONTAINER}.args[5]": "--cluster_agent.ca_file=/etc/cluster-agent/ca.crt",
+            f"{NODES}.{POD}.volumes[0].secret": None, f"{NODES}.{POD}.volumes[0].projected": nodes,
+            f"{AGENT}.{POD}.volumes[0].secret": None,
+            f"{AGENT}.{POD}.volumes[0].projected": volume(["token", "operator-token"], ["tls.crt", "tls.key"]),
+        }
+        self.check("clusterAgent.tls.existingSecret", "issued", expected)
+        runners = {path.replace(NODES, RUNNERS).replace("args[5]", "args[4]"): value for path, value in expected.items()}
+        self.check("clusterAgent.tls.existingSecret", "issued", runners, before={"clusterChecksRunner": {"enabled": True}})
+
     def test_url(self):
         self.check("clusterAgent.url", "https://other:5005", {f"{NODES}.{CONTAINER}.env[4].value": "https://other:5005"})
 

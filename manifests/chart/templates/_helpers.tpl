@@ -109,18 +109,43 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{- define "cluster-agent.items" -}}
+items:
+{{- range . }}
+  - key: {{ . }}
+    path: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/* The volume of the Secret, or of both. Takes the keys of each: `tokens`, `certificate`. */}}
 {{- define "cluster-agent.secret" -}}
 # Without it the pod waits, and its Events say why.
 - name: secret
-  secret:
-    secretName: {{ .root.Values.clusterAgent.existingSecret | quote }}
+{{- with .root.Values.clusterAgent }}
+{{- if .tls.existingSecret }}
+  projected:
     # Readable by the group of the pod only.
     defaultMode: 0440
-    items:
-    {{- range .keys }}
-      - key: {{ . }}
-        path: {{ . }}
-    {{- end }}
+    sources:
+      - secret:
+          name: {{ .existingSecret | quote }}
+          {{- include "cluster-agent.items" $.tokens | nindent 10 }}
+      - secret:
+          name: {{ .tls.existingSecret | quote }}
+          {{- include "cluster-agent.items" $.certificate | nindent 10 }}
+{{- else }}
+  secret:
+    secretName: {{ .existingSecret | quote }}
+    # Readable by the group of the pod only.
+    defaultMode: 0440
+    {{- include "cluster-agent.items" (concat $.tokens $.certificate) | nindent 4 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The key of what node-agents verify the cluster-agent with. */}}
+{{- define "cluster-agent.authority" -}}
+{{ empty .Values.clusterAgent.tls.existingSecret | ternary "tls.crt" "ca.crt" }}
 {{- end }}
 
 {{/* The template of a node-agent's pods. Takes `arguments` too, and fields of the pod as `fields`. */}}
@@ -148,7 +173,7 @@ spec:
         {{- end }}
         - --clc_runner_host=$(POD_IP)
         - --cluster_agent.auth_token_file=/etc/cluster-agent/token
-        - --cluster_agent.ca_file=/etc/cluster-agent/tls.crt
+        - --cluster_agent.ca_file=/etc/cluster-agent/{{ include "cluster-agent.authority" .root }}
         - --cmd_port=5005
         - --metrics_port=5000
         {{- include "cluster-agent.options" .values.options | trim | nindent 8 }}
@@ -193,7 +218,7 @@ spec:
           readOnly: true
   volumes:
     # The private key is not mounted here.
-    {{- include "cluster-agent.secret" (dict "root" .root "keys" (list "token" "tls.crt")) | nindent 4 }}
+    {{- include "cluster-agent.secret" (dict "root" .root "tokens" (list "token") "certificate" (list (include "cluster-agent.authority" .root))) | nindent 4 }}
 {{- end }}
 
 {{/* Intended findings of checkov, and why. */}}

@@ -1,0 +1,156 @@
+import AutoConf
+import CheckModel
+import JSON
+import Kubernetes
+import Platform
+import TestKit
+import Testing
+
+/// A broken edit keeps what ran.
+@Suite struct KeptConfigTests {
+    private static let entity = "kube_service://shop/web"
+
+    private func fixture(_ change: (inout AutoConfOptions) -> Void = { _ in }) -> Fixture {
+        var options = AutoConfOptions(watchesServices: true, watchesEndpoints: true)
+        change(&options)
+        let fixture = Fixture(options)
+        fixture.autoConf.handle(
+            ReflectorEvent<ServiceEndpoints>.replaced([slice([endpoint("10.0.0.1"), endpoint("10.0.0.2", pod: "p2")])]))
+        return fixture
+    }
+
+    private static func checks(_ checks: String...) -> [String: String] {
+        ["checks": "{\(checks.joined(separator: ","))}"]
+    }
+
+    private static func entry(_ name: String, _ instances: String = #"{"x":1}"#) -> String {
+        #""\#(name)":{"instances":[\#(instances)]}"#
+    }
+
+    private func state(_ fixture: Fixture) -> [String] {
+        fixture.configs.map { config in
+            let text = texts(config.instances).joined()
+            return "\(config.checkName) \(text)".replacing(
+                #""tags":["kube_namespace:shop","kube_service:web"],"#, with: "")
+        }
+    }
+
+    /// What was there, what is written instead, and what there is then.
+    @Test(arguments: [
+        // The whole text is wrong.
+        (checks(entry("a"), entry("b")), ["checks": "{"], [#"a {"x":1}"#, #"b {"x":1}"#], true),
+        // One entry is wrong: the other is edited.
+        (
+            checks(entry("a"), entry("b")), checks(entry("a", #"{"x":2}"#), #""b":5"#),
+            [#"a {"x":2}"#, #"b {"x":1}"#], true
+        ),
+        // One instance is wrong: the config stays whole.
+        (checks(entry("a", #"{"x":1},{"y":1}"#)), checks(entry("a", #"{"x":2},7"#)), [#"a {"x":1}{"y":1}"#], true),
+        // A variable cannot be resolved.
+        (checks(entry("a")), checks(entry("a", #"{"h":"%%port_nine%%"}"#)), [#"a {"x":1}"#], true),
+        // What is removed without an error goes.
+        (checks(entry("a"), entry("b")), checks(entry("b")), [#"b {"x":1}"#], false),
+        (checks(entry("a")), [:], [], false),
+        // What is new and wrong never was good.
+        (checks(entry("a")), checks(entry("a"), #""b":5"#), [#"a {"x":1}"#], false),
+        (
+            ["check_names": #"["a"]"#, "init_configs": "[{}]", "instances": #"[{"x":1}]"#],
+            ["check_names": #"["a"]"#, "init_configs": "[{},{}]", "instances": #"[{"x":1}]"#], [#"a {"x":1}"#], true
+        ),
+        // A warning loses nothing, and keeps nothing.
+        (checks(entry("a")), ["checks": "{\(entry("b"))}", "unknown": "1"], [#"b {"x":1}"#], false),
+    ])
+    func `a Service keeps what cannot be replaced`(
+        before: [String: String], after: [String: String], kept: [String], keepsLast: Bool
+    ) throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([service(before)]))
+        #expect(fixture.problems.isEmpty)
+        fixture.autoConf.handle(.applied(service(after)))
+        #expect(state(fixture) == kept)
+        #expect(fixture.autoConf.reportedProblems.contains(where: \.keepsLast) == keepsLast)
+        // Mended, it is what is written.
+        fixture.autoConf.handle(.applied(service(Self.checks(Self.entry("c")))))
+        #expect(state(fixture) == [#"c {"x":1}"#] && fixture.problems.isEmpty)
+    }
+
+    @Test func `with the option off a broken edit takes the check away`() throws {
+        let fixture = fixture { $0.keepsLastGood = false }
+        fixture.autoConf.handle(.replaced([service(Self.checks(Self.entry("a")))]))
+        fixture.autoConf.handle(.applied(service(["checks": "{"])))
+        #expect(fixture.configs.isEmpty && fixture.problems.count == 1)
+        #expect(fixture.autoConf.reportedProblems.map(\.keepsLast) == [false])
+    }
+
+    @Test func `a Service that is deleted takes its checks along, and another one of the name has none of them`() throws
+    {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([service(Self.checks(Self.entry("a")))]))
+        fixture.autoConf.handle(.applied(service(["checks": "{"])))
+        #expect(fixture.configs.count == 1)
+        fixture.autoConf.handle(.deleted(service()))
+        #expect(fixture.configs.isEmpty && fixture.problems.isEmpty)
+        let (first, second) = ("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222")
+        fixture.autoConf.handle(.applied(service(Self.checks(Self.entry("a")), uid: first)))
+        fixture.autoConf.handle(.applied(service(["checks": "{"], uid: second)))
+        #expect(fixture.configs.isEmpty && fixture.problems.count == 1)
+    }
+
+    @Test func `endpoints keep theirs as long as they are there`() throws {
+        let fixture = fixture()
+        let good = annotations("ad.datadoghq.com/endpoints.", ["checks": #"{"a":{"instances":[{"h":"%%host%%"}]}}"#])
+        fixture.autoConf.handle(.replaced([service(good)]))
+        #expect(fixture.configs.count == 2)
+        fixture.autoConf.handle(.applied(service(annotations("ad.datadoghq.com/endpoints.", ["checks": "["]))))
+        #expect(fixture.configs.count == 2 && fixture.problems.count == 1)
+        // A pod that goes takes its check along, and none comes for one that is new.
+        fixture.autoConf.handle(.applied(slice([endpoint("10.0.0.2", pod: "p2"), endpoint("10.0.0.3", pod: "p3")])))
+        #expect(fixture.configs.map(\.serviceID) == ["kube_endpoint_uid://shop/web/10.0.0.2"])
+        fixture.autoConf.handle(.applied(service(good)))
+        #expect(fixture.configs.count == 2 && fixture.problems.isEmpty)
+    }
+
+    @Test func `a file with one instance that cannot be used stays whole`() async throws {
+        let directory = try TemporaryDirectory()
+        let options = AutoConfOptions(confdPath: directory.path, confdInterval: .seconds(1))
+        let fixture = Fixture(options)
+        try directory.write("a.yaml", "cluster_check: true\ninstances: [{x: 1}, {y: 1}]\n")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await fixture.autoConf.run() }
+            try await eventually { fixture.configs.count == 1 }
+            try directory.write("a.yaml", "cluster_check: true\ninstances: [{x: 2}, 5]\n")
+            try await eventually {
+                fixture.clock.advance(by: .seconds(1))
+                return !fixture.problems.isEmpty
+            }
+            #expect(texts(fixture.configs[0].instances) == [#"{"x":1}"#, #"{"y":1}"#])
+            #expect(fixture.autoConf.reportedProblems.map(\.keepsLast) == [true])
+            group.cancelAll()
+        }
+    }
+
+    /// Edits that each break what the one before had must not add up.
+    @Test func `what is kept has the limits of an object`() throws {
+        let fixture = fixture { $0.maximumConfigsPerObject = 5 }
+        fixture.autoConf.handle(.replaced([service(Self.checks(Self.entry("a0")))]))
+        for number in 1...20 {
+            fixture.autoConf.handle(.applied(service(Self.checks(Self.entry("a\(number)"), #""b":5"#))))
+            #expect(fixture.configs.count <= 5 && fixture.configs.contains { $0.checkName == "a\(number)" })
+        }
+        fixture.autoConf.handle(.applied(service(Self.checks(Self.entry("c")))))
+        #expect(fixture.configs.map(\.checkName) == ["c"])
+    }
+
+    @Test func `problems tell since when, and whether what was valid last stays`() throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([service(Self.checks(Self.entry("a")))]))
+        fixture.autoConf.handle(.applied(service(["checks": "{"])))
+        fixture.autoConf.handle(.applied(service(["checks": "{", "odd": "1"])))
+        let reported = fixture.autoConf.reportedProblems
+        #expect(reported.count == 2 && reported.allSatisfy { $0.since == fixture.clock.wallTime() && $0.keepsLast })
+        #expect(fixture.changes.take().map(\.keepsLast) == [true, true])
+        #expect(fixture.autoConf.objectProblems.map(\.keepsLast) == [true])
+        fixture.autoConf.handle(.deleted(service()))
+        #expect(fixture.autoConf.reportedProblems.isEmpty)
+    }
+}
