@@ -72,6 +72,45 @@ package final class AutoConf: Sendable {
         }
     }
 
+    /// Asks the URLs that list targets, each by itself and again and again, until the task is cancelled.
+    package func runDiscovery(_ fetch: any DiscoveryFetch) async {
+        await withTaskGroup(of: Void.self) { group in
+            for discovery in options.discoveries { group.addTask { await self.follow(discovery, fetch) } }
+            group.addTask { [clock, options] in
+                guard (try? await clock.sleep(until: clock.now() + options.discoveryPatience)) != nil else { return }
+                self.update { $0.endDiscoveryPatience() }
+            }
+        }
+    }
+
+    private func follow(_ discovery: HTTPDiscovery, _ fetch: any DiscoveryFetch) async {
+        var poll = DiscoveryPoll(url: discovery.url)
+        while !Task.isCancelled {
+            let seen = requests.current.version
+            let begun = clock.now()
+            let reading = await poll.read(fetch, every: options.discoveryInterval, now: begun)
+            // What was broken off by the end of the process says nothing.
+            guard !Task.isCancelled else { return }
+            var isCrowdedOut = false
+            let found = discovered(reading, of: discovery)
+            update { $0.apply(found, of: discovery.object, begun: begun, isCrowdedOut: &isCrowdedOut) }
+            if isCrowdedOut { poll.forget() }
+            await requests.change(after: seen, until: begun + options.discoveryInterval, clock: clock)
+        }
+    }
+
+    /// The configs of the targets are made outside of the lock: there may be many.
+    private func discovered(_ reading: DiscoveryPoll.Reading, of discovery: HTTPDiscovery) -> AutoConfState.Discovery {
+        switch reading {
+        case .unchanged: return .unchanged
+        case .failed(let reason): return .failed(reason: reason)
+        case .targets(let targets):
+            var bound = BoundConfigs(limit: .ofDiscovery(options), room: .max, keepsLast: false)
+            discovery.bind(targets, into: &bound)
+            return .configs(bound.configs, problems: bound.problems(of: discovery.object))
+        }
+    }
+
     /// Wants to know of newer readings: of each source, the first complete one that began at `since` or later is
     /// published, with its configs or after them. Others are not, so that nobody is woken for them.
     ///

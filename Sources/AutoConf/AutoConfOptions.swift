@@ -14,6 +14,12 @@ package struct AutoConfOptions: Sendable {
     /// `prometheus_scrape.…`: which Services get checks by their `prometheus.io/…` annotations; nil for none. Their
     /// annotations must be kept when Services are read: see `annotationPrefixes`. Default: nil.
     package var prometheusScrape: PrometheusScrape?
+    /// `prometheus_http_sd.…`: the URLs that list targets. Default: none.
+    package var discoveries: [HTTPDiscovery] = []
+    /// `ad_config_poll_interval`: how often they are asked. Default: 10 s.
+    package var discoveryInterval = Duration.seconds(10)
+    /// How long the other sources wait for the first answer of each of them. Default: 60 s.
+    package var discoveryPatience = Duration.seconds(60)
     /// `ad_allowed_env_vars`: the variables that `%%env_X%%` may name, in any case; empty for all but the agent's own
     /// secrets. Default: empty.
     package var allowedEnvironment: [String]
@@ -30,6 +36,9 @@ package struct AutoConfOptions: Sendable {
     package var maximumConfigsPerObject = 1_000
     /// The most bytes of the configs of one Service or file, with 1,000 for each config. Default: 4,194,304 (4 MiB).
     package var maximumBytesPerObject = 4 << 20
+    /// The most bytes of the configs of the targets of one URL, with 1,000 for each config. Default: 67,108,864
+    /// (64 MiB).
+    package var maximumBytesPerDiscovery = 64 << 20
     /// The most bytes of all configs, with 1,000 for each config. Default: 167,772,160 (160 MiB), which leaves room for
     /// everything else within the memory limit of the manifests.
     package var maximumBytes = 160 << 20

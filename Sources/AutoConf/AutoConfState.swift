@@ -8,14 +8,16 @@ struct AutoConfState {
     enum Source: String, CaseIterable {
         case clusterChecks = "cluster_checks"
         case endpoints, file, services
+        case discovery = "prometheus_http_sd"
 
-        /// Where its reading is.
-        fileprivate var reading: WritableKeyPath<SourceReadings, Instant> {
+        /// Where its reading is; nil where it has several.
+        fileprivate var reading: WritableKeyPath<SourceReadings, Instant>? {
             switch self {
             case .clusterChecks: \.clusterChecks
             case .endpoints: \.endpoints
             case .file: \.files
             case .services: \.services
+            case .discovery: nil
             }
         }
     }
@@ -66,6 +68,10 @@ struct AutoConfState {
     private static let forbiddenPatience = Duration.seconds(30)
     /// How long it takes until it is concluded that there are none.
     private static let forbiddenReading = Duration.seconds(600)
+    private var discovered = SourceObjects()
+    /// The URLs that have not answered yet.
+    private var undiscovered: Set<ExactText>
+    private let discoveryLimit: ConfigLimit
     /// When the current problems came.
     private var times: [ConfigProblem: WallTime] = [:]
     /// The Services that had no room for all of their configs. They are read again with the next list, or when they
@@ -79,12 +85,16 @@ struct AutoConfState {
             case .file: !(options.confdPath ?? "").isEmpty
             case .services: options.watchesServices
             case .endpoints: options.watchesServices && options.watchesEndpoints
+            case .discovery: !options.discoveries.isEmpty
             }
         }
         unread = Set(enabled)
         for source in Source.allCases where !unread.contains(source) {
-            readings[keyPath: source.reading] = .distantFuture
+            if let reading = source.reading { readings[keyPath: reading] = .distantFuture }
         }
+        undiscovered = Set(texts: options.discoveries.map(\.object))
+        for object in undiscovered { readings.discovered[object] = .distantPast }
+        discoveryLimit = ConfigLimit.ofDiscovery(options)
         newest = readings
         self.environment = environment
         limit = ConfigLimit(options)
@@ -210,13 +220,14 @@ struct AutoConfState {
     mutating func publishReadings(since: Instant) -> Change {
         var change = Change()
         wanted = max(wanted, since)
-        for source in enabled where isWanted(source) { publishReading(of: source, &change) }
+        let reading = enabled.compactMap(\.reading) + readings.discovered.keys.sorted().map(Self.reading)
+        for reading in reading where isWanted(reading) { publish(reading, &change) }
         return change
     }
 
     /// The current problems, sorted by object.
     var problems: [ConfigProblem] {
-        clusterChecks.objects.problems + fileObjects.problems + serviceObjects.problems
+        clusterChecks.objects.problems + fileObjects.problems + serviceObjects.problems + discovered.problems
     }
 
     /// Notes since when there are the problems that a change brings.
@@ -228,7 +239,7 @@ struct AutoConfState {
 
     /// The current problems for people, sorted by source and object.
     var reported: [ReportedProblem] {
-        [clusterChecks.objects, fileObjects, serviceObjects].flatMap { objects in
+        [clusterChecks.objects, fileObjects, serviceObjects, discovered].flatMap { objects in
             objects.problems.map { problem in
                 ReportedProblem(
                     problem: problem, since: times[problem], keepsLast: objects.keepsLast(problem.object))
@@ -267,6 +278,7 @@ struct AutoConfState {
         case .file: fileObjects.configCount { _ in true }
         case .services: serviceObjects.configCount { !$0.isOfEndpoint }
         case .endpoints: serviceObjects.configCount(where: \.isOfEndpoint)
+        case .discovery: discovered.configCount { _ in true }
         }
     }
 
@@ -277,6 +289,7 @@ struct AutoConfState {
         case .file: fileObjects.problems.count
         case .services: serviceObjects.problems.count
         case .endpoints: 0
+        case .discovery: discovered.problems.count
         }
     }
 
@@ -309,22 +322,26 @@ extension AutoConfState {
 
     /// A source has been read completely.
     private mutating func finish(_ source: Source, _ begun: Instant, _ change: inout Change) {
-        newest[keyPath: source.reading] = begun
-        if unread.remove(source) != nil {
-            change.firstRead = source
-            change.isSynced = unread.isEmpty
-        } else if !isWanted(source) {
-            return
-        }
-        publishReading(of: source, &change)
+        guard let reading = source.reading else { return }
+        newest[keyPath: reading] = begun
+        let isFirst = markRead(source, &change)
+        if isFirst || isWanted(reading) { publish(reading, &change) }
     }
 
-    private func isWanted(_ source: Source) -> Bool {
-        readings[keyPath: source.reading] < wanted && newest[keyPath: source.reading] >= wanted
+    /// - Returns: whether it had not been read before.
+    private mutating func markRead(_ source: Source, _ change: inout Change) -> Bool {
+        guard unread.remove(source) != nil else { return false }
+        change.firstRead = source
+        change.isSynced = unread.isEmpty
+        return true
     }
 
-    private mutating func publishReading(of source: Source, _ change: inout Change) {
-        readings[keyPath: source.reading] = newest[keyPath: source.reading]
+    private func isWanted(_ reading: WritableKeyPath<SourceReadings, Instant>) -> Bool {
+        readings[keyPath: reading] < wanted && newest[keyPath: reading] >= wanted
+    }
+
+    private mutating func publish(_ reading: WritableKeyPath<SourceReadings, Instant>, _ change: inout Change) {
+        readings[keyPath: reading] = newest[keyPath: reading]
         change.readings = readings
     }
 
@@ -369,7 +386,8 @@ extension AutoConfState {
     private mutating func apply(_ check: ClusterCheck, _ change: inout Change) {
         change.objects += clusterChecks.apply(
             check, environment: environment, limit: limit,
-            room: limit.totalBytes - fileObjects.bytes - serviceObjects.bytes, keepsLast: keepsLastGood)
+            room: limit.totalBytes - fileObjects.bytes - serviceObjects.bytes - discovered.bytes,
+            keepsLast: keepsLastGood)
     }
 
     private mutating func update(_ file: String, _ change: inout Change) {
@@ -416,7 +434,8 @@ extension AutoConfState {
 
     /// The bytes that there is room for, if an object gives back what its configs take now.
     private func room(for own: Int) -> Int {
-        limit.totalBytes - fileObjects.bytes - serviceObjects.bytes - clusterChecks.objects.bytes + own
+        limit.totalBytes - fileObjects.bytes - serviceObjects.bytes - clusterChecks.objects.bytes - discovered.bytes
+            + own
     }
 
     private func bind(_ binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs) {
@@ -453,6 +472,67 @@ extension AutoConfState {
                 [file.template].bind(to: target, from: origin("kubernetes-endpoints-file", place), into: &bound)
             }
         }
+    }
+}
+
+// HTTP service discovery.
+extension AutoConfState {
+    /// What came of asking a URL.
+    enum Discovery {
+        /// The targets are those of the last time.
+        case unchanged
+        /// The configs of its targets, up to the limit, and its problems.
+        case configs([CheckConfig], problems: [ConfigProblem])
+        case failed(reason: String)
+    }
+
+    /// Applies what came of asking a URL at `begun`. If that failed, what it listed before stays: a failure is a
+    /// reading of that, but none while it has never answered.
+    ///
+    /// - Parameter isCrowdedOut: becomes true if there was no room for all of its configs.
+    mutating func apply(
+        _ discovery: Discovery, of object: String, begun: Instant, isCrowdedOut: inout Bool
+    ) -> Change {
+        var change = Change()
+        switch discovery {
+        case .unchanged: break
+        case .failed(let reason):
+            change.objects = discovered.apply(.keepsLast(ConfigProblem(object, reason)), to: object)
+            guard !undiscovered.contains(ExactText(object)) else { return change }
+        case .configs(let configs, let problems):
+            let room = room(for: discovered.bytes(of: object))
+            var bound = BoundConfigs(limit: discoveryLimit, room: room, keepsLast: false)
+            for problem in problems { bound.report(problem) }
+            for config in configs { bound.add(config) }
+            isCrowdedOut = bound.isCrowdedOut
+            change.objects = discovered.apply(bound.reading(of: object), to: object)
+        }
+        let reading = Self.reading(ExactText(object))
+        newest[keyPath: reading] = begun
+        let isFirst = undiscovered.remove(ExactText(object)) != nil
+        if undiscovered.isEmpty { _ = markRead(.discovery, &change) }
+        if isFirst || isWanted(reading) { publish(reading, &change) }
+        return change
+    }
+
+    /// The other sources wait no longer for URLs that have never answered. What another replica dispatched of these
+    /// stays all the same until they do, for nothing is known of them.
+    mutating func endDiscoveryPatience() -> Change {
+        var change = Change()
+        // That they have not been read is told too: nobody may take their absence for a reading.
+        if enabled.contains(.discovery), markRead(.discovery, &change) { change.readings = readings }
+        return change
+    }
+
+    private static func reading(_ object: ExactText) -> WritableKeyPath<SourceReadings, Instant> {
+        \.[discovered: object]
+    }
+}
+
+extension SourceReadings {
+    fileprivate subscript(discovered object: ExactText) -> Instant {
+        get { discovered[object] ?? .distantPast }
+        set { discovered[object] = newValue }
     }
 }
 

@@ -21,6 +21,17 @@ struct ConfigLimit: Hashable {
         totalBytes = options.maximumBytes
     }
 
+    /// The limit of the targets of one URL.
+    static func ofDiscovery(_ options: AutoConfOptions) -> ConfigLimit {
+        ConfigLimit(
+            configs: DiscoveredTargets.mostTargets, bytes: options.maximumBytesPerDiscovery,
+            totalBytes: options.maximumBytes)
+    }
+
+    private init(configs: Int, bytes: Int, totalBytes: Int) {
+        (self.configs, self.bytes, self.totalBytes) = (configs, bytes, totalBytes)
+    }
+
     /// What a config counts for, in bytes.
     static func bytes(of config: CheckConfig) -> Int {
         let values = config.instances + [config.initConfig, config.metricConfig, config.logs].compactMap(\.self)

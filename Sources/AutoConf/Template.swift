@@ -60,6 +60,18 @@ struct Template {
     /// A text that consists of one variable may become a number or a boolean, as agents read it: a port always, an
     /// environment variable if Go would parse it as a 64-bit integer or as a boolean.
     func resolved(_ variables: some TemplateVariables) throws(AutoConfError) -> JSONValue {
+        if pieces.count == 1, case .variable(let name, let parameter, let written) = pieces[0] {
+            switch try value(of: name, parameter, written, variables) {
+            case .port(let port): return .integer(Int64(port))
+            case .environment(let value): return Self.typed(value)
+            case .host, .literal: break
+            }
+        }
+        return .string(try resolvedText(variables))
+    }
+
+    /// The text with its variables resolved, as text whatever it is.
+    func resolvedText(_ variables: some TemplateVariables) throws(AutoConfError) -> String {
         var text = ""
         for (index, piece) in pieces.enumerated() {
             switch piece {
@@ -68,16 +80,12 @@ struct Template {
                 switch try value(of: name, parameter, written, variables) {
                 case .literal: text += written
                 case .host(let host): text += needsBrackets(host, at: index, after: text) ? "[\(host)]" : host
-                case .port(let port):
-                    if pieces.count == 1 { return .integer(Int64(port)) }
-                    text += String(port)
-                case .environment(let value):
-                    if pieces.count == 1 { return Self.typed(value) }
-                    text += value
+                case .port(let port): text += String(port)
+                case .environment(let value): text += value
                 }
             }
         }
-        return .string(text)
+        return text
     }
 
     private func value(

@@ -44,6 +44,9 @@ package struct ConfigKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     /// How the source of a ClusterCheck's config begins; its namespace and name follow, with a slash between them.
     package static let clusterCheckPrefix = "cluster_check://"
 
+    /// How the source of a target's config begins that HTTP service discovery lists; the URL follows.
+    package static let discoveryPrefix = "prometheus_http_sd:"
+
     /// The key of a config of `check` in `source`.
     package init(source: String, check: String, entry: String = "", index: Int) {
         fields = Fields(

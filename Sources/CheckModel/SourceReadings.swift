@@ -13,6 +13,8 @@ package struct SourceReadings: Hashable, Sendable {
     package var files: Instant
     /// Of the ClusterChecks.
     package var clusterChecks: Instant
+    /// Of the targets that HTTP service discovery lists, for the source of the keys of each URL that is asked.
+    package var discovered: [ExactText: Instant] = [:]
 
     /// Readings; nothing has been read unless it is said.
     package init(
@@ -26,7 +28,7 @@ package struct SourceReadings: Hashable, Sendable {
     }
 
     /// When the earliest of them began.
-    package var earliest: Instant { min(services, endpoints, files, clusterChecks) }
+    package var earliest: Instant { discovered.values.reduce(min(services, endpoints, files, clusterChecks), min) }
 
     /// When the readings began on which a config of this key depends: the earliest of them.
     ///
@@ -36,6 +38,8 @@ package struct SourceReadings: Hashable, Sendable {
         // A file may name Services whose addresses or endpoints its configs are about.
         if source.hasPrefix("file:") { return min(files, services, endpoints) }
         if source.hasPrefix(ConfigKey.clusterCheckPrefix) { return clusterChecks }
+        // A URL that is asked no more lists nothing.
+        if source.hasPrefix(ConfigKey.discoveryPrefix) { return discovered[source] ?? .distantFuture }
         return source.hasPrefix("kube_endpoint_uid://") ? min(services, endpoints) : services
     }
 }

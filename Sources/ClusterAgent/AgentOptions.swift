@@ -93,7 +93,7 @@ package enum AgentOptions {
             confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, operatorTokenFile,
             replicaTokenFile, advertiseAddress, allowLegacyTLS, certificateFile, keyFile, certificateOut, warmup,
             nodeExpiration, restartGrace, clusterName, clusterTagName, extraTags)
-        + dispatching + scraping
+        + dispatching + scraping + discovering
         + OptionTable(
             allowedVariables, disableVariables, keepsLastGood, kubeconfig, namespace, agentNamespace, agentSelector,
             leaderElection,

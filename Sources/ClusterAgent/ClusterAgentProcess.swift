@@ -20,6 +20,7 @@ package struct ClusterAgentProcess: Sendable {
     private let kubernetes: KubernetesConnection?
     private let forwarder: LeaderForwarder
     private let statistics: HTTPStatisticsReader
+    private let discovery: HTTPDiscoveryFetch?
     private let replica: Replica
     private let server: HTTPServer
     private let probes: [HTTPServer]
@@ -57,18 +58,24 @@ package struct ClusterAgentProcess: Sendable {
             entropy: entropy, log: log)
         forwarder = LeaderForwarder(clock: clock, log: log)
         statistics = try HTTPStatisticsReader(options, token: token, clock: clock)
-        let surroundings = ReplicaSurroundings(
+        let discoveries = try HTTPDiscovery.all(options)
+        discovery = discoveries.isEmpty ? nil : try HTTPDiscoveryFetch(clock: clock)
+        var surroundings = ReplicaSurroundings(
             kubernetes: kubernetes?.access, peers: forwarder, statistics: statistics, background: ThreadPerCall(),
             files: SystemConfigFiles(), environment: environment, agentTokens: tokens, operatorTokens: operators,
             replicaTokens: replicaSecret?.tokens, token: { [token] in token.text },
             endpoint: { [published] in published.endpoint }, clock: clock, entropy: entropy, log: log)
+        surroundings.discovery = discovery
         if kubernetes?.election != nil, replicaSecret == nil {
             log.warning(
                 "the replicas share no secret, so the leader's store is not mirrored: checks may move when it changes",
                 ["set": "\(AgentOptions.replicaTokenFile.key) or \(AgentOptions.keyFile.key)"])
         }
         do throws(KubernetesError) {
-            replica = try Replica(Self.replicaOptions(options, kubernetes, scrape, log), in: surroundings)
+            var wanted = Self.replicaOptions(options, kubernetes, scrape, log)
+            wanted.autoConf.discoveries = discoveries
+            wanted.autoConf.discoveryInterval = options[AgentOptions.pollInterval]
+            replica = try Replica(wanted, in: surroundings)
         } catch {
             throw .usage("\(error)")
         }
@@ -118,6 +125,7 @@ package struct ClusterAgentProcess: Sendable {
         kubernetes?.addParts(to: &lifecycle)
         lifecycle.add("forwarder", run: { await forwarder.run() }, afterwards: { await forwarder.close() })
         lifecycle.add("statistics", closing: { await statistics.close() })
+        if let discovery { lifecycle.add("discovery connections", closing: { await discovery.close() }) }
     }
 }
 
@@ -140,7 +148,9 @@ extension ClusterAgentProcess {
         _ options: Options, _ kubernetes: KubernetesConnection?, _ scrape: PrometheusScrape?, _ log: Log
     ) -> ReplicaOptions {
         let path = options[AgentOptions.confdPath]
-        if path.isEmpty, kubernetes == nil {
+        if path.isEmpty, kubernetes == nil, options[AgentOptions.discoveryConfigs].isEmpty,
+            options[AgentOptions.discoveryURL].isEmpty
+        {
             log.warning("no source of configs: neither confd_path nor Kubernetes is given")
         }
         if scrape != nil, kubernetes == nil {

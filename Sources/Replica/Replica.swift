@@ -134,6 +134,9 @@ package struct Replica: Sendable {
         outer(&lifecycle)
         lifecycle.add("pulse", run: { await readiness.run() })
         lifecycle.add("config files", run: { await autoConf.run() })
+        if let discovery = surroundings.discovery {
+            lifecycle.add("service discovery", run: { await autoConf.runDiscovery(discovery) })
+        }
         if let recorder = surroundings.kubernetes?.recorder {
             lifecycle.add("events", run: { await recorder.run() }, afterwards: { await recorder.finish() })
         }

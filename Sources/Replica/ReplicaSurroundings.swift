@@ -13,6 +13,8 @@ package struct ReplicaSurroundings: Sendable {
     package var peers: any ReplicaTransport
     /// Asks node-agents and runners what their checks cost.
     package var statistics: any StatisticsReader
+    /// Fetches the lists of targets; nil if there are none to fetch.
+    package var discovery: (any DiscoveryFetch)?
     /// Runs what takes too long for a serving thread.
     package var background: any BackgroundExecutor
     /// Where config files are read from.

@@ -37,4 +37,14 @@ import Testing
         #expect(Self.began(services, "file:/a.json") == Self.at(1))
         #expect(Self.began(SourceReadings(services: Self.at(1)), "file:/a.json") == .distantPast)
     }
+
+    @Test func `each URL that lists targets is a source of its own`() {
+        var readings = SourceReadings(
+            services: Self.at(9), endpoints: Self.at(9), files: Self.at(9), clusterChecks: Self.at(9))
+        readings.discovered = ["prometheus_http_sd:http://a": Self.at(7), "prometheus_http_sd:http://b": .distantPast]
+        #expect(Self.began(readings, "prometheus_http_sd:http://a") == Self.at(7))
+        #expect(Self.began(readings, "prometheus_http_sd:http://b") == .distantPast)
+        #expect(Self.began(readings, "prometheus_http_sd:http://former") == .distantFuture)
+        #expect(readings.earliest == .distantPast)
+    }
 }

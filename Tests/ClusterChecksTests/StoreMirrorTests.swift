@@ -133,6 +133,25 @@ import Testing
         #expect(adopter.store.nodeID(of: file.key) == nil)
     }
 
+    @Test func `what a URL listed stays until it has answered here, whatever else has been read`() throws {
+        func target(_ url: String) throws -> EncodedConfig {
+            let key = ConfigKey(source: "\(ConfigKey.discoveryPrefix)\(url)", check: "tls", entry: "t", index: 0)
+            return try ConfigPatch().encode(CheckConfig(key: key, checkName: "tls", instances: [.object([:])]))
+        }
+        let (silent, former) = (try target("http://silent"), try target("http://former"))
+        let leader = try Dispatcher(nodes: ["w1"], configs: [silent, former])
+        var adopter = adopter(try mirror(of: leader), own: [])
+        var read = SourceReadings(
+            services: .distantFuture, endpoints: .distantFuture, files: .distantFuture, clusterChecks: .distantFuture)
+        read.discovered = ["prometheus_http_sd:http://silent": .distantPast]
+        let isEarly = adopter.settle([], readings: read, since: at(100), now: at(9_000))
+        #expect(!isEarly)
+        #expect(adopter.store.nodeID(of: silent.key) == "w1" && adopter.store.nodeID(of: former.key) == nil)
+        read.discovered = ["prometheus_http_sd:http://silent": at(9_001)]
+        let isSettled = adopter.settle([], readings: read, since: at(100), now: at(9_002))
+        #expect(isSettled && adopter.store.nodeID(of: silent.key) == nil)
+    }
+
     @Test func `a config whose key has another form now is found by its content`() throws {
         let leader = try leader()
         let renamed = try encodedConfigs(0..<9).map { config in

@@ -40,6 +40,8 @@ struct ConfigCheck {
     private init(_ context: Program.Context) throws(StartError) {
         self.context = context
         scrape = try PrometheusScrape(context.options)
+        // No URL is asked; that the options can be used is checked.
+        _ = try HTTPDiscovery.all(context.options)
         objects = CheckedObjects(scrape)
     }
 
