@@ -55,8 +55,8 @@ package struct JSONScanner {
         }
     }
 
-    /// Skips the next value. It is validated as if it were read, except for key lengths, duplicate keys and depth: it is
-    /// not recursive, so that nobody ends a whole reading by what he nests in a part of it.
+    /// Skips the next value. It is validated as if it were read, except for key lengths, duplicate keys and depth: it
+    /// is not recursive, so that nobody ends a whole reading by what he nests in a part of it.
     package mutating func skipValue() throws(JSONError) {
         var closings: [UInt8] = []
         var isFirst = false

@@ -109,7 +109,7 @@ import Testing
             .replaced([try check(#"{"check": "a", "instances": [{"x": 1}, 5, {"x": "%%port%%"}], "placement": 1}"#)]))
         #expect(fixture.configs.map(\.instances.count) == [1])
         let acceptance = try #require(fixture.autoConf.acceptance(ofClusterCheck: Self.source))
-        #expect(acceptance.errors.count == 2 && acceptance.warnings.count == 1 && acceptance.hasConfig)
+        #expect(acceptance.errors.count == 3 && acceptance.warnings.isEmpty && acceptance.hasConfig)
     }
 
     @Test func `a paused one has no config, be the rest of it good or not`() throws {

@@ -152,7 +152,7 @@ import Testing
         #expect(fixture.configs.count == 2)
         let large = String(repeating: "y", count: 500)
         fixture.autoConf.handle(.applied(service(Self.checks(Self.entry("a", #"{"x":"\#(large)"}"#)))))
-        #expect(state(fixture).first == #"a {"x":1}"# && fixture.configs.count == 2 && fixture.problems.count == 1)
+        #expect(state(fixture).last == #"a {"x":1}"# && fixture.configs.count == 2 && fixture.problems.count == 1)
     }
 
     /// Edits that each break what the one before had must not add up.

@@ -83,9 +83,9 @@ import Testing
             while !reflector.report.isSynced { await clock.sleep(.milliseconds(100)) }
             return (during, reflector.report, clock.now() - start)
         }
-        #expect(during.isForbidden && during.isSettled && !during.isSynced && during.restarts == ["refused": 3])
+        #expect(during.isForbidden && during.isSettled && !during.isSynced && (during.restarts["refused"] ?? 0) > 3)
         #expect(after.problem == nil && after.isSettled && after.isSynced)
-        #expect(took == .seconds(180))
+        #expect(took > .seconds(130))
         #expect(
             log.messages == [
                 "no permission to list or watch: continuing without it, retrying every minute",

@@ -29,8 +29,9 @@ package import Platform
 /// A broken or refused watch leaves the version in doubt until an event tells a version, or until the next list. So do
 /// watches that last as long as a whole one without an event or a bookmark: a server whose etcd was restored from a
 /// backup accepts a watch from a version that it does not know yet, and is silent (kubernetes/kubernetes#107457). Where
-/// an optional resource has been forbidden (403) for a minute, both pause for a minute and list. One that the server does not have (404),
-/// as a custom resource without its definition, has no objects: that is told, and tried again once a minute.
+/// an optional resource has been forbidden (403) for a minute, both pause for a minute and list. One that the server
+/// does not have (404), as a custom resource without its definition, has no objects: that is told, and tried again once
+/// a minute.
 ///
 /// A new list may be asked for at any time. It ends a watch and is no failure, but it waits for the end of a list under
 /// way, and for the end of a pause after a failure.
