@@ -6,16 +6,18 @@ import YAML
 package enum OptionFile {
     /// Reads the file: a map with the keys of options, dotted or nested (`cluster_checks: {warmup_duration: 10s}`).
     ///
-    /// - Returns: for each key its text; nil where the file has null or an empty map.
+    /// - Returns: for each key its text, nil where the file has null or an empty map; whether it is a list there.
     /// - Throws: `OptionError` naming the file, the place in it and the reason.
-    package static func entries(of path: String) throws(OptionError) -> [(key: String, text: String?)] {
+    package static func entries(of path: String) throws(OptionError) -> [(key: String, text: String?, isList: Bool)] {
         let contents: [UInt8]
         do { contents = try readFile(path, atMost: 1 << 20) } catch { throw OptionError(problems: ["\(error)"]) }
         return try entries(in: contents, path: path)
     }
 
     /// Reads the text of the file at `path`.
-    static func entries(in contents: [UInt8], path: String) throws(OptionError) -> [(key: String, text: String?)] {
+    static func entries(in contents: [UInt8], path: String) throws(OptionError) -> [(
+        key: String, text: String?, isList: Bool
+    )] {
         let value: JSONValue
         do throws(YAMLError) {
             value = try JSONValue(jsonOrYAML: contents)
@@ -32,19 +34,19 @@ package enum OptionFile {
         return entries
     }
 
-    private static func entries(_ value: JSONValue, key: String) -> [(key: String, text: String?)] {
+    private static func entries(_ value: JSONValue, key: String) -> [(key: String, text: String?, isList: Bool)] {
         switch value {
         case .object(let members) where !members.isEmpty:
             return members.flatMap { name, member in
                 entries(member, key: key.isEmpty ? name.text : "\(key).\(name)")
             }
-        case .object, .null: return key.isEmpty ? [] : [(key, nil)]
+        case .object, .null: return key.isEmpty ? [] : [(key, nil, false)]
         case .array(let elements):
             // A list takes texts, whatever YAML makes of them.
             let texts = elements.compactMap(text)
             let list: JSONValue = texts.count == elements.count ? .array(texts.map { .string($0) }) : value
-            return [(key, String(decoding: list.encoded(), as: UTF8.self))]
-        case .string, .number, .bool: return [(key, text(value))]
+            return [(key, String(decoding: list.encoded(), as: UTF8.self), true)]
+        case .string, .number, .bool: return [(key, text(value), false)]
         }
     }
 

@@ -6,6 +6,7 @@ package struct OptionTable: Sendable {
         let defaultText: String
         let help: String
         let isFlag: Bool
+        let isText: Bool
         let isSecret: Bool
         /// The value as its type, or nil if the text is not allowed.
         let parse: @Sendable (String) -> (any Sendable)?
@@ -22,7 +23,8 @@ package struct OptionTable: Sendable {
         rows.append(
             Row(
                 key: option.key, allowed: option.allowed, defaultText: option.defaultText, help: option.help,
-                isFlag: Value.self == Bool.self, isSecret: option.isSecret, parse: { option.parse($0) }))
+                isFlag: Value.self == Bool.self, isText: Value.self == String.self,
+                isSecret: option.isSecret, parse: { option.parse($0) }))
     }
 
     /// The rows of one table, then those of another.
@@ -68,6 +70,8 @@ package struct Options: Sendable {
         /// Nil for a key of the file that has no value: it is as if it were not there.
         let text: String?
         let place: String
+        /// Whether it is a list in the file; the text is JSON then.
+        var isList = false
     }
 
     /// The value of `option`: as given, else its default.
@@ -81,16 +85,18 @@ package struct Options: Sendable {
     ///   - arguments: `--key=value` each; a bare `--key` sets a flag.
     ///   - environment: the process's; other variables than the rows' are not looked at, but `DD_CLUSTER_CHECKS_…`.
     ///   - file: what the file given by `--config` holds, as dotted keys and texts, and its path; nil without one. A
-    ///     text is nil for a key without a value, and for a section without keys.
+    ///     text is nil for a key without a value, and for a section without keys; that of a list is JSON.
     /// - Throws: `OptionError` with one line for each thing that is wrong.
     package init(
         table: OptionTable, arguments: [String], environment: [String: String],
-        file: (path: String, entries: [(key: String, text: String?)])? = nil
+        file: (path: String, entries: [(key: String, text: String?, isList: Bool)])? = nil
     ) throws(OptionError) {
         var problems: [String] = []
         var given: [Given] = []
         if let file {
-            given += file.entries.map { Given(key: $0.key, text: $0.text, place: "\(file.path): \($0.key)") }
+            given += file.entries.map {
+                Given(key: $0.key, text: $0.text, place: "\(file.path): \($0.key)", isList: $0.isList)
+            }
         }
         for row in table.rows {
             let name = OptionTable.environmentName(of: row.key)
@@ -110,6 +116,10 @@ package struct Options: Sendable {
                 continue
             }
             guard let text = one.text else { continue }
+            guard !one.isList || !row.isText else {
+                problems.append("\(one.place): it is a list, not a text; it takes: \(row.allowed)")
+                continue
+            }
             guard let value = row.parse(text) else {
                 let shown = row.isSecret ? one.place : "\(one.place)=\(text)"
                 problems.append("\(shown): not allowed; it takes: \(row.allowed)")

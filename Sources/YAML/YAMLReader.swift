@@ -131,8 +131,11 @@ extension YAMLReader {
         return documents
     }
 
+    /// The most documents that cannot be read: to find the place of each error takes as long as to read up to there.
+    private static let mostErrors = 100
+
     /// The documents of a text, each by itself: one that cannot be read, and is its error, does not take those behind
-    /// the next `---`.
+    /// the next `---`. After a hundred errors the rest is not read, and the last error says so.
     ///
     /// - Throws: `YAMLError` if the text as such cannot be read.
     package static func readings(
@@ -140,12 +143,18 @@ extension YAMLReader {
     ) throws(YAMLError) -> [Result<YAMLDocument, YAMLError>] {
         var reader = try YAMLReader(bytes, limits: limits)
         var readings: [Result<YAMLDocument, YAMLError>] = []
+        var errors = 0
         while true {
             do throws(YAMLError) {
                 guard let document = try reader.nextDocument() else { return readings }
                 readings.append(.success(document))
             } catch {
                 readings.append(.failure(error))
+                errors += 1
+                guard errors < Self.mostErrors else {
+                    let reason = "no more is read after \(errors) documents that cannot be"
+                    return readings + [.failure(reader.parser.failure(reason))]
+                }
                 guard reader.parser.moveToMarker() else { return readings }
                 reader.needsMarker = false
             }

@@ -98,6 +98,37 @@ import YAML
         for text in expected { #expect(read.output.contains(text), "\(text) in \(read.output)") }
     }
 
+    @Test func `what the cluster-agent would refuse or pass over is never called good`() async throws {
+        let config = "cluster_check: true\ninstances:\n  - name: a\n    url: http://x\n"
+        try directory.write("mix/http_check.yaml", config + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\n")
+        let mixed = try await run("\(directory.path)/mix")
+        #expect(
+            mixed.end == .exited(1) && mixed.output.contains("a config must be alone in its file"), "\(mixed.output)")
+        // A key `kind` makes no manifest.
+        let kind = try directory.write("kind/http_check.yaml", config + "kind: x\n")
+        let odd = try await run(kind)
+        #expect(
+            odd.output.contains("=== http_check check ===") && odd.output.contains("unknown key kind"), "\(odd.output)")
+        for (text, expected) in [
+            ("{kind: List, items: {a: b}}", "items is an object, not a list"),
+            ("{kind: List, apiVersion: v1}", "items is missing"),
+            (
+                "{apiVersion: v1, kind: Service, metadata: {name: w, annotations: {ad.datadoghq.com/nginx.checks: '{}'}}}",
+                "note: Service default/w: annotated, but no annotation of it is about the Service"
+            ),
+            (
+                "{apiVersion: cluster-agent.dev/v1beta1, kind: ClusterCheck, metadata: {name: w}}",
+                "skipped: 1 ClusterCheck of cluster-agent.dev/v1beta1: not a source"
+            ),
+        ] {
+            let read = try await run("-", input: text)
+            #expect(read.output.contains(expected), "\(read.output)")
+        }
+        // To find the place of each error takes as long as to read up to there.
+        let wrong = try await run("-", input: String(repeating: "--- a: b\n", count: 20_000))
+        #expect(wrong.output.contains("no more is read after 100 documents"), "\(wrong.output.suffix(200))")
+    }
+
     @Test func `a JSON stream of one document, and lists of any kind, are read alike`() async throws {
         let slice = try JSONValue(parsing: String(decoding: try Self.json(Self.slice), as: UTF8.self))
         let service = try JSONValue(parsing: String(decoding: try Self.json(Self.service), as: UTF8.self))

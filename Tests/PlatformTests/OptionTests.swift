@@ -13,7 +13,8 @@ import Testing
     private static let table = OptionTable(port, wait, tags, isOn, token)
 
     private func read(
-        _ arguments: [String] = [], _ environment: [String: String] = [:], file: [(key: String, text: String?)]? = nil
+        _ arguments: [String] = [], _ environment: [String: String] = [:],
+        file: [(key: String, text: String?, isList: Bool)]? = nil
     ) throws -> Options {
         try Options(
             table: Self.table, arguments: arguments, environment: environment,
@@ -22,11 +23,18 @@ import Testing
 
     @Test func `a flag beats the environment, which beats the file, which beats the default`() throws {
         #expect(try read()[Self.port] == 5005)
-        let file: [(key: String, text: String?)] = [("agent.port", "1")]
+        let file: [(key: String, text: String?, isList: Bool)] = [("agent.port", "1", false)]
         #expect(try read(file: file)[Self.port] == 1)
         #expect(try read([], ["DD_AGENT_PORT": "2"], file: file)[Self.port] == 2)
         #expect(try read(["--agent.port=3"], ["DD_AGENT_PORT": "2"], file: file)[Self.port] == 3)
         #expect(try read([], ["AGENT_PORT": "4"])[Self.port] == 5005)
+    }
+
+    /// A token that is a list in the file must not become the text of the list.
+    @Test func `a list is none of the texts`() throws {
+        #expect(try read(file: [("agent.tags", #"["a"]"#, true)])[Self.tags] == ["a"])
+        let problem = "agent.json: agent.token: it is a list, not a text; it takes: four characters"
+        #expect(throws: OptionError(problems: [problem])) { try read(file: [("agent.token", "[12]", true)]) }
     }
 
     @Test(arguments: [
@@ -64,15 +72,15 @@ import Testing
             ])
         ) {
             try read(
-                ["--nonsense", "--agent.on=perhaps"], ["DD_AGENT_PORT": "many"], file: [("agent.colour", "red")])
+                ["--nonsense", "--agent.on=perhaps"], ["DD_AGENT_PORT": "many"], file: [("agent.colour", "red", false)])
         }
     }
 
     @Test func `a key or a section of the file without a value is as if it were not there, and must be known`() throws {
-        let options = try read(file: [("agent.port", nil), ("agent", nil)])
+        let options = try read(file: [("agent.port", nil, false), ("agent", nil, false)])
         #expect(options[Self.port] == 5005)
         #expect(throws: OptionError(problems: ["agent.json: agen: unknown option; --help lists them"])) {
-            try read(file: [("agen", nil), ("agent.on", "true")])
+            try read(file: [("agen", nil, false), ("agent.on", "true", false)])
         }
     }
 

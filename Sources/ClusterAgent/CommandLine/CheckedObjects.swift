@@ -39,7 +39,7 @@ struct CheckedObjects {
         let value = document.value
         if value.objectValue == nil {
             refused.append("\(document.place): \(value.kind), neither a manifest nor the config of a check")
-        } else if let kind = value["kind"]?.stringValue {
+        } else if value.isManifest, let kind = value["kind"]?.stringValue {
             addObject(value, kind: kind, version: nil, document.place, path: "")
         } else if value["metadata"] != nil {
             refused.append("\(document.place): a manifest without a kind")
@@ -55,7 +55,7 @@ struct CheckedObjects {
         _ object: JSONValue, kind: String, version: String?, _ place: String, path: String
     ) {
         let version = object["apiVersion"]?.stringValue ?? version
-        guard !kind.hasSuffix("List") || object["items"] == nil else {
+        guard !kind.hasSuffix("List") || object["items"] == nil && kind != "List" else {
             return addItems(of: object, kind: kind, version: version, place, path: path)
         }
         do throws(JSONError) {
@@ -75,8 +75,13 @@ struct CheckedObjects {
     private mutating func addItems(
         of list: JSONValue, kind: String, version: String?, _ place: String, path: String
     ) {
-        for (index, item) in (list["items"]?.arrayValue ?? []).enumerated() {
-            let path = "\(path.isEmpty ? "" : "\(path).")items[\(index)]"
+        let items = "\(path.isEmpty ? "" : "\(path).")items"
+        guard let all = list["items"]?.arrayValue else {
+            let found = list["items"].map { "is \($0.kind), not a list" } ?? "is missing"
+            return refused.append("\(place): \(items) \(found)")
+        }
+        for (index, item) in all.enumerated() {
+            let path = "\(items)[\(index)]"
             // The items of a `ServiceList` need not say that they are Services; those of a `List` must.
             let listed = kind == "List" ? nil : String(kind.dropLast("List".count))
             guard item.objectValue != nil else {
@@ -97,7 +102,7 @@ struct CheckedObjects {
         case "Service" where isCore: .service
         case "Endpoints" where isCore: .endpoints
         case "EndpointSlice" where isCore || version.hasPrefix("discovery.k8s.io/"): .endpoints
-        case ClusterCheck.kind where version.isEmpty || version.hasPrefix("\(ClusterCheck.group)/"): .clusterCheck
+        case ClusterCheck.kind where version.isEmpty || version.hasSameBytes(as: ClusterCheck.apiVersion): .clusterCheck
         default: nil
         }
     }
@@ -133,6 +138,13 @@ extension CheckedObjects {
             bare.metadata.annotations = [:]
             return bare
         }
+    }
+
+    /// The Services with annotations of autodiscovery, as `namespace/name`, sorted, but for those whose endpoints may
+    /// be missing in the input.
+    var annotatedServices: [String] {
+        let others = services.filter { isAnnotated($0) && !Self.isAnnotated($0, "endpoints.") }
+        return Set(texts: others.map(Self.name)).sortedTexts()
     }
 
     /// The Services whose annotations are about endpoints, as `namespace/name`, sorted.

@@ -31,9 +31,12 @@ struct CheckedText {
             refused = [error.description(in: place)]
         }
         hasManifests =
-            documents.contains { $0.value["kind"]?.stringValue != nil }
+            documents.contains(where: \.value.isManifest)
             || !refused.isEmpty && String(decoding: text, as: UTF8.self).contains("apiVersion")
     }
+
+    /// Whether it has check configs beside the manifests.
+    var hasConfigs: Bool { hasManifests && documents.contains { !$0.value.isManifest } }
 
     /// Nil also for JSON that goes on behind a `---`.
     private static func json(_ text: [UInt8]) -> JSONValue? {
@@ -54,5 +57,13 @@ struct CheckedText {
             case .failure(let error): refused.append(error.description(in: place))
             }
         }
+    }
+}
+
+extension JSONValue {
+    /// Whether it is an object of Kubernetes. A check's config may have a key `kind`, too.
+    var isManifest: Bool {
+        self["kind"]?.stringValue != nil
+            && (self["apiVersion"] != nil || self["metadata"] != nil || self["items"] != nil)
     }
 }

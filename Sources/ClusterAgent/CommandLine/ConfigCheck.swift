@@ -153,18 +153,23 @@ extension ConfigCheck {
             return
         }
         // What cannot be read AutoConf tells.
-        if (try? addManifests(path)) == true {
+        if (try? addManifests(path, isListed: true)) == true {
             folder.manifests.insert(ExactText(path))
         } else {
             paths.append(path)
         }
     }
 
-    /// Adds the manifests of a file, if it has any.
-    private mutating func addManifests(_ path: String) throws(FileAccessError) -> Bool {
+    /// Adds the manifests of a file, if it has any. In a directory of config files, a config among them is an error:
+    /// the cluster-agent reads none that is not alone in its file.
+    private mutating func addManifests(_ path: String, isListed: Bool = false) throws(FileAccessError) -> Bool {
         guard try SystemConfigFiles().signature(of: path).kind == .file else { return false }
         let text = CheckedText(try SystemConfigFiles().contents(of: path, atMost: CheckedText.limit), of: path)
         guard text.hasManifests else { return false }
+        if isListed, text.hasConfigs {
+            refused.append("\(path): the config of a check and manifests: a config must be alone in its file")
+            return true
+        }
         add(text, of: path)
         return true
     }
@@ -190,6 +195,10 @@ extension ConfigCheck {
         await run(objects.services, nil)
         for source in sources { await run(objects.bareServices, source) }
         notes = objects.notes
+        for service in objects.annotatedServices
+        where !(configs.map(\.serviceID) + problems.map(\.object)).contains(where: { $0.isOf(service) }) {
+            notes.append("Service \(service): annotated, but no annotation of it is about the Service or its endpoints")
+        }
         for service in objects.servicesWithEndpointsChecks
         where !configs.contains(where: { $0.serviceID.hasPrefix("kube_endpoint_uid://\(service)/") }) {
             notes.append(
@@ -317,5 +326,12 @@ extension ConfigCheck {
             "read": .array(read.map { .string($0) }), "skipped": .array(skipped.map { .string($0) }),
         ]
         return String(decoding: JSONValue.object(whole).encoded(), as: UTF8.self)
+    }
+}
+
+extension String {
+    /// Whether it names the Service `namespace/name`, or one of its endpoints.
+    fileprivate func isOf(_ service: String) -> Bool {
+        hasSameBytes(as: "kube_service://\(service)") || hasPrefix("kube_endpoint_uid://\(service)/")
     }
 }
