@@ -62,8 +62,5 @@ struct CheckedText {
 
 extension JSONValue {
     /// Whether it is an object of Kubernetes. A check's config may have a key `kind`, too.
-    var isManifest: Bool {
-        self["kind"]?.stringValue != nil
-            && (self["apiVersion"] != nil || self["metadata"] != nil || self["items"] != nil)
-    }
+    var isManifest: Bool { self["kind"]?.stringValue != nil && self["instances"] == nil }
 }
