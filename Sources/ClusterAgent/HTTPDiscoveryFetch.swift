@@ -6,7 +6,8 @@ import Platform
 extension AgentOptions {
     static let discoveryConfigs = Option.text(
         "prometheus_http_sd.configs", allowed: "list of objects, as JSON or YAML",
-        help: "URLs that list targets as Prometheus' HTTP service discovery, each with its `check_template`.")
+        help: "URLs that list targets as Prometheus' HTTP service discovery, each with its `check_template`.",
+        takesList: true)
     static let discoveryURL = Option.text("prometheus_http_sd.url", help: "One such URL; the older way to write it.")
     static let discoveryTemplate = Option.text(
         "prometheus_http_sd.check_template", allowed: "object, as JSON or YAML",

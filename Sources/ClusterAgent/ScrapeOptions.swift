@@ -14,7 +14,8 @@ extension AgentOptions {
         help: "The form of these checks: 1 has `prometheus_url`, 2 `openmetrics_endpoint`.")
     static let scrapeChecks = Option.text(
         "prometheus_scrape.checks", allowed: "list of objects, as JSON or YAML",
-        help: "Which annotations select Services, and the instances of their checks, instead of the default.")
+        help: "Which annotations select Services, and the instances of their checks, instead of the default.",
+        takesList: true)
 
     static let scraping = OptionTable(scrapes, scrapesEndpoints, scrapeVersion, scrapeChecks)
 }

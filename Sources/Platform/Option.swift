@@ -13,11 +13,13 @@ package struct Option<Value: Sendable>: Sendable {
     package let help: String
     let defaultValue: Value
     let isSecret: Bool
+    /// Whether a list of the option file is taken, as JSON.
+    let takesList: Bool
     let parse: @Sendable (String) -> Value?
 
     init(
         _ key: String, allowed: String, default defaultText: String, value: Value, help: String, isSecret: Bool = false,
-        parse: @escaping @Sendable (String) -> Value?
+        takesList: Bool = true, parse: @escaping @Sendable (String) -> Value?
     ) {
         self.key = key
         self.allowed = allowed
@@ -25,17 +27,22 @@ package struct Option<Value: Sendable>: Sendable {
         self.defaultValue = value
         self.help = help
         self.isSecret = isSecret
+        self.takesList = takesList
         self.parse = parse
     }
 }
 
 extension Option where Value == String {
-    /// Any text; `accepts` may narrow it, and `allowed` then says to what. A secret is never printed.
+    /// Any text; `accepts` may narrow it, and `allowed` then says to what. A secret is never printed. A list of the
+    /// option file is none, but for a text that is JSON or YAML itself.
     package static func text(
         _ key: String, default value: String = "", allowed: String = "text", help: String,
-        isSecret: Bool = false, accepts: @escaping @Sendable (String) -> Bool = { _ in true }
+        isSecret: Bool = false, takesList: Bool = false,
+        accepts: @escaping @Sendable (String) -> Bool = { _ in true }
     ) -> Option {
-        Option(key, allowed: allowed, default: value, value: value, help: help, isSecret: isSecret) {
+        Option(
+            key, allowed: allowed, default: value, value: value, help: help, isSecret: isSecret, takesList: takesList
+        ) {
             accepts($0) ? $0 : nil
         }
     }

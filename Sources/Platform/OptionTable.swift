@@ -6,7 +6,7 @@ package struct OptionTable: Sendable {
         let defaultText: String
         let help: String
         let isFlag: Bool
-        let isText: Bool
+        let takesList: Bool
         let isSecret: Bool
         /// The value as its type, or nil if the text is not allowed.
         let parse: @Sendable (String) -> (any Sendable)?
@@ -23,7 +23,7 @@ package struct OptionTable: Sendable {
         rows.append(
             Row(
                 key: option.key, allowed: option.allowed, defaultText: option.defaultText, help: option.help,
-                isFlag: Value.self == Bool.self, isText: Value.self == String.self,
+                isFlag: Value.self == Bool.self, takesList: option.takesList,
                 isSecret: option.isSecret, parse: { option.parse($0) }))
     }
 
@@ -116,7 +116,7 @@ package struct Options: Sendable {
                 continue
             }
             guard let text = one.text else { continue }
-            guard !one.isList || !row.isText else {
+            guard !one.isList || row.takesList else {
                 problems.append("\(one.place): it is a list, not a text; it takes: \(row.allowed)")
                 continue
             }

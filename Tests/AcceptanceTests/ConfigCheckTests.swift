@@ -126,7 +126,9 @@ import YAML
         }
         // To find the place of each error takes as long as to read up to there.
         let wrong = try await run("-", input: String(repeating: "--- a: b\n", count: 20_000))
-        #expect(wrong.output.contains("51 more errors\n") && wrong.output.contains("101 errors"), "\(wrong.output.suffix(200))")
+        #expect(
+            wrong.output.contains("51 more errors\n") && wrong.output.contains("101 errors"),
+            "\(wrong.output.suffix(200))")
     }
 
     @Test func `a JSON stream of one document, and lists of any kind, are read alike`() async throws {

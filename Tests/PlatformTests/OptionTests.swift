@@ -10,6 +10,8 @@ import Testing
     private static let token = Option.text(
         "agent.token", allowed: "four characters", help: "A secret.", isSecret: true, accepts: { $0.utf8.count == 4 })
 
+    private static let rules = Option.text("agent.rules", allowed: "JSON", help: "Rules.", takesList: true)
+
     private static let table = OptionTable(port, wait, tags, isOn, token)
 
     private func read(
@@ -33,6 +35,10 @@ import Testing
     /// A token that is a list in the file must not become the text of the list.
     @Test func `a list is none of the texts`() throws {
         #expect(try read(file: [("agent.tags", #"["a"]"#, true)])[Self.tags] == ["a"])
+        let rules = try Options(
+            table: OptionTable(Self.rules), arguments: [], environment: [:],
+            file: ("agent.json", [("agent.rules", "[{}]", true)]))
+        #expect(rules[Self.rules] == "[{}]")
         let problem = "agent.json: agent.token: it is a list, not a text; it takes: four characters"
         #expect(throws: OptionError(problems: [problem])) { try read(file: [("agent.token", "[12]", true)]) }
     }
