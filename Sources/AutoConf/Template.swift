@@ -142,7 +142,6 @@ extension JSONValue {
             var resolved: [ExactText: JSONValue] = [:]
             // Sorted, so that the same one of several errors is always reported.
             for (key, value) in members.sorted(by: { $0.key < $1.key }) {
-                if key == "<<" { throw AutoConfError("the key '<<', which becomes a merge on its way to a check") }
                 resolved[key] = try value.resolved(variables)
             }
             return .object(resolved)

@@ -160,14 +160,6 @@ import Testing
             fixture.problems == ["kube_service://shop/web: a[0] is not scheduled: %%port%%: the Service has no ports"])
     }
 
-    /// In YAML the key is a merge, and quotes around it get lost on its way.
-    @Test func `a key that becomes a merge is refused`() {
-        let fixture = Fixture(AutoConfOptions(watchesServices: true))
-        fixture.autoConf.handle(
-            .replaced([service(["checks": #"{"a":{"instances":[{"x":{"<<":{"y":1}}},{"y":"<<"}]}}"#])]))
-        #expect(texts(fixture.configs.flatMap(\.instances)).count == 1 && fixture.problems.count == 1)
-    }
-
     @Test func `variables are resolved in values at any depth and not in keys`() throws {
         let fixture = Fixture(AutoConfOptions(watchesServices: true))
         let checks =

@@ -17,8 +17,9 @@ _WRAPPERS = {
     # --root too: in a chroot, the mount namespace alone would lead out of it.
     "enter": 'exec nsenter --target "$(cat {0}/pid)" --net --mount --pid --root --wd -- "$@"',
     "exec": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.execute {0} \"$@\"",
-    # What `docker run` does with the image, but for its isolation.
-    "image": "exec chroot --userspec=10001:10001 {0}/images/0 /usr/local/bin/cluster-agent \"$@\"",
+    # What `docker run` does with the image, but for its isolation. A Swift program finds its arguments in /proc.
+    "image": "exec unshare --mount -- sh -c 'mkdir -p {0}/images/0/proc && mount -t proc proc {0}/images/0/proc"
+             " && exec chroot --userspec=10001:10001 {0}/images/0 /usr/local/bin/cluster-agent \"$@\"' image \"$@\"",
     "node": "exec {0}/enter env PYTHONPATH={0}/program {1} -B -m hollow.silence {0} \"$@\"",
 }
 _USAGE = """
