@@ -38,7 +38,8 @@ test-long: ## Run the attacks, outages and hand-overs in their long forms, on re
 	@Tests/setup/prometheus >/dev/null
 	@Tests/setup/openmetrics-pages >/dev/null
 	@TEST_PROGRAMS="$(CURDIR)/.build-release/release" TEST_CONNECTIONS=100000 TEST_OUTAGE_SECONDS=60 \
-	    TEST_LEASE_SECONDS=15 TEST_HANDOVERS=12 TEST_SERVICES=5000 Tests/run acceptance integration
+	    TEST_LEASE_SECONDS=15 TEST_HANDOVERS=12 TEST_SERVICES=5000 TEST_CLUSTER_CHECKS=1000 \
+	    Tests/run acceptance integration
 
 check: ## Run the fast tiers: format, build, unit, simulation and repository tests
 	@Tests/setup/packages
