@@ -238,8 +238,9 @@ package final class AutoConf: Sendable {
     private func update(_ decide: (inout AutoConfState) -> AutoConfState.Change) {
         state.withLock { known in
             let change = decide(&known)
+            guard !change.isEmpty else { return }
             known.noteTimes(of: change, at: clock.wallTime())
-            if !change.isEmpty { changes.add(change) }
+            changes.add(change)
         }
         changes.deliver(to: publish)
     }

@@ -197,8 +197,8 @@ struct AutoConfState {
         forbiddenSince = since
         if begun - since >= Self.forbiddenReading {
             finish(.clusterChecks, begun, &change)
-        } else if begun - since >= Self.forbiddenPatience, unread.remove(.clusterChecks) != nil {
-            (change.firstRead, change.isSynced) = (.clusterChecks, unread.isEmpty)
+        } else if begun - since >= Self.forbiddenPatience {
+            _ = markRead(.clusterChecks, &change)
         }
         return change
     }
@@ -225,10 +225,10 @@ struct AutoConfState {
         return change
     }
 
-    /// The current problems, sorted by object.
-    var problems: [ConfigProblem] {
-        clusterChecks.objects.problems + fileObjects.problems + serviceObjects.problems + discovered.problems
-    }
+    private var allObjects: [SourceObjects] { [clusterChecks.objects, fileObjects, serviceObjects, discovered] }
+
+    /// The current problems, sorted by source and object.
+    var problems: [ConfigProblem] { allObjects.flatMap(\.problems) }
 
     /// Notes since when there are the problems that a change brings.
     mutating func noteTimes(of change: Change, at time: WallTime) {
@@ -239,7 +239,7 @@ struct AutoConfState {
 
     /// The current problems for people, sorted by source and object.
     var reported: [ReportedProblem] {
-        [clusterChecks.objects, fileObjects, serviceObjects, discovered].flatMap { objects in
+        allObjects.flatMap { objects in
             objects.problems.map { problem in
                 ReportedProblem(
                     problem: problem, since: times[problem], keepsLast: objects.keepsLast(problem.object))
@@ -259,14 +259,13 @@ struct AutoConfState {
 
     /// The Service or the ClusterCheck from which configs of a source come; nil if there is none.
     func object(ofSource source: String) -> ObjectReference? {
-        if ExactText(source).hasPrefix(ConfigKey.clusterCheckPrefix) {
-            return clusterChecks.reference(ofSource: source)
-        }
-        for prefix in ["kube_service://", "kube_endpoint_uid://"] where source.utf8.starts(with: prefix.utf8) {
+        for prefix in ["kube_service://", "kube_endpoint_uid://", ConfigKey.clusterCheckPrefix]
+        where source.utf8.starts(with: prefix.utf8) {
             let parts = source.dropFirst(prefix.utf8.count).split(separator: "/", omittingEmptySubsequences: false)
             guard parts.count >= 2 else { return nil }
             let name = NamespacedName(namespace: String(parts[0]), name: String(parts[1]))
-            return services[name]?.reference(name)
+            let isClusterCheck = prefix.hasSameBytes(as: ConfigKey.clusterCheckPrefix)
+            return isClusterCheck ? clusterChecks.reference(name, source: source) : services[name]?.reference(name)
         }
         return nil
     }
@@ -306,8 +305,7 @@ extension AutoConfState {
     }
 
     private func hasEndpointsChecks(_ service: Service) -> Bool {
-        ServiceAnnotations.isAnnotated(service.annotations, .endpoints)
-            || scrape?.checksEndpoints == true && scrape?.selects(service.annotations) == true
+        service.hasEndpointsChecks(scrape)
     }
 
     private func isKept(_ service: Service) -> Bool {
@@ -386,8 +384,7 @@ extension AutoConfState {
     private mutating func apply(_ check: ClusterCheck, _ change: inout Change) {
         change.objects += clusterChecks.apply(
             check, environment: environment, limit: limit,
-            room: limit.totalBytes - fileObjects.bytes - serviceObjects.bytes - discovered.bytes,
-            keepsLast: keepsLastGood)
+            room: room(for: clusterChecks.objects.bytes(of: check.source)), keepsLast: keepsLastGood)
     }
 
     private mutating func update(_ file: String, _ change: inout Change) {
@@ -426,16 +423,15 @@ extension AutoConfState {
     private func plainReading(
         of object: String, _ configs: [CheckConfig], _ problems: [ConfigProblem], _ isPartial: Bool
     ) -> ConfigReading {
-        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)), keepsLast: true)
-        for problem in problems { bound.report(problem) }
-        for config in configs { bound.add(config, isPartial: isPartial) }
-        return bound.reading(of: object)
+        BoundConfigs(
+            configs, problems: problems, isPartial: isPartial, limit: limit,
+            room: room(for: fileObjects.bytes(of: object)), keepsLast: true
+        ).reading(of: object)
     }
 
     /// The bytes that there is room for, if an object gives back what its configs take now.
     private func room(for own: Int) -> Int {
-        limit.totalBytes - fileObjects.bytes - serviceObjects.bytes - clusterChecks.objects.bytes - discovered.bytes
-            + own
+        limit.totalBytes - allObjects.reduce(0) { $0 + $1.bytes } + own
     }
 
     private func bind(_ binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs) {
@@ -501,9 +497,8 @@ extension AutoConfState {
             guard !undiscovered.contains(ExactText(object)) else { return change }
         case .configs(let configs, let problems):
             let room = room(for: discovered.bytes(of: object))
-            var bound = BoundConfigs(limit: discoveryLimit, room: room, keepsLast: false)
-            for problem in problems { bound.report(problem) }
-            for config in configs { bound.add(config) }
+            let bound = BoundConfigs(
+                configs, problems: problems, limit: discoveryLimit, room: room, keepsLast: false)
             isCrowdedOut = bound.isCrowdedOut
             change.objects = discovered.apply(bound.reading(of: object), to: object)
         }

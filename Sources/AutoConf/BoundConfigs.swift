@@ -10,9 +10,8 @@ struct BoundConfigs {
     /// The most problems of one object that are told one by one.
     private static let longestReport = 50
 
-    /// Which former configs stay.
-    private(set) var kept: KeptConfigs
-    private let keepsLast: Bool
+    /// Which former configs stay where new ones cannot be used; nil if none do.
+    private var kept: KeptConfigs?
     private let limit: ConfigLimit
     /// The bytes that there is room for among all configs.
     private let room: Int
@@ -28,9 +27,18 @@ struct BoundConfigs {
     ///   - keepsLast: whether former configs stay where new ones cannot be used.
     init(limit: ConfigLimit, room: Int, keepsLast: Bool) {
         self.limit = limit
-        self.keepsLast = keepsLast
-        kept = KeptConfigs(limit: limit)
+        kept = keepsLast ? KeptConfigs(limit: limit) : nil
         self.room = room
+    }
+
+    /// Configs that are resolved already.
+    init(
+        _ configs: [CheckConfig], problems: [ConfigProblem], isPartial: Bool = false, limit: ConfigLimit, room: Int,
+        keepsLast: Bool
+    ) {
+        self.init(limit: limit, room: room, keepsLast: keepsLast)
+        for problem in problems { report(problem) }
+        for config in configs { add(config, isPartial: isPartial) }
     }
 
     /// Whether nothing more is added. What is left out need not be resolved.
@@ -40,7 +48,7 @@ struct BoundConfigs {
 
     /// Something of this source cannot be used: its former configs stay.
     mutating func keep(source: String) {
-        if keepsLast { kept.keep(source: source) }
+        kept?.keep(source: source)
     }
 
     /// Adds a config, if the limit allows it. If a part of it cannot be used, and there is a former one, that stays
@@ -49,17 +57,17 @@ struct BoundConfigs {
         let size = ConfigLimit.bytes(of: config)
         guard !isFull, configs.count < limit.configs, bytes + size <= min(limit.bytes, room) else {
             if !isFull { isCrowdedOut = configs.count < limit.configs && bytes + size <= limit.bytes }
-            keep(source: config.key.source)
-            return leaveOut(1)
+            return leaveOut(oneOf: config.key.source)
         }
         bytes += size
         configs.append(config)
-        if isPartial, keepsLast { kept.keep(instead: config.key) }
+        if isPartial { kept?.keep(instead: config.key) }
     }
 
-    /// Counts configs that are left out.
-    mutating func leaveOut(_ count: Int) {
-        leftOut += count
+    /// Counts a config of a source that is left out: a former one stays.
+    mutating func leaveOut(oneOf source: String) {
+        leftOut += 1
+        keep(source: source)
     }
 
     /// Adds a problem, unless it is there already. Of very many, the rest is counted.

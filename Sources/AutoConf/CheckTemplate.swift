@@ -9,13 +9,16 @@ struct CheckTemplate: Hashable {
     var entry = ""
     var instances: [JSONValue] = []
     /// Whether other instances of it cannot be used.
-    var isPartial = false
+    var lacksInstances = false
     var initConfig: JSONValue? = .object([:])
     var metricConfig: JSONValue?
     var logs: JSONValue?
     var ignoreAutodiscoveryTags = false
     var checkTagCardinality = ""
     var placement = PlacementOptions()
+
+    /// Whether something of it cannot be used.
+    var isPartial: Bool { lacksInstances || placement.isBroken }
 
     /// The config with its variables resolved, without what depends on the target. An instance that cannot be resolved
     /// does not affect the others.
@@ -71,7 +74,7 @@ extension [CheckTemplate] {
         var ranks: [[ExactText]: Int] = [:]
         for template in self {
             guard !bound.isFull else {
-                bound.leaveOut(1)
+                bound.leaveOut(oneOf: origin.keyPrefix + target.entity)
                 continue
             }
             // A config that cannot be resolved keeps its rank, so that its equals keep their keys.

@@ -21,7 +21,6 @@ extension ClusterCheck {
     func reading(environment: Environment) -> ClusterCheckReading {
         var isPaused = false
         do throws(AutoConfError) {
-            isPaused = spec["paused"]?.boolValue ?? false
             if let specProblem { throw AutoConfError("spec: \(specProblem)") }
             var fields = try ConfigFields(spec, place: "spec")
             isPaused = try fields.bool("paused") ?? false

@@ -21,7 +21,7 @@ struct ClusterChecks {
     /// Applies a new or changed ClusterCheck.
     ///
     /// - Parameters:
-    ///   - room: the bytes that there are for configs, beside those of the ClusterChecks.
+    ///   - room: the bytes that there are for its config.
     ///   - keepsLast: whether a spec that cannot be used keeps the config of an earlier one.
     mutating func apply(
         _ check: ClusterCheck, environment: Environment, limit: ConfigLimit, room: Int, keepsLast: Bool
@@ -41,11 +41,9 @@ struct ClusterChecks {
         case .unchanged: break
         case .keepsLast(let problem): if !keepsLast { configs = .configs([], problems: [problem]) }
         case .configs(let found, let problems, _):
-            let room = room - objects.bytes + objects.bytes(of: name)
-            var bound = BoundConfigs(limit: limit, room: room, keepsLast: keepsLast)
-            for problem in problems { bound.report(problem) }
             let isPartial = problems.contains { $0.severity == .error }
-            for config in found { bound.add(config, isPartial: isPartial) }
+            let bound = BoundConfigs(
+                found, problems: problems, isPartial: isPartial, limit: limit, room: room, keepsLast: keepsLast)
             entry.isCrowdedOut = bound.isCrowdedOut
             configs = bound.reading(of: name)
         }
@@ -68,14 +66,13 @@ struct ClusterChecks {
         return change
     }
 
-    /// The object of a source, for Events; nil if there is none.
-    func reference(ofSource source: String) -> ObjectReference? {
-        guard let uid = known[source]?.uid else { return nil }
-        let parts = source.dropFirst(ConfigKey.clusterCheckPrefix.utf8.count).split(separator: "/")
-        guard parts.count == 2 else { return nil }
-        return ObjectReference(
-            apiVersion: ClusterCheck.apiVersion, kind: ClusterCheck.kind, namespace: String(parts[0]),
-            name: String(parts[1]), uid: uid)
+    /// The reference in Events of the ClusterCheck that has this name and source; nil if there is none.
+    func reference(_ name: NamespacedName, source: String) -> ObjectReference? {
+        known[source].map { entry in
+            ObjectReference(
+                apiVersion: ClusterCheck.apiVersion, kind: ClusterCheck.kind, namespace: name.namespace,
+                name: name.name, uid: entry.uid)
+        }
     }
 
     /// What became of a ClusterCheck; nil if it is not known.

@@ -22,6 +22,11 @@ struct ConfigFields {
         members.keys.filter { !read.contains($0) }.sortedTexts().map { "\(place)unknown key \(shownName($0))" }
     }
 
+    /// Fails for a key that was not read.
+    func refuseUnknownKeys() throws(AutoConfError) {
+        if let key = unknownKeys.first { throw AutoConfError(key) }
+    }
+
     mutating func string(_ key: String) throws(AutoConfError) -> String? {
         guard let value = value(key) else { return nil }
         guard let text = value.stringValue else { throw mismatch(key, value, "a string") }

@@ -34,7 +34,7 @@ struct ConfigFile {
         var refused: [AutoConfError] = []
         var template = try template(&fields, json.faults, refused: &refused)
         template.placement = fields.placement(json.faults, warnings: &warnings)
-        template.isPartial = !refused.isEmpty || template.placement.isBroken
+        template.lacksInstances = !refused.isEmpty
         let isClusterCheck = try fields.bool("cluster_check") ?? false
         var problems = (warnings + fields.unknownKeys).map { ConfigProblem(object, $0, .warning) }
         guard bindings.isEmpty else {

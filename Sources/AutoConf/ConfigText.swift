@@ -13,6 +13,13 @@ enum ConfigText {
         }
     }
 
+    /// Reads an option that is JSON or YAML. `place` is where it is, for errors; it may be empty.
+    static func value(_ text: String, place: String) throws(AutoConfError) -> JSONValue {
+        do throws(YAMLError) { return try JSONValue(jsonOrYAML: Array(text.utf8)) } catch {
+            throw AutoConfError(place.isEmpty ? error.description : "\(place): \(error)")
+        }
+    }
+
     /// Reads JSON.
     static func json(_ text: [UInt8], limits: JSONLimits = JSONLimits()) throws(AutoConfError) -> RecoveredJSON {
         do throws(JSONError) {

@@ -1,7 +1,6 @@
 import CheckModel
 import JSON
 package import Platform
-import YAML
 
 /// An entry of `prometheus_http_sd.configs`: a URL that lists targets as Prometheus' HTTP service discovery does, and
 /// the check that each of them gets.
@@ -36,12 +35,12 @@ package struct HTTPDiscovery: Hashable, Sendable {
                 throw AutoConfError("prometheus_http_sd.url and prometheus_http_sd.check_template belong together")
             }
             let place = "prometheus_http_sd.check_template"
-            entries.append((url, try checkTemplate(try json(template, place), place: place)))
+            entries.append((url, try checkTemplate(try ConfigText.value(template, place: place), place: place)))
             try check(url, place: "prometheus_http_sd.url")
         }
         if !trimmed(configs).isEmpty {
             let place = "prometheus_http_sd.configs"
-            let value = try json(configs, place)
+            let value = try ConfigText.value(configs, place: place)
             guard let elements = value.arrayValue else { throw AutoConfError("\(place): \(value.kind), not a list") }
             for (index, element) in elements.enumerated() {
                 entries.append(try entry(element, place: "\(place): [\(index)]"))
@@ -71,16 +70,10 @@ package struct HTTPDiscovery: Hashable, Sendable {
         try check(url, place: "\(place).url")
         let inner = "\(place).check_template"
         guard let given = fields.value("check_template") else { throw AutoConfError("\(inner) is missing") }
-        let isText = given.stringValue != nil
-        let template = try checkTemplate(isText ? try self.json(given.stringValue ?? "", inner) : given, place: inner)
-        if let key = fields.unknownKeys.first { throw AutoConfError(key) }
+        let value = try given.stringValue.map { text throws(AutoConfError) in try ConfigText.value(text, place: inner) }
+        let template = try checkTemplate(value ?? given, place: inner)
+        try fields.refuseUnknownKeys()
         return (url, template)
-    }
-
-    private static func json(_ text: String, _ place: String) throws(AutoConfError) -> JSONValue {
-        do throws(YAMLError) { return try JSONValue(jsonOrYAML: Array(text.utf8)) } catch {
-            throw AutoConfError("\(place): \(error)")
-        }
     }
 
     private static func check(_ url: String, place: String) throws(AutoConfError) {
@@ -112,7 +105,7 @@ package struct HTTPDiscovery: Hashable, Sendable {
             }
         }
         template.instances = instances
-        if let key = fields.unknownKeys.first { throw AutoConfError(key) }
+        try fields.refuseUnknownKeys()
         return template
     }
 }
@@ -123,7 +116,7 @@ extension HTTPDiscovery {
         var ranks: [ExactText: Int] = [:]
         for target in targets.sorted() {
             guard !bound.isFull else {
-                bound.leaveOut(1)
+                bound.leaveOut(oneOf: object)
                 continue
             }
             // Its labels may change: it is the same target.

@@ -1,6 +1,5 @@
 import JSON
 package import Platform
-import YAML
 
 /// Which Services get `openmetrics` checks by their `prometheus.io/…` annotations, and what these look like: the
 /// options `prometheus_scrape.…`.
@@ -120,10 +119,7 @@ extension [ExactText: JSONValue] {
 extension PrometheusScrape {
     private static func rules(_ text: String) throws(AutoConfError) -> [Rule] {
         guard !trimmed(text).isEmpty else { return [] }
-        let value: JSONValue
-        do throws(YAMLError) { value = try JSONValue(jsonOrYAML: Array(text.utf8)) } catch {
-            throw AutoConfError(error.description)
-        }
+        let value = try ConfigText.value(text, place: "")
         guard let elements = value.arrayValue else { throw AutoConfError("\(value.kind), not a list") }
         var rules: [Rule] = []
         for (index, element) in elements.enumerated() { rules.append(try rule(element, place: "[\(index)]")) }
@@ -149,21 +145,17 @@ extension PrometheusScrape {
                 guard !rule.include.isEmpty else {
                     throw AutoConfError("\(place).include is empty: it selects nothing")
                 }
-                try refuseUnknown(fields)
+                try fields.refuseUnknownKeys()
             }
-            try refuseUnknown(fields)
+            try fields.refuseUnknownKeys()
         }
         let instances = try fields.list("configurations") ?? []
         for (index, instance) in instances.enumerated() where instance.objectValue == nil {
             throw AutoConfError("\(place).configurations[\(index)] is \(instance.kind), not an object")
         }
         if !instances.isEmpty { rule.instances = instances }
-        try refuseUnknown(fields)
+        try fields.refuseUnknownKeys()
         return rule
-    }
-
-    private static func refuseUnknown(_ fields: ConfigFields) throws(AutoConfError) {
-        if let key = fields.unknownKeys.first { throw AutoConfError(key) }
     }
 
     /// The values of annotations; YAML's `true` is the text.

@@ -1,7 +1,13 @@
-import Kubernetes
+package import Kubernetes
 import Platform
 
 extension Service {
+    /// Whether its annotations describe checks of its endpoints.
+    package func hasEndpointsChecks(_ scrape: PrometheusScrape?) -> Bool {
+        ServiceAnnotations.isAnnotated(annotations, .endpoints)
+            || scrape?.checksEndpoints == true && scrape?.selects(annotations) == true
+    }
+
     /// Adds the configs that its annotations describe, with variables resolved, and their problems.
     ///
     /// - Parameters:

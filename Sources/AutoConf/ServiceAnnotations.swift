@@ -76,10 +76,7 @@ struct ServiceAnnotations {
         } catch {
             problems.append(("could not extract logs config: \(error)", .error))
         }
-        for index in templates.indices {
-            templates[index].placement = placement
-            if placement.isBroken { templates[index].isPartial = true }
-        }
+        for index in templates.indices { templates[index].placement = placement }
     }
 
     private static func values(_ annotations: [ExactText: ExactText], _ prefix: String) -> [ExactText: ExactText] {
@@ -159,7 +156,7 @@ struct ServiceAnnotations {
             throw refused.first ?? AutoConfError("\(shownName(name)) has no instances and no logs")
         }
         refused.forEach { refuse($0) }
-        template.isPartial = !refused.isEmpty
+        template.lacksInstances = !refused.isEmpty
         problems += fields.unknownKeys.map { ("checks: \($0)", .warning) }
         return template
     }

@@ -205,18 +205,18 @@ extension SourceObjects.Known {
         // Equal keys are kept: the same objects are elsewhere too.
         if entries == former { entries = former }
         let present = Set(entries.map(\.key))
+        var total = bytes
         for entry in former where !present.contains(entry.key) {
-            guard let kept, kept.sources.contains(ExactText(entry.key.source)), hasRoom(for: entry, kept.limit) else {
+            guard let kept, kept.sources.contains(ExactText(entry.key.source)), entries.count < kept.limit.configs,
+                total + entry.bytes <= kept.limit.bytes
+            else {
                 change.removals.append(entry.key)
                 continue
             }
             entries.append(entry)
+            total += entry.bytes
             keepsLast = true
         }
         return keepsLast
-    }
-
-    private func hasRoom(for entry: Entry, _ limit: ConfigLimit) -> Bool {
-        entries.count < limit.configs && bytes + entry.bytes <= limit.bytes
     }
 }

@@ -6,18 +6,15 @@ import YAML
 package enum OptionFile {
     /// Reads the file: a map with the keys of options, dotted or nested (`cluster_checks: {warmup_duration: 10s}`).
     ///
-    /// - Returns: for each key its text, nil where the file has null or an empty map; whether it is a list there.
     /// - Throws: `OptionError` naming the file, the place in it and the reason.
-    package static func entries(of path: String) throws(OptionError) -> [(key: String, text: String?, isList: Bool)] {
+    package static func entries(of path: String) throws(OptionError) -> [OptionFileEntry] {
         let contents: [UInt8]
         do { contents = try readFile(path, atMost: 1 << 20) } catch { throw OptionError(problems: ["\(error)"]) }
         return try entries(in: contents, path: path)
     }
 
     /// Reads the text of the file at `path`.
-    static func entries(in contents: [UInt8], path: String) throws(OptionError) -> [(
-        key: String, text: String?, isList: Bool
-    )] {
+    static func entries(in contents: [UInt8], path: String) throws(OptionError) -> [OptionFileEntry] {
         let value: JSONValue
         do throws(YAMLError) {
             value = try JSONValue(jsonOrYAML: contents)
@@ -34,7 +31,7 @@ package enum OptionFile {
         return entries
     }
 
-    private static func entries(_ value: JSONValue, key: String) -> [(key: String, text: String?, isList: Bool)] {
+    private static func entries(_ value: JSONValue, key: String) -> [OptionFileEntry] {
         switch value {
         case .object(let members) where !members.isEmpty:
             return members.flatMap { name, member in

@@ -58,6 +58,10 @@ package struct OptionTable: Sendable {
     }
 }
 
+/// What an option file says of a key: its text, nil for null and for a section without keys; whether it is a list
+/// there, whose text is JSON.
+package typealias OptionFileEntry = (key: String, text: String?, isList: Bool)
+
 /// The options of one run: every value was checked against its row.
 package struct Options: Sendable {
     private var values: [String: any Sendable] = [:]
@@ -84,12 +88,11 @@ package struct Options: Sendable {
     /// - Parameters:
     ///   - arguments: `--key=value` each; a bare `--key` sets a flag.
     ///   - environment: the process's; other variables than the rows' are not looked at, but `DD_CLUSTER_CHECKS_…`.
-    ///   - file: what the file given by `--config` holds, as dotted keys and texts, and its path; nil without one. A
-    ///     text is nil for a key without a value, and for a section without keys; that of a list is JSON.
+    ///   - file: what the file given by `--config` holds, with dotted keys, and its path; nil without one.
     /// - Throws: `OptionError` with one line for each thing that is wrong.
     package init(
         table: OptionTable, arguments: [String], environment: [String: String],
-        file: (path: String, entries: [(key: String, text: String?, isList: Bool)])? = nil
+        file: (path: String, entries: [OptionFileEntry])? = nil
     ) throws(OptionError) {
         var problems: [String] = []
         var given: [Given] = []
@@ -110,8 +113,8 @@ package struct Options: Sendable {
         }
         let rows = Dictionary(table.rows.map { ($0.key, $0) }) { first, _ in first }
         for one in given {
-            let isEmptySection = one.text == nil && table.rows.contains { $0.key.hasPrefix("\(one.key).") }
             guard let row = rows[one.key] else {
+                let isEmptySection = one.text == nil && table.rows.contains { $0.key.hasPrefix("\(one.key).") }
                 if !isEmptySection { problems.append("\(one.place): unknown option; --help lists them") }
                 continue
             }

@@ -80,7 +80,7 @@ package struct Program: Sendable {
     private let table: OptionTable
     private let commands: [Command]
     private let scrub: @Sendable (String) -> String
-    private let readFile: @Sendable (String) throws(OptionError) -> [(key: String, text: String?, isList: Bool)]
+    private let readFile: @Sendable (String) throws(OptionError) -> [OptionFileEntry]
 
     /// A program.
     ///
@@ -95,7 +95,7 @@ package struct Program: Sendable {
     package init(
         name: String, version: String, summary: String, table: OptionTable, commands: [Command] = [],
         scrub: @escaping @Sendable (String) -> String,
-        readFile: @escaping @Sendable (String) throws(OptionError) -> [(key: String, text: String?, isList: Bool)]
+        readFile: @escaping @Sendable (String) throws(OptionError) -> [OptionFileEntry]
     ) {
         self.name = name
         self.version = version

@@ -90,7 +90,8 @@ package struct Replica: Sendable {
         intents.set(handler)
         statuses?.set(handler)
         elector = try Self.elector(options, surroundings, handler, mirrors, leadership)
-        watches = kubernetes.map { [autoConf, handler] in ClusterWatches($0, autoConf, handler, statuses, surroundings)
+        watches = kubernetes.map { [autoConf, handler] in
+            ClusterWatches($0, autoConf, handler, statuses, surroundings)
         }
         readers.set(watches)
         rebalancer = Rebalancer(

@@ -155,6 +155,18 @@ import Testing
         #expect(state(fixture).last == #"a {"x":1}"# && fixture.configs.count == 2 && fixture.problems.count == 1)
     }
 
+    @Test func `those that are not even looked at for lack of room stay too`() throws {
+        let fixture = fixture { $0.maximumBytes = 2_500 }
+        func checks(_ text: String) -> [String: String] {
+            annotations(
+                "ad.datadoghq.com/endpoints.", ["checks": #"{"a":{"instances":[{"h":"%%host%%","x":"\#(text)"}]}}"#])
+        }
+        fixture.autoConf.handle(.replaced([service(checks("1"))]))
+        let before = fixture.configs
+        fixture.autoConf.handle(.applied(service(checks(String(repeating: "y", count: 1_600)))))
+        #expect(fixture.configs == before && before.count == 2 && fixture.problems.count == 1)
+    }
+
     /// Edits that each break what the one before had must not add up.
     @Test func `what is kept has the limits of an object`() throws {
         let fixture = fixture { $0.maximumConfigsPerObject = 5 }

@@ -149,7 +149,7 @@ extension CheckedObjects {
 
     /// The Services whose annotations are about endpoints, as `namespace/name`, sorted.
     var servicesWithEndpointsChecks: [String] {
-        Set(texts: services.filter(hasEndpointsChecks).map(Self.name)).sortedTexts()
+        Set(texts: services.filter { $0.hasEndpointsChecks(scrape) }.map(Self.name)).sortedTexts()
     }
 
     /// `2 Services, 1 of them annotated`, for each kind.
@@ -174,11 +174,6 @@ extension CheckedObjects {
 
     private func isAnnotated(_ service: Service) -> Bool {
         Self.isAnnotated(service, "") || scrape?.selects(service.annotations) == true
-    }
-
-    private func hasEndpointsChecks(_ service: Service) -> Bool {
-        Self.isAnnotated(service, "endpoints.")
-            || scrape?.checksEndpoints == true && scrape?.selects(service.annotations) == true
     }
 
     private static func isAnnotated(_ service: Service, _ subject: String) -> Bool {

@@ -193,30 +193,35 @@ extension ConfigCheck {
             problems.append(ConfigProblem("file:\(file.path)", reason, .warning))
         }
         await run(objects.services, nil)
-        for source in sources { await run(objects.bareServices, source) }
+        let bare = objects.bareServices
+        for source in sources { await run(bare, source) }
         notes = objects.notes
-        for service in objects.annotatedServices
-        where !(configs.map(\.serviceID) + problems.map(\.object)).contains(where: { $0.isOf(service) }) {
+        let withEndpoints = Self.services("kube_endpoint_uid://", of: configs.map(\.serviceID))
+        let told = Self.services("kube_service://", of: configs.map(\.serviceID) + problems.map(\.object))
+        for service in objects.annotatedServices where !told.contains(service) && !withEndpoints.contains(service) {
             notes.append("Service \(service): annotated, but no annotation of it is about the Service or its endpoints")
         }
-        for service in objects.servicesWithEndpointsChecks
-        where !configs.contains(where: { $0.serviceID.hasPrefix("kube_endpoint_uid://\(service)/") }) {
+        for service in objects.servicesWithEndpointsChecks where !withEndpoints.contains(service) {
             notes.append(
                 "Service \(service): no endpoint of it that is ready is in the input, so its endpoints checks are not shown"
             )
         }
-        for path in sources.flatMap(\.paths) {
-            let object = "file:\(path)"
-            let isTold =
-                configs.contains { $0.source.hasSameBytes(as: object) }
-                || problems.contains { $0.object.hasSameBytes(as: object) }
-            guard !isTold else { continue }
+        let files = Set(texts: configs.map(\.source) + problems.map(\.object))
+        for path in sources.flatMap(\.paths) where !files.contains("file:\(path)") {
             let isDefault = ConfigFileName(path)?.isDefault == true
             notes.append(
                 "\(path): no config comes from it: "
                     + (isDefault
                         ? "its check has another file" : "the endpoints that it names are not in the input"))
         }
+    }
+
+    /// The Services, as `namespace/name`, that entities with this prefix name.
+    private static func services(_ prefix: String, of entities: [String]) -> Set<ExactText> {
+        Set(
+            texts: entities.filter { $0.hasPrefix(prefix) }.map { entity in
+                entity.dropFirst(prefix.count).split(separator: "/").prefix(2).joined(separator: "/")
+            })
     }
 
     /// Adds the configs of the Services and of the files; without files, those of the ClusterChecks too.
@@ -326,12 +331,5 @@ extension ConfigCheck {
             "read": .array(read.map { .string($0) }), "skipped": .array(skipped.map { .string($0) }),
         ]
         return String(decoding: JSONValue.object(whole).encoded(), as: UTF8.self)
-    }
-}
-
-extension String {
-    /// Whether it names the Service `namespace/name`, or one of its endpoints.
-    fileprivate func isOf(_ service: String) -> Bool {
-        hasSameBytes(as: "kube_service://\(service)") || hasPrefix("kube_endpoint_uid://\(service)/")
     }
 }

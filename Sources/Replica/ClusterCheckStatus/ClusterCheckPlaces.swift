@@ -15,8 +15,6 @@ struct ClusterCheckPlaces {
 
     /// The configs of each ClusterCheck, by source: one, or its parts.
     private var places: [ExactText: [ConfigKey: Place]] = [:]
-    /// Whether configs are dispatched by now: what has no place then has none in the cluster.
-    private(set) var isDispatching = false
 
     /// Where the configs of a ClusterCheck are, sorted by key.
     subscript(source: ExactText) -> [Place] {
@@ -29,31 +27,23 @@ struct ClusterCheckPlaces {
     mutating func apply(_ event: StoreEvent, at now: WallTime) -> [ExactText]? {
         switch event {
         case .termBegan(_, let keepsPlacements, _):
-            if !keepsPlacements { (places, isDispatching) = ([:], false) }
+            if !keepsPlacements { places = [:] }
             return nil
         case .termEnded:
             return []
         case .changed(let changes, _, _):
             var sources: [ExactText] = []
+            var concernsAll = false
             for change in changes {
-                guard let changed = apply(change, now) else { return rest(of: changes, now) }
-                sources += changed
+                if let changed = apply(change, now) { sources += changed } else { concernsAll = true }
             }
-            return sources
+            return concernsAll ? nil : sources
         }
-    }
-
-    /// Applies all changes again, which changes nothing where they were applied already.
-    private mutating func rest(of changes: [StoreChange], _ now: WallTime) -> [ExactText]? {
-        for change in changes { _ = apply(change, now) }
-        return nil
     }
 
     private mutating func apply(_ change: StoreChange, _ now: WallTime) -> [ExactText]? {
         switch change {
-        case .dispatchingBegan:
-            isDispatching = true
-            return nil
+        case .dispatchingBegan: return nil
         case .configScheduled(let config, let node):
             return set(config.key, node.map { .node($0, since: now) } ?? .nowhere(.noNode))
         case .configMoved(let key, _, let node, _, _): return set(key, .node(node, since: now))
