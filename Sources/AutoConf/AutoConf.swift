@@ -3,13 +3,13 @@ package import Kubernetes
 package import Platform
 import Synchronization
 
-/// Finds cluster checks in config files, in the annotations of Services and in ClusterChecks, and keeps the desired set
-/// of configs.
+/// Finds cluster checks in config files, in the annotations of Services, in ClusterChecks and by HTTP service
+/// discovery, and keeps the desired set of configs.
 ///
 /// The set is synced once each enabled source has been read completely: a first list of Services, of endpoints and of
-/// ClusterChecks, a first complete pass over the directory. Before that, a config that is missing may not have been
-/// read yet. An invalid annotation or file is reported with its object and reason, and affects nothing else: an invalid
-/// annotation gives no configs, an invalid file keeps those that it had.
+/// ClusterChecks, a first complete pass over the directory, a first answer of each URL. Before that, a config that is
+/// missing may not have been read yet. What cannot be used is reported with its object and reason, affects nothing
+/// else, and keeps the configs that the object had.
 package final class AutoConf: Sendable {
     /// The Services of a list that are handled at once: at most this many, and about as many bytes of annotations.
     /// Reading a config takes many times the memory that is kept of it, and each part frees it again.

@@ -65,7 +65,7 @@ struct TargetVariables: TemplateVariables {
     }
 }
 
-/// The variables of a config file that is not bound to an object: environment variables only.
+/// The variables of a config that is bound to no Service: environment variables only.
 struct UnboundVariables: TemplateVariables {
     let environment: Environment
 
