@@ -46,7 +46,7 @@ let package = Package(
         library("TLSClient", ["COpenSSL", "Platform"]),
         // Level 2.
         library("Kubernetes", ["HTTPClient", "Leadership", "YAML", "JSON", "Platform"]),
-        library("CheckModel", ["YAML", "JSON", "Platform"]),
+        library("CheckModel", ["CheckOptions", "YAML", "JSON", "Platform"]),
         library("CheckOptions", ["JSON", "Platform"]),
         // Level 3.
         library("ClusterChecks", ["Leadership", "CheckModel", "JSON", "Platform"]),
@@ -55,7 +55,9 @@ let package = Package(
         library(
             "Replica",
             [
-                "AutoConf", "ClusterChecks", "Kubernetes", "CheckModel", "HTTPServer", "Leadership", "JSON", "Platform",
+                "AutoConf", "ClusterChecks", "Kubernetes", "CheckModel", "CheckOptions", "HTTPServer", "Leadership",
+                "JSON",
+                "Platform",
             ]),
         library(
             "NodeAgent",

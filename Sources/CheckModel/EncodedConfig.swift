@@ -1,3 +1,4 @@
+import CheckOptions
 import JSON
 import Platform
 
@@ -24,6 +25,9 @@ package final class EncodedConfig: Sendable {
     package let handOver: HandOverPolicy
     /// Where it may run and what it costs; nil if nothing is said.
     package let rules: PlacementRules?
+    /// The groups of targets that a Prometheus scrapes in place of an agent that runs it, as JSON, with commas between
+    /// them; nil if no Prometheus may run it, or its bytes are not known.
+    package let scrapeTargets: [UInt8]?
 
     /// The encoded form of a config.
     ///
@@ -39,6 +43,9 @@ package final class EncodedConfig: Sendable {
         instances: [PatchedInstance]
     ) {
         self.rules = rules
+        let ids = config.checkIDs(names: instances.map(\.name))
+        // A Prometheus that is cut off scrapes on.
+        scrapeTargets = handOver == .exclusive ? nil : try? config.scrapeTargets(ids)
         self.key = key
         keyHash = Murmur3.hash(key.bytes)
         self.digest = digest
@@ -46,7 +53,7 @@ package final class EncodedConfig: Sendable {
         nodeName = config.nodeName
         wire = config.encoded()
         contentHash = Murmur3.hash(wire)
-        checkIDs = CheckIDs(config.checkIDs(names: instances.map(\.name)), instances)
+        checkIDs = CheckIDs(ids, instances)
         collectionSeconds = instances.first?.collectionSeconds ?? 15
         self.handOver = handOver
     }
@@ -60,7 +67,7 @@ package final class EncodedConfig: Sendable {
         unconfirmed key: ConfigKey, contentHash: UInt64, instances: Int, nodeName: String,
         handOver: HandOverPolicy = .sticky
     ) {
-        rules = nil
+        (rules, scrapeTargets) = (nil, nil)
         self.key = key
         keyHash = Murmur3.hash(key.bytes)
         digest = 0
@@ -121,6 +128,18 @@ package final class EncodedConfig: Sendable {
 
     /// How often its instances run, as its first one says (`min_collection_interval`), else every 15 s.
     package var collectionInterval: Duration { .seconds(collectionSeconds) }
+
+    /// Why no Prometheus may run it; nil if one may, or its bytes are not known.
+    package var whyNotScraped: String? {
+        guard isConfirmed, scrapeTargets == nil else { return nil }
+        guard handOver != .exclusive else { return "the check is exclusive, and one that is cut off scrapes on" }
+        guard let json = try? JSONValue(parsing: wire), let config = try? WireConfig(json, message: "", place: "")
+        else {
+            return "its own bytes cannot be read"
+        }
+        do throws(CheckOptionError) { _ = try config.scrapeTargets(config.checkIDs) } catch { return error.description }
+        return nil
+    }
 
     /// `wire` as people may see it, without secrets; made anew each time.
     package var shownWire: [UInt8] {

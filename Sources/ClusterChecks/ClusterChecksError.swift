@@ -19,6 +19,8 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
     case unconfirmed(node: String)
     /// A goodbye in the name of a node came from an address, if known, that is not its agent's.
     case strangersGoodbye(node: String, peer: String?)
+    /// A node-agent and a Prometheus report under one ID: the one that does not hold it is refused.
+    case otherKind(node: String, isPrometheus: Bool)
     /// The node ID is empty, too long, or contains control characters.
     case invalidNodeID(length: Int)
     /// Rebalancing is disabled.
@@ -45,6 +47,9 @@ package enum ClusterChecksError: Error, Hashable, Sendable, CustomStringConverti
             "not all configs of node \(id) have been read yet: it keeps running what the former leader told it"
         case .strangersGoodbye(let id, let peer):
             "goodbye of node \(id) from \(peer ?? "an unknown address"), which is not its agent's: it is ignored"
+        case .otherKind(let id, let isPrometheus):
+            "node \(id) is \(isPrometheus ? "a Prometheus that fetches its targets" : "a node-agent"): "
+                + "use another node ID, or wait until it has expired"
         case .invalidNodeID(let length):
             "invalid node ID of \(length) bytes: must be 1 to \(Self.longestNodeID) bytes, without control characters"
         case .advancedDispatchingOff: "no checks to rebalance: advanced dispatching is not enabled"

@@ -40,10 +40,13 @@ struct ClusterChecker: Sendable {
             guard node.revision == revision else {
                 return "\(node.id) has the revision \(node.revision), and what it is told makes \(revision)"
             }
-            if intent.count == 0, node.conditions.isDraining, node.configs.contains(where: \.isConfirmed),
-                state.nodes.contains(where: {
-                    $0.conditions.standing < .restarting && !$0.isAwaited && !$0.isAway
-                        && $0.conditions.standing <= awaited ?? .awaited
+            if intent.count == 0, node.conditions.isDraining,
+                node.configs.contains(where: { config in
+                    config.isConfirmed
+                        && state.nodes.contains {
+                            $0.conditions.standing < .restarting && !$0.isAwaited && !$0.isAway && $0.canRun(config)
+                                && $0.conditions.standing <= awaited ?? .awaited
+                        }
                 })
             {
                 return "\(node.id) is about to leave and keeps configs, and others stay"
@@ -52,11 +55,14 @@ struct ClusterChecker: Sendable {
         for config in state.dangling {
             if let node = places[config.config.key] { return "\(config.config.key) dangles and is on \(node)" }
         }
-        if let config = state.dangling.first(where: { $0.config.isConfirmed && !intent.binds($0.config.key) }),
-            state.nodes.contains(where: {
-                !$0.isAwaited && !$0.isAway && $0.conditions.standing <= awaited ?? .awaited
-            })
-        {
+        let dangling = state.dangling.first { dangling in
+            dangling.config.isConfirmed && !intent.binds(dangling.config.key)
+                && state.nodes.contains {
+                    !$0.isAwaited && !$0.isAway && $0.conditions.standing <= awaited ?? .awaited
+                        && $0.canRun(dangling.config)
+                }
+        }
+        if let config = dangling {
             return "\(config.config.key) dangles while \(state.nodes.count) nodes report"
         }
         if state.isWarmingUp, !places.isEmpty { return "configs are placed in warm-up" }
@@ -95,7 +101,9 @@ struct ClusterChecker: Sendable {
         from former: Placements, to state: StateSnapshot, _ rebalanced: Set<ConfigKey>
     ) -> String? {
         let now = Dictionary(uniqueKeysWithValues: state.nodes.map { ($0.id, $0.conditions) })
-        let hasFree = now.contains { $0.value.standing == .free && former.nodes[$0.key]?.standing == .free }
+        let hasFree = state.nodes.contains {
+            $0.refreshInterval == nil && $0.conditions.standing == .free && former.nodes[$0.id]?.standing == .free
+        }
         let away = Set(state.nodes.filter(\.isAway).map(\.id))
         for node in state.nodes {
             guard let was = former.nodes[node.id] else { continue }
@@ -166,7 +174,31 @@ struct ClusterChecker: Sendable {
             return "\(node) gets \(sent.checkIDs.sorted()), which is not what the leader's state says"
         }
         // What the agent will stop must be placed elsewhere, exist in another version, or be gone.
-        let stopped = running.filter { !sent.checkIDs.contains($0) }
+        return problem(
+            ofStopping: running.filter { !sent.checkIDs.contains($0) }, on: node, in: state, source: source,
+            elsewhere: elsewhere, unplaced: unplaced)
+    }
+
+    /// A leader's list of targets, when it is made: of checks that a Prometheus may run, and never a wrong "nothing".
+    func problem(
+        withTargets sent: Set<String>?, for node: String, of state: StateSnapshot, source: DesiredConfigs,
+        running: [String], elsewhere: Set<String>?, unplaced: Set<String>
+    ) -> String? {
+        guard state.nodes.contains(where: { $0.id == node }) else { return "\(node) is unknown and gets targets" }
+        guard let sent else { return "\(node) gets a malformed list of targets" }
+        let others = state.nodes.flatMap(\.configs).filter { $0.isConfirmed && $0.scrapeTargets == nil }
+        if let other = others.flatMap(\.instanceIDs).first(where: sent.contains) {
+            return "\(node) is a Prometheus, and is told to run \(other)"
+        }
+        return problem(
+            ofStopping: running.filter { !sent.contains($0) }, on: node, in: state, source: source,
+            elsewhere: elsewhere, unplaced: unplaced)
+    }
+
+    private func problem(
+        ofStopping stopped: [String], on node: String, in state: StateSnapshot, source: DesiredConfigs,
+        elsewhere: Set<String>?, unplaced: Set<String>
+    ) -> String? {
         guard !stopped.isEmpty else { return nil }
         // Of a config whose bytes are not known here yet nobody can say which check it is.
         guard state.nodes.allSatisfy({ $0.configs.allSatisfy(\.isConfirmed) }) else { return nil }
@@ -221,6 +253,13 @@ struct ClusterChecker: Sendable {
             return nil
         }
         return terms.problem(ofToken: token)
+    }
+}
+
+extension StateSnapshot.Node {
+    /// Whether it is no Prometheus, or one that can be told of the config.
+    fileprivate func canRun(_ config: EncodedConfig) -> Bool {
+        refreshInterval == nil || config.scrapeTargets != nil
     }
 }
 

@@ -202,7 +202,7 @@ extension SimulatedCluster {
         }
     }
 
-    private func pause(_ process: SimulatedProcess, for time: Duration) {
+    func pause(_ process: SimulatedProcess, for time: Duration) {
         process.pause()
         // The longer of two overlapping pauses counts.
         let end = max(world.now + time, state.withLock { $0.pausedUntil[process.lane] } ?? .distantPast)
@@ -212,7 +212,7 @@ extension SimulatedCluster {
         }
     }
 
-    private func cut(_ one: String, _ other: String, for time: Duration) {
+    func cut(_ one: String, _ other: String, for time: Duration) {
         network.cut(one, other)
         world.after(time) { [self] in network.mend(one, other) }
     }
@@ -225,7 +225,7 @@ extension SimulatedCluster {
         let leaders = replicas.compactMap { snapshot(of: $0) }
         guard leaders.count == 1, let leader = leaders.first else { return "\(leaders.count) replicas lead" }
         if leader.isWarmingUp { return "the leader warms up" }
-        let live = agents.map(\.process.name)
+        let live = agents.map(\.process.name) + servers.map(\.process.name)
         guard leader.nodes.map(\.id) == live else { return "nodes \(leader.nodes.map(\.id)) report, \(live) live" }
         let wishes = replicas.map(wanted).map(\.count).max() ?? 0
         if wishes > 0 { return "operators still want \(wishes) things" }
@@ -238,11 +238,13 @@ extension SimulatedCluster {
         let handingOver = leader.nodes.filter { $0.handingOver > 0 }.map(\.id)
         guard handingOver.isEmpty else { return "\(handingOver) hand over" }
         if let problem = problemOfMirrors(of: leader.term.token) ?? problemOfStatuses(leader) { return problem }
-        for (agent, node) in zip(agents, leader.nodes) {
+        let assignments = assignments
+        for node in leader.nodes {
             let assigned = node.configs.flatMap(\.instanceIDs).sorted()
-            guard agent.running == assigned else { return "\(node.id) runs \(agent.running), not \(assigned)" }
+            let running = assignments[node.id] ?? []
+            guard running == assigned else { return "\(node.id) runs \(running), not \(assigned)" }
         }
-        let running = agents.flatMap(\.running).sorted()
+        let running = assignments.values.flatMap(\.self).sorted()
         guard running == SimulatedReplica.checkIDs(of: configs).sorted() else { return "old versions still run" }
         return nil
     }
@@ -263,6 +265,8 @@ extension SimulatedCluster {
 
     /// The checks that each node runs.
     var assignments: [String: [String]] {
-        Dictionary(uniqueKeysWithValues: agents.map { ($0.process.name, $0.running) })
+        Dictionary(
+            uniqueKeysWithValues: agents.map { ($0.process.name, $0.running) }
+                + servers.map { ($0.process.name, $0.running) })
     }
 }

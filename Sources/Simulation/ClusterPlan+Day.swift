@@ -14,7 +14,7 @@ extension ClusterPlan {
         nodeExpirationTimeout = minutes(5)
         pollInterval = minutes(1)
         configs = 24
-        (areOfDaemonSet, takesLeave) = (true, true)
+        (areOfDaemonSet, takesLeave, servers) = (true, true, [])
         // A deploy of twelve Services, six new ones, and one that goes.
         edits =
             (0..<12).map { Edit(at: at(6, 30 + $0), config: $0, version: 1) }

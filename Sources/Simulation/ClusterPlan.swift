@@ -86,6 +86,24 @@ package struct ClusterPlan: Sendable {
         let version: Int?
     }
 
+    /// A Prometheus that gets its targets from the replicas, and what happens to it.
+    package struct Server: Sendable {
+        /// How often it fetches, in seconds.
+        let interval: Int
+        let at: Duration
+        let fault: ServerFault
+    }
+
+    /// What happens to a Prometheus.
+    package enum ServerFault: Sendable {
+        /// It is killed and started again after a while; nil: for good.
+        case crash(downFor: Duration?)
+        /// It is frozen and resumes after a while.
+        case pause(Duration)
+        /// It can reach no replica.
+        case cut(Duration)
+    }
+
     /// The number of node-agents.
     package static let nodes = 5
     /// How long there are faults, unless the plan says otherwise.
@@ -101,6 +119,8 @@ package struct ClusterPlan: Sendable {
     package let pollInterval: Duration
     /// The number of configs at the start.
     package let configs: Int
+    /// The Prometheus servers.
+    package let servers: [Server]
     /// The changes after, by time.
     package let edits: [Edit]
     /// What operators want.
@@ -126,6 +146,7 @@ package struct ClusterPlan: Sendable {
         faults = Self.drawFaults(dice).sorted { $0.at < $1.at }
         orders = Self.drawOrders(world.dice("orders"), configs: configs)
         pods = Self.drawPods(world.dice("pods"))
+        servers = Self.drawServers(world.dice("servers"))
         (areOfDaemonSet, takesLeave) = Self.drawAgents(world)
     }
 
@@ -141,7 +162,7 @@ package struct ClusterPlan: Sendable {
         nodeExpirationTimeout = .seconds(dice.number(in: 20...40))
         pollInterval = .seconds(dice.number(in: 5...12))
         configs = dice.number(in: 5...30)
-        (edits, faults, orders) = ([], [], [])
+        (edits, faults, orders, servers) = ([], [], [], [])
         pods = (0..<Self.nodes).map { node in
             let grace = dice.duration(in: .seconds(15) ... .seconds(30))
             return (.seconds(60 + 35 * node), .terminated(node: node, grace: grace, replacedAfter: .seconds(2)))
@@ -156,7 +177,7 @@ package struct ClusterPlan: Sendable {
         nodeExpirationTimeout = .seconds(dice.number(in: 40...60))
         pollInterval = .seconds(dice.number(in: 5...8))
         configs = dice.number(in: 8...30)
-        (edits, orders) = ([], [])
+        (edits, orders, servers) = ([], [], [])
         let downFor = dice.duration(in: .seconds(1) ... .seconds(5))
         faults = [(.seconds(100), .followerCrash(downFor: downFor)), (.seconds(100), .leaderCrash(downFor: downFor))]
         (pods, areOfDaemonSet, takesLeave) = ([], true, true)
@@ -176,6 +197,7 @@ package struct ClusterPlan: Sendable {
             (.seconds(60 + 45 * index), Self.drawCrashWhenTelling(dice, version: 1_000 + index))
         }
         orders = Self.drawOrders(world.dice("orders"), configs: configs)
+        servers = Self.drawServers(world.dice("servers"))
         let pods = world.dice("pods")
         self.pods = (0..<6).map { index in
             let event = PodEvent.terminated(
@@ -189,6 +211,21 @@ package struct ClusterPlan: Sendable {
     private static func drawAgents(_ world: World) -> (areOfDaemonSet: Bool, takesLeave: Bool) {
         let dice = world.dice("agents")
         return (dice.chance(0.6), dice.chance(0.5))
+    }
+
+    private static func drawServers(_ dice: Dice) -> [Server] {
+        guard dice.chance(0.5) else { return [] }
+        return (0..<dice.number(in: 1...2)).map { _ in
+            let time = dice.duration(in: .seconds(1) ... .seconds(100))
+            let fault: ServerFault =
+                switch dice.index(below: 4) {
+                case 0: .crash(downFor: nil)
+                case 1: .crash(downFor: time)
+                case 2: .pause(time)
+                default: .cut(time)
+                }
+            return Server(interval: dice.number(in: 5...30), at: anyTime(dice), fault: fault)
+        }
     }
 
     private static func drawPods(_ dice: Dice) -> [(at: Duration, event: PodEvent)]? {
@@ -295,6 +332,8 @@ package struct ClusterPlan: Sendable {
 
     /// Which of the numbers are ClusterChecks: one of this many. The others are annotated Services.
     private static let clusterCheckShare = 5
+    /// Which of the numbers a Prometheus may run, unless they are exclusive: one of this many.
+    private static let scrapedShare = 3
     /// The namespace of all of them.
     private static let namespace = "shop"
 
@@ -307,14 +346,19 @@ package struct ClusterPlan: Sendable {
     /// What describes the config of a number, in a version.
     static func described(_ number: Int, version: Int) -> Described {
         let name = "check-\(number)"
-        let instance = JSONValue.object(["url": .string("http://\(name)/"), "version": .integer(Int64(version))])
+        let isScraped = number % scrapedShare == scrapedShare - 2
+        let check = isScraped ? "openmetrics" : "http_check"
+        let instance = JSONValue.object([
+            isScraped ? "openmetrics_endpoint" : "url": .string("http://\(name)/"),
+            "version": .integer(Int64(version)),
+        ])
         let policies: [HandOverPolicy] = [.sticky, .exclusive, .overlap, .sticky]
         let placement = JSONValue.object(["handover": .string(policies[number % policies.count].rawValue)])
         if number % clusterCheckShare == clusterCheckShare - 1 {
             // The server counts the generations of one object; these are of the number.
             let metadata = ObjectMetadata(name: name, namespace: namespace, generation: Int64(version) + 1)
             let spec = JSONValue.object([
-                "check": .string("http_check"), "instances": .array([instance]), "placement": placement,
+                "check": .string(check), "instances": .array([instance]), "placement": placement,
             ])
             return .clusterCheck(ClusterCheck(metadata: metadata, spec: spec))
         }
@@ -324,7 +368,7 @@ package struct ClusterPlan: Sendable {
                 metadata: ObjectMetadata(
                     name: name, namespace: namespace,
                     annotations: [
-                        "ad.datadoghq.com/service.check_names": text(.array([.string("http_check")])),
+                        "ad.datadoghq.com/service.check_names": text(.array([.string(check)])),
                         "ad.datadoghq.com/service.init_configs": text(.array([.object([:])])),
                         "ad.datadoghq.com/service.instances": text(.array([instance])),
                         "ad.datadoghq.com/service.placement": text(placement),

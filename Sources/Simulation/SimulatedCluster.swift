@@ -15,6 +15,7 @@ package final class SimulatedCluster: Sendable {
     struct State {
         var replicas: [String: SimulatedReplica] = [:]
         var agents: [String: SimulatedNodeAgent] = [:]
+        var servers: [String: SimulatedPrometheus] = [:]
         /// The version of each config that is wanted, by its number.
         var desired: [Int: Int] = [:]
         /// What the state of each process, by lane, was when it was last looked at.
@@ -82,7 +83,7 @@ package final class SimulatedCluster: Sendable {
     let dice: Dice
     private let bug: DeliberateBug?
     let state = Mutex(State())
-    private let checker: ClusterChecker
+    let checker: ClusterChecker
 
     /// A cluster in which nothing has started.
     ///
@@ -151,6 +152,7 @@ package final class SimulatedCluster: Sendable {
         startPods()
         for name in Self.replicaNames { after(.zero ... .seconds(5)) { [self] in startReplica(name) } }
         for name in Self.agentNames { after(.zero ... .seconds(5)) { [self] in startAgent(name) } }
+        startServers()
         for edit in plan.edits { world.after(edit.at) { [self] in apply(edit) } }
         for (at, fault) in plan.faults { world.after(at) { [self] in perform(fault) } }
         for (at, order) in plan.orders { world.after(at) { [self] in carryOut(order) } }
@@ -175,6 +177,11 @@ package final class SimulatedCluster: Sendable {
     /// The newest incarnation of each agent, by name.
     var agents: [SimulatedNodeAgent] {
         state.withLock { state in Self.agentNames.compactMap { state.agents[$0] } }
+    }
+
+    /// The newest incarnation of each Prometheus, by name.
+    var servers: [SimulatedPrometheus] {
+        state.withLock { state in state.servers.sorted { $0.key < $1.key }.map(\.value) }
     }
 
     func startReplica(_ name: String) {
@@ -275,7 +282,7 @@ package final class SimulatedCluster: Sendable {
     }
 
     /// Whether the leader of a term knows what every agent was told before.
-    private func knows(_ term: Term) -> Bool {
+    func knows(_ term: Term) -> Bool {
         state.withLock { $0.succession.knows(term.token) }
     }
 
@@ -285,7 +292,7 @@ package final class SimulatedCluster: Sendable {
     }
 
     /// The check IDs that other agents run, or have run.
-    private func ranElsewhere(than node: String) -> Set<String> {
+    func ranElsewhere(than node: String) -> Set<String> {
         noteRunning()
         return state.withLock { state in
             state.ran.filter { $0.key != node }.values.reduce(into: []) { $0.formUnion($1) }
@@ -415,7 +422,8 @@ package final class SimulatedCluster: Sendable {
         let lane = replica.process.lane
         if replica.term != nil {
             let nodes = heartbeats(in: request)
-            let reporter = request.path.contains("/status/") ? request.path.split(separator: "/").last : nil
+            let isReport = request.path.contains("/status/") || request.path.contains("/targets/")
+            let reporter = isReport ? request.path.split(separator: "/").last : nil
             state.withLock { state in
                 for node in nodes + (reporter.map { [String($0)] } ?? []) { state.succession.noteHeard(node) }
                 for node in nodes { state.heard[lane, default: [:]][node] = state.listened[lane] ?? .zero }
@@ -493,6 +501,10 @@ package final class SimulatedCluster: Sendable {
                         ? ranElsewhere(than: node) : nil,
                     unplaced: unplaced(snapshot))
                 ?? self.problem(withListFor: node, of: snapshot, replica)
+        case (_, "targets"):
+            state.withLock { $0.heard[lane, default: [:]][node] = $0.listened[lane] ?? .zero }
+            noteTold(node, by: replica)
+            problem = self.problem(withTargets: response, for: node, of: snapshot, replica)
         case ("endpointschecks", "configs"):
             problem = self.problem(withListFor: node, of: snapshot, replica)
         default:
@@ -502,15 +514,15 @@ package final class SimulatedCluster: Sendable {
     }
 
     /// Whether operators want something, or did a moment ago: then a check may stop that no other agent runs yet.
-    private var isWished: Bool { world.now < state.withLock { $0.wishedUntil } }
+    var isWished: Bool { world.now < state.withLock { $0.wishedUntil } }
 
     /// The check IDs that have no node since operators want it so.
-    private func unplaced(_ state: StateSnapshot) -> Set<String> {
+    func unplaced(_ state: StateSnapshot) -> Set<String> {
         isWished ? Set(state.dangling.flatMap(\.config.instanceIDs)) : []
     }
 
     /// Any list: none is made before it is known what belongs into it, from the sources or from the former leader.
-    private func problem(withListFor node: String, of state: StateSnapshot, _ replica: SimulatedReplica) -> String? {
+    func problem(withListFor node: String, of state: StateSnapshot, _ replica: SimulatedReplica) -> String? {
         guard !self.state.withLock({ $0.succession.isAdopted(state.term.token) }) else { return nil }
         return checker.problem(withListFor: node, of: state, source: replica.replica.desired)
     }

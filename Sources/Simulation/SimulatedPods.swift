@@ -195,8 +195,9 @@ extension SimulatedCluster {
 
     private func lookForGaps(until end: Duration) {
         guard world.now < Instant(nanoseconds: 0) + end else { return }
-        let live = agents.filter { $0.process.status == .running }
-        let running = Set(live.flatMap(\.running))
+        let running = Set(
+            agents.filter { $0.process.status == .running }.flatMap(\.running)
+                + servers.filter { $0.process.status == .running }.flatMap(\.running))
         let wanted = expectations.configs(state.withLock { $0.desired }).filter { $0.handOver != .exclusive }
         let unrun = Set(SimulatedReplica.checkIDs(of: wanted)).subtracting(running)
         let former = state.withLock { state in

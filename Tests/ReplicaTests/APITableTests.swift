@@ -19,6 +19,8 @@ import Testing
         Call(method: .post, path: "/api/v1/clusterchecks/status/node1", statuses: [503, 503, 0, 200, 200, 200]),
         Call(method: .get, path: "/api/v1/clusterchecks/configs/node1", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/clusterchecks/configs/nobody", statuses: [503, 503, 0, 503, 503, 404]),
+        Call(method: .get, path: "/api/v1/targets/prometheus", statuses: [503, 503, 0, 503, 503, 200]),
+        Call(method: .get, path: "/api/v1/targets/node1", statuses: [503, 503, 0, 409, 409, 409]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs/node1", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs/nobody", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs", statuses: [503, 503, 503, 503, 503, 200]),
@@ -115,7 +117,8 @@ import Testing
         "/", "", "/versions", "/version/", "/api/v1", "/api/v1/", "/api/v2/clusterchecks", "/api/v1/clusterchecks/",
         "/api/v1/clusterchecks/status", "/api/v1/clusterchecks/status/", "/api/v1/clusterchecks/status/a/b",
         "/api/v1/clusterchecks/configs/", "/api/v1/clusterchecks/other/a", "/api/v1/endpointschecks",
-        "/api/v1/endpointschecks/configs/", "/api/v1/endpointschecks/configs/a/", "/API/v1/clusterchecks",
+        "/api/v1/targets", "/api/v1/targets/", "/api/v1/targets/a/b", "/api/v1/endpointschecks/configs/",
+        "/api/v1/endpointschecks/configs/a/", "/API/v1/clusterchecks",
         "//api/v1/clusterchecks",
     ])
     func `an unknown path is not found`(path: String) async throws {

@@ -42,6 +42,44 @@ import Testing
         }
     }
 
+    @Test func `a Prometheus gets its targets, as its HTTP service discovery reads them`() async throws {
+        try await TestReplica.run(as: .dispatching) { replica in
+            let endpoint = JSONValue.string("http://c:9100/metrics")
+            replica.desired.apply(upserts: [
+                CheckConfig(
+                    key: ConfigKey(source: "test", check: "openmetrics", index: 0), checkName: "openmetrics",
+                    instances: [.object(["openmetrics_endpoint": endpoint])], rules: PlacementRules(pin: "p"))
+            ])
+            replica.settle()
+            let interval = [(name: "X-Prometheus-Refresh-Interval-Seconds", value: "5")]
+            let answer = replica.answer(replica.request(.get, "/api/v1/targets/p", headers: interval))
+            #expect(answer?.status == 200)
+            // Prometheus refuses another type.
+            #expect(answer?.header("Content-Type") == "application/json")
+            let body = try JSONValue(parsing: Array((answer?.text ?? "").utf8))
+            #expect(body.arrayValue?.map { $0["targets"] } == [.array([.string("c:9100")])])
+            let node = try replica.handler.snapshot(now: replica.clock.now()).nodes.first { $0.id == "p" }
+            #expect(node?.remarks == ["a Prometheus, which fetches every 5.0 seconds"])
+            replica.desired.apply(removals: [ConfigKey(source: "test", check: "openmetrics", index: 0)])
+            replica.settle()
+            #expect(replica.answer(replica.request(.get, "/api/v1/targets/p", headers: interval))?.text == "[]")
+        }
+    }
+
+    @Test(arguments: ["", "x", "-1", "3601", "1.5", "99999999999999999999"])
+    func `a wrong refresh interval is an error that names it`(interval: String) async throws {
+        try await TestReplica.run(as: .dispatching) { replica in
+            let headers = [(name: "X-Prometheus-Refresh-Interval-Seconds", value: interval)]
+            let answer = replica.answer(replica.request(.get, "/api/v1/targets/p", headers: headers))
+            #expect(answer?.status == 400)
+            #expect(
+                answer?.text
+                    == "X-Prometheus-Refresh-Interval-Seconds is not a whole number of seconds from 0 to 3600\n")
+            let nodes = try replica.nodes()
+            #expect(nodes.ids == ["node1"])
+        }
+    }
+
     @Test(arguments: ["/api/v1/endpointschecks/configs/node1", "/api/v1/endpointschecks/configs"])
     func `endpoints checks are an empty list once synced`(path: String) async throws {
         try await TestReplica.run(as: .dispatching) { replica in

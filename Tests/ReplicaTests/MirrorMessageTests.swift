@@ -49,6 +49,8 @@ import Testing
         .nodeAbilitiesChanged(id: "n", NodeAbilities()),
         .nodeAbilitiesChanged(id: "n", NodeAbilities(checks: compatibility, stated: 8, reported: 2)),
         .nodeAbilitiesChanged(id: "n", NodeAbilities(checks: nil, stated: nil, reported: 2)),
+        .nodeAbilitiesChanged(
+            id: "n", NodeAbilities(checks: compatibility, stated: nil, reported: nil, refreshInterval: .seconds(60))),
         .configWithdrawn(key, .noEligibleNode("no node-agent runs redisdb"), mayRun: true),
         .configWithdrawn(key, .noNode, mayRun: false), .configWithdrawn(key, .nodeExpired("n"), mayRun: false),
         .configWithdrawn(key, .podDeleted(node: "n", pod: "a/b"), mayRun: false),

@@ -4,7 +4,7 @@ import Testing
     /// DESIGN's table: an import points only to a row below.
     static let levels: [(level: Int, modules: [String])] = [
         (0, ["Platform"]), (1, ["HTTPClient", "HTTPServer", "JSON", "Leadership", "TLSClient"]), (1, ["YAML"]),
-        (2, ["Kubernetes", "CheckModel", "CheckOptions"]),
+        (2, ["CheckOptions"]), (2, ["Kubernetes", "CheckModel"]),
         (3, ["ClusterChecks", "AutoConf"]), (4, ["Replica", "NodeAgent"]), (5, ["ClusterAgent"]),
         (6, ["cluster-agent", "node-agent", "Simulation", "Benchmarks"]),
     ]
@@ -19,12 +19,13 @@ import Testing
         "HTTPServer": ["COpenSSL", "CLinux", "Platform", "Glibc"],
         "TLSClient": ["COpenSSL", "Platform", "Glibc"],
         "Kubernetes": ["HTTPClient", "Leadership", "YAML", "JSON", "Platform"],
-        "CheckModel": ["YAML", "JSON", "Platform"],
+        "CheckModel": ["CheckOptions", "YAML", "JSON", "Platform"],
         "CheckOptions": ["JSON", "Platform"],
         "ClusterChecks": ["Leadership", "CheckModel", "JSON", "Platform"],
         "AutoConf": ["Kubernetes", "CheckModel", "YAML", "JSON", "Platform", "Glibc"],
         "Replica": [
-            "AutoConf", "ClusterChecks", "Kubernetes", "Leadership", "CheckModel", "HTTPServer", "JSON", "Platform",
+            "AutoConf", "ClusterChecks", "Kubernetes", "Leadership", "CheckModel", "CheckOptions", "HTTPServer", "JSON",
+            "Platform",
         ],
         "NodeAgent": [
             "HTTPClient", "HTTPServer", "TLSClient", "CheckModel", "CheckOptions", "JSON", "Platform", "Glibc",

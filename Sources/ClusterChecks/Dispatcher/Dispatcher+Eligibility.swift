@@ -5,8 +5,8 @@ import Platform
 extension Dispatcher {
     /// Why the node of a slot may not run a config; nil if it may.
     mutating func obstacle(to config: EncodedConfig, _ slot: Int) -> Obstacle? {
-        if store.nodes[slot].abilities.checks?.runs(config.checkName) == false { return .check }
-        return wantedElsewhere(config, slot) ?? config.rules.flatMap { eligible.obstacle($0, slot) }
+        store.nodes[slot].abilities.obstacle(to: config) ?? wantedElsewhere(config, slot)
+            ?? config.rules.flatMap { eligible.obstacle($0, slot) }
     }
 
     /// Where to place a config; nil without a node that may get it.
@@ -34,7 +34,7 @@ extension Dispatcher {
         swap(&eligible, &self.eligible)
         defer { swap(&eligible, &self.eligible) }
         return store.leastLoadedNode(for: config, load: load) { slot in
-            guard nodes[slot].abilities.checks?.runs(config.checkName) != false else { return false }
+            guard nodes[slot].abilities.obstacle(to: config) == nil else { return false }
             if let obstacle = decider?.wantedElsewhere(config, slot), obstacle != .reserved || !shares {
                 return false
             }
@@ -99,16 +99,22 @@ extension Dispatcher {
 extension Dispatcher {
     /// Takes over what is known of a node's abilities: from the agent, its statistics and Kubernetes.
     ///
-    /// - Parameter checks: which checks the agent runs, as it says now; nil to leave that as it is.
+    /// - Parameters:
+    ///   - checks: which checks the agent runs, as it says now; nil to leave that as it is.
+    ///   - refreshInterval: how often it fetches its targets, if it is a Prometheus; nil to leave that as it is.
     /// - Returns: whether which checks it runs changed.
     @discardableResult
-    mutating func refreshAbilities(_ slot: Int, checks: CheckCompatibility? = nil) -> Bool {
+    mutating func refreshAbilities(
+        _ slot: Int, checks: CheckCompatibility? = nil, refreshInterval: Duration? = nil
+    ) -> Bool {
         let former = store.nodes[slot].abilities
         let reported = statistics[slot]?.workers ?? (former.basis == .reported ? former.capacity : nil)
         let abilities = NodeAbilities(
-            checks: checks ?? former.checks, stated: matching.statedCapacity(slot), reported: reported)
+            checks: checks ?? former.checks, stated: matching.statedCapacity(slot), reported: reported,
+            refreshInterval: refreshInterval ?? former.refreshInterval)
         guard abilities != former else { return false }
         apply(.nodeAbilitiesChanged(id: store.nodes[slot].id, abilities))
+        heartbeats.setRefreshInterval(abilities.refreshInterval, slot: slot)
         return abilities.checks != former.checks
     }
 }

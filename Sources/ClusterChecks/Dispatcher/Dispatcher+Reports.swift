@@ -34,7 +34,11 @@ extension Dispatcher {
     /// An agent that says that it leaves has its configs handed over; one that says that it is gone has its node
     /// removed, or is waited for if it is only restarted.
     ///
-    /// - Throws: `invalidNodeID` or `tooManyNodes` for a new node that cannot be registered; `strangersGoodbye`.
+    /// A Prometheus' fetch of its targets is a report: that it runs what it was told last. That is known only in the
+    /// term in which it was told.
+    ///
+    /// - Throws: `invalidNodeID` or `tooManyNodes` for a new node that cannot be registered; `strangersGoodbye`;
+    ///   `otherKind`.
     package mutating func nodeStatus(_ report: NodeReport, now: Instant) throws(ClusterChecksError) -> ReportAnswer {
         heartbeats.advance(to: now)
         // Pods first: the known node of this ID may be gone, and the report come from a new one.
@@ -46,26 +50,32 @@ extension Dispatcher {
         // What it runs before what it gets.
         if let known = store.slot(of: report.id) {
             slot = known
-            let isOther = report.status.compatibility.map { refreshAbilities(slot, checks: $0) } ?? false
+            let isPrometheus = store.nodes[slot].abilities.refreshInterval != nil
+            guard isPrometheus == (report.refreshInterval != nil) else {
+                throw .otherKind(node: report.id, isPrometheus: isPrometheus)
+            }
+            let isOther = noteAbilities(report, slot)
             update(slot, report)
             reconcileNodes(heard: hear(slot), changed: isOther ? [slot] : [])
         } else {
             try validate(newNode: report.id)
             slot = register(report)
-            if let checks = report.status.compatibility { refreshAbilities(slot, checks: checks) }
+            _ = noteAbilities(report, slot)
             reconcileNodes(joined: slot)
         }
         // The first one: whoever comes later in its name may be a stranger.
         if peers[slot] == nil { peers[slot] = report.peer }
-        noteRunning(report.status.lastChange, slot)
-        if !store.isDispatching {
+        let isFetch = report.refreshInterval != nil
+        let lastChange = isFetch ? tellings.newestRevision(slot) : report.status.lastChange
+        noteRunning(lastChange, slot)
+        // A Prometheus cannot say what it runs.
+        if !store.isDispatching, !isFetch {
             // Who has no pod, where pods are known, is no agent of ours: what it claims counts for nothing.
             let isBelieved = !store.nodes[slot].conditions.lacksPod
             claims.note(report, slot: slot, isBelieved: isBelieved, at: heartbeats.time)
         }
         // In the order of the protocol: a heartbeat, an equal revision, then the warm-up, in which nobody is told to
         // fetch.
-        let lastChange = report.status.lastChange
         let node = store.nodes[slot]
         let isUpToDate =
             lastChange == NodeStatusRequest.heartbeatOnly || lastChange == node.revision.value || !store.isDispatching
@@ -73,6 +83,15 @@ extension Dispatcher {
         return ReportAnswer(
             isUpToDate: isUpToDate, handingOver: report.status.departure == nil ? 0 : node.outgoing.count,
             asksForRunning: !store.isDispatching && claims.asks(report))
+    }
+
+    /// Notes which checks a node runs, as its report says.
+    ///
+    /// - Returns: whether they changed.
+    private mutating func noteAbilities(_ report: NodeReport, _ slot: Int) -> Bool {
+        guard report.status.compatibility != nil || report.refreshInterval != nil else { return false }
+        return refreshAbilities(
+            slot, checks: report.status.compatibility, refreshInterval: report.refreshInterval)
     }
 
     /// The nodes to ask for their statistics in the warm-up, sorted by ID: those that run something, do not list it,

@@ -54,6 +54,11 @@ struct Tellings: Sendable {
         if agents[slot].recent.count > Self.limit { agents[slot].recent.removeFirst() }
     }
 
+    /// The revision that the agent of a node was told last in this term; that of a mere heartbeat if there is none.
+    func newestRevision(_ slot: Int) -> Int64 {
+        agents[slot].recent.last?.revision ?? NodeStatusRequest.heartbeatOnly
+    }
+
     /// The agent of a node runs a set that is known here.
     mutating func clear(_ slot: Int) {
         guard agents[slot].isUnclear else { return }

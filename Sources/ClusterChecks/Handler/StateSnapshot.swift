@@ -35,10 +35,13 @@ package struct StateSnapshot: Sendable {
         package let isTellable: Bool
         /// The statistics that it last gave; nil if it never did.
         package let statistics: NodeStatistics?
+        /// If it is a Prometheus, how often it fetches its targets; nil for an agent.
+        package let refreshInterval: Duration?
 
         /// Its unusual conditions, in words.
         package var remarks: [String] {
             var remarks: [String] = []
+            if let refreshInterval { remarks.append("a Prometheus, which fetches every \(refreshInterval)") }
             if conditions.isDraining { remarks.append("draining") }
             if conditions.isDrained { remarks.append("drained by an operator") }
             if isAway {
@@ -98,7 +101,7 @@ extension StateSnapshot.Node {
             told: node.isHandingOver ? node.told(view.handOvers).sorted { $0.key < $1.key } : configs,
             conditions: node.conditions, agents: node.agents, handingOver: node.outgoing.count,
             runsOn: node.keepsRunning, isAwaited: node.isAwaited, isAway: node.isAway, isTellable: node.isTellable,
-            statistics: view.statistics[slot])
+            statistics: view.statistics[slot], refreshInterval: node.abilities.refreshInterval)
     }
 }
 

@@ -5,8 +5,10 @@ package import Platform
 package struct NodeReport: Sendable {
     /// The node ID in its URL.
     package var id: String
-    /// Its body.
+    /// Its body; what is known of it if this is a Prometheus' fetch of its targets.
     package var status: NodeStatusRequest
+    /// If this is a Prometheus' fetch of its targets, how often it fetches them; nil for an agent.
+    package var refreshInterval: Duration?
     /// The agent's IP address; nil to keep the known one.
     package var address: String?
     /// Whether the agent stated the address, as opposed to the call having come from it.
@@ -17,8 +19,9 @@ package struct NodeReport: Sendable {
     /// A report.
     package init(
         id: String, status: NodeStatusRequest, address: String? = nil, isAddressStated: Bool = false,
-        peer: String? = nil
+        peer: String? = nil, refreshInterval: Duration? = nil
     ) {
+        self.refreshInterval = refreshInterval
         self.id = id
         self.status = status
         self.address = address
@@ -47,6 +50,8 @@ struct Heartbeats: Sendable {
     private var listened: ListenedTime
     /// By slot: the time of the node's last heartbeat, in listened time; nil if the slot is free.
     private(set) var lastHeartbeat: [Duration?] = []
+    /// By slot: how long a node may be silent that is a Prometheus.
+    private var timeouts: [Int: Duration] = [:]
     private var sightings: [AddressSightings] = []
     /// The slots of the node IDs under which two agents report.
     private var sharedSlots: Set<Int> = []
@@ -84,6 +89,7 @@ struct Heartbeats: Sendable {
         lastHeartbeat[slot] = nil
         sightings[slot] = AddressSightings()
         sharedSlots.remove(slot)
+        timeouts[slot] = nil
     }
 
     /// Records a heartbeat of a node.
@@ -96,22 +102,33 @@ struct Heartbeats: Sendable {
         return sightings[slot].observeNewest(address, at: time)
     }
 
-    /// The nodes that have been silent for longer than the timeout. This looks at every node.
-    var silentSlots: [Int] {
-        let limit = time - timeout
-        return lastHeartbeat.indices.filter { slot in lastHeartbeat[slot].map { $0 < limit } ?? false }
+    /// Records how often a node fetches its targets, if it is a Prometheus.
+    mutating func setRefreshInterval(_ interval: Duration?, slot: Int) {
+        timeouts[slot] = interval.map { max(timeout, $0 * 2 + Dispatcher.longestDelay) }
     }
 
-    /// When the next node will have been silent for longer than the timeout, if no heartbeat comes and this process
+    /// How long a node may be silent. One fetch of a Prometheus may be lost, or meet a change of leaders.
+    private func timeout(of slot: Int) -> Duration {
+        timeouts.isEmpty ? timeout : timeouts[slot] ?? timeout
+    }
+
+    /// The nodes that have been silent for longer than their timeout. This looks at every node.
+    var silentSlots: [Int] {
+        lastHeartbeat.indices.filter { slot in lastHeartbeat[slot].map { $0 < time - timeout(of: slot) } ?? false }
+    }
+
+    /// When the next node will have been silent for longer than its timeout, if no heartbeat comes and this process
     /// keeps listening; nil without nodes. This looks at every node.
     ///
     /// - Parameter counts: whether the node of a slot expires by silence.
     func nextExpiry(now: Instant, _ counts: (Int) -> Bool) -> Instant? {
-        var oldest: Duration?
+        var next: Duration?
         for (slot, last) in lastHeartbeat.enumerated() {
-            if let last, counts(slot) { oldest = min(oldest ?? last, last) }
+            guard let last, counts(slot) else { continue }
+            let end = last + timeout(of: slot)
+            next = min(next ?? end, end)
         }
-        return oldest.map { now + (timeout - (time - $0)) + .milliseconds(1) }
+        return next.map { now + ($0 - time) + .milliseconds(1) }
     }
 
     /// Records that a node reported from another address than before.

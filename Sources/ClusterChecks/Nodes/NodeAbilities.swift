@@ -31,6 +31,8 @@ package struct NodeAbilities: Hashable, Sendable {
     package private(set) var capacity: Int
     /// How the capacity is known.
     package private(set) var basis: Basis
+    /// If it is a Prometheus, how often it fetches its targets; nil for an agent.
+    package var refreshInterval: Duration?
 
     /// The most that any node has.
     package static let maximumCapacity = 10_000
@@ -47,10 +49,23 @@ package struct NodeAbilities: Hashable, Sendable {
     ///   - stated: the capacity that Kubernetes tells; it counts before what the agent reports.
     ///   - reported: how many workers the agent has; nil if it does not say. An agent without workers counts as one
     ///     with the least capacity: it may still tell wrongly.
-    package init(checks: CheckCompatibility?, stated: Int?, reported: Int?) {
+    ///   - refreshInterval: how often it fetches its targets, if it is a Prometheus.
+    package init(checks: CheckCompatibility?, stated: Int?, reported: Int?, refreshInterval: Duration? = nil) {
+        self.refreshInterval = refreshInterval
         self.checks = checks
         let known = stated ?? reported
         capacity = min(max(known ?? RunnerWorkers.assumed, 1), Self.maximumCapacity)
         basis = stated != nil ? .stated : reported != nil ? .reported : .assumed
+    }
+}
+
+extension NodeAbilities {
+    /// Whether there may be configs that it cannot run.
+    var areRestricted: Bool { checks != nil || refreshInterval != nil }
+
+    /// Why it cannot run a config; nil if it can.
+    func obstacle(to config: EncodedConfig) -> Obstacle? {
+        if checks?.runs(config.checkName) == false { return .check }
+        return refreshInterval == nil || config.scrapeTargets != nil || !config.isConfirmed ? nil : .notScraped
     }
 }

@@ -5,6 +5,8 @@ import Platform
 enum Obstacle: Hashable, Comparable, Sendable {
     /// Its agent does not run this check.
     case check
+    /// It is a Prometheus, which cannot be told all that the config asks for, or be trusted to stop it in time.
+    case notScraped
     /// The config is pinned to another one.
     case pin
     /// Its Kubernetes node lacks a label that the config selects by.
@@ -26,6 +28,10 @@ extension Obstacle {
     func words(_ config: EncodedConfig, isAll: Bool) -> String {
         switch self {
         case .check: isAll ? "no node-agent runs \(config.checkName)" : "do not run \(config.checkName)"
+        case .notScraped:
+            isAll
+                ? "only Prometheus servers report, and \(config.whyNotScraped ?? "none may run it")"
+                : "are Prometheus servers, and \(config.whyNotScraped ?? "none may run it")"
         case .pin:
             isAll
                 ? "the node \(config.rules?.pin.text ?? ""), to which it is pinned, does not report"
@@ -50,6 +56,7 @@ extension Obstacle {
     func words(_ config: EncodedConfig) -> String {
         switch self {
         case .check: "its agent does not run \(config.checkName)"
+        case .notScraped: "it is a Prometheus, and \(config.whyNotScraped ?? "none may run the check")"
         case .pin: "the check is pinned to \(config.rules?.pin.text ?? "")"
         case .labels: "its Kubernetes node lacks the labels \(selector(config))"
         case .zone: "its Kubernetes node is not in \(zones(config))"

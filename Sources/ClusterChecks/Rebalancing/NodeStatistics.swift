@@ -42,9 +42,11 @@ package struct StatisticsTarget: Hashable, Sendable {
 }
 
 extension StatisticsTarget {
-    /// Nil for a node without a known address, or one that is draining.
+    /// Nil for a node without a known address, one that is draining, and a Prometheus.
     init?(_ node: ClusterStore.Node, _ pods: AgentPods) {
-        guard !node.id.isEmpty, let address = node.address, node.conditions.standing < .draining else { return nil }
+        guard !node.id.isEmpty, let address = node.address, node.conditions.standing < .draining,
+            node.abilities.refreshInterval == nil
+        else { return nil }
         self.init(id: node.id, address: address, isKnown: pods.isKnown && pods.have(address: address))
     }
 }

@@ -6,6 +6,8 @@ extension RebalancePlan {
     fileprivate struct Cohort: Hashable {
         /// The check's name, where nodes do not run every check; else empty.
         let check: ExactText
+        /// Whether a Prometheus may run it.
+        let isScraped: Bool
         let rules: PlacementRules?
         let pin: ExactText?
     }
@@ -105,12 +107,13 @@ extension Dispatcher.View {
         let rules = config.rules.flatMap { $0.isConstraint ? $0 : nil }
         let pin = intent.count == 0 ? nil : intent.pinned[config.key]
         guard !check.isEmpty || rules != nil || pin != nil else { return nil }
-        return RebalancePlan.Cohort(check: check, rules: rules, pin: pin)
+        return RebalancePlan.Cohort(
+            check: check, isScraped: isRestricted && config.scrapeTargets != nil, rules: rules, pin: pin)
     }
 
     /// Whether the node of a slot may run a config; an isolated check on it is not looked at.
     func mayRun(_ config: EncodedConfig, _ slot: Int, _ eligible: inout EligibleNodes) -> Bool {
-        guard nodes[slot].abilities.checks?.runs(config.checkName) != false else { return false }
+        guard nodes[slot].abilities.obstacle(to: config) == nil else { return false }
         if intent.count > 0, let node = intent.pinned[config.key], !eligible.isNode(slot, named: node) { return false }
         return config.rules.flatMap { eligible.obstacle($0, slot) } == nil
     }

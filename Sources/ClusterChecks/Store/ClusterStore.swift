@@ -158,7 +158,7 @@ package struct ClusterStore: Sendable {
             changeStanding(of: knownSlot(of: id)) { $0.conditions = conditions }
         case .nodeAbilitiesChanged(let id, let abilities):
             let slot = knownSlot(of: id)
-            restrictedCount += (abilities.checks == nil ? 0 : 1) - (nodes[slot].abilities.checks == nil ? 0 : 1)
+            restrictedCount += (abilities.areRestricted ? 1 : 0) - (nodes[slot].abilities.areRestricted ? 1 : 0)
             changeStanding(of: slot) { $0.abilities = abilities }
         case .nodeIDShared(let id, let agents):
             nodes[knownSlot(of: id)].agents = agents
@@ -370,7 +370,7 @@ extension ClusterStore {
         for key in nodes[slot].outgoing { endHandOver(key) }
         placements[nodes[slot].standing.rawValue].remove(slot: slot, capacity: nodes[slot].abilities.capacity)
         countAwaited(slot, -1)
-        if nodes[slot].abilities.checks != nil { restrictedCount -= 1 }
+        if nodes[slot].abilities.areRestricted { restrictedCount -= 1 }
         let danglingReason = DanglingReason(id, reason)
         for (config, cost) in zip(nodes[slot].configs, nodes[slot].costs) {
             entries[config.key] = dangle(config, cost, danglingReason)

@@ -173,6 +173,8 @@ struct API: Sendable {
                     ConfigsAnswer.pieces(lastChange: 0, configs: checks.value.configs), checks.term, checks.value.since
                 )
             }
+        case .targets(let id):
+            return try targets(of: id, request, now)
         case .allEndpointsChecks:
             return .respondInBackground { allEndpointsChecks(request, now) }
         case .rebalance:
@@ -215,6 +217,16 @@ struct API: Sendable {
 
 // Leader-only calls.
 extension API {
+    /// Answers a Prometheus' fetch of its targets, which registers it and is its heartbeat.
+    private func targets(of id: String, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
+        let report = try ScrapeFetch.report(of: id, request)
+        return try asLeader(request, now) { () throws(ClusterChecksError) in
+            _ = try handler.nodeStatus(report, now: now)
+            let node = try handler.configs(of: id, now: now)
+            return (ScrapeTargetsAnswer.pieces(node.value.configs), node.term, node.value.since)
+        }
+    }
+
     /// Answers as the leader, or forwards the call to it.
     ///
     /// - Parameter answer: the answer, its term, and since which version of the store it has been so, if it tells what

@@ -17,6 +17,7 @@ enum APIError: Error {
     case mirrorForgotten
     case malformedMirror(String)
     case invalidAddress(String)
+    case invalidInterval(limit: Int)
     case invalidQuery(reason: String)
     case malformedBody(CheckModelError)
     case operatorUnknown(leader: LeaderEndpoint)
@@ -58,6 +59,9 @@ enum APIError: Error {
         // Upstream answers 500 to these and to an unknown node. Agents look only for a 200, so the caller's mistake
         // gets its proper status here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
+        case .invalidInterval(let limit):
+            let text = "\(ScrapeFetch.intervalHeader) is not a whole number of seconds from 0 to \(limit)"
+            return .text(400, text)
         case .invalidQuery(let reason): return .text(400, "invalid query: \(reason)")
         case .malformedBody(let error): return .text(400, error.description)
         case .operatorUnknown(let leader):
@@ -92,7 +96,7 @@ enum APIError: Error {
         case .unknownNode: 404
         case .invalidNodeID: 400
         case .strangersGoodbye: 403
-        case .advancedDispatchingOff, .intent: 409
+        case .advancedDispatchingOff, .intent, .otherKind: 409
         }
     }
 }

@@ -31,7 +31,9 @@ package struct Forward: Sendable {
     /// For how many milliseconds a follower may pass the answer on.
     static let validForHeader = "X-Cluster-Agent-Term-Valid-For"
 
-    private static let passedRequestHeaders = ["Authorization", "Content-Type", "User-Agent", "X-Real-Ip"]
+    private static let passedRequestHeaders = [
+        "Authorization", "Content-Type", "User-Agent", "X-Real-Ip", ScrapeFetch.intervalHeader,
+    ]
     private static let passedResponseHeaders = [
         "content-type", "x-cluster-agent-term", "x-content-type-options", "allow", "www-authenticate",
     ]

@@ -7,6 +7,8 @@ enum Route: Hashable, Sendable {
     case status(id: String)
     case configs(id: String)
     case endpointsChecks(nodeName: String)
+    /// A Prometheus' fetch of its targets.
+    case targets(id: String)
     case allEndpointsChecks
     case state
     case rebalance
@@ -37,6 +39,8 @@ enum Route: Hashable, Sendable {
             self = .configs(id: try Self.decoded(path.utf8.suffix(id)))
         } else if let nodeName = Self.segment(of: bytes, after: "endpointschecks/configs/", at: root) {
             self = .endpointsChecks(nodeName: try Self.decoded(path.utf8.suffix(nodeName)))
+        } else if let id = Self.segment(of: bytes, after: "targets/", at: root) {
+            self = .targets(id: try Self.decoded(path.utf8.suffix(id)))
         } else if path.utf8.dropFirst(root).elementsEqual("endpointschecks/configs".utf8) {
             self = .allEndpointsChecks
         } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks".utf8) {
@@ -80,7 +84,7 @@ enum Route: Hashable, Sendable {
     /// Whose token this route needs. Agents see what concerns them; who runs what, with all configs, is the operator's.
     var authority: Authority {
         switch self {
-        case .version, .status, .configs, .endpointsChecks, .follow: .agents
+        case .version, .status, .configs, .endpointsChecks, .targets, .follow: .agents
         case .allEndpointsChecks, .state, .rebalance, .isolate, .history, .intent, .explain, .simulate: .operators
         case .mirror: .replicas
         }
@@ -90,7 +94,7 @@ enum Route: Hashable, Sendable {
     var method: HTTPMethod {
         switch self {
         case .status, .follow, .mirror, .rebalance, .isolate, .intent, .simulate: .post
-        case .version, .configs, .endpointsChecks, .allEndpointsChecks, .state, .history, .explain: .get
+        case .version, .configs, .endpointsChecks, .targets, .allEndpointsChecks, .state, .history, .explain: .get
         }
     }
 

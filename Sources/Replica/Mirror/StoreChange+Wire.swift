@@ -277,6 +277,7 @@ extension NodeAbilities {
         if basis != .assumed {
             members[ExactText(basis.rawValue)] = .integer(Int64(capacity))
         }
+        if let refreshInterval { members["refresh_interval_ms"] = .integer(refreshInterval.nanoseconds / 1_000_000) }
         guard let checks else { return members }
         func names(_ list: [ExactText]) -> JSONValue { .array(list.map { .string($0.text) }) }
         members["checks"] = .object([
@@ -297,7 +298,13 @@ extension NodeAbilities {
         func capacity(_ basis: Basis) throws(MirrorError) -> Int? {
             json[basis.rawValue] == nil ? nil : try json.number(basis.rawValue, in: 1...NodeAbilities.maximumCapacity)
         }
-        self.init(checks: checks, stated: try capacity(.stated), reported: try capacity(.reported))
+        let refreshInterval: Duration? =
+            if json["refresh_interval_ms"] == nil { nil } else {
+                .milliseconds(try json.number("refresh_interval_ms", in: 1_000...3_600_000))
+            }
+        self.init(
+            checks: checks, stated: try capacity(.stated), reported: try capacity(.reported),
+            refreshInterval: refreshInterval)
     }
 }
 

@@ -1,0 +1,32 @@
+import CheckModel
+import CheckOptions
+import ClusterChecks
+import HTTPServer
+import Platform
+
+/// A Prometheus' fetch of its targets by HTTP service discovery, which is its heartbeat
+/// (https://prometheus.io/docs/prometheus/latest/http_sd/).
+enum ScrapeFetch {
+    /// Says how often it fetches, in whole seconds.
+    static let intervalHeader = "X-Prometheus-Refresh-Interval-Seconds"
+    /// How often one fetches that does not say: Prometheus' default.
+    private static let usualInterval = 60
+    private static let longestInterval = 3_600
+
+    /// The report that a fetch is.
+    ///
+    /// - Throws: `invalidInterval`, `invalidAddress`.
+    static func report(of id: String, _ request: HTTPRequest) throws(APIError) -> NodeReport {
+        let stated = request.headers[intervalHeader]
+        // 0 is a fraction of a second.
+        guard let seconds = stated.map({ Int($0) }) ?? usualInterval, (0...longestInterval).contains(seconds) else {
+            throw .invalidInterval(limit: longestInterval)
+        }
+        let checks = CheckCompatibility(include: ScrapeTarget.checkNames.map { ExactText($0) })
+        let address = try NodeAddress.of(request)
+        return NodeReport(
+            id: id, status: NodeStatusRequest(lastChange: 0, compatibility: checks), address: address.text,
+            isAddressStated: address.isStated, peer: NodeAddress.peer(of: request),
+            refreshInterval: .seconds(max(1, seconds)))
+    }
+}
