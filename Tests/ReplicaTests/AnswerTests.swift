@@ -59,7 +59,7 @@ import Testing
             let body = try JSONValue(parsing: Array((answer?.text ?? "").utf8))
             #expect(body.arrayValue?.map { $0["targets"] } == [.array([.string("c:9100")])])
             let node = try replica.handler.snapshot(now: replica.clock.now()).nodes.first { $0.id == "p" }
-            #expect(node?.remarks == ["a Prometheus, which fetches every 5.0 seconds"])
+            #expect(node?.remarks == ["a Prometheus: it fetches every 5 s"])
             replica.desired.apply(removals: [ConfigKey(source: "test", check: "openmetrics", index: 0)])
             replica.settle()
             #expect(replica.answer(replica.request(.get, "/api/v1/targets/p", headers: interval))?.text == "[]")

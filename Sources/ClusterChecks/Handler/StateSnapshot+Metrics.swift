@@ -37,7 +37,7 @@ extension StateSnapshot {
         let conditions: [(name: String, holds: (Node) -> Bool)] = [
             ("cordoned", { $0.conditions.cordon != nil }), ("flapping", { $0.conditions.cordon == .flapping }),
             ("draining", { $0.conditions.isDraining }),
-            ("duplicate", { !$0.agents.isEmpty }), ("without_pod", { $0.conditions.lacksPod }),
+            ("duplicate", { !$0.agents.isEmpty }), ("without_pod", \.lacksPod),
         ]
         return conditions.map { condition in
             (["join_leader": "true", "condition": condition.name], Double(nodes.count(where: condition.holds)))

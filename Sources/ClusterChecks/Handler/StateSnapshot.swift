@@ -38,10 +38,15 @@ package struct StateSnapshot: Sendable {
         /// If it is a Prometheus, how often it fetches its targets; nil for an agent.
         package let refreshInterval: Duration?
 
+        /// Whether pods are known and none of them is its; a Prometheus needs none.
+        var lacksPod: Bool { conditions.lacksPod && refreshInterval == nil }
+
         /// Its unusual conditions, in words.
         package var remarks: [String] {
             var remarks: [String] = []
-            if let refreshInterval { remarks.append("a Prometheus, which fetches every \(refreshInterval)") }
+            if let refreshInterval {
+                remarks.append("a Prometheus: it fetches every \(Int(refreshInterval.seconds)) s")
+            }
             if conditions.isDraining { remarks.append("draining") }
             if conditions.isDrained { remarks.append("drained by an operator") }
             if isAway {
@@ -58,7 +63,7 @@ package struct StateSnapshot: Sendable {
             case nil: break
             }
             if let fault = conditions.fault { remarks.append(fault) }
-            if conditions.lacksPod { remarks.append("no pod") }
+            if lacksPod { remarks.append("no pod") }
             if !agents.isEmpty { remarks.append("two agents under one id: \(agents.joined(separator: ", "))") }
             return remarks
         }

@@ -59,6 +59,7 @@ extension Log {
                 [
                     "node": id, "at_a_time": abilities.capacity, "known": abilities.basis.rawValue,
                     "checks": abilities.checks.map { $0.include.isEmpty ? "any" : "\($0.include.count)" } ?? "any",
+                    "is_prometheus": abilities.refreshInterval != nil,
                 ])
         case .nodeIDShared(let id, let agents) where agents.isEmpty:
             warning("node ID is no longer shared by two agents", ["node": id])
