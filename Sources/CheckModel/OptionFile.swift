@@ -26,7 +26,7 @@ package enum OptionFile {
         }
         let entries = entries(value, key: "").sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
         for (one, next) in zip(entries, entries.dropFirst()) where one.key.hasSameBytes(as: next.key) {
-            throw OptionError(problems: ["\(path): \(one.key): given twice, dotted and nested"])
+            throw OptionError(problems: ["\(path): \(shownName(one.key)): given twice, dotted and nested"])
         }
         return entries
     }

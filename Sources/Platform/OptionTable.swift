@@ -74,6 +74,8 @@ package struct Options: Sendable {
         /// Nil for a key of the file that has no value: it is as if it were not there.
         let text: String?
         let place: String
+        /// Whether it is from the file.
+        var isInFile = false
         /// Whether it is a list in the file; the text is JSON then.
         var isList = false
     }
@@ -98,7 +100,9 @@ package struct Options: Sendable {
         var given: [Given] = []
         if let file {
             given += file.entries.map {
-                Given(key: $0.key, text: $0.text, place: "\(file.path): \($0.key)", isList: $0.isList)
+                Given(
+                    key: $0.key, text: $0.text, place: "\(file.path): \(shownName($0.key))", isInFile: true,
+                    isList: $0.isList)
             }
         }
         for row in table.rows {
@@ -124,7 +128,8 @@ package struct Options: Sendable {
                 continue
             }
             guard let value = row.parse(text) else {
-                let shown = row.isSecret ? one.place : "\(one.place)=\(text)"
+                // In a file any value may be a secret, on the wrong line.
+                let shown = row.isSecret || one.isInFile ? one.place : "\(one.place)=\(text)"
                 problems.append("\(shown): not allowed; it takes: \(row.allowed)")
                 continue
             }
@@ -164,8 +169,8 @@ package struct Options: Sendable {
     }
 }
 
-/// Why the options cannot be used: one line for each thing that is wrong, naming the place, the value and what is
-/// allowed.
+/// Why the options cannot be used: one line for each thing that is wrong, naming the place and what is allowed, and the
+/// value unless it is a secret or from a file.
 package struct OptionError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The lines.
     package let problems: [String]

@@ -43,6 +43,16 @@ import Testing
         #expect(throws: OptionError(problems: [problem])) { try read(file: [("agent.token", "[12]", true)]) }
     }
 
+    @Test func `no value of the file is repeated`() throws {
+        let problems = [
+            "agent.json: agent.port: not allowed; it takes: number from 0 to 65535",
+            "agent.json: (11 bytes that are no name): unknown option; --help lists them",
+        ]
+        #expect(throws: OptionError(problems: problems)) {
+            try read(file: [("agent.port", "hunter2", false), ("hunter2: pw", "x", false)])
+        }
+    }
+
     @Test(arguments: [
         ("30", Duration.seconds(30)), ("1.5", .milliseconds(1500)), ("500ms", .milliseconds(500)), ("1m", .seconds(60)),
         ("0", .zero), ("0.25s", .milliseconds(250)),
