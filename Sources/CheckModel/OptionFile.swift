@@ -37,13 +37,15 @@ package enum OptionFile {
             return members.flatMap { name, member in
                 entries(member, key: key.isEmpty ? name.text : "\(key).\(name)")
             }
-        case .object, .null: return key.isEmpty ? [] : [(key, nil, false)]
+        case .object, .null: return key.isEmpty ? [] : [(key, nil, .text)]
         case .array(let elements):
             // A list takes texts, whatever YAML makes of them.
             let texts = elements.compactMap(text)
             let list: JSONValue = texts.count == elements.count ? .array(texts.map { .string($0) }) : value
-            return [(key, String(decoding: list.encoded(), as: UTF8.self), true)]
-        case .string, .number, .bool: return [(key, text(value), false)]
+            return [(key, String(decoding: list.encoded(), as: UTF8.self), .list)]
+        case .string: return [(key, text(value), .text)]
+        case .number: return [(key, text(value), .number)]
+        case .bool: return [(key, text(value), .boolean)]
         }
     }
 

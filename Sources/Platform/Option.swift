@@ -13,13 +13,13 @@ package struct Option<Value: Sendable>: Sendable {
     package let help: String
     let defaultValue: Value
     let isSecret: Bool
-    /// Whether a list of the option file is taken, as JSON.
-    let takesList: Bool
+    /// What the option file may have for it.
+    let forms: Set<OptionFileForm>
     let parse: @Sendable (String) -> Value?
 
     init(
         _ key: String, allowed: String, default defaultText: String, value: Value, help: String, isSecret: Bool = false,
-        takesList: Bool = true, parse: @escaping @Sendable (String) -> Value?
+        forms: Set<OptionFileForm> = OptionFileForm.all, parse: @escaping @Sendable (String) -> Value?
     ) {
         self.key = key
         self.allowed = allowed
@@ -27,21 +27,23 @@ package struct Option<Value: Sendable>: Sendable {
         self.defaultValue = value
         self.help = help
         self.isSecret = isSecret
-        self.takesList = takesList
+        self.forms = forms
         self.parse = parse
     }
 }
 
 extension Option where Value == String {
-    /// Any text; `accepts` may narrow it, and `allowed` then says to what. A secret is never printed. A list of the
-    /// option file is none, but for a text that is JSON or YAML itself.
+    /// Any text; `accepts` may narrow it, and `allowed` then says to what. A secret is never printed. A number, a
+    /// boolean or a list of the option file is none: YAML has read it, so that its text may be another than the
+    /// author's. A text that is JSON or YAML itself may be a list there.
     package static func text(
         _ key: String, default value: String = "", allowed: String = "text", help: String,
         isSecret: Bool = false, takesList: Bool = false,
         accepts: @escaping @Sendable (String) -> Bool = { _ in true }
     ) -> Option {
         Option(
-            key, allowed: allowed, default: value, value: value, help: help, isSecret: isSecret, takesList: takesList
+            key, allowed: allowed, default: value, value: value, help: help, isSecret: isSecret,
+            forms: takesList ? [.text, .list] : [.text]
         ) {
             accepts($0) ? $0 : nil
         }

@@ -6,7 +6,7 @@ package struct OptionTable: Sendable {
         let defaultText: String
         let help: String
         let isFlag: Bool
-        let takesList: Bool
+        let forms: Set<OptionFileForm>
         let isSecret: Bool
         /// The value as its type, or nil if the text is not allowed.
         let parse: @Sendable (String) -> (any Sendable)?
@@ -23,7 +23,7 @@ package struct OptionTable: Sendable {
         rows.append(
             Row(
                 key: option.key, allowed: option.allowed, defaultText: option.defaultText, help: option.help,
-                isFlag: Value.self == Bool.self, takesList: option.takesList,
+                isFlag: Value.self == Bool.self, forms: option.forms,
                 isSecret: option.isSecret, parse: { option.parse($0) }))
     }
 
@@ -58,9 +58,22 @@ package struct OptionTable: Sendable {
     }
 }
 
-/// What an option file says of a key: its text, nil for null and for a section without keys; whether it is a list
-/// there, whose text is JSON.
-package typealias OptionFileEntry = (key: String, text: String?, isList: Bool)
+/// What a value is in an option file.
+package enum OptionFileForm: String, Sendable {
+    /// A text.
+    case text
+    /// A number, whose text YAML may have rewritten: `0123` is `83`.
+    case number
+    /// A boolean, which is `true` or `false` whatever its author wrote.
+    case boolean
+    /// A list, whose text is JSON.
+    case list
+
+    static let all: Set<OptionFileForm> = [.text, .number, .boolean, .list]
+}
+
+/// What an option file says of a key: its text, nil for null and for a section without keys, and what it is there.
+package typealias OptionFileEntry = (key: String, text: String?, form: OptionFileForm)
 
 /// The options of one run: every value was checked against its row.
 package struct Options: Sendable {
@@ -74,10 +87,8 @@ package struct Options: Sendable {
         /// Nil for a key of the file that has no value: it is as if it were not there.
         let text: String?
         let place: String
-        /// Whether it is from the file.
-        var isInFile = false
-        /// Whether it is a list in the file; the text is JSON then.
-        var isList = false
+        /// What it is in the file; nil for what is not from there.
+        var form: OptionFileForm?
     }
 
     /// The value of `option`: as given, else its default.
@@ -100,9 +111,7 @@ package struct Options: Sendable {
         var given: [Given] = []
         if let file {
             given += file.entries.map {
-                Given(
-                    key: $0.key, text: $0.text, place: "\(file.path): \(shownName($0.key))", isInFile: true,
-                    isList: $0.isList)
+                Given(key: $0.key, text: $0.text, place: "\(file.path): \(shownName($0.key))", form: $0.form)
             }
         }
         for row in table.rows {
@@ -123,13 +132,14 @@ package struct Options: Sendable {
                 continue
             }
             guard let text = one.text else { continue }
-            guard !one.isList || row.takesList else {
-                problems.append("\(one.place): it is a list, not a text; it takes: \(row.allowed)")
+            if let form = one.form, !row.forms.contains(form) {
+                let advice = form == .list ? "" : ": put it in quotes"
+                problems.append("\(one.place): it is a \(form), not a text\(advice); it takes: \(row.allowed)")
                 continue
             }
             guard let value = row.parse(text) else {
                 // In a file any value may be a secret, on the wrong line.
-                let shown = row.isSecret || one.isInFile ? one.place : "\(one.place)=\(text)"
+                let shown = row.isSecret || one.form != nil ? one.place : "\(one.place)=\(text)"
                 problems.append("\(shown): not allowed; it takes: \(row.allowed)")
                 continue
             }

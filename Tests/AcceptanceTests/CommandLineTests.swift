@@ -57,6 +57,19 @@ import Testing
         #expect(refused.end == .exited(2) && refused.output.contains("\(broken):2:"), "\(refused.output)")
     }
 
+    /// YAML would make another token of most of these.
+    @Test(arguments: ["cluster-agent", "node-agent"])
+    func `a token that is a number is refused without its text`(program: String) async throws {
+        let directory = try TemporaryDirectory()
+        let digits = "12345678901234567890123456789012"
+        for token in ["0\(digits)", digits, "0x\(digits)", "\(digits)e1", "1_\(digits)", "on"] {
+            let file = try directory.write("agent.yaml", "cluster_agent: {auth_token: \(token)}\n")
+            let (end, output) = try await run(program, ["run", "--config=\(file)"])
+            #expect(end == .exited(2) && output.contains("\(file): cluster_agent.auth_token: it is a "), "\(output)")
+            #expect(output.contains(", not a text: put it in quotes; ") && !output.contains("345678"), "\(output)")
+        }
+    }
+
     @Test func `leader election without Kubernetes is refused`() async throws {
         let directory = try TemporaryDirectory()
         let token = try directory.write("token", RunningClusterAgent.token)

@@ -41,6 +41,13 @@ import Testing
     }
 
     @Test func `null and an empty section have no value`() throws {
+    @Test func `numbers and booleans are told apart from texts`() throws {
+        let text = "a: 0123\nb: '0123'\nc: on\nd: 1e5\ne: [1]\n"
+        let entries = try OptionFile.entries(in: Array(text.utf8), path: "agent.yaml")
+        #expect(entries.map(\.form) == [.number, .text, .boolean, .number, .list])
+        #expect(entries[1].text == "0123")
+    }
+
         #expect(try Self.entries("a:\nb: {}\nc: {d: ~}\n") == ["a", "b", "c.d"])
         for nothing in ["", "# nothing\n", "{}", "---\n"] { #expect(try Self.entries(nothing).isEmpty) }
     }

@@ -16,7 +16,7 @@ import Testing
 
     private func read(
         _ arguments: [String] = [], _ environment: [String: String] = [:],
-        file: [(key: String, text: String?, isList: Bool)]? = nil
+        file: [OptionFileEntry]? = nil
     ) throws -> Options {
         try Options(
             table: Self.table, arguments: arguments, environment: environment,
@@ -25,7 +25,7 @@ import Testing
 
     @Test func `a flag beats the environment, which beats the file, which beats the default`() throws {
         #expect(try read()[Self.port] == 5005)
-        let file: [(key: String, text: String?, isList: Bool)] = [("agent.port", "1", false)]
+        let file: [OptionFileEntry] = [("agent.port", "1", .number)]
         #expect(try read(file: file)[Self.port] == 1)
         #expect(try read([], ["DD_AGENT_PORT": "2"], file: file)[Self.port] == 2)
         #expect(try read(["--agent.port=3"], ["DD_AGENT_PORT": "2"], file: file)[Self.port] == 3)
@@ -34,22 +34,30 @@ import Testing
 
     /// A token that is a list in the file must not become the text of the list.
     @Test func `a list is none of the texts`() throws {
-        #expect(try read(file: [("agent.tags", #"["a"]"#, true)])[Self.tags] == ["a"])
+        #expect(try read(file: [("agent.tags", #"["a"]"#, .list)])[Self.tags] == ["a"])
         let rules = try Options(
             table: OptionTable(Self.rules), arguments: [], environment: [:],
-            file: ("agent.json", [("agent.rules", "[{}]", true)]))
+            file: ("agent.json", [("agent.rules", "[{}]", .list)]))
         #expect(rules[Self.rules] == "[{}]")
         let problem = "agent.json: agent.token: it is a list, not a text; it takes: four characters"
-        #expect(throws: OptionError(problems: [problem])) { try read(file: [("agent.token", "[12]", true)]) }
+        #expect(throws: OptionError(problems: [problem])) { try read(file: [("agent.token", "[12]", .list)]) }
     }
 
-    @Test func `no value of the file is repeated`() throws {
+    /// YAML has made another text of `0123`, `1e5` and `on`; numbers and flags take them as YAML does.
+    @Test func `a number or a boolean of the file is no text, and no value of the file is repeated`() throws {
+        for (form, name) in [(OptionFileForm.number, "number"), (.boolean, "boolean")] {
+            let problem =
+                "agent.json: agent.token: it is a \(name), not a text: put it in quotes; it takes: four characters"
+            #expect(throws: OptionError(problems: [problem])) { try read(file: [("agent.token", "1234", form)]) }
+        }
+        #expect(try read(file: [("agent.token", "1234", .text)])[Self.token] == "1234")
+        #expect(try read(file: [("agent.wait", "10", .number)])[Self.wait] == .seconds(10))
         let problems = [
             "agent.json: agent.port: not allowed; it takes: number from 0 to 65535",
             "agent.json: (11 bytes that are no name): unknown option; --help lists them",
         ]
         #expect(throws: OptionError(problems: problems)) {
-            try read(file: [("agent.port", "hunter2", false), ("hunter2: pw", "x", false)])
+            try read(file: [("agent.port", "hunter2", .text), ("hunter2: pw", "x", .text)])
         }
     }
 
@@ -88,15 +96,15 @@ import Testing
             ])
         ) {
             try read(
-                ["--nonsense", "--agent.on=perhaps"], ["DD_AGENT_PORT": "many"], file: [("agent.colour", "red", false)])
+                ["--nonsense", "--agent.on=perhaps"], ["DD_AGENT_PORT": "many"], file: [("agent.colour", "red", .text)])
         }
     }
 
     @Test func `a key or a section of the file without a value is as if it were not there, and must be known`() throws {
-        let options = try read(file: [("agent.port", nil, false), ("agent", nil, false)])
+        let options = try read(file: [("agent.port", nil, .text), ("agent", nil, .text)])
         #expect(options[Self.port] == 5005)
         #expect(throws: OptionError(problems: ["agent.json: agen: unknown option; --help lists them"])) {
-            try read(file: [("agen", nil, false), ("agent.on", "true", false)])
+            try read(file: [("agen", nil, .text), ("agent.on", "true", .boolean)])
         }
     }
 
