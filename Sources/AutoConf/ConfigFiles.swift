@@ -46,7 +46,7 @@ package struct FileAccessError: Error, Hashable, Sendable {
     /// Whether the cause is the file itself, and stays until somebody changes it. Other errors may be temporary, such
     /// as an I/O error or too many open files.
     var isLasting: Bool {
-        [ENOENT, EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENAMETOOLONG, EFBIG].contains(number)
+        [ENOENT, EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENAMETOOLONG, EFBIG, ENXIO].contains(number)
     }
 }
 

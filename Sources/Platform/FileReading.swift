@@ -18,6 +18,13 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
         number = 0
     }
 
+    /// What is at `path` is not a regular file.
+    fileprivate init(irregular path: String) {
+        self.path = path
+        reason = "not a regular file"
+        number = ENXIO
+    }
+
     /// An error about `path` reported by the system.
     package init(path: String, number: Int32) {
         self.path = path
@@ -31,22 +38,29 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Reads a whole file.
+/// Reads a whole regular file.
+///
+/// Nothing else is read: a pipe without a writer would be an empty file, one with a writer the part that it has written
+/// so far, and a device may never end.
 ///
 /// - Parameters:
 ///   - path: opened on every call, so that a symbolic link that was swapped, as in projected volumes, is followed.
 ///   - limit: the largest accepted size, in bytes.
-/// - Throws: `FileError`; its number is `EFBIG` when the file is larger than `limit`.
+/// - Throws: `FileError`; its number is `EFBIG` when the file is larger than `limit`, and `ENXIO` when it is not a
+///   regular file.
 package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
     try readFile(Array(path.utf8CString), atMost: limit)
 }
 
-/// Reads a whole file whose path need not be UTF-8: its bytes, and a zero.
+/// Reads a whole regular file whose path need not be UTF-8: its bytes, and a zero.
 ///
 /// - Throws: `FileError`, as for a text.
 package func readFile(_ bytes: [CChar], atMost limit: Int) throws(FileError) -> [UInt8] {
     let path = String(decoding: bytes.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    var status = stat()
+    // Before it is opened, which is enough to make some devices act.
+    if unsafe stat(bytes, &status) == 0, status.st_mode & S_IFMT != S_IFREG { throw FileError(irregular: path) }
+    // Without O_NONBLOCK, opening a FIFO that has just come would wait for a writer.
     let descriptor = unsafe open(bytes, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError(path: path, number: errno) }
     defer { close(descriptor) }

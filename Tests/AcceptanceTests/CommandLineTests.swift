@@ -70,6 +70,19 @@ import Testing
         }
     }
 
+    /// It would be a file without options.
+    @Test(arguments: ["cluster-agent", "node-agent"])
+    func `an option file that is not a regular file is refused`(program: String) async throws {
+        let directory = try TemporaryDirectory()
+        let pipe = "\(directory.path)/pipe"
+        let made = unsafe mkfifo(pipe, 0o600)
+        try #require(made == 0)
+        for file in [pipe, "/dev/null", directory.path] {
+            let (end, output) = try await run(program, ["run", "--config=\(file)"])
+            #expect(end == .exited(2) && output.contains("\(file): not a regular file"), "\(output)")
+        }
+    }
+
     @Test func `leader election without Kubernetes is refused`() async throws {
         let directory = try TemporaryDirectory()
         let token = try directory.write("token", RunningClusterAgent.token)

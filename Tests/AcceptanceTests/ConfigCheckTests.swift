@@ -222,6 +222,14 @@ import YAML
         #expect(!read.output.contains("http://default/"))
     }
 
+    @Test func `a pipe is no file to check`() async throws {
+        let made = unsafe mkfifo("\(directory.path)/http_check.yaml", 0o600)
+        try #require(made == 0)
+        let read = try await run("http_check.yaml")
+        let reason = "error: http_check.yaml: not a regular file; standard input is -\n"
+        #expect(read.end == .exited(1) && read.output.contains(reason), "\(read.output)")
+    }
+
     @Test func `files of manifests and of configs are told apart by what is in them, wherever they are`() async throws {
         try directory.write("http_check.d/shop.yaml", "cluster_check: true\ninstances: [{name: a, url: http://a/}]\n")
         try directory.write("service.yaml", Self.service)

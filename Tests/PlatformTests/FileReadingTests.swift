@@ -19,6 +19,31 @@ import Testing
         #expect(try readFile("\(folder.path)/token", atMost: 11).count == 11)
     }
 
+    /// A pipe without a writer would be an empty file.
+    @Test func `a pipe, a socket, a device and a folder are no files, and a link to a file is one`() throws {
+        let folder = try TemporaryDirectory()
+        let (pipe, socketPath) = ("\(folder.path)/pipe", "\(folder.path)/socket")
+        #expect(unsafe mkfifo(pipe, 0o600) == 0)
+        #expect(unsafe mknod(socketPath, S_IFSOCK | 0o600, 0) == 0)
+        for path in [pipe, socketPath, "/dev/zero", "/dev/null", folder.path] {
+            do throws(FileError) {
+                let contents = try readFile(path, atMost: 10)
+                Issue.record("\(path) is read as \(contents)")
+            } catch {
+                #expect(error.description == "\(path): not a regular file")
+            }
+        }
+        let writer = unsafe open(pipe, O_RDWR)
+        #expect(unsafe write(writer, "token", 5) == 5)
+        #expect(throws: FileError.self) { try readFile(pipe, atMost: 10) }
+        close(writer)
+        // As a mounted ConfigMap has them: the name is a link into a folder that is a link.
+        try folder.write("..2026/token", "one")
+        #expect(unsafe symlink("..2026", "\(folder.path)/..data") == 0)
+        #expect(unsafe symlink("..data/token", "\(folder.path)/token") == 0)
+        #expect(try readFile("\(folder.path)/token", atMost: 10) == Array("one".utf8))
+    }
+
     @Test func `a changed file is read again after the interval and the last good text is kept`() throws {
         let folder = try TemporaryDirectory()
         let path = "\(folder.path)/token"

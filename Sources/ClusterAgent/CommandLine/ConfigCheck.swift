@@ -95,8 +95,7 @@ extension ConfigCheck {
         do throws(FileAccessError) {
             if try SystemConfigFiles().signature(of: operand).kind == .directory {
                 try readFolder(operand.count > 1 && operand.hasSuffix("/") ? String(operand.dropLast()) : operand)
-            } else {
-                try readFile(operand)
+            case .other: refused.append("\(operand): not a regular file; standard input is -")
             }
         } catch {
             throw StartError("\(operand): \(systemErrorText(error.number))")

@@ -87,11 +87,8 @@ extension CheckToken {
 
 /// Reads a file that an option names, of at most 1 MiB.
 ///
-/// - Throws: `CheckFailure` of kind `config`, also for what is no file: to read a pipe might never end.
+/// - Throws: `CheckFailure` of kind `config`.
 func optionFile(_ path: String, _ option: String) throws(CheckFailure) -> [UInt8] {
-    if let type = fileType(path), type != S_IFREG {
-        throw CheckFailure(.config, "\(option): the file cannot be read: it is no regular file")
-    }
     do {
         return try readFile(path, atMost: 1 << 20)
     } catch {
