@@ -29,11 +29,10 @@ enum ConfigText {
         }
     }
 
-    /// Reads an annotation: a block of lines that does not begin with a bracket is YAML, everything else JSON.
+    /// Reads an annotation, which is JSON or YAML. Only the faults of JSON leave what else it has.
     static func annotation(_ text: String) throws(AutoConfError) -> RecoveredJSON {
+        guard !trimmed(text).isEmpty else { throw AutoConfError("the annotation is empty") }
         let bytes = Array(text.utf8)
-        let first = bytes.first { !" \t\r\n".utf8.contains($0) }
-        let isBlock = bytes.contains(UInt8(ascii: "\n")) && first.map { !"{[".utf8.contains($0) } == true
-        return isBlock ? try yaml(bytes, limit: JSONLimits().bytes) : try json(bytes)
+        return looksLikeJSON(bytes) ? try json(bytes) : try yaml(bytes, limit: JSONLimits().bytes)
     }
 }

@@ -140,6 +140,9 @@ struct ServiceAnnotations {
     private mutating func template(
         _ name: String, _ check: JSONValue, _ faults: [RecoveredJSON.Fault]
     ) throws(AutoConfError) -> CheckTemplate {
+        if let fault = faults.first(where: \.path.isEmpty) {
+            throw AutoConfError("\(shownName(name)): \(fault.error)")
+        }
         var fields = try ConfigFields(check, place: shownName(name))
         try fields.checkFaults(faults, outside: "instances")
         var template = CheckTemplate(checkName: try fields.string("name") ?? name)
@@ -208,7 +211,6 @@ struct ServiceAnnotations {
     /// The elements of a list; for one whose text is wrong, why.
     private func list(_ key: String) throws(AutoConfError) -> [Result<JSONValue, AutoConfError>] {
         guard let text = values[key]?.text else { throw AutoConfError("missing \(key) key") }
-        guard !text.isEmpty else { throw AutoConfError("in \(key): the annotation is empty") }
         let json = try Self.json(text, "in \(key)")
         guard let elements = json.value.arrayValue else {
             throw AutoConfError("in \(key): \(json.value.kind), not a list")

@@ -83,8 +83,10 @@ import Testing
         Row(
             name: "v2: an empty object is no check and nothing wrong", current: ["checks": "{}"], configs: []),
         Row(
-            name: "v2: no JSON", current: ["checks": "a: {}"],
-            problems: [failed + "cannot parse check configuration: line 1, column 1: 'a' where a value is expected"]),
+            name: "v2: YAML in a line", current: ["checks": "a: {instances: [{}]}"], configs: ["a {} [{}]"]),
+        Row(
+            name: "v2: neither JSON nor YAML", current: ["checks": #"{"a": instances}"#],
+            problems: [failed + "a: line 1, column 7: 'i' where a value is expected"]),
         Row(
             name: "v2: a string", current: ["checks": #""a""#],
             problems: [failed + "cannot parse check configuration: checks is a string, not an object"]),
@@ -148,8 +150,8 @@ import Testing
             name: "v1: names that are no list", current: ["check_names": #"{"a":1}"#],
             problems: [failed + "in check_names: an object, not a list"]),
         Row(
-            name: "v1: names that are no JSON", current: ["check_names": "[a"],
-            problems: [failed + "in check_names: line 1, column 2: 'a' where a value is expected"]),
+            name: "v1: names that cannot be read", current: ["check_names": "[a"],
+            problems: [failed + "in check_names: line 1, column 1: expected ']' before the end"]),
         Row(
             name: "v1: missing init_configs", current: ["check_names": #"["a"]"#, "instances": "[{}]"],
             problems: [failed + "missing init_configs key"]),

@@ -179,7 +179,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "line 1, column 1: ends where a value is expected"),
+        ("", "the annotation is empty"), (" \n", "the annotation is empty"),
         ("{", "line 1, column 2: ends where a key in double quotes is expected"),
         (#"{"handover":exclusive}"#, "line 1, column 13: 'e' where a value is expected"),
         (#"{"handover":"overlap","handover":"exclusive"}"#, "line 1, column 23: duplicate key handover"),

@@ -62,6 +62,43 @@ import Testing
         #expect(broken.problems.count == 1 && !broken.problems[0].contains("YAML"), "\(broken.problems)")
     }
 
+    @Test(arguments: [
+        "{http_check: {instances: [{url: http://x}]}}", "http_check: {instances: [{url: http://x}]}",
+        " {\n  http_check: {instances: [{'url': \"http://x\"}]},\n}",
+        #"{http_check: {"instances": [{"url":"http://x"}]}}"#,
+    ])
+    func `YAML of one line or in brackets is read as YAML`(checks: String) {
+        let fixture = Self.read(["checks": checks])
+        let expected = Self.read(["checks": #"{"http_check":{"instances":[{"url":"http://x"}]}}"#])
+        #expect(fixture.configs == expected.configs && fixture.configs.count == 1)
+        #expect(fixture.problems.isEmpty)
+    }
+
+    @Test func `lists of version 1 may be YAML`() {
+        let fixture = Self.read([
+            "check_names": "[http_check, tls]", "init_configs": "[{}, {a: 1}]",
+            "instances": "- url: http://x\n- {server: x}",
+        ])
+        #expect(fixture.configs.map(\.checkName) == ["http_check", "tls"] && fixture.problems.isEmpty)
+        #expect(fixture.configs.last?.initConfig == .object(["a": .number("1")]))
+    }
+
+    /// What stands first in the brackets decides.
+    @Test(arguments: [
+        (#"{"a": {"instances": [80 443]}}"#, "line 1, column 25: "),
+        (#"{"a": {instances: []}}"#, "line 1, column 8: 'i' where a key in double quotes is expected"),
+        ("{check_name: http_check, instances: [{url: http://x}]}", "check_name: a string, not an object"),
+        ("{a: {instances: [{url: http://x]}}", "line 1, column "),
+        ("[{url: http://x}]", "checks is an array, not an object"),
+        ("{ab: {instances: [{p: %%port%%}]}}", "'%' begins no text without quotes; quote it: \"%%host%%\""),
+    ])
+    func `an annotation that cannot be used is told as what it looks like`(checks: String, problem: String) {
+        let fixture = Self.read(["checks": checks])
+        #expect(fixture.configs.isEmpty)
+        #expect(fixture.problems.first?.contains(problem) == true, "\(fixture.problems)")
+        #expect(fixture.problems.first?.contains("in double quotes") == checks.hasPrefix("{\"a\": {i"))
+    }
+
     @Test func `a name overrides the key, which then tells the config apart`() {
         let fixture = Self.read([
             "checks":
@@ -203,8 +240,8 @@ import Testing
             "could not extract checks config: a: check_tag_cardinality is not low, orchestrator or high"
         ),
         (
-            "names that are no JSON", ["check_names": "a"],
-            "could not extract checks config: in check_names: line 1, column 1: 'a' where a value is expected"
+            "names that are no list", ["check_names": "a"],
+            "could not extract checks config: in check_names: a string, not a list"
         ),
         (
             "empty names", ["check_names": ""],

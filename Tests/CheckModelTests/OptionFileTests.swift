@@ -16,6 +16,7 @@ import Testing
         "cluster_checks:\n  enabled: true\n  warmup_duration: 10\nlog_level: debug\n",
         "cluster_checks.enabled: true\ncluster_checks.warmup_duration: 10\nlog_level: debug\n",
         "cluster_checks:\n  enabled: yes\ncluster_checks.warmup_duration: 0xA\nlog_level: 'debug'\n",
+        "{cluster_checks: {enabled: true, warmup_duration: 10}, log_level: debug}",
         #"{"cluster_checks": {"enabled": true, "warmup_duration": "10"}, "log_level": "debug"}"#,
         "\n\t{\n\t\"cluster_checks.enabled\": true, \"cluster_checks\": {\"warmup_duration\": 10}, \"log_level\": \"debug\"}",
     ])
@@ -40,7 +41,6 @@ import Testing
             ])
     }
 
-    @Test func `null and an empty section have no value`() throws {
     @Test func `numbers and booleans are told apart from texts`() throws {
         let text = "a: 0123\nb: '0123'\nc: on\nd: 1e5\ne: [1]\n"
         let entries = try OptionFile.entries(in: Array(text.utf8), path: "agent.yaml")
@@ -48,6 +48,7 @@ import Testing
         #expect(entries[1].text == "0123")
     }
 
+    @Test func `null and an empty section have no value`() throws {
         #expect(try Self.entries("a:\nb: {}\nc: {d: ~}\n") == ["a", "b", "c.d"])
         for nothing in ["", "# nothing\n", "{}", "---\n"] { #expect(try Self.entries(nothing).isEmpty) }
     }
