@@ -15,6 +15,7 @@ extension JSONValue {
             throw YAMLError(error)
         }
     }
+}
 
 /// Whether a text is meant to be JSON, not YAML with brackets: what stands first in its brackets is in double quotes.
 ///
@@ -29,7 +30,7 @@ package func looksLikeJSON(_ bytes: [UInt8]) -> Bool {
 extension JSONLimits {
     fileprivate init(_ limits: YAMLLimits) {
         self.init(
-            bytes: limits.bytes, depth: limits.depth, keyBytes: limits.tokenBytes, numberBytes: limits.tokenBytes)
+            bytes: limits.bytes, depth: limits.depth, keyBytes: limits.keyBytes, numberBytes: limits.numberBytes)
     }
 }
 

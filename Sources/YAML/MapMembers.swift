@@ -84,8 +84,8 @@ extension YAMLParser {
             }
         }
         // No byte of a key becomes more than six when it is encoded.
-        if text.utf8.count > limits.tokenBytes / 6, JSONValue.encodedLength(of: text) > limits.tokenBytes {
-            throw failure("a key longer than \(limits.tokenBytes) bytes", at: scalar.offset)
+        if text.utf8.count > limits.keyBytes / 6, JSONValue.encodedLength(of: text) > limits.keyBytes {
+            throw failure("a key longer than \(limits.keyBytes) bytes", at: scalar.offset)
         }
         return MapKey(text: ExactText(wrappedValue: text), offset: scalar.offset, isMerge: false)
     }

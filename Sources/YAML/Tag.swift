@@ -49,7 +49,7 @@ extension YAMLParser {
     }
 
     func plainValue(_ text: String) throws(ScalarFault) -> JSONValue {
-        try JSONValue(plain: text, longestNumber: limits.tokenBytes)
+        try JSONValue(plain: text, longestNumber: limits.numberBytes)
     }
 
     /// The value of a text that has a tag, whether it is quoted or not; nil if the tag does not fit.
@@ -61,7 +61,7 @@ extension YAMLParser {
         case .null: return try plainValue(text) == .null ? .null : nil
         case .bool: return try plainValue(text).boolValue.map { .bool($0) }
         case .integer, .float:
-            guard let number = try YAMLNumber(text, longest: limits.tokenBytes) else { return nil }
+            guard let number = try YAMLNumber(text, longest: limits.numberBytes) else { return nil }
             if kind == .float { return .number(number.isInteger ? number.json + ".0" : number.json) }
             return number.isInteger ? .number(number.json) : nil
         }

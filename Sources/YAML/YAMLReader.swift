@@ -13,20 +13,24 @@ package struct YAMLLimits: Hashable, Sendable {
     package var aliasedBytes: Int
     /// Anchors of one document. Default: 1,000. All other limits are for all documents together.
     package var anchors: Int
-    /// Bytes of a key, and of a number, as JSON writes them. Default: 1,000, as for JSON.
-    package var tokenBytes: Int
+    /// Bytes of a key as JSON writes it. Default: 1,000, as for JSON.
+    package var keyBytes: Int
+    /// Bytes of a number, as it is written and as JSON writes it. Default: 1,000, as for JSON. To convert one takes the
+    /// square of them.
+    package var numberBytes: Int
 
     /// The limits; everything not given has its default.
     package init(
         bytes: Int = 1_048_576, depth: Int = 100, nodes: Int = 100_000, aliasedBytes: Int = 4_194_304,
-        anchors: Int = 1_000, tokenBytes: Int = 1_000
+        anchors: Int = 1_000, keyBytes: Int = 1_000, numberBytes: Int = 1_000
     ) {
         self.bytes = bytes
         self.depth = depth
         self.nodes = nodes
         self.aliasedBytes = aliasedBytes
         self.anchors = anchors
-        self.tokenBytes = tokenBytes
+        self.keyBytes = keyBytes
+        self.numberBytes = numberBytes
     }
 }
 

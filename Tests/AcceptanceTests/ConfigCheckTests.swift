@@ -222,6 +222,16 @@ import YAML
         #expect(!read.output.contains("http://default/"))
     }
 
+    /// To convert a number takes the square of its length.
+    @Test func `a number of very many digits is refused with its place, whatever its base`() async throws {
+        for (prefix, digit) in [("0x", "f"), ("0", "7"), ("0b", "1"), ("", "9")] {
+            let number = prefix + String(repeating: digit, count: 65_000)
+            let read = try await run("-", input: "cluster_check: true\ninstances:\n- {url: http://a/, a: \(number)}\n")
+            let reason = "standard input:3:23: a number longer than 1000 bytes; quote it if it is text\n"
+            #expect(read.end == .exited(1) && read.output.contains("error: \(reason)"), "\(read.output.prefix(300))")
+        }
+    }
+
     @Test func `a pipe is no file to check`() async throws {
         let made = unsafe mkfifo("\(directory.path)/http_check.yaml", 0o600)
         try #require(made == 0)

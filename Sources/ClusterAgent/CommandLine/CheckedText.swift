@@ -5,7 +5,7 @@ import YAML
 struct CheckedText {
     /// The most bytes of a text: the Services of a large cluster.
     static let limit = 64 << 20
-    private static let limits = YAMLLimits(bytes: limit, nodes: 5_000_000, tokenBytes: 65_536)
+    private static let limits = YAMLLimits(bytes: limit, nodes: 5_000_000, keyBytes: 65_536)
 
     struct Document {
         /// Where it begins, such as `all.yaml:12`; without the line if it is the only one.
@@ -40,7 +40,7 @@ struct CheckedText {
 
     /// Nil also for JSON that goes on behind a `---`.
     private static func json(_ text: [UInt8]) -> JSONValue? {
-        let limits = JSONLimits(bytes: limit, depth: 100, keyBytes: limits.tokenBytes)
+        let limits = JSONLimits(bytes: limit, depth: 100, keyBytes: limits.keyBytes)
         return try? JSONValue(parsing: text, limits: limits)
     }
 
