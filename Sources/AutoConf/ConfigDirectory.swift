@@ -105,13 +105,13 @@ struct ConfigDirectory {
                 let kind = try? files.signature(of: inner).kind
                 guard kind != .file, kind != .other else { continue }
                 for name in names(in: inner, files, &part) {
-                    guard !Self.listsMetrics(name) else {
+                    guard !ConfigFileName.listsMetrics(name) else {
                         refuseMetrics("\(inner)/\(name)", &part)
                         continue
                     }
                     if let candidate = Candidate(inner, name, check: check) { candidates.append(candidate) }
                 }
-            } else if !Self.listsMetrics(name), let candidate = Candidate(path, name) {
+            } else if !ConfigFileName.listsMetrics(name), let candidate = Candidate(path, name) {
                 candidates.append(candidate)
             }
         }
@@ -153,9 +153,6 @@ struct ConfigDirectory {
             return []
         }
     }
-
-    /// Whether a file of this name is no config: in a check's directory it lists the metrics of a JMX check.
-    private static func listsMetrics(_ name: String) -> Bool { name == "metrics.yaml" }
 
     private func refuseMetrics(_ path: String, _ part: inout Part) {
         let object = "file:\(path)"

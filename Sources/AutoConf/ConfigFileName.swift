@@ -18,6 +18,12 @@ package struct ConfigFileName: Sendable {
     }
 }
 
+extension ConfigFileName {
+    /// Whether a file of this name is no config: in a check's directory it lists the metrics of a JMX check, and beside
+    /// those directories it is ignored, as upstream does.
+    package static func listsMetrics(_ name: String) -> Bool { name == "metrics.yaml" }
+}
+
 extension String {
     /// The text before `suffix`; nil if the text does not end with it, or is no more than it.
     package func withoutSuffix(_ suffix: String) -> String? {

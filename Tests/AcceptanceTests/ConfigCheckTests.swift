@@ -214,12 +214,35 @@ import YAML
             "note: conf/kafka.yaml: no config comes from it: the endpoints that it names are not in the input\n",
             "read: 5 config files, 1 EndpointSlice, 1 Service (1 annotated)\n",
             "skipped: conf/README.md: its name ends with neither .yaml, .yml nor .json\n",
-            "skipped: conf/metrics.yaml: a list of metrics, not a config\n",
+            "skipped: conf/metrics.yaml: ignored for its name: in CHECK.d it lists the metrics of a JMX check; the config of a check called metrics is metrics.yml\n",
             "skipped: conf/templates: a directory that is not called CHECK.d; name it to have it read\n",
             "4 configs, 1 errors, 0 warnings\n",
         ]
         for text in expected { #expect(read.output.contains(text), "\(text) in \(read.output)") }
         #expect(!read.output.contains("http://default/"))
+    }
+
+    /// Beside configs it is ignored whatever it has, and a manifest may be called so.
+    @Test func `a file called metrics_yaml is passed over for its name, and its manifests are read`() async throws {
+        let config = "cluster_check: true\ninstances: [{url: http://a/}]\n"
+        let path = try directory.write("metrics.yaml", config)
+        let ignored = "metrics.yaml: ignored for its name: in CHECK.d it lists the metrics of a JMX check; "
+        for operand in [path, "metrics.yaml"] {
+            let read = try await run(operand)
+            #expect(read.end == .exited(0), "\(read.output)")
+            #expect(read.output.contains("skipped: ") && read.output.contains(ignored), "\(read.output)")
+            #expect(read.output.contains("read: nothing\n") && !read.output.contains("note: "), "\(read.output)")
+        }
+        try directory.write("metrics.yml", config)
+        let named = try await run("metrics.yml")
+        #expect(named.output.contains("=== metrics check ===\n"), "\(named.output)")
+        try directory.write("kafka.d/metrics.yaml", "jmx_metrics: []\n")
+        let listed = try await run("kafka.d/metrics.yaml")
+        #expect(listed.output.contains("write it as jmx_metrics into the config\n"), "\(listed.output)")
+        try directory.write("manifests/metrics.yaml", Self.service)
+        let manifests = try await run("manifests")
+        #expect(manifests.output.contains("read: 1 Service (1 annotated)\n"), "\(manifests.output)")
+        #expect(!manifests.output.contains("ignored for its name"), "\(manifests.output)")
     }
 
     /// To convert a number takes the square of its length.

@@ -26,6 +26,8 @@ struct OneConfigFile: ConfigFiles {
     let directory: String
     /// The file.
     let path: String
+    /// Whether AutoConf takes no notice of it.
+    var isIgnored: Bool { directory == folder && ConfigFileName.listsMetrics(Self.split(path).name) }
     private let folder: String
 
     init(_ path: String) {

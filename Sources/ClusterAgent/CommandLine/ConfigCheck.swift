@@ -93,7 +93,9 @@ extension ConfigCheck {
             return
         }
         do throws(FileAccessError) {
-            if try SystemConfigFiles().signature(of: operand).kind == .directory {
+            switch try SystemConfigFiles().signature(of: operand).kind {
+            case .file: try readFile(operand)
+            case .directory:
                 try readFolder(operand.count > 1 && operand.hasSuffix("/") ? String(operand.dropLast()) : operand)
             case .other: refused.append("\(operand): not a regular file; standard input is -")
             }
@@ -109,8 +111,17 @@ extension ConfigCheck {
             refused.append("\(path): not read: the name of a config file ends with .yaml, .yml or .json")
             return
         }
+        guard !file.isIgnored else {
+            skipped.append("\(path): \(Self.ignored)")
+            return
+        }
         sources.append(ConfigSource(directory: file.directory, files: file, paths: [file.path]))
     }
+
+    /// Why a file of metrics is no config. Beside configs, AutoConf passes it over without a word, as upstream does.
+    private static let ignored =
+        "ignored for its name: in CHECK.d it lists the metrics of a JMX check; "
+        + "the config of a check called metrics is metrics.yml"
 
     /// Reads a folder as `confd_path` is read, but for the manifests in it.
     private mutating func readFolder(_ path: String) throws(FileAccessError) {
@@ -119,11 +130,7 @@ extension ConfigCheck {
         for name in try folder.names(in: path).sortedByBytes() where !name.hasPrefix(".") {
             let inner = "\(path)/\(name)"
             guard Self.isDirectory(inner) else {
-                guard name != "metrics.yaml" else {
-                    skipped.append("\(inner): a list of metrics, not a config")
-                    continue
-                }
-                readListed(inner, &folder, &paths)
+                readListed(inner, &folder, &paths, isIgnored: ConfigFileName.listsMetrics(name))
                 continue
             }
             guard name.withoutSuffix(".d") != nil else {
@@ -146,7 +153,9 @@ extension ConfigCheck {
         (try? SystemConfigFiles().signature(of: path).kind) == .directory
     }
 
-    private mutating func readListed(_ path: String, _ folder: inout CheckedFolder, _ paths: inout [String]) {
+    private mutating func readListed(
+        _ path: String, _ folder: inout CheckedFolder, _ paths: inout [String], isIgnored: Bool = false
+    ) {
         guard ConfigFileName(path) != nil else {
             skipped.append("\(path): its name ends with neither .yaml, .yml nor .json")
             return
@@ -154,6 +163,8 @@ extension ConfigCheck {
         // What cannot be read AutoConf tells.
         if (try? addManifests(path, isListed: true)) == true {
             folder.manifests.insert(ExactText(path))
+        } else if isIgnored {
+            skipped.append("\(path): \(Self.ignored)")
         } else {
             paths.append(path)
         }
