@@ -15,7 +15,7 @@ import Testing
         let end = try await process.wait(within: .seconds(800))
         #expect(end == .exited(0), "\(process.output)")
         let lines = process.output.split(separator: "\n").filter { $0.contains(" executions in ") }
-        #expect(lines.count == 9, "\(process.output)")
+        #expect(lines.count == 10, "\(process.output)")
         for line in lines {
             let words = line.split(separator: " ")
             #expect(words.count > 6 && Int(words[1]) ?? 0 > 100 && Int(words[6]) ?? 0 > 100, "\(line)")
