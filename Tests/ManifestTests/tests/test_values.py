@@ -127,6 +127,31 @@ class ValueTests(unittest.TestCase):
         self.check("clusterAgent.options.log_format_json", None, {f"{args}[7]": None})
         self.check("nodeAgent.options.log_level", "debug", {f"{NODES}.{CONTAINER}.args[9]": "--log_level=debug"})
 
+    def test_prometheus_annotations(self):
+        env = f"{AGENT}.{CONTAINER}.env"
+
+        def expected(endpoints: str, version: str, checks=None) -> dict:
+            values = {"ENABLED": "true", "SERVICE_ENDPOINTS": endpoints, "VERSION": version} | ({"CHECKS": checks} if checks else {})
+            return {f"{env}[{6 + index}]": {"name": f"DD_PROMETHEUS_SCRAPE_{name}", "value": value}
+                    for index, (name, value) in enumerate(values.items())}
+
+        # The version is the one of Datadog's chart.
+        self.check("datadog.prometheusScrape", {"enabled": True}, expected("false", "2"))
+        rule = {"autodiscovery": {"kubernetes_annotations": {"include": {"a/b": "true"}}}, "configurations": [{"timeout": 12345678}]}
+        given = {"enabled": True, "serviceEndpoints": True, "version": 1, "additionalConfigs": [rule]}
+        text = json.dumps([rule], separators=(",", ":"), sort_keys=True)
+        self.check("datadog.prometheusScrape", given, expected("true", "1", text))
+        self.check("datadog.prometheusScrape", given | {"enabled": False}, {})
+
+    def test_http_service_discovery(self):
+        template = {"name": "openmetrics", "instances": [{"openmetrics_endpoint": "http://%%host%%:%%port%%/metrics"}]}
+        entries = [{"url": "http://inventory.example.com/targets", "check_template": template}]
+        text = json.dumps(entries, separators=(",", ":"), sort_keys=True)
+        self.check("clusterAgent.options", {"prometheus_http_sd.configs": entries}, {
+            f"{AGENT}.{CONTAINER}.args[8]": f"--prometheus_http_sd.configs={text}"})
+        variable = {"name": "DD_PROMETHEUS_HTTP_SD_CONFIGS", "value": text}
+        self.check("clusterAgent.env", [variable], {f"{AGENT}.{CONTAINER}.env[6]": variable})
+
     def test_options_that_permissions_name(self):
         args, rules = f"{AGENT}.{CONTAINER}.args", "Role/cluster-agent.rules"
         self.check("clusterAgent.options.leader_lease_name", "x", {
@@ -195,6 +220,7 @@ class SchemaTests(unittest.TestCase):
         for value, place in (
             ("image", "''"), ("clusterAgent.replica", "'/clusterAgent'"), ("clusterAgent.image.pull", "'/clusterAgent/image'"),
             ("nodeAgent.replicas", "'/nodeAgent'"), ("clusterChecksRunner.image", "'/clusterChecksRunner'"),
+            ("datadog.prometheusScrape.checks", "'/datadog/prometheusScrape'"), ("datadog.site", "'/datadog'"),
             ("networkPolicy.create", "'/networkPolicy'"), ("podMonitor.namespace", "'/podMonitor'"),
             ("clusterAgent.resources.limit", "'/clusterAgent/resources'"), ("nodeAgent.affinity.x", "'/nodeAgent/affinity'"),
         ):
@@ -207,6 +233,7 @@ class SchemaTests(unittest.TestCase):
             ("clusterAgent.image.digest", "sha256:abc"), ("clusterAgent.image.pullPolicy", "always"),
             ("clusterAgent.url", "http://cluster-agent:5005"), ("clusterAgent.existingSecret", ""),
             ("clusterChecksRunner.enabled", "true"), ("nodeAgent.enabled", "no"), ("clusterAgent.options.cluster_name", {}),
+            ("datadog.prometheusScrape.version", 3), ("datadog.prometheusScrape.enabled", "true"),
             ("networkPolicy.apiServerPorts", []), ("podMonitor.interval", "30"), ("clusterAgent.nodeSelector.disk", True),
         ):
             self.check(value, given, f"at '/{value.replace('.', '/')}'")
