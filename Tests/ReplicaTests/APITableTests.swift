@@ -19,8 +19,8 @@ import Testing
         Call(method: .post, path: "/api/v1/clusterchecks/status/node1", statuses: [503, 503, 0, 200, 200, 200]),
         Call(method: .get, path: "/api/v1/clusterchecks/configs/node1", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/clusterchecks/configs/nobody", statuses: [503, 503, 0, 503, 503, 404]),
-        Call(method: .get, path: "/api/v1/targets/prometheus", statuses: [503, 503, 0, 503, 503, 200]),
-        Call(method: .get, path: "/api/v1/targets/node1", statuses: [503, 503, 0, 409, 409, 409]),
+        Call(method: .get, path: "/api/v1/targets/prometheus", statuses: [400, 400, 400, 400, 400, 400]),
+        Call(method: .get, path: "/api/v1/targets/node1", statuses: [400, 400, 400, 400, 400, 400]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs/node1", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs/nobody", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs", statuses: [503, 503, 503, 503, 503, 200]),
@@ -43,6 +43,21 @@ import Testing
                 let body = call.method == .post ? "{\"last_change\":0}" : ""
                 let answer = replica.answer(replica.request(call.method, call.path, body: body))
                 #expect(answer?.status ?? 0 == call.statuses[column], "\(call.method) \(call.path)")
+            }
+        }
+    }
+
+    @Test(
+        arguments: zip(
+            ReplicaRole.allCases, [[503, 503], [503, 503], [0, 0], [503, 409], [503, 409], [200, 409]]))
+    func `a Prometheus is answered by the replica's role, unless an agent has its name`(
+        role: ReplicaRole, statuses: [Int]
+    ) async throws {
+        try await TestReplica.run(as: role) { replica in
+            let headers = [(name: "X-Prometheus-Refresh-Interval-Seconds", value: "5")]
+            for (name, status) in zip(["prometheus", "node1"], statuses) {
+                let answer = replica.answer(replica.request(.get, "/api/v1/targets/\(name)", headers: headers))
+                #expect(answer?.status ?? 0 == status, "\(name)")
             }
         }
     }

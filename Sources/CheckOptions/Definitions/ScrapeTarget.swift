@@ -19,7 +19,8 @@ package struct ScrapeTarget: Sendable, Hashable {
     ///
     /// Options that only choose, name or tag metrics are left to Prometheus' own configuration. The instance's interval
     /// and time limit are passed on if it sets either; else the Prometheus has its own. Tags `name:value` become
-    /// labels; several values of one name are joined by commas, and a tag without a value has no label.
+    /// labels; several values of one name are joined by commas, and a tag without a value has no label. `instance` is
+    /// the address and what else tells the page from others there, since series of equal labels hide each other.
     ///
     /// - Parameters:
     ///   - check: the check's name.
@@ -40,10 +41,20 @@ package struct ScrapeTarget: Sendable, Hashable {
         guard case .prometheus(let work) = definition.work else { throw CheckOptionError("no exposition is checked") }
         try Self.refuseUnsayable(work)
         (_address, labels) = try Self.parts(of: work.request.url)
+        let page = labels["__metrics_path__"]?.text ?? ""
+        let query = labels.filter { $0.key.text.hasPrefix(Self.parameter) }.sorted { $0.key < $1.key }
+            .map { "\($0.key)=\($0.value)" }
+        // Of the parameters only a hash: one may be a token.
+        let hash = query.isEmpty ? "" : "?" + String(FNV1a(query.joined(separator: "&")).value >> 32, radix: 16)
+        labels["instance"] = ExactText(_address.wrappedValue + (page == "/metrics" ? "" : page) + hash)
         let reader = InstanceReader(try InstanceReader.members(of: instance, "the instance"), [:])
         if reader.value("min_collection_interval") != nil || work.request.timeout != nil {
             // Prometheus refuses a target whose time limit is longer than its interval: it is told both or neither.
-            labels["__scrape_interval__"] = try Self.duration(reader.interval())
+            let interval = try reader.interval()
+            guard interval >= .seconds(1) else {
+                throw CheckOptionError("no Prometheus is asked to scrape more than once a second", .unsupported)
+            }
+            labels["__scrape_interval__"] = Self.duration(interval)
             labels["__scrape_timeout__"] = Self.duration(definition.timeout)
         }
         for (name, values) in Self.tagged(try reader.texts("tags")) where labels[name] == nil {
@@ -60,6 +71,8 @@ package struct ScrapeTarget: Sendable, Hashable {
     }
 
     private static let secretMark = Array("ENC[".utf8)
+    /// What the labels of a URL's parameters begin with.
+    private static let parameter = "__param_"
 
     private static func refuseUnsayable(_ check: PrometheusCheck) throws(CheckOptionError) {
         let request = check.request
@@ -94,12 +107,14 @@ package struct ScrapeTarget: Sendable, Hashable {
             "__scheme__": isSecure ? "https" : "http",
             "__metrics_path__": path.isEmpty ? "/" : ExactText(String(path)),
         ]
+        try refuseUnreachable(hasPort ? authority[..<(authority.lastIndex(of: ":") ?? authority.endIndex)] : authority)
         guard !path.contains("%") else { throw CheckOptionError("no label can say an escape in a path", .unsupported) }
         for pair in target.dropFirst(path.count).dropFirst().split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = "__param_\(parts[0])"
+            let name = "\(parameter)\(parts[0])"
             guard parts.count == 2, isLabelName(name), labels[ExactText(name)] == nil,
-                let value = try? percentDecoded(parts[1].replacing("+", with: " ").utf8)
+                let value = try? percentDecoded(parts[1].replacing("+", with: " ").utf8), !value.isEmpty,
+                !pair.contains(";")
             else {
                 throw CheckOptionError(
                     "labels say only parameters with a value, each once and named by letters, digits and _",
@@ -111,13 +126,29 @@ package struct ScrapeTarget: Sendable, Hashable {
         return (ExactText(String(authority) + (hasPort ? "" : port)), labels)
     }
 
+    /// Refuses a host that libcurl reaches and Go does not: an address in an older notation, an escape, or a name that
+    /// is not ASCII.
+    private static func refuseUnreachable(_ host: Substring) throws(CheckOptionError) {
+        let bare = host.hasPrefix("[") ? host.dropFirst().dropLast() : host
+        let labels = host.split(separator: ".", omittingEmptySubsequences: false)
+        let isNumeric = labels.last.map { !$0.isEmpty && ($0.allSatisfy(\.isNumber) || $0.hasPrefix("0x")) } ?? false
+        let isAddress =
+            labels.count == 4 && labels.allSatisfy { UInt8($0).map(String.init) == String($0) }
+        let isIPv6 = bare.contains(":")
+        guard bare.allSatisfy(\.isASCII), !bare.contains("%"), !isNumeric || isAddress,
+            isIPv6 == host.hasPrefix("[")
+        else { throw CheckOptionError("its host is not written so that a Prometheus reaches it", .unsupported) }
+    }
+
     /// The values of each label that tags make, without those that are settings to Prometheus.
     private static func tagged(_ tags: [String]) -> [ExactText: Set<ExactText>] {
         var labels: [ExactText: Set<ExactText>] = [:]
         for tag in tags {
             guard let colon = tag.utf8.firstIndex(of: UInt8(ascii: ":")) else { continue }
             let value = tag[tag.utf8.index(after: colon)...]
-            let name = labelName(tag[..<colon])
+            let own = labelName(tag[..<colon])
+            // Prometheus' own, renamed as it renames those of a page.
+            let name = own == "job" || own == "instance" ? "exported_\(own)" : own
             guard !value.isEmpty, isLabelName(name), !name.hasPrefix("__") else { continue }
             labels[ExactText(name), default: []].insert(ExactText(String(value)))
         }

@@ -60,7 +60,9 @@ enum APIError: Error {
         // gets its proper status here.
         case .invalidAddress(let text): return .text(400, "cannot parse CLC runner address: \(text)")
         case .invalidInterval(let limit):
-            let text = "\(ScrapeFetch.intervalHeader) is not a whole number of seconds from 0 to \(limit)"
+            let text =
+                "\(ScrapeFetch.intervalHeader) is missing or not a whole number of seconds from 0 to \(limit): a "
+                + "Prometheus says with it how often it fetches"
             return .text(400, text)
         case .invalidQuery(let reason): return .text(400, "invalid query: \(reason)")
         case .malformedBody(let error): return .text(400, error.description)

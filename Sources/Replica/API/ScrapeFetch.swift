@@ -9,17 +9,17 @@ import Platform
 enum ScrapeFetch {
     /// Says how often it fetches, in whole seconds.
     static let intervalHeader = "X-Prometheus-Refresh-Interval-Seconds"
-    /// How often one fetches that does not say: Prometheus' default.
-    private static let usualInterval = 60
-    private static let longestInterval = 3_600
+    private static let longestInterval = 600
 
     /// The report that a fetch is.
     ///
     /// - Throws: `invalidInterval`, `invalidAddress`.
     static func report(of id: String, _ request: HTTPRequest) throws(APIError) -> NodeReport {
-        let stated = request.headers[intervalHeader]
-        // 0 is a fraction of a second.
-        guard let seconds = stated.map({ Int($0) }) ?? usualInterval, (0...longestInterval).contains(seconds) else {
+        // 0 is a fraction of a second. Who does not say it is no Prometheus, but somebody who looks: he gets no
+        // targets.
+        guard let seconds = request.headers[intervalHeader].flatMap({ Int($0) }),
+            (0...longestInterval).contains(seconds)
+        else {
             throw .invalidInterval(limit: longestInterval)
         }
         let checks = CheckCompatibility(include: ScrapeTarget.checkNames.map { ExactText($0) })

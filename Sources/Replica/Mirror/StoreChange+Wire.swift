@@ -300,7 +300,7 @@ extension NodeAbilities {
         }
         let refreshInterval: Duration? =
             if json["refresh_interval_ms"] == nil { nil } else {
-                .milliseconds(try json.number("refresh_interval_ms", in: 1_000...3_600_000))
+                .milliseconds(try json.number("refresh_interval_ms", in: 1_000...600_000))
             }
         self.init(
             checks: checks, stated: try capacity(.stated), reported: try capacity(.reported),
