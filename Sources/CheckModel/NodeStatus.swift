@@ -25,6 +25,9 @@ package struct NodeStatusRequest: Hashable, Sendable {
     /// `check_compatibility` of Datadog's runners; nil, and absent, if it does not say.
     package let compatibility: CheckCompatibility?
 
+    /// What changed in its results; nil, and absent, if it says nothing of them.
+    package let results: ResultsReport?
+
     /// At most this many check IDs are sent and read.
     package static let maximumRunning = 10_000
     /// At most this many bytes of them are sent, so that the body stays below the server's limit of 1 MiB.
@@ -35,8 +38,9 @@ package struct NodeStatusRequest: Hashable, Sendable {
     /// A report.
     package init(
         lastChange: Int64, nodeType: Int = 0, departure: Departure? = nil, running: [ExactText]? = nil,
-        compatibility: CheckCompatibility? = nil
+        compatibility: CheckCompatibility? = nil, results: ResultsReport? = nil
     ) {
+        self.results = results
         self.compatibility = compatibility
         self.running = running.map(Self.limited)
         self.lastChange = lastChange
@@ -66,6 +70,7 @@ package struct NodeStatusRequest: Hashable, Sendable {
         var departure: Departure?
         var running: [ExactText]?
         var compatibility: CheckCompatibility?
+        var results: ResultsReport?
         do throws(JSONError) {
             var scanner = try JSONScanner(body, limits: JSONLimits())
             try scanner.object { (scanner, key, _) throws(JSONError) in
@@ -81,6 +86,8 @@ package struct NodeStatusRequest: Hashable, Sendable {
                     compatibility = try scanner.compatibility(key, include: "names") ?? compatibility
                 } else if key == "check_compatibility" || key.isSame("check_compatibility") {
                     compatibility = try scanner.compatibility(key, include: "include") ?? compatibility
+                } else if key == "results" || key.isSame("results") {
+                    results = try scanner.results()
                 } else {
                     _ = try scanner.value()
                 }
@@ -91,7 +98,7 @@ package struct NodeStatusRequest: Hashable, Sendable {
         }
         self.init(
             lastChange: lastChange, nodeType: Int(nodeType), departure: departure, running: running,
-            compatibility: compatibility)
+            compatibility: compatibility, results: results)
     }
 
     /// The body that a node-agent sends.
@@ -106,6 +113,7 @@ package struct NodeStatusRequest: Hashable, Sendable {
             let checks = JSONValue.object(["version": .string(compatibility.version), "names": names])
             body += Array(",\"checks\":".utf8) + checks.encoded()
         }
+        if let results { body += Array(",\"results\":".utf8) + results.json.encoded() }
         return body + [UInt8(ascii: "}")]
     }
 }
@@ -160,6 +168,18 @@ extension JSONScanner {
             include: try names(include), exclude: try names("exclude"), version: value["version"]?.stringValue ?? "")
     }
 
+    /// The next value as what changed in an agent's results; null is none.
+    fileprivate mutating func results() throws(JSONError) -> ResultsReport? {
+        skipWhitespace()
+        let start = position
+        let value = try value()
+        if value == .null { return nil }
+        switch ResultsReport.reading(value) {
+        case .success(let report): return report
+        case .failure(let malformed): throw failure(malformed.reason, at: start)
+        }
+    }
+
     /// The next value as a departure; null is none.
     fileprivate mutating func departure(_ key: String) throws(JSONError) -> Departure? {
         skipWhitespace()
@@ -187,6 +207,9 @@ package struct NodeStatusAnswer: Hashable, Sendable {
     package let isUpToDate: Bool
     /// `handing_over`: how many checks of a node that is leaving other nodes have not confirmed yet; absent for 0.
     package let handingOver: Int
+    /// `results`: up to which number the leader has the agent's results; nil, and absent, if it was told nothing of
+    /// them, or keeps none.
+    package let resultsVersion: Int64?
     /// `list_running`: whether the leader asks at once for another report, with what the agent runs; absent for false.
     package let asksForRunning: Bool
 
@@ -196,9 +219,11 @@ package struct NodeStatusAnswer: Hashable, Sendable {
     private static let stale = Array("{\"isuptodate\":false}".utf8)
 
     /// The body.
-    package static func bytes(upToDate: Bool, handingOver: Int = 0) -> [UInt8] {
-        guard handingOver > 0 else { return upToDate ? current : stale }
-        return Array("{\"isuptodate\":\(upToDate),\"handing_over\":\(handingOver)}".utf8)
+    package static func bytes(upToDate: Bool, handingOver: Int = 0, resultsVersion: Int64? = nil) -> [UInt8] {
+        guard handingOver > 0 || resultsVersion != nil else { return upToDate ? current : stale }
+        let results = resultsVersion.map { ",\"results\":\($0)" } ?? ""
+        let leaving = handingOver > 0 ? ",\"handing_over\":\(handingOver)" : ""
+        return Array("{\"isuptodate\":\(upToDate)\(leaving)\(results)}".utf8)
     }
 
     /// Parses an answer.
@@ -212,6 +237,7 @@ package struct NodeStatusAnswer: Hashable, Sendable {
         }
         isUpToDate = upToDate
         asksForRunning = answer["list_running"]?.boolValue ?? false
+        resultsVersion = answer["results"]?.integerValue.flatMap { $0 >= 0 ? $0 : nil }
         guard let count = answer["handing_over"] else {
             handingOver = 0
             return

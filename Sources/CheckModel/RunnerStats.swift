@@ -28,9 +28,14 @@ package struct RunnerStats: Hashable, Sendable {
     /// `TotalServiceChecks`.
     var totalServiceChecks: Int64 = 0
     /// `LastSuccessDate`: seconds since 1970; 0 if there was none.
-    var lastSuccessDate: Int64 = 0
+    package var lastSuccessDate: Int64 = 0
     /// `LastExecutionDate`: milliseconds since 1970; 0 if there was none.
     var lastExecutionDate: Int64 = 0
+
+    /// When the last success was; nil if there was none.
+    package var lastSuccess: WallTime? {
+        lastSuccessDate > 0 && lastSuccessDate < 1 << 33 ? WallTime(nanoseconds: lastSuccessDate * 1_000_000_000) : nil
+    }
 
     /// Statistics without measurements.
     package init() {}

@@ -20,12 +20,15 @@ package struct StateAnswer: Sendable {
         package let conditions: [String]
         /// The statistics that it reported, by check ID; empty if it never did.
         package let stats: [ExactText: RunnerStats]
+        /// How its instances fare, by check ID, as far as its agent has said.
+        package let results: [ExactText: ShownResult]
 
         /// A node.
         package init(
             name: String, configs: [EncodedConfig], pod: String? = nil, address: String? = nil, nodeType: Int = 0,
-            conditions: [String] = [], stats: [ExactText: RunnerStats] = [:]
+            conditions: [String] = [], stats: [ExactText: RunnerStats] = [:], results: [ExactText: ShownResult] = [:]
         ) {
+            self.results = results
             self.name = name
             self.configs = configs
             self.pod = pod
@@ -115,10 +118,10 @@ package struct StateAnswer: Sendable {
     }
 
     /// The body. If this replica does not dispatch, lists are null, as agents' command lines expect. They ignore what
-    /// upstream does not have: `pod`, `address`, `node_type` and `conditions` of a node; `dangling_reasons` and
-    /// `dangling_instance_ids`, one for each config in `dangling`; `endpoints_checks`; `problems`, the first thousand
-    /// of `problem_count`; a follower's `leader`. A node
-    /// that reported no statistics has no `stats`.
+    /// upstream does not have: `pod`, `address`, `node_type` and `conditions` of a node, and its `results`;
+    /// `dangling_reasons` and `dangling_instance_ids`, one for each config in `dangling`; `endpoints_checks`;
+    /// `problems`, the first thousand of `problem_count`; a follower's `leader`. A node that reported no statistics has
+    /// no `stats`.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
         output.append("{\"not_running\":")
@@ -153,6 +156,10 @@ package struct StateAnswer: Sendable {
             if !node.stats.isEmpty {
                 output.append(",\"stats\":")
                 output.append(contentsOf: JSONValue.object(node.stats.mapValues(\.shown)).encoded())
+            }
+            if !node.results.isEmpty {
+                output.append(",\"results\":")
+                output.append(contentsOf: JSONValue.object(node.results.mapValues(\.json)).encoded())
             }
             output.append("}")
         }

@@ -171,6 +171,8 @@ extension ClusterAgentProcess {
         var replica = ReplicaOptions(
             autoConf: autoConf, handler: HandlerOptions(options), api: api, election: kubernetes?.election)
         replica.rebalancePeriod = options[AgentOptions.rebalancePeriod]
+        // Our agents say it every 30 s, whatever the interval.
+        replica.resultsPeriod = options[AgentOptions.resultsInterval]
         replica.statusInterval = .seconds(1) / options[AgentOptions.statusWrites]
         replica.shutdownDelay = options[AgentOptions.shutdownDelay]
         return replica

@@ -14,6 +14,9 @@ extension AgentOptions {
     static let rebalancePeriod = Option.duration(
         "cluster_checks.rebalance_period", in: .seconds(1)...Duration.hours(24), default: .seconds(600),
         help: "Time between two rebalancings.")
+    static let resultsInterval = Option.duration(
+        "cluster_checks.results_interval", in: .seconds(5)...Duration.hours(1), default: .seconds(30),
+        help: "How often runners are asked how their checks fare. What is three times as old is shown as stale.")
     static let usesUtilization = Option.flag(
         "cluster_checks.rebalance_with_utilization", default: true,
         help: "Rebalance by the use of workers. With false by the older measure of busyness.")
@@ -51,7 +54,8 @@ extension AgentOptions {
 
     static let dispatching =
         OptionTable(
-            excludedChecks, unscheduledThreshold, advancedDispatching, rebalancePeriod, usesUtilization,
+            excludedChecks, unscheduledThreshold, advancedDispatching, rebalancePeriod, resultsInterval,
+            usesUtilization,
             minimumImprovement, pinnedChecks, rebalanceBudget, rebalanceCoolDown, runnersPort, runnerCAFile,
             trustsUnknownRunners, shardsKubeStateMetrics, shardsInstances, unshardedChecks,
             statusWrites)

@@ -37,6 +37,7 @@ package struct Replica: Sendable {
     /// Nil if no store is mirrored.
     private let mirror: MirrorClient?
     private let rebalancer: Rebalancer
+    private let resultsReader: ResultsReader
     private let intents: IntentKeeper
     private let requests: RequestHandler
 
@@ -48,9 +49,8 @@ package struct Replica: Sendable {
         self.surroundings = surroundings
         let (clock, log) = (surroundings.clock, surroundings.log)
         let kubernetes = surroundings.kubernetes
-        let isElecting = options.election != nil
         let leadership = Watched<LeadershipState>(
-            isElecting ? .unknown : .leading(.unending(token: surroundings.entropy.uuid())))
+            options.election != nil ? .unknown : .leading(.unending(token: surroundings.entropy.uuid())))
         self.leadership = leadership
         desired = DesiredConfigs(for: options.handler)
         let mirrors = MirrorServer(
@@ -72,6 +72,7 @@ package struct Replica: Sendable {
         let readers = Readers(autoConf)
         let intents = IntentKeeper(store: kubernetes?.intent, clock: clock, log: log)
         self.intents = intents
+        let results = Self.results(options, statuses)
         var handling = options.handler
         handling.replica = options.election?.identity ?? ""
         handler = Handler(
@@ -85,10 +86,11 @@ package struct Replica: Sendable {
                 mirrors.handle(event)
                 placementEvents?.handle(event) { autoConf.object(ofSource: $0) }
                 statuses?.handle(event)
+                results.handle(event)
                 observe?(event)
             })
         intents.set(handler)
-        statuses?.set(handler)
+        statuses?.set(handler, results)
         elector = try Self.elector(options, surroundings, handler, mirrors, leadership)
         watches = kubernetes.map { [autoConf, handler] in
             ClusterWatches($0, autoConf, handler, statuses, surroundings)
@@ -96,9 +98,13 @@ package struct Replica: Sendable {
         readers.set(watches)
         rebalancer = Rebalancer(
             handler: handler, reader: surroundings.statistics, period: options.rebalancePeriod, clock: clock, log: log)
+        resultsReader = ResultsReader(
+            handler: handler, results: results, reader: surroundings.statistics, period: options.resultsPeriod,
+            clock: clock)
         api = API(
             handler: handler, tokens: surroundings.agentTokens, operators: surroundings.operatorTokens,
             replicas: surroundings.replicaTokens?.accepted, problems: { [autoConf] in autoConf.reportedProblems },
+            results: results,
             options: options.api, clock: clock)
         polls = LongPolls(
             api: api, clock: clock, token: surroundings.token, peers: surroundings.peers, mirrors: mirrors)
@@ -146,6 +152,7 @@ package struct Replica: Sendable {
         lifecycle.add("listener", closing: stopListening)
         lifecycle.add("long polls", run: { await polls.run() }, afterwards: { polls.close() })
         if options.handler.rebalancing.isEnabled { lifecycle.add("rebalancer", run: { await rebalancer.run() }) }
+        lifecycle.add("results", run: { await resultsReader.run() })
         lifecycle.add("mirrors", run: { await mirrors.run { elector?.renewNow() } })
         if let mirror { lifecycle.add("mirror", run: { await mirror.run() }) }
         if let statuses { lifecycle.add("cluster check statuses", run: { await statuses.run() }) }
@@ -162,6 +169,9 @@ package struct Replica: Sendable {
     /// Writes the metrics of all parts.
     package func collect(into writer: inout MetricsWriter) {
         handler.collect(into: &writer)
+        if handler.dispatchingTerm(at: surroundings.clock.now()) != nil {
+            resultsReader.results.collect(into: &writer, now: surroundings.clock.now())
+        }
         autoConf.collect(into: &writer)
         elector?.collect(into: &writer)
         watches?.collect(into: &writer)
@@ -178,6 +188,12 @@ package struct Replica: Sendable {
         try? await clock.sleep(until: api.forwardedUntil.instant)
         await elector?.release()
         try? await clock.sleep(until: clock.now() + options.shutdownDelay)
+    }
+
+    private static func results(_ options: ReplicaOptions, _ statuses: ClusterCheckStatuses?) -> CheckResults {
+        CheckResults(
+            period: options.resultsPeriod, maximumNodes: options.handler.maximumNodes,
+            onFlips: { statuses?.noteFlips($0) })
     }
 
     private static func statuses(

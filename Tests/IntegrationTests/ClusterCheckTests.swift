@@ -95,8 +95,8 @@ import Testing
         #expect(try await Self.value(plane, ".status.node") == holder.id)
         let table = try await plane.kubectl("get", "clusterchecks")
         let rows = table.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
-        #expect(rows.first == ["NAME", "CHECK", "NODE", "PLACED", "REASON", "AGE"], "\(table)")
-        #expect(rows.last?.dropLast() == ["db", "postgres", holder.id, "True", "Placed"], "\(table)")
+        #expect(rows.first == ["NAME", "CHECK", "NODE", "PLACED", "REASON", "PASSING", "AGE"], "\(table)")
+        #expect(rows.last?.dropLast() == ["db", "postgres", holder.id, "True", "Placed", "Unknown"], "\(table)")
         try await plane.kubectl("wait", "--for=condition=Placed", "clustercheck/db", "--timeout=5s")
 
         // Edited: the same node. Broken: the last valid one runs on, and people are told where they look.

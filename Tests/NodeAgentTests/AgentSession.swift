@@ -60,7 +60,7 @@ struct AgentSession {
             switch action {
             case .send(let request):
                 sent.append((request.call, Double(now.nanoseconds) / 1e9))
-                if request.call == .extraHeartbeat {
+                if case .extraHeartbeat = request.call {
                     heartbeats.append(request)
                 } else {
                     precondition(pending == nil, "two requests of the poll at once")

@@ -14,7 +14,9 @@ import Testing
             .success(CheckSuccess()), .failure(refused), .failure(CheckFailure(.dns, "no")), .success(CheckSuccess()),
             .success(CheckSuccess()),
         ]
-        let transitions = outcomes.map { record.add($0, duration: .seconds(1), at: WallTime(nanoseconds: 0)) }
+        let transitions = outcomes.map {
+            record.add($0, duration: .seconds(1), at: WallTime(nanoseconds: 0), now: Instant(nanoseconds: 0))
+        }
         #expect(transitions == [nil, .failing(refused), nil, .recovered(failures: 2), nil])
         #expect(record.failures == [.refused: 1, .dns: 1])
         #expect((record.runs, record.totalFailures, record.isUp) == (5, 2, true))
@@ -22,8 +24,13 @@ import Testing
 
     @Test func `the average is over the last 32 runs`() {
         var record = CheckRecord(id: "a:1", checkName: "a")
-        _ = record.add(.success(CheckSuccess()), duration: .seconds(1000), at: WallTime(nanoseconds: 0))
-        for _ in 0..<32 { _ = record.add(.failure(refused), duration: .seconds(2), at: WallTime(nanoseconds: 0)) }
+        _ = record.add(
+            .success(CheckSuccess()), duration: .seconds(1000), at: WallTime(nanoseconds: 0),
+            now: Instant(nanoseconds: 0))
+        for _ in 0..<32 {
+            _ = record.add(
+                .failure(refused), duration: .seconds(2), at: WallTime(nanoseconds: 0), now: Instant(nanoseconds: 0))
+        }
         #expect(record.averageDuration == .seconds(2))
     }
 
@@ -31,9 +38,10 @@ import Testing
         var good = CheckRecord(id: "prometheus:1", checkName: "prometheus")
         _ = good.add(
             .success(CheckSuccess(samples: 30)), duration: .milliseconds(241),
-            at: WallTime(nanoseconds: 1_700_000_000_123_000_000))
+            at: WallTime(nanoseconds: 1_700_000_000_123_000_000), now: Instant(nanoseconds: 0))
         var bad = CheckRecord(id: "tcp_check:2", checkName: "tcp_check")
-        _ = bad.add(.failure(refused), duration: .zero, at: WallTime(nanoseconds: 5_000_000_000))
+        _ = bad.add(
+            .failure(refused), duration: .zero, at: WallTime(nanoseconds: 5_000_000_000), now: Instant(nanoseconds: 0))
         let fresh = CheckRecord(id: "tcp_check:3", checkName: "tcp_check")
         let stats = try JSONValue(parsing: RunnerAnswers.stats([good, bad, fresh]))
         let expected = try JSONValue(

@@ -72,6 +72,52 @@ import Testing
         #expect(status.placedAt == (node.isEmpty ? "" : "1970-01-01T00:16:40Z"))
     }
 
+    private static func shown(
+        _ id: String, _ isUp: Bool, isStale: Bool = false
+    ) -> ShownResult {
+        ShownResult(
+            result: CheckResult(
+                id: id, isUp: isUp, kind: isUp ? "" : "timeout", reason: isUp ? "" : "no answer within 5 s"),
+            age: .seconds(3), lasted: .seconds(9), lastSuccess: nil, isStale: isStale)
+    }
+
+    private static let passing: [([(String, ShownResult?)], String)] = [
+        ([], "Unknown NoResult: its node-agent has not said how it fares"),
+        ([("a", nil)], "Unknown NoResult: its node-agent has not said how it fares"),
+        ([("a", shown("a", true)), ("b", nil)], "Unknown NoResult: its node-agent has not said how it fares"),
+        ([("a", shown("a", true))], "True Passing: "),
+        ([("a", shown("a", false))], "False Timeout: timeout: no answer within 5 s"),
+        (
+            [("a", shown("a", true)), ("b", shown("b", false)), ("c", nil)],
+            "False Timeout: 1 of 3 instances: timeout: no answer within 5 s"
+        ),
+        ([("a", shown("a", false, isStale: true))], "Unknown Stale: nothing has been heard of a for a while"),
+    ]
+
+    @Test(arguments: passing.indices) func `the condition Passing says how the instances fare`(index: Int) {
+        let (known, expected) = Self.passing[index]
+        let results = Dictionary(uniqueKeysWithValues: known)
+        var facts = Self.facts()
+        facts.verdict = ClusterCheckVerdict(known.map { ($0.0, "n1") }) { id, _ in results[id] ?? nil }
+        #expect(Self.line(ClusterCheckStatus().wanted(facts, now: Self.now), "Passing") == expected)
+        let nowhere = Self.facts([.nowhere(.noNode)])
+        #expect(
+            Self.line(ClusterCheckStatus().wanted(nowhere, now: Self.now), "Passing")
+                == "Unknown NotPlaced: it runs nowhere")
+    }
+
+    @Test func `a leader that has not heard of a check leaves what the former one wrote`() {
+        var facts = Self.facts()
+        facts.verdict = .failing(reason: "Timeout", message: "timeout: x")
+        let failing = ClusterCheckStatus().wanted(facts, now: Self.now)
+        #expect(failing.wanted(Self.facts(), now: Self.later) == failing)
+        facts.verdict = .passing
+        let passing = failing.wanted(facts, now: Self.later)
+        #expect(passing.condition("Passing")?.lastTransitionTime == "1970-01-01T00:33:20Z")
+        let moved = passing.wanted(Self.facts([.node("n2", since: Self.later)]), now: Self.later)
+        #expect(moved.condition("Passing")?.status == "Unknown")
+    }
+
     @Test func `what stays true keeps its time, and conditions of others stay`() {
         var status = ClusterCheckStatus()
         let other = ClusterCheckStatus.Condition(
@@ -167,7 +213,7 @@ import Testing
             let statuses = ClusterCheckStatuses(
                 writer: writer, interval: .milliseconds(100), acceptance: { _ in ClusterCheckAcceptance() },
                 clock: replica.clock, log: Log(sink: NoLog()))
-            statuses.set(replica.handler)
+            statuses.set(replica.handler, CheckResults())
             if isLeading { statuses.handle(.termBegan(replica.term, keepsPlacements: false, version: 0)) }
             statuses.handle(.replaced((0..<count).map { Self.check($0) }, begun: .distantPast))
             try await replica.executor.run({ await statuses.run() }) {

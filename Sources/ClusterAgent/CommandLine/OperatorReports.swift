@@ -56,7 +56,9 @@ struct ClusterChecksReport {
             for placed in configs {
                 let ids = (placed["instance_ids"]?.arrayValue ?? []).compactMap(\.stringValue)
                 lines += block(placed["config"] ?? .null, ids: ids) + ["==="]
-                lines += ids.flatMap { statistics(of: $0, in: node["stats"]?[$0]) }
+                lines += ids.flatMap { id in
+                    result(of: id, in: node["results"]?[id]) + statistics(of: id, in: node["stats"]?[id])
+                }
             }
         }
         return lines
@@ -72,6 +74,19 @@ struct ClusterChecksReport {
         }
         lines += ["Init Config:", decoded(config["init_config"] ?? .null)]
         if let logs = config["logs"], logs != .null { lines += ["Log Config:", decoded(logs)] }
+        return lines
+    }
+
+    /// How an instance fares, as its agent said, and how long ago it said so.
+    private func result(of id: String, in result: JSONValue?) -> [String] {
+        guard let result, let isUp = result["up"]?.boolValue else { return [] }
+        func time(_ key: String) -> String? { result[key]?.integerValue.map { shownTime($0) } }
+        let age =
+            result["stale"]?.boolValue == true ? "stale: told \(time("age") ?? "?") ago" : "\(time("age") ?? "?") ago"
+        let state = isUp ? "up" : "down (\(result["kind"]?.stringValue ?? ""))"
+        var lines = ["State of \(id): \(state) for \(time("lasted") ?? "?"), \(age)"]
+        if let reason = result["reason"]?.stringValue { lines.append("  Reason: \(reason)") }
+        if !isUp { lines.append("  Last success: \(time("succeeded").map { "\($0) ago" } ?? "never")") }
         return lines
     }
 
@@ -107,6 +122,15 @@ struct ClusterChecksReport {
     private func padded(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - text.count))
     }
+}
+
+/// A time in the largest two units that it has, as kubectl writes an age.
+private func shownTime(_ seconds: Int64) -> String {
+    let units: [(name: String, seconds: Int64)] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)]
+    let index = units.firstIndex { seconds >= $0.seconds } ?? 3
+    let (unit, next) = (units[index], index < 3 ? units[index + 1] : nil)
+    let rest = next.map { seconds % unit.seconds / $0.seconds } ?? 0
+    return "\(seconds / unit.seconds)\(unit.name)" + (rest > 0 ? "\(rest)\(next?.name ?? "")" : "")
 }
 
 /// The output of `status`, in the words of upstream's status page.

@@ -333,7 +333,11 @@ extension Handler {
     /// The nodes to ask for their statistics, sorted by ID: those with a known address that are not draining. Empty
     /// while this replica does not lead.
     package func statisticsTargets(now: Instant) -> [StatisticsTarget] {
-        guard options.rebalancing.isEnabled else { return [] }
+        options.rebalancing.isEnabled ? reportingNodes(now: now) : []
+    }
+
+    /// The same, whether rebalancing is enabled or not.
+    package func reportingNodes(now: Instant) -> [StatisticsTarget] {
         let view = state.withLock { state -> Dispatcher.View? in
             guard let term = state.term, term.isValid(at: now) else { return nil }
             return state.dispatcher.view

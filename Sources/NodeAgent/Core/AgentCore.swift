@@ -65,6 +65,7 @@ package struct AgentCore: Sendable {
     private var changeWait: ChangeWait
     private var endpointsRequested = Instant.distantPast
     private var exclusive: ExclusiveLease
+    private var journal: ResultJournal
     private var goodbye: Goodbye?
 
     /// A core that the first `tick` starts.
@@ -72,6 +73,7 @@ package struct AgentCore: Sendable {
         self.options = options
         changeWait = ChangeWait(name: options.nodeID)
         exclusive = ExclusiveLease(limit: options.exclusiveLimit)
+        journal = ResultJournal(session: options.session)
         stage = .disconnected(until: .distantPast, failures: 0)
     }
 
@@ -115,7 +117,8 @@ package struct AgentCore: Sendable {
     private var nextExtraHeartbeat: Instant {
         if let extraHeartbeat { return extraHeartbeat.deadline + Self.slack }
         guard clientBuilt != .distantPast else { return .distantFuture }
-        let regular = max(lastHeartbeat, lastExtraHeartbeat) + options.extraHeartbeatAfter
+        let news = isRegistered ? journal.nextReport : .distantFuture
+        let regular = min(news, max(lastHeartbeat, lastExtraHeartbeat) + options.extraHeartbeatAfter)
         guard exclusiveConfigs > 0, !exclusive.hasEnded else { return regular }
         let isAnswered = exclusive.answered >= lastExtraHeartbeat
         let pause = isAnswered ? options.exclusiveHeartbeatAfter : options.exclusiveRetryAfter
@@ -138,6 +141,7 @@ package struct AgentCore: Sendable {
     /// Handles one event and returns what to do, in order.
     package mutating func handle(_ event: AgentEvent, now: Instant) -> [AgentAction] {
         var actions: [AgentAction] = []
+        if case .results(let results, let gone) = event { journal.note(results, gone: gone, now: now) }
         if goodbye != nil || event == .stop {
             takeLeave(event, now, &actions)
         } else {
@@ -154,7 +158,9 @@ package struct AgentCore: Sendable {
             handle(reply, to: request, failures: failures, now, &actions)
         } else if let request = extraHeartbeat, request.id == id {
             extraHeartbeat = nil
-            if case .status = reply { exclusive.extend(sentAt: request.sentAt) }
+            guard case .status(_, _, _, let version) = reply else { return }
+            exclusive.extend(sentAt: request.sentAt)
+            if case .extraHeartbeat(_?) = request.call { journal.acknowledge(version, now: now) }
         }
     }
 
@@ -186,7 +192,8 @@ package struct AgentCore: Sendable {
         case .disconnected, .waiting, .resting, .pausing: break
         }
         if extraHeartbeat == nil, nextExtraHeartbeat <= now {
-            let request = makeRequest(.extraHeartbeat, now)
+            let results = isRegistered && journal.nextReport <= now ? journal.report(now) : nil
+            let request = makeRequest(.extraHeartbeat(results: results), now)
             extraHeartbeat = request
             lastExtraHeartbeat = now
             actions.append(.send(request))
@@ -231,11 +238,11 @@ package struct AgentCore: Sendable {
         case (.version, _):
             recordFailure(reply, to: request, now, &actions)
             stage = .disconnected(until: now + Self.backoff(failures), failures: failures + 1)
-        case (.status(let lastChange, nil), .status(_, _, asksForRunning: true)):
+        case (.status(let lastChange, nil), .status(_, _, asksForRunning: true, _)):
             // The leader is new and does not know what this agent runs: tell it before it decides.
             exclusive.extend(sentAt: request.sentAt)
             send(.status(lastChange: lastChange, running: runningClusterChecks), now, &actions)
-        case (.status, .status(let isUpToDate, _, _)):
+        case (.status, .status(let isUpToDate, _, _, _)):
             exclusive.extend(sentAt: request.sentAt)
             clusterChecks.lastSuccess = now
             lastHeartbeat = now
@@ -471,7 +478,7 @@ package struct AgentCore: Sendable {
             }
             step = goodbye?.handle(reply, now) ?? .rest
         case .idle: step = goodbye?.handleIdle(now) ?? .rest
-        case .tick, .stop: break
+        case .tick, .stop, .results: break
         }
         if step == .rest { step = goodbye?.tick(now) ?? .rest }
         perform(step, now, &actions)

@@ -7,6 +7,8 @@ package struct AgentCoreOptions: Sendable {
     var nodeID: String
     /// The Kubernetes node whose endpoints checks to run; nil for none.
     var kubernetesNodeName: String?
+    /// Tells this run of the agent apart from those before it: a 63-bit random number.
+    package var session: Int64 = 1
     /// Which checks it runs; nil to say nothing of it.
     package var compatibility: CheckCompatibility?
     /// Time from the start of one poll to the start of the next (`ad_config_poll_interval`).

@@ -19,7 +19,7 @@ extension AgentReply {
                 let answer = try NodeStatusAnswer(parsing: body)
                 self = .status(
                     isUpToDate: answer.isUpToDate, handingOver: answer.handingOver,
-                    asksForRunning: answer.asksForRunning)
+                    asksForRunning: answer.asksForRunning, resultsVersion: answer.resultsVersion)
             case .configs, .wait, .endpointsConfigs: self = try Self.configs(body)
             }
         } catch {

@@ -1,12 +1,14 @@
-import Platform
+package import Platform
 
 /// The decoded answer to a request.
 package enum AgentReply: Sendable, Equatable {
     /// The cluster-agent's version, as text for people.
     case version(String)
-    /// Whether the agent has what it should run, how many checks of an agent that is leaving are not handed over, and
-    /// whether the leader asks what the agent runs.
-    case status(isUpToDate: Bool, handingOver: Int = 0, asksForRunning: Bool = false)
+    /// Whether the agent has what it should run, how many checks of an agent that is leaving are not handed over,
+    /// whether the leader asks what the agent runs, and up to which number it has the agent's results; nil if it keeps
+    /// none.
+    case status(
+        isUpToDate: Bool, handingOver: Int = 0, asksForRunning: Bool = false, resultsVersion: Int64? = nil)
     /// All configs that the agent should run, and their revision.
     case configs(lastChange: Int64, configs: [AssignedConfig])
     /// The answer to a long poll that ended without a change.
@@ -53,6 +55,8 @@ package enum AgentEvent: Sendable, Equatable {
     case tick
     /// The request with this ID was answered, or failed.
     case answered(UInt64, AgentReply)
+    /// The results of these instances have changed, and these check IDs are no longer run.
+    case results([InstanceResult], gone: [ExactText])
     /// The process is asked to stop: take leave. `AgentAction.finish` ends it.
     case stop
     /// The runs that `AgentAction.awaitIdle` asked about have ended.

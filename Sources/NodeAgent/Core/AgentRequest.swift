@@ -16,8 +16,9 @@ package enum AgentCall: Sendable, Hashable {
     case wait(lastChange: Int64, wait: Duration)
     /// `GET …/endpointschecks/configs/{node name}`.
     case endpointsConfigs
-    /// `POST …/status/{id}` with `last_change` −1, whose answer says only that there is a leader.
-    case extraHeartbeat
+    /// `POST …/status/{id}` with `last_change` −1, whose answer says only that there is a leader, and, if results are
+    /// sent, up to which number it has them.
+    case extraHeartbeat(results: ResultsReport? = nil)
     /// `POST …/status/{id}` with `departure`, by an agent that is asked to stop.
     case departure(Departure, lastChange: Int64)
 }
@@ -66,9 +67,12 @@ package struct AgentRequest: Sendable, Hashable {
         case .endpointsConfigs:
             let name = percentEncoded(options.kubernetesNodeName ?? "")
             (method, path, body) = ("GET", "/api/v1/endpointschecks/configs/\(name)", nil)
-        case .extraHeartbeat:
+        case .extraHeartbeat(let results):
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
-            body = NodeStatusRequest(lastChange: NodeStatusRequest.heartbeatOnly, nodeType: Self.nodeType).encoded()
+            body =
+                NodeStatusRequest(
+                    lastChange: NodeStatusRequest.heartbeatOnly, nodeType: Self.nodeType, results: results
+                ).encoded()
         case .departure(let departure, let lastChange):
             (method, path) = ("POST", "/api/v1/clusterchecks/status/\(node)")
             body =

@@ -94,7 +94,7 @@ struct Goodbye: Sendable {
     /// Handles the answer to the request under way.
     mutating func handle(_ reply: AgentReply, _ now: Instant) -> Step {
         switch (stage, reply) {
-        case (.asking, .status(let isUpToDate, let handingOver, _)):
+        case (.asking, .status(let isUpToDate, let handingOver, _, _)):
             toHandOver = max(toHandOver, handingOver)
             (unconfirmed, failure) = (handingOver, nil)
             guard handingOver > 0, now < handOverEnd else { return stopChecks(now) }

@@ -30,6 +30,11 @@ struct CheckRecord: Sendable {
     /// When the last successful run ended.
     private(set) var lastSuccess: WallTime?
 
+    /// Since when it has been up, or down; nil before the first run.
+    private(set) var since: Instant?
+    /// When the last successful run ended, by the clock by which runs are scheduled.
+    private(set) var succeededAt: Instant?
+
     private var failuresInARow = 0
     private var recentDurations: [Duration] = []
     /// The number that upstream averages over.
@@ -55,7 +60,12 @@ struct CheckRecord: Sendable {
         recentDurations.isEmpty ? .zero : recentDurations.reduce(.zero, +) / recentDurations.count
     }
 
-    mutating func add(_ outcome: CheckOutcome, duration: Duration, at time: WallTime) -> Transition? {
+    /// Adds the outcome of a run that ended at `now`.
+    mutating func add(
+        _ outcome: CheckOutcome, duration: Duration, at time: WallTime, now: Instant
+    ) -> Transition? {
+        let wasUp = isUp
+        defer { if isUp != wasUp { since = now } }
         runs += 1
         lastDuration = duration
         lastExecution = time
@@ -64,7 +74,7 @@ struct CheckRecord: Sendable {
         switch outcome {
         case .success(let success):
             let failed = failuresInARow
-            (lastFailure, failuresInARow, lastSuccess) = (nil, 0, time)
+            (lastFailure, failuresInARow, lastSuccess, succeededAt) = (nil, 0, time, now)
             secondsToExpiry = success.secondsToExpiry
             lastSamples = success.samples
             totalSamples += success.samples
@@ -72,12 +82,17 @@ struct CheckRecord: Sendable {
         case .failure(let failure):
             lastSamples = 0
             secondsToExpiry = failure.secondsToExpiry
-            return fail(failure)
+            return count(failure)
         }
     }
 
     /// Notes a failure that is no run: the instance was due and could not be started.
-    mutating func fail(_ failure: CheckFailure) -> Transition? {
+    mutating func fail(_ failure: CheckFailure, now: Instant) -> Transition? {
+        if isUp != false { since = now }
+        return count(failure)
+    }
+
+    private mutating func count(_ failure: CheckFailure) -> Transition? {
         let isNew = failuresInARow == 0
         failures[failure.kind, default: 0] += 1
         failuresInARow += 1

@@ -91,6 +91,9 @@ struct CheckSchedule: Sendable {
         return runs.values.filter { !$0.isSlow }.map { $0.started + Self.slowAfter }.reduce(due, min)
     }
 
+    /// When an instance is due next; nil if it is not scheduled.
+    func nextDue(of id: String) -> Instant? { entries[id]?.due }
+
     private var slowRuns: Int {
         runs.values.count { $0.isSlow }
     }

@@ -29,6 +29,9 @@ final class CheckRunner: Sendable {
         var waitingForIdle: [@Sendable () -> Void] = []
         var exclusive: Set<ExactText> = []
         var exclusiveEnd = Instant.distantFuture
+        /// What was told of each instance last, and when.
+        var told: [ExactText: (failure: CheckFailure?, at: Instant)] = [:]
+        var tell: @Sendable ([InstanceResult], _ gone: [ExactText]) -> Void = { _, _ in }
     }
 
     /// What the runner is doing.
@@ -45,6 +48,8 @@ final class CheckRunner: Sendable {
 
     /// How long after its deadline a run that has not ended counts as timed out.
     private static let slack: Duration = .seconds(1)
+    /// How soon another reason of the same kind of failure is told, and how soon a result that stays the same.
+    private static let (reasonPause, refreshPause) = (Duration.seconds(30), Duration.seconds(300))
 
     private let executor: any CheckExecutor
     private let clock: any Clock
@@ -72,6 +77,12 @@ final class CheckRunner: Sendable {
     /// Starts exclusive instances until this instant only. A start that is due later is passed over.
     func allowExclusive(until end: Instant) {
         state.withLock { $0.exclusiveEnd = end }
+    }
+
+    /// From now on, calls `tell` with results that have changed, and with instances that are no longer run: with the
+    /// first one of each instance, with each flip and each other kind of failure at once.
+    func tellResults(to tell: @escaping @Sendable ([InstanceResult], _ gone: [ExactText]) -> Void) {
+        state.withLock { $0.tell = tell }
     }
 
     /// Calls `body` when no run is in progress: after `replace([])`, when all have ended. Not called if the runner is
@@ -132,6 +143,7 @@ final class CheckRunner: Sendable {
             (instance, CheckDefinition.of(instance))
         }
         var unusual: [(id: String, warnings: [String])] = []
+        var stopped: [ExactText] = []
         let actions = state.withLock { state in
             state.definitions = [:]
             state.exclusive = Set(instances.lazy.filter(\.isExclusive).map { ExactText($0.id) })
@@ -147,9 +159,13 @@ final class CheckRunner: Sendable {
                     state.records[instance.id] ?? CheckRecord(id: instance.id, checkName: instance.checkName)
                 scheduled.append(ScheduledInstance(id: instance.id, interval: interval))
             }
+            let gone = state.told.keys.filter { records[$0] == nil }.sorted()
+            for id in gone { state.told[id] = nil }
+            if !gone.isEmpty { stopped = gone }
             state.records = records
             return state.schedule.replace(scheduled, now: clock.now())
         }
+        if !stopped.isEmpty { state.withLock { $0.tell }([], stopped) }
         for (id, warnings) in unusual {
             log.warning("options of a check are ignored", ["check": id, "options": warnings.joined(separator: "; ")])
         }
@@ -202,28 +218,51 @@ final class CheckRunner: Sendable {
 
     private func finish(_ run: UInt64, _ outcome: CheckOutcome) {
         let (now, time) = (clock.now(), clock.wallTime())
-        let (id, transition, actions) = state.withLock { state in
+        let (id, transition, actions, news) = state.withLock { state in
             guard let active = state.runs.removeValue(forKey: run) else {
-                return (nil as String?, nil as CheckRecord.Transition?, [] as [ScheduleAction])
+                return (nil as String?, nil as CheckRecord.Transition?, [] as [ScheduleAction], nil as News?)
             }
             if let worker = active.worker { state.workers.release(worker, now: now) }
             let (id, actions) = state.schedule.finish(run: run, now: now)
             let transition = id.flatMap {
-                state.records[$0]?.add(outcome, duration: now - active.started, at: time)
+                state.records[$0]?.add(outcome, duration: now - active.started, at: time, now: now)
             }
-            return (id, transition, actions)
+            return (id, transition, actions, id.flatMap { Self.news(of: $0, &state, now) })
         }
         if let id, let transition { report(id, transition) }
+        if let news { news.tell([news.result], []) }
         perform(actions)
     }
 
+    /// A result to tell, and whom.
+    private typealias News = (result: InstanceResult, tell: @Sendable ([InstanceResult], [ExactText]) -> Void)
+
+    /// The result of an instance, if it is to be told now; it counts as told.
+    private static func news(of id: String, _ state: inout State, _ now: Instant) -> News? {
+        guard let record = state.records[id], let isUp = record.isUp, let since = record.since else { return nil }
+        let failure = record.lastFailure
+        if let told = state.told[id], told.failure?.kind == failure?.kind {
+            let pause = told.failure?.message == failure?.message ? refreshPause : reasonPause
+            guard now - told.at >= pause else { return nil }
+        }
+        state.told[ExactText(id)] = (failure, now)
+        let result = InstanceResult(
+            id: id, isUp: isUp, kind: failure?.kind.rawValue ?? "", reason: failure?.message ?? "", since: since,
+            lastSuccess: record.succeededAt, duration: record.lastDuration, nextRun: state.schedule.nextDue(of: id))
+        return (result, state.tell)
+    }
+
     private func starve(_ id: String) {
-        let transition = state.withLock { state in
-            state.records[id]?.fail(
+        let now = clock.now()
+        let (transition, news) = state.withLock { state in
+            let transition = state.records[id]?.fail(
                 CheckFailure(
-                    .starved, "not started for an interval: all \(state.workers.count) check_runners are busy"))
+                    .starved, "not started for an interval: all \(state.workers.count) check_runners are busy"),
+                now: now)
+            return (transition, Self.news(of: id, &state, now))
         }
         if let transition { report(id, transition) }
+        if let news { news.tell([news.result], []) }
     }
 
     private func report(_ id: String, _ transition: CheckRecord.Transition) {

@@ -84,6 +84,11 @@ final class ClusterAgentLink: Sendable {
         state.withLock { $0.snapshot }
     }
 
+    /// Takes results that have changed, and instances that are no longer run, to tell the leader.
+    func note(_ results: [InstanceResult], gone: [ExactText]) {
+        inbox.put(.results(results, gone: gone))
+    }
+
     /// Talks to the cluster-agent until the task is cancelled. `takeLeave` must follow.
     func run() async {
         var conversation = Conversation(core: AgentCore(options: options), client: target.first)

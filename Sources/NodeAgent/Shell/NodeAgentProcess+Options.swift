@@ -22,6 +22,7 @@ extension NodeAgentProcess {
         var core = AgentCoreOptions(nodeID: nodeID, kubernetesNodeName: node.isEmpty ? nil : node)
         core.compatibility = CheckCompatibility(
             include: CheckDefinition.checkNames.map { ExactText($0) }, version: Command.version)
+        core.session = Int64(SystemEntropy().next() >> 1)
         core.pollInterval = options[NodeAgentOptions.pollInterval]
         core.nodeExpirationTimeout = options[NodeAgentOptions.nodeExpiration]
         core.gracePeriod = options[NodeAgentOptions.gracePeriod]

@@ -44,6 +44,7 @@ final class NodeAgentProcess: Sendable {
                 run: { checks.replace($0) }, allowExclusive: { checks.allowExclusive(until: $0) },
                 whenIdle: { checks.whenIdle($0) }),
             clock: clock, log: log.named("cluster-agent"))
+        checks.tellResults { link.note($0, gone: $1) }
         (self.checks, self.link, self.clock, self.log) = (checks, link, clock, log)
         if !options[NodeAgentOptions.tlsVerify], options[NodeAgentOptions.publicKeyPin].isEmpty {
             log.warning(

@@ -75,6 +75,7 @@ struct API: Sendable {
     private let operators: BearerTokens?
     private let replicas: BearerTokens?
     private let problems: @Sendable () -> [ReportedProblem]
+    private let results: CheckResults
     let options: APIOptions
     let clock: GateClock
     private let versionBody: [[UInt8]]
@@ -89,15 +90,18 @@ struct API: Sendable {
     ///   - operators: the operator's; nil if nobody may make an operator's call.
     ///   - replicas: the replicas'; nil if no store is mirrored.
     ///   - problems: what cannot be used of the configs that this replica has read.
+    ///   - results: where what agents say of their checks goes.
     init(
         handler: Handler, tokens: BearerTokens, operators: BearerTokens?, replicas: BearerTokens? = nil,
-        problems: @escaping @Sendable () -> [ReportedProblem] = { [] }, options: APIOptions, clock: any Clock
+        problems: @escaping @Sendable () -> [ReportedProblem] = { [] }, results: CheckResults = CheckResults(),
+        options: APIOptions, clock: any Clock
     ) {
         self.handler = handler
         self.tokens = tokens
         self.operators = operators
         self.replicas = replicas
         self.problems = problems
+        self.results = results
         self.options = options
         self.clock = GateClock(clock)
         versionBody = [options.version.body]
@@ -133,10 +137,13 @@ struct API: Sendable {
         }
     }
 
-    private static func statusBody(_ answer: Dispatcher.ReportAnswer) -> [[UInt8]] {
+    private static func statusBody(_ answer: Dispatcher.ReportAnswer, _ resultsVersion: Int64?) -> [[UInt8]] {
         if answer.asksForRunning { return [NodeStatusAnswer.asking] }
-        guard answer.handingOver == 0 else {
-            return [NodeStatusAnswer.bytes(upToDate: answer.isUpToDate, handingOver: answer.handingOver)]
+        guard answer.handingOver == 0, resultsVersion == nil else {
+            return [
+                NodeStatusAnswer.bytes(
+                    upToDate: answer.isUpToDate, handingOver: answer.handingOver, resultsVersion: resultsVersion)
+            ]
         }
         return answer.isUpToDate ? upToDate : outOfDate
     }
@@ -146,16 +153,7 @@ struct API: Sendable {
     private func answer(_ route: Route, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
         switch route {
         case .status(let id):
-            let status: NodeStatusRequest
-            do { status = try NodeStatusRequest(parsing: request.body) } catch { throw .malformedBody(error) }
-            let address = try NodeAddress.of(request)
-            let report = NodeReport(
-                id: id, status: status, address: address.text, isAddressStated: address.isStated,
-                peer: NodeAddress.peer(of: request))
-            return try asLeader(request, now) { () throws(ClusterChecksError) in
-                let answer = try handler.nodeStatus(report, now: now)
-                return (Self.statusBody(answer.value), answer.term, nil)
-            }
+            return try status(of: id, request, now)
         case .configs(let id):
             // A forwarded call is never parked here: the replica that the caller asked parks it.
             if !Forward.isForwarded(request), let poll = try ConfigsPoll(request, node: id) { return .wait(poll) }
@@ -217,6 +215,21 @@ struct API: Sendable {
 
 // Leader-only calls.
 extension API {
+    /// Answers a node-agent's report, and takes what it says of its results.
+    private func status(of id: String, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
+        let status: NodeStatusRequest
+        do { status = try NodeStatusRequest(parsing: request.body) } catch { throw .malformedBody(error) }
+        let address = try NodeAddress.of(request)
+        let report = NodeReport(
+            id: id, status: status, address: address.text, isAddressStated: address.isStated,
+            peer: NodeAddress.peer(of: request))
+        return try asLeader(request, now) { () throws(ClusterChecksError) in
+            let answer = try handler.nodeStatus(report, now: now)
+            let version = status.results.map { results.take($0, of: id, now: now) }
+            return (Self.statusBody(answer.value, version), answer.term, nil)
+        }
+    }
+
     /// Answers a Prometheus' fetch of its targets, which registers it and is its heartbeat.
     private func targets(of id: String, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
         let report = try ScrapeFetch.report(of: id, request)
@@ -321,7 +334,8 @@ extension API {
             let nodes = state.nodes.map {
                 StateAnswer.Node(
                     name: $0.id, configs: $0.configs, pod: $0.conditions.pod, address: $0.address, nodeType: $0.type,
-                    conditions: $0.remarks, stats: $0.statistics?.checks ?? [:])
+                    conditions: $0.remarks, stats: $0.statistics?.checks ?? [:],
+                    results: results.of($0.id, now: now))
             }
             let dangling = state.dangling.map {
                 StateAnswer.Dangling(config: $0.config, reason: $0.reason.description)

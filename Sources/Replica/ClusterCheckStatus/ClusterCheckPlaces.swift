@@ -15,11 +15,28 @@ struct ClusterCheckPlaces {
 
     /// The configs of each ClusterCheck, by source: one, or its parts.
     private var places: [ExactText: [ConfigKey: Place]] = [:]
+    /// The check IDs of each config, as far as its bytes are known.
+    private var instances: [ConfigKey: [String]] = [:]
+    private var sources: [ExactText: ExactText] = [:]
 
     /// Where the configs of a ClusterCheck are, sorted by key.
     subscript(source: ExactText) -> [Place] {
         (places[source] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
     }
+
+    /// The check IDs of a ClusterCheck's instances, each with the node of its config, sorted by key; none while any of
+    /// them is not known.
+    func instances(of source: ExactText) -> [(id: String, node: String)] {
+        let configs = (places[source] ?? [:]).sorted { $0.key < $1.key }
+        guard configs.allSatisfy({ instances[$0.key]?.isEmpty == false }) else { return [] }
+        return configs.flatMap { key, place -> [(id: String, node: String)] in
+            guard case .node(let node, _) = place else { return [] }
+            return (instances[key] ?? []).map { ($0, node) }
+        }
+    }
+
+    /// The ClusterCheck that an instance is of; nil if it is of none.
+    func source(ofInstance id: ExactText) -> ExactText? { sources[id] }
 
     /// Applies what happened to the store.
     ///
@@ -27,7 +44,7 @@ struct ClusterCheckPlaces {
     mutating func apply(_ event: StoreEvent, at now: WallTime) -> [ExactText]? {
         switch event {
         case .termBegan(_, let keepsPlacements, _):
-            if !keepsPlacements { places = [:] }
+            if !keepsPlacements { (places, instances, sources) = ([:], [:], [:]) }
             return nil
         case .termEnded:
             return []
@@ -44,14 +61,27 @@ struct ClusterCheckPlaces {
     private mutating func apply(_ change: StoreChange, _ now: WallTime) -> [ExactText]? {
         switch change {
         case .dispatchingBegan: return nil
+        case .configReplaced(let config):
+            note(config)
+            return set(config.key, places[ExactText(config.key.source)]?[config.key])
         case .configScheduled(let config, let node):
+            note(config)
             return set(config.key, node.map { .node($0, since: now) } ?? .nowhere(.noNode))
         case .configMoved(let key, _, let node, _, _): return set(key, .node(node, since: now))
         case .configWithdrawn(let key, let reason, _): return set(key, .nowhere(reason))
-        case .configRemoved(let key): return set(key, nil)
+        case .configRemoved(let key):
+            for id in instances.removeValue(forKey: key) ?? [] { sources[id] = nil }
+            return set(key, nil)
         case .nodeExpired(let id, let reason): return leave(id, reason)
         default: return []
         }
+    }
+
+    private mutating func note(_ config: EncodedConfig) {
+        guard config.key.source.utf8.starts(with: ConfigKey.clusterCheckPrefix.utf8) else { return }
+        for id in instances[config.key] ?? [] { sources[id] = nil }
+        instances[config.key] = config.instanceIDs
+        for id in config.instanceIDs { sources[ExactText(id)] = ExactText(config.key.source) }
     }
 
     private mutating func set(_ key: ConfigKey, _ place: Place?) -> [ExactText] {

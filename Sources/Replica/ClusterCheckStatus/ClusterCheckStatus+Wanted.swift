@@ -13,11 +13,15 @@ struct ClusterCheckFacts {
     let places: [ClusterCheckPlaces.Place]
     /// Why it cannot be dispatched at all; nil if it can.
     let rejection: String?
+    /// How its instances fare.
+    var verdict = ClusterCheckVerdict.unheard
 }
 
 extension ClusterCheckStatus {
     /// Of more nodes, the rest is counted.
     private static let mostNodes = 3
+    /// The condition that says whether all instances succeed.
+    fileprivate static let passing = "Passing"
     /// The longest message of a condition, in bytes.
     private static let messageBytes = 1024
 
@@ -35,6 +39,11 @@ extension ClusterCheckStatus {
         }
         status.set(facts.acceptanceCondition, facts.generation, now)
         status.set(facts.placementCondition, facts.generation, now)
+        // A new leader has not heard of it yet: what the former one wrote stays.
+        let isSamePlace = status.node.hasSameBytes(as: node) && !node.isEmpty
+        if !isSamePlace || facts.verdict != .unheard || condition(Self.passing) == nil {
+            status.set(facts.passingCondition, facts.generation, now)
+        }
         return status
     }
 
@@ -44,7 +53,7 @@ extension ClusterCheckStatus {
     }
 
     private mutating func set(_ stated: ClusterCheckFacts.Condition, _ generation: Int64, _ now: WallTime) {
-        let status = stated.isTrue ? "True" : "False"
+        let status = stated.isTrue.map { $0 ? "True" : "False" } ?? "Unknown"
         let former = condition(stated.type)
         let since = former?.status == status ? former?.lastTransitionTime ?? "" : ""
         let condition = Condition(
@@ -63,7 +72,8 @@ extension ClusterCheckFacts {
     /// A condition without its times.
     fileprivate struct Condition {
         let type: String
-        let isTrue: Bool
+        /// Nil if it is not known.
+        let isTrue: Bool?
         let reason: String
         var message = ""
     }
@@ -84,6 +94,24 @@ extension ClusterCheckFacts {
     fileprivate var placementCondition: Condition {
         guard let (reason, message) = obstacle else { return Condition(type: "Placed", isTrue: true, reason: "Placed") }
         return Condition(type: "Placed", isTrue: false, reason: reason, message: message)
+    }
+
+    /// Whether all of its instances succeed.
+    fileprivate var passingCondition: Condition {
+        let type = ClusterCheckStatus.passing
+        guard !places.compactMap(\.node).isEmpty else {
+            return Condition(type: type, isTrue: nil, reason: "NotPlaced", message: "it runs nowhere")
+        }
+        return switch verdict {
+        case .unheard:
+            Condition(type: type, isTrue: nil, reason: "NoResult", message: "its node-agent has not said how it fares")
+        case .stale(let id):
+            Condition(
+                type: type, isTrue: nil, reason: "Stale", message: "nothing has been heard of \(id) for a while")
+        case .passing: Condition(type: type, isTrue: true, reason: "Passing")
+        case .failing(let reason, let message):
+            Condition(type: type, isTrue: false, reason: reason, message: message)
+        }
     }
 
     /// Why not all of it has a node; nil if it has.

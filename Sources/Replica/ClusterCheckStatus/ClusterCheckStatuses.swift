@@ -38,7 +38,7 @@ final class ClusterCheckStatuses: Sendable {
 
     private let writer: any ClusterCheckStatusWriter
     private let interval: Duration
-    private let handler = Mutex<Handler?>(nil)
+    private let handler = Mutex<(handler: Handler, results: CheckResults)?>(nil)
     private let acceptance: @Sendable (String) -> ClusterCheckAcceptance?
     private let clock: any Clock
     private let log: Log
@@ -59,8 +59,20 @@ final class ClusterCheckStatuses: Sendable {
         self.log = log.named("cluster-check-status")
     }
 
-    /// The Handler is made after this. It tells whether this replica leads, and what it cannot dispatch.
-    func set(_ handler: Handler) { self.handler.withLock { $0 = handler } }
+    /// The Handler is made after this. It tells whether this replica leads, and what it cannot dispatch; the results,
+    /// which checks fail.
+    func set(_ handler: Handler, _ results: CheckResults) { self.handler.withLock { $0 = (handler, results) } }
+
+    /// Takes the check IDs that went up or down.
+    func noteFlips(_ ids: [ExactText]) {
+        let due = clock.now() + Self.gathering
+        let isNews = state.withLock { state in
+            let sources = Set(ids.compactMap { state.places.source(ofInstance: $0) })
+            for source in sources.sorted() { state.queue.mark(source, due) }
+            return !sources.isEmpty
+        }
+        if isNews { nudges.set(()) }
+    }
 
     /// Takes an event of the ClusterChecks' reflector, after those that read their specs.
     func handle(_ event: ReflectorEvent<ClusterCheck>) {
@@ -124,13 +136,18 @@ final class ClusterCheckStatuses: Sendable {
     /// The next write of the queue; those that would change nothing are passed over.
     private func turn() -> Turn {
         let (now, time) = (clock.now(), clock.wallTime())
-        guard let handler = handler.withLock({ $0 }), handler.dispatchingTerm(at: now) != nil else {
+        guard let (handler, results) = handler.withLock({ $0 }), handler.dispatchingTerm(at: now) != nil else {
             // What is marked in the warm-up waits for its end.
             return .wait(until: state.withLock { $0.queue.nextDue } == nil ? .distantFuture : now + Self.pause)
         }
         while true {
             let next = state.withLock { state in
-                state.queue.next(now).map { (source: $0.source, stored: $0.stored, places: state.places[$0.source]) }
+                state.queue.next(now).map {
+                    (
+                        source: $0.source, stored: $0.stored, places: state.places[$0.source],
+                        instances: state.places.instances(of: $0.source)
+                    )
+                }
             }
             guard let next else { return .wait(until: state.withLock { $0.queue.nextDue } ?? .distantFuture) }
             guard let acceptance = acceptance(next.source.text) else {
@@ -139,7 +156,8 @@ final class ClusterCheckStatuses: Sendable {
             }
             let facts = ClusterCheckFacts(
                 generation: next.stored.generation, acceptance: acceptance, places: next.places,
-                rejection: handler.rejection(ofSource: next.source.text))
+                rejection: handler.rejection(ofSource: next.source.text),
+                verdict: ClusterCheckVerdict(next.instances) { results.result(of: $0, on: $1, now: now) })
             let wanted = next.stored.status.wanted(facts, now: time)
             if wanted != next.stored.status { return .write(next.source, next.stored, wanted) }
             state.withLock { $0.queue.settled(next.source) }

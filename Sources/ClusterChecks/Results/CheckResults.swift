@@ -1,0 +1,165 @@
+package import CheckModel
+package import Platform
+import Synchronization
+
+/// Which checks fail now, and why: the results that agents tell with their reports, and that runners' statistics say.
+///
+/// It decides nothing, and so is apart from the Dispatcher and its lock. A leader keeps it for its term. Memory: about
+/// 350 bytes for each instance, and the bytes of its check ID and of its reason beyond 15 each.
+package final class CheckResults: Sendable {
+    fileprivate struct State {
+        var nodes: [ExactText: NodeResults] = [:]
+    }
+
+    /// Of how many periods without a word a result is stale.
+    private static let stalePeriods = 3
+
+    private let staleAfter: Duration
+    private let maximumNodes: Int
+    private let onFlips: @Sendable ([ExactText]) -> Void
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - period: how often agents say how their checks are, and runners are asked.
+    ///   - maximumNodes: of how many nodes results are kept.
+    ///   - onFlips: called with check IDs, sorted: those that are new, went up or down, fail in another way, have
+    ///     become stale, or are gone.
+    package init(
+        period: Duration = .seconds(30), maximumNodes: Int = 10_000,
+        onFlips: @escaping @Sendable ([ExactText]) -> Void = { _ in }
+    ) {
+        staleAfter = period * Self.stalePeriods
+        self.maximumNodes = maximumNodes
+        self.onFlips = onFlips
+    }
+
+    /// Takes what a node's agent reports of its results.
+    ///
+    /// - Returns: up to which number they are known now.
+    package func take(_ report: ResultsReport, of node: String, now: Instant) -> Int64 {
+        let (version, flips) = state.withLock { state -> (Int64, [ExactText]) in
+            guard state.has(node, now, maximumNodes) else { return (0, []) }
+            let flips = state.nodes[node]?.take(report, now) ?? []
+            return (state.nodes[node]?.version ?? 0, flips)
+        }
+        tell(flips)
+        return version
+    }
+
+    /// Takes the statistics of runners. Those of agents that report their results themselves are not looked at.
+    package func take(_ readings: [StatisticsReading], now: Instant, at time: WallTime) {
+        let flips = state.withLock { state in
+            readings.flatMap { reading -> [ExactText] in
+                guard let statistics = reading.statistics, state.nodes[reading.id]?.session == nil,
+                    state.has(reading.id, now, maximumNodes)
+                else { return [] }
+                return state.nodes[reading.id]?.take(statistics, now, time) ?? []
+            }
+        }
+        tell(flips)
+    }
+
+    /// Notes which results have become stale. Call it once in a period.
+    package func noteStale(now: Instant) {
+        let flips = state.withLock { state in
+            state.nodes.keys.flatMap { state.nodes[$0]?.noteStale(now, after: staleAfter) ?? [] }
+        }
+        tell(flips)
+    }
+
+    private func tell(_ flips: [ExactText]) {
+        if !flips.isEmpty { onFlips(flips.sorted()) }
+    }
+
+    /// Whether a node's agent reports its results itself.
+    package func reportsItself(_ node: String) -> Bool {
+        state.withLock { $0.nodes[node]?.session != nil }
+    }
+
+    /// The results of one node, by check ID.
+    package func of(_ node: String, now: Instant) -> [ExactText: ShownResult] {
+        state.withLock { $0.nodes[node] }?.shown(now, staleAfter: staleAfter) ?? [:]
+    }
+
+    /// The result of one instance on a node; nil if its agent has said nothing of it.
+    package func result(of id: String, on node: String, now: Instant) -> ShownResult? {
+        state.withLock { $0.nodes[node]?.shown(id, now, staleAfter: staleAfter) }
+    }
+
+    /// Writes how many checks fail, by kind, and of how many nothing has been heard for three periods. A kind that
+    /// agents of ours do not know is `error`.
+    package func collect(into writer: inout MetricsWriter, now: Instant) {
+        var (failing, stale, passing) = ([ExactText: Int](), 0, 0)
+        let nodes = state.withLock { $0.nodes }
+        for node in nodes.values {
+            for shown in node.shown(now, staleAfter: staleAfter).values {
+                let kind = shown.result.kind
+                if shown.isStale {
+                    stale += 1
+                } else if shown.result.isUp {
+                    passing += 1
+                } else {
+                    failing[ExactText(Self.kinds.contains(kind) ? kind : "error"), default: 0] += 1
+                }
+            }
+        }
+        writer.family(
+            "cluster_checks_passing", .gauge, help: "Check instances whose last run succeeded.",
+            [([:], Double(passing))])
+        writer.family(
+            "cluster_checks_failing", .gauge, help: "Check instances that fail, by kind.",
+            Self.kinds.map { (["kind": $0], Double(failing[$0] ?? 0)) })
+        writer.family(
+            "cluster_checks_stale", .gauge, help: "Check instances of which nothing has been heard for three periods.",
+            [([:], Double(stale))])
+    }
+
+    /// The kinds of failure: those of our agents, and that of a runner, which names none.
+    private static let kinds = [
+        "certificate", "config", "connect", "content", "dns", "error", "malformed", "refused", "starved", "status",
+        "timeout", "tls", "unsupported",
+    ]
+
+    /// Forgets nodes that are gone, and everything when another term begins.
+    package func handle(_ event: StoreEvent) {
+        switch event {
+        case .termBegan: state.withLock { $0 = State() }
+        case .termEnded: break
+        case .changed(let changes, _, _):
+            let gone = changes.compactMap { if case .nodeExpired(let id, _) = $0 { id } else { nil } }
+            guard !gone.isEmpty else { return }
+            state.withLock { state in
+                for node in gone { state.nodes[node] = nil }
+            }
+        }
+    }
+}
+
+extension CheckResults.State {
+    /// Makes room for a node, if there is any.
+    fileprivate mutating func has(_ node: String, _ now: Instant, _ limit: Int) -> Bool {
+        if nodes[node] != nil { return true }
+        guard nodes.count < limit else { return false }
+        nodes[ExactText(node)] = NodeResults(now)
+        return true
+    }
+}
+
+extension NodeResults {
+    fileprivate func shown(_ now: Instant, staleAfter limit: Duration) -> [ExactText: ShownResult] {
+        results.mapValues { shown($0, now, limit) }
+    }
+
+    fileprivate func shown(_ id: String, _ now: Instant, staleAfter limit: Duration) -> ShownResult? {
+        results[id].map { shown($0, now, limit) }
+    }
+
+    private func shown(_ kept: Kept, _ now: Instant, _ limit: Duration) -> ShownResult {
+        let (age, since, result) = (now - confirmedAt, now - kept.saidAt, kept.result)
+        return ShownResult(
+            result: result, age: age, lasted: result.lasted + since,
+            // While it is up, the agent's word that nothing has changed tells of a success.
+            lastSuccess: result.isUp && session != nil ? age : result.lastSuccess.map { $0 + since },
+            isStale: age > limit)
+    }
+}

@@ -1,0 +1,129 @@
+import CheckModel
+import Leadership
+import Platform
+import Synchronization
+import TestKit
+import Testing
+
+@testable import ClusterChecks
+
+/// What the leader keeps of what agents say of their checks.
+@Suite struct CheckResultsTests {
+    /// Results, and the check IDs that have flipped since the last look.
+    private final class Flips: Sendable {
+        private let ids = Mutex<[ExactText]>([])
+
+        func results(maximumNodes: Int = 10_000) -> CheckResults {
+            CheckResults(maximumNodes: maximumNodes) { ids in self.ids.withLock { $0 += ids } }
+        }
+
+        func drain() -> [ExactText] {
+            ids.withLock { ids in
+                defer { ids = [] }
+                return ids
+            }
+        }
+    }
+
+    private static func report(
+        _ from: Int64, _ to: Int64, session: Int64 = 1, _ results: [CheckResult] = [], gone: [ExactText] = []
+    ) -> ResultsReport {
+        ResultsReport(session: session, from: from, to: to, results: results, gone: gone)
+    }
+
+    private static let up = CheckResult(id: "a", isUp: true, lasted: .seconds(5), lastSuccess: .seconds(1))
+    private static let down = CheckResult(
+        id: "a", isUp: false, kind: "timeout", reason: "no answer", lasted: .seconds(2), lastSuccess: .seconds(20))
+
+    @Test func `a result has the age of the agent's last word, and its times go on`() {
+        let flips = Flips()
+        let results = flips.results()
+        #expect(results.take(Self.report(0, 1, [Self.down]), of: "n", now: at(0)) == 1)
+        #expect(flips.drain() == ["a"])
+        var shown = results.of("n", now: at(10))["a"]
+        #expect((shown?.age, shown?.lasted, shown?.lastSuccess) == (.seconds(10), .seconds(12), .seconds(30)))
+        #expect(shown?.isStale == false)
+        // Nothing has changed.
+        #expect(results.take(Self.report(1, 1), of: "n", now: at(30)) == 1)
+        #expect(flips.drain().isEmpty)
+        shown = results.of("n", now: at(31))["a"]
+        #expect((shown?.age, shown?.lasted) == (.seconds(1), .seconds(33)))
+        #expect(results.take(Self.report(1, 2, [Self.up]), of: "n", now: at(32)) == 2)
+        #expect(flips.drain() == ["a"])
+        #expect(results.of("n", now: at(122))["a"]?.isStale == false)
+        #expect(results.of("n", now: at(122))["a"]?.lastSuccess == .seconds(90))
+        #expect(results.of("n", now: at(123))["a"]?.isStale == true)
+        results.noteStale(now: at(122))
+        #expect(flips.drain() == [])
+        for _ in 0..<2 { results.noteStale(now: at(123)) }
+        #expect(flips.drain() == ["a"])
+        _ = results.take(Self.report(2, 2), of: "n", now: at(124))
+        #expect(flips.drain() == ["a"])
+    }
+
+    @Test func `what is not known before a report, or comes from another process, is asked for`() {
+        let results = CheckResults()
+        #expect(results.take(Self.report(5, 6, [Self.up]), of: "n", now: at(0)) == 0)
+        #expect(results.of("n", now: at(0)).isEmpty)
+        #expect(results.take(Self.report(0, 6, [Self.up]), of: "n", now: at(1)) == 6)
+        #expect(results.take(Self.report(6, 7, session: 2), of: "n", now: at(2)) == 0)
+        #expect(results.of("n", now: at(2)).count == 1)
+        let other = CheckResult(id: "b", isUp: true)
+        #expect(results.take(Self.report(0, 1, session: 2, [other]), of: "n", now: at(3)) == 1)
+        #expect(results.of("n", now: at(3)).keys.sortedTexts() == ["b"])
+        #expect(results.take(Self.report(1, 2, session: 2, gone: ["b"]), of: "n", now: at(4)) == 2)
+        #expect(results.of("n", now: at(4)).isEmpty)
+    }
+
+    @Test func `a node and a term that are gone leave nothing`() {
+        let results = CheckResults()
+        for node in ["m", "n"] { _ = results.take(Self.report(0, 1, [Self.up]), of: node, now: at(0)) }
+        let term = Term(token: "1.uid", validUntil: Deadline(.distantFuture))
+        results.handle(.changed([.nodeExpired(id: "m", .silence)], in: term, version: 3))
+        #expect(results.of("m", now: at(0)).isEmpty && results.of("n", now: at(0)).count == 1)
+        results.handle(.termBegan(term, keepsPlacements: true, version: 0))
+        #expect(results.of("n", now: at(0)).isEmpty)
+        #expect(results.take(Self.report(1, 2), of: "n", now: at(1)) == 0)
+    }
+
+    @Test func `one agent, and many, fill only so much`() {
+        let results = CheckResults(maximumNodes: 2)
+        for part in 0..<12 {
+            let some = (0..<1_000).map { CheckResult(id: "\(part)-\($0)", isUp: true) }
+            _ = results.take(Self.report(Int64(part), Int64(part + 1), some), of: "n", now: at(0))
+        }
+        #expect(results.of("n", now: at(0)).count == NodeResults.most)
+        _ = results.take(Self.report(0, 1, [Self.up]), of: "m", now: at(0))
+        #expect(results.take(Self.report(0, 1, [Self.up]), of: "o", now: at(0)) == 0)
+        #expect(results.of("o", now: at(0)).isEmpty)
+    }
+
+    @Test func `a runner's statistics say what fails, since when at the latest, and why without secrets`() {
+        let flips = Flips()
+        let results = flips.results()
+        let now = WallTime(nanoseconds: 1_000_000_000_000)
+        var failing = RunnerStats()
+        failing.lastExecFailed = true
+        failing.lastError = "http://user:secret@host failed"
+        failing.lastSuccessDate = 940
+        func take(_ stats: [ExactText: RunnerStats], at seconds: Double) {
+            let reading = StatisticsReading(id: "r", .success(NodeStatistics(workers: 4, checks: stats)))
+            results.take(
+                [reading], now: at(seconds), at: WallTime(nanoseconds: now.nanoseconds + Int64(seconds * 1e9)))
+        }
+        take(["a": failing, "b": RunnerStats()], at: 0)
+        #expect(flips.drain() == ["a", "b"])
+        let shown = results.of("r", now: at(10))
+        #expect(shown["a"]?.result.kind == "error")
+        #expect(shown["a"]?.result.reason.contains("secret") == false)
+        #expect(shown["a"]?.lasted == .seconds(70))
+        #expect(shown["b"]?.result.isUp == true)
+        take(["a": RunnerStats()], at: 30)
+        #expect(flips.drain() == ["a", "b"])
+        // An agent that speaks for itself is not asked, and its statistics count for nothing.
+        _ = results.take(Self.report(0, 1, [Self.down]), of: "r", now: at(31))
+        #expect(results.reportsItself("r"))
+        take(["a": RunnerStats()], at: 32)
+        #expect(results.of("r", now: at(32))["a"]?.result.isUp == false)
+    }
+}
