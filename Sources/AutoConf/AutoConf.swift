@@ -142,7 +142,7 @@ package final class AutoConf: Sendable {
         var parts: [ArraySlice<Service>] = []
         var (start, bytes) = (0, 0)
         for (index, service) in services.enumerated() {
-            bytes += service.annotations.values.reduce(0) { $0 + $1.text.utf8.count }
+            bytes += service.annotationBytes
             guard index + 1 - start == partSize || bytes >= partBytes else { continue }
             parts.append(services[start...index])
             (start, bytes) = (index + 1, 0)

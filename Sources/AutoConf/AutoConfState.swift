@@ -55,6 +55,8 @@ struct AutoConfState {
     private var wanted = Instant.distantPast
     /// The annotated Services; all Services if there are files, which may name any.
     private var services: [NamespacedName: KnownService] = [:]
+    /// What the Services had before whose annotations cannot be used now.
+    private var lastGood: [NamespacedName: ServiceLastGood] = [:]
     /// The Services of the list that is being read, so far.
     private var listed: Set<NamespacedName> = []
     private var endpoints = EndpointIndex()
@@ -130,6 +132,7 @@ struct AutoConfState {
         let present = listed.union(part.map(\.objectName))
         listed = []
         for name in services.keys where !present.contains(name) { services[name] = nil }
+        for name in lastGood.keys where !present.contains(name) { lastGood[name] = nil }
         services.shrinkIfSparse()
         crowdedOut.formIntersection(present)
         let entities = Set(texts: present.map(\.serviceEntity))
@@ -146,6 +149,7 @@ struct AutoConfState {
         var change = Change()
         services[service.objectName] = nil
         services.shrinkIfSparse()
+        lastGood[service.objectName] = nil
         crowdedOut.remove(service.objectName)
         change.objects = serviceObjects.remove(service.objectName.serviceEntity)
         for file in files.naming(service.objectName) { update(file, &change) }
@@ -314,8 +318,14 @@ extension AutoConfState {
 
     /// What to keep of a Service. Of most, only what tells whether it changed is needed again.
     private func known(_ service: Service) -> KnownService {
-        KnownService(
-            service, keeps: hasEndpointsChecks(service) ? .everything : enabled.contains(.file) ? .target : .nothing)
+        let isRemembered = keepsLastGood && isAnnotated(service)
+        let need: KnownService.Need =
+            switch (hasEndpointsChecks(service), enabled.contains(.file)) {
+            case (true, _): .everything
+            case (false, true): isRemembered ? .everything : .target
+            case (false, false): isRemembered ? .annotations : .nothing
+            }
+        return KnownService(service, keeps: need)
     }
 
     /// A source has been read completely.
@@ -346,14 +356,25 @@ extension AutoConfState {
     private mutating func handle(_ service: Service, _ change: inout Change) {
         let name = service.objectName
         let new = isKept(service) ? known(service) : nil
-        let isUnchanged = services[name]?.fingerprint == new?.fingerprint
-        let isAnother = services[name]?.isAnother(than: service) ?? false
+        let former = services[name]
+        let isUnchanged = former?.fingerprint == new?.fingerprint
+        let isAnother = former?.isAnother(than: service) ?? false
+        if !isUnchanged, keepsLastGood { remember(isAnother ? nil : former, editedTo: service) }
         services[name] = new
         services.shrinkIfSparse()
         // Most changes of Services in a cluster affect no check.
         if !isUnchanged || crowdedOut.contains(name) {
             update(service, isAnother: isAnother, &change)
         }
+    }
+
+    /// Keeps what a Service had, for what it has now instead and cannot be used.
+    private mutating func remember(_ former: KnownService?, editedTo service: Service) {
+        let name = service.objectName
+        var good = lastGood[name] ?? ServiceLastGood(uid: service.uid)
+        if !good.uid.hasSameBytes(as: service.uid) { good = ServiceLastGood(uid: service.uid) }
+        if let annotations = former?.annotations, annotations != service.annotations { good.add(annotations, scrape) }
+        lastGood[name] = good.isEmpty ? nil : good
     }
 
     /// Updates the configs of a Service that changed, and those of the files that name it.
@@ -376,9 +397,12 @@ extension AutoConfState {
     }
 
     private mutating func apply(_ service: Service, isAnother: Bool = false, _ change: inout Change) {
-        let (reading, isCrowdedOut) = reading(of: service, keepsLast: keepsLastGood && !isAnother)
-        if isCrowdedOut { crowdedOut.insert(service.objectName) } else { crowdedOut.remove(service.objectName) }
-        change.objects += serviceObjects.apply(reading, to: service.objectName.serviceEntity, service.reference)
+        let name = service.objectName
+        let bound = bound(service, keepsLast: keepsLastGood && !isAnother)
+        if bound.isCrowdedOut { crowdedOut.insert(name) } else { crowdedOut.remove(name) }
+        let written = (services[name]?.annotationBytes ?? 0) + (lastGood[name]?.bytes ?? 0)
+        change.objects += serviceObjects.apply(
+            bound.reading(of: name.serviceEntity), to: name.serviceEntity, service.reference, written: written)
     }
 
     private mutating func apply(_ check: ClusterCheck, _ change: inout Change) {
@@ -391,17 +415,24 @@ extension AutoConfState {
         change.objects += fileObjects.apply(boundReading(of: file), to: file)
     }
 
-    private func reading(of service: Service, keepsLast: Bool) -> (reading: ConfigReading, isCrowdedOut: Bool) {
-        let entity = service.objectName.serviceEntity
-        let room = room(for: serviceObjects.bytes(of: entity))
+    private mutating func bound(_ service: Service, keepsLast: Bool) -> BoundConfigs {
+        let name = service.objectName
+        let room = room(for: serviceObjects.bytes(of: name.serviceEntity)) - (services[name]?.annotationBytes ?? 0)
+        var good = lastGood[name] ?? ServiceLastGood(uid: service.uid)
         var bound = BoundConfigs(limit: limit, room: room, keepsLast: keepsLast)
         let endpoints = enabled.contains(.endpoints) ? endpoints : nil
-        service.bind(into: &bound, endpoints: endpoints, environment: environment)
-        if let scrape { service.bind(scrape, into: &bound, endpoints: endpoints, environment: environment) }
-        return (bound.reading(of: entity), bound.isCrowdedOut)
+        service.bind(into: &bound, lastGood: &good, endpoints: endpoints, environment: environment)
+        if let scrape {
+            service.bind(
+                scrape, into: &bound, lastGood: &good.scrape, endpoints: endpoints, environment: environment)
+        }
+        good.limit(to: limit, room: room - bound.bytes)
+        lastGood[name] = good.isEmpty ? nil : good
+        lastGood.shrinkIfSparse()
+        return bound
     }
 
-    private func reading(of reading: FileReading, _ object: String) -> ConfigReading {
+    private mutating func reading(of reading: FileReading, _ object: String) -> ConfigReading {
         switch reading {
         case .unchanged: .unchanged
         case .configs(let configs, let problems, let isPartial): plainReading(of: object, configs, problems, isPartial)
@@ -411,11 +442,14 @@ extension AutoConfState {
     }
 
     /// The configs of a file for the objects that it names.
-    private func boundReading(of object: String) -> ConfigReading {
+    private mutating func boundReading(of object: String) -> ConfigReading {
         guard let (file, problems) = files[object] else { return .unchanged }
         var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)), keepsLast: true)
         for problem in problems { bound.report(problem) }
-        for binding in file.bindings { bind(binding, of: file, &bound) }
+        let all = file.bindings.flatMap { places(for: $0, of: file, &bound) }
+        var lastGood = files.lastGood(of: object)
+        [file.template].bind(to: all, lastGood: &lastGood, into: &bound)
+        files.keep(lastGood, of: object)
         return bound.reading(of: object)
     }
 
@@ -434,7 +468,10 @@ extension AutoConfState {
         limit.totalBytes - allObjects.reduce(0) { $0 + $1.bytes } + own
     }
 
-    private func bind(_ binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs) {
+    /// Where the template of a file is bound, by one of the objects that it names.
+    private func places(
+        for binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs
+    ) -> [[CheckTemplate].Place] {
         let name = binding.service
         func origin(_ provider: String, _ place: String) -> TemplateOrigin {
             TemplateOrigin(
@@ -445,27 +482,27 @@ extension AutoConfState {
         case .service:
             let place = "kube_service \(name): "
             guard enabled.contains(.services) else {
-                return bound.report(ConfigProblem(file.object, "\(place)Services are not watched"))
+                bound.report(ConfigProblem(file.object, "\(place)Services are not watched"))
+                return []
             }
             guard let service = services[name]?.service else {
                 if isRead(.services) {
                     bound.report(ConfigProblem(file.object, "\(place)there is no such Service", .warning))
                 }
-                return
+                return []
             }
-            [file.template].bind(
-                to: CheckTarget(service, environment: environment), from: origin("kubernetes-services-file", place),
-                into: &bound)
+            return [(CheckTarget(service, environment: environment), origin("kubernetes-services-file", place))]
         case .endpoints(let resolution):
             let place = "kube_endpoints \(name): "
             guard enabled.contains(.endpoints) else {
-                return bound.report(ConfigProblem(file.object, "\(place)endpoints are not watched"))
+                bound.report(ConfigProblem(file.object, "\(place)endpoints are not watched"))
+                return []
             }
-            for address in endpoints.addresses(of: name) {
+            let tags = services[name]?.service?.standardTags ?? []
+            return endpoints.addresses(of: name).map { address in
                 let target = CheckTarget(
-                    address, of: name, standardTags: services[name]?.service?.standardTags ?? [], resolution,
-                    environment: environment)
-                [file.template].bind(to: target, from: origin("kubernetes-endpoints-file", place), into: &bound)
+                    address, of: name, standardTags: tags, resolution, environment: environment)
+                return (target, origin("kubernetes-endpoints-file", place))
             }
         }
     }

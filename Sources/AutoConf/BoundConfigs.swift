@@ -15,7 +15,8 @@ struct BoundConfigs {
     private let limit: ConfigLimit
     /// The bytes that there is room for among all configs.
     private let room: Int
-    private var bytes = 0
+    /// What the configs count for.
+    private(set) var bytes = 0
     private var leftOut = 0
     /// Whether the configs of other objects leave too little room, rather than its own being too many.
     private(set) var isCrowdedOut = false
@@ -53,7 +54,9 @@ struct BoundConfigs {
 
     /// Adds a config, if the limit allows it. If a part of it cannot be used, and there is a former one, that stays
     /// instead.
-    mutating func add(_ config: CheckConfig, isPartial: Bool = false) {
+    ///
+    /// - Parameter standsIn: whether it is of the last good template, not of what is written now.
+    mutating func add(_ config: CheckConfig, isPartial: Bool = false, standsIn: Bool = false) {
         let size = ConfigLimit.bytes(of: config)
         guard !isFull, configs.count < limit.configs, bytes + size <= min(limit.bytes, room) else {
             if !isFull { isCrowdedOut = configs.count < limit.configs && bytes + size <= limit.bytes }
@@ -62,6 +65,7 @@ struct BoundConfigs {
         bytes += size
         configs.append(config)
         if isPartial { kept?.keep(instead: config.key) }
+        if standsIn { kept?.hasStandIns = true }
     }
 
     /// Counts a config of a source that is left out: a former one stays.

@@ -7,6 +7,8 @@ struct KnownService {
     enum Need {
         /// All of it. Its annotations describe endpoints checks, and endpoints change without their Service.
         case everything
+        /// What its checks were, in case that what is written next cannot be used.
+        case annotations
         /// What the template of a file is bound to.
         case target
         case nothing
@@ -15,8 +17,13 @@ struct KnownService {
     /// Boxed, since most Services need no more than their fingerprint.
     private indirect enum Kept {
         case nothing
+        /// Names and values by turns, as one text: a dictionary takes many times the memory.
+        case annotations(String)
         case service(Service)
     }
+
+    /// The longest annotations, in bytes with their names, that are kept for no more than what the checks were.
+    private static let longestText = 4_096
 
     /// A hash, with a key of this process, of everything that affects checks: all but the resource version, and labels
     /// that are not tags.
@@ -34,6 +41,8 @@ struct KnownService {
         switch need {
         case .nothing:
             kept = .nothing
+        case .annotations:
+            kept = Self.text(of: service.annotations).map { .annotations($0) } ?? .nothing
         case .target:
             reduced.metadata.annotations = [:]
             kept = .service(reduced)
@@ -43,9 +52,38 @@ struct KnownService {
         }
     }
 
+    /// Nil if it is too long, or cannot be split again.
+    private static func text(of annotations: [ExactText: ExactText]) -> String? {
+        let texts = annotations.sorted { $0.key < $1.key }.flatMap { [$0.key.text, $0.value.text] }
+        guard !texts.contains(where: { $0.utf8.contains(0) }) else { return nil }
+        let text = texts.joined(separator: "\u{0}")
+        return text.utf8.count <= longestText ? text : nil
+    }
+
     /// The Service, as far as it was kept; nil if it was not.
     var service: Service? {
         if case .service(let service) = kept { service } else { nil }
+    }
+
+    /// Its annotations, as far as they were kept.
+    var annotations: [ExactText: ExactText] {
+        switch kept {
+        case .nothing: return [:]
+        case .service(let service): return service.annotations
+        case .annotations(let text):
+            let texts = text.utf8.split(separator: 0, omittingEmptySubsequences: false).map { ExactText(Substring($0)) }
+            let pairs = stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], texts[$0 + 1]) }
+            return Dictionary(pairs) { first, _ in first }
+        }
+    }
+
+    /// What is kept of its annotations, in bytes.
+    var annotationBytes: Int {
+        switch kept {
+        case .nothing: 0
+        case .service(let service): service.annotationBytes
+        case .annotations(let text): text.utf8.count
+        }
     }
 }
 
@@ -75,5 +113,12 @@ extension KnownService {
         text = String(repeating: "0", count: 32 - text.utf8.count) + text
         for position in dashes.sorted() { text.insert("-", at: text.index(text.startIndex, offsetBy: position)) }
         return text
+    }
+}
+
+extension Service {
+    /// The bytes of its annotations and their names.
+    var annotationBytes: Int {
+        annotations.reduce(0) { $0 + $1.key.text.utf8.count + $1.value.text.utf8.count }
     }
 }

@@ -38,13 +38,15 @@ struct SourceObjects {
         }
 
         var entries: [Entry] = []
+        /// What is kept of what its author wrote, in bytes.
+        var written = 0
         /// Nil while there are no problems, as for most objects.
         var fault: Fault?
 
         var problems: [ConfigProblem] { fault?.problems ?? [] }
 
-        /// What its configs count for.
-        var bytes: Int { entries.reduce(0) { $0 + $1.bytes } }
+        /// What it counts for: its configs, and what is kept of what its author wrote.
+        var bytes: Int { entries.reduce(written) { $0 + $1.bytes } }
     }
 
     /// The problems of an object.
@@ -64,10 +66,10 @@ struct SourceObjects {
     }
 
     private var objects: [ExactText: Known] = [:]
-    /// What the configs of all objects count for: see `ConfigLimit`.
+    /// What all objects count for: see `ConfigLimit`.
     private(set) var bytes = 0
 
-    /// What the configs of an object count for.
+    /// What an object counts for: its configs, and what is kept of what its author wrote.
     func bytes(of object: String) -> Int {
         objects[object]?.bytes ?? 0
     }
@@ -117,9 +119,13 @@ struct SourceObjects {
     }
 
     /// Applies the reading of one object.
-    mutating func apply(_ reading: ConfigReading, to object: String, _ reference: ObjectReference? = nil) -> Change {
+    ///
+    /// - Parameter written: the bytes that are kept of what its author wrote.
+    mutating func apply(
+        _ reading: ConfigReading, to object: String, _ reference: ObjectReference? = nil, written: Int = 0
+    ) -> Change {
         var change = Change()
-        apply(reading, to: object, reference, &change)
+        apply(reading, to: object, reference, written, &change)
         return change
     }
 
@@ -131,7 +137,8 @@ struct SourceObjects {
     }
 
     private mutating func apply(
-        _ reading: ConfigReading, to object: String, _ reference: ObjectReference?, _ change: inout Change
+        _ reading: ConfigReading, to object: String, _ reference: ObjectReference?, _ written: Int,
+        _ change: inout Change
     ) {
         var known = objects[object] ?? Known()
         if let fault = known.fault, fault.reference?.uid != reference?.uid {
@@ -146,6 +153,7 @@ struct SourceObjects {
             return
         case .configs(let configs, let found, let kept):
             bytes -= known.bytes
+            known.written = written
             keepsLast = known.replace(by: configs, keeping: kept, &change)
             bytes += known.bytes
             problems = found
@@ -159,7 +167,7 @@ struct SourceObjects {
         known.fault = Fault(reference, problems, keepsLast: keepsLast)
         // The text of its keys is used again, so that there is one copy of it.
         let name = known.entries.first.map(\.key.source) ?? object
-        let isNothing = known.entries.isEmpty && known.fault == nil
+        let isNothing = known.entries.isEmpty && known.fault == nil && known.written == 0
         objects[name.hasSameBytes(as: object) ? name : object] = isNothing ? nil : known
     }
 
@@ -187,12 +195,12 @@ struct SourceObjects {
 extension SourceObjects.Known {
     /// Replaces the configs by those of a reading, but for some that stay.
     ///
-    /// - Returns: whether any stays.
+    /// - Returns: whether any stays, or is of what was written before.
     fileprivate mutating func replace(
         by configs: [CheckConfig], keeping kept: KeptConfigs?, _ change: inout SourceObjects.Change
     ) -> Bool {
         let former = entries
-        var keepsLast = false
+        var keepsLast = kept?.hasStandIns == true
         entries = configs.map { config in
             let isPartial = kept?.partial.contains(config.key) == true
             if isPartial, let whole = former.first(where: { $0.key == config.key && !$0.isPartial }) {
@@ -205,7 +213,7 @@ extension SourceObjects.Known {
         // Equal keys are kept: the same objects are elsewhere too.
         if entries == former { entries = former }
         let present = Set(entries.map(\.key))
-        var total = bytes
+        var total = entries.reduce(0) { $0 + $1.bytes }
         for entry in former where !present.contains(entry.key) {
             guard let kept, kept.sources.contains(ExactText(entry.key.source)), entries.count < kept.limit.configs,
                 total + entry.bytes <= kept.limit.bytes
