@@ -56,7 +56,10 @@ package final class AutoConf: Sendable {
         self.onProblems = onProblems
         let known = AutoConfState(options, environment: self.environment)
         state = Mutex(known)
-        if known.enabled.isEmpty { desired.apply(upserts: [], removals: [], synced: true, readings: known.readings) }
+        if known.enabled.isEmpty {
+            desired.apply(
+                upserts: [], removals: [], suspended: [], resumed: [], synced: true, readings: known.readings)
+        }
     }
 
     /// Reads the config files, and reads those again that change, until the task is cancelled.
@@ -249,8 +252,8 @@ package final class AutoConf: Sendable {
         let objects = change.objects
         // The set becomes synced together with the configs of the last source, and a reading is told with its configs.
         desired.apply(
-            upserts: objects.upserts, removals: objects.removals, synced: change.isSynced ? true : nil,
-            readings: change.readings)
+            upserts: objects.upserts, removals: objects.removals, suspended: objects.suspended,
+            resumed: objects.resumed, synced: change.isSynced ? true : nil, readings: change.readings)
         for problem in objects.gone + objects.problems.flatMap(\.solved) {
             log.info("config problem solved", ["object": problem.object, "reason": problem.reason])
         }

@@ -10,7 +10,8 @@ struct ClusterChecks {
         @ExactText var uid: String
         /// A hash, with a key of this process, of the spec: most changes are of the status.
         var fingerprint: Int
-        var isPaused = false
+        /// Whether its author has paused it. Its config is kept, but not wanted.
+        let isPaused: Bool
         /// Whether there was no room for its config. It is read again with the next list, or when it changes.
         var isCrowdedOut = false
     }
@@ -35,7 +36,9 @@ struct ClusterChecks {
         let fingerprint = hasher.finalize()
         if let former = known[name], former.fingerprint == fingerprint, !former.isCrowdedOut { return change }
         let reading = check.reading(environment: environment)
-        var entry = Known(uid: check.metadata.uid, fingerprint: fingerprint, isPaused: reading.isPaused)
+        // One of which that cannot be read stays as it was.
+        let isPaused = reading.isPaused ?? known[name]?.isPaused ?? false
+        var entry = Known(uid: check.metadata.uid, fingerprint: fingerprint, isPaused: isPaused)
         var configs = reading.configs
         switch configs {
         case .unchanged: break
@@ -48,7 +51,7 @@ struct ClusterChecks {
             configs = bound.reading(of: name)
         }
         known[ExactText(name)] = entry
-        change += objects.apply(configs, to: name, check.reference)
+        change += objects.apply(configs, to: name, check.reference, isSuspended: isPaused)
         return change
     }
 

@@ -8,6 +8,9 @@ struct SourceObjects {
     struct Change {
         var upserts: [CheckConfig] = []
         var removals: [ConfigKey] = []
+        /// Those that are kept, but not wanted for now, and those that are wanted again.
+        var suspended: [ConfigKey] = []
+        var resumed: [ConfigKey] = []
         /// How problems changed, one for each object.
         var problems: [ProblemChange] = []
         /// The problems of objects that are gone.
@@ -15,13 +18,16 @@ struct SourceObjects {
 
         /// Whether nothing changes.
         var isEmpty: Bool {
-            upserts.isEmpty && removals.isEmpty && problems.isEmpty && gone.isEmpty
+            upserts.isEmpty && removals.isEmpty && suspended.isEmpty && resumed.isEmpty && problems.isEmpty
+                && gone.isEmpty
         }
 
         /// Appends the changes of other objects: no key is in both.
         static func += (first: inout Change, second: Change) {
             first.upserts += second.upserts
             first.removals += second.removals
+            first.suspended += second.suspended
+            first.resumed += second.resumed
             first.problems += second.problems
             first.gone += second.gone
         }
@@ -38,6 +44,8 @@ struct SourceObjects {
         }
 
         var entries: [Entry] = []
+        /// Whether its configs are not wanted for now.
+        var isSuspended = false
         /// What is kept of what its author wrote, in bytes.
         var written = 0
         /// Nil while there are no problems, as for most objects.
@@ -74,9 +82,9 @@ struct SourceObjects {
         objects[object]?.bytes ?? 0
     }
 
-    /// How many configs have a key that is counted.
+    /// How many configs that are wanted have a key that is counted.
     func configCount(where isCounted: (ConfigKey) -> Bool) -> Int {
-        objects.values.reduce(0) { $0 + $1.entries.count { isCounted($0.key) } }
+        objects.values.reduce(0) { $0 + ($1.isSuspended ? 0 : $1.entries.count { isCounted($0.key) }) }
     }
 
     /// The current problems, sorted by object.
@@ -101,9 +109,9 @@ struct SourceObjects {
         objects[object]?.fault?.keepsLast == true
     }
 
-    /// Whether an object gives any configs.
+    /// Whether an object gives any configs that are wanted.
     func hasConfigs(_ object: String) -> Bool {
-        objects[object]?.entries.isEmpty == false
+        objects[object].map { !$0.isSuspended && !$0.entries.isEmpty } ?? false
     }
 
     /// Whether anything is known of the object.
@@ -120,12 +128,16 @@ struct SourceObjects {
 
     /// Applies the reading of one object.
     ///
-    /// - Parameter written: the bytes that are kept of what its author wrote.
+    /// - Parameters:
+    ///   - written: the bytes that are kept of what its author wrote.
+    ///   - isSuspended: whether its configs are not wanted for now. They are kept all the same, so that what comes
+    ///     after cannot lose them.
     mutating func apply(
-        _ reading: ConfigReading, to object: String, _ reference: ObjectReference? = nil, written: Int = 0
+        _ reading: ConfigReading, to object: String, _ reference: ObjectReference? = nil, written: Int = 0,
+        isSuspended: Bool = false
     ) -> Change {
         var change = Change()
-        apply(reading, to: object, reference, written, &change)
+        apply(reading, to: object, reference, written, isSuspended, &change)
         return change
     }
 
@@ -138,7 +150,7 @@ struct SourceObjects {
 
     private mutating func apply(
         _ reading: ConfigReading, to object: String, _ reference: ObjectReference?, _ written: Int,
-        _ change: inout Change
+        _ isSuspended: Bool, _ change: inout Change
     ) {
         var known = objects[object] ?? Known()
         if let fault = known.fault, fault.reference?.uid != reference?.uid {
@@ -147,7 +159,7 @@ struct SourceObjects {
             known.fault = nil
         }
         let problems: [ConfigProblem]
-        let keepsLast: Bool
+        var keepsLast: Bool
         switch reading {
         case .unchanged:
             return
@@ -161,6 +173,8 @@ struct SourceObjects {
             problems = [problem]
             keepsLast = !known.entries.isEmpty
         }
+        known.set(isSuspended: isSuspended, &change)
+        if isSuspended { keepsLast = false }
         if let difference = Self.difference(known.problems, problems, reference, keepsLast: keepsLast) {
             change.problems.append(difference)
         }
@@ -193,6 +207,16 @@ struct SourceObjects {
 }
 
 extension SourceObjects.Known {
+    /// Whether its configs, as they are now, are not wanted for now.
+    fileprivate mutating func set(isSuspended: Bool, _ change: inout SourceObjects.Change) {
+        if isSuspended {
+            change.suspended += entries.map(\.key)
+        } else if self.isSuspended {
+            change.resumed += entries.map(\.key)
+        }
+        self.isSuspended = isSuspended
+    }
+
     /// Replaces the configs by those of a reading, but for some that stay.
     ///
     /// - Returns: whether any stays, or is of what was written before.

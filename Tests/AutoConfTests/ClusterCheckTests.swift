@@ -124,6 +124,65 @@ import Testing
         #expect(fixture.configs.isEmpty && fixture.problems.count == 1)
     }
 
+    @Test(arguments: [
+        // Broken, then paused: the same spec, or another broken one.
+        [#"{"check": 5}"#, #"{"check": 5, "paused": true}"#, #"{"check": 5}"#],
+        [#"{"check": 5}"#, #"{"check": 6, "paused": true}"#, #"{"check": 7, "paused": true}"#, #"{"check": 5}"#],
+        // Paused, then broken, then not paused any more.
+        [paused(good), #"{"check": 5, "paused": true}"#, #"{"check": 5, "paused": false}"#],
+        [paused(good), #"{"check": 5}"#],
+    ])
+    func `one that is paused keeps what was good last`(specs: [String]) throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([try check(Self.good)]))
+        let before = fixture.configs
+        for spec in specs {
+            fixture.autoConf.handle(.applied(try check(spec)))
+            let isPaused = spec.contains("true")
+            #expect(fixture.configs == (isPaused ? [] : before), "\(spec)")
+            let isBroken = !spec.contains("postgres")
+            #expect(fixture.autoConf.reportedProblems.map(\.keepsLast) == (isBroken ? [!isPaused] : []))
+            let acceptance = try #require(fixture.autoConf.acceptance(ofClusterCheck: Self.source))
+            #expect(acceptance.isPaused == isPaused && acceptance.hasConfig == !isPaused)
+        }
+        // A list that says the same changes nothing; one without it takes it away for good.
+        fixture.autoConf.handle(.replaced([try check(specs[specs.count - 1])]))
+        #expect(fixture.configs == before)
+        fixture.autoConf.handle(.replaced([try check(#"{"paused": true}"#)]))
+        fixture.autoConf.handle(ReflectorEvent<ClusterCheck>.replaced([]))
+        fixture.autoConf.handle(.applied(try check(#"{"check": 5}"#)))
+        #expect(fixture.configs.isEmpty)
+    }
+
+    private static func paused(_ spec: String) -> String { spec.dropLast() + #", "paused": true}"# }
+
+    @Test(arguments: ["7", #"{"check": "a", "instances": [{}], "paused": "no"}"#])
+    func `one that is paused stays so where that cannot be read`(broken: String) throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([try check(Self.good)]))
+        fixture.autoConf.handle(.applied(try check(Self.paused(Self.good))))
+        fixture.autoConf.handle(.applied(try check(broken)))
+        #expect(fixture.configs.isEmpty && fixture.problems.count == 1)
+        fixture.autoConf.handle(.applied(try check(Self.good)))
+        #expect(fixture.configs.count == 1 && fixture.problems.isEmpty)
+    }
+
+    @Test func `a paused one is edited, and runs as it is written last`() throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([try check(Self.paused(Self.good))]))
+        #expect(fixture.configs.isEmpty && fixture.isSynced)
+        for text in ["a", "b"] {
+            let spec = #"{"check": "postgres", "instances": [{"host": "\#(text)"}]}"#
+            fixture.autoConf.handle(.applied(try check(Self.paused(spec))))
+            #expect(fixture.configs.isEmpty)
+            fixture.autoConf.handle(.applied(try check(spec)))
+            #expect(fixture.configs.flatMap(\.instances) == [.object(["host": .string(text)])])
+        }
+        fixture.autoConf.handle(.applied(try check(#"{"check": "mysql", "instances": [{}], "paused": true}"#)))
+        fixture.autoConf.handle(.applied(try check("{}")))
+        #expect(fixture.configs.map(\.checkName) == ["mysql"])
+    }
+
     @Test func `a status changes nothing, and another object of the same name is another one`() throws {
         let fixture = fixture()
         fixture.autoConf.handle(.replaced([try check(Self.good)]))

@@ -70,8 +70,13 @@ final class ReadingRecorder: ConfigSink {
         self.desired = desired
     }
 
-    func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?, readings: SourceReadings?) {
-        desired.apply(upserts: upserts, removals: removals, synced: synced, readings: readings)
+    func apply(
+        upserts: [CheckConfig], removals: [ConfigKey], suspended: [ConfigKey], resumed: [ConfigKey], synced: Bool?,
+        readings: SourceReadings?
+    ) {
+        desired.apply(
+            upserts: upserts, removals: removals, suspended: suspended, resumed: resumed, synced: synced,
+            readings: readings)
         guard let readings else { return }
         let checks = desired.configs.map(\.checkName)
         recorded.withLock { $0.append((checks, readings)) }
