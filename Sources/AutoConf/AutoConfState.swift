@@ -263,15 +263,9 @@ struct AutoConfState {
 
     /// The Service or the ClusterCheck from which configs of a source come; nil if there is none.
     func object(ofSource source: String) -> ObjectReference? {
-        for prefix in ["kube_service://", "kube_endpoint_uid://", ConfigKey.clusterCheckPrefix]
-        where source.utf8.starts(with: prefix.utf8) {
-            let parts = source.dropFirst(prefix.utf8.count).split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count >= 2 else { return nil }
-            let name = NamespacedName(namespace: String(parts[0]), name: String(parts[1]))
-            let isClusterCheck = prefix.hasSameBytes(as: ConfigKey.clusterCheckPrefix)
-            return isClusterCheck ? clusterChecks.reference(name, source: source) : services[name]?.reference(name)
-        }
-        return nil
+        guard let name = NamespacedName(ofSource: source) else { return nil }
+        let isClusterCheck = source.utf8.starts(with: ConfigKey.clusterCheckPrefix.utf8)
+        return isClusterCheck ? clusterChecks.reference(name, source: source) : services[name]?.reference(name)
     }
 
     /// How many configs come from a source.
@@ -318,14 +312,9 @@ extension AutoConfState {
 
     /// What to keep of a Service. Of most, only what tells whether it changed is needed again.
     private func known(_ service: Service) -> KnownService {
-        let isRemembered = keepsLastGood && isAnnotated(service)
-        let need: KnownService.Need =
-            switch (hasEndpointsChecks(service), enabled.contains(.file)) {
-            case (true, _): .everything
-            case (false, true): isRemembered ? .everything : .target
-            case (false, false): isRemembered ? .annotations : .nothing
-            }
-        return KnownService(service, keeps: need)
+        KnownService(
+            service, keeps: hasEndpointsChecks(service) ? .everything : enabled.contains(.file) ? .target : .nothing,
+            isRemembered: keepsLastGood && isAnnotated(service))
     }
 
     /// A source has been read completely.
@@ -355,10 +344,11 @@ extension AutoConfState {
 
     private mutating func handle(_ service: Service, _ change: inout Change) {
         let name = service.objectName
-        let new = isKept(service) ? known(service) : nil
+        var new = isKept(service) ? known(service) : nil
         let former = services[name]
         let isUnchanged = former?.fingerprint == new?.fingerprint
         let isAnother = former?.isAnother(than: service) ?? false
+        if isUnchanged, former?.rememberedBytes == 0 { new?.forgetAnnotations() }
         if !isUnchanged, keepsLastGood { remember(isAnother ? nil : former, editedTo: service) }
         services[name] = new
         services.shrinkIfSparse()
@@ -400,7 +390,7 @@ extension AutoConfState {
         let name = service.objectName
         let bound = bound(service, keepsLast: keepsLastGood && !isAnother)
         if bound.isCrowdedOut { crowdedOut.insert(name) } else { crowdedOut.remove(name) }
-        let written = (services[name]?.annotationBytes ?? 0) + (lastGood[name]?.bytes ?? 0)
+        let written = (services[name]?.rememberedBytes ?? 0) + (lastGood[name]?.bytes ?? 0)
         change.objects += serviceObjects.apply(
             bound.reading(of: name.serviceEntity), to: name.serviceEntity, service.reference, written: written)
     }
@@ -408,7 +398,7 @@ extension AutoConfState {
     private mutating func apply(_ check: ClusterCheck, _ change: inout Change) {
         change.objects += clusterChecks.apply(
             check, environment: environment, limit: limit,
-            room: room(for: clusterChecks.objects.bytes(of: check.source)), keepsLast: keepsLastGood)
+            room: room(for: check.source, of: \.clusterChecks.objects), keepsLast: keepsLastGood)
     }
 
     private mutating func update(_ file: String, _ change: inout Change) {
@@ -417,7 +407,7 @@ extension AutoConfState {
 
     private mutating func bound(_ service: Service, keepsLast: Bool) -> BoundConfigs {
         let name = service.objectName
-        let room = room(for: serviceObjects.bytes(of: name.serviceEntity)) - (services[name]?.annotationBytes ?? 0)
+        let room = room(for: name.serviceEntity, of: \.serviceObjects)
         var good = lastGood[name] ?? ServiceLastGood(uid: service.uid)
         var bound = BoundConfigs(limit: limit, room: room, keepsLast: keepsLast)
         let endpoints = enabled.contains(.endpoints) ? endpoints : nil
@@ -426,7 +416,11 @@ extension AutoConfState {
             service.bind(
                 scrape, into: &bound, lastGood: &good.scrape, endpoints: endpoints, environment: environment)
         }
-        good.limit(to: limit, room: room - bound.bytes)
+        // What is only remembered has no more than what its configs leave.
+        var left = room.bytes - bound.bytes
+        if services[name]?.rememberedBytes ?? 0 > left { services[name]?.forgetAnnotations() }
+        left -= services[name]?.rememberedBytes ?? 0
+        good.limit(to: limit, room: left)
         lastGood[name] = good.isEmpty ? nil : good
         lastGood.shrinkIfSparse()
         return bound
@@ -444,7 +438,7 @@ extension AutoConfState {
     /// The configs of a file for the objects that it names.
     private mutating func boundReading(of object: String) -> ConfigReading {
         guard let (file, problems) = files[object] else { return .unchanged }
-        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)), keepsLast: true)
+        var bound = BoundConfigs(limit: limit, room: room(for: object, of: \.fileObjects), keepsLast: true)
         for problem in problems { bound.report(problem) }
         let all = file.bindings.flatMap { places(for: $0, of: file, &bound) }
         var lastGood = files.lastGood(of: object)
@@ -459,13 +453,24 @@ extension AutoConfState {
     ) -> ConfigReading {
         BoundConfigs(
             configs, problems: problems, isPartial: isPartial, limit: limit,
-            room: room(for: fileObjects.bytes(of: object)), keepsLast: true
+            room: room(for: object, of: \.fileObjects), keepsLast: true
         ).reading(of: object)
     }
 
-    /// The bytes that there is room for, if an object gives back what its configs take now.
-    private func room(for own: Int) -> Int {
-        limit.totalBytes - allObjects.reduce(0) { $0 + $1.bytes } + own
+    /// The room for the configs of an object, if it gives back what it has now.
+    private func room(for object: String, of source: KeyPath<AutoConfState, SourceObjects>) -> ConfigRoom {
+        let own = self[keyPath: source].bytes(of: object)
+        let all = ConfigRoom(
+            bytes: limit.totalBytes - allObjects.reduce(0) { $0 + $1.bytes } + own,
+            limit: "all configs together may have \(limit.totalBytes) bytes")
+        if let name = NamespacedName(ofSource: object) {
+            let taken = allObjects.reduce(0) { $0 + $1.bytes(ofNamespace: name.namespace) } - own
+            let reason = "those of its namespace together may have \(limit.shareBytes) bytes"
+            return .least(all, ConfigRoom(bytes: limit.shareBytes - taken, limit: reason))
+        }
+        guard source == \.fileObjects else { return all }
+        let reason = "those of all files together may have \(limit.shareBytes) bytes"
+        return .least(all, ConfigRoom(bytes: limit.shareBytes - fileObjects.bytes + own, limit: reason))
     }
 
     /// Where the template of a file is bound, by one of the objects that it names.
@@ -533,7 +538,7 @@ extension AutoConfState {
             change.objects = discovered.apply(.keepsLast(ConfigProblem(object, reason)), to: object)
             guard !undiscovered.contains(ExactText(object)) else { return change }
         case .configs(let configs, let problems):
-            let room = room(for: discovered.bytes(of: object))
+            let room = room(for: object, of: \.discovered)
             let bound = BoundConfigs(
                 configs, problems: problems, limit: discoveryLimit, room: room, keepsLast: false)
             isCrowdedOut = bound.isCrowdedOut

@@ -13,8 +13,7 @@ struct BoundConfigs {
     /// Which former configs stay where new ones cannot be used; nil if none do.
     private var kept: KeptConfigs?
     private let limit: ConfigLimit
-    /// The bytes that there is room for among all configs.
-    private let room: Int
+    private let room: ConfigRoom
     /// What the configs count for.
     private(set) var bytes = 0
     private var leftOut = 0
@@ -24,9 +23,9 @@ struct BoundConfigs {
     private var unreportedErrors = 0
 
     /// - Parameters:
-    ///   - room: the bytes that the configs of all other objects leave.
+    ///   - room: what the configs of all other objects leave.
     ///   - keepsLast: whether former configs stay where new ones cannot be used.
-    init(limit: ConfigLimit, room: Int, keepsLast: Bool) {
+    init(limit: ConfigLimit, room: ConfigRoom, keepsLast: Bool) {
         self.limit = limit
         kept = keepsLast ? KeptConfigs(limit: limit) : nil
         self.room = room
@@ -34,8 +33,8 @@ struct BoundConfigs {
 
     /// Configs that are resolved already.
     init(
-        _ configs: [CheckConfig], problems: [ConfigProblem], isPartial: Bool = false, limit: ConfigLimit, room: Int,
-        keepsLast: Bool
+        _ configs: [CheckConfig], problems: [ConfigProblem], isPartial: Bool = false, limit: ConfigLimit,
+        room: ConfigRoom, keepsLast: Bool
     ) {
         self.init(limit: limit, room: room, keepsLast: keepsLast)
         for problem in problems { report(problem) }
@@ -58,7 +57,7 @@ struct BoundConfigs {
     /// - Parameter standsIn: whether it is of the last good template, not of what is written now.
     mutating func add(_ config: CheckConfig, isPartial: Bool = false, standsIn: Bool = false) {
         let size = ConfigLimit.bytes(of: config)
-        guard !isFull, configs.count < limit.configs, bytes + size <= min(limit.bytes, room) else {
+        guard !isFull, configs.count < limit.configs, bytes + size <= min(limit.bytes, room.bytes) else {
             if !isFull { isCrowdedOut = configs.count < limit.configs && bytes + size <= limit.bytes }
             return leaveOut(oneOf: config.key.source)
         }
@@ -116,7 +115,7 @@ struct BoundConfigs {
         let count = configs.count + leftOut
         let reason =
             isCrowdedOut
-            ? "no room for \(leftOut) of its \(count) configs: all configs together may have \(limit.totalBytes) bytes"
+            ? "no room for \(leftOut) of its \(count) configs: \(room.limit)"
             : "\(leftOut) of its \(count) configs are left out: one object may give \(limit.configs) configs of "
                 + "\(limit.bytes) bytes together"
         return problems + [ConfigProblem(object, reason)]

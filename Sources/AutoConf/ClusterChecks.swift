@@ -22,10 +22,10 @@ struct ClusterChecks {
     /// Applies a new or changed ClusterCheck.
     ///
     /// - Parameters:
-    ///   - room: the bytes that there are for its config.
+    ///   - room: what there is for its config.
     ///   - keepsLast: whether a spec that cannot be used keeps the config of an earlier one.
     mutating func apply(
-        _ check: ClusterCheck, environment: Environment, limit: ConfigLimit, room: Int, keepsLast: Bool
+        _ check: ClusterCheck, environment: Environment, limit: ConfigLimit, room: ConfigRoom, keepsLast: Bool
     ) -> SourceObjects.Change {
         let name = check.source
         var change = SourceObjects.Change()

@@ -7,8 +7,6 @@ struct KnownService {
     enum Need {
         /// All of it. Its annotations describe endpoints checks, and endpoints change without their Service.
         case everything
-        /// What its checks were, in case that what is written next cannot be used.
-        case annotations
         /// What the template of a file is bound to.
         case target
         case nothing
@@ -22,34 +20,48 @@ struct KnownService {
         case service(Service)
     }
 
-    /// The longest annotations, in bytes with their names, that are kept for no more than what the checks were.
+    /// The longest annotations, in bytes with their names, that are remembered.
     private static let longestText = 4_096
 
     /// A hash, with a key of this process, of everything that affects checks: all but the resource version, and labels
     /// that are not tags.
     let fingerprint: Int
-    private let kept: Kept
+    private var kept: Kept
+    /// The bytes of annotations that are kept for nothing but to know what its checks were.
+    private(set) var rememberedBytes = 0
     /// Its uid as a number, which takes no memory of its own; nil if it is no UUID in lower case.
     private let uid: UInt128?
 
-    init(_ service: Service, keeps need: Need) {
+    /// - Parameter isRemembered: whether its annotations are kept beside what is needed, if they are short, in case
+    ///   that what is written next cannot be used.
+    init(_ service: Service, keeps need: Need, isRemembered: Bool = false) {
         uid = Self.number(service.uid)
         var reduced = service
         reduced.metadata.labels = service.labels.filter { $0.key.hasPrefix("tags.datadoghq.com/") }
         reduced.metadata.resourceVersion = ""
         fingerprint = reduced.hashValue
+        let text = isRemembered ? Self.text(of: service.annotations) : nil
         switch need {
         case .nothing:
-            kept = .nothing
-        case .annotations:
-            kept = Self.text(of: service.annotations).map { .annotations($0) } ?? .nothing
+            kept = text.map { .annotations($0) } ?? .nothing
         case .target:
-            reduced.metadata.annotations = [:]
+            if text == nil { reduced.metadata.annotations = [:] }
             kept = .service(reduced)
         case .everything:
             reduced.metadata.resourceVersion = service.resourceVersion
             kept = .service(reduced)
+            return
         }
+        rememberedBytes = text?.utf8.count ?? 0
+    }
+
+    /// Keeps no more than what is needed.
+    mutating func forgetAnnotations() {
+        guard rememberedBytes > 0 else { return }
+        rememberedBytes = 0
+        guard case .service(var service) = kept else { return kept = .nothing }
+        service.metadata.annotations = [:]
+        kept = .service(service)
     }
 
     /// Nil if it is too long, or cannot be split again.
@@ -74,15 +86,6 @@ struct KnownService {
             let texts = text.utf8.split(separator: 0, omittingEmptySubsequences: false).map { ExactText(Substring($0)) }
             let pairs = stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], texts[$0 + 1]) }
             return Dictionary(pairs) { first, _ in first }
-        }
-    }
-
-    /// What is kept of its annotations, in bytes.
-    var annotationBytes: Int {
-        switch kept {
-        case .nothing: 0
-        case .service(let service): service.annotationBytes
-        case .annotations(let text): text.utf8.count
         }
     }
 }

@@ -76,6 +76,21 @@ struct SourceObjects {
     private var objects: [ExactText: Known] = [:]
     /// What all objects count for: see `ConfigLimit`.
     private(set) var bytes = 0
+    /// Those of each namespace.
+    private var namespaces: [ExactText: Int] = [:]
+
+    /// What the objects of a namespace count for.
+    func bytes(ofNamespace namespace: String) -> Int {
+        namespaces[namespace] ?? 0
+    }
+
+    /// An object counts for so much more.
+    private mutating func count(_ more: Int, of object: String) {
+        bytes += more
+        guard let name = NamespacedName(ofSource: object) else { return }
+        namespaces[name.namespace, default: 0] += more
+        if namespaces[name.namespace] == 0 { namespaces[name.namespace] = nil }
+    }
 
     /// What an object counts for: its configs, and what is kept of what its author wrote.
     func bytes(of object: String) -> Int {
@@ -164,10 +179,10 @@ struct SourceObjects {
         case .unchanged:
             return
         case .configs(let configs, let found, let kept):
-            bytes -= known.bytes
+            let before = known.bytes
             known.written = written
             keepsLast = known.replace(by: configs, keeping: kept, &change)
-            bytes += known.bytes
+            count(known.bytes - before, of: object)
             problems = found
         case .keepsLast(let problem):
             problems = [problem]
@@ -188,7 +203,7 @@ struct SourceObjects {
     private mutating func remove(_ object: String, _ change: inout Change) {
         guard let known = objects.removeValue(forKey: object) else { return }
         objects.shrinkIfSparse()
-        bytes -= known.bytes
+        count(-known.bytes, of: object)
         change.removals += known.entries.map(\.key)
         change.gone += known.problems
     }
