@@ -110,7 +110,7 @@ package final class AutoConf: Sendable {
         case .targets(let targets):
             var bound = BoundConfigs(limit: .ofDiscovery(options), room: .max, keepsLast: false)
             discovery.bind(targets, into: &bound)
-            return .configs(bound.configs, problems: bound.problems(of: discovery.object))
+            return .configs(bound.weighed, problems: bound.problems(of: discovery.object))
         }
     }
 

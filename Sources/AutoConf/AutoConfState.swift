@@ -452,7 +452,7 @@ extension AutoConfState {
         of object: String, _ configs: [CheckConfig], _ problems: [ConfigProblem], _ isPartial: Bool
     ) -> ConfigReading {
         BoundConfigs(
-            configs, problems: problems, isPartial: isPartial, limit: limit,
+            configs.map(WeighedConfig.init), problems: problems, isPartial: isPartial, limit: limit,
             room: room(for: object, of: \.fileObjects), keepsLast: true
         ).reading(of: object)
     }
@@ -520,7 +520,7 @@ extension AutoConfState {
         /// The targets are those of the last time.
         case unchanged
         /// The configs of its targets, up to the limit, and its problems.
-        case configs([CheckConfig], problems: [ConfigProblem])
+        case configs([WeighedConfig], problems: [ConfigProblem])
         case failed(reason: String)
     }
 

@@ -236,7 +236,7 @@ extension SourceObjects.Known {
     ///
     /// - Returns: whether any stays, or is of what was written before.
     fileprivate mutating func replace(
-        by configs: [CheckConfig], keeping kept: KeptConfigs?, _ change: inout SourceObjects.Change
+        by configs: [WeighedConfig], keeping kept: KeptConfigs?, _ change: inout SourceObjects.Change
     ) -> Bool {
         let former = entries
         var keepsLast = kept?.hasStandIns == true
@@ -246,8 +246,8 @@ extension SourceObjects.Known {
                 keepsLast = true
                 return whole
             }
-            change.upserts.append(config)
-            return Entry(key: config.key, bytes: ConfigLimit.bytes(of: config), isPartial: isPartial)
+            change.upserts.append(config.config)
+            return Entry(key: config.key, bytes: config.bytes, isPartial: isPartial)
         }
         // Equal keys are kept: the same objects are elsewhere too.
         if entries == former { entries = former }
