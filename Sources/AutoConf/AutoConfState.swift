@@ -175,20 +175,42 @@ struct AutoConfState {
         return change
     }
 
-    /// Applies an event of the ClusterChecks. It is ignored if they are not a source.
-    mutating func handle(_ event: ReflectorEvent<ClusterCheck>) -> Change {
+    /// Forgets which ClusterChecks were listed so far: a new list begins.
+    mutating func beginClusterCheckList() {
+        clusterChecks.beginList()
+    }
+
+    /// Applies ClusterChecks of a list that goes on.
+    mutating func apply(listed part: ArraySlice<ClusterCheck>) -> Change {
         var change = Change()
-        guard enabled.contains(.clusterChecks) else { return change }
-        switch event {
-        case .replaced(let all, let begun):
-            forbiddenSince = nil
-            change.objects = clusterChecks.keep(only: Set(texts: all.map(\.source)))
-            for check in all { apply(check, &change) }
-            finish(.clusterChecks, begun, &change)
-        case .applied(let check): apply(check, &change)
-        case .deleted(let check): change.objects = clusterChecks.remove(check.source)
-        }
+        forbiddenSince = nil
+        clusterChecks.note(listed: part)
+        for check in part { change.objects += apply(check).objects }
         return change
+    }
+
+    /// Applies the last ClusterChecks of a list. Those that are not in the list are gone.
+    mutating func finishList(with part: ArraySlice<ClusterCheck>, begun: Instant) -> Change {
+        var change = Change()
+        clusterChecks.note(listed: part)
+        forbiddenSince = nil
+        change.objects = clusterChecks.finishList()
+        for check in part { change.objects += apply(check).objects }
+        finish(.clusterChecks, begun, &change)
+        return change
+    }
+
+    /// Applies a ClusterCheck that is new or changed.
+    mutating func apply(_ check: ClusterCheck) -> Change {
+        Change(
+            objects: clusterChecks.apply(
+                check, environment: environment, limit: limit,
+                room: room(for: check.source, of: \.clusterChecks.objects), keepsLast: keepsLastGood))
+    }
+
+    /// Removes a deleted ClusterCheck.
+    mutating func remove(_ check: ClusterCheck) -> Change {
+        Change(objects: clusterChecks.remove(check.source))
     }
 
     /// ClusterChecks could not be read by a list that began at `begun`, for lack of permission. Those that are known
@@ -393,12 +415,6 @@ extension AutoConfState {
         let written = (services[name]?.rememberedBytes ?? 0) + (lastGood[name]?.bytes ?? 0)
         change.objects += serviceObjects.apply(
             bound.reading(of: name.serviceEntity), to: name.serviceEntity, service.reference, written: written)
-    }
-
-    private mutating func apply(_ check: ClusterCheck, _ change: inout Change) {
-        change.objects += clusterChecks.apply(
-            check, environment: environment, limit: limit,
-            room: room(for: check.source, of: \.clusterChecks.objects), keepsLast: keepsLastGood)
     }
 
     private mutating func update(_ file: String, _ change: inout Change) {

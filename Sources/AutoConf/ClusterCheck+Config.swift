@@ -32,7 +32,8 @@ extension ClusterCheck {
             let problems =
                 warnings.map { ConfigProblem(source, $0, template.placement.isBroken ? .error : .warning) }
                 + refused.map { ConfigProblem(source, $0.description) }
-            return ClusterCheckReading(isPaused: isPaused, configs: .configs([WeighedConfig(config)], problems: problems))
+            return ClusterCheckReading(
+                isPaused: isPaused, configs: .configs([WeighedConfig(config)], problems: problems))
         } catch {
             return ClusterCheckReading(
                 isPaused: isPaused, configs: .keepsLast(ConfigProblem(source, error.description)))

@@ -17,6 +17,8 @@ struct ClusterChecks {
     }
 
     private var known: [ExactText: Known] = [:]
+    /// Those of the list that is being read, so far.
+    private var listed: Set<ExactText> = []
     private(set) var objects = SourceObjects()
 
     /// Applies a new or changed ClusterCheck.
@@ -62,10 +64,21 @@ struct ClusterChecks {
         return objects.remove(name)
     }
 
-    /// Removes those that are not in a complete list.
-    mutating func keep(only present: Set<ExactText>) -> SourceObjects.Change {
+    /// Forgets which were listed so far.
+    mutating func beginList() {
+        listed = []
+    }
+
+    /// These are in the list that is being read.
+    mutating func note(listed part: some Sequence<ClusterCheck>) {
+        listed.formUnion(part.map { ExactText($0.source) })
+    }
+
+    /// The list is complete: removes those that are not in it.
+    mutating func finishList() -> SourceObjects.Change {
         var change = SourceObjects.Change()
-        for name in known.keys.filter({ !present.contains($0) }).sortedTexts() { change += remove(name) }
+        for name in known.keys.filter({ !listed.contains($0) }).sortedTexts() { change += remove(name) }
+        listed = []
         return change
     }
 

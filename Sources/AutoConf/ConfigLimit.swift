@@ -45,7 +45,7 @@ struct ConfigLimit: Hashable {
 
 extension JSONValue {
     /// About as many bytes as its text has, without making it.
-    fileprivate var textBytes: Int {
+    var textBytes: Int {
         switch self {
         case .null, .bool: 4
         case .number(let text): text.utf8.count

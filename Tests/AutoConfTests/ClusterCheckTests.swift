@@ -204,6 +204,35 @@ import Testing
         #expect(fixture.configs.isEmpty)
     }
 
+    @Test func `a list in pages is a whole list, and one that was given up removes nothing`() throws {
+        let fixture = fixture()
+        func check(_ name: String) throws -> ClusterCheck { try self.check(Self.good, name: name) }
+        func names() -> [String] { fixture.configs.map { String($0.key.source.suffix(1)) } }
+        fixture.autoConf.handle(page: ReflectorPage([try check("a"), try check("b")], isFirst: true))
+        #expect(names() == ["a", "b"] && !fixture.isSynced)
+        fixture.autoConf.handle(page: ReflectorPage([try check("c")], isFirst: false))
+        fixture.autoConf.handle(.replaced([try check("d")]))
+        #expect(names() == ["a", "b", "c", "d"] && fixture.isSynced)
+        // A list that ends after its first page; then one of "c" and "d" alone.
+        fixture.autoConf.handle(page: ReflectorPage([try check("a")], isFirst: true))
+        fixture.autoConf.handle(page: ReflectorPage([try check("c")], isFirst: true))
+        #expect(names() == ["a", "b", "c", "d"])
+        fixture.autoConf.handle(.replaced([try check("d")]))
+        #expect(names() == ["c", "d"])
+        // One without pages says all by itself.
+        fixture.autoConf.handle(.replaced([try check("e")]))
+        #expect(names() == ["e"])
+    }
+
+    /// Large ones are published one by one.
+    @Test func `a list of large ones is handled in parts`() throws {
+        let fixture = fixture()
+        let text = String(repeating: "x", count: 300_000)
+        let large = #"{"check": "a", "instances": [{"x": "\#(text)"}]}"#
+        fixture.autoConf.handle(.replaced(try (0..<5).map { try check(large, name: "c\($0)") }))
+        #expect(fixture.configs.count == 5 && fixture.desired.changes == 5)
+    }
+
     @Test func `without the permission all else is synced, and what is known stays`() throws {
         let fixture = fixture { $0.watchesServices = true }
         fixture.autoConf.handle(

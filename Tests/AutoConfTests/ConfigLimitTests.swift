@@ -128,7 +128,7 @@ import Testing
         // A list that ends after its first page; then one without "a" and "b".
         fixture.autoConf.handle(page: ReflectorPage([annotated("a")], isFirst: true))
         #expect(names() == ["a", "b", "c"])
-        fixture.autoConf.handle(page: ReflectorPage([], isFirst: true))
+        fixture.autoConf.handle(page: ReflectorPage<Service>([], isFirst: true))
         fixture.autoConf.handle(.replaced([annotated("c")]))
         #expect(names() == ["c"])
     }
