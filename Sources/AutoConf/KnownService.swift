@@ -15,8 +15,6 @@ struct KnownService {
     /// Boxed, since most Services need no more than their fingerprint.
     private indirect enum Kept {
         case nothing
-        /// Names and values by turns, as one text: a dictionary takes many times the memory.
-        case annotations(String)
         case service(Service)
     }
 
@@ -26,9 +24,10 @@ struct KnownService {
     /// A hash, with a key of this process, of everything that affects checks: all but the resource version, and labels
     /// that are not tags.
     let fingerprint: Int
-    private var kept: Kept
-    /// The bytes of annotations that are kept for nothing but to know what its checks were.
-    private(set) var rememberedBytes = 0
+    private let kept: Kept
+    /// Names and values of annotations by turns, that are kept for nothing but to know what its checks were. As one
+    /// text, since a dictionary takes many times the memory.
+    private var remembered = ""
     /// Its uid as a number, which takes no memory of its own; nil if it is no UUID in lower case.
     private let uid: UInt128?
 
@@ -40,28 +39,25 @@ struct KnownService {
         reduced.metadata.labels = service.labels.filter { $0.key.hasPrefix("tags.datadoghq.com/") }
         reduced.metadata.resourceVersion = ""
         fingerprint = reduced.hashValue
-        let text = isRemembered ? Self.text(of: service.annotations) : nil
         switch need {
         case .nothing:
-            kept = text.map { .annotations($0) } ?? .nothing
+            kept = .nothing
         case .target:
-            if text == nil { reduced.metadata.annotations = [:] }
+            reduced.metadata.annotations = [:]
             kept = .service(reduced)
         case .everything:
             reduced.metadata.resourceVersion = service.resourceVersion
             kept = .service(reduced)
-            return
         }
-        rememberedBytes = text?.utf8.count ?? 0
+        if isRemembered, need != .everything { remembered = Self.text(of: service.annotations) ?? "" }
     }
+
+    /// What is kept of its annotations for nothing but to know what its checks were, in bytes.
+    var rememberedBytes: Int { remembered.utf8.count }
 
     /// Keeps no more than what is needed.
     mutating func forgetAnnotations() {
-        guard rememberedBytes > 0 else { return }
-        rememberedBytes = 0
-        guard case .service(var service) = kept else { return kept = .nothing }
-        service.metadata.annotations = [:]
-        kept = .service(service)
+        remembered = ""
     }
 
     /// Nil if it is too long, or cannot be split again.
@@ -79,14 +75,12 @@ struct KnownService {
 
     /// Its annotations, as far as they were kept.
     var annotations: [ExactText: ExactText] {
-        switch kept {
-        case .nothing: return [:]
-        case .service(let service): return service.annotations
-        case .annotations(let text):
-            let texts = text.utf8.split(separator: 0, omittingEmptySubsequences: false).map { ExactText(Substring($0)) }
-            let pairs = stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], texts[$0 + 1]) }
-            return Dictionary(pairs) { first, _ in first }
+        guard !remembered.isEmpty else { return service?.annotations ?? [:] }
+        let texts = remembered.utf8.split(separator: 0, omittingEmptySubsequences: false)
+        let pairs = stride(from: 0, to: texts.count - 1, by: 2).map { index in
+            (ExactText(Substring(texts[index])), ExactText(Substring(texts[index + 1])))
         }
+        return Dictionary(pairs) { first, _ in first }
     }
 }
 
