@@ -11,8 +11,8 @@ import Synchronization
 /// missing may not have been read yet. What cannot be used is reported with its object and reason, affects nothing
 /// else, and keeps the configs that the object had.
 package final class AutoConf: Sendable {
-    /// The Services of a list that are handled at once: at most this many, and about as many bytes of annotations.
-    /// Reading a config takes many times the memory that is kept of it, and each part frees it again.
+    /// The objects of a list that are handled at once: at most this many, and about as many bytes of annotations or of
+    /// specs. Reading a config takes many times the memory that is kept of it, and each part frees it again.
     private static let (partSize, partBytes) = (64, 256 << 10)
 
     /// How many objects have a gauge of their own.
@@ -56,7 +56,10 @@ package final class AutoConf: Sendable {
         self.onProblems = onProblems
         let known = AutoConfState(options, environment: self.environment)
         state = Mutex(known)
-        if known.enabled.isEmpty { desired.apply(upserts: [], removals: [], synced: true, readings: known.readings) }
+        if known.enabled.isEmpty {
+            desired.apply(
+                upserts: [], removals: [], suspended: [], resumed: [], synced: true, readings: known.readings)
+        }
     }
 
     /// Reads the config files, and reads those again that change, until the task is cancelled.
@@ -107,7 +110,7 @@ package final class AutoConf: Sendable {
         case .targets(let targets):
             var bound = BoundConfigs(limit: .ofDiscovery(options), room: .max, keepsLast: false)
             discovery.bind(targets, into: &bound)
-            return .configs(bound.configs, problems: bound.problems(of: discovery.object))
+            return .configs(bound.weighed, problems: bound.problems(of: discovery.object))
         }
     }
 
@@ -124,7 +127,7 @@ package final class AutoConf: Sendable {
     package func handle(_ event: ReflectorEvent<Service>) {
         switch event {
         case .replaced(let all, let begun):
-            let parts = Self.parts(of: all)
+            let parts = Self.parts(of: all, \.annotationBytes)
             for part in parts.dropLast() { update { $0.apply(listed: part) } }
             update { $0.finishList(with: parts.last ?? [], begun: begun) }
         case .applied(let service): update { $0.apply(service) }
@@ -135,19 +138,19 @@ package final class AutoConf: Sendable {
     /// Handles a page of the Services' list; those of the whole list end with `replaced`.
     package func handle(page: ReflectorPage<Service>) {
         if page.isFirst { state.withLock { $0.beginList() } }
-        for part in Self.parts(of: page.objects) { update { $0.apply(listed: part) } }
+        for part in Self.parts(of: page.objects, \.annotationBytes) { update { $0.apply(listed: part) } }
     }
 
-    private static func parts(of services: [Service]) -> [ArraySlice<Service>] {
-        var parts: [ArraySlice<Service>] = []
+    private static func parts<Object>(of objects: [Object], _ weight: (Object) -> Int) -> [ArraySlice<Object>] {
+        var parts: [ArraySlice<Object>] = []
         var (start, bytes) = (0, 0)
-        for (index, service) in services.enumerated() {
-            bytes += service.annotations.values.reduce(0) { $0 + $1.text.utf8.count }
+        for (index, object) in objects.enumerated() {
+            bytes += weight(object)
             guard index + 1 - start == partSize || bytes >= partBytes else { continue }
-            parts.append(services[start...index])
+            parts.append(objects[start...index])
             (start, bytes) = (index + 1, 0)
         }
-        if start < services.count { parts.append(services[start...]) }
+        if start < objects.count { parts.append(objects[start...]) }
         return parts
     }
 
@@ -160,7 +163,22 @@ package final class AutoConf: Sendable {
     /// Handles an event of the ClusterChecks' reflector, if they are a source. Events must come one at a time and in
     /// order; those of other resources may come concurrently.
     package func handle(_ event: ReflectorEvent<ClusterCheck>) {
-        update { $0.handle(event) }
+        guard options.watchesClusterChecks else { return }
+        switch event {
+        case .replaced(let all, let begun):
+            let parts = Self.parts(of: all, \.spec.textBytes)
+            for part in parts.dropLast() { update { $0.apply(listed: part) } }
+            update { $0.finishList(with: parts.last ?? [], begun: begun) }
+        case .applied(let check): update { $0.apply(check) }
+        case .deleted(let check): update { $0.remove(check) }
+        }
+    }
+
+    /// Handles a page of the ClusterChecks' list; those of the whole list end with `replaced`.
+    package func handle(page: ReflectorPage<ClusterCheck>) {
+        guard options.watchesClusterChecks else { return }
+        if page.isFirst { state.withLock { $0.beginClusterCheckList() } }
+        for part in Self.parts(of: page.objects, \.spec.textBytes) { update { $0.apply(listed: part) } }
     }
 
     /// A list of the ClusterChecks that began at `begun` was refused for lack of permission: without it, everything
@@ -249,8 +267,8 @@ package final class AutoConf: Sendable {
         let objects = change.objects
         // The set becomes synced together with the configs of the last source, and a reading is told with its configs.
         desired.apply(
-            upserts: objects.upserts, removals: objects.removals, synced: change.isSynced ? true : nil,
-            readings: change.readings)
+            upserts: objects.upserts, removals: objects.removals, suspended: objects.suspended,
+            resumed: objects.resumed, synced: change.isSynced ? true : nil, readings: change.readings)
         for problem in objects.gone + objects.problems.flatMap(\.solved) {
             log.info("config problem solved", ["object": problem.object, "reason": problem.reason])
         }

@@ -36,6 +36,9 @@ package struct AutoConfOptions: Sendable {
     package var maximumConfigsPerObject = 1_000
     /// The most bytes of the configs of one Service or file, with 1,000 for each config. Default: 4,194,304 (4 MiB).
     package var maximumBytesPerObject = 4 << 20
+    /// The most bytes of the configs of one namespace, and of all files, with 1,000 for each config. Default:
+    /// 41,943,040 (40 MiB), a quarter of those of all configs.
+    package var maximumBytesPerNamespace = 40 << 20
     /// The most bytes of the configs of the targets of one URL, with 1,000 for each config. Default: 67,108,864
     /// (64 MiB).
     package var maximumBytesPerDiscovery = 64 << 20

@@ -55,6 +55,8 @@ struct AutoConfState {
     private var wanted = Instant.distantPast
     /// The annotated Services; all Services if there are files, which may name any.
     private var services: [NamespacedName: KnownService] = [:]
+    /// What the Services had before whose annotations cannot be used now.
+    private var lastGood: [NamespacedName: ServiceLastGood] = [:]
     /// The Services of the list that is being read, so far.
     private var listed: Set<NamespacedName> = []
     private var endpoints = EndpointIndex()
@@ -130,6 +132,7 @@ struct AutoConfState {
         let present = listed.union(part.map(\.objectName))
         listed = []
         for name in services.keys where !present.contains(name) { services[name] = nil }
+        for name in lastGood.keys where !present.contains(name) { lastGood[name] = nil }
         services.shrinkIfSparse()
         crowdedOut.formIntersection(present)
         let entities = Set(texts: present.map(\.serviceEntity))
@@ -146,6 +149,7 @@ struct AutoConfState {
         var change = Change()
         services[service.objectName] = nil
         services.shrinkIfSparse()
+        lastGood[service.objectName] = nil
         crowdedOut.remove(service.objectName)
         change.objects = serviceObjects.remove(service.objectName.serviceEntity)
         for file in files.naming(service.objectName) { update(file, &change) }
@@ -171,20 +175,42 @@ struct AutoConfState {
         return change
     }
 
-    /// Applies an event of the ClusterChecks. It is ignored if they are not a source.
-    mutating func handle(_ event: ReflectorEvent<ClusterCheck>) -> Change {
+    /// Forgets which ClusterChecks were listed so far: a new list begins.
+    mutating func beginClusterCheckList() {
+        clusterChecks.beginList()
+    }
+
+    /// Applies ClusterChecks of a list that goes on.
+    mutating func apply(listed part: ArraySlice<ClusterCheck>) -> Change {
         var change = Change()
-        guard enabled.contains(.clusterChecks) else { return change }
-        switch event {
-        case .replaced(let all, let begun):
-            forbiddenSince = nil
-            change.objects = clusterChecks.keep(only: Set(texts: all.map(\.source)))
-            for check in all { apply(check, &change) }
-            finish(.clusterChecks, begun, &change)
-        case .applied(let check): apply(check, &change)
-        case .deleted(let check): change.objects = clusterChecks.remove(check.source)
-        }
+        forbiddenSince = nil
+        clusterChecks.note(listed: part)
+        for check in part { change.objects += apply(check).objects }
         return change
+    }
+
+    /// Applies the last ClusterChecks of a list. Those that are not in the list are gone.
+    mutating func finishList(with part: ArraySlice<ClusterCheck>, begun: Instant) -> Change {
+        var change = Change()
+        clusterChecks.note(listed: part)
+        forbiddenSince = nil
+        change.objects = clusterChecks.finishList()
+        for check in part { change.objects += apply(check).objects }
+        finish(.clusterChecks, begun, &change)
+        return change
+    }
+
+    /// Applies a ClusterCheck that is new or changed.
+    mutating func apply(_ check: ClusterCheck) -> Change {
+        Change(
+            objects: clusterChecks.apply(
+                check, environment: environment, limit: limit,
+                room: room(for: check.source, of: \.clusterChecks.objects), keepsLast: keepsLastGood))
+    }
+
+    /// Removes a deleted ClusterCheck.
+    mutating func remove(_ check: ClusterCheck) -> Change {
+        Change(objects: clusterChecks.remove(check.source))
     }
 
     /// ClusterChecks could not be read by a list that began at `begun`, for lack of permission. Those that are known
@@ -259,15 +285,9 @@ struct AutoConfState {
 
     /// The Service or the ClusterCheck from which configs of a source come; nil if there is none.
     func object(ofSource source: String) -> ObjectReference? {
-        for prefix in ["kube_service://", "kube_endpoint_uid://", ConfigKey.clusterCheckPrefix]
-        where source.utf8.starts(with: prefix.utf8) {
-            let parts = source.dropFirst(prefix.utf8.count).split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count >= 2 else { return nil }
-            let name = NamespacedName(namespace: String(parts[0]), name: String(parts[1]))
-            let isClusterCheck = prefix.hasSameBytes(as: ConfigKey.clusterCheckPrefix)
-            return isClusterCheck ? clusterChecks.reference(name, source: source) : services[name]?.reference(name)
-        }
-        return nil
+        guard let name = NamespacedName(ofSource: source) else { return nil }
+        let isClusterCheck = source.utf8.starts(with: ConfigKey.clusterCheckPrefix.utf8)
+        return isClusterCheck ? clusterChecks.reference(name, source: source) : services[name]?.reference(name)
     }
 
     /// How many configs come from a source.
@@ -315,7 +335,8 @@ extension AutoConfState {
     /// What to keep of a Service. Of most, only what tells whether it changed is needed again.
     private func known(_ service: Service) -> KnownService {
         KnownService(
-            service, keeps: hasEndpointsChecks(service) ? .everything : enabled.contains(.file) ? .target : .nothing)
+            service, keeps: hasEndpointsChecks(service) ? .everything : enabled.contains(.file) ? .target : .nothing,
+            isRemembered: keepsLastGood && isAnnotated(service))
     }
 
     /// A source has been read completely.
@@ -345,15 +366,27 @@ extension AutoConfState {
 
     private mutating func handle(_ service: Service, _ change: inout Change) {
         let name = service.objectName
-        let new = isKept(service) ? known(service) : nil
-        let isUnchanged = services[name]?.fingerprint == new?.fingerprint
-        let isAnother = services[name]?.isAnother(than: service) ?? false
+        var new = isKept(service) ? known(service) : nil
+        let former = services[name]
+        let isUnchanged = former?.fingerprint == new?.fingerprint
+        let isAnother = former?.isAnother(than: service) ?? false
+        if isUnchanged, former?.rememberedBytes == 0 { new?.forgetAnnotations() }
+        if !isUnchanged, keepsLastGood { remember(isAnother ? nil : former, editedTo: service) }
         services[name] = new
         services.shrinkIfSparse()
         // Most changes of Services in a cluster affect no check.
         if !isUnchanged || crowdedOut.contains(name) {
             update(service, isAnother: isAnother, &change)
         }
+    }
+
+    /// Keeps what a Service had, for what it has now instead and cannot be used.
+    private mutating func remember(_ former: KnownService?, editedTo service: Service) {
+        let name = service.objectName
+        var good = lastGood[name] ?? ServiceLastGood(uid: service.uid)
+        if !good.uid.hasSameBytes(as: service.uid) { good = ServiceLastGood(uid: service.uid) }
+        if let annotations = former?.annotations, annotations != service.annotations { good.add(annotations, scrape) }
+        lastGood[name] = good.isEmpty ? nil : good
     }
 
     /// Updates the configs of a Service that changed, and those of the files that name it.
@@ -376,32 +409,40 @@ extension AutoConfState {
     }
 
     private mutating func apply(_ service: Service, isAnother: Bool = false, _ change: inout Change) {
-        let (reading, isCrowdedOut) = reading(of: service, keepsLast: keepsLastGood && !isAnother)
-        if isCrowdedOut { crowdedOut.insert(service.objectName) } else { crowdedOut.remove(service.objectName) }
-        change.objects += serviceObjects.apply(reading, to: service.objectName.serviceEntity, service.reference)
-    }
-
-    private mutating func apply(_ check: ClusterCheck, _ change: inout Change) {
-        change.objects += clusterChecks.apply(
-            check, environment: environment, limit: limit,
-            room: room(for: clusterChecks.objects.bytes(of: check.source)), keepsLast: keepsLastGood)
+        let name = service.objectName
+        let bound = bound(service, keepsLast: keepsLastGood && !isAnother)
+        if bound.isCrowdedOut { crowdedOut.insert(name) } else { crowdedOut.remove(name) }
+        let written = (services[name]?.rememberedBytes ?? 0) + (lastGood[name]?.bytes ?? 0)
+        change.objects += serviceObjects.apply(
+            bound.reading(of: name.serviceEntity), to: name.serviceEntity, service.reference, written: written)
     }
 
     private mutating func update(_ file: String, _ change: inout Change) {
         change.objects += fileObjects.apply(boundReading(of: file), to: file)
     }
 
-    private func reading(of service: Service, keepsLast: Bool) -> (reading: ConfigReading, isCrowdedOut: Bool) {
-        let entity = service.objectName.serviceEntity
-        let room = room(for: serviceObjects.bytes(of: entity))
+    private mutating func bound(_ service: Service, keepsLast: Bool) -> BoundConfigs {
+        let name = service.objectName
+        let room = room(for: name.serviceEntity, of: \.serviceObjects)
+        var good = lastGood[name] ?? ServiceLastGood(uid: service.uid)
         var bound = BoundConfigs(limit: limit, room: room, keepsLast: keepsLast)
         let endpoints = enabled.contains(.endpoints) ? endpoints : nil
-        service.bind(into: &bound, endpoints: endpoints, environment: environment)
-        if let scrape { service.bind(scrape, into: &bound, endpoints: endpoints, environment: environment) }
-        return (bound.reading(of: entity), bound.isCrowdedOut)
+        service.bind(into: &bound, lastGood: &good, endpoints: endpoints, environment: environment)
+        if let scrape {
+            service.bind(
+                scrape, into: &bound, lastGood: &good.scrape, endpoints: endpoints, environment: environment)
+        }
+        // What is only remembered has no more than what its configs leave.
+        var left = room.bytes - bound.bytes
+        if services[name]?.rememberedBytes ?? 0 > left { services[name]?.forgetAnnotations() }
+        left -= services[name]?.rememberedBytes ?? 0
+        good.limit(to: limit, room: left)
+        lastGood[name] = good.isEmpty ? nil : good
+        lastGood.shrinkIfSparse()
+        return bound
     }
 
-    private func reading(of reading: FileReading, _ object: String) -> ConfigReading {
+    private mutating func reading(of reading: FileReading, _ object: String) -> ConfigReading {
         switch reading {
         case .unchanged: .unchanged
         case .configs(let configs, let problems, let isPartial): plainReading(of: object, configs, problems, isPartial)
@@ -411,11 +452,14 @@ extension AutoConfState {
     }
 
     /// The configs of a file for the objects that it names.
-    private func boundReading(of object: String) -> ConfigReading {
+    private mutating func boundReading(of object: String) -> ConfigReading {
         guard let (file, problems) = files[object] else { return .unchanged }
-        var bound = BoundConfigs(limit: limit, room: room(for: fileObjects.bytes(of: object)), keepsLast: true)
+        var bound = BoundConfigs(limit: limit, room: room(for: object, of: \.fileObjects), keepsLast: true)
         for problem in problems { bound.report(problem) }
-        for binding in file.bindings { bind(binding, of: file, &bound) }
+        let all = file.bindings.flatMap { places(for: $0, of: file, &bound) }
+        var lastGood = files.lastGood(of: object)
+        [file.template].bind(to: all, lastGood: &lastGood, into: &bound)
+        files.keep(lastGood, of: object)
         return bound.reading(of: object)
     }
 
@@ -424,17 +468,31 @@ extension AutoConfState {
         of object: String, _ configs: [CheckConfig], _ problems: [ConfigProblem], _ isPartial: Bool
     ) -> ConfigReading {
         BoundConfigs(
-            configs, problems: problems, isPartial: isPartial, limit: limit,
-            room: room(for: fileObjects.bytes(of: object)), keepsLast: true
+            configs.map(WeighedConfig.init), problems: problems, isPartial: isPartial, limit: limit,
+            room: room(for: object, of: \.fileObjects), keepsLast: true
         ).reading(of: object)
     }
 
-    /// The bytes that there is room for, if an object gives back what its configs take now.
-    private func room(for own: Int) -> Int {
-        limit.totalBytes - allObjects.reduce(0) { $0 + $1.bytes } + own
+    /// The room for the configs of an object, if it gives back what it has now.
+    private func room(for object: String, of source: KeyPath<AutoConfState, SourceObjects>) -> ConfigRoom {
+        let own = self[keyPath: source].bytes(of: object)
+        let all = ConfigRoom(
+            bytes: limit.totalBytes - allObjects.reduce(0) { $0 + $1.bytes } + own,
+            limit: "all configs together may have \(limit.totalBytes) bytes")
+        if let name = NamespacedName(ofSource: object) {
+            let taken = allObjects.reduce(0) { $0 + $1.bytes(ofNamespace: name.namespace) } - own
+            let reason = "those of its namespace together may have \(limit.shareBytes) bytes"
+            return .least(all, ConfigRoom(bytes: limit.shareBytes - taken, limit: reason))
+        }
+        guard source == \.fileObjects else { return all }
+        let reason = "those of all files together may have \(limit.shareBytes) bytes"
+        return .least(all, ConfigRoom(bytes: limit.shareBytes - fileObjects.bytes + own, limit: reason))
     }
 
-    private func bind(_ binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs) {
+    /// Where the template of a file is bound, by one of the objects that it names.
+    private func places(
+        for binding: FileTemplate.Binding, of file: FileTemplate, _ bound: inout BoundConfigs
+    ) -> [[CheckTemplate].Place] {
         let name = binding.service
         func origin(_ provider: String, _ place: String) -> TemplateOrigin {
             TemplateOrigin(
@@ -445,27 +503,27 @@ extension AutoConfState {
         case .service:
             let place = "kube_service \(name): "
             guard enabled.contains(.services) else {
-                return bound.report(ConfigProblem(file.object, "\(place)Services are not watched"))
+                bound.report(ConfigProblem(file.object, "\(place)Services are not watched"))
+                return []
             }
             guard let service = services[name]?.service else {
                 if isRead(.services) {
                     bound.report(ConfigProblem(file.object, "\(place)there is no such Service", .warning))
                 }
-                return
+                return []
             }
-            [file.template].bind(
-                to: CheckTarget(service, environment: environment), from: origin("kubernetes-services-file", place),
-                into: &bound)
+            return [(CheckTarget(service, environment: environment), origin("kubernetes-services-file", place))]
         case .endpoints(let resolution):
             let place = "kube_endpoints \(name): "
             guard enabled.contains(.endpoints) else {
-                return bound.report(ConfigProblem(file.object, "\(place)endpoints are not watched"))
+                bound.report(ConfigProblem(file.object, "\(place)endpoints are not watched"))
+                return []
             }
-            for address in endpoints.addresses(of: name) {
+            let tags = services[name]?.service?.standardTags ?? []
+            return endpoints.addresses(of: name).map { address in
                 let target = CheckTarget(
-                    address, of: name, standardTags: services[name]?.service?.standardTags ?? [], resolution,
-                    environment: environment)
-                [file.template].bind(to: target, from: origin("kubernetes-endpoints-file", place), into: &bound)
+                    address, of: name, standardTags: tags, resolution, environment: environment)
+                return (target, origin("kubernetes-endpoints-file", place))
             }
         }
     }
@@ -478,7 +536,7 @@ extension AutoConfState {
         /// The targets are those of the last time.
         case unchanged
         /// The configs of its targets, up to the limit, and its problems.
-        case configs([CheckConfig], problems: [ConfigProblem])
+        case configs([WeighedConfig], problems: [ConfigProblem])
         case failed(reason: String)
     }
 
@@ -496,7 +554,7 @@ extension AutoConfState {
             change.objects = discovered.apply(.keepsLast(ConfigProblem(object, reason)), to: object)
             guard !undiscovered.contains(ExactText(object)) else { return change }
         case .configs(let configs, let problems):
-            let room = room(for: discovered.bytes(of: object))
+            let room = room(for: object, of: \.discovered)
             let bound = BoundConfigs(
                 configs, problems: problems, limit: discoveryLimit, room: room, keepsLast: false)
             isCrowdedOut = bound.isCrowdedOut

@@ -4,7 +4,7 @@ import CheckModel
 ///
 /// Targets are bound in a stable order, so that the same configs are left out each time.
 struct BoundConfigs {
-    private(set) var configs: [CheckConfig] = []
+    private(set) var weighed: [WeighedConfig] = []
     /// Without duplicates: a hundred endpoints may have the same problem.
     private(set) var problems: [ConfigProblem] = []
     /// The most problems of one object that are told one by one.
@@ -13,9 +13,9 @@ struct BoundConfigs {
     /// Which former configs stay where new ones cannot be used; nil if none do.
     private var kept: KeptConfigs?
     private let limit: ConfigLimit
-    /// The bytes that there is room for among all configs.
-    private let room: Int
-    private var bytes = 0
+    private let room: ConfigRoom
+    /// What the configs count for.
+    private(set) var bytes = 0
     private var leftOut = 0
     /// Whether the configs of other objects leave too little room, rather than its own being too many.
     private(set) var isCrowdedOut = false
@@ -23,9 +23,9 @@ struct BoundConfigs {
     private var unreportedErrors = 0
 
     /// - Parameters:
-    ///   - room: the bytes that the configs of all other objects leave.
+    ///   - room: what the configs of all other objects leave.
     ///   - keepsLast: whether former configs stay where new ones cannot be used.
-    init(limit: ConfigLimit, room: Int, keepsLast: Bool) {
+    init(limit: ConfigLimit, room: ConfigRoom, keepsLast: Bool) {
         self.limit = limit
         kept = keepsLast ? KeptConfigs(limit: limit) : nil
         self.room = room
@@ -33,13 +33,16 @@ struct BoundConfigs {
 
     /// Configs that are resolved already.
     init(
-        _ configs: [CheckConfig], problems: [ConfigProblem], isPartial: Bool = false, limit: ConfigLimit, room: Int,
-        keepsLast: Bool
+        _ configs: [WeighedConfig], problems: [ConfigProblem], isPartial: Bool = false, limit: ConfigLimit,
+        room: ConfigRoom, keepsLast: Bool
     ) {
         self.init(limit: limit, room: room, keepsLast: keepsLast)
         for problem in problems { report(problem) }
         for config in configs { add(config, isPartial: isPartial) }
     }
+
+    /// The configs, without what they count for.
+    var configs: [CheckConfig] { weighed.map(\.config) }
 
     /// Whether nothing more is added. What is left out need not be resolved.
     var isFull: Bool {
@@ -53,15 +56,26 @@ struct BoundConfigs {
 
     /// Adds a config, if the limit allows it. If a part of it cannot be used, and there is a former one, that stays
     /// instead.
-    mutating func add(_ config: CheckConfig, isPartial: Bool = false) {
-        let size = ConfigLimit.bytes(of: config)
-        guard !isFull, configs.count < limit.configs, bytes + size <= min(limit.bytes, room) else {
-            if !isFull { isCrowdedOut = configs.count < limit.configs && bytes + size <= limit.bytes }
-            return leaveOut(oneOf: config.key.source)
+    ///
+    /// - Parameter standsIn: whether it is of the last good template, not of what is written now.
+    mutating func add(_ config: CheckConfig, isPartial: Bool = false, standsIn: Bool = false) {
+        let isAdded = add(WeighedConfig(config), isPartial: isPartial)
+        if standsIn, isAdded { kept?.hasStandIns = true }
+    }
+
+    /// - Returns: whether the limit allows it.
+    @discardableResult
+    private mutating func add(_ config: WeighedConfig, isPartial: Bool) -> Bool {
+        let size = config.bytes
+        guard !isFull, weighed.count < limit.configs, bytes + size <= min(limit.bytes, room.bytes) else {
+            if !isFull { isCrowdedOut = weighed.count < limit.configs && bytes + size <= limit.bytes }
+            leaveOut(oneOf: config.key.source)
+            return false
         }
         bytes += size
-        configs.append(config)
+        weighed.append(config)
         if isPartial { kept?.keep(instead: config.key) }
+        return true
     }
 
     /// Counts a config of a source that is left out: a former one stays.
@@ -98,7 +112,7 @@ struct BoundConfigs {
 
     /// The reading of `object`, for which all of this was bound.
     func reading(of object: String) -> ConfigReading {
-        .configs(configs, problems: problems(of: object), keeping: kept)
+        .configs(weighed, problems: problems(of: object), keeping: kept)
     }
 
     /// All problems of `object`: with those that were only counted, and with what was left out.
@@ -109,10 +123,10 @@ struct BoundConfigs {
             problems.append(ConfigProblem(object, "\(unreported) more problems", severity))
         }
         guard isFull else { return problems }
-        let count = configs.count + leftOut
+        let count = weighed.count + leftOut
         let reason =
             isCrowdedOut
-            ? "no room for \(leftOut) of its \(count) configs: all configs together may have \(limit.totalBytes) bytes"
+            ? "no room for \(leftOut) of its \(count) configs: \(room.limit)"
             : "\(leftOut) of its \(count) configs are left out: one object may give \(limit.configs) configs of "
                 + "\(limit.bytes) bytes together"
         return problems + [ConfigProblem(object, reason)]

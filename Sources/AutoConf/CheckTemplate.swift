@@ -61,56 +61,140 @@ struct TemplateOrigin {
     let source: String
     /// Distinguishes the keys of these configs from those of other origins for the same target; may be empty.
     var keyPrefix = ""
+
+    /// The source in the keys of a target's configs.
+    func source(of target: CheckTarget) -> String { keyPrefix + target.entity }
 }
 
 extension [CheckTemplate] {
+    /// Where templates are bound: the target, and how the configs for it are named.
+    typealias Place = (target: CheckTarget, origin: TemplateOrigin)
+
     /// Binds each template to `target`. One that cannot be resolved is reported, and does not affect the others.
     func bind(to target: CheckTarget, from origin: TemplateOrigin, into bound: inout BoundConfigs) {
-        if !target.nodeName.isEmpty, contains(where: { !$0.placement.isDefault }) {
-            let reason = "checks that are pinned to a Kubernetes node never move, so it has no effect on them"
-            bound.report(ConfigProblem(origin.object, "\(origin.place)\(PlacementOptions.key): \(reason)", .warning))
+        var none = LastGoodTemplates()
+        bind(to: [(target, origin)], lastGood: &none, into: &bound)
+    }
+
+    /// Binds each template to each target. One that cannot be resolved is reported, and does not affect the others.
+    ///
+    /// - Parameters:
+    ///   - hasErrors: whether there would be more templates if all of their text could be used.
+    ///   - lastGood: stand in for those that cannot be used, or not as a whole. Those of them that are not needed any
+    ///     more are forgotten.
+    func bind(
+        to places: [Place], hasErrors: Bool = false, lastGood: inout LastGoodTemplates, into bound: inout BoundConfigs
+    ) {
+        let named = named
+        let current = Set(named.map(\.name))
+        let standIns = lastGood.isEmpty ? [] : lastGood.all.filter { hasErrors || current.contains($0.name) }
+        let instead = Dictionary(uniqueKeysWithValues: standIns.map { ($0.name, $0.template) })
+        var needed = Set(instead.keys).subtracting(current)
+        for (name, _, template) in named where instead[name] != nil && instead[name] != template {
+            // Where there is no target, nobody knows whether it can be used.
+            if places.isEmpty || template.isPartial { needed.insert(name) }
         }
-        var positions: [ExactText: Int] = [:]
-        var ranks: [[ExactText]: Int] = [:]
-        for template in self {
-            guard !bound.isFull else {
-                bound.leaveOut(oneOf: origin.keyPrefix + target.entity)
-                continue
-            }
-            // A config that cannot be resolved keeps its rank, so that its equals keep their keys.
-            let (name, entry) = (template.checkName, template.entry)
-            let (position, rank) = (
-                positions[name, default: 0], ranks[[ExactText(name), ExactText(entry)], default: 0]
-            )
-            positions[name] = position + 1
-            ranks[[ExactText(name), ExactText(entry)]] = rank + 1
-            let key = ConfigKey(source: origin.keyPrefix + target.entity, check: name, entry: entry, index: rank)
-            do {
-                var refused: [AutoConfError] = []
-                var config = try template.resolved(key: key, target.variables, refused: &refused)
-                for error in refused {
-                    let reason =
-                        "\(origin.place)\(shownName(name))[\(position)] is not scheduled as a whole: \(error)"
-                    bound.report(ConfigProblem(origin.object, reason))
-                }
-                config.provider = origin.provider
-                config.source = origin.source
-                config.serviceID = target.entity
-                config.adIdentifiers = target.adIdentifiers
-                config.nodeName = target.nodeName
-                if !target.nodeName.isEmpty { (config.handOver, config.rules) = (.sticky, nil) }
-                if !config.ignoreAutodiscoveryTags {
-                    for reason in config.add(target.tags) {
-                        bound.report(ConfigProblem(origin.object, origin.place + reason, .warning))
-                    }
-                }
-                bound.add(config, isPartial: template.isPartial || !refused.isEmpty)
-            } catch {
-                let reason = "\(origin.place)\(shownName(name))[\(position)] is not scheduled: \(error)"
-                bound.report(ConfigProblem(origin.object, reason))
-                bound.keep(source: key.source)
+        for (target, origin) in places {
+            if hasErrors { bound.keep(source: origin.source(of: target)) }
+            reportPlacement(target, origin, &bound)
+            for (name, position, template) in named {
+                let standIn = instead[name].flatMap { $0 == template ? nil : $0 }
+                let isGood = template.bind(name, position, to: (target, origin), instead: standIn, into: &bound)
+                if !isGood, standIn != nil { needed.insert(name) }
             }
         }
+        // After those that are written now, which have the first claim on what there is room for.
+        for place in places {
+            for (name, template) in standIns where !current.contains(name) {
+                guard !bound.isFull else {
+                    bound.leaveOut(oneOf: place.origin.source(of: place.target))
+                    continue
+                }
+                template.standIn(name, at: place, into: &bound)
+            }
+        }
+        lastGood.keep(only: needed)
+    }
+
+    private func reportPlacement(_ target: CheckTarget, _ origin: TemplateOrigin, _ bound: inout BoundConfigs) {
+        guard !target.nodeName.isEmpty, contains(where: { !$0.placement.isDefault }) else { return }
+        let reason = "checks that are pinned to a Kubernetes node never move, so it has no effect on them"
+        bound.report(ConfigProblem(origin.object, "\(origin.place)\(PlacementOptions.key): \(reason)", .warning))
+    }
+}
+
+extension CheckTemplate {
+    /// What binding a template to a target gives.
+    private struct Binding {
+        var config: CheckConfig
+        /// Why instances cannot be resolved.
+        var refused: [AutoConfError] = []
+        /// What its author may not have meant.
+        var warnings: [String] = []
+    }
+
+    /// Adds its config for a target, or that of another template if it cannot be used as a whole.
+    ///
+    /// - Parameter standIn: the other template, which reports nothing.
+    /// - Returns: whether all of it is used.
+    fileprivate func bind(
+        _ name: TemplateName, _ position: Int, to place: [CheckTemplate].Place, instead standIn: CheckTemplate?,
+        into bound: inout BoundConfigs
+    ) -> Bool {
+        let (target, origin) = place
+        guard !bound.isFull else {
+            bound.leaveOut(oneOf: origin.source(of: target))
+            return false
+        }
+        func report(_ reason: String, _ severity: ConfigProblem.Severity = .error) {
+            bound.report(ConfigProblem(origin.object, origin.place + reason, severity))
+        }
+        do throws(AutoConfError) {
+            let binding = try binding(name, to: place)
+            for error in binding.refused {
+                report("\(shownName(checkName))[\(position)] is not scheduled as a whole: \(error)")
+            }
+            for reason in binding.warnings { report(reason, .warning) }
+            let isPartial = isPartial || !binding.refused.isEmpty
+            if !isPartial || standIn?.standIn(name, at: place, into: &bound) != true {
+                bound.add(binding.config, isPartial: isPartial)
+            }
+            return !isPartial
+        } catch {
+            report("\(shownName(checkName))[\(position)] is not scheduled: \(error)")
+            bound.keep(source: origin.source(of: target))
+            standIn?.standIn(name, at: place, into: &bound)
+            return false
+        }
+    }
+
+    /// Adds its config for a target, in place of what is written there now.
+    ///
+    /// - Returns: whether it can be resolved as a whole; else nothing is added.
+    @discardableResult
+    fileprivate func standIn(
+        _ name: TemplateName, at place: [CheckTemplate].Place, into bound: inout BoundConfigs
+    ) -> Bool {
+        guard let binding = try? binding(name, to: place), binding.refused.isEmpty else { return false }
+        bound.add(binding.config, standsIn: true)
+        return true
+    }
+
+    private func binding(
+        _ name: TemplateName, to place: [CheckTemplate].Place
+    ) throws(AutoConfError) -> Binding {
+        let (target, origin) = place
+        var refused: [AutoConfError] = []
+        let key = name.key(in: origin.source(of: target))
+        var config = try resolved(key: key, target.variables, refused: &refused)
+        config.provider = origin.provider
+        config.source = origin.source
+        config.serviceID = target.entity
+        config.adIdentifiers = target.adIdentifiers
+        config.nodeName = target.nodeName
+        if !target.nodeName.isEmpty { (config.handOver, config.rules) = (.sticky, nil) }
+        let warnings = config.ignoreAutodiscoveryTags ? [] : config.add(target.tags)
+        return Binding(config: config, refused: refused, warnings: warnings)
     }
 }
 

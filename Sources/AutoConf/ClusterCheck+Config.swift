@@ -5,8 +5,8 @@ import Platform
 
 /// What a ClusterCheck wants.
 struct ClusterCheckReading {
-    /// Whether its author has paused it; it then has no config.
-    let isPaused: Bool
+    /// Whether its author has paused it; nil if that cannot be read.
+    let isPaused: Bool?
     /// Its config and its problems.
     let configs: ConfigReading
 }
@@ -17,9 +17,9 @@ extension ClusterCheck {
         "\(ConfigKey.clusterCheckPrefix)\(metadata.namespace)/\(metadata.name)"
     }
 
-    /// Reads its spec. One that cannot be used keeps the config that it had; that it is paused counts even then.
+    /// Reads its spec. One that cannot be used keeps the config that it had; whether it is paused counts even then.
     func reading(environment: Environment) -> ClusterCheckReading {
-        var isPaused = false
+        var isPaused: Bool?
         do throws(AutoConfError) {
             if let specProblem { throw AutoConfError("spec: \(specProblem)") }
             var fields = try ConfigFields(spec, place: "spec")
@@ -33,11 +33,10 @@ extension ClusterCheck {
                 warnings.map { ConfigProblem(source, $0, template.placement.isBroken ? .error : .warning) }
                 + refused.map { ConfigProblem(source, $0.description) }
             return ClusterCheckReading(
-                isPaused: isPaused, configs: .configs(isPaused ? [] : [config], problems: problems))
+                isPaused: isPaused, configs: .configs([WeighedConfig(config)], problems: problems))
         } catch {
-            let problem = ConfigProblem(source, error.description)
             return ClusterCheckReading(
-                isPaused: isPaused, configs: isPaused ? .configs([], problems: [problem]) : .keepsLast(problem))
+                isPaused: isPaused, configs: .keepsLast(ConfigProblem(source, error.description)))
         }
     }
 

@@ -10,21 +10,24 @@ struct ClusterChecks {
         @ExactText var uid: String
         /// A hash, with a key of this process, of the spec: most changes are of the status.
         var fingerprint: Int
-        var isPaused = false
+        /// Whether its author has paused it. Its config is kept, but not wanted.
+        let isPaused: Bool
         /// Whether there was no room for its config. It is read again with the next list, or when it changes.
         var isCrowdedOut = false
     }
 
     private var known: [ExactText: Known] = [:]
+    /// Those of the list that is being read, so far.
+    private var listed: Set<ExactText> = []
     private(set) var objects = SourceObjects()
 
     /// Applies a new or changed ClusterCheck.
     ///
     /// - Parameters:
-    ///   - room: the bytes that there are for its config.
+    ///   - room: what there is for its config.
     ///   - keepsLast: whether a spec that cannot be used keeps the config of an earlier one.
     mutating func apply(
-        _ check: ClusterCheck, environment: Environment, limit: ConfigLimit, room: Int, keepsLast: Bool
+        _ check: ClusterCheck, environment: Environment, limit: ConfigLimit, room: ConfigRoom, keepsLast: Bool
     ) -> SourceObjects.Change {
         let name = check.source
         var change = SourceObjects.Change()
@@ -35,7 +38,9 @@ struct ClusterChecks {
         let fingerprint = hasher.finalize()
         if let former = known[name], former.fingerprint == fingerprint, !former.isCrowdedOut { return change }
         let reading = check.reading(environment: environment)
-        var entry = Known(uid: check.metadata.uid, fingerprint: fingerprint, isPaused: reading.isPaused)
+        // One of which that cannot be read stays as it was.
+        let isPaused = reading.isPaused ?? known[name]?.isPaused ?? false
+        var entry = Known(uid: check.metadata.uid, fingerprint: fingerprint, isPaused: isPaused)
         var configs = reading.configs
         switch configs {
         case .unchanged: break
@@ -48,7 +53,7 @@ struct ClusterChecks {
             configs = bound.reading(of: name)
         }
         known[ExactText(name)] = entry
-        change += objects.apply(configs, to: name, check.reference)
+        change += objects.apply(configs, to: name, check.reference, isSuspended: isPaused)
         return change
     }
 
@@ -59,10 +64,21 @@ struct ClusterChecks {
         return objects.remove(name)
     }
 
-    /// Removes those that are not in a complete list.
-    mutating func keep(only present: Set<ExactText>) -> SourceObjects.Change {
+    /// Forgets which were listed so far.
+    mutating func beginList() {
+        listed = []
+    }
+
+    /// These are in the list that is being read.
+    mutating func note(listed part: some Sequence<ClusterCheck>) {
+        listed.formUnion(part.map { ExactText($0.source) })
+    }
+
+    /// The list is complete: removes those that are not in it.
+    mutating func finishList() -> SourceObjects.Change {
         var change = SourceObjects.Change()
-        for name in known.keys.filter({ !present.contains($0) }).sortedTexts() { change += remove(name) }
+        for name in known.keys.filter({ !listed.contains($0) }).sortedTexts() { change += remove(name) }
+        listed = []
         return change
     }
 

@@ -5,6 +5,7 @@ import Synchronization
 package final class CollectedConfigs: ConfigSink {
     private struct State {
         var configs: [ConfigKey: CheckConfig] = [:]
+        var suspended: [ConfigKey: CheckConfig] = [:]
         var isSynced = false
         var changes = 0
     }
@@ -30,11 +31,18 @@ package final class CollectedConfigs: ConfigSink {
     }
 
     /// Applies a change. When the sources were read is not kept.
-    package func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?, readings: SourceReadings?) {
+    package func apply(
+        upserts: [CheckConfig], removals: [ConfigKey], suspended: [ConfigKey], resumed: [ConfigKey], synced: Bool?,
+        readings: SourceReadings?
+    ) {
         state.withLock { state in
             let former = (state.configs, state.isSynced)
-            for key in removals { state.configs[key] = nil }
-            for config in upserts { state.configs[config.key] = config }
+            for key in removals { (state.configs[key], state.suspended[key]) = (nil, nil) }
+            for key in resumed { state.configs[key] = state.suspended.removeValue(forKey: key) }
+            for config in upserts { (state.configs[config.key], state.suspended[config.key]) = (config, nil) }
+            for key in suspended {
+                state.suspended[key] = state.configs.removeValue(forKey: key) ?? state.suspended[key]
+            }
             if let synced { state.isSynced = synced }
             if former != (state.configs, state.isSynced) { state.changes += 1 }
         }

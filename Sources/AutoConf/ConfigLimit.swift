@@ -2,8 +2,8 @@ import CheckModel
 import JSON
 import Platform
 
-/// How much the configs of one object, or of all, may take. A bound on memory: each replica holds every config, and
-/// the author of one annotation must not be able to end them all.
+/// How much the configs of one object, of one namespace, or of all may take. A bound on memory: each replica holds
+/// every config, and neither the author of one annotation nor that of all in a namespace must be able to end them all.
 struct ConfigLimit: Hashable {
     /// What a config takes beside its bytes, in bytes: see the budget of DESIGN §11.
     private static let overhead = 1_000
@@ -12,12 +12,15 @@ struct ConfigLimit: Hashable {
     let configs: Int
     /// The most bytes of the configs of one object.
     let bytes: Int
+    /// The most bytes of the configs of one namespace, and of all files.
+    let shareBytes: Int
     /// The most bytes of all configs.
     let totalBytes: Int
 
     init(_ options: AutoConfOptions) {
         configs = options.maximumConfigsPerObject
         bytes = options.maximumBytesPerObject
+        shareBytes = options.maximumBytesPerNamespace
         totalBytes = options.maximumBytes
     }
 
@@ -25,11 +28,12 @@ struct ConfigLimit: Hashable {
     static func ofDiscovery(_ options: AutoConfOptions) -> ConfigLimit {
         ConfigLimit(
             configs: DiscoveredTargets.mostTargets, bytes: options.maximumBytesPerDiscovery,
-            totalBytes: options.maximumBytes)
+            shareBytes: options.maximumBytesPerDiscovery, totalBytes: options.maximumBytes)
     }
 
-    private init(configs: Int, bytes: Int, totalBytes: Int) {
-        (self.configs, self.bytes, self.totalBytes) = (configs, bytes, totalBytes)
+    private init(configs: Int, bytes: Int, shareBytes: Int, totalBytes: Int) {
+        (self.configs, self.bytes) = (configs, bytes)
+        (self.shareBytes, self.totalBytes) = (shareBytes, totalBytes)
     }
 
     /// What a config counts for, in bytes.
@@ -41,7 +45,7 @@ struct ConfigLimit: Hashable {
 
 extension JSONValue {
     /// About as many bytes as its text has, without making it.
-    fileprivate var textBytes: Int {
+    var textBytes: Int {
         switch self {
         case .null, .bool: 4
         case .number(let text): text.utf8.count

@@ -50,9 +50,7 @@ struct DiscoveredTarget: Hashable, Comparable {
         guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return (text, "") }
         let port = text[text.index(after: colon)...]
         var host = text[..<colon]
-        guard port.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = UInt16(port),
-            number > 0
-        else { return (text, "") }
+        guard portNumber(port) != nil else { return (text, "") }
         if host.utf8.first == UInt8(ascii: "["), host.utf8.last == UInt8(ascii: "]") {
             host = host.dropFirst().dropLast()
         } else if host.utf8.contains(UInt8(ascii: ":")) {

@@ -6,6 +6,8 @@ struct FileTemplates {
         var template: FileTemplate
         /// Why the file cannot be used now. Its last valid template stays in use.
         var unusable: ConfigProblem?
+        /// What stands in for a template that can be read, but not be used everywhere.
+        var lastGood = LastGoodTemplates()
     }
 
     private var files: [ExactText: Known] = [:]
@@ -28,6 +30,16 @@ struct FileTemplates {
         }
     }
 
+    /// What stands in for the template of a file.
+    func lastGood(of object: String) -> LastGoodTemplates {
+        files[object]?.lastGood ?? LastGoodTemplates()
+    }
+
+    /// What stands in for the template of a file is this from now on.
+    mutating func keep(_ lastGood: LastGoodTemplates, of object: String) {
+        files[object]?.lastGood = lastGood
+    }
+
     /// Applies the reading of a file.
     mutating func apply(_ reading: FileReading, of object: String) {
         switch reading {
@@ -48,7 +60,11 @@ struct FileTemplates {
             objects[binding.service]?.remove(object)
             if objects[binding.service]?.isEmpty == true { objects[binding.service] = nil }
         }
-        files[object] = template.map { Known(template: $0) }
+        files[object] = template.map { template in
+            var lastGood = lastGood(of: object)
+            if let former = files[object]?.template.template { lastGood.add([former]) }
+            return Known(template: template, lastGood: lastGood)
+        }
         for binding in template?.bindings ?? [] { objects[binding.service, default: []].insert(object) }
     }
 }

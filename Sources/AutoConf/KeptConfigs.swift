@@ -10,6 +10,8 @@ struct KeptConfigs: Hashable {
     private(set) var sources: Set<ExactText> = []
     /// Those of which a part cannot be used: a former one, which is whole, stays instead.
     private(set) var partial: Set<ConfigKey> = []
+    /// Whether some of the new configs are of templates that were written before.
+    var hasStandIns = false
     /// How much an object may give; nothing is kept beyond it.
     let limit: ConfigLimit
 

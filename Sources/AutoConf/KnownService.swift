@@ -18,14 +18,22 @@ struct KnownService {
         case service(Service)
     }
 
+    /// The longest annotations, in bytes with their names, that are remembered.
+    private static let longestText = 4_096
+
     /// A hash, with a key of this process, of everything that affects checks: all but the resource version, and labels
     /// that are not tags.
     let fingerprint: Int
     private let kept: Kept
+    /// Names and values of annotations by turns, that are kept for nothing but to know what its checks were. As one
+    /// text, since a dictionary takes many times the memory.
+    private var remembered = ""
     /// Its uid as a number, which takes no memory of its own; nil if it is no UUID in lower case.
     private let uid: UInt128?
 
-    init(_ service: Service, keeps need: Need) {
+    /// - Parameter isRemembered: whether its annotations are kept beside what is needed, if they are short, in case
+    ///   that what is written next cannot be used.
+    init(_ service: Service, keeps need: Need, isRemembered: Bool = false) {
         uid = Self.number(service.uid)
         var reduced = service
         reduced.metadata.labels = service.labels.filter { $0.key.hasPrefix("tags.datadoghq.com/") }
@@ -41,11 +49,38 @@ struct KnownService {
             reduced.metadata.resourceVersion = service.resourceVersion
             kept = .service(reduced)
         }
+        if isRemembered, need != .everything { remembered = Self.text(of: service.annotations) ?? "" }
+    }
+
+    /// What is kept of its annotations for nothing but to know what its checks were, in bytes.
+    var rememberedBytes: Int { remembered.utf8.count }
+
+    /// Keeps no more than what is needed.
+    mutating func forgetAnnotations() {
+        remembered = ""
+    }
+
+    /// Nil if it is too long, or cannot be split again.
+    private static func text(of annotations: [ExactText: ExactText]) -> String? {
+        let texts = annotations.sorted { $0.key < $1.key }.flatMap { [$0.key.text, $0.value.text] }
+        guard !texts.contains(where: { $0.utf8.contains(0) }) else { return nil }
+        let text = texts.joined(separator: "\u{0}")
+        return text.utf8.count <= longestText ? text : nil
     }
 
     /// The Service, as far as it was kept; nil if it was not.
     var service: Service? {
         if case .service(let service) = kept { service } else { nil }
+    }
+
+    /// Its annotations, as far as they were kept.
+    var annotations: [ExactText: ExactText] {
+        guard !remembered.isEmpty else { return service?.annotations ?? [:] }
+        let texts = remembered.utf8.split(separator: 0, omittingEmptySubsequences: false)
+        let pairs = stride(from: 0, to: texts.count - 1, by: 2).map { index in
+            (ExactText(Substring(texts[index])), ExactText(Substring(texts[index + 1])))
+        }
+        return Dictionary(pairs) { first, _ in first }
     }
 }
 
@@ -75,5 +110,12 @@ extension KnownService {
         text = String(repeating: "0", count: 32 - text.utf8.count) + text
         for position in dashes.sorted() { text.insert("-", at: text.index(text.startIndex, offsetBy: position)) }
         return text
+    }
+}
+
+extension Service {
+    /// The bytes of its annotations and their names.
+    var annotationBytes: Int {
+        annotations.reduce(0) { $0 + $1.key.text.utf8.count + $1.value.text.utf8.count }
     }
 }

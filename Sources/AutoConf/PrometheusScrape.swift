@@ -97,6 +97,16 @@ package struct PrometheusScrape: Hashable, Sendable {
         return templates.map(completed)
     }
 
+    /// The same, with what the author says of where they run.
+    func placedTemplates(_ annotations: [ExactText: ExactText]) throws(AutoConfError) -> [CheckTemplate] {
+        let said = ServiceAnnotations(annotations, checksEndpoints ? .endpoints : .service)
+        return try templates(annotations).map { template in
+            var template = template
+            template.placement = said.placement
+            return template
+        }
+    }
+
     /// With what upstream adds to instances that say nothing of it.
     private func completed(_ template: CheckTemplate) -> CheckTemplate {
         var template = template

@@ -28,9 +28,7 @@ enum ScrapeURL {
     }
 
     private static func port(_ text: String) throws(AutoConfError) -> String {
-        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let port = UInt16(text), port > 0
-        else {
+        guard let port = portNumber(text) else {
             throw AutoConfError("\(prefix)port is not a number from 1 to 65535")
         }
         return String(port)

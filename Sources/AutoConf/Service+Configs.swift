@@ -13,21 +13,28 @@ extension Service {
     /// - Parameters:
     ///   - bound: no configs yet.
     ///   - endpoints: the endpoints of all Services; nil if they are not watched.
-    func bind(into bound: inout BoundConfigs, endpoints: EndpointIndex?, environment: Environment) {
+    ///   - lastGood: what stands in for what cannot be used.
+    func bind(
+        into bound: inout BoundConfigs, lastGood: inout ServiceLastGood, endpoints: EndpointIndex?,
+        environment: Environment
+    ) {
         let annotations = ServiceAnnotations(annotations, .service)
         bound.report(annotations.problems, of: objectName, "")
         let origin = TemplateOrigin(
             object: objectName.serviceEntity, place: "", provider: "kubernetes-services",
             source: "kube_services:\(objectName.serviceEntity)")
-        if annotations.hasErrors { bound.keep(source: objectName.serviceEntity) }
-        annotations.templates.bind(to: CheckTarget(self, environment: environment), from: origin, into: &bound)
-        if ServiceAnnotations.isAnnotated(self.annotations, .endpoints) {
-            bindEndpoints(endpoints, environment, &bound)
+        annotations.templates.bind(
+            to: [(CheckTarget(self, environment: environment), origin)], hasErrors: annotations.hasErrors,
+            lastGood: &lastGood.service, into: &bound)
+        guard ServiceAnnotations.isAnnotated(self.annotations, .endpoints) else {
+            return lastGood.endpoints = LastGoodTemplates()
         }
+        bindEndpoints(endpoints, environment, &lastGood.endpoints, &bound)
     }
 
     private func bindEndpoints(
-        _ endpoints: EndpointIndex?, _ environment: Environment, _ bound: inout BoundConfigs
+        _ endpoints: EndpointIndex?, _ environment: Environment, _ lastGood: inout LastGoodTemplates,
+        _ bound: inout BoundConfigs
     ) {
         let annotations = ServiceAnnotations(annotations, .endpoints)
         let place = "endpoints: "
@@ -41,12 +48,12 @@ extension Service {
             object: objectName.serviceEntity, place: place,
             provider: endpoints.hasSlices(objectName) ? "kubernetes-endpointslices" : "kubernetes-endpoints",
             source: "kube_endpoints:\(objectName.endpointEntity())")
-        for address in endpoints.addresses(of: objectName) {
-            let target = CheckTarget(
+        let targets = endpoints.addresses(of: objectName).map { address in
+            CheckTarget(
                 address, of: objectName, standardTags: standardTags, annotations.resolution, environment: environment)
-            if annotations.hasErrors { bound.keep(source: target.entity) }
-            annotations.templates.bind(to: target, from: origin, into: &bound)
         }
+        annotations.templates.bind(
+            to: targets.map { ($0, origin) }, hasErrors: annotations.hasErrors, lastGood: &lastGood, into: &bound)
     }
 }
 

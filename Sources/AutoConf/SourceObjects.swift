@@ -8,6 +8,9 @@ struct SourceObjects {
     struct Change {
         var upserts: [CheckConfig] = []
         var removals: [ConfigKey] = []
+        /// Those that are kept, but not wanted for now, and those that are wanted again.
+        var suspended: [ConfigKey] = []
+        var resumed: [ConfigKey] = []
         /// How problems changed, one for each object.
         var problems: [ProblemChange] = []
         /// The problems of objects that are gone.
@@ -15,13 +18,16 @@ struct SourceObjects {
 
         /// Whether nothing changes.
         var isEmpty: Bool {
-            upserts.isEmpty && removals.isEmpty && problems.isEmpty && gone.isEmpty
+            upserts.isEmpty && removals.isEmpty && suspended.isEmpty && resumed.isEmpty && problems.isEmpty
+                && gone.isEmpty
         }
 
         /// Appends the changes of other objects: no key is in both.
         static func += (first: inout Change, second: Change) {
             first.upserts += second.upserts
             first.removals += second.removals
+            first.suspended += second.suspended
+            first.resumed += second.resumed
             first.problems += second.problems
             first.gone += second.gone
         }
@@ -38,13 +44,17 @@ struct SourceObjects {
         }
 
         var entries: [Entry] = []
+        /// Whether its configs are not wanted for now.
+        var isSuspended = false
+        /// What is kept of what its author wrote, in bytes.
+        var written = 0
         /// Nil while there are no problems, as for most objects.
         var fault: Fault?
 
         var problems: [ConfigProblem] { fault?.problems ?? [] }
 
-        /// What its configs count for.
-        var bytes: Int { entries.reduce(0) { $0 + $1.bytes } }
+        /// What it counts for: its configs, and what is kept of what its author wrote.
+        var bytes: Int { entries.reduce(written) { $0 + $1.bytes } }
     }
 
     /// The problems of an object.
@@ -64,17 +74,32 @@ struct SourceObjects {
     }
 
     private var objects: [ExactText: Known] = [:]
-    /// What the configs of all objects count for: see `ConfigLimit`.
+    /// What all objects count for: see `ConfigLimit`.
     private(set) var bytes = 0
+    /// Those of each namespace.
+    private var namespaces: [ExactText: Int] = [:]
 
-    /// What the configs of an object count for.
+    /// What the objects of a namespace count for.
+    func bytes(ofNamespace namespace: String) -> Int {
+        namespaces[namespace] ?? 0
+    }
+
+    /// An object counts for so much more.
+    private mutating func count(_ more: Int, of object: String) {
+        bytes += more
+        guard let name = NamespacedName(ofSource: object) else { return }
+        namespaces[name.namespace, default: 0] += more
+        if namespaces[name.namespace] == 0 { namespaces[name.namespace] = nil }
+    }
+
+    /// What an object counts for: its configs, and what is kept of what its author wrote.
     func bytes(of object: String) -> Int {
         objects[object]?.bytes ?? 0
     }
 
-    /// How many configs have a key that is counted.
+    /// How many configs that are wanted have a key that is counted.
     func configCount(where isCounted: (ConfigKey) -> Bool) -> Int {
-        objects.values.reduce(0) { $0 + $1.entries.count { isCounted($0.key) } }
+        objects.values.reduce(0) { $0 + ($1.isSuspended ? 0 : $1.entries.count { isCounted($0.key) }) }
     }
 
     /// The current problems, sorted by object.
@@ -99,9 +124,9 @@ struct SourceObjects {
         objects[object]?.fault?.keepsLast == true
     }
 
-    /// Whether an object gives any configs.
+    /// Whether an object gives any configs that are wanted.
     func hasConfigs(_ object: String) -> Bool {
-        objects[object]?.entries.isEmpty == false
+        objects[object].map { !$0.isSuspended && !$0.entries.isEmpty } ?? false
     }
 
     /// Whether anything is known of the object.
@@ -117,9 +142,17 @@ struct SourceObjects {
     }
 
     /// Applies the reading of one object.
-    mutating func apply(_ reading: ConfigReading, to object: String, _ reference: ObjectReference? = nil) -> Change {
+    ///
+    /// - Parameters:
+    ///   - written: the bytes that are kept of what its author wrote.
+    ///   - isSuspended: whether its configs are not wanted for now. They are kept all the same, so that what comes
+    ///     after cannot lose them.
+    mutating func apply(
+        _ reading: ConfigReading, to object: String, _ reference: ObjectReference? = nil, written: Int = 0,
+        isSuspended: Bool = false
+    ) -> Change {
         var change = Change()
-        apply(reading, to: object, reference, &change)
+        apply(reading, to: object, reference, written, isSuspended, &change)
         return change
     }
 
@@ -131,7 +164,8 @@ struct SourceObjects {
     }
 
     private mutating func apply(
-        _ reading: ConfigReading, to object: String, _ reference: ObjectReference?, _ change: inout Change
+        _ reading: ConfigReading, to object: String, _ reference: ObjectReference?, _ written: Int,
+        _ isSuspended: Bool, _ change: inout Change
     ) {
         var known = objects[object] ?? Known()
         if let fault = known.fault, fault.reference?.uid != reference?.uid {
@@ -140,33 +174,36 @@ struct SourceObjects {
             known.fault = nil
         }
         let problems: [ConfigProblem]
-        let keepsLast: Bool
+        var keepsLast: Bool
         switch reading {
         case .unchanged:
             return
         case .configs(let configs, let found, let kept):
-            bytes -= known.bytes
+            let before = known.bytes
+            known.written = written
             keepsLast = known.replace(by: configs, keeping: kept, &change)
-            bytes += known.bytes
+            count(known.bytes - before, of: object)
             problems = found
         case .keepsLast(let problem):
             problems = [problem]
             keepsLast = !known.entries.isEmpty
         }
+        known.set(isSuspended: isSuspended, &change)
+        if isSuspended { keepsLast = false }
         if let difference = Self.difference(known.problems, problems, reference, keepsLast: keepsLast) {
             change.problems.append(difference)
         }
         known.fault = Fault(reference, problems, keepsLast: keepsLast)
         // The text of its keys is used again, so that there is one copy of it.
         let name = known.entries.first.map(\.key.source) ?? object
-        let isNothing = known.entries.isEmpty && known.fault == nil
+        let isNothing = known.entries.isEmpty && known.fault == nil && known.written == 0
         objects[name.hasSameBytes(as: object) ? name : object] = isNothing ? nil : known
     }
 
     private mutating func remove(_ object: String, _ change: inout Change) {
         guard let known = objects.removeValue(forKey: object) else { return }
         objects.shrinkIfSparse()
-        bytes -= known.bytes
+        count(-known.bytes, of: object)
         change.removals += known.entries.map(\.key)
         change.gone += known.problems
     }
@@ -185,27 +222,37 @@ struct SourceObjects {
 }
 
 extension SourceObjects.Known {
+    /// Whether its configs, as they are now, are not wanted for now.
+    fileprivate mutating func set(isSuspended: Bool, _ change: inout SourceObjects.Change) {
+        if isSuspended {
+            change.suspended += entries.map(\.key)
+        } else if self.isSuspended {
+            change.resumed += entries.map(\.key)
+        }
+        self.isSuspended = isSuspended
+    }
+
     /// Replaces the configs by those of a reading, but for some that stay.
     ///
-    /// - Returns: whether any stays.
+    /// - Returns: whether any stays, or is of what was written before.
     fileprivate mutating func replace(
-        by configs: [CheckConfig], keeping kept: KeptConfigs?, _ change: inout SourceObjects.Change
+        by configs: [WeighedConfig], keeping kept: KeptConfigs?, _ change: inout SourceObjects.Change
     ) -> Bool {
         let former = entries
-        var keepsLast = false
+        var keepsLast = kept?.hasStandIns == true
         entries = configs.map { config in
             let isPartial = kept?.partial.contains(config.key) == true
             if isPartial, let whole = former.first(where: { $0.key == config.key && !$0.isPartial }) {
                 keepsLast = true
                 return whole
             }
-            change.upserts.append(config)
-            return Entry(key: config.key, bytes: ConfigLimit.bytes(of: config), isPartial: isPartial)
+            change.upserts.append(config.config)
+            return Entry(key: config.key, bytes: config.bytes, isPartial: isPartial)
         }
         // Equal keys are kept: the same objects are elsewhere too.
         if entries == former { entries = former }
         let present = Set(entries.map(\.key))
-        var total = bytes
+        var total = entries.reduce(0) { $0 + $1.bytes }
         for entry in former where !present.contains(entry.key) {
             guard let kept, kept.sources.contains(ExactText(entry.key.source)), entries.count < kept.limit.configs,
                 total + entry.bytes <= kept.limit.bytes

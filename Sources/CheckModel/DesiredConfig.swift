@@ -77,5 +77,11 @@ extension EncodedConfig {
 package protocol ConfigSink: Sendable {
     /// Adds or replaces `upserts`, removes `removals`, and, when they are given, sets whether every source has been
     /// read once, and when the sources were read: nothing of those readings is missing then.
-    func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?, readings: SourceReadings?)
+    ///
+    /// - Parameters:
+    ///   - suspended: those that are kept, but not wanted for now. They may be among the upserts.
+    ///   - resumed: those of them that are wanted again, unless an upsert says so.
+    func apply(
+        upserts: [CheckConfig], removals: [ConfigKey], suspended: [ConfigKey], resumed: [ConfigKey], synced: Bool?,
+        readings: SourceReadings?)
 }

@@ -30,6 +30,8 @@ package final class DesiredConfigs: ConfigSink {
         var synced = false
         var readings = SourceReadings()
         var configs: [ConfigKey: DesiredConfig.Form] = [:]
+        /// Those that are not wanted for now: nobody sees them.
+        var suspended: [ConfigKey: DesiredConfig.Form] = [:]
         var history = ChangeHistory<ConfigKey>()
     }
 
@@ -53,23 +55,39 @@ package final class DesiredConfigs: ConfigSink {
         state.withLock { $0.synced }
     }
 
-    /// Adds or replaces `upserts`, removes `removals`, and, when `synced` or `readings` is given, sets that too; all in
-    /// one version.
+    /// Adds or replaces `upserts`, removes `removals`, suspends and resumes others, and, when `synced` or `readings` is
+    /// given, sets that too; all in one version.
     ///
     /// Nothing changes if an upsert is dispatched like what is there, or a removal is of what is not there; if nothing
     /// changes, neither does the version.
     package func apply(
-        upserts: [CheckConfig] = [], removals: [ConfigKey] = [], synced: Bool? = nil, readings: SourceReadings? = nil
+        upserts: [CheckConfig] = [], removals: [ConfigKey] = [], suspended: [ConfigKey] = [],
+        resumed: [ConfigKey] = [], synced: Bool? = nil, readings: SourceReadings? = nil
     ) {
+        let unwanted = Set(suspended)
         let upserts = upserts.map { DesiredConfig(key: $0.key, form: form($0)) }
         let version: UInt64? = state.withLock { state in
             let next = state.version + 1
             var changed = false
-            for key in removals where state.configs.removeValue(forKey: key) != nil {
-                state.history.append(key, version: next)
-                changed = true
+            for key in removals + suspended {
+                let form = state.configs.removeValue(forKey: key)
+                if form != nil {
+                    state.history.append(key, version: next)
+                    changed = true
+                }
+                if !unwanted.contains(key) {
+                    state.suspended[key] = nil
+                } else if let form {
+                    state.suspended[key] = form
+                }
             }
-            for config in upserts where state.configs[config.key]?.isSame(as: config.form) != true {
+            for config in upserts where unwanted.contains(config.key) { state.suspended[config.key] = config.form }
+            let wanted = resumed.compactMap { key in
+                state.suspended.removeValue(forKey: key).map { DesiredConfig(key: key, form: $0) }
+            }
+            for config in wanted + upserts
+            where !unwanted.contains(config.key) && state.configs[config.key]?.isSame(as: config.form) != true {
+                state.suspended[config.key] = nil
                 state.configs[config.key] = config.form
                 state.history.append(config.key, version: next)
                 changed = true
@@ -82,6 +100,7 @@ package final class DesiredConfigs: ConfigSink {
                 state.readings = readings
                 changed = true
             }
+            state.suspended.shrinkIfSparse()
             guard changed else { return nil }
             state.configs.shrinkIfSparse()
             state.version = next

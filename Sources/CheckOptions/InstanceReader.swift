@@ -101,8 +101,7 @@ struct InstanceReader {
     }
 
     func port(_ key: String) throws(CheckOptionError) -> UInt16 {
-        let text = try requiredText(key)
-        guard let port = UInt16(text), port > 0 else { throw failure(key, "is not a port (1 to 65535)") }
+        guard let port = portNumber(try requiredText(key)) else { throw failure(key, "is not a port (1 to 65535)") }
         return port
     }
 

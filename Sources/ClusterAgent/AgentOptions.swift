@@ -103,6 +103,6 @@ package enum AgentOptions {
 
     private static func isHostAndPort(_ text: String) -> Bool {
         guard let colon = text.lastIndex(of: ":"), colon != text.startIndex else { return text.isEmpty }
-        return UInt16(text[text.index(after: colon)...]).map { $0 > 0 } ?? false
+        return portNumber(text[text.index(after: colon)...]) != nil
     }
 }

@@ -13,3 +13,9 @@ package func hexadecimalValue(of letter: UInt8) -> UInt8? {
     default: nil
     }
 }
+
+/// The number of a port, from 1 to 65535, which consists of digits alone; nil if `text` is none.
+package func portNumber(_ text: some StringProtocol) -> UInt16? {
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+    return UInt16(text).flatMap { $0 > 0 ? $0 : nil }
+}

@@ -124,6 +124,65 @@ import Testing
         #expect(fixture.configs.isEmpty && fixture.problems.count == 1)
     }
 
+    @Test(arguments: [
+        // Broken, then paused: the same spec, or another broken one.
+        [#"{"check": 5}"#, #"{"check": 5, "paused": true}"#, #"{"check": 5}"#],
+        [#"{"check": 5}"#, #"{"check": 6, "paused": true}"#, #"{"check": 7, "paused": true}"#, #"{"check": 5}"#],
+        // Paused, then broken, then not paused any more.
+        [paused(good), #"{"check": 5, "paused": true}"#, #"{"check": 5, "paused": false}"#],
+        [paused(good), #"{"check": 5}"#],
+    ])
+    func `one that is paused keeps what was good last`(specs: [String]) throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([try check(Self.good)]))
+        let before = fixture.configs
+        for spec in specs {
+            fixture.autoConf.handle(.applied(try check(spec)))
+            let isPaused = spec.contains("true")
+            #expect(fixture.configs == (isPaused ? [] : before), "\(spec)")
+            let isBroken = !spec.contains("postgres")
+            #expect(fixture.autoConf.reportedProblems.map(\.keepsLast) == (isBroken ? [!isPaused] : []))
+            let acceptance = try #require(fixture.autoConf.acceptance(ofClusterCheck: Self.source))
+            #expect(acceptance.isPaused == isPaused && acceptance.hasConfig == !isPaused)
+        }
+        // A list that says the same changes nothing; one without it takes it away for good.
+        fixture.autoConf.handle(.replaced([try check(specs[specs.count - 1])]))
+        #expect(fixture.configs == before)
+        fixture.autoConf.handle(.replaced([try check(#"{"paused": true}"#)]))
+        fixture.autoConf.handle(ReflectorEvent<ClusterCheck>.replaced([]))
+        fixture.autoConf.handle(.applied(try check(#"{"check": 5}"#)))
+        #expect(fixture.configs.isEmpty)
+    }
+
+    private static func paused(_ spec: String) -> String { spec.dropLast() + #", "paused": true}"# }
+
+    @Test(arguments: ["7", #"{"check": "a", "instances": [{}], "paused": "no"}"#])
+    func `one that is paused stays so where that cannot be read`(broken: String) throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([try check(Self.good)]))
+        fixture.autoConf.handle(.applied(try check(Self.paused(Self.good))))
+        fixture.autoConf.handle(.applied(try check(broken)))
+        #expect(fixture.configs.isEmpty && fixture.problems.count == 1)
+        fixture.autoConf.handle(.applied(try check(Self.good)))
+        #expect(fixture.configs.count == 1 && fixture.problems.isEmpty)
+    }
+
+    @Test func `a paused one is edited, and runs as it is written last`() throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([try check(Self.paused(Self.good))]))
+        #expect(fixture.configs.isEmpty && fixture.isSynced)
+        for text in ["a", "b"] {
+            let spec = #"{"check": "postgres", "instances": [{"host": "\#(text)"}]}"#
+            fixture.autoConf.handle(.applied(try check(Self.paused(spec))))
+            #expect(fixture.configs.isEmpty)
+            fixture.autoConf.handle(.applied(try check(spec)))
+            #expect(fixture.configs.flatMap(\.instances) == [.object(["host": .string(text)])])
+        }
+        fixture.autoConf.handle(.applied(try check(#"{"check": "mysql", "instances": [{}], "paused": true}"#)))
+        fixture.autoConf.handle(.applied(try check("{}")))
+        #expect(fixture.configs.map(\.checkName) == ["mysql"])
+    }
+
     @Test func `a status changes nothing, and another object of the same name is another one`() throws {
         let fixture = fixture()
         fixture.autoConf.handle(.replaced([try check(Self.good)]))
@@ -143,6 +202,35 @@ import Testing
         #expect(fixture.autoConf.acceptance(ofClusterCheck: Self.source) == nil)
         fixture.autoConf.handle(ReflectorEvent<ClusterCheck>.replaced([]))
         #expect(fixture.configs.isEmpty)
+    }
+
+    @Test func `a list in pages is a whole list, and one that was given up removes nothing`() throws {
+        let fixture = fixture()
+        func check(_ name: String) throws -> ClusterCheck { try self.check(Self.good, name: name) }
+        func names() -> [String] { fixture.configs.map { String($0.key.source.suffix(1)) } }
+        fixture.autoConf.handle(page: ReflectorPage([try check("a"), try check("b")], isFirst: true))
+        #expect(names() == ["a", "b"] && !fixture.isSynced)
+        fixture.autoConf.handle(page: ReflectorPage([try check("c")], isFirst: false))
+        fixture.autoConf.handle(.replaced([try check("d")]))
+        #expect(names() == ["a", "b", "c", "d"] && fixture.isSynced)
+        // A list that ends after its first page; then one of "c" and "d" alone.
+        fixture.autoConf.handle(page: ReflectorPage([try check("a")], isFirst: true))
+        fixture.autoConf.handle(page: ReflectorPage([try check("c")], isFirst: true))
+        #expect(names() == ["a", "b", "c", "d"])
+        fixture.autoConf.handle(.replaced([try check("d")]))
+        #expect(names() == ["c", "d"])
+        // One without pages says all by itself.
+        fixture.autoConf.handle(.replaced([try check("e")]))
+        #expect(names() == ["e"])
+    }
+
+    /// Large ones are published one by one.
+    @Test func `a list of large ones is handled in parts`() throws {
+        let fixture = fixture()
+        let text = String(repeating: "x", count: 300_000)
+        let large = #"{"check": "a", "instances": [{"x": "\#(text)"}]}"#
+        fixture.autoConf.handle(.replaced(try (0..<5).map { try check(large, name: "c\($0)") }))
+        #expect(fixture.configs.count == 5 && fixture.desired.changes == 5)
     }
 
     @Test func `without the permission all else is synced, and what is known stays`() throws {

@@ -1,5 +1,7 @@
 import CheckModel
+import JSON
 import Kubernetes
+import Platform
 import TestKit
 import Testing
 
@@ -57,6 +59,64 @@ import Testing
         #expect(fixture.configs.count == 20 && fixture.autoConf.problems.isEmpty)
     }
 
+    @Test(arguments: [true, false])
+    func `who fills a namespace leaves the others their room`(isFirst: Bool) {
+        let fixture = Fixture(Self.options { ($0.maximumBytes, $0.maximumBytesPerNamespace) = (100_000, 25_000) })
+        func annotated(_ namespace: String, _ name: String) -> Service {
+            service(["checks": Self.checks(10)], namespace: namespace, name: name)
+        }
+        let greedy = (0..<20).map { annotated("greedy", "g\($0)") }
+        let others = ["a", "b", "c"].flatMap { namespace in [annotated(namespace, "x"), annotated(namespace, "y")] }
+        fixture.autoConf.handle(.replaced(isFirst ? greedy + others : others + greedy))
+        func counts() -> [Int] {
+            ["a", "b", "c", "greedy"].map { namespace in
+                fixture.configs.count { $0.key.source.hasPrefix("kube_service://\(namespace)/") }
+            }
+        }
+        #expect(counts().prefix(3) == [20, 20, 20] && (20..<25).contains(counts()[3]))
+        #expect(fixture.autoConf.problems.count == 18)
+        #expect(
+            fixture.autoConf.problems.allSatisfy {
+                $0.object.hasPrefix("kube_service://greedy/")
+                    && $0.reason.hasSuffix(" configs: those of its namespace together may have 25000 bytes")
+            })
+        // An edit of one that runs pushes out nothing.
+        let before = fixture.configs
+        fixture.autoConf.handle(.applied(service(["checks": Self.checks(20)], namespace: "a", name: "x")))
+        #expect(fixture.configs.filter { !$0.key.source.hasSuffix("/a/x") }.count == before.count - 10)
+        for gone in greedy.prefix(18) { fixture.autoConf.handle(.deleted(gone)) }
+        fixture.autoConf.handle(.replaced(others + greedy.suffix(2)))
+        #expect(counts() == [20, 20, 20, 20] && fixture.autoConf.problems.isEmpty)
+    }
+
+    @Test func `all objects of a namespace share, and all files`() async throws {
+        let directory = try TemporaryDirectory()
+        for name in ["a", "b", "c"] { try directory.write("\(name).yaml", "cluster_check: true\ninstances: [{}]\n") }
+        let fixture = Fixture(
+            Self.options {
+                ($0.maximumBytesPerNamespace, $0.watchesClusterChecks) = (2_500, true)
+                ($0.confdPath, $0.watchesEndpoints) = (directory.path, false)
+            })
+        func check(_ namespace: String) -> ClusterCheck {
+            ClusterCheck(
+                metadata: ObjectMetadata(name: "db", namespace: namespace, uid: "u"),
+                spec: .object(["check": .string("db"), "instances": .array([.object([:])])]))
+        }
+        fixture.autoConf.handle(.replaced([service(["checks": Self.checks(2)])]))
+        fixture.autoConf.handle(.replaced([check("shop"), check("other")]))
+        #expect(fixture.configs.count { $0.checkName.hasPrefix("c") } == 2)
+        #expect(fixture.keys.filter { $0.hasPrefix("cluster_check:") } == ["cluster_check://other/db#db#0"])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await fixture.autoConf.run() }
+            try await eventually { fixture.isSynced }
+            group.cancelAll()
+        }
+        let files =
+            "file:\(directory.path)/c.yaml: no room for 1 of its 1 configs: those of all files together may have 2500 bytes"
+        let namespace = "no room for 1 of its 1 configs: those of its namespace together may have 2500 bytes"
+        #expect(fixture.problems == ["cluster_check://shop/db: \(namespace)", files])
+    }
+
     @Test func `a list in pages is a whole list, and one that was given up removes nothing`() {
         let fixture = Fixture(Self.options { $0.watchesEndpoints = false })
         func annotated(_ name: String) -> Service { service(["checks": Self.checks(1)], name: name) }
@@ -68,7 +128,7 @@ import Testing
         // A list that ends after its first page; then one without "a" and "b".
         fixture.autoConf.handle(page: ReflectorPage([annotated("a")], isFirst: true))
         #expect(names() == ["a", "b", "c"])
-        fixture.autoConf.handle(page: ReflectorPage([], isFirst: true))
+        fixture.autoConf.handle(page: ReflectorPage<Service>([], isFirst: true))
         fixture.autoConf.handle(.replaced([annotated("c")]))
         #expect(names() == ["c"])
     }

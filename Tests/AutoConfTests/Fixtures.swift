@@ -70,8 +70,13 @@ final class ReadingRecorder: ConfigSink {
         self.desired = desired
     }
 
-    func apply(upserts: [CheckConfig], removals: [ConfigKey], synced: Bool?, readings: SourceReadings?) {
-        desired.apply(upserts: upserts, removals: removals, synced: synced, readings: readings)
+    func apply(
+        upserts: [CheckConfig], removals: [ConfigKey], suspended: [ConfigKey], resumed: [ConfigKey], synced: Bool?,
+        readings: SourceReadings?
+    ) {
+        desired.apply(
+            upserts: upserts, removals: removals, suspended: suspended, resumed: resumed, synced: synced,
+            readings: readings)
         guard let readings else { return }
         let checks = desired.configs.map(\.checkName)
         recorded.withLock { $0.append((checks, readings)) }
@@ -127,12 +132,13 @@ extension ReflectorEvent {
     }
 }
 
-/// A Service `shop/web` with two ports.
+/// A Service, `shop/web` if nothing else is said, with two ports.
 ///
 /// - Parameter annotations: those that begin with `ad.datadoghq.com/service.`, without that, unless they contain a
 ///   slash.
 func service(
-    _ annotations: [String: String] = [:], name: String = "web", clusterIP: String = "10.96.0.20",
+    _ annotations: [String: String] = [:], namespace: String = "shop", name: String = "web",
+    clusterIP: String = "10.96.0.20",
     labels: [String: String] = [:], uid: String = "u1",
     ports: [Service.Port] = [.init(name: "metrics", port: 9102), .init(name: "http", port: 80)]
 ) -> Service {
@@ -144,7 +150,7 @@ func service(
     }
     return Service(
         metadata: ObjectMetadata(
-            name: name, namespace: "shop", uid: uid, labels: exact(labels.map { ($0, $1) }),
+            name: name, namespace: namespace, uid: uid, labels: exact(labels.map { ($0, $1) }),
             annotations: exact(prefixed)),
         clusterIP: clusterIP, ports: ports)
 }

@@ -8,7 +8,7 @@ import Testing
 
 /// A broken edit keeps what ran.
 @Suite struct KeptConfigTests {
-    private static let entity = "kube_service://shop/web"
+    private static let tags = #""tags":["kube_namespace:shop","kube_service:web"]"#
 
     private func fixture(_ change: (inout AutoConfOptions) -> Void = { _ in }) -> Fixture {
         var options = AutoConfOptions(watchesServices: true, watchesEndpoints: true)
@@ -30,8 +30,7 @@ import Testing
     private func state(_ fixture: Fixture) -> [String] {
         fixture.configs.map { config in
             let text = texts(config.instances).joined()
-            return "\(config.checkName) \(text)".replacing(
-                #""tags":["kube_namespace:shop","kube_service:web"],"#, with: "")
+            return "\(config.checkName) \(text)".replacing("\(Self.tags),", with: "")
         }
     }
 
@@ -102,18 +101,143 @@ import Testing
         #expect(fixture.configs.isEmpty && fixture.problems.count == 1)
     }
 
-    @Test func `endpoints keep theirs as long as they are there`() throws {
+    private static func endpoints(_ checks: String) -> [String: String] {
+        annotations("ad.datadoghq.com/endpoints.", ["checks": checks])
+    }
+
+    private static let perEndpoint = #"{"a":{"instances":[{"h":"%%host%%"}]}}"#
+
+    /// The address and the instances of each config.
+    private func hosts(_ fixture: Fixture) -> [String] {
+        fixture.configs.map { config in
+            let members = config.instances.compactMap(\.objectValue).compactMap { $0["h"]?.stringValue }
+            return "\(config.serviceID.split(separator: "/").last ?? "") \(members.joined(separator: " "))"
+        }
+    }
+
+    @Test(arguments: ["[", #"{"a":5}"#, #"{"a":{"instances":[{"h":"%%nothing%%"}]}}"#])
+    func `the last good annotation is that of the endpoints as they are now`(broken: String) throws {
         let fixture = fixture()
-        let good = annotations("ad.datadoghq.com/endpoints.", ["checks": #"{"a":{"instances":[{"h":"%%host%%"}]}}"#])
-        fixture.autoConf.handle(.replaced([service(good)]))
-        #expect(fixture.configs.count == 2)
-        fixture.autoConf.handle(.applied(service(annotations("ad.datadoghq.com/endpoints.", ["checks": "["]))))
+        fixture.autoConf.handle(.replaced([service(Self.endpoints(Self.perEndpoint))]))
+        #expect(hosts(fixture) == ["10.0.0.1 10.0.0.1", "10.0.0.2 10.0.0.2"])
+        fixture.autoConf.handle(.applied(service(Self.endpoints(broken))))
         #expect(fixture.configs.count == 2 && fixture.problems.count == 1)
-        // A pod that goes takes its check along, and none comes for one that is new.
-        fixture.autoConf.handle(.applied(slice([endpoint("10.0.0.2", pod: "p2"), endpoint("10.0.0.3", pod: "p3")])))
-        #expect(fixture.configs.map(\.serviceID) == ["kube_endpoint_uid://shop/web/10.0.0.2"])
-        fixture.autoConf.handle(.applied(service(good)))
-        #expect(fixture.configs.count == 2 && fixture.problems.isEmpty)
+        // One pod after the other is replaced, until none is left that was there before, and in between there is none.
+        for addresses in [["10.0.0.2", "10.0.0.3"], ["10.0.0.3"], [], ["10.0.0.4", "10.0.0.5"]] {
+            fixture.autoConf.handle(.applied(slice(addresses.map { endpoint($0, pod: $0) })))
+            #expect(hosts(fixture) == addresses.map { "\($0) \($0)" })
+        }
+        #expect(fixture.autoConf.reportedProblems.map(\.keepsLast) == [true])
+        // An edit that is as broken forgets nothing either.
+        fixture.autoConf.handle(.applied(service(Self.endpoints("7"))))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.0.0.6")])))
+        #expect(hosts(fixture) == ["10.0.0.6 10.0.0.6"])
+        fixture.autoConf.handle(.applied(service(Self.endpoints(#"{"b":{"instances":[{"h":"x"}]}}"#))))
+        #expect(hosts(fixture) == ["10.0.0.6 x"] && fixture.problems.isEmpty)
+    }
+
+    @Test func `what was edited without an error since is the last good one`() throws {
+        let fixture = fixture()
+        func apply(_ a: String, _ b: String) {
+            fixture.autoConf.handle(.applied(service(Self.endpoints(#"{"a":\#(a),"b":\#(b)}"#))))
+        }
+        func entry(_ text: String) -> String { #"{"instances":[{"h":"\#(text)"}]}"# }
+        apply(entry("a1"), entry("b1"))
+        apply(entry("a2"), "5")
+        apply("5", "5")
+        fixture.autoConf.handle(.applied(slice([endpoint("10.0.0.9")])))
+        #expect(hosts(fixture) == ["10.0.0.9 a2", "10.0.0.9 b1"])
+        // What is removed from an annotation that can be used is gone.
+        apply(entry("a3"), entry("b3"))
+        fixture.autoConf.handle(.applied(service(Self.endpoints(#"{"b":\#(entry("b3"))}"#))))
+        fixture.autoConf.handle(.applied(service(Self.endpoints("["))))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.0.0.8")])))
+        #expect(hosts(fixture) == ["10.0.0.8 b3"])
+    }
+
+    @Test func `an edit while there are no endpoints is not good before there are some`() throws {
+        let fixture = fixture()
+        fixture.autoConf.handle(.replaced([service(Self.endpoints(Self.perEndpoint))]))
+        fixture.autoConf.handle(.applied(slice([])))
+        fixture.autoConf.handle(
+            .applied(service(Self.endpoints(#"{"a":{"instances":[{"h":"%%port_nine%%"}]}}"#))))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.0.0.7")])))
+        #expect(hosts(fixture) == ["10.0.0.7 10.0.0.7"] && fixture.problems.count == 1)
+    }
+
+    @Test func `the last good annotation of a Service is that of its address and ports as they are now`() throws {
+        let fixture = fixture()
+        let good = Self.checks(Self.entry("a", #"{"p":"%%port_http%%","h":"%%host%%"}"#))
+        fixture.autoConf.handle(.replaced([service(good)]))
+        fixture.autoConf.handle(.applied(service(["checks": "{"])))
+        let ports = [Service.Port(name: "http", port: 8081)]
+        fixture.autoConf.handle(.applied(service(["checks": "{"], clusterIP: "10.96.0.99", ports: ports)))
+        #expect(state(fixture) == [#"a {"h":"10.96.0.99","p":8081,"# + Self.tags + "}"])
+        // Where it cannot be resolved any more, what ran stays.
+        fixture.autoConf.handle(.applied(service(["checks": "{"], clusterIP: "None", ports: ports)))
+        #expect(state(fixture) == [#"a {"h":"10.96.0.99","p":8081,"# + Self.tags + "}"])
+    }
+
+    @Test func `the last good Prometheus annotations are those of the endpoints as they are now`() throws {
+        let scrape = try PrometheusScrape(checksEndpoints: true)
+        let fixture = fixture { $0.prometheusScrape = scrape }
+        func annotated(_ scrape: String, _ port: String) -> Service {
+            service(["prometheus.io/scrape": scrape, "prometheus.io/port": port])
+        }
+        func urls() -> [String] {
+            fixture.configs.flatMap(\.instances).compactMap { $0.objectValue?["prometheus_url"]?.stringValue }
+        }
+        fixture.autoConf.handle(.replaced([annotated("true", "8080")]))
+        fixture.autoConf.handle(.applied(annotated("true", "80 80")))
+        fixture.autoConf.handle(.applied(slice([endpoint("10.0.0.9")])))
+        #expect(urls() == ["http://10.0.0.9:8080/metrics"] && fixture.problems.count == 1)
+        // Not to be scraped for now is no edit that could be broken.
+        fixture.autoConf.handle(.applied(annotated("false", "80 80")))
+        #expect(fixture.configs.isEmpty && fixture.problems.isEmpty)
+        fixture.autoConf.handle(.applied(annotated("true", "80 80")))
+        #expect(urls() == ["http://10.0.0.9:8080/metrics"] && fixture.problems.count == 1)
+        fixture.autoConf.handle(.applied(annotated("true", "81")))
+        #expect(urls() == ["http://10.0.0.9:81/metrics"] && fixture.problems.isEmpty)
+        fixture.autoConf.handle(.applied(service()))
+        #expect(fixture.configs.isEmpty)
+    }
+
+    @Test func `what is kept of many broken annotations counts like configs, and is forgotten with them`() throws {
+        let fixture = fixture { $0.maximumBytes = 16_000 }
+        fixture.autoConf.handle(ReflectorEvent<ServiceEndpoints>.replaced([]))
+        let large = String(repeating: "y", count: 2_000)
+        let good = Self.endpoints(#"{"a":{"instances":[{"h":"\#(large)"}]}}"#)
+        for number in 0..<20 {
+            fixture.autoConf.handle(.applied(service(good, name: "s\(number)")))
+            fixture.autoConf.handle(.applied(service(Self.endpoints("["), name: "s\(number)")))
+        }
+        let other = service(Self.checks(Self.entry("a", #"{"x":"\#(large)"}"#)), name: "other")
+        fixture.autoConf.handle(.applied(other))
+        #expect(fixture.configs.isEmpty && fixture.problems.count == 21)
+        for number in 0..<20 { fixture.autoConf.handle(.deleted(service(name: "s\(number)"))) }
+        fixture.autoConf.handle(.applied(other))
+        #expect(fixture.configs.map(\.checkName) == ["a"] && fixture.problems.isEmpty)
+    }
+
+    @Test func `the last good template of a file is that of the endpoints as they are now`() async throws {
+        let directory = try TemporaryDirectory()
+        let fixture = fixture { ($0.confdPath, $0.confdInterval) = (directory.path, .seconds(1)) }
+        func file(_ instance: String) -> String {
+            "advanced_ad_identifiers: [{kube_endpoints: {namespace: shop, name: web}}]\ninstances: [\(instance)]\n"
+        }
+        try directory.write("a.yaml", file("{h: '%%host%%'}"))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await fixture.autoConf.run() }
+            try await eventually { fixture.configs.count == 2 }
+            try directory.write("a.yaml", file("{h: '%%port_nine%%', more: 1}"))
+            try await eventually {
+                fixture.clock.advance(by: .seconds(1))
+                return !fixture.problems.isEmpty
+            }
+            fixture.autoConf.handle(.applied(slice([endpoint("10.0.0.3")])))
+            #expect(hosts(fixture) == ["10.0.0.3 10.0.0.3"])
+            group.cancelAll()
+        }
     }
 
     @Test func `a file with one instance that cannot be used stays whole`() async throws {

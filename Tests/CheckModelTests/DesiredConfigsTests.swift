@@ -45,6 +45,40 @@ import Testing
         #expect(desired.changes(since: changes.version).upserts.isEmpty)
     }
 
+    @Test func `one that is suspended is gone for readers, and comes back as it was`() {
+        let desired = Self.set()
+        let (a, b) = (Self.config("a"), Self.config("b"))
+        desired.apply(upserts: [a, b])
+        var version = desired.changes(since: 0).version
+        func changes() -> DesiredChanges {
+            defer { version = desired.changes(since: 0).version }
+            return desired.changes(since: version)
+        }
+        desired.apply(suspended: [a.key])
+        #expect(changes().removals == [a.key] && Self.areForms(desired.changes(since: 0).upserts, of: [b]))
+        // It is edited while nobody sees it; that is no new version.
+        let edited = Self.config("a", "y")
+        let before = version
+        desired.apply(upserts: [edited], suspended: [a.key])
+        desired.apply(suspended: [a.key])
+        #expect(changes().version == before)
+        desired.apply(resumed: [a.key])
+        #expect(Self.areForms(changes().upserts, of: [edited]))
+        desired.apply(resumed: [a.key])
+        #expect(version == desired.changes(since: 0).version)
+        // One that is wanted is edited and suspended at once; an upsert resumes it by itself.
+        desired.apply(upserts: [a], suspended: [a.key])
+        #expect(changes().removals == [a.key])
+        desired.apply(upserts: [edited])
+        desired.apply(resumed: [a.key])
+        #expect(Self.areForms(changes().upserts, of: [edited]))
+        // What is removed does not come back.
+        desired.apply(suspended: [a.key])
+        desired.apply(removals: [a.key])
+        desired.apply(resumed: [a.key])
+        #expect(Self.areForms(desired.changes(since: 0).upserts, of: [b]))
+    }
+
     @Test func `an update that changes nothing makes no new version`() {
         let desired = Self.set()
         desired.apply(upserts: [Self.config("a")], synced: true)

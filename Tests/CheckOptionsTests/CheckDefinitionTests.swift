@@ -247,6 +247,7 @@ import Testing
         ("tcp_check", #"{"host":"a"}"#, "port is missing"), ("tcp_check", #"{"port":1}"#, "host is missing"),
         ("tcp_check", #"{"host":"a","port":0}"#, "port is not a port"),
         ("tcp_check", #"{"host":"a","port":65536}"#, "port is not a port"),
+        ("tcp_check", #"{"host":"a","port":"+80"}"#, "port is not a port"),
         ("prometheus", "{}", "prometheus_url is missing"),
         ("tls", "{}", "server is missing"), ("tls", #"{"server":"a:0"}"#, "server has a port that is not from 1 to"),
         ("tls", #"{"server":"S3cr3t@!"}"#, "server has no host's name or address"),

@@ -244,6 +244,27 @@ import Testing
         #expect(written.map(\.2.observedGeneration) == [1, 50])
     }
 
+    @Test func `a list in pages is a whole list`() async throws {
+        let written = try await written(3, seconds: 10) { statuses in
+            // A list that was given up, and one without c0 and c4.
+            statuses.handle(page: ReflectorPage([Self.check(4)], isFirst: true))
+            statuses.handle(page: ReflectorPage([1, 5].map { Self.check($0) }, isFirst: true))
+            statuses.handle(page: ReflectorPage([Self.check(6)], isFirst: false))
+            statuses.handle(.replaced([Self.check(2)], begun: .distantPast))
+        }
+        #expect(written.map(\.name) == ["c0", "c1", "c2", "c1", "c5", "c6", "c2"])
+        var queue = StatusQueue()
+        let due = Instant(nanoseconds: 0)
+        for number in 0..<3 { queue.take(Self.check(number), due) }
+        queue.beginList()
+        queue.take(listed: Self.check(0), due)
+        queue.beginList()
+        queue.take(listed: Self.check(1), due)
+        queue.take(listed: Self.check(3), due)
+        queue.finishList()
+        #expect(queue.sources.map(\.text).sorted() == [1, 3].map { Self.check($0).source })
+    }
+
     @Test func `a follower writes nothing`() async throws {
         #expect(try await written(3, seconds: 5, isLeading: false).isEmpty)
     }

@@ -96,8 +96,8 @@ extension InstanceReader {
         var port: UInt16?
         if let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") {
             host = String(authority[..<colon])
-            port = UInt16(authority[colon...].dropFirst())
-            guard port ?? 0 > 0 else { throw failure(key, "has a port that is not from 1 to 65535") }
+            port = portNumber(authority[colon...].dropFirst())
+            guard port != nil else { throw failure(key, "has a port that is not from 1 to 65535") }
         }
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         guard Self.isHost(host), !host.contains("["), !host.contains("]") else {

@@ -25,6 +25,10 @@ struct ClusterWatches: Sendable {
             watches.append(
                 Reflector(
                     source: clusterChecks, isOptional: true, clock: clock, entropy: entropy, log: log,
+                    onPage: { page in
+                        autoConf.handle(page: page)
+                        statuses?.handle(page: page)
+                    },
                     onForbidden: { autoConf.clusterChecksForbidden(begun: $0) }
                 ) { event in
                     autoConf.handle(event)

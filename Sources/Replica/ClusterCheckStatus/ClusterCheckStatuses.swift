@@ -80,11 +80,22 @@ final class ClusterCheckStatuses: Sendable {
         state.withLock { state in
             switch event {
             case .replaced(let checks, _):
-                state.queue.keep(only: Set(texts: checks.map(\.source)))
-                for check in checks { state.queue.take(check, due) }
+                for check in checks { state.queue.take(listed: check, due) }
+                state.queue.finishList()
             case .applied(let check): state.queue.take(check, due)
             case .deleted(let check): state.queue.remove(ExactText(check.source))
             }
+        }
+        nudges.set(())
+    }
+
+    /// Takes a page of the ClusterChecks' list, after those that read their specs; those of the whole list end with
+    /// `replaced`.
+    func handle(page: ReflectorPage<ClusterCheck>) {
+        let due = clock.now() + Self.gathering
+        state.withLock { state in
+            if page.isFirst { state.queue.beginList() }
+            for check in page.objects { state.queue.take(listed: check, due) }
         }
         nudges.set(())
     }

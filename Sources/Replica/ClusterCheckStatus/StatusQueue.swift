@@ -16,6 +16,8 @@ struct StatusQueue {
     }
 
     private var stored: [ExactText: Stored] = [:]
+    /// Those of the list that is being read, so far.
+    private var listed: Set<ExactText> = []
     private var queue: [(source: ExactText, due: Instant)] = []
     /// The index of the first one in the queue.
     private var head = 0
@@ -79,10 +81,22 @@ struct StatusQueue {
         failing[source] = nil
     }
 
-    /// Those that are not in a complete list are gone.
-    mutating func keep(only present: Set<ExactText>) {
-        for source in stored.keys where !present.contains(source) { remove(source) }
+    /// Forgets which were listed so far: a new list begins.
+    mutating func beginList() {
+        listed = []
+    }
+
+    /// Takes a ClusterCheck of the list that is being read, as it is stored now, and marks it.
+    mutating func take(listed check: ClusterCheck, _ due: Instant) {
+        listed.insert(ExactText(check.source))
+        take(check, due)
+    }
+
+    /// The list is complete: those that are not in it are gone.
+    mutating func finishList() {
+        for source in stored.keys where !listed.contains(source) { remove(source) }
         stored.shrinkIfSparse()
+        listed = []
     }
 
     /// Takes the first one whose turn has come; those that are gone, or were refused, are dropped.

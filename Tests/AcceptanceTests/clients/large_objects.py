@@ -4,7 +4,7 @@
 usage: large_objects.py FOLDER KIND
 
   unrelated   320 Services, each with 250 kB of annotations that have nothing to do with checks, and one with a check
-  related     320 Services, each with a check of 250 kB
+  related     320 Services of four namespaces, each with a check of 250 kB
   many        one Service whose endpoints have 9,000 checks each, and 200 endpoints; and one with a check
 """
 import http.server
@@ -19,8 +19,8 @@ FOLDER, KIND = sys.argv[1], sys.argv[2]
 PREFIX = "ad.datadoghq.com"
 
 
-def service(number, annotations):
-    return {"metadata": {"name": f"service-{number}", "namespace": "shop", "uid": f"uid-{number}", "resourceVersion": "7",
+def service(number, annotations, namespace="shop"):
+    return {"metadata": {"name": f"service-{number}", "namespace": namespace, "uid": f"uid-{number}", "resourceVersion": "7",
                          "annotations": annotations},
             "spec": {"clusterIP": "127.96.0.1", "ports": [{"port": 80}]}}
 
@@ -32,7 +32,7 @@ def checks(text):
 small = service(999, {f"{PREFIX}/service.checks": checks("small")})
 services, slices = {
     "unrelated": lambda: ([service(n, {"example.com/blob": "x" * 250_000}) for n in range(320)] + [small], []),
-    "related": lambda: ([service(n, {f"{PREFIX}/service.checks": checks("x" * 250_000)}) for n in range(320)], []),
+    "related": lambda: ([service(n, {f"{PREFIX}/service.checks": checks("x" * 250_000)}, f"shop-{n % 4}") for n in range(320)], []),
     "many": lambda: (
         [service(0, {f"{PREFIX}/endpoints.checks": json.dumps({f"c{n}": {"instances": [{}]} for n in range(9000)})}), small],
         [{"metadata": {"name": "service-0-a", "namespace": "shop", "uid": "slice", "resourceVersion": "7",
