@@ -81,29 +81,7 @@ package struct CheckTable: Sendable {
         }
     }
 
-    /// The known key that at most two changes make of `key`, or one in three characters of a longer one.
     private func nearest(to key: String, _ place: CheckOption.Place) -> String? {
-        guard key.utf8.count <= 100 else { return nil }
-        let candidates = options.filter { option(ExactText($0.key), place) != nil }.map(\.key)
-        let distances = candidates.map { ($0, Self.distance(Array(key.utf8), Array($0.utf8))) }
-        guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= max(1, min(key.utf8.count / 3, 4)) else {
-            return nil
-        }
-        return best.0
-    }
-
-    /// How many bytes must be added, removed or replaced to make one of the other (V. Levenshtein, 1965).
-    private static func distance(_ from: [UInt8], _ to: [UInt8]) -> Int {
-        var row = Array(0...to.count)
-        for (index, byte) in from.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in to.indices {
-                let replaced = diagonal + (byte | 0x20 == to[column] | 0x20 ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
-            }
-        }
-        return row[to.count]
+        nearestName(to: key, among: options.filter { option(ExactText($0.key), place) != nil }.map(\.key))
     }
 }

@@ -101,6 +101,9 @@ package enum AgentOptions {
             healthPort)
         + Program.logging
 
+    /// Those by which a command finds the cluster-agent on the same machine.
+    static let connection = OptionTable(listenHost, commandPort, operatorTokenFile, certificateFile)
+
     private static func isHostAndPort(_ text: String) -> Bool {
         guard let colon = text.lastIndex(of: ":"), colon != text.startIndex else { return text.isEmpty }
         return portNumber(text[text.index(after: colon)...]) != nil

@@ -2,8 +2,8 @@ import CLinux
 
 /// The command line that our programs share: `run`, further commands, `version`, `--help`, and the exit codes.
 ///
-/// 0: success, or stopped as requested. 1: it could not start or continue. 2: the command line, the environment or the
-/// option file is wrong.
+/// 0: success, or stopped as requested. 1: it could not start or continue, or what was asked is refused, unknown or
+/// failing. 2: the command line, the environment or the option file is wrong.
 package struct Program: Sendable {
     /// The context in which a command runs.
     package struct Context: Sendable {
@@ -19,6 +19,26 @@ package struct Program: Sendable {
         package let stop: @Sendable () async -> Void
         /// The arguments that are not options.
         package let operands: [String]
+
+        /// Waits for a while.
+        ///
+        /// - Returns: whether the process was asked to stop meanwhile.
+        package func isStopped(within duration: Duration) async -> Bool {
+            let (clock, stop) = (clock, stop)
+            return await withTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    await stop()
+                    return !Task.isCancelled
+                }
+                group.addTask {
+                    try? await clock.sleep(until: clock.now() + duration)
+                    return false
+                }
+                let isStopped = await group.next() ?? false
+                group.cancelAll()
+                return isStopped
+            }
+        }
     }
 
     /// A command of the program.
@@ -31,6 +51,8 @@ package struct Program: Sendable {
         package let table: OptionTable
         /// Whether it accepts the options of `run` too.
         package let acceptsRunOptions: Bool
+        /// Those of them that its help lists; nil for all.
+        package let listedRunOptions: OptionTable?
         /// What the help says between the first line and the options; empty for nothing.
         package let about: String
         /// The name of its operands in the help, such as `FILE…`; nil if it takes none.
@@ -43,13 +65,15 @@ package struct Program: Sendable {
         /// Creates a command.
         package init(
             _ words: String, help: String, table: OptionTable = OptionTable(), acceptsRunOptions: Bool = true,
-            about: String = "", operands: String? = nil, aliases: [String: String] = [:],
+            listing listedRunOptions: OptionTable? = nil, about: String = "", operands: String? = nil,
+            aliases: [String: String] = [:],
             body: @escaping @Sendable (Context) async throws(StartError) -> Int32
         ) {
             self.words = words.split(separator: " ").map(String.init)
             self.help = help
             self.table = table
             self.acceptsRunOptions = acceptsRunOptions
+            self.listedRunOptions = listedRunOptions
             self.about = about
             self.operands = operands
             self.aliases = aliases
@@ -141,9 +165,22 @@ package struct Program: Sendable {
             if let command = matches.max(by: { $0.words.count < $1.words.count }) {
                 return await perform(command, Array(arguments.dropFirst(command.words.count)))
             }
-            printErrors([other.map { "\($0): unknown command" } ?? "a command is missing", usage])
-            return 2
+            guard let other else {
+                writeToStandardError("\(name): a command is missing\n\n\(usage)")
+                return 2
+            }
+            return refuse(command: [other])
         }
+    }
+
+    /// Names a command that is not known, and the nearest one that is.
+    private func refuse(command words: [String]) -> Int32 {
+        let command = words.joined(separator: " ")
+        let known = commands.map { $0.words.joined(separator: " ") } + ["run", "version", "help"]
+        let nearest = nearestName(to: command, among: known).map { ", do you mean `\($0)`?" } ?? ""
+        let shown = words.map(shownName).joined(separator: " ")
+        printErrors(["\(shown): unknown command\(nearest)", "`\(name) --help` lists the commands"])
+        return 2
     }
 
     private func perform(_ command: Command, _ arguments: [String]) async -> Int32 {
@@ -151,11 +188,16 @@ package struct Program: Sendable {
             print(help(of: command))
             return 0
         }
+        if command.operands == nil, let word = arguments.first, !word.hasPrefix("-"), !word.contains("="),
+            commands.contains(where: { $0.words.starts(with: command.words) && $0.words.count > command.words.count })
+        {
+            return refuse(command: command.words + [word])
+        }
         let options: Options
         let operands: [String]
         let environment = processEnvironment()
         do {
-            let (flags, rest) = try command.split(arguments)
+            let (flags, rest) = try command.split(arguments, allOptions(of: command))
             operands = rest
             options = try readOptions(allOptions(of: command), flags, environment)
         } catch {
@@ -183,7 +225,11 @@ package struct Program: Sendable {
                     options: options, environment: environment, clock: clock, log: log,
                     stop: { _ = try? await signals.termination() }, operands: operands))
         } catch {
-            log.error("cannot start", ["reason": error])
+            if command.words == ["run"] {
+                log.error("cannot start", ["reason": error])
+            } else {
+                printErrors([error.description])
+            }
             return error.isUsage ? 2 : 1
         }
     }
@@ -211,7 +257,12 @@ package struct Program: Sendable {
         let words = ([name] + command.words + [command.operands].compactMap(\.self)).joined(separator: " ")
         return "\(words) [--config=FILE] [--key=value …]\n\n" + (command.about.isEmpty ? "" : command.about + "\n\n")
             + "Each option can also be set by an environment variable (DD_, upper case, . as _) or in the file, YAML or JSON.\n\n"
-            + allOptions(of: command).helpText
+            + listed(command).helpText
+    }
+
+    /// The options that the help of a command lists.
+    private func listed(_ command: Command) -> OptionTable {
+        command.listedRunOptions.map { command.table + $0 } ?? allOptions(of: command)
     }
 
     private func allOptions(of command: Command) -> OptionTable {
@@ -224,19 +275,23 @@ package struct Program: Sendable {
 }
 
 extension Program.Command {
-    /// Splits arguments into options and operands. A flag of the command itself may be followed by its value, as in
+    /// Splits arguments into options and operands. An option that is not a flag may be followed by its value, as in
     /// `--check NAME`.
     ///
+    /// - Parameter table: all options of the command.
     /// - Throws: `OptionError` for operands if the command takes none.
-    fileprivate func split(_ arguments: [String]) throws(OptionError) -> (flags: [String], operands: [String]) {
+    fileprivate func split(
+        _ arguments: [String], _ table: OptionTable
+    ) throws(OptionError) -> (flags: [String], operands: [String]) {
         var (flags, operands): ([String], [String]) = ([], [])
         var rest = arguments[...]
-        while let argument = rest.popFirst() {
-            if let flag = aliases[argument] {
-                flags.append(flag)
-            } else if argument.hasPrefix("--") {
-                let takesValue = table.rows.contains { "--\($0.key)" == argument && !$0.isFlag }
-                flags.append(takesValue ? "\(argument)=\(rest.popFirst() ?? "")" : argument)
+        while let given = rest.popFirst() {
+            let argument = aliases[given] ?? given
+            if argument.hasPrefix("--") {
+                let takesValue =
+                    argument == "--config" || table.rows.contains { "--\($0.key)" == argument && !$0.isFlag }
+                let value = takesValue && rest.first?.hasPrefix("--") == false ? rest.popFirst() : nil
+                flags.append(value.map { "\(argument)=\($0)" } ?? argument)
             } else {
                 operands.append(argument)
             }

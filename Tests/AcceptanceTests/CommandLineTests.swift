@@ -26,6 +26,10 @@ import Testing
         (["run"], "--cluster_agent.auth_token_file=FILE is needed"),
         (["run", "--cluster_agent.auth_token=short"], "--cluster_agent.auth_token: not allowed"),
         (["fly"], "fly: unknown command"),
+        (["stauts"], "stauts: unknown command, do you mean `status`?"),
+        (["clusterchecks", "explan"], "clusterchecks explan: unknown command, do you mean `clusterchecks explain`?"),
+        (["run", "--metrics_port", "many"], "--metrics_port=many: not allowed"),
+        (["run", "--metrics_port", "--json"], "--metrics_port: needs a value"),
         ([], "a command is missing"),
     ])
     func `a wrong command line exits with status 2 and names the mistake`(arguments: [String], line: String)

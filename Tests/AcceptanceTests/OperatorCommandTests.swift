@@ -39,7 +39,7 @@ import Testing
         try await eventually(within: .seconds(20), "the config to be dispatched") {
             try await agent.placements(client).dangling == 1
         }
-        let before = try await run(["clusterchecks"] + options)
+        let before = try await run(["clusterchecks", "--long"] + options)
         #expect(before.end == .exited(0), "\(before.output)")
         #expect(before.output.contains("=== Unassigned configurations ==="))
         #expect(before.output.contains("Unassigned because: no node-agent reports"))
@@ -47,7 +47,7 @@ import Testing
 
         let status = #"{"last_change": 0, "node_type": 2}"#
         #expect(try await agent.call(client, "POST", "/api/v1/clusterchecks/status/node-1", body: status).status == 200)
-        let after = try await run(["clusterchecks", "--check", "postgres"] + options)
+        let after = try await run(["clusterchecks", "--long", "--check", "postgres"] + options)
         #expect(after.output.contains("===== Checks on node-1 ====="), "\(after.output)")
         #expect(after.output.contains("Config for instance ID: postgres:"))
         #expect(after.output.contains("********"))
@@ -58,6 +58,7 @@ import Testing
         #expect(
             told.output
                 == "Status: Leader, serving requests\nActive agents: 1\nCheck Configurations: 1\n  - Dispatched: 1\n  - Unassigned: 0\n"
+                + "Check Instances: 0 up, 0 down, 0 stale, 1 not heard of yet\n"
         )
         // The agent itself is given the whole.
         let configs = try await agent.call(client, "GET", "/api/v1/clusterchecks/configs/node-1")
@@ -71,7 +72,7 @@ import Testing
         let reason =
             "error: file:\(path): instances is an object, not a list; what was valid last stays in use (since 20"
         try await eventually(within: .seconds(30), "the problem in the output of clusterchecks") {
-            let output = try await run(["clusterchecks"] + options).output
+            let output = try await run(["clusterchecks", "--long"] + options).output
             return output.contains("=== Wrong configurations ===\n\(reason)") && output.contains("postgres check")
         }
         #expect(

@@ -148,7 +148,7 @@ import Testing
             #expect(names(placed[node]).filter { $0.hasPrefix("slow") }.count == 1, "\(placed)")
         }
         // The state shows it, with what was measured; the agent that got it runs it.
-        let shown = try await run(["clusterchecks"] + options(agent))
+        let shown = try await run(["clusterchecks", "--long"] + options(agent))
         #expect(shown.output.contains("Instance ID: http_check:\(names(placed[idle]).last ?? "")"), "\(shown.output)")
         #expect(shown.output.contains("Average Execution Time : "), "\(shown.output)")
         let moved = try #require(names(placed[idle]).first { $0.hasPrefix("slow") })
@@ -182,7 +182,8 @@ import Testing
         _ = try await ask("unpin", "--checkID", check)
         _ = try await ask("pause", "--checkID", check)
         #expect(try await node() == nil)
-        #expect(try await ask().contains("Unassigned because: an operator paused it"))
+        #expect(try await ask("--long").contains("Unassigned because: an operator paused it"))
+        #expect(try await ask().contains("Unassigned           an operator paused it"))
         _ = try await ask("resume", "--checkID", check)
         #expect(try await node() != nil)
         _ = try await ask("drain", "--node", home)

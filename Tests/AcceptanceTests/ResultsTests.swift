@@ -58,12 +58,33 @@ import Testing
         close(target.descriptor)
         let down = try await wait("the failure") { $0.contains { $0["kind"] == .string("refused") } }
         let shown = try await directory.runClusterAgent([
-            "clusterchecks", "--cluster_agent.listen_host=127.0.0.1", "--cluster_agent.cmd_port=\(agent.port)",
+            "clusterchecks", "--long", "--cluster_agent.listen_host=127.0.0.1",
+            "--cluster_agent.cmd_port=\(agent.port)",
             "--cluster_agent.operator_token_file=\(agent.operatorTokenPath)",
         ])
         #expect(shown.output.contains("down (refused) for "), "\(shown.output)")
         #expect(shown.output.contains("down (config) for "), "\(shown.output)")
         #expect(shown.output.contains("Last success: "), "\(shown.output)")
+        func table(_ words: String...) async throws -> (end: ChildProcess.End, output: String) {
+            try await directory.runClusterAgent(
+                ["clusterchecks"] + words + [
+                    "--cluster_agent.listen_host", "127.0.0.1", "--cluster_agent.cmd_port", "\(agent.port)",
+                    "--cluster_agent.operator_token_file=\(agent.operatorTokenPath)",
+                ])
+        }
+        let all = try await table()
+        let lines = all.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        #expect(all.end == .exited(0) && lines.count == 3, "\(all.output)")
+        #expect(lines.first == ["CHECK", "SOURCE", "NODE", "STATE", "SINCE", "LAST", "ERROR"], "\(all.output)")
+        #expect(lines.dropFirst().allSatisfy { $0.contains("Down") && $0.contains("node") }, "\(all.output)")
+        #expect(try await table("--failing").end == .exited(1))
+        #expect(try await table("--check", "tcp_check", "-o", "wide").output.contains("LAST SUCCESS"))
+        #expect(try await table("--check", "tcp_check").end == .exited(1))
+        for words in [["--check", "nothing"], ["--namespace", "nowhere"], ["--node", "other"]] {
+            let none = try await table(words[0], words[1])
+            #expect(none.end == .exited(1) && none.output == "There is no such check.\n", "\(none.output)")
+        }
+        #expect(try await table("--output", "yaml").output.contains("\n  - \"address\": \"127.0.0.1\"\n"))
         let again = try listenAgain(on: target.port)
         let up = try await wait("the recovery") { $0.contains { $0["up"] == .bool(true) } }
         close(again)

@@ -132,7 +132,9 @@ import Testing
     ])
     func `the state of a replica that does not lead says so`(role: ReplicaRole, reason: String) async throws {
         try await TestReplica.run(as: role) { replica in
-            let answer = replica.answer(replica.request(.get, "/api/v1/clusterchecks"))
+            // A follower answers for itself only where another one asks.
+            let headers = role == .follower ? [(name: "X-DCA-Follower-Forwarded", value: "true")] : []
+            let answer = replica.answer(replica.request(.get, "/api/v1/clusterchecks", headers: headers))
             let leader = role == .follower ? ",\"leader\":\"\(TestReplica.leader.address)\"" : ""
             let text = "{\"not_running\":\"\(reason)\",\"warmup\":false,\"nodes\":null,\"dangling\":null\(leader)}"
             #expect(answer?.text == text)

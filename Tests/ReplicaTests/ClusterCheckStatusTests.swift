@@ -161,6 +161,30 @@ import Testing
         _ = places.apply(.termBegan(term, keepsPlacements: false, version: 9), at: Self.now)
         #expect(places["cluster_check://shop/b"] == [])
     }
+
+    @Test func `two ClusterChecks that say the same are both told of a flip`() throws {
+        let configs = try ["a", "b"].map { name in
+            try ConfigPatch().encode(
+                CheckConfig(
+                    key: ConfigKey(source: "cluster_check://shop/\(name)", check: "tls", index: 0), checkName: "tls",
+                    instances: [.object(["server": .string("x")])]))
+        }
+        let id = try #require(configs[0].instanceIDs.first)
+        #expect(configs[1].instanceIDs == [id])
+        let term = Term.unending(token: "t")
+        var places = ClusterCheckPlaces()
+        func apply(_ changes: [StoreChange]) {
+            _ = places.apply(.changed(changes, in: term, version: 1), at: Self.now)
+        }
+        apply(configs.map { .configScheduled($0, on: "n1") })
+        #expect(places.sources(ofInstance: ExactText(id)) == ["cluster_check://shop/a", "cluster_check://shop/b"])
+        #expect(places.instances(of: "cluster_check://shop/a").map(\.id) == [id])
+        #expect(places.instances(of: "cluster_check://shop/a").map(\.node) == ["n1"])
+        apply([.configRemoved(configs[0].key)])
+        #expect(places.sources(ofInstance: ExactText(id)) == ["cluster_check://shop/b"])
+        apply([.configMoved(configs[1].key, from: "n1", to: "n2", .drained, mayRun: false)])
+        #expect(places.instances(of: "cluster_check://shop/b").map(\.node) == ["n2"])
+    }
 }
 
 /// Writes the statuses of many ClusterChecks, at a rate, through failures.

@@ -204,7 +204,12 @@ import Testing
             #expect(stats.values.allSatisfy { $0["LastError"] == .string("http://u:********@h failed") })
         }
         try await TestReplica.run(as: .follower) { replica in
-            let text = try #require(replica.answer(replica.request(.get, "/api/v1/clusterchecks"))).text
+            // To an operator it forwards the leader's answer.
+            let request = replica.request(.get, "/api/v1/clusterchecks")
+            #expect(replica.forward(request)?.leader == TestReplica.leader)
+            let headers = [(name: "X-DCA-Follower-Forwarded", value: "true")]
+            let asked = replica.request(.get, "/api/v1/clusterchecks", headers: headers)
+            let text = try #require(replica.answer(asked)).text
             #expect(try JSONValue(parsing: Array(text.utf8))["leader"] == .string(TestReplica.leader.address))
         }
     }

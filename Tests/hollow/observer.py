@@ -294,7 +294,8 @@ def _ask(address: str, path: str, token: str, timeout: float) -> tuple:
     # pylint: disable-next=protected-access
     connection = http.client.HTTPSConnection(address, 5005, timeout=timeout, context=ssl._create_unverified_context())
     try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        # Marked as forwarded: a follower answers for itself.
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}", "X-DCA-Follower-Forwarded": "true"})
         response = connection.getresponse()
         return response.status, response.read()
     finally:

@@ -42,6 +42,24 @@ struct LocalAgent: Sendable {
     ///
     /// - Throws: `StartError` if there is no answer, or if its status is not 200.
     func call(_ method: String = "GET", _ path: String, body: String? = nil) async throws(StartError) -> JSONValue {
+        try await answer(method, path, body).json
+    }
+
+    /// Who runs what, as the leader says it, and whether this replica forwarded the call.
+    ///
+    /// - Throws: `StartError` also if nobody is known to lead.
+    func state() async throws(StartError) -> (state: JSONValue, isForwarded: Bool) {
+        let (state, headers) = try await answer("GET", "/api/v1/clusterchecks", nil)
+        if let reason = state["not_running"]?.stringValue, !reason.isEmpty {
+            await close()
+            throw StartError("nobody is known to lead: the cluster-agent at \(url) says: \(reason)")
+        }
+        return (state, headers["X-DCA-Forwarded"] != nil)
+    }
+
+    private func answer(
+        _ method: String, _ path: String, _ body: String?
+    ) async throws(StartError) -> (json: JSONValue, headers: HTTPHeaders) {
         let request = ClientRequest(
             method, url: url + path, body: body.map { Array($0.utf8) }, maximumResponseBytes: 1 << 30)
         let response: ClientResponse
@@ -57,7 +75,8 @@ struct LocalAgent: Sendable {
             throw StartError("\(url)\(path): status \(response.status)\(text.isEmpty ? "" : ": \(text)")")
         }
         do {
-            return try JSONValue(parsing: response.body, limits: JSONLimits(bytes: 1 << 30))
+            let json = try JSONValue(parsing: response.body, limits: JSONLimits(bytes: 1 << 30))
+            return (json, HTTPHeaders(response.headers))
         } catch {
             throw StartError("\(url)\(path): \(error)")
         }

@@ -6,8 +6,7 @@ import Platform
 /// The commands for operators. Each calls the cluster-agent on the same machine, and prints the answer for people or as
 /// JSON.
 enum OperatorCommands {
-    private static let json = Option.flag("json", default: false, help: "Print JSON.")
-    private static let check = Option.text("check", help: "Show only the configs of this check.")
+    static let json = Option.flag("json", default: false, help: "Print JSON.")
     private static let force = Option.flag(
         "force", default: false, help: "Rebalance even if the gain is small (-f).")
     private static let dryRun = Option.flag(
@@ -29,17 +28,10 @@ enum OperatorCommands {
 
     static var all: [Program.Command] {
         [
-            Program.Command(
-                "clusterchecks", help: "shows which node runs what", table: OptionTable(check, json)
-            ) { context throws(StartError) in
-                let name = context.options[check]
-                return try await ask(context, "GET", "/api/v1/clusterchecks") {
-                    ClusterChecksReport(state: $0, check: name).text
-                }
-            },
+            ClusterChecksCommand.command,
             Program.Command(
                 "clusterchecks rebalance", help: "moves checks from busy nodes to idle ones",
-                table: OptionTable(force, dryRun, json),
+                table: OptionTable(force, dryRun, json), listing: AgentOptions.connection,
                 aliases: ["-f": "--force"]
             ) { context throws(StartError) in
                 let (isForced, isDry, isJSON) = (
@@ -51,7 +43,8 @@ enum OperatorCommands {
                     context, "POST", "/api/v1/clusterchecks/rebalance", body: body, MoveReport.rebalanced)
             },
             Program.Command(
-                "clusterchecks isolate", help: "leaves one check alone on its node", table: OptionTable(checkID, json)
+                "clusterchecks isolate", help: "leaves one check alone on its node", table: OptionTable(checkID, json),
+                listing: AgentOptions.connection
             ) { context throws(StartError) in
                 let id = context.options[checkID]
                 guard !id.isEmpty else { throw .usage("--checkID=ID is required: `clusterchecks` shows the IDs") }
@@ -61,7 +54,7 @@ enum OperatorCommands {
             Program.Command(
                 "clusterchecks history",
                 help: "shows what happened: moves, joins, losses, leaders and edits, with reasons",
-                table: OptionTable(since, part, node, json)
+                table: OptionTable(since, part, node, json), listing: AgentOptions.connection
             ) { context throws(StartError) in
                 let options = context.options
                 var query = "since=\(Int(options[since].seconds.rounded(.up)))"
@@ -78,7 +71,8 @@ enum OperatorCommands {
             intent(.uncordon, help: "gives checks to a drained node-agent again"),
             Program.Command(
                 "clusterchecks explain", help: "says why a check is where it is, what it costs, and what would move it",
-                table: OptionTable(checkID, json)
+                table: OptionTable(checkID, json),
+                listing: AgentOptions.connection
             ) { context throws(StartError) in
                 let id = context.options[checkID]
                 guard !id.isEmpty else { throw .usage("--checkID=ID is required: `clusterchecks` shows the IDs") }
@@ -87,15 +81,22 @@ enum OperatorCommands {
             },
             Program.Command(
                 "clusterchecks simulate", help: "shows what would move if nodes came or went, or checks were added",
-                table: OptionTable(addNodes, removeNode, configFile, json)
+                table: OptionTable(addNodes, removeNode, configFile, json), listing: AgentOptions.connection
             ) { context throws(StartError) in
                 let body = String(decoding: try await supposed(context).encoded(), as: UTF8.self)
                 return try await ask(
                     context, "POST", "/api/v1/clusterchecks/simulate", body: body, SimulationReport.text)
             },
-            Program.Command("status", help: "shows how the cluster-agent fares", table: OptionTable(json)) {
-                context throws(StartError) in
-                try await ask(context, "GET", "/api/v1/clusterchecks") { StatusReport(state: $0).text }
+            Program.Command(
+                "status", help: "shows how the cluster-agent fares", table: OptionTable(json),
+                listing: AgentOptions.connection
+            ) { context throws(StartError) in
+                let agent = try LocalAgent(context)
+                let (state, isForwarded) = try await agent.state()
+                await agent.close()
+                let report = StatusReport(state: state, isForwarded: isForwarded)
+                print(context.options[json] ? String(decoding: state.encoded(), as: UTF8.self) : report.text)
+                return 0
             },
             ConfigCheck.command, SecretCommand.command,
         ]
@@ -122,7 +123,8 @@ enum OperatorCommands {
         let table =
             verb.isOfNode
             ? OptionTable(nodeID, json) : verb == .pin ? OptionTable(checkID, nodeID, json) : OptionTable(checkID, json)
-        return Program.Command("clusterchecks \(verb)", help: help, table: table) { context throws(StartError) in
+        return Program.Command("clusterchecks \(verb)", help: help, table: table, listing: AgentOptions.connection) {
+            context throws(StartError) in
             let (check, node) = (
                 verb.isOfNode ? "" : context.options[checkID],
                 verb.isOfNode || verb == .pin ? context.options[nodeID] : ""
@@ -148,6 +150,7 @@ enum OperatorCommands {
         let answer = try await agent.call(method, path, body: body)
         await agent.close()
         print(context.options[json] ? String(decoding: answer.encoded(), as: UTF8.self) : text(answer))
-        return 0
+        // Upstream's call to isolate a check answers 200 also where it refuses.
+        return answer["is_isolated"]?.boolValue == false ? 1 : 0
     }
 }

@@ -9,9 +9,6 @@ struct ClusterChecksReport {
     let check: String
 
     var text: String {
-        if let reason = state["not_running"]?.stringValue, !reason.isEmpty {
-            return visibleLine("Cluster-check dispatching logic not running: \(reason)")
-        }
         var lines: [String] = []
         if state["warmup"]?.boolValue == true { lines += ["", "=== Warmup in progress ==="] }
         let dangling = shown(state["dangling"]?.arrayValue ?? [])
@@ -124,41 +121,26 @@ struct ClusterChecksReport {
     }
 }
 
-/// A time in the largest two units that it has, as kubectl writes an age.
-private func shownTime(_ seconds: Int64) -> String {
-    let units: [(name: String, seconds: Int64)] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)]
-    let index = units.firstIndex { seconds >= $0.seconds } ?? 3
-    let (unit, next) = (units[index], index < 3 ? units[index + 1] : nil)
-    let rest = next.map { seconds % unit.seconds / $0.seconds } ?? 0
-    return "\(seconds / unit.seconds)\(unit.name)" + (rest > 0 ? "\(rest)\(next?.name ?? "")" : "")
-}
-
 /// The output of `status`, in the words of upstream's status page.
 struct StatusReport {
     let state: JSONValue
+    /// Whether the leader said so to a follower.
+    let isForwarded: Bool
 
     var text: String {
-        switch state["not_running"]?.stringValue ?? "" {
-        case "": leading
-        case "currently follower":
-            switch state["leader"]?.stringValue ?? "" {
-            case "": "Status: Follower, no leader found"
-            case let leader: visibleLine("Status: Follower, redirecting to leader at \(leader)")
-            }
-        default: "Status: unknown"
-        }
-    }
-
-    private var leading: String {
         let nodes = state["nodes"]?.arrayValue ?? []
         let unassigned = state["dangling"]?.arrayValue?.count ?? 0
         let dispatched = nodes.reduce(0) { $0 + ($1["configs"]?.arrayValue?.count ?? 0) }
-        let isWarmingUp = state["warmup"]?.boolValue == true
+        let role = isForwarded ? "Follower; the leader says" : "Leader"
+        let rows = ClusterChecksTable(state, ClusterChecksTable.Filter()).rows
+        func count(_ state: ClusterChecksTable.State) -> Int { rows.count { $0.state == state } }
         return visibleLines(
             [
-                isWarmingUp ? "Status: Leader, warming up" : "Status: Leader, serving requests",
+                "Status: \(role), \(state["warmup"]?.boolValue == true ? "warming up" : "serving requests")",
                 "Active agents: \(nodes.count)", "Check Configurations: \(dispatched + unassigned)",
                 "  - Dispatched: \(dispatched)", "  - Unassigned: \(unassigned)",
+                "Check Instances: \(count(.up)) up, \(count(.down)) down, \(count(.stale)) stale, "
+                    + "\(count(.unknown)) not heard of yet",
             ] + ProblemLines(state).short)
     }
 }

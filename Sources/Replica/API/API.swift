@@ -192,7 +192,7 @@ struct API: Sendable {
         case .mirror:
             return .mirror(try MirrorRequest(parsing: request.body))
         case .state:
-            return .respondInBackground { state(request, now) }
+            return try anywhere(request, now) { .respondInBackground { state(request, now) } }
         case .explain(let checkID):
             return try asking(request, now, within: options.operationTimeout) { () throws(ClusterChecksError) in
                 let explanation = try handler.explain(checkID)
@@ -364,6 +364,14 @@ extension API {
         case .following(nil): throw .clusterChecks(.notLeading(nil))
         case .unknown: throw .clusterChecks(.startingUp)
         }
+    }
+
+    /// What an operator looks at: the leader's answer, if one is known, else this replica's.
+    private func anywhere(_ request: HTTPRequest, _ now: Instant, _ here: () -> Action) throws(APIError) -> Action {
+        guard case .following(let leader?) = handler.leadership(at: now), !Forward.isForwarded(request) else {
+            return here()
+        }
+        return .forward(try forward(request, to: leader, now, within: options.operationTimeout, isOperation: true))
     }
 
     /// What an operator asks the leader, answered apart from the serving thread: it may look at every config.

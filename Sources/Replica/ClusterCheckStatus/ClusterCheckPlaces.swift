@@ -17,7 +17,8 @@ struct ClusterCheckPlaces {
     private var places: [ExactText: [ConfigKey: Place]] = [:]
     /// The check IDs of each config, as far as its bytes are known.
     private var instances: [ConfigKey: [String]] = [:]
-    private var sources: [ExactText: ExactText] = [:]
+    /// The ClusterChecks of each check ID: two that say the same have one.
+    private var sources: [ExactText: Set<ExactText>] = [:]
 
     /// Where the configs of a ClusterCheck are, sorted by key.
     subscript(source: ExactText) -> [Place] {
@@ -35,8 +36,8 @@ struct ClusterCheckPlaces {
         }
     }
 
-    /// The ClusterCheck that an instance is of; nil if it is of none.
-    func source(ofInstance id: ExactText) -> ExactText? { sources[id] }
+    /// The ClusterChecks that an instance is of.
+    func sources(ofInstance id: ExactText) -> Set<ExactText> { sources[id] ?? [] }
 
     /// Applies what happened to the store.
     ///
@@ -70,7 +71,7 @@ struct ClusterCheckPlaces {
         case .configMoved(let key, _, let node, _, _): return set(key, .node(node, since: now))
         case .configWithdrawn(let key, let reason, _): return set(key, .nowhere(reason))
         case .configRemoved(let key):
-            for id in instances.removeValue(forKey: key) ?? [] { sources[id] = nil }
+            forgetInstances(of: key)
             return set(key, nil)
         case .nodeExpired(let id, let reason): return leave(id, reason)
         default: return []
@@ -79,9 +80,16 @@ struct ClusterCheckPlaces {
 
     private mutating func note(_ config: EncodedConfig) {
         guard config.key.source.utf8.starts(with: ConfigKey.clusterCheckPrefix.utf8) else { return }
-        for id in instances[config.key] ?? [] { sources[id] = nil }
+        forgetInstances(of: config.key)
         instances[config.key] = config.instanceIDs
-        for id in config.instanceIDs { sources[ExactText(id)] = ExactText(config.key.source) }
+        for id in config.instanceIDs { sources[ExactText(id), default: []].insert(ExactText(config.key.source)) }
+    }
+
+    private mutating func forgetInstances(of key: ConfigKey) {
+        for id in instances.removeValue(forKey: key) ?? [] {
+            sources[ExactText(id)]?.remove(ExactText(key.source))
+            if sources[id]?.isEmpty == true { sources[ExactText(id)] = nil }
+        }
     }
 
     private mutating func set(_ key: ConfigKey, _ place: Place?) -> [ExactText] {

@@ -67,7 +67,7 @@ final class ClusterCheckStatuses: Sendable {
     func noteFlips(_ ids: [ExactText]) {
         let due = clock.now() + Self.gathering
         let isNews = state.withLock { state in
-            let sources = Set(ids.compactMap { state.places.source(ofInstance: $0) })
+            let sources = ids.reduce(into: Set()) { $0.formUnion(state.places.sources(ofInstance: $1)) }
             for source in sources.sorted() { state.queue.mark(source, due) }
             return !sources.isEmpty
         }
