@@ -58,7 +58,9 @@ import Testing
         try await eventually(within: .seconds(60), "one line about it; \(agent.process.output)") {
             agent.process.output.contains("the cluster has no such resource")
         }
-        #expect(try await agent.probe("/readyz").status == 200)
+        try await eventually(within: .seconds(60), "readiness; \(agent.process.output)") {
+            try await agent.probe("/readyz").status == 200
+        }
         try await plane.kubectl("apply", "-f", Self.definition)
         try await plane.kubectl(
             "wait", "--for=condition=Established", "crd/clusterchecks.cluster-agent.dev", "--timeout=30s")
