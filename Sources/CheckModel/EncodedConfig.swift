@@ -44,8 +44,9 @@ package final class EncodedConfig: Sendable {
     ) {
         self.rules = rules
         let ids = config.checkIDs(names: instances.map(\.name))
-        // A Prometheus that is cut off scrapes on.
-        scrapeTargets = handOver == .exclusive ? nil : try? config.scrapeTargets(ids)
+        // A Prometheus that is cut off scrapes on. Of most checks it is known by their name that none runs them.
+        let mayBeScraped = handOver != .exclusive && ScrapeTarget.checkNames.contains(config.checkName)
+        scrapeTargets = mayBeScraped ? try? config.scrapeTargets(ids) : nil
         self.key = key
         keyHash = Murmur3.hash(key.bytes)
         self.digest = digest
