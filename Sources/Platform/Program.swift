@@ -195,7 +195,10 @@ package struct Program: Sendable {
         }
         let options: Options
         let operands: [String]
-        let environment = processEnvironment()
+        // What a command of an operator shows is not changed by a variable such as `DD_NODE`.
+        let own =
+            command.listedRunOptions == nil ? [] : command.table.rows.map { OptionTable.environmentName(of: $0.key) }
+        let environment = processEnvironment().filter { !own.contains($0.key) }
         do {
             let (flags, rest) = try command.split(arguments, allOptions(of: command))
             operands = rest
@@ -302,6 +305,11 @@ extension Program.Command {
         return (flags, operands)
     }
 }
+
+/// Writes what was printed so far.
+///
+/// - Returns: false if nobody reads it any more, or it cannot be written.
+package func flushStandardOutput() -> Bool { clinux_flush_output() == 0 }
 
 /// Why a program cannot start: where, and what to do about it.
 package struct StartError: Error, Sendable, CustomStringConvertible {

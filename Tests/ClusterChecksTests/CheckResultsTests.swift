@@ -61,6 +61,17 @@ import Testing
         #expect(flips.drain() == ["a"])
     }
 
+    @Test func `a check that has not run again succeeded when it did`() {
+        let results = CheckResults()
+        let slow = CheckResult(
+            id: "a", isUp: true, lasted: .seconds(60), lastSuccess: .seconds(4), nextRun: .seconds(596))
+        _ = results.take(Self.report(0, 1, [slow]), of: "n", now: at(0))
+        _ = results.take(Self.report(1, 1), of: "n", now: at(30))
+        #expect(results.of("n", now: at(31))["a"]?.lastSuccess == .seconds(35))
+        _ = results.take(Self.report(1, 1), of: "n", now: at(600))
+        #expect(results.of("n", now: at(601))["a"]?.lastSuccess == .seconds(1))
+    }
+
     @Test func `what is not known before a report, or comes from another process, is asked for`() {
         let results = CheckResults()
         #expect(results.take(Self.report(5, 6, [Self.up]), of: "n", now: at(0)) == 0)
@@ -122,8 +133,12 @@ import Testing
         #expect(flips.drain() == ["a", "b"])
         // An agent that speaks for itself is not asked, and its statistics count for nothing.
         _ = results.take(Self.report(0, 1, [Self.down]), of: "r", now: at(31))
-        #expect(results.reportsItself("r"))
+        #expect(results.reportsItself("r", now: at(31)))
         take(["a": RunnerStats()], at: 32)
         #expect(results.of("r", now: at(32))["a"]?.result.isUp == false)
+        // A runner that has taken its name is asked once nothing has been heard of it for three periods.
+        #expect(!results.reportsItself("r", now: at(122)))
+        take(["a": RunnerStats()], at: 122)
+        #expect(results.of("r", now: at(122))["a"]?.result.isUp == true)
     }
 }

@@ -78,12 +78,29 @@ import Testing
         }
         #expect(told == (0..<2_500).map { "c\($0)" })
         // By bytes, too.
-        let reason = String(repeating: "x", count: 400)
+        let reason = String(repeating: "\"", count: 400)
         journal.note((0..<1_000).map { Self.result("c\($0)", false, reason: reason) }, gone: [], now: Self.at(60))
         let part = journal.report(Self.at(60))
         let body = NodeStatusRequest(lastChange: -1, results: part).encoded()
         #expect(part.results.count > 500 && part.results.count < 1_000)
         #expect(body.count < 1 << 20)
+    }
+
+    @Test func `long and quoted check IDs fit into a body, and one that is too long takes no other away`() throws {
+        var journal = ResultJournal(session: 7)
+        let quotes = String(repeating: "\"", count: 3_900)
+        journal.note(
+            (0..<300).map { Self.result("\($0)\(quotes)") } + [Self.result(String(repeating: "x", count: 5_000))],
+            gone: [], now: Self.at(0))
+        let report = journal.report(Self.at(1))
+        #expect(report.results.count > 50 && report.results.count < 300)
+        #expect(NodeStatusRequest(lastChange: -1, results: report).encoded().count < 1 << 20)
+        let long = CheckResult(id: String(repeating: "x", count: 5_000), isUp: true)
+        let body = NodeStatusRequest(
+            lastChange: -1,
+            results: ResultsReport(session: 1, from: 0, to: 2, results: [long, CheckResult(id: "a", isUp: true)]))
+        let read = try NodeStatusRequest(parsing: body.encoded())
+        #expect(read.results?.results.map(\.id) == ["a"])
     }
 
     @Test func `a cluster-agent that keeps no results is asked again after a while`() {

@@ -23,8 +23,9 @@ package struct CheckResult: Hashable, Sendable {
 
     /// The longest reason that is sent and read, in bytes.
     package static let longestReason = 300
-    /// The longest check ID and kind that are read, in bytes.
-    private static let (longestID, longestKind) = (4_096, 32)
+    /// The longest check ID that is sent and kept, in bytes: of an instance with a longer one nothing is told.
+    package static let longestID = 4_096
+    private static let longestKind = 32
     /// Longer ago than anything that is told.
     private static let longest: Int64 = 100 * 366 * 86_400_000
 

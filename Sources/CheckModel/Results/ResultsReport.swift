@@ -47,9 +47,11 @@ package struct ResultsReport: Hashable, Sendable {
         guard let session = number("session"), let from = number("from"), let to = number("to"), to >= from else {
             return .failure(Malformed(reason: "results has no session, or no versions in order"))
         }
-        guard let checks = json["checks"]?.arrayValue, let gone = json["gone"]?.arrayValue,
-            checks.count <= most, gone.count <= most
+        guard let all = json["checks"]?.arrayValue, let gone = json["gone"]?.arrayValue,
+            all.count <= most, gone.count <= most
         else { return .failure(Malformed(reason: "results has no lists of at most \(most) checks")) }
+        // One that cannot be kept must not take away the others.
+        let checks = all.filter { $0["id"]?.stringValue?.utf8.count ?? 0 <= CheckResult.longestID }
         let (results, ids) = (checks.compactMap { CheckResult($0) }, gone.compactMap(\.stringValue))
         guard results.count == checks.count, ids.count == gone.count else {
             return .failure(Malformed(reason: "results has a check that is none"))

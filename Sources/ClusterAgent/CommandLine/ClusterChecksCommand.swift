@@ -9,7 +9,7 @@ enum ClusterChecksCommand {
     private static let node = Option.text("node", help: "Show only what this node runs.")
     private static let namespace = Option.text("namespace", help: "Show only what is described in this namespace.")
     private static let failing = Option.flag(
-        "failing", default: false, help: "Show only what fails, or has no node.")
+        "failing", default: false, help: "Show only what fails, has no node, or is stale.")
     private static let watch = Option.flag(
         "watch", default: false, help: "Go on, and print what changes (-w).")
     private static let long = Option.flag(
@@ -19,7 +19,7 @@ enum ClusterChecksCommand {
 
     private static let about = """
         Prints a row for each check instance, those that fail first. Exits with 1 if a filter is given and something
-        that it shows is down, or nothing is shown that was asked for by name; also where nobody leads.
+        that it shows is down or stale, or nothing is shown that was asked for by name; also where nobody leads.
         """
     /// How often `--watch` looks.
     private static let pause = Duration.seconds(2)
@@ -41,8 +41,18 @@ enum ClusterChecksCommand {
 
     private static func show(_ agent: LocalAgent, _ context: Program.Context) async throws(StartError) -> Int32 {
         let options = context.options
+        let form = options[OperatorCommands.json] ? "json" : options[output]
+        let hasFilter =
+            options[failing] || options[watch] || ![options[node], options[namespace]].allSatisfy(\.isEmpty)
+        guard
+            !hasFilter && (options[check].isEmpty || options[long])
+                || !options[long] && ["table", "wide"].contains(form)
+        else {
+            await agent.close()
+            throw .usage("--failing, --node, --namespace, --check and --watch are for the table; --long takes --check")
+        }
         let state = try await agent.state().state
-        switch (options[OperatorCommands.json] ? "json" : options[output], options[long]) {
+        switch (form, options[long]) {
         case ("json", _): print(String(decoding: state.encoded(), as: UTF8.self))
         case ("yaml", _): print(YAMLText.of(state))
         case (_, true): print(ClusterChecksReport(state: state, check: options[check]).text)
@@ -60,9 +70,9 @@ enum ClusterChecksCommand {
         let isWide = options[output] == "wide"
         var table = ClusterChecksTable(state, filter)
         var shown = table.text(isWide: isWide)
-        print(table.rows.isEmpty ? emptiness(filter) : shown.text)
+        print(table.rows.isEmpty ? emptiness(filter, state) : shown.text)
         if state["warmup"]?.boolValue == true { print("The leader warms up: nothing is placed yet.") }
-        while options[watch], await !context.isStopped(within: pause) {
+        while options[watch], flushStandardOutput(), await !context.isStopped(within: pause) {
             table = ClusterChecksTable(try await agent.state().state, filter)
             shown = table.text(isWide: isWide, known: shown.known)
             if !shown.text.isEmpty { print(shown.text) }
@@ -72,8 +82,9 @@ enum ClusterChecksCommand {
     }
 
     /// What to say instead of a table without rows.
-    private static func emptiness(_ filter: ClusterChecksTable.Filter) -> String {
-        if filter.onlyFailing { return "Nothing fails." }
-        return filter.isGiven ? "There is no such check." : "There are no checks."
+    private static func emptiness(_ filter: ClusterChecksTable.Filter, _ state: JSONValue) -> String {
+        guard filter.onlyFailing else { return filter.isGiven ? "There is no such check." : "There are no checks." }
+        let unheard = ClusterChecksTable(state, ClusterChecksTable.Filter()).rows.count { $0.state == .unknown }
+        return unheard == 0 ? "Nothing fails." : "Nothing is known to fail; \(unheard) have not been heard of yet."
     }
 }

@@ -133,8 +133,8 @@ struct ClusterChecksTable {
         return (texts.joined(separator: "\n"), Set(texts: rows.map(\.news)))
     }
 
-    /// Whether one that is shown fails.
-    var hasFailing: Bool { rows.contains { $0.state == .down } }
+    /// Whether one that is shown fails, or may: nothing has been heard of it for a while.
+    var hasFailing: Bool { rows.contains { $0.state == .down || $0.state == .stale } }
 }
 
 extension ClusterChecksTable.Filter {
@@ -143,7 +143,7 @@ extension ClusterChecksTable.Filter {
         let isOfNamespace = namespace.isEmpty || row.source.contains("://\(namespace)/")
         let isOfCheck = check.isEmpty || name == check || row.check == check
         return isOfCheck && isOfNamespace && (node.isEmpty || row.node == node)
-            && (!onlyFailing || row.state == .down || row.state == .unassigned)
+            && (!onlyFailing || [.down, .unassigned, .stale].contains(row.state))
     }
 }
 

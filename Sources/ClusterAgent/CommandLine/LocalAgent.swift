@@ -75,7 +75,7 @@ struct LocalAgent: Sendable {
             throw StartError("\(url)\(path): status \(response.status)\(text.isEmpty ? "" : ": \(text)")")
         }
         do {
-            let json = try JSONValue(parsing: response.body, limits: JSONLimits(bytes: 1 << 30))
+            let json = try JSONValue(parsing: response.body, limits: JSONLimits(bytes: 1 << 30, keyBytes: 1 << 20))
             return (json, HTTPHeaders(response.headers))
         } catch {
             throw StartError("\(url)\(path): \(error)")

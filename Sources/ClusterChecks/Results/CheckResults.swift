@@ -50,7 +50,8 @@ package final class CheckResults: Sendable {
     package func take(_ readings: [StatisticsReading], now: Instant, at time: WallTime) {
         let flips = state.withLock { state in
             readings.flatMap { reading -> [ExactText] in
-                guard let statistics = reading.statistics, state.nodes[reading.id]?.session == nil,
+                guard let statistics = reading.statistics,
+                    state.nodes[reading.id]?.isSpeaking(now, staleAfter: staleAfter) != true,
                     state.has(reading.id, now, maximumNodes)
                 else { return [] }
                 return state.nodes[reading.id]?.take(statistics, now, time) ?? []
@@ -72,8 +73,8 @@ package final class CheckResults: Sendable {
     }
 
     /// Whether a node's agent reports its results itself.
-    package func reportsItself(_ node: String) -> Bool {
-        state.withLock { $0.nodes[node]?.session != nil }
+    package func reportsItself(_ node: String, now: Instant) -> Bool {
+        state.withLock { $0.nodes[node]?.isSpeaking(now, staleAfter: staleAfter) == true }
     }
 
     /// The results of one node, by check ID.
@@ -156,10 +157,12 @@ extension NodeResults {
 
     private func shown(_ kept: Kept, _ now: Instant, _ limit: Duration) -> ShownResult {
         let (age, since, result) = (now - confirmedAt, now - kept.saidAt, kept.result)
+        // While it is up, the agent's word that nothing has changed tells of another success, if it has run again.
+        let hasRunAgain =
+            result.isUp && session != nil && (result.nextRun.map { confirmedAt - kept.saidAt >= $0 } ?? true)
         return ShownResult(
             result: result, age: age, lasted: result.lasted + since,
-            // While it is up, the agent's word that nothing has changed tells of a success.
-            lastSuccess: result.isUp && session != nil ? age : result.lastSuccess.map { $0 + since },
+            lastSuccess: hasRunAgain ? age : result.lastSuccess.map { $0 + since },
             isStale: age > limit)
     }
 }

@@ -63,6 +63,12 @@ struct NodeResults: Sendable {
         return flipped
     }
 
+    /// Whether the agent says how its checks are, as far as it has been heard lately: another agent, one that does not,
+    /// may have taken its name.
+    func isSpeaking(_ now: Instant, staleAfter limit: Duration) -> Bool {
+        session != nil && now - confirmedAt <= limit
+    }
+
     /// - Returns: all check IDs, if nothing has been heard of them for longer than this since the last call.
     mutating func noteStale(_ now: Instant, after limit: Duration) -> [ExactText] {
         guard now - confirmedAt > limit, !areStale else { return [] }

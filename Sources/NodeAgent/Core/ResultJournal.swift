@@ -1,4 +1,5 @@
 import CheckModel
+import JSON
 import Platform
 
 /// The results of what an agent runs, each with the number of its last change, and up to which number the leader has
@@ -41,7 +42,7 @@ struct ResultJournal: Sendable {
 
     /// Notes results, and which instances are gone.
     mutating func note(_ results: [InstanceResult], gone ids: [ExactText], now: Instant) {
-        for result in results {
+        for result in results where result.id.utf8.count <= CheckResult.longestID {
             latest += 1
             entries[ExactText(result.id)] = Entry(result: result, change: latest)
         }
@@ -63,7 +64,7 @@ struct ResultJournal: Sendable {
         var to = latest
         for entry in changed {
             let result = entry.result.said(at: now)
-            room -= result.id.utf8.count + result.kind.utf8.count + 2 * result.reason.utf8.count + 120
+            room -= result.json.encoded().count + 1
             guard room >= 0, results.count < ResultsReport.most else {
                 to = entry.change - 1
                 break

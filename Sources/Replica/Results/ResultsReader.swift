@@ -24,7 +24,7 @@ struct ResultsReader: Sendable {
         while (try? await clock.sleep(until: clock.now() + period)) != nil {
             let now = clock.now()
             guard handler.dispatchingTerm(at: now) != nil else { continue }
-            let silent = handler.reportingNodes(now: now).filter { !results.reportsItself($0.id) }
+            let silent = handler.reportingNodes(now: now).filter { !results.reportsItself($0.id, now: now) }
             if !silent.isEmpty {
                 _ = reader.read(silent, until: now + period * 3 / 4) { [results, clock] readings in
                     results.take(readings, now: clock.now(), at: clock.wallTime())
