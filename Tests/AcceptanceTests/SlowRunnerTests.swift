@@ -74,7 +74,7 @@ import Testing
             }
             // Had they waited for the slow one, there would be one or two.
             guard reports > 20, preview.output.contains("1 of 8 nodes gave no statistics") else { return false }
-            let shown = try start()
+            let shown = try start("--long")
             _ = try await shown.wait(within: .seconds(30))
             return shown.output.split(separator: "\n").count { $0.contains("Average Execution Time") } == 14
         }
