@@ -19,9 +19,7 @@ extension EncodedConfig {
         _ shards: Set<ExactText>, evenExclusive: Bool = false
     ) -> (parts: [EncodedConfig], rest: EncodedConfig?)? {
         // It is our own encoding; should it ever not be readable, the config stays whole.
-        guard isSplittable || evenExclusive && hasParts, let json = try? JSONValue(parsing: wire),
-            let config = try? WireConfig(json, message: "", place: "")
-        else { return nil }
+        guard isSplittable || evenExclusive && hasParts, let config = decodedWire else { return nil }
         let instances = config.instances.compactMap { try? JSONValue(parsing: $0).objectValue }.map {
             PatchedInstance($0, tags: [], hasDefaultHostname: true)
         }

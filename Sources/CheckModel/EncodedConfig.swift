@@ -134,22 +134,21 @@ package final class EncodedConfig: Sendable {
     package var whyNotScraped: String? {
         guard isConfirmed, scrapeTargets == nil else { return nil }
         guard handOver != .exclusive else { return "the check is exclusive, and one that is cut off scrapes on" }
-        guard let json = try? JSONValue(parsing: wire), let config = try? WireConfig(json, message: "", place: "")
-        else {
-            return "its own bytes cannot be read"
-        }
+        guard let config = decodedWire else { return "its own bytes cannot be read" }
         do throws(CheckOptionError) { _ = try config.scrapeTargets(config.checkIDs) } catch { return error.description }
         return nil
     }
 
     /// `wire` as people may see it, without secrets; made anew each time.
     package var shownWire: [UInt8] {
-        // It is our own encoding; should it ever not be readable, nothing of it is shown.
-        guard let json = try? JSONValue(parsing: wire), let config = try? WireConfig(json, message: "", place: "")
-        else {
-            return WireConfig(checkName: checkName).encoded()
-        }
-        return Scrubbing.scrubbed(config).encoded()
+        // Should it ever not be readable, nothing of it is shown.
+        Scrubbing.scrubbed(decodedWire ?? WireConfig(checkName: checkName)).encoded()
+    }
+
+    /// `wire` as it is decoded, each time anew; nil if it is not known, or, though it is our own encoding, not
+    /// readable.
+    var decodedWire: WireConfig? {
+        (try? JSONValue(parsing: wire)).flatMap { try? WireConfig($0, message: "", place: "") }
     }
 
     /// The digest as people and APIs see it: lower-case hexadecimal without leading zeros.

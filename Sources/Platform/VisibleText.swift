@@ -39,3 +39,14 @@ private func isNameSign(_ scalar: Unicode.Scalar) -> Bool {
     default: false
     }
 }
+
+/// The longest prefix of `text` in whole characters with at most `limit` bytes.
+package func cut(_ text: String, to limit: Int) -> String {
+    guard text.utf8.count > limit else { return text }
+    var size = 0
+    return String(
+        text.prefix { character in
+            size += character.utf8.count
+            return size <= limit
+        })
+}

@@ -85,29 +85,11 @@ import Testing
             #expect(none.end == .exited(1) && none.output == "There is no such check.\n", "\(none.output)")
         }
         #expect(try await table("--output", "yaml").output.contains("\n  - \"address\": \"127.0.0.1\"\n"))
-        let again = try listenAgain(on: target.port)
+        let again = try listenOnLoopback(backlog: 128, port: target.port).descriptor
         let up = try await wait("the recovery") { $0.contains { $0["up"] == .bool(true) } }
         close(again)
         print("a flip is at the leader after \(down) s down, \(up) s up, with runs 1 s apart")
         #expect(max(down, up) < Self.bound)
         await client.shutdown()
-    }
-
-    /// A listening socket on a port of 127.0.0.1 that was one before.
-    private func listenAgain(on port: UInt16) throws -> Int32 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var (yes, address) = (Int32(1), sockaddr_in())
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let done = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe bind(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-                    && listen(descriptor, 128) == 0
-            }
-        }
-        guard done else { throw TestFailure("no listening socket: \(systemErrorText(errno))") }
-        return descriptor
     }
 }

@@ -72,6 +72,13 @@ import Testing
         #expect(results.of("n", now: at(601))["a"]?.lastSuccess == .seconds(1))
     }
 
+    @Test func `an agent's word is not stale before it speaks again, however often runners are asked`() {
+        let results = CheckResults(period: .seconds(5))
+        _ = results.take(Self.report(0, 1, [Self.up]), of: "n", now: at(0))
+        #expect(results.of("n", now: at(90))["a"]?.isStale == false)
+        #expect(results.of("n", now: at(91))["a"]?.isStale == true)
+    }
+
     @Test func `what is not known before a report, or comes from another process, is asked for`() {
         let results = CheckResults()
         #expect(results.take(Self.report(5, 6, [Self.up]), of: "n", now: at(0)) == 0)

@@ -193,11 +193,14 @@ package final class RawConnection: Sendable {
     }
 }
 
-/// A listening socket on a free port of 127.0.0.1.
-package func listenOnLoopback(backlog: Int32) throws -> (descriptor: Int32, port: UInt16) {
+/// A listening socket on a port of 127.0.0.1: a free one, or one that was listened on before.
+package func listenOnLoopback(backlog: Int32, port: UInt16 = 0) throws -> (descriptor: Int32, port: UInt16) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
+    var yes = Int32(1)
+    if port != 0 { unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size)) }
     address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let done = unsafe withUnsafeMutablePointer(to: &address) { pointer in

@@ -41,16 +41,7 @@ package struct CheckResult: Hashable, Sendable {
         self.nextRun = nextRun
         self.id = id
         self.kind = kind
-        self.reason = reason.utf8.count <= Self.longestReason ? reason : Self.cut(reason)
-    }
-
-    private static func cut(_ text: String) -> String {
-        var room = longestReason
-        return String(
-            text.prefix {
-                room -= $0.utf8.count
-                return room >= 0
-            })
+        self.reason = cut(reason, to: Self.longestReason)
     }
 
     /// The result on the wire; what is not known is left out.

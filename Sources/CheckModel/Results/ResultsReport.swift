@@ -17,6 +17,8 @@ package struct ResultsReport: Hashable, Sendable {
     /// The check IDs of instances that the agent no longer runs.
     package let gone: [ExactText]
 
+    /// How often an agent says, without any change, that nothing has changed.
+    package static let period = Duration.seconds(30)
     /// The most changes in one report.
     package static let most = 1_000
     /// How many bytes of them are sent, so that the body stays below the server's limit of 1 MiB.

@@ -114,7 +114,6 @@ extension Dispatcher {
             refreshInterval: refreshInterval ?? former.refreshInterval)
         guard abilities != former else { return false }
         apply(.nodeAbilitiesChanged(id: store.nodes[slot].id, abilities))
-        heartbeats.setRefreshInterval(abilities.refreshInterval, slot: slot)
         return abilities.checks != former.checks
     }
 }

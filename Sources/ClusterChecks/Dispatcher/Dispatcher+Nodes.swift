@@ -36,7 +36,7 @@ extension Dispatcher {
         heartbeats.advance(to: now)
         let due = deadlines.indices.filter { slot in deadlines[slot].map { heartbeats.time >= $0 } ?? false }
         let away = due.filter { store.nodes[$0].isAway }
-        let silent = heartbeats.silentSlots.filter { !store.nodes[$0].isAway }
+        let silent = heartbeats.silentSlots(refreshInterval).filter { !store.nodes[$0].isAway }
         // Remove all of them before placing any config: none goes to another silent node.
         for id in away.map({ store.nodes[$0].id }).sortedByBytes() { remove(id, .left) }
         for id in silent.map({ store.nodes[$0].id }).sortedByBytes() { remove(id, .silence) }
@@ -53,8 +53,10 @@ extension Dispatcher {
     /// When the next node will expire if no heartbeat comes and this process keeps listening; nil without nodes. Call
     /// it right after `expire`.
     func nextExpiry(now: Instant) -> Instant? {
-        heartbeats.nextExpiry(now: now) { !store.nodes[$0].isAway }
+        heartbeats.nextExpiry(now: now, refreshInterval) { !store.nodes[$0].isAway }
     }
+
+    private func refreshInterval(_ slot: Int) -> Duration? { store.nodes[slot].abilities.refreshInterval }
 
     private mutating func endSharing(_ slot: Int, _ newest: String?) {
         let (id, type) = (store.nodes[slot].id, store.nodes[slot].type)

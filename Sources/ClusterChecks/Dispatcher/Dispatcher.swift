@@ -143,10 +143,6 @@ extension Dispatcher {
             switch change {
             case .nodeRegistered(let id, _, let address, _):
                 if let slot = store.slot(of: id) { add(id, slot: slot, address: address) }
-            case .nodeAbilitiesChanged(let id, let abilities):
-                if let slot = store.slot(of: id) {
-                    heartbeats.setRefreshInterval(abilities.refreshInterval, slot: slot)
-                }
             case .nodeLeft(let id, let duration), .keepsRunning(let id, let duration):
                 if let slot = store.slot(of: id) { deadlines[slot] = heartbeats.time + duration }
             case .dispatchingBegan(let duration):

@@ -50,8 +50,6 @@ struct Heartbeats: Sendable {
     private var listened: ListenedTime
     /// By slot: the time of the node's last heartbeat, in listened time; nil if the slot is free.
     private(set) var lastHeartbeat: [Duration?] = []
-    /// By slot: how long a node may be silent that is a Prometheus.
-    private var timeouts: [Int: Duration] = [:]
     private var sightings: [AddressSightings] = []
     /// The slots of the node IDs under which two agents report.
     private var sharedSlots: Set<Int> = []
@@ -89,7 +87,6 @@ struct Heartbeats: Sendable {
         lastHeartbeat[slot] = nil
         sightings[slot] = AddressSightings()
         sharedSlots.remove(slot)
-        timeouts[slot] = nil
     }
 
     /// Records a heartbeat of a node.
@@ -102,30 +99,31 @@ struct Heartbeats: Sendable {
         return sightings[slot].observeNewest(address, at: time)
     }
 
-    /// Records how often a node fetches its targets, if it is a Prometheus.
-    mutating func setRefreshInterval(_ interval: Duration?, slot: Int) {
-        timeouts[slot] = interval.map { max(timeout, $0 * 2 + Dispatcher.longestDelay) }
-    }
-
-    /// How long a node may be silent. One fetch of a Prometheus may be lost, or meet a change of leaders.
-    private func timeout(of slot: Int) -> Duration {
-        timeouts.isEmpty ? timeout : timeouts[slot] ?? timeout
+    /// How long a node may be silent. Of a Prometheus one fetch may be lost, or meet a change of leaders.
+    private func timeout(_ refreshInterval: Duration?) -> Duration {
+        refreshInterval.map { max(timeout, $0 * 2 + Dispatcher.longestDelay) } ?? timeout
     }
 
     /// The nodes that have been silent for longer than their timeout. This looks at every node.
-    var silentSlots: [Int] {
-        lastHeartbeat.indices.filter { slot in lastHeartbeat[slot].map { $0 < time - timeout(of: slot) } ?? false }
+    ///
+    /// - Parameter refreshInterval: how often the node of a slot fetches its targets, if it is a Prometheus.
+    func silentSlots(_ refreshInterval: (Int) -> Duration?) -> [Int] {
+        lastHeartbeat.indices.filter { slot in
+            lastHeartbeat[slot].map { $0 < time - timeout(refreshInterval(slot)) } ?? false
+        }
     }
 
     /// When the next node will have been silent for longer than its timeout, if no heartbeat comes and this process
     /// keeps listening; nil without nodes. This looks at every node.
     ///
-    /// - Parameter counts: whether the node of a slot expires by silence.
-    func nextExpiry(now: Instant, _ counts: (Int) -> Bool) -> Instant? {
+    /// - Parameters:
+    ///   - refreshInterval: as in `silentSlots`.
+    ///   - counts: whether the node of a slot expires by silence.
+    func nextExpiry(now: Instant, _ refreshInterval: (Int) -> Duration?, _ counts: (Int) -> Bool) -> Instant? {
         var next: Duration?
         for (slot, last) in lastHeartbeat.enumerated() {
             guard let last, counts(slot) else { continue }
-            let end = last + timeout(of: slot)
+            let end = last + timeout(refreshInterval(slot))
             next = min(next ?? end, end)
         }
         return next.map { now + ($0 - time) + .milliseconds(1) }

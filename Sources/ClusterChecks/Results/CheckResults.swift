@@ -20,7 +20,7 @@ package final class CheckResults: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - period: how often agents say how their checks are, and runners are asked.
+    ///   - period: how often runners are asked.
     ///   - maximumNodes: of how many nodes results are kept.
     ///   - onFlips: called with check IDs, sorted: those that are new, went up or down, fail in another way, have
     ///     become stale, or are gone.
@@ -28,7 +28,8 @@ package final class CheckResults: Sendable {
         period: Duration = .seconds(30), maximumNodes: Int = 10_000,
         onFlips: @escaping @Sendable ([ExactText]) -> Void = { _ in }
     ) {
-        staleAfter = period * Self.stalePeriods
+        // Agents say it in a period of their own, whatever the one for runners is.
+        staleAfter = max(period, ResultsReport.period) * Self.stalePeriods
         self.maximumNodes = maximumNodes
         self.onFlips = onFlips
     }
@@ -38,7 +39,7 @@ package final class CheckResults: Sendable {
     /// - Returns: up to which number they are known now.
     package func take(_ report: ResultsReport, of node: String, now: Instant) -> Int64 {
         let (version, flips) = state.withLock { state -> (Int64, [ExactText]) in
-            guard state.has(node, now, maximumNodes) else { return (0, []) }
+            guard state.makeRoom(for: node, now, maximumNodes) else { return (0, []) }
             let flips = state.nodes[node]?.take(report, now) ?? []
             return (state.nodes[node]?.version ?? 0, flips)
         }
@@ -52,7 +53,7 @@ package final class CheckResults: Sendable {
             readings.flatMap { reading -> [ExactText] in
                 guard let statistics = reading.statistics,
                     state.nodes[reading.id]?.isSpeaking(now, staleAfter: staleAfter) != true,
-                    state.has(reading.id, now, maximumNodes)
+                    state.makeRoom(for: reading.id, now, maximumNodes)
                 else { return [] }
                 return state.nodes[reading.id]?.take(statistics, now, time) ?? []
             }
@@ -116,10 +117,7 @@ package final class CheckResults: Sendable {
     }
 
     /// The kinds of failure: those of our agents, and that of a runner, which names none.
-    private static let kinds = [
-        "certificate", "config", "connect", "content", "dns", "error", "malformed", "refused", "starved", "status",
-        "timeout", "tls", "unsupported",
-    ]
+    private static let kinds = (FailureKind.allCases.map(\.rawValue) + ["error"]).sortedByBytes()
 
     /// Forgets nodes that are gone, and everything when another term begins.
     package func handle(_ event: StoreEvent) {
@@ -137,8 +135,8 @@ package final class CheckResults: Sendable {
 }
 
 extension CheckResults.State {
-    /// Makes room for a node, if there is any.
-    fileprivate mutating func has(_ node: String, _ now: Instant, _ limit: Int) -> Bool {
+    /// - Returns: whether there is room.
+    fileprivate mutating func makeRoom(for node: String, _ now: Instant, _ limit: Int) -> Bool {
         if nodes[node] != nil { return true }
         guard nodes.count < limit else { return false }
         nodes[ExactText(node)] = NodeResults(now)

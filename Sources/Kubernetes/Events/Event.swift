@@ -92,17 +92,6 @@ package func eventTime(_ time: WallTime) -> String {
     "\(CivilTime(time).text)Z"
 }
 
-/// The longest prefix of `text` in whole characters with at most `limit` bytes.
-package func cut(_ text: String, to limit: Int) -> String {
-    guard text.utf8.count > limit else { return text }
-    var size = 0
-    return String(
-        text.prefix { character in
-            size += character.utf8.count
-            return size <= limit
-        })
-}
-
 /// Whether `name` is a DNS subdomain (RFC 1123), as the API wants names: labels of lower-case letters, digits and inner
 /// hyphens, joined by dots; at most 253 bytes.
 package func isDNSSubdomain(_ name: String) -> Bool {

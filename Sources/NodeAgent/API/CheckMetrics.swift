@@ -1,3 +1,4 @@
+import CheckModel
 import Platform
 
 /// The metrics of this agent, computed from its state when they are read.

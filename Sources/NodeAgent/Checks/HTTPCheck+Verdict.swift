@@ -1,3 +1,4 @@
+import CheckModel
 import CheckOptions
 import HTTPClient
 import Platform

@@ -12,8 +12,6 @@ struct ResultJournal: Sendable {
     private static let gathering: Duration = .milliseconds(200)
     /// The shortest time between two reports.
     private static let shortestPause: Duration = .seconds(1)
-    /// How often the leader is told that nothing has changed.
-    static let period: Duration = .seconds(30)
     /// How soon it is asked again whether it keeps results, after it said nothing of them, or nothing at all.
     private static let retry: Duration = .seconds(10)
 
@@ -84,6 +82,6 @@ struct ResultJournal: Sendable {
         }
         acknowledged = min(version, latest)
         gone.removeAll { $0.change <= acknowledged }
-        due = acknowledged < latest ? lastSent + Self.shortestPause : lastSent + Self.period
+        due = acknowledged < latest ? lastSent + Self.shortestPause : lastSent + ResultsReport.period
     }
 }

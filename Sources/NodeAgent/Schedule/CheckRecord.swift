@@ -1,3 +1,4 @@
+import CheckModel
 import Platform
 
 /// The results of one instance's runs.

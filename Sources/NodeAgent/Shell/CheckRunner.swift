@@ -1,3 +1,4 @@
+import CheckModel
 import CheckOptions
 import Platform
 import Synchronization

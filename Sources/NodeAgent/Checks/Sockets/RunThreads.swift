@@ -1,3 +1,4 @@
+import CheckModel
 import Platform
 import Synchronization
 

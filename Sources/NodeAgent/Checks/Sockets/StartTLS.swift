@@ -1,3 +1,4 @@
+import CheckModel
 import CheckOptions
 
 extension TLSCheck.StartTLS {
