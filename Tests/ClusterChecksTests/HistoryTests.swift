@@ -68,13 +68,28 @@ import Testing
 
     @Test func `it is bounded, and forgets the oldest`() {
         var history = History()
-        for number in 0..<(3 * History.limit) { history.append([entry(number)], version: UInt64(number + 1)) }
-        #expect(history.entries.count >= History.limit)
-        #expect(history.entries.count <= History.limit + History.limit / 4)
-        #expect(history.entries.last == entry(3 * History.limit - 1))
-        history.append((0..<(2 * History.limit)).map(entry), version: UInt64(4 * History.limit))
-        #expect(history.entries.count <= History.limit + History.limit / 4)
-        #expect(history.entries.last == entry(2 * History.limit - 1))
+        let limit = History.pageLimit * HistoryPage.entryLimit
+        for number in 0..<(3 * limit) { history.append([entry(number)], version: UInt64(number + 1)) }
+        #expect(history.entries.count > limit - HistoryPage.entryLimit)
+        #expect(history.entries.count <= limit)
+        #expect(history.entries == ((3 * limit - history.entries.count)..<(3 * limit)).map(entry))
+        history.append((0..<(2 * limit)).map(entry), version: UInt64(4 * limit))
+        #expect(history.entries.count <= limit)
+        #expect(history.entries.last == entry(2 * limit - 1))
+    }
+
+    @Test func `long texts make it no larger, and are cut where they would fill a page`() {
+        var history = History()
+        let long = String(repeating: "\u{e9}", count: 5_000)
+        for number in 0..<1_000 {
+            let entry = HistoryEntry(
+                .moved, check: "\(number)", config: long, from: long, node: long, reason: long,
+                time: WallTime(nanoseconds: 1))
+            history.append([entry], version: UInt64(number + 1))
+        }
+        #expect(history.entries.map(\.check) == ((1_000 - History.pageLimit)..<1_000).map { "\($0)" })
+        #expect(history.entries.allSatisfy { $0.config.utf8.count == 6_400 && long.hasPrefix($0.reason) })
+        #expect(history.entries(after: 990, through: 992).map(\.check) == ["990", "991"])
     }
 
     @Test func `a follower gets what it has not been told`() {

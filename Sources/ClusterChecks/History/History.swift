@@ -1,20 +1,16 @@
 package import CheckModel
+import Platform
 
 /// What happened in the cluster, the newest last: one history of moves, joins, losses, leaders and edits, which goes
 /// from leader to leader.
 ///
-/// It is bounded: a history of 10,000 entries takes about 2 MB. No decision depends on it.
+/// It is bounded in entries and in bytes, of which it takes at most 2.7 MB. No decision depends on it.
 package struct History: Sendable {
-    /// The most entries. The oldest are forgotten first.
-    static let limit = 10_000
+    /// The most pages, and so some 10,000 entries. The oldest page is forgotten first.
+    static let pageLimit = 64
 
-    private struct Noted: Sendable {
-        let entry: HistoryEntry
-        /// The version of the store after what happened; 0 in a former term.
-        let version: UInt64
-    }
-
-    private var noted: [Noted] = []
+    /// The oldest first. None is empty.
+    private var pages: [HistoryPage] = []
 
     /// An empty history.
     package init() {}
@@ -25,31 +21,33 @@ package struct History: Sendable {
     }
 
     /// The entries, the oldest first.
-    package var entries: [HistoryEntry] { noted.map(\.entry) }
+    package var entries: [HistoryEntry] { pages.flatMap(\.entries) }
 
     /// Adds entries, after which the store has this version; 0 for those of a former term.
     package mutating func append(_ entries: [HistoryEntry], version: UInt64) {
-        guard !entries.isEmpty else { return }
-        noted += entries.suffix(Self.limit).map { Noted(entry: $0, version: version) }
-        // Seldom, as it moves all that stay.
-        if noted.count > Self.limit + Self.limit / 4 { noted.removeFirst(noted.count - Self.limit) }
+        for entry in entries {
+            if pages.isEmpty || !pages[pages.count - 1].append(entry, version: version) {
+                pages.append(HistoryPage(entry, version: version))
+            }
+            if pages.count > Self.pageLimit { pages.removeFirst() }
+        }
     }
 
     /// What was noted up to a version of the store in this term.
     package func entries(through version: UInt64) -> [HistoryEntry] {
-        noted.lazy.filter { $0.version <= version }.map(\.entry)
+        pages.flatMap { $0.entries { $0 <= version } }
     }
 
     /// What was noted after a version of the store in this term, and up to another one.
     package func entries(after known: UInt64, through version: UInt64) -> [HistoryEntry] {
-        let newest = noted.reversed().prefix { $0.version > known }.filter { $0.version <= version }
-        return newest.reversed().map(\.entry)
+        let newest = pages.lastIndex { $0.firstVersion <= known } ?? pages.startIndex
+        return pages[newest...].flatMap { $0.entries { $0 > known && $0 <= version } }
     }
 
     /// The history at the beginning of another term: this one or another replica's, whichever is newer.
     func continued(or other: History?) -> History {
-        guard let other, let newest = other.noted.last else { return History(entries) }
-        let isNewer = noted.last.map { $0.entry.time < newest.entry.time } ?? true
+        guard let other, let newest = other.pages.last else { return History(entries) }
+        let isNewer = pages.last.map { $0.lastTime < newest.lastTime } ?? true
         return History(isNewer ? other.entries : entries)
     }
 }
