@@ -55,6 +55,11 @@ package final class DesiredConfigs: ConfigSink {
         state.withLock { $0.synced }
     }
 
+    /// The number of configs that are wanted now, endpoints checks included.
+    package var count: Int {
+        state.withLock { $0.configs.count }
+    }
+
     /// Adds or replaces `upserts`, removes `removals`, suspends and resumes others, and, when `synced` or `readings` is
     /// given, sets that too; all in one version.
     ///

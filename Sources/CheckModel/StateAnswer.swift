@@ -74,6 +74,13 @@ package struct StateAnswer: Sendable {
             self.since = since
             self.keepsLast = keepsLast
         }
+
+        var json: JSONValue {
+            .object([
+                "object": .string(object), "reason": .string(reason), "severity": .string(severity),
+                "since": since.isEmpty ? .null : .string(since), "keeps_last": .bool(keepsLast),
+            ])
+        }
     }
 
     /// The most problems that are listed.
@@ -170,14 +177,7 @@ package struct StateAnswer: Sendable {
         output.append(",\"dangling_instance_ids\":")
         Self.encode(dangling, into: &output) { Self.encode($0.config.instanceIDs, into: &$1, JSONValue.encode) }
         output.append(",\"endpoints_checks\":\(endpointsChecks),\"problem_count\":\(problems.count),\"problems\":")
-        Self.encode(Array(problems.prefix(Self.mostProblems)), into: &output) { problem, output in
-            let members: [ExactText: JSONValue] = [
-                "object": .string(problem.object), "reason": .string(problem.reason),
-                "severity": .string(problem.severity), "since": problem.since.isEmpty ? .null : .string(problem.since),
-                "keeps_last": .bool(problem.keepsLast),
-            ]
-            output.append(contentsOf: JSONValue.object(members).encoded())
-        }
+        Self.encode(Array(problems.prefix(Self.mostProblems)), into: &output) { $1 += $0.json.encoded() }
         output.append("}")
         return output
     }

@@ -66,6 +66,7 @@ package struct ClusterAgentProcess: Sendable {
             replicaTokens: replicaSecret?.tokens, token: { [token] in token.text },
             endpoint: { [published] in published.endpoint }, clock: clock, entropy: entropy, log: log)
         surroundings.discovery = discovery
+        surroundings.certificateExpiry = { [served = serving.served] in served.value.expiry }
         if kubernetes?.election != nil, replicaSecret == nil {
             log.warning(
                 "the replicas share no secret, so the leader's store is not mirrored: checks may move when it changes",

@@ -47,8 +47,10 @@ struct KubernetesConnection: Sendable {
         let namespace = Self.namespace(options, environment, configuration)
         let agent = "cluster-agent/\(Command.version)"
         do throws(KubernetesError) {
+            let contact = APIServerContact(clock: clock)
             client = try KubernetesClient(
-                configuration, userAgent: agent, keptAnnotations: keptAnnotations, clock: clock, log: log)
+                configuration, userAgent: agent, keptAnnotations: keptAnnotations, contact: contact, clock: clock,
+                log: log)
             let recorder = EventRecorder(
                 client: client, component: "cluster-agent", instance: Self.ownName(environment), clock: clock,
                 entropy: entropy, log: log)
@@ -59,12 +61,14 @@ struct KubernetesConnection: Sendable {
                             + "other replicas must find this one")
                 }
                 electing = try KubernetesClient(
-                    configuration, userAgent: "\(agent)/leader-election", clock: clock, log: log)
+                    configuration, userAgent: "\(agent)/leader-election", contact: contact, clock: clock, log: log)
                 election = Self.electionOptions(options, environment, entropy)
             } else {
                 (electing, election) = (nil, nil)
             }
-            access = Self.access(options, namespace, client, electing, recorder, clock, log)
+            var access = Self.access(options, namespace, client, electing, recorder, clock, log)
+            access.contact = contact
+            self.access = access
         } catch {
             throw .usage("\(error)")
         }

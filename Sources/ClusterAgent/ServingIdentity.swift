@@ -6,6 +6,8 @@ import Platform
 struct ServingIdentity: Sendable {
     /// The identity at start.
     let identity: TLSIdentity
+    /// The one that is served now.
+    let served: Watched<TLSIdentity>
     private let files: (certificate: RereadFile, key: RereadFile)?
 
     /// - Parameter hosts: names and addresses that a self-signed certificate is made for.
@@ -31,6 +33,7 @@ struct ServingIdentity: Sendable {
         } catch {
             throw StartError("--cluster_agent.tls_certificate_file, --cluster_agent.tls_key_file: \(error)")
         }
+        served = Watched(identity)
         do throws(FileError) {
             let out = options[AgentOptions.certificateOut]
             if !out.isEmpty { try writeFile(out, identity.certificatePEM) }
@@ -54,6 +57,7 @@ struct ServingIdentity: Sendable {
             do {
                 let identity = try Self.identity(files)
                 try server.replaceIdentity(identity)
+                served.set(identity)
                 published.replace(publicKeyPin: identity.publicKeyPin)
                 (current, problem) = (newest, nil)
                 log.info("the certificate changed", ["file": files.certificate.path])

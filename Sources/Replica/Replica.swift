@@ -36,6 +36,7 @@ package struct Replica: Sendable {
     private let mirrors: MirrorServer
     /// Nil if no store is mirrored.
     private let mirror: MirrorClient?
+    private let overviews: Overviews
     private let rebalancer: Rebalancer
     private let resultsReader: ResultsReader
     private let intents: IntentKeeper
@@ -57,22 +58,21 @@ package struct Replica: Sendable {
             clock: clock, longestWait: options.api.longestFollow, bugs: options.handler.bugs)
         self.mirrors = mirrors
         mirror = Self.mirrorClient(options, surroundings, leadership)
+        let overviews = Overviews(
+            peers: surroundings.peers, token: surroundings.replicaTokens?.presented,
+            background: surroundings.background, clock: clock)
+        self.overviews = overviews
         let events = kubernetes?.recorder.map {
             CheckConfigEvents(recorder: $0, leadership: leadership, clock: clock)
         }
         self.events = events
-        let placementEvents = kubernetes?.recorder.map { recorder in
-            PlacementEvents { recorder.record($0, reason: $1, message: $2, about: $3) }
-        }
-        autoConf = AutoConf(
-            options: options.autoConf, desired: desired, environment: surroundings.environment,
-            files: surroundings.files, clock: clock, log: log, onProblems: { events?.record($0) })
+        autoConf = Self.autoConf(options, surroundings, desired, events, overviews)
         let statuses = Self.statuses(options, surroundings, autoConf)
         self.statuses = statuses
         let readers = Readers(autoConf)
         let intents = IntentKeeper(store: kubernetes?.intent, clock: clock, log: log)
         self.intents = intents
-        let results = Self.results(options, statuses)
+        let results = Self.results(options, statuses, overviews)
         var handling = options.handler
         handling.replica = options.election?.identity ?? ""
         handler = Handler(
@@ -82,13 +82,7 @@ package struct Replica: Sendable {
                 readAnew: { readers.readAnew(since: $0) },
                 ask: { [reader = surroundings.statistics] in _ = reader.read($0, until: $1, completion: $2) },
                 history: { [mirror] in mirror?.history }, intent: { await intents.kept() }),
-            observe: { [observe = surroundings.observe, autoConf] event in
-                mirrors.handle(event)
-                placementEvents?.handle(event) { autoConf.object(ofSource: $0) }
-                statuses?.handle(event)
-                results.handle(event)
-                observe?(event)
-            })
+            observe: Self.observer(surroundings, autoConf, mirrors, statuses, results, overviews))
         intents.set(handler)
         statuses?.set(handler, results)
         elector = try Self.elector(options, surroundings, handler, mirrors, leadership)
@@ -104,13 +98,13 @@ package struct Replica: Sendable {
         api = API(
             handler: handler, tokens: surroundings.agentTokens, operators: surroundings.operatorTokens,
             replicas: surroundings.replicaTokens?.accepted, problems: { [autoConf] in autoConf.reportedProblems },
-            results: results,
-            options: options.api, clock: clock)
+            results: results, options: options.api, clock: clock)
+        overviews.set(Self.overviewSource(handling.replica, surroundings, desired, autoConf, handler, results, mirrors))
         polls = LongPolls(
             api: api, clock: clock, token: surroundings.token, peers: surroundings.peers, mirrors: mirrors)
         requests = RequestHandler(
-            api: api, polls: polls, mirrors: mirrors, peers: surroundings.peers, rebalancer: rebalancer,
-            intents: intents, background: surroundings.background, clock: clock)
+            api: api, polls: polls, mirrors: mirrors, overviews: overviews, peers: surroundings.peers,
+            rebalancer: rebalancer, intents: intents, background: surroundings.background, clock: clock)
         readiness = Readiness(
             desired: desired, leadership: leadership, watches: watches, elector: elector, mirror: mirror, clock: clock)
     }
@@ -152,6 +146,7 @@ package struct Replica: Sendable {
         lifecycle.add("listener", closing: stopListening)
         lifecycle.add("long polls", run: { await polls.run() }, afterwards: { polls.close() })
         if options.handler.rebalancing.isEnabled { lifecycle.add("rebalancer", run: { await rebalancer.run() }) }
+        lifecycle.add("overviews", run: { await overviews.run() }, afterwards: { overviews.close() })
         lifecycle.add("results", run: { await resultsReader.run() })
         lifecycle.add("mirrors", run: { await mirrors.run { elector?.renewNow() } })
         if let mirror { lifecycle.add("mirror", run: { await mirror.run() }) }
@@ -179,6 +174,7 @@ package struct Replica: Sendable {
         mirrors.collect(into: &writer)
         mirror?.collect(into: &writer)
         statuses?.collect(into: &writer)
+        surroundings.kubernetes?.contact?.collect(into: &writer)
     }
 
     /// Gives the Lease back once the term has ended, and lets followers find the next leader.
@@ -190,10 +186,59 @@ package struct Replica: Sendable {
         try? await clock.sleep(until: clock.now() + options.shutdownDelay)
     }
 
-    private static func results(_ options: ReplicaOptions, _ statuses: ClusterCheckStatuses?) -> CheckResults {
+    private static func autoConf(
+        _ options: ReplicaOptions, _ surroundings: ReplicaSurroundings, _ desired: DesiredConfigs,
+        _ events: CheckConfigEvents?, _ overviews: Overviews
+    ) -> AutoConf {
+        AutoConf(
+            options: options.autoConf, desired: desired, environment: surroundings.environment,
+            files: surroundings.files, clock: surroundings.clock, log: surroundings.log,
+            onProblems: { changes in
+                events?.record(changes)
+                overviews.noteChange()
+            })
+    }
+
+    /// What is told of every event of the store.
+    private static func observer(
+        _ surroundings: ReplicaSurroundings, _ autoConf: AutoConf, _ mirrors: MirrorServer,
+        _ statuses: ClusterCheckStatuses?, _ results: CheckResults, _ overviews: Overviews
+    ) -> @Sendable (StoreEvent) -> Void {
+        let placementEvents = surroundings.kubernetes?.recorder.map { recorder in
+            PlacementEvents { recorder.record($0, reason: $1, message: $2, about: $3) }
+        }
+        return { [observe = surroundings.observe] event in
+            mirrors.handle(event)
+            placementEvents?.handle(event) { autoConf.object(ofSource: $0) }
+            statuses?.handle(event)
+            results.handle(event)
+            overviews.handle(event)
+            observe?(event)
+        }
+    }
+
+    private static func overviewSource(
+        _ name: String, _ surroundings: ReplicaSurroundings, _ desired: DesiredConfigs, _ autoConf: AutoConf,
+        _ handler: Handler,
+        _ results: CheckResults, _ mirrors: MirrorServer
+    ) -> OverviewSource {
+        OverviewSource(
+            handler: handler, results: results, wanted: { desired.count }, problems: { autoConf.reportedProblems },
+            replicas: { mirrors.followers },
+            apiSilence: { [contact = surroundings.kubernetes?.contact] in
+                contact?.silence
+            }, certificateExpiry: surroundings.certificateExpiry, name: name, clock: surroundings.clock)
+    }
+
+    private static func results(
+        _ options: ReplicaOptions, _ statuses: ClusterCheckStatuses?, _ overviews: Overviews
+    ) -> CheckResults {
         CheckResults(
             period: options.resultsPeriod, maximumNodes: options.handler.maximumNodes,
-            onFlips: { statuses?.noteFlips($0) })
+            onFlips: { flips in
+                statuses?.noteFlips(flips)
+                overviews.noteChange()
+            })
     }
 
     private static func statuses(

@@ -33,6 +33,8 @@ package struct ReplicaSurroundings: Sendable {
     package var endpoint: @Sendable () -> LeaderEndpoint?
     /// Gets every event of the Handler's store; nil for nobody.
     package var observe: (@Sendable (StoreEvent) -> Void)?
+    /// When the certificate expires that agents see; nil if there is none.
+    package var certificateExpiry: @Sendable () -> WallTime? = { nil }
     /// The time.
     package var clock: any Clock
     /// Randomness.
@@ -101,6 +103,8 @@ package struct KubernetesAccess: Sendable {
     package var recorder: EventRecorder?
     /// Where what operators want is kept; nil if it is not.
     package var intent: (any KeptText)?
+    /// When the API server last answered; nil if nobody notes it.
+    package var contact: APIServerContact?
 
     /// Access to an API server.
     package init(

@@ -1,5 +1,6 @@
 import ClusterChecks
 import HTTPServer
+import Leadership
 import Platform
 import Synchronization
 
@@ -8,6 +9,7 @@ final class RequestHandler: HTTPHandler {
     private let api: API
     private let polls: LongPolls
     private let mirrors: MirrorServer
+    private let overviews: Overviews
     private let peers: any ReplicaTransport
     private let rebalancer: Rebalancer
     private let intents: IntentKeeper
@@ -17,13 +19,13 @@ final class RequestHandler: HTTPHandler {
     private let making = Mutex(())
 
     init(
-        api: API, polls: LongPolls, mirrors: MirrorServer, peers: any ReplicaTransport, rebalancer: Rebalancer,
-        intents: IntentKeeper,
-        background: any BackgroundExecutor, clock: any Clock
+        api: API, polls: LongPolls, mirrors: MirrorServer, overviews: Overviews, peers: any ReplicaTransport,
+        rebalancer: Rebalancer, intents: IntentKeeper, background: any BackgroundExecutor, clock: any Clock
     ) {
         self.api = api
         self.polls = polls
         self.mirrors = mirrors
+        self.overviews = overviews
         self.peers = peers
         self.rebalancer = rebalancer
         self.intents = intents
@@ -45,8 +47,20 @@ final class RequestHandler: HTTPHandler {
                 responder.respond(told)
             }
         case .respondInBackground(let make):
-            let isTaken = background.run { [self] in responder.respond(making.withLock { _ in make() }) }
-            if !isTaken { responder.respond(APIError.noThread.response) }
+            inBackground(responder, make)
+        case .look(let poll?):
+            overviews.look(poll) { [api] in responder.respond(api.answer($0)) }
+        case .look(nil):
+            inBackground(responder) { [self] in api.answer(overviews.look()) }
+        case .lookAtLeader(let forward):
+            peers.send(forward) { [api, overviews, clock] result in
+                var response = api.finish(forward, result, now: clock.now())
+                if case .failed(let reason) = result {
+                    let reason = "the leader at \(forward.leader.address) gives no answer: \(reason)"
+                    response = api.answer(overviews.lastKnown(because: reason))
+                }
+                responder.respond(response)
+            }
         case .forward(let forward):
             peers.send(forward) { [api, clock] result in
                 responder.respond(api.finish(forward, result, now: clock.now()))
@@ -68,5 +82,9 @@ final class RequestHandler: HTTPHandler {
                 responder.respond(api.finish(rebalancing, now: clock.now()))
             }
         }
+    }
+    private func inBackground(_ responder: Responder, _ make: @escaping @Sendable () -> HTTPResponse) {
+        let isTaken = background.run { [self] in responder.respond(making.withLock { _ in make() }) }
+        if !isTaken { responder.respond(APIError.noThread.response) }
     }
 }

@@ -299,7 +299,8 @@ extension ClusterStore {
             version: version, isDispatching: true, nodes: nodes, dangling: dangling, handOvers: handOvers,
             overdue: 0,
             endpointsChecks: endpointsChecks, statistics: none.map { _ in nil }, pods: AgentPods(),
-            workersPerInstance: nil, intent: intent, isRestricted: false, eligible: EligibleNodes(), rebalanced: [:])
+            workersPerInstance: nil, intent: intent, isRestricted: false, eligible: EligibleNodes(), rebalanced: [:],
+            heard: [], time: .zero, remainingWarmUp: .zero)
         return StateSnapshot(view, Rejections(), HandlerTests.term("mirror")).shown
     }
 }

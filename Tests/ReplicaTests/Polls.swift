@@ -21,6 +21,7 @@ final class Polls: Sendable {
 
     let handler: RequestHandler
     let polls: LongPolls
+    let overviews: Overviews
     let replica: TestReplica
     private let state: SharedState
 
@@ -59,11 +60,17 @@ final class Polls: Sendable {
         let rebalancer = Rebalancer(
             handler: replica.handler, reader: NoStatistics(), period: .seconds(600), clock: replica.clock,
             log: Log(sink: NoLog()))
+        overviews = Overviews(
+            peers: peers, token: { TestReplica.replicaToken }, background: AtOnce(), clock: replica.clock)
+        overviews.set(
+            OverviewSource(
+                handler: replica.handler, results: replica.results, wanted: { 0 }, problems: { [] }, replicas: { [] },
+                apiSilence: { .seconds(18) }, certificateExpiry: { nil }, name: "one", clock: replica.clock))
         handler = RequestHandler(
-            api: replica.api, polls: polls, mirrors: mirrors, peers: peers, rebalancer: rebalancer,
+            api: replica.api, polls: polls, mirrors: mirrors, overviews: overviews, peers: peers,
+            rebalancer: rebalancer,
             intents: IntentKeeper(store: nil, clock: replica.clock, log: Log(sink: NoLog())),
-            background: ThreadPerCall(),
-            clock: replica.clock)
+            background: ThreadPerCall(), clock: replica.clock)
     }
 
     /// A leader, and a follower of it whose calls reach it at once.
@@ -178,6 +185,14 @@ private struct ThreadPerCall: BackgroundExecutor {
     func run(_ work: @escaping @Sendable () -> Void) -> Bool {
         guard let thread = try? NamedThread("background", work) else { return false }
         thread.detach()
+        return true
+    }
+}
+
+/// No thread of its own: the answer is there when the call returns.
+private struct AtOnce: BackgroundExecutor {
+    func run(_ work: @escaping @Sendable () -> Void) -> Bool {
+        work()
         return true
     }
 }

@@ -23,6 +23,7 @@ enum ReplicaRole: CaseIterable, Sendable {
 struct TestReplica {
     static let token = "a-token-of-at-least-32-characters"
     static let operatorToken = "an-operators-token-of-32-characters"
+    static let replicaToken = "a-token-of-replicas-of-32-characters"
     static let leader = LeaderEndpoint(address: "10.0.0.7:5005", publicKeyPin: "sha256//abc=")
     static let peer = PeerAddress(host: "192.0.2.9", port: 40_000)
 
@@ -34,6 +35,7 @@ struct TestReplica {
     let handler: Handler
     let tokens = BearerTokens(Self.token, grace: .seconds(300))
     let api: API
+    let results = CheckResults()
     let term = Term(token: "42.lease-uid", validUntil: Deadline(.distantFuture))
 
     private init(on executor: ManualExecutor, hasOperators: Bool, _ options: (inout APIOptions) -> Void) {
@@ -47,7 +49,7 @@ struct TestReplica {
         options(&given)
         api = API(
             handler: handler, tokens: tokens, operators: hasOperators ? BearerTokens(Self.operatorToken) : nil,
-            options: given, clock: clock)
+            replicas: BearerTokens(Self.replicaToken), results: results, options: given, clock: clock)
     }
 
     /// A dispatching leader runs the configs `c0` and `c1` on the node `node1`; `node2` reported too when `nodes` says
@@ -114,7 +116,8 @@ struct TestReplica {
 
     static let operatorPaths = ["/api/v1/", "/v1/api/"].flatMap { root in
         [
-            "clusterchecks", "endpointschecks/configs", "clusterchecks/history", "clusterchecks/intent",
+            "clusterchecks", "clusterchecks/overview", "endpointschecks/configs", "clusterchecks/history",
+            "clusterchecks/intent",
             "clusterchecks/explain/check/x",
         ].map { root + $0 }
     }

@@ -33,10 +33,7 @@ enum ClusterChecksCommand {
     }
 
     private static func run(_ context: Program.Context) async throws(StartError) -> Int32 {
-        let agent = try LocalAgent(context)
-        let code = try await show(agent, context)
-        await agent.close()
-        return code
+        try await LocalAgent.ask(context) { agent throws(StartError) in try await show(agent, context) }
     }
 
     private static func show(_ agent: LocalAgent, _ context: Program.Context) async throws(StartError) -> Int32 {
@@ -48,43 +45,64 @@ enum ClusterChecksCommand {
             !hasFilter && (options[check].isEmpty || options[long])
                 || !options[long] && ["table", "wide"].contains(form)
         else {
-            await agent.close()
             throw .usage("--failing, --node, --namespace, --check and --watch are for the table; --long takes --check")
         }
-        let state = try await agent.state().state
+        if ["table", "wide"].contains(form), !options[long] { return try await showTable(agent, context) }
+        let state = try await agent.state()
         switch (form, options[long]) {
         case ("json", _): print(String(decoding: state.encoded(), as: UTF8.self))
         case ("yaml", _): print(YAMLText.of(state))
-        case (_, true): print(ClusterChecksReport(state: state, check: options[check]).text)
-        default: return try await showTable(state, agent, context)
+        default: print(ClusterChecksReport(state: state, check: options[check]).text)
         }
         return 0
     }
 
     private static func showTable(
-        _ state: JSONValue, _ agent: LocalAgent, _ context: Program.Context
+        _ agent: LocalAgent, _ context: Program.Context
     ) async throws(StartError) -> Int32 {
+        var overview = try await agent.overview().overview
         let options = context.options
         let filter = ClusterChecksTable.Filter(
             check: options[check], node: options[node], namespace: options[namespace], onlyFailing: options[failing])
         let isWide = options[output] == "wide"
-        var table = ClusterChecksTable(state, filter)
+        var table = ClusterChecksTable(overview, filter)
         var shown = table.text(isWide: isWide)
-        print(table.rows.isEmpty ? emptiness(filter, state) : shown.text)
-        if state["warmup"]?.boolValue == true { print("The leader warms up: nothing is placed yet.") }
+        var notice = Self.notice(overview)
+        var problem: StartError?
+        if let notice { print(notice) }
+        print(table.rows.isEmpty ? emptiness(filter, overview) : shown.text)
         while options[watch], flushStandardOutput(), await !context.isStopped(within: pause) {
-            table = ClusterChecksTable(try await agent.state().state, filter)
+            do throws(StartError) {
+                overview = try await agent.overview().overview
+                problem = nil
+            } catch {
+                if problem == nil { print("\(error); trying again") }
+                problem = error
+                continue
+            }
+            table = ClusterChecksTable(overview, filter)
             shown = table.text(isWide: isWide, known: shown.known)
+            let newest = Self.notice(overview)
+            if let newest, notice == nil { print(newest) }
+            notice = newest
             if !shown.text.isEmpty { print(shown.text) }
         }
         let isUnknown = table.rows.isEmpty && !filter.onlyFailing
-        return filter.isGiven && (table.hasFailing || isUnknown) ? 1 : 0
+        let isLastKnown = OverviewNotice(overview).text != nil
+        return isLastKnown || filter.isGiven && (table.hasFailing || isUnknown) ? 1 : 0
+    }
+
+    /// What to know before the table is read; nil if there is nothing.
+    private static func notice(_ overview: JSONValue) -> String? {
+        if let notice = OverviewNotice(overview).text { return visibleLine(notice) }
+        guard let left = overview["warmup_left_s"]?.integerValue else { return nil }
+        return "The leader warms up, for \(left) s at most: nothing is placed yet."
     }
 
     /// What to say instead of a table without rows.
-    private static func emptiness(_ filter: ClusterChecksTable.Filter, _ state: JSONValue) -> String {
+    private static func emptiness(_ filter: ClusterChecksTable.Filter, _ overview: JSONValue) -> String {
         guard filter.onlyFailing else { return filter.isGiven ? "There is no such check." : "There are no checks." }
-        let unheard = ClusterChecksTable(state, ClusterChecksTable.Filter()).rows.count { $0.state == .unknown }
+        let unheard = overview["counts"]?["unknown"]?.integerValue ?? 0
         return unheard == 0 ? "Nothing fails." : "Nothing is known to fail; \(unheard) have not been heard of yet."
     }
 }

@@ -1,3 +1,4 @@
+import CheckModel
 import JSON
 import Platform
 
@@ -14,34 +15,14 @@ struct ClusterChecksTable {
         var isGiven: Bool { onlyFailing || ![check, node, namespace].allSatisfy(\.isEmpty) }
     }
 
-    /// How an instance fares, worst first.
-    enum State: Int, Comparable {
-        case down
-        case unassigned
-        case stale
-        case unknown
-        case up
-
-        /// The worse state is less.
-        static func < (left: State, right: State) -> Bool { left.rawValue < right.rawValue }
-
-        var word: String {
-            switch self {
-            case .down: "Down"
-            case .unassigned: "Unassigned"
-            case .stale: "Stale"
-            case .unknown: "Unknown"
-            case .up: "Up"
-            }
-        }
-    }
-
     /// One instance.
     struct Row {
         let check: String
         let source: String
         let node: String
-        let state: State
+        /// How it fares; nil if it is gone.
+        var standing: OverviewAnswer.Standing?
+        let state: String
         /// For how long, in words; empty if that is not known.
         var since = ""
         var error = ""
@@ -51,10 +32,14 @@ struct ClusterChecksTable {
         var success = ""
         var took = ""
 
-        var cells: [String] { [check, source, node, state.word, since, error] }
-        var wideCells: [String] { [check, source, node, state.word, since, age, success, took, error] }
+        var cells: [String] { [check, source, node, state, since, error] }
+        var wideCells: [String] { [check, source, node, state, since, age, success, took, error] }
+        /// By which it is known again.
+        var identity: ExactText { ExactText("\(check) \(source)") }
         /// What is told again when it changes.
-        var news: String { "\(check) \(source) \(node) \(state.word) \(error)" }
+        var news: String { "\(node) \(state) \(error)" }
+        /// The row once there is no such instance any more.
+        var gone: Row { Row(check: check, source: source, node: "", state: "Gone") }
     }
 
     private static let heads = ["CHECK", "SOURCE", "NODE", "STATE", "SINCE", "LAST ERROR"]
@@ -64,77 +49,84 @@ struct ClusterChecksTable {
 
     /// The rows that are shown, in order.
     let rows: [Row]
+    private let all: [Row]
 
-    /// - Parameter state: the answer to "who runs what".
-    init(_ state: JSONValue, _ filter: Filter) {
-        let placed = (state["nodes"]?.arrayValue ?? []).flatMap { node in
-            (node["configs"]?.arrayValue ?? []).flatMap { config in
-                Self.ids(config["instance_ids"]).map { Self.row($0, config["config"] ?? .null, on: node) }
-            }
-        }
-        let reasons = state["dangling_reasons"]?.arrayValue ?? []
-        let ids = state["dangling_instance_ids"]?.arrayValue ?? []
-        let dangling = (state["dangling"]?.arrayValue ?? []).enumerated().flatMap { index, config in
-            let reason = reasons.indices.contains(index) ? reasons[index].stringValue ?? "" : ""
-            let known = Self.ids(ids.indices.contains(index) ? ids[index] : nil)
-            let shown = known.isEmpty ? [config["check_name"]?.stringValue ?? ""] : known
-            return shown.map {
-                Row(check: $0, source: Self.source(config), node: "", state: .unassigned, error: reason)
-            }
-        }
-        rows = (placed + dangling).filter { filter.shows($0) }.sorted {
-            ($0.state, ExactText($0.check), ExactText($0.source)) < (
-                $1.state, ExactText($1.check), ExactText($1.source)
+    /// - Parameter overview: the answer to who looks at a glance.
+    init(_ overview: JSONValue, _ filter: Filter) {
+        let nodes = (overview["nodes"]?.arrayValue ?? []).map { $0["id"]?.stringValue ?? "" }
+        let time = overview["now_ms"]?.integerValue ?? 0
+        let rows = (overview["checks"]?.arrayValue ?? []).compactMap { Row($0, nodes, at: time) }
+        all = rows
+        self.rows = rows.filter { filter.shows($0) }.sorted {
+            ($0.standing ?? .up, ExactText($0.check), ExactText($0.source)) < (
+                $1.standing ?? .up, ExactText($1.check), ExactText($1.source)
             )
         }
     }
 
-    private static func ids(_ json: JSONValue?) -> [String] { (json?.arrayValue ?? []).compactMap(\.stringValue) }
-
-    private static func row(_ id: String, _ config: JSONValue, on node: JSONValue) -> Row {
-        let name = node["name"]?.stringValue ?? ""
-        guard let result = node["results"]?[id], let isUp = result["up"]?.boolValue else {
-            return Row(check: id, source: source(config), node: name, state: .unknown)
-        }
-        func time(_ key: String) -> String { result[key]?.integerValue.map(shownTime) ?? "" }
-        let kind = result["kind"]?.stringValue ?? ""
-        let isStale = result["stale"]?.boolValue == true
-        var row = Row(
-            check: id, source: source(config), node: name, state: isStale ? .stale : isUp ? .up : .down,
-            since: time("lasted"), error: isUp ? "" : "\(kind): \(result["reason"]?.stringValue ?? "")")
-        row.age = time("age")
-        row.success = time("succeeded").isEmpty ? "never" : time("succeeded")
-        row.took = result["took_ms"]?.integerValue.map { "\($0)ms" } ?? ""
-        return row
-    }
-
-    /// Where a config comes from, without the name of the provider before it.
-    private static func source(_ config: JSONValue) -> String {
-        let source = config["source"]?.stringValue ?? ""
-        guard let place = source.firstRange(of: "://"),
-            let colon = source[..<place.lowerBound].lastIndex(of: ":")
-        else { return source }
-        return String(source[source.index(after: colon)...])
-    }
-
     /// The table.
     ///
-    /// - Parameter known: what has been told already; nil to tell all, below a head.
-    /// - Returns: the text, and what has been told then.
-    func text(isWide: Bool, known: Set<ExactText>? = nil) -> (text: String, known: Set<ExactText>) {
+    /// - Parameter known: the rows that have been told; nil to tell all, below a head.
+    /// - Returns: the text, and the rows that have been told then.
+    func text(isWide: Bool, known: [ExactText: Row]? = nil) -> (text: String, known: [ExactText: Row]) {
         let head = isWide ? Self.wideHeads : Self.heads
-        let new = known.map { known in rows.filter { !known.contains(ExactText($0.news)) } } ?? rows
+        let new = known.map { changes(since: $0) } ?? rows
         let lines = (known == nil ? [head] : []) + new.map { (isWide ? $0.wideCells : $0.cells).map(visibleLine) }
         let widths = head.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         let texts = lines.map { cells in
             let padded = zip(cells, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
             return trimmed(padded.joined(separator: "   "))
         }
-        return (texts.joined(separator: "\n"), Set(texts: rows.map(\.news)))
+        return (texts.joined(separator: "\n"), Self.byIdentity(rows))
+    }
+
+    /// The rows that differ from what was told, and how those are now that are shown no more.
+    private func changes(since known: [ExactText: Row]) -> [Row] {
+        let (shown, all) = (Self.byIdentity(rows), Self.byIdentity(all))
+        let left = known.keys.filter { shown[$0] == nil }.sorted().compactMap { identity in
+            all[identity] ?? known[identity]?.gone
+        }
+        return rows.filter { known[$0.identity]?.news != $0.news } + left
+    }
+
+    private static func byIdentity(_ rows: [Row]) -> [ExactText: Row] {
+        Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
     }
 
     /// Whether one that is shown fails, or may: nothing has been heard of it for a while.
-    var hasFailing: Bool { rows.contains { $0.state == .down || $0.state == .stale } }
+    var hasFailing: Bool { rows.contains { $0.standing == .down || $0.standing == .stale } }
+}
+
+extension ClusterChecksTable.Row {
+    /// - Parameters:
+    ///   - json: an instance of an overview.
+    ///   - nodes: the IDs of its nodes.
+    ///   - time: when it was made, in milliseconds since 1970.
+    fileprivate init?(_ json: JSONValue, _ nodes: [String], at time: Int64) {
+        guard let fields = json.arrayValue, fields.count >= 9, let check = fields[0].stringValue,
+            let standing = fields[3].stringValue.flatMap(OverviewAnswer.Standing.init(rawValue:))
+        else { return nil }
+        func ago(_ field: Int) -> String { fields[field].integerValue.map { shownTime((time - $0) / 1000) } ?? "" }
+        let node = fields[2].integerValue.flatMap { Int(exactly: $0) } ?? -1
+        self.init(
+            check: check, source: fields[1].stringValue ?? "", node: nodes.indices.contains(node) ? nodes[node] : "",
+            standing: standing, state: standing.word, since: ago(4), error: fields[6].stringValue ?? "", age: ago(8),
+            success: fields[8] == .null ? "" : fields[5] == .null ? "never" : ago(5),
+            took: fields[7].integerValue.map { "\($0)ms" } ?? "")
+    }
+}
+
+extension OverviewAnswer.Standing {
+    /// How the table calls it.
+    fileprivate var word: String {
+        switch self {
+        case .down: "Down"
+        case .unassigned: "Unassigned"
+        case .stale: "Stale"
+        case .unknown: "Unknown"
+        case .up: "Up"
+        }
+    }
 }
 
 extension ClusterChecksTable.Filter {
@@ -143,7 +135,7 @@ extension ClusterChecksTable.Filter {
         let isOfNamespace = namespace.isEmpty || row.source.contains("://\(namespace)/")
         let isOfCheck = check.isEmpty || name == check || row.check == check
         return isOfCheck && isOfNamespace && (node.isEmpty || row.node == node)
-            && (!onlyFailing || [.down, .unassigned, .stale].contains(row.state))
+            && (!onlyFailing || row.standing.map { [.down, .unassigned, .stale].contains($0) } == true)
     }
 }
 

@@ -12,8 +12,25 @@ struct LocalAgent: Sendable {
     private let client: HTTPClient
     private let clock: any Clock
 
+    /// Asks the cluster-agent, and closes the connections.
+    ///
+    /// - Parameter body: returns the exit code.
+    /// - Throws: `StartError` if the options do not tell where it is and which key it has, and what `body` throws.
+    static func ask(
+        _ context: Program.Context, _ body: (LocalAgent) async throws(StartError) -> Int32
+    ) async throws(StartError) -> Int32 {
+        let agent = try LocalAgent(context)
+        let code: Int32
+        do throws(StartError) { code = try await body(agent) } catch {
+            await agent.client.shutdown()
+            throw error
+        }
+        await agent.client.shutdown()
+        return code
+    }
+
     /// - Throws: `StartError` if the options do not tell where it is and which key it has.
-    init(_ context: Program.Context) throws(StartError) {
+    private init(_ context: Program.Context) throws(StartError) {
         let options = context.options
         clock = context.clock
         let token = try OperatorToken(of: options, clock: clock)
@@ -45,16 +62,24 @@ struct LocalAgent: Sendable {
         try await answer(method, path, body).json
     }
 
-    /// Who runs what, as the leader says it, and whether this replica forwarded the call.
+    /// Who runs what, as the leader says it.
     ///
     /// - Throws: `StartError` also if nobody is known to lead.
-    func state() async throws(StartError) -> (state: JSONValue, isForwarded: Bool) {
-        let (state, headers) = try await answer("GET", "/api/v1/clusterchecks", nil)
+    func state() async throws(StartError) -> JSONValue {
+        let state = try await call("GET", "/api/v1/clusterchecks")
         if let reason = state["not_running"]?.stringValue, !reason.isEmpty {
-            await close()
             throw StartError("nobody is known to lead: the cluster-agent at \(url) says: \(reason)")
         }
-        return (state, headers["X-DCA-Forwarded"] != nil)
+        return state
+    }
+
+    /// What can be seen at a glance: the leader's word, and whether this replica forwarded the call; while nobody leads,
+    /// the last one known.
+    ///
+    /// - Throws: `StartError` also if none is known.
+    func overview() async throws(StartError) -> (overview: JSONValue, isForwarded: Bool) {
+        let (overview, headers) = try await answer("GET", "/api/v1/clusterchecks/overview", nil)
+        return (overview, headers["X-DCA-Forwarded"] != nil)
     }
 
     private func answer(
@@ -66,11 +91,9 @@ struct LocalAgent: Sendable {
         do throws(HTTPClientError) {
             response = try await client.send(request, deadline: clock.now() + Self.timeout)
         } catch {
-            await client.shutdown()
             throw StartError("\(url): \(error); does the cluster-agent run here, with these options?")
         }
         guard response.status == 200 else {
-            await client.shutdown()
             let text = trimmed(String(decoding: response.body.prefix(1000), as: UTF8.self))
             throw StartError("\(url)\(path): status \(response.status)\(text.isEmpty ? "" : ": \(text)")")
         }
@@ -80,10 +103,5 @@ struct LocalAgent: Sendable {
         } catch {
             throw StartError("\(url)\(path): \(error)")
         }
-    }
-
-    /// Closes the connections.
-    func close() async {
-        await client.shutdown()
     }
 }

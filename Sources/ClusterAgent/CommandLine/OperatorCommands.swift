@@ -91,12 +91,12 @@ enum OperatorCommands {
                 "status", help: "shows how the cluster-agent fares", table: OptionTable(json),
                 listing: AgentOptions.connection
             ) { context throws(StartError) in
-                let agent = try LocalAgent(context)
-                let (state, isForwarded) = try await agent.state()
-                await agent.close()
-                let report = StatusReport(state: state, isForwarded: isForwarded)
-                print(context.options[json] ? String(decoding: state.encoded(), as: UTF8.self) : report.text)
-                return 0
+                try await LocalAgent.ask(context) { agent throws(StartError) in
+                    let (overview, isForwarded) = try await agent.overview()
+                    let report = StatusReport(overview: overview, isForwarded: isForwarded)
+                    print(context.options[json] ? String(decoding: overview.encoded(), as: UTF8.self) : report.text)
+                    return OverviewNotice(overview).text == nil ? 0 : 1
+                }
             },
             ConfigCheck.command, SecretCommand.command,
         ]
@@ -146,11 +146,11 @@ enum OperatorCommands {
         _ context: Program.Context, _ method: String, _ path: String, body: String? = nil,
         _ text: (JSONValue) -> String
     ) async throws(StartError) -> Int32 {
-        let agent = try LocalAgent(context)
-        let answer = try await agent.call(method, path, body: body)
-        await agent.close()
-        print(context.options[json] ? String(decoding: answer.encoded(), as: UTF8.self) : text(answer))
-        // Upstream's call to isolate a check answers 200 also where it refuses.
-        return answer["is_isolated"]?.boolValue == false ? 1 : 0
+        try await LocalAgent.ask(context) { agent throws(StartError) in
+            let answer = try await agent.call(method, path, body: body)
+            print(context.options[json] ? String(decoding: answer.encoded(), as: UTF8.self) : text(answer))
+            // Upstream's call to isolate a check answers 200 also where it refuses.
+            return answer["is_isolated"]?.boolValue == false ? 1 : 0
+        }
     }
 }

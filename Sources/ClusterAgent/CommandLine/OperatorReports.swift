@@ -121,30 +121,6 @@ struct ClusterChecksReport {
     }
 }
 
-/// The output of `status`, in the words of upstream's status page.
-struct StatusReport {
-    let state: JSONValue
-    /// Whether the leader said so to a follower.
-    let isForwarded: Bool
-
-    var text: String {
-        let nodes = state["nodes"]?.arrayValue ?? []
-        let unassigned = state["dangling"]?.arrayValue?.count ?? 0
-        let dispatched = nodes.reduce(0) { $0 + ($1["configs"]?.arrayValue?.count ?? 0) }
-        let role = isForwarded ? "Follower; the leader says" : "Leader"
-        let rows = ClusterChecksTable(state, ClusterChecksTable.Filter()).rows
-        func count(_ state: ClusterChecksTable.State) -> Int { rows.count { $0.state == state } }
-        return visibleLines(
-            [
-                "Status: \(role), \(state["warmup"]?.boolValue == true ? "warming up" : "serving requests")",
-                "Active agents: \(nodes.count)", "Check Configurations: \(dispatched + unassigned)",
-                "  - Dispatched: \(dispatched)", "  - Unassigned: \(unassigned)",
-                "Check Instances: \(count(.up)) up, \(count(.down)) down, \(count(.stale)) stale, "
-                    + "\(count(.unknown)) not heard of yet",
-            ] + ProblemLines(state).short)
-    }
-}
-
 /// The output of `clusterchecks rebalance` and `clusterchecks isolate`.
 enum MoveReport {
     /// A total with what an operator should know, and one line for each move.

@@ -27,6 +27,11 @@ extension Dispatcher {
         let eligible: EligibleNodes
         /// The configs that were rebalanced a moment ago, and until when they stay.
         let rebalanced: [ConfigKey: Duration]
+        /// By slot, when each node was last heard, and the time by the same clock.
+        let heard: [Duration?]
+        let time: Duration
+        /// How much longer this process must listen before configs may be dispatched.
+        let remainingWarmUp: Duration
 
         /// The slots that have a node, in order.
         var slots: some Sequence<Int> { nodes.indices.lazy.filter { !nodes[$0].id.isEmpty } }

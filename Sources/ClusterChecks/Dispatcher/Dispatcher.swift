@@ -112,7 +112,8 @@ package struct Dispatcher: Sendable {
             statistics: statistics,
             pods: matching.pods, workersPerInstance: store.workersPerInstance,
             intent: store.intent, isRestricted: store.restrictedCount > 0, eligible: eligible,
-            rebalanced: rebalanced)
+            rebalanced: rebalanced, heard: heartbeats.lastHeartbeat, time: heartbeats.time,
+            remainingWarmUp: remainingWarmUp)
     }
 
     /// For how much longer agents that have not been heard may run what nobody here knows of.

@@ -37,6 +37,12 @@ package struct StateSnapshot: Sendable {
         package let statistics: NodeStatistics?
         /// If it is a Prometheus, how often it fetches its targets; nil for an agent.
         package let refreshInterval: Duration?
+        /// For how long it has been silent, as far as this replica listened.
+        package let silence: Duration
+        /// The sum of the costs of its configs, in check instances.
+        package let load: Double
+        /// How many checks it runs at a time.
+        package let capacity: Int
 
         /// Whether pods are known and none of them is its; a Prometheus needs none.
         var lacksPod: Bool { conditions.lacksPod && refreshInterval == nil }
@@ -73,12 +79,14 @@ package struct StateSnapshot: Sendable {
     package let term: Term
     /// Whether configs are not dispatched yet.
     package let isWarmingUp: Bool
+    /// How much longer it must listen before it dispatches, at most.
+    package let remainingWarmUp: Duration
     /// The nodes, sorted by ID.
     package let nodes: [Node]
     /// The dangling configs, sorted by key.
     package let dangling: [ClusterStore.Dangling]
     /// The configs that cannot be dispatched, with the reason, sorted by key.
-    let rejected: [(key: ConfigKey, reason: String)]
+    package let rejected: [(key: ConfigKey, reason: String)]
     /// The endpoints checks.
     package let endpointsChecks: EndpointsChecks
     /// The configs that have been dangling for too long, sorted by key.
@@ -88,6 +96,7 @@ package struct StateSnapshot: Sendable {
     init(_ view: Dispatcher.View, _ rejections: Rejections, _ term: Term) {
         self.term = term
         isWarmingUp = !view.isDispatching
+        remainingWarmUp = view.remainingWarmUp
         nodes = view.slots.map { Node(view, slot: $0) }.sorted { $0.id.isBefore($1.id) }
         dangling = view.dangling.sorted { $0.config.key < $1.config.key }
         rejected = rejections.sorted
@@ -106,7 +115,10 @@ extension StateSnapshot.Node {
             told: node.isHandingOver ? node.told(view.handOvers).sorted { $0.key < $1.key } : configs,
             conditions: node.conditions, agents: node.agents, handingOver: node.outgoing.count,
             runsOn: node.keepsRunning, isAwaited: node.isAwaited, isAway: node.isAway, isTellable: node.isTellable,
-            statistics: view.statistics[slot], refreshInterval: node.abilities.refreshInterval)
+            statistics: view.statistics[slot], refreshInterval: node.abilities.refreshInterval,
+            silence: view.heard.indices.contains(slot)
+                ? view.heard[slot].map { max(.zero, view.time - $0) } ?? .zero : .zero,
+            load: Double(node.load.millionths) / 1e6, capacity: node.abilities.capacity)
     }
 }
 

@@ -1,5 +1,5 @@
 package import CheckModel
-import Platform
+package import Platform
 
 /// What happened in the cluster, the newest last: one history of moves, joins, losses, leaders and edits, which goes
 /// from leader to leader.
@@ -33,15 +33,21 @@ package struct History: Sendable {
         }
     }
 
+    /// What was noted since a time.
+    package func entries(since oldest: WallTime) -> [HistoryEntry] {
+        let newest = pages.firstIndex { $0.lastTime >= oldest } ?? pages.endIndex
+        return pages[newest...].flatMap { $0.entries { _, time in time >= oldest } }
+    }
+
     /// What was noted up to a version of the store in this term.
     package func entries(through version: UInt64) -> [HistoryEntry] {
-        pages.flatMap { $0.entries { $0 <= version } }
+        pages.flatMap { $0.entries { noted, _ in noted <= version } }
     }
 
     /// What was noted after a version of the store in this term, and up to another one.
     package func entries(after known: UInt64, through version: UInt64) -> [HistoryEntry] {
         let newest = pages.lastIndex { $0.firstVersion <= known } ?? pages.startIndex
-        return pages[newest...].flatMap { $0.entries { $0 > known && $0 <= version } }
+        return pages[newest...].flatMap { $0.entries { noted, _ in noted > known && noted <= version } }
     }
 
     /// The history at the beginning of another term: this one or another replica's, whichever is newer.

@@ -37,7 +37,7 @@ struct HistoryPage: Sendable {
     /// When its last entry was noted.
     var lastTime: WallTime { packed[packed.count - 1].time }
     /// Its entries, the oldest first.
-    var entries: [HistoryEntry] { entries { _ in true } }
+    var entries: [HistoryEntry] { entries { _, _ in true } }
 
     /// Adds an entry, unless there is no room for it.
     ///
@@ -58,9 +58,9 @@ struct HistoryPage: Sendable {
         packed.append(Packed(time: entry.time, version: version, kind: entry.kind, ends: ends))
     }
 
-    /// The entries of some versions, the oldest first.
-    func entries(where isWanted: (_ version: UInt64) -> Bool) -> [HistoryEntry] {
-        packed.indices.filter { isWanted(packed[$0].version) }.map { index in
+    /// Some of its entries, the oldest first.
+    func entries(where isWanted: (_ version: UInt64, _ time: WallTime) -> Bool) -> [HistoryEntry] {
+        packed.indices.filter { isWanted(packed[$0].version, packed[$0].time) }.map { index in
             let entry = packed[index]
             func text(_ field: Int) -> String {
                 let start = field > 0 ? entry.ends[field - 1] : index > 0 ? packed[index - 1].ends[4] : 0

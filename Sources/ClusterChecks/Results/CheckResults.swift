@@ -5,10 +5,11 @@ import Synchronization
 /// Which checks fail now, and why: the results that agents tell with their reports, and that runners' statistics say.
 ///
 /// It decides nothing, and so is apart from the Dispatcher and its lock. A leader keeps it for its term. Memory: about
-/// 350 bytes for each instance, and the bytes of its check ID and of its reason beyond 15 each.
+/// 450 bytes for each instance, and the bytes of its check ID and of its reason beyond 15 each.
 package final class CheckResults: Sendable {
     fileprivate struct State {
         var nodes: [ExactText: NodeResults] = [:]
+        var strips = ResultStrips()
     }
 
     /// Of how many periods without a word a result is stale.
@@ -37,10 +38,11 @@ package final class CheckResults: Sendable {
     /// Takes what a node's agent reports of its results.
     ///
     /// - Returns: up to which number they are known now.
-    package func take(_ report: ResultsReport, of node: String, now: Instant) -> Int64 {
+    package func take(_ report: ResultsReport, of node: String, now: Instant, at time: WallTime) -> Int64 {
         let (version, flips) = state.withLock { state -> (Int64, [ExactText]) in
             guard state.makeRoom(for: node, now, maximumNodes) else { return (0, []) }
             let flips = state.nodes[node]?.take(report, now) ?? []
+            for result in report.results { state.strips.note(ExactText(result.id), isUp: result.isUp, at: time) }
             return (state.nodes[node]?.version ?? 0, flips)
         }
         tell(flips)
@@ -61,12 +63,20 @@ package final class CheckResults: Sendable {
         tell(flips)
     }
 
-    /// Notes which results have become stale. Call it once in a period.
-    package func noteStale(now: Instant) {
-        let flips = state.withLock { state in
-            state.nodes.keys.flatMap { state.nodes[$0]?.noteStale(now, after: staleAfter) ?? [] }
+    /// Notes which results have become stale, and how all others are now. Call it once in a period.
+    package func noteState(now: Instant, at time: WallTime) {
+        let flips = state.withLock { state -> [ExactText] in
+            let flips = state.nodes.keys.flatMap { state.nodes[$0]?.noteStale(now, after: staleAfter) ?? [] }
+            state.noteStrips(time)
+            return flips
         }
         tell(flips)
+    }
+
+    /// How one instance has fared in the last 24 hours, as far as this term goes back; nil if nothing has been heard of
+    /// it.
+    package func strip(of id: String, at time: WallTime) -> ResultStrip? {
+        state.withLock { $0.strips.strip(of: id, at: time) }
     }
 
     private func tell(_ flips: [ExactText]) {
@@ -135,6 +145,14 @@ package final class CheckResults: Sendable {
 }
 
 extension CheckResults.State {
+    /// Notes how each instance fares that is not stale.
+    fileprivate mutating func noteStrips(_ time: WallTime) {
+        for node in nodes.values where !node.areStale {
+            for (id, kept) in node.results { strips.note(id, isUp: kept.result.isUp, at: time) }
+        }
+        strips.forgetOld(at: time)
+    }
+
     /// - Returns: whether there is room.
     fileprivate mutating func makeRoom(for node: String, _ now: Instant, _ limit: Int) -> Bool {
         if nodes[node] != nil { return true }

@@ -20,7 +20,7 @@ struct NodeResults: Sendable {
     private(set) var confirmedAt: Instant
     private(set) var results: [ExactText: Kept] = [:]
     /// Whether it has been noted that they are stale.
-    private var areStale = false
+    private(set) var areStale = false
 
     init(_ now: Instant) {
         confirmedAt = now

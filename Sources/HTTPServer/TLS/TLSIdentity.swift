@@ -1,4 +1,5 @@
 import COpenSSL
+import Glibc
 package import Platform
 
 /// The certificate chain and private key of a server, verified to belong together.
@@ -10,6 +11,8 @@ package final class TLSIdentity: Sendable {
     package let publicKeyPin: String
     /// The private key in PEM, unencrypted.
     package let privateKeyPEM: [UInt8]
+    /// When the first certificate expires; nil if it never does.
+    package let expiry: WallTime?
 
     /// An identity from the contents of PEM files.
     ///
@@ -27,6 +30,7 @@ package final class TLSIdentity: Sendable {
         self.certificatePEM = certificatePEM
         self.privateKeyPEM = privateKeyPEM
         publicKeyPin = try chain.publicKeyPin()
+        expiry = try chain.expiry()
     }
 
     /// The pin of the first certificate, for a client that has the certificate and no CA to verify it.
@@ -41,9 +45,7 @@ package final class TLSIdentity: Sendable {
     ///
     /// - Throws: `HTTPServerError.invalidPrivateKey` if OpenSSL fails.
     package static func secret(for purpose: String, derivedFrom keyPEM: [UInt8]) throws(HTTPServerError) -> String {
-        let input = Array(purpose.utf8) + [0] + keyPEM
-        var digest = [UInt8](repeating: 0, count: 32)
-        guard unsafe EVP_Digest(input, input.count, &digest, nil, EVP_sha256(), nil) == 1 else {
+        guard let digest = sha256(Array(purpose.utf8) + [0] + keyPEM) else {
             throw .invalidPrivateKey(reason: opensslReason())
         }
         return digest.map { zeroPadded(UInt64($0), width: 2, radix: 16) }.joined()
@@ -139,12 +141,30 @@ package final class TLSIdentity: Sendable {
         let length = unsafe i2d_X509_PUBKEY(X509_get_X509_PUBKEY(first), &der)
         guard length > 0, let bytes = unsafe der else { throw .invalidCertificate(reason: opensslReason()) }
         defer { unsafe CRYPTO_free(bytes, #fileID, #line) }
-        var digest = [UInt8](repeating: 0, count: 32)
-        guard unsafe EVP_Digest(bytes, Int(length), &digest, nil, EVP_sha256(), nil) == 1 else {
-            throw .invalidCertificate(reason: opensslReason())
-        }
+        let copy = unsafe Array(UnsafeBufferPointer(start: bytes, count: Int(length)))
+        guard let digest = sha256(copy) else { throw .invalidCertificate(reason: opensslReason()) }
         return "sha256//" + base64(digest)
     }
+
+    /// - Returns: nil for the end of the year 9999, which means never (RFC 5280, section 4.1.2.5), and for any other date
+    ///   that is too late for a wall time.
+    /// - Throws: `HTTPServerError.invalidCertificate`.
+    func expiry() throws(HTTPServerError) -> WallTime? {
+        var time = unsafe tm()
+        guard unsafe ASN1_TIME_to_tm(X509_get0_notAfter(first), &time) == 1 else {
+            throw .invalidCertificate(reason: opensslReason())
+        }
+        let seconds = unsafe Int64(timegm(&time))
+        guard seconds < Int64.max / 1_000_000_000 else { return nil }
+        return WallTime(nanoseconds: max(seconds, 0) * 1_000_000_000)
+    }
+}
+
+/// The SHA-256 of bytes; nil if OpenSSL fails.
+package func sha256(_ bytes: [UInt8]) -> [UInt8]? {
+    var digest = [UInt8](repeating: 0, count: 32)
+    guard unsafe EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha256(), nil) == 1 else { return nil }
+    return digest
 }
 
 /// Standard Base64 with padding (RFC 4648 §4).

@@ -14,20 +14,25 @@ package final class KubernetesClient: Sendable {
     private let configuration: KubernetesConfiguration
     private let connections: Connections
     private let keptAnnotations: [String]
+    private let contact: APIServerContact?
+    private let clock: any Clock
 
     /// A client; nothing is sent yet.
     ///
     /// - Parameters:
     ///   - userAgent: `program/version`; by convention a client for elections adds `/leader-election`.
     ///   - keptAnnotations: how the names of annotations begin that are kept of Services beside autodiscovery's.
+    ///   - contact: is told when the server answers.
     ///   - log: is told when credentials change or cannot be read again.
     /// - Throws: `KubernetesError.configuration`.
     package init(
-        _ configuration: KubernetesConfiguration, userAgent: String, keptAnnotations: [String] = [], clock: any Clock,
-        log: Log = Log(sink: NoLog())
+        _ configuration: KubernetesConfiguration, userAgent: String, keptAnnotations: [String] = [],
+        contact: APIServerContact? = nil, clock: any Clock, log: Log = Log(sink: NoLog())
     ) throws(KubernetesError) {
         self.configuration = configuration
         self.keptAnnotations = keptAnnotations
+        self.contact = contact
+        self.clock = clock
         do {
             connections = try Connections(
                 configuration.credentials, proxy: configuration.proxy, userAgent: userAgent, clock: clock,
@@ -56,10 +61,12 @@ package final class KubernetesClient: Sendable {
         var request = self.request(method, path, query, body)
         request.maximumResponseBytes = Self.responseLimit
         let used = configuration.credentials.reading
+        let start = clock.now()
         var response = try await send(request, deadline)
         if response.status == 401, configuration.credentials.differ(from: used) {
             response = try await send(request, deadline)
         }
+        contact?.note(Self.verb(method, isList: query.contains { $0.name == "limit" }), from: start)
         guard 200..<300 ~= response.status else { throw .status(status(of: response.head, response.body)) }
         return try decode(type, from: response.body, keptAnnotations: keptAnnotations, place: "\(method) \(path)")
     }
@@ -77,15 +84,18 @@ package final class KubernetesClient: Sendable {
         var http = connections.current
         // A stream does not keep its client: without this, new credentials would cut the watch off.
         defer { withExtendedLifetime(http) {} }
+        let start = clock.now()
         var (stream, head) = try await open(request, http, deadline)
         if head.status == 401, configuration.credentials.differ(from: used) {
             http = connections.current
             (stream, head) = try await open(request, http, deadline)
         }
+        contact?.note("watch", from: start)
         guard head.status == 200 else { throw .status(status(of: head, try await beginning(of: stream))) }
         guard onEvent(.opened) else { return }
         var lines = LineSplitter()
         while let chunk = try await next(of: stream) {
+            contact?.noteEvent()
             for line in try lines.append(chunk) {
                 let event = try decode(
                     WatchEvent<Object>.self, from: line, keptAnnotations: keptAnnotations, place: "watch \(path)")
@@ -93,6 +103,16 @@ package final class KubernetesClient: Sendable {
             }
         }
         if lines.hasPartialLine { throw .transport("a watch broke off inside an event") }
+    }
+
+    /// A verb of Kubernetes' authorization.
+    private static func verb(_ method: String, isList: Bool) -> String {
+        switch method {
+        case "POST": "create"
+        case "PUT": "update"
+        case "GET": isList ? "list" : "get"
+        default: method.lowercased()
+        }
     }
 
     private func request(

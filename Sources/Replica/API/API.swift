@@ -60,6 +60,10 @@ struct API: Sendable {
         case follow(FollowRequest)
         /// Answer it, a follower's that mirrors the store, when something changes, or its wait is over.
         case mirror(MirrorRequest)
+        /// Answer it with what a look at the overview shows, now or when there is another one.
+        case look(OverviewPoll?)
+        /// Forward it to the leader, and answer it with the last overview known if no answer comes.
+        case lookAtLeader(Forward)
         /// Refresh the statistics, then pass it to `finish`.
         case rebalance(Rebalancing)
         /// Keep what an operator wants, then pass what became of it to `finish`.
@@ -131,6 +135,9 @@ struct API: Sendable {
         case (.operators, let operators?):
             let refusal = operators.refusal(of: request, realm: Self.realm, now: now)
             return refusal != nil && agents == nil ? APIError.operatorsOnly.response : refusal
+        case (.readers, _):
+            if let replicas, replicas.refusal(of: request, realm: Self.realm, now: now) == nil { return nil }
+            return self.refusal(of: request, .operators, now)
         case (.replicas, _):
             guard let replicas else { return APIError.noReplicas.response }
             return replicas.refusal(of: request, realm: Self.realm, now: now)
@@ -193,6 +200,8 @@ struct API: Sendable {
             return .mirror(try MirrorRequest(parsing: request.body))
         case .state:
             return try anywhere(request, now) { .respondInBackground { state(request, now) } }
+        case .overview:
+            return try overview(request, now)
         case .explain(let checkID):
             return try asking(request, now, within: options.operationTimeout) { () throws(ClusterChecksError) in
                 let explanation = try handler.explain(checkID)
@@ -225,7 +234,7 @@ extension API {
             peer: NodeAddress.peer(of: request))
         return try asLeader(request, now) { () throws(ClusterChecksError) in
             let answer = try handler.nodeStatus(report, now: now)
-            let version = status.results.map { results.take($0, of: id, now: now) }
+            let version = status.results.map { results.take($0, of: id, now: now, at: clock.wallTime()) }
             return (Self.statusBody(answer.value, version), answer.term, nil)
         }
     }
@@ -372,6 +381,26 @@ extension API {
             return here()
         }
         return .forward(try forward(request, to: leader, now, within: options.operationTimeout, isOperation: true))
+    }
+
+    /// What a person sees at a glance. Any replica answers: the leader's, or the last one known.
+    private func overview(_ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
+        let poll = try OverviewPoll(request)
+        guard case .following(let leader?) = handler.leadership(at: now), !Forward.isForwarded(request) else {
+            return .look(poll)
+        }
+        let timeout = (poll?.wait ?? .zero) + options.forwardTimeout
+        return .lookAtLeader(try forward(request, to: leader, now, within: timeout, isOperation: true))
+    }
+
+    /// The answer to somebody who looks.
+    func answer(_ look: Overviews.Look) -> HTTPResponse {
+        switch look {
+        case .current(let body, let term): inTerm(term, body)
+        case .lastKnown(let body): .json(body)
+        case .unchanged: HTTPResponse(status: 304)
+        case .refused(let error): error.response
+        }
     }
 
     /// What an operator asks the leader, answered apart from the serving thread: it may look at every config.
@@ -544,15 +573,5 @@ package struct AgentVersion: Sendable {
             "Major": .number(String(major)), "Minor": .number(String(minor)), "Patch": .number(String(patch)),
             "Pre": .string(""), "Meta": .string(""), "Commit": .string(commit),
         ]).encoded()
-    }
-}
-
-extension StateAnswer.Problem {
-    fileprivate init(_ reported: ReportedProblem) {
-        let problem = reported.problem
-        self.init(
-            object: problem.object, reason: problem.reason, severity: problem.severity.rawValue,
-            since: reported.since.map(eventTime) ?? "",
-            keepsLast: reported.keepsLast)
     }
 }

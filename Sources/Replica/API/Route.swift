@@ -11,6 +11,7 @@ enum Route: Hashable, Sendable {
     case targets(id: String)
     case allEndpointsChecks
     case state
+    case overview
     case rebalance
     case isolate(checkID: String)
     case history
@@ -57,6 +58,8 @@ enum Route: Hashable, Sendable {
             self = .simulate
         } else if let checkID = Self.segment(of: bytes, after: "clusterchecks/explain/check/", at: root) {
             self = .explain(checkID: try Self.decoded(path.utf8.suffix(checkID)))
+        } else if path.utf8.dropFirst(root).elementsEqual("clusterchecks/overview".utf8) {
+            self = .overview
         } else if path == Self.followPath {
             self = .follow
         } else if path == Self.mirrorPath {
@@ -66,6 +69,8 @@ enum Route: Hashable, Sendable {
         }
     }
 
+    /// Where everybody asks for the overview.
+    static let overviewPath = "/api/v1/clusterchecks/overview"
     /// Where a follower asks the leader for changes. It has no older spelling.
     static let followPath = "/api/v1/clusterchecks/follow"
     /// Where a follower asks the leader for its store. It has no older spelling.
@@ -77,6 +82,8 @@ enum Route: Hashable, Sendable {
         case agents
         /// Operators, whose token also opens the agents' routes.
         case operators
+        /// Operators, and other replicas, which keep what they read.
+        case readers
         /// Other replicas, by a token of their own.
         case replicas
     }
@@ -86,6 +93,7 @@ enum Route: Hashable, Sendable {
         switch self {
         case .version, .status, .configs, .endpointsChecks, .targets, .follow: .agents
         case .allEndpointsChecks, .state, .rebalance, .isolate, .history, .intent, .explain, .simulate: .operators
+        case .overview: .readers
         case .mirror: .replicas
         }
     }
@@ -94,7 +102,8 @@ enum Route: Hashable, Sendable {
     var method: HTTPMethod {
         switch self {
         case .status, .follow, .mirror, .rebalance, .isolate, .intent, .simulate: .post
-        case .version, .configs, .endpointsChecks, .targets, .allEndpointsChecks, .state, .history, .explain: .get
+        case .version, .configs, .endpointsChecks, .targets, .allEndpointsChecks, .state, .overview, .history, .explain:
+            .get
         }
     }
 

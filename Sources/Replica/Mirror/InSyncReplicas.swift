@@ -50,6 +50,9 @@ struct InSyncReplicas: Sendable {
 
     init() {}
 
+    /// All followers, sorted.
+    var known: [ExactText] { followers.keys.sorted() }
+
     /// A follower's mirror is complete up to a version.
     ///
     /// - Returns: false if there are too many followers.

@@ -30,7 +30,7 @@ struct ResultsReader: Sendable {
                     results.take(readings, now: clock.now(), at: clock.wallTime())
                 }
             }
-            results.noteStale(now: now)
+            results.noteState(now: now, at: clock.wallTime())
         }
     }
 }

@@ -1,0 +1,280 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import JSON
+import Leadership
+import Platform
+import Synchronization
+
+/// What people see at a glance, from any replica: the leader's overview, and the last one known while nobody leads.
+///
+/// An overview is made once for all who look, twice a second at most, and apart from what serves agents. Who looks on
+/// waits here, in bounded number. A follower keeps the leader's newest one.
+final class Overviews: Sendable {
+    /// What somebody who looks gets.
+    enum Look: Sendable {
+        /// The leader's overview in a term.
+        case current([[UInt8]], Term)
+        /// The last one known.
+        case lastKnown([[UInt8]])
+        /// There is no other one than the caller has.
+        case unchanged
+        case refused(APIError)
+    }
+
+    /// An overview without its freshness, and as of when it is true.
+    private struct Made: Sendable {
+        let version: String
+        /// Nil for another replica's.
+        let term: Term?
+        let rest: [UInt8]
+        var at: Instant
+    }
+
+    private struct Waiter: Sendable {
+        let version: String
+        let until: Instant
+        let answer: @Sendable (Look) -> Void
+    }
+
+    private struct State {
+        /// Nil until the replica is whole.
+        var source: OverviewSource?
+        /// Counts what is worth another look, and up to which count `made` shows it.
+        var changes: UInt64 = 0
+        var shown: UInt64 = 0
+        var termBegan: WallTime?
+        var made: Made?
+        var isBusy = false
+        /// When this replica last asked the leader, or made an overview.
+        var lastTry = Instant.distantPast
+        var waiters: [UInt64: Waiter] = [:]
+        var nextWaiter: UInt64 = 0
+        var isClosed = false
+
+        var hasNews: Bool { changes != shown }
+    }
+
+    /// How often one is made at most.
+    private static let shortestPause = Duration.milliseconds(500)
+    /// How often the newest one is kept, whoever looks.
+    private static let keepingPause = Duration.seconds(10)
+    /// After which time it is worth another look that nothing seems to have changed: how long nodes are silent is not
+    /// counted as a change.
+    private static let longestPause = Duration.seconds(60)
+    /// How many may wait at one time; further ones are refused.
+    static let maximumWaiting = 64
+
+    private let peers: any ReplicaTransport
+    /// What replicas present to each other; nil if they share no secret.
+    private let token: (@Sendable () -> String)?
+    private let background: any BackgroundExecutor
+    private let clock: any Clock
+    private let state = Mutex(State())
+    private let nudges = Watched<Void>(())
+
+    init(
+        peers: any ReplicaTransport, token: (@Sendable () -> String)?, background: any BackgroundExecutor,
+        clock: any Clock
+    ) {
+        self.peers = peers
+        self.token = token
+        self.background = background
+        self.clock = clock
+    }
+
+    /// Gives it what knows. Until then there is nothing to see.
+    func set(_ source: OverviewSource) {
+        state.withLock { $0.source = source }
+    }
+
+    private func leadership(_ now: Instant) -> LeadershipState {
+        state.withLock { $0.source }?.handler.leadership(at: now) ?? .unknown
+    }
+
+    /// Notes that something is worth another look.
+    func noteChange() {
+        let isFirst = state.withLock { state in
+            defer { state.changes += 1 }
+            return !state.hasNews
+        }
+        if isFirst { nudges.set(()) }
+    }
+
+    /// Notes an event of the store.
+    func handle(_ event: StoreEvent) {
+        if case .termBegan(_, let keepsPlacements, _) = event {
+            let time = clock.wallTime()
+            state.withLock { if !keepsPlacements || $0.termBegan == nil { $0.termBegan = time } }
+        }
+        noteChange()
+    }
+
+    /// Answers those who wait, and keeps the newest overview, until cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            let seen = nudges.current.version
+            let now = clock.now()
+            let wake = step(now)
+            await nudges.change(after: seen, until: max(wake, now + .milliseconds(10)), clock: clock)
+        }
+    }
+
+    /// Answers everybody who waits, and refuses those to come.
+    func close() {
+        let waiters = state.withLock { state in
+            state.isClosed = true
+            defer { state.waiters = [:] }
+            return state.waiters.sorted { $0.key < $1.key }
+        }
+        for (_, waiter) in waiters { waiter.answer(.refused(.stopping)) }
+    }
+}
+
+// Looking.
+extension Overviews {
+    /// The overview as it is now: the leader's if this replica leads, else the last one known.
+    func look() -> Look {
+        let now = clock.now()
+        let recent = state.withLock { state -> Look? in
+            guard let made = state.made, let term = made.term, term.isValid(at: now), !state.hasNews,
+                now - made.at < Self.shortestPause
+            else { return nil }
+            return Self.current(made, term)
+        }
+        return recent ?? make() ?? lastKnown()
+    }
+
+    /// The last overview that this replica knows, or why there is none.
+    ///
+    /// - Parameter reason: why it is not the leader's; nil to find out.
+    func lastKnown(because reason: String? = nil) -> Look {
+        let now = clock.now()
+        guard let made = state.withLock({ $0.made }) else {
+            let isUnknown = leadership(now) == .unknown
+            return .refused(.clusterChecks(isUnknown ? .startingUp : .notLeading(nil)))
+        }
+        let freshness = OverviewAnswer.Freshness(age: max(.zero, now - made.at), reason: reason ?? whyNobodyLeads)
+        return .lastKnown([freshness.encoded, made.rest])
+    }
+
+    private var whyNobodyLeads: String {
+        guard let silence = state.withLock({ $0.source })?.apiSilence(), silence > .seconds(5) else {
+            return "nobody leads at the moment"
+        }
+        return "nobody leads: no word from the API server for \(Int(silence.seconds)) s"
+    }
+
+    /// Answers when there is another overview than the caller has, or its wait is over.
+    func look(_ poll: OverviewPoll, _ answer: @escaping @Sendable (Look) -> Void) {
+        let until = clock.now() + poll.wait
+        let refusal: APIError? = state.withLock { state in
+            guard !state.isClosed else { return .stopping }
+            guard state.waiters.count < Self.maximumWaiting else { return .tooManyWait(limit: Self.maximumWaiting) }
+            state.nextWaiter += 1
+            state.waiters[state.nextWaiter] = Waiter(version: poll.version, until: until, answer: answer)
+            return nil
+        }
+        if let refusal { return answer(.refused(refusal)) }
+        nudges.set(())
+    }
+
+    private static func current(_ made: Made, _ term: Term) -> Look {
+        .current([OverviewAnswer.Freshness.current.encoded, made.rest], term)
+    }
+
+    /// Makes the leader's overview; nil if this replica does not lead.
+    private func make() -> Look? {
+        let now = clock.now()
+        let (source, changes, since) = state.withLock { ($0.source, $0.changes, $0.termBegan) }
+        guard let (newest, term) = try? source?.make(since: since ?? clock.wallTime()) else { return nil }
+        var overview = newest
+        overview.version = "\(term.token).\(changes)"
+        let made = Made(version: overview.version, term: term, rest: overview.encoded(), at: now)
+        state.withLock { state in
+            (state.made, state.shown, state.lastTry) = (made, changes, now)
+        }
+        return Self.current(made, term)
+    }
+}
+
+// Keeping the newest.
+extension Overviews {
+    /// - Returns: when to look again at the latest.
+    private func step(_ now: Instant) -> Instant {
+        switch leadership(now) {
+        case .leading(let term): return lead(term, now)
+        case .following(let leader?): keep(of: leader, now)
+        case .following(nil), .unknown: break
+        }
+        // Whoever waits here waited for the word of a term that is over.
+        for waiter in takeWaiters({ _ in true }) { waiter.answer(lastKnown()) }
+        return now + Self.keepingPause
+    }
+
+    private func lead(_ term: Term, _ now: Instant) -> Instant {
+        let isDue = state.withLock { state in
+            guard !state.isBusy, now - state.lastTry >= Self.shortestPause else { return false }
+            let isOfTerm = state.made?.term == term
+            if now - state.lastTry >= Self.longestPause, !state.waiters.isEmpty { state.changes += 1 }
+            let isWanted = !state.waiters.isEmpty || now - state.lastTry >= Self.keepingPause
+            state.isBusy = isWanted && (state.hasNews || !isOfTerm)
+            return state.isBusy
+        }
+        if isDue {
+            let isTaken = background.run { [self] in
+                _ = make()
+                state.withLock { $0.isBusy = false }
+                nudges.set(())
+            }
+            if !isTaken { state.withLock { $0.isBusy = false } }
+        }
+        let made = state.withLock { $0.made }
+        if let made, made.term == term {
+            for waiter in takeWaiters({ $0.version != made.version }) { waiter.answer(Self.current(made, term)) }
+        }
+        for waiter in takeWaiters({ $0.until <= now }) { waiter.answer(.unchanged) }
+        return state.withLock { state in
+            guard let end = state.waiters.values.map(\.until).min() else { return now + Self.keepingPause }
+            return min(end, now + (state.hasNews ? Self.shortestPause : Self.keepingPause))
+        }
+    }
+
+    private func takeWaiters(_ isWanted: (Waiter) -> Bool) -> [Waiter] {
+        state.withLock { state in
+            let wanted = state.waiters.filter { isWanted($0.value) }.sorted { $0.key < $1.key }
+            for (number, _) in wanted { state.waiters[number] = nil }
+            return wanted.map(\.value)
+        }
+    }
+
+    /// Asks the leader for its overview, to have it when nobody leads.
+    private func keep(of leader: LeaderEndpoint, _ now: Instant) {
+        guard let token else { return }
+        let version = state.withLock { state -> String? in
+            guard !state.isBusy, now - state.lastTry >= Self.keepingPause else { return nil }
+            (state.isBusy, state.lastTry) = (true, now)
+            return state.made?.version ?? ""
+        }
+        guard let version else { return }
+        let query = version.isEmpty ? "" : "?after=\(percentEncoded(version))&wait=0"
+        let forward = Forward(
+            to: leader, "GET", Route.overviewPath + query, token: token(), now: now, timeout: Self.keepingPause)
+        peers.send(forward) { [self] result in take(result, sent: now) }
+    }
+
+    private func take(_ result: ForwardResult, sent: Instant) {
+        let fresh = OverviewAnswer.Freshness.current.encoded
+        state.withLock { state in
+            state.isBusy = false
+            switch result {
+            case .answered(status: 304, _, _): state.made?.at = sent
+            case .answered(status: 200, _, let body) where body.starts(with: fresh):
+                let rest = Array(body.dropFirst(fresh.count))
+                guard let version = OverviewAnswer.version(of: rest) else { return }
+                state.made = Made(version: version, term: nil, rest: rest, at: sent)
+            default: break
+            }
+        }
+    }
+}
