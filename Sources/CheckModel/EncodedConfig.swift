@@ -145,6 +145,16 @@ package final class EncodedConfig: Sendable {
         Scrubbing.scrubbed(decodedWire ?? WireConfig(checkName: checkName)).encoded()
     }
 
+    /// The same, decoded: what an author may compare with what was written.
+    package var shown: JSONValue {
+        guard let wire = decodedWire.map(Scrubbing.scrubbed) else { return .null }
+        func read(_ bytes: [UInt8]?) -> JSONValue { bytes.flatMap { try? JSONValue(parsing: $0) } ?? .null }
+        return .object([
+            "check_name": .string(wire.checkName), "source": .string(wire.source),
+            "init_config": read(wire.initConfig), "instances": .array(wire.instances.map(read)),
+        ])
+    }
+
     /// `wire` as it is decoded, each time anew; nil if it is not known, or, though it is our own encoding, not
     /// readable.
     var decodedWire: WireConfig? {

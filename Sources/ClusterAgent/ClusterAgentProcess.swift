@@ -196,6 +196,12 @@ extension ClusterAgentProcess {
         _ options: Options, _ replica: Replica, _ server: HTTPServer, _ clock: any Clock, _ log: Log
     ) throws(StartError) -> [HTTPServer] {
         let registry = MetricsRegistry()
+        registry.register { writer in
+            writer.family(
+                "cluster_agent_build_info", .gauge, help: "Always 1; the label version says what runs.",
+                [(["version": Command.version], 1)])
+            ProcessMetrics.collect(into: &writer)
+        }
         registry.register { replica.collect(into: &$0) }
         registry.register { HTTPServer.collect([("node-agents", server)], into: &$0) }
         registry.register { log.collect(into: &$0) }

@@ -114,6 +114,26 @@ package final class MetricsRegistry: Sendable {
     }
 }
 
+/// A histogram of durations, in seconds, that any thread may add to.
+package final class DurationHistogram: Sendable {
+    private let histogram: Mutex<Histogram>
+
+    /// An empty histogram with the upper bounds `bounds`, in ascending order.
+    package init(bounds: [Double]) {
+        histogram = Mutex(Histogram(bounds: bounds))
+    }
+
+    /// Counts a duration.
+    package func observe(_ duration: Duration) {
+        histogram.withLock { $0.observe(duration.seconds) }
+    }
+
+    /// What was counted so far.
+    package var value: Histogram {
+        histogram.withLock { $0 }
+    }
+}
+
 /// Counts values by size, as a Prometheus histogram.
 package struct Histogram: Sendable {
     private let bounds: [Double]
@@ -126,6 +146,9 @@ package struct Histogram: Sendable {
         self.bounds = bounds
         counts = Array(repeating: 0, count: bounds.count + 1)
     }
+
+    /// How many values were counted.
+    package var count: UInt64 { counts.reduce(0, +) }
 
     /// Counts `value`.
     package mutating func observe(_ value: Double) {

@@ -164,6 +164,8 @@ package struct Replica: Sendable {
     /// Writes the metrics of all parts.
     package func collect(into writer: inout MetricsWriter) {
         handler.collect(into: &writer)
+        requests.collect(into: &writer)
+        overviews.collect(into: &writer)
         if handler.dispatchingTerm(at: surroundings.clock.now()) != nil {
             resultsReader.results.collect(into: &writer, now: surroundings.clock.now())
         }
@@ -175,6 +177,7 @@ package struct Replica: Sendable {
         mirror?.collect(into: &writer)
         statuses?.collect(into: &writer)
         surroundings.kubernetes?.contact?.collect(into: &writer)
+        surroundings.kubernetes?.recorder?.collect(into: &writer)
     }
 
     /// Gives the Lease back once the term has ended, and lets followers find the next leader.

@@ -15,6 +15,7 @@ final class RequestHandler: HTTPHandler {
     private let intents: IntentKeeper
     private let background: any BackgroundExecutor
     private let clock: any Clock
+    private let durations = RouteDurations()
     /// Held while a background answer is made: one at a time.
     private let making = Mutex(())
 
@@ -33,58 +34,97 @@ final class RequestHandler: HTTPHandler {
         self.clock = clock
     }
 
+    /// Writes how long calls took.
+    func collect(into writer: inout MetricsWriter) {
+        durations.collect(into: &writer)
+    }
+
     func handle(_ request: HTTPRequest, _ responder: Responder) {
         let now = clock.now()
-        switch api.handle(request, now: now) {
-        case .respond(let response):
-            responder.respond(response)
-        case .tell(let response, let since, let term):
-            if mirrors.admits(since, in: term) {
-                return responder.respond(api.told(response, in: term, to: request, arrival: now))
-            }
-            mirrors.whenAdmitted(since, in: term) { [api] error in
-                let told = error?.response ?? api.told(response, in: term, to: request, arrival: now)
-                responder.respond(told)
-            }
-        case .respondInBackground(let make):
-            inBackground(responder, make)
-        case .look(let poll?):
-            overviews.look(poll) { [api] in responder.respond(api.answer($0)) }
-        case .look(nil):
-            inBackground(responder) { [self] in api.answer(overviews.look()) }
-        case .lookAtLeader(let forward):
-            peers.send(forward) { [api, overviews, clock] result in
-                var response = api.finish(forward, result, now: clock.now())
-                if case .failed(let reason) = result {
-                    let reason = "the leader at \(forward.leader.address) gives no answer: \(reason)"
-                    response = api.answer(overviews.lastKnown(because: reason))
-                }
-                responder.respond(response)
-            }
-        case .forward(let forward):
-            peers.send(forward) { [api, clock] result in
-                responder.respond(api.finish(forward, result, now: clock.now()))
-            }
-        case .wait(let poll):
-            api.heartbeat([NodeHeartbeat(id: poll.node, revision: poll.lastChange)], now: now)
-            polls.park(poll, responder, now)
-        case .follow(let call):
-            api.heartbeat(call.heard, now: now)
-            polls.park(call, responder, now)
-        case .mirror(let call):
-            mirrors.handle(call, responder, api, now)
-        case .intend(let intention):
-            intents.carryOut(intention.command) { [api, clock] outcome in
-                responder.respond(api.finish(intention, outcome, now: clock.now()))
-            }
-        case .rebalance(let rebalancing):
-            rebalancer.refreshStatistics { [api, clock] in
-                responder.respond(api.finish(rebalancing, now: clock.now()))
-            }
+        if request.path == "/" { return responder.respond(PageAnswer.to(request)) }
+        do throws(APIError) {
+            let route = try Route(path: request.path)
+            perform(api.handle(request, route, now: now), Call(request, responder, route.kind, now))
+        } catch {
+            responder.respond(error.response)
         }
     }
-    private func inBackground(_ responder: Responder, _ make: @escaping @Sendable () -> HTTPResponse) {
-        let isTaken = background.run { [self] in responder.respond(making.withLock { _ in make() }) }
-        if !isTaken { responder.respond(APIError.noThread.response) }
+
+    /// A call that is being answered.
+    private struct Call: Sendable {
+        let request: HTTPRequest
+        let responder: Responder
+        let kind: Route.Kind
+        let arrival: Instant
+
+        init(_ request: HTTPRequest, _ responder: Responder, _ kind: Route.Kind, _ arrival: Instant) {
+            self.request = request
+            self.responder = responder
+            self.kind = kind
+            self.arrival = arrival
+        }
+    }
+
+    private func perform(_ action: API.Action, _ call: Call) {
+        switch action {
+        case .respond(let response):
+            answer(call, response)
+        case .tell(let response, let since, let term):
+            tell(call, response, since, term)
+        case .respondInBackground(let make):
+            inBackground(call, make)
+        case .look(let poll?):
+            overviews.look(poll) { [api] in call.responder.respond(api.answer($0)) }
+        case .look(nil):
+            inBackground(call) { [self] in api.answer(overviews.look()) }
+        case .lookAtLeader(let forward):
+            lookAtLeader(call, forward)
+        case .forward(let forward):
+            peers.send(forward) { [self] result in answer(call, api.finish(forward, result, now: clock.now())) }
+        case .wait(let poll):
+            api.heartbeat([NodeHeartbeat(id: poll.node, revision: poll.lastChange)], now: call.arrival)
+            polls.park(poll, call.responder, call.arrival)
+        case .follow(let follow):
+            api.heartbeat(follow.heard, now: call.arrival)
+            polls.park(follow, call.responder, call.arrival)
+        case .mirror(let mirror):
+            mirrors.handle(mirror, call.responder, api, call.arrival)
+        case .intend(let intention):
+            intents.carryOut(intention.command) { [self] outcome in
+                answer(call, api.finish(intention, outcome, now: clock.now()))
+            }
+        case .rebalance(let rebalancing):
+            rebalancer.refreshStatistics { [self] in answer(call, api.finish(rebalancing, now: clock.now())) }
+        }
+    }
+
+    private func answer(_ call: Call, _ response: HTTPResponse) {
+        call.responder.respond(response)
+        durations.note(call.kind, clock.now() - call.arrival)
+    }
+
+    private func tell(_ call: Call, _ response: HTTPResponse, _ since: UInt64, _ term: Term) {
+        if mirrors.admits(since, in: term) {
+            return answer(call, api.told(response, in: term, to: call.request, arrival: call.arrival))
+        }
+        mirrors.whenAdmitted(since, in: term) { [self] error in
+            let told = api.told(response, in: term, to: call.request, arrival: call.arrival)
+            answer(call, error?.response ?? told)
+        }
+    }
+
+    private func lookAtLeader(_ call: Call, _ forward: Forward) {
+        peers.send(forward) { [self] result in
+            guard case .failed(let reason) = result else {
+                return answer(call, api.finish(forward, result, now: clock.now()))
+            }
+            let why = "the leader at \(forward.leader.address) gives no answer: \(reason)"
+            answer(call, api.answer(overviews.lastKnown(because: why)))
+        }
+    }
+
+    private func inBackground(_ call: Call, _ make: @escaping @Sendable () -> HTTPResponse) {
+        let isTaken = background.run { [self] in answer(call, making.withLock { _ in make() }) }
+        if !isTaken { answer(call, APIError.noThread.response) }
     }
 }

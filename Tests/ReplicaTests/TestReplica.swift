@@ -9,6 +9,17 @@ import Testing
 
 @testable import Replica
 
+extension API {
+    /// Decides what becomes of a request, whatever its path.
+    func handle(_ request: HTTPRequest, now: Instant) -> Action {
+        do throws(APIError) {
+            return handle(request, try Route(path: request.path), now: now)
+        } catch {
+            return .respond(error.response)
+        }
+    }
+}
+
 /// What a replica is, as far as its answers differ.
 enum ReplicaRole: CaseIterable, Sendable {
     case unknown

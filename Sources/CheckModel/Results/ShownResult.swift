@@ -24,7 +24,8 @@ package struct ShownResult: Sendable {
     }
 
     /// The result in the state. Times are in seconds before the answer was made.
-    var json: JSONValue {
+    /// The result in an answer to people. Times are in seconds before the answer was made.
+    package var json: JSONValue {
         var members: [ExactText: JSONValue] = [
             "up": .bool(result.isUp), "stale": .bool(isStale), "age": .integer(Int64(age.seconds)),
             "lasted": .integer(Int64(lasted.seconds)),

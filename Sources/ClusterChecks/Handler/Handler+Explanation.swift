@@ -34,11 +34,10 @@ extension Handler {
 
 /// Why a check is where it is.
 package struct Explanation: Sendable {
-    /// The check's ID, and where its config comes from.
-    let check: String
-    let config: String
+    /// The config that it is about.
+    package let subject: EncodedConfig
     /// Its node; empty if it has none.
-    let node: String
+    package let node: String
     /// Why it is there, or why it is nowhere.
     let reason: String
     let cost: ConfigCost
@@ -59,7 +58,7 @@ package struct Explanation: Sendable {
     package var encoded: JSONValue {
         func number(_ value: Double) -> JSONValue { .number("\((value * 1000).rounded() / 1000)") }
         return .object([
-            "check_id": .string(check), "config": .string(config), "node": .string(node), "reason": .string(reason),
+            "check_id": .string(subject.checkID), "config": .string(subject.key.description), "node": .string(node), "reason": .string(reason),
             "cost": number(cost.instances), "cost_known_from": .string(cost.basis.rawValue),
             "node_load": number(load.node), "mean_load": number(load.mean), "eligible_nodes": .integer(Int64(eligible)),
             "obstacles": .array(
@@ -135,7 +134,7 @@ extension Dispatcher {
                 ?? "placed with many others, where the load was least, or before what the history knows"
         let stays = whyItStays(config, cost, slot)
         return Explanation(
-            check: config.checkID, config: key.description, node: slot.map { store.nodes[$0].id } ?? "", reason: reason,
+            subject: config, node: slot.map { store.nodes[$0].id } ?? "", reason: reason,
             cost: cost, load: (slot.map { store.nodes[$0].relativeLoad } ?? 0, relativeLoads.mean), eligible: eligible,
             obstacles: obstacles, stays: stays, next: nextNode(for: config, slot) ?? "")
     }

@@ -32,6 +32,7 @@ extension Handler {
             }
         }
         let duration = clock.now() - started
+        durations.rebalancing.observe(duration)
         record(rebalancingDuration: duration)
         log.info(
             isDry ? "rebalancing previewed" : "rebalanced",

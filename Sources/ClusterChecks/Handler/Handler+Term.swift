@@ -218,6 +218,8 @@ extension Handler {
     /// - Returns: the version from which to ask for changes next.
     private func reconcile(_ batch: Reconciliation.Batch) -> UInt64 {
         let limit = options.maximumConfigs
+        let start = clock.now()
+        defer { durations.reconciling.observe(clock.now() - start) }
         let (refused, version, applied) = state.withLock { state in
             let refused = state.dispatcher.reconcile(batch.changes)
             let hasRoom = state.dispatcher.store.totalCount < limit

@@ -69,6 +69,8 @@ package final class Handler: Sendable {
     /// concerned.
     package let changes = Watched<Void>(())
 
+    /// How long decisions about all configs take.
+    let durations = DecisionDurations()
     let options: HandlerOptions
     let clock: any Clock
     let log: Log
@@ -284,6 +286,7 @@ extension Handler {
         writer.family(
             "cluster_checks_moves_total", .counter, help: "Configs that this replica moved to another node, by reason.",
             MoveReason.allCases.map { (["reason": $0.rawValue], Double(moves[$0] ?? 0)) })
+        durations.collect(into: &writer)
         guard let snapshot = try? snapshot(now: clock.now()) else { return }
         let rebalancing = state.withLock { $0.rebalancing }
         snapshot.collect(into: &writer)

@@ -30,6 +30,8 @@ package final class EventRecorder: Sendable {
     private let entropy: any Entropy
     private let log: Log
     private let shared = Mutex(State())
+    private let sent = Counter()
+    private let lost = Counter()
     /// Changes with each note.
     private let nudges = Watched<Void>(())
 
@@ -71,6 +73,7 @@ package final class EventRecorder: Sendable {
         let isFirstDropped = shared.withLock { state in
             guard let admitted = state.correlator.admit(note, now: now) else { return false }
             if state.queue.add(admitted, at: time) { return false }
+            lost.add()
             defer { state.hasWarnedOfFullQueue = true }
             return !state.hasWarnedOfFullQueue
         }
@@ -97,6 +100,15 @@ package final class EventRecorder: Sendable {
         while clock.now() < end, !Task.isCancelled, let delivery = next() {
             await send(delivery, until: end)
         }
+    }
+
+    /// Writes how many Events were sent, and how many could not be.
+    package func collect(into writer: inout MetricsWriter) {
+        writer.family(
+            "cluster_agent_events_sent_total", .counter, help: "Kubernetes Events sent.", [([:], Double(sent.value))])
+        writer.family(
+            "cluster_agent_events_dropped_total", .counter,
+            help: "Kubernetes Events that were refused, or did not fit the queue.", [([:], Double(lost.value))])
     }
 
     private func next() -> EventDelivery? {
@@ -130,6 +142,7 @@ package final class EventRecorder: Sendable {
                 let stretch = delivery.failures == 1 ? entropy.fraction() : 1
                 try? await clock.sleep(until: min(clock.now() + Self.retryPause * stretch, end))
             case .done:
+                sent.add()
                 return shared.withLock { $0.hasWarnedOfSilence = false }
             case .dropped(let error):
                 return dropped(delivery.pending.note, error)
@@ -138,6 +151,7 @@ package final class EventRecorder: Sendable {
     }
 
     private func dropped(_ note: EventNote, _ error: KubernetesError) {
+        lost.add()
         if case .status(let status) = error, status.isOfTerminatingNamespace { return }
         let isWorthAWarning = shared.withLock { state in
             switch error {

@@ -24,6 +24,9 @@ struct CheckMetrics: Sendable {
             "node_agent_worker_utilization", .gauge,
             help: "Share of time that a worker spent running checks, from 0 to 1.",
             now.utilization.enumerated().map { (["worker": "\($0.offset + 1)"], $0.element) })
+        page.histogram(
+            "node_agent_check_duration_seconds", help: "Durations of finished runs, by check.",
+            now.durations.map { (["check_name": $0.checkName.text], $0.histogram) })
         writeChecks(now.records, &page)
     }
 
@@ -31,31 +34,49 @@ struct CheckMetrics: Sendable {
         let hasRun = records.filter { $0.runs > 0 }
         page.family(
             "node_agent_check_up", .gauge, help: "1 if the check's last run succeeded, 0 if it failed.",
-            hasRun.map { (["check_id": $0.id, "check_name": $0.checkName], $0.isUp == true ? 1 : 0) })
+            hasRun.map { ($0.metricLabels, $0.isUp == true ? 1 : 0) })
         page.family(
             "node_agent_check_runs_total", .counter, help: "Finished check runs.",
-            records.map { (["check_id": $0.id, "check_name": $0.checkName], Double($0.runs)) })
+            records.map { ($0.metricLabels, Double($0.runs)) })
         page.family(
-            "node_agent_check_failures_total", .counter, help: "Failed check runs, by kind of failure.",
+            "node_agent_check_failures_total", .counter,
+            help: "Failures of checks, by kind; those that kept it from running are kinds too.",
             records.flatMap { record in
                 record.failures.sorted { $0.key < $1.key }.map { kind, count in
                     let labels: KeyValuePairs = [
-                        "check_id": record.id, "check_name": record.checkName, "kind": kind.rawValue,
+                        "check_id": record.id, "check_name": record.checkName,
+                        "kube_namespace": record.labels.namespace, "kube_service": record.labels.service,
+                        "name": record.labels.name, "kind": kind.rawValue,
                     ]
                     return (labels, Double(count))
                 }
             })
         page.family(
+            "node_agent_check_last_success_timestamp_seconds", .gauge,
+            help: "When the check last succeeded, in seconds since 1970; not there if it never has.",
+            records.compactMap { record in
+                record.lastSuccess.map { (record.metricLabels, Double($0.nanoseconds / 1_000_000) / 1_000) }
+            })
+        page.family(
             "node_agent_check_last_duration_seconds", .gauge, help: "Duration of the check's last run.",
-            hasRun.map { (["check_id": $0.id, "check_name": $0.checkName], $0.lastDuration.seconds) })
+            hasRun.map { ($0.metricLabels, $0.lastDuration.seconds) })
         page.family(
             "node_agent_check_certificate_expiry_seconds", .gauge,
             help: "How long the server's certificate was still valid in the check's last run.",
             records.compactMap { record in
-                record.secondsToExpiry.map { (["check_id": record.id, "check_name": record.checkName], Double($0)) }
+                record.secondsToExpiry.map { (record.metricLabels, Double($0)) }
             })
         page.family(
             "node_agent_check_last_samples", .gauge, help: "Samples read by the check's last run.",
-            hasRun.map { (["check_id": $0.id, "check_name": $0.checkName], Double($0.lastSamples)) })
+            hasRun.map { ($0.metricLabels, Double($0.lastSamples)) })
+    }
+}
+
+extension CheckRecord {
+    fileprivate var metricLabels: KeyValuePairs<String, String> {
+        [
+            "check_id": id, "check_name": checkName, "kube_namespace": labels.namespace,
+            "kube_service": labels.service, "name": labels.name,
+        ]
     }
 }

@@ -13,6 +13,7 @@ struct CheckRecord: Sendable {
 
     let id: String
     let checkName: String
+    let labels: CheckLabels
     /// How many runs have ended.
     private(set) var runs = 0
     /// How many of them failed, by kind.
@@ -41,9 +42,11 @@ struct CheckRecord: Sendable {
     /// The number that upstream averages over.
     private static let durationsKept = 32
 
-    init(id: String, checkName: String) {
+    /// - Parameter instance: its text.
+    init(id: String, checkName: String, instance: [UInt8] = []) {
         self.id = id
         self.checkName = checkName
+        labels = CheckLabels(instance)
     }
 
     /// Whether the last run succeeded, and the next one was not starved; nil before the first.

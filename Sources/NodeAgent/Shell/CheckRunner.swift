@@ -26,6 +26,8 @@ final class CheckRunner: Sendable {
         var workers: WorkerUtilization
         var definitions: [ExactText: Result<CheckDefinition, CheckFailure>] = [:]
         var records: [ExactText: CheckRecord] = [:]
+        /// Of all runs, by the name of the check.
+        var durations: [ExactText: Histogram] = [:]
         var runs: [UInt64: ActiveRun] = [:]
         var waitingForIdle: [@Sendable () -> Void] = []
         var exclusive: Set<ExactText> = []
@@ -39,6 +41,8 @@ final class CheckRunner: Sendable {
     struct Snapshot: Sendable {
         /// One for each instance, sorted by check ID.
         let records: [CheckRecord]
+        /// How long finished runs took, sorted by check.
+        let durations: [(checkName: ExactText, histogram: Histogram)]
         /// By worker, from 0 to 1.
         let utilization: [Double]
         /// How many runs are in progress.
@@ -47,6 +51,8 @@ final class CheckRunner: Sendable {
         let waiting: Int
     }
 
+    /// In seconds. A check may take 10 s if its author does not say otherwise.
+    private static let durationBounds = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30]
     /// How long after its deadline a run that has not ended counts as timed out.
     private static let slack: Duration = .seconds(1)
     /// How soon another reason of the same kind of failure is told, and how soon a result that stays the same.
@@ -97,6 +103,7 @@ final class CheckRunner: Sendable {
         return state.withLock { state in
             Snapshot(
                 records: state.records.sorted { $0.key < $1.key }.map(\.value),
+                durations: state.durations.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
                 utilization: state.workers.utilization(now: now), running: state.schedule.runsInProgress,
                 waiting: state.schedule.instancesWaiting)
         }
@@ -157,7 +164,8 @@ final class CheckRunner: Sendable {
                     unusual.append((instance.id, warnings))
                 }
                 records[instance.id] =
-                    state.records[instance.id] ?? CheckRecord(id: instance.id, checkName: instance.checkName)
+                    state.records[instance.id]
+                    ?? CheckRecord(id: instance.id, checkName: instance.checkName, instance: instance.instance)
                 scheduled.append(ScheduledInstance(id: instance.id, interval: interval))
             }
             let gone = state.told.keys.filter { records[$0] == nil }.sorted()
@@ -225,10 +233,14 @@ final class CheckRunner: Sendable {
             }
             if let worker = active.worker { state.workers.release(worker, now: now) }
             let (id, actions) = state.schedule.finish(run: run, now: now)
-            let transition = id.flatMap {
-                state.records[$0]?.add(outcome, duration: now - active.started, at: time, now: now)
+            guard let id else { return (nil, nil, actions, nil) }
+            let duration = now - active.started
+            let transition = state.records[id]?.add(outcome, duration: duration, at: time, now: now)
+            // A check that this agent does not know has no runs that are worth a series of their own.
+            if let name = state.records[id]?.checkName, CheckDefinition.checkNames.contains(name) {
+                state.durations[name, default: Histogram(bounds: Self.durationBounds)].observe(duration.seconds)
             }
-            return (id, transition, actions, id.flatMap { Self.news(of: $0, &state, now) })
+            return (id, transition, actions, Self.news(of: id, &state, now))
         }
         if let id, let transition { report(id, transition) }
         if let news { news.tell([news.result], []) }

@@ -51,6 +51,12 @@ final class NodeAgentProcess: Sendable {
                 "the cluster-agent's certificate is not verified: anyone in between can read the token", ["url": url])
         }
         let registry = MetricsRegistry()
+        registry.register { writer in
+            writer.family(
+                "node_agent_build_info", .gauge, help: "Always 1; the label version says what runs.",
+                [(["version": Command.version], 1)])
+            ProcessMetrics.collect(into: &writer)
+        }
         registry.register { CheckMetrics(checks: checks, link: link).write(&$0) }
         registry.register { log.collect(into: &$0) }
         let host = options[NodeAgentOptions.listenHost]

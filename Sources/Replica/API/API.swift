@@ -79,7 +79,7 @@ struct API: Sendable {
     private let operators: BearerTokens?
     private let replicas: BearerTokens?
     private let problems: @Sendable () -> [ReportedProblem]
-    private let results: CheckResults
+    let results: CheckResults
     let options: APIOptions
     let clock: GateClock
     private let versionBody: [[UInt8]]
@@ -111,10 +111,9 @@ struct API: Sendable {
         versionBody = [options.version.body]
     }
 
-    /// Decides what becomes of a request that came at `now`.
-    func handle(_ request: HTTPRequest, now: Instant) -> Action {
+    /// Decides what becomes of a request for a route that came at `now`.
+    func handle(_ request: HTTPRequest, _ route: Route, now: Instant) -> Action {
         do throws(APIError) {
-            let route = try Route(path: request.path)
             if let refusal = refusal(of: request, route.authority, now) { return .respond(refusal) }
             guard request.method == route.method else { throw .methodNotAllowed(allowed: route.method) }
             return try answer(route, request, now)
@@ -205,7 +204,7 @@ struct API: Sendable {
         case .explain(let checkID):
             return try asking(request, now, within: options.operationTimeout) { () throws(ClusterChecksError) in
                 let explanation = try handler.explain(checkID)
-                return ([explanation.value.encoded.encoded()], explanation.term)
+                return ([shown(explanation.value, of: checkID).encoded()], explanation.term)
             }
         case .simulate:
             let change: SupposedChange

@@ -76,6 +76,34 @@ enum Route: Hashable, Sendable {
     /// Where a follower asks the leader for its store. It has no older spelling.
     static let mirrorPath = "/api/v1/clusterchecks/mirror"
 
+    /// A route without what its path names: what its calls are counted by.
+    enum Kind: Int, CaseIterable {
+        case version, status, configs, endpointsChecks, targets, allEndpointsChecks, state, overview, rebalance, isolate
+        case history, intent, explain, simulate, follow, mirror
+    }
+
+    /// Its kind.
+    var kind: Kind {
+        switch self {
+        case .version: .version
+        case .status: .status
+        case .configs: .configs
+        case .endpointsChecks: .endpointsChecks
+        case .targets: .targets
+        case .allEndpointsChecks: .allEndpointsChecks
+        case .state: .state
+        case .overview: .overview
+        case .rebalance: .rebalance
+        case .isolate: .isolate
+        case .history: .history
+        case .intent: .intent
+        case .explain: .explain
+        case .simulate: .simulate
+        case .follow: .follow
+        case .mirror: .mirror
+        }
+    }
+
     /// Whose token a route needs.
     enum Authority {
         /// Node-agents, runners and other replicas.

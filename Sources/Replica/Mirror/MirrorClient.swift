@@ -14,6 +14,8 @@ final class MirrorClient: Sendable {
         var complete: StoreMirror?
         /// What happened, as the leader tells it.
         var history = History()
+        /// As of when `complete` was the leader's store.
+        var currentAt: Instant?
         /// The mirror before, while the leader of `complete` has not dispatched yet and that of this one had.
         var former: StoreMirror?
         /// The mirror that is being filled, and the page to ask for next.
@@ -132,9 +134,13 @@ final class MirrorClient: Sendable {
 
     /// Writes what the mirror knows.
     func collect(into writer: inout MetricsWriter) {
-        let (isCurrent, isNamed, configs) = state.withLock {
-            ($0.isCurrent, $0.isNamed, $0.complete?.store.totalCount ?? 0)
+        let (isCurrent, isNamed, configs, currentAt, isFollowing) = state.withLock {
+            ($0.isCurrent, $0.isNamed, $0.complete?.store.totalCount ?? 0, $0.currentAt, $0.leader != nil)
         }
+        writer.family(
+            "cluster_agent_mirror_age_seconds", .gauge,
+            help: "Seconds since this follower's mirror was the leader's store; calls that wait for a change take 5 s.",
+            isFollowing ? currentAt.map { [([:], (clock.now() - $0).seconds)] } ?? [] : [])
         writer.family(
             "mirror_complete", .gauge, help: "1 while this follower mirrors the leader's store, else 0.",
             [([:], isCurrent ? 1 : 0)])
@@ -262,6 +268,7 @@ extension MirrorClient.State {
             guard mirror.version == answer.version else { throw MirrorError(reason: "changes that lead elsewhere") }
             try checkSize(of: mirror)
             complete = mirror
+            currentAt = sent
             if mirror.store.isDispatching { former = nil }
             isNamed = answer.isNamed
             return
@@ -279,7 +286,7 @@ extension MirrorClient.State {
         if isCurrent {
             if complete?.store.isDispatching == true { former = complete }
             if mirror.store.isDispatching { former = nil }
-            (complete, isNamed) = (mirror, false)
+            (complete, isNamed, currentAt) = (mirror, false, sent)
         } else {
             guard answer.nextPage == page else { throw MirrorError(reason: "pages out of order") }
             partial = (mirror, page)

@@ -120,6 +120,34 @@ final class Overviews: Sendable {
         }
     }
 
+    /// Writes who leads, and since when if it is this replica; and when the certificate expires.
+    func collect(into writer: inout MetricsWriter) {
+        let (source, since, waiting) = state.withLock { ($0.source, $0.termBegan, $0.waiters.count) }
+        guard let source else { return }
+        let leader: String?
+        switch leadership(clock.now()) {
+        case .leading:
+            leader = source.name
+            let start = since.map { [([:], Double($0.nanoseconds) / 1e9)] as [MetricsWriter.Sample] } ?? []
+            writer.family(
+                "cluster_agent_term_start_time_seconds", .gauge,
+                help: "Since when this replica leads, in seconds since 1970.", start)
+        case .following(let endpoint): leader = endpoint?.address
+        case .unknown: leader = nil
+        }
+        writer.family(
+            "cluster_agent_leader_info", .gauge,
+            help: "Always 1; the label leader is this replica's name if it leads, else the address that it follows.",
+            leader.map { [(["leader": $0], 1)] } ?? [])
+        writer.family(
+            "cluster_agent_lookers", .gauge, help: "Calls that wait for another overview.", [([:], Double(waiting))])
+        guard let expiry = source.certificateExpiry() else { return }
+        let left = Double(expiry.nanoseconds - clock.wallTime().nanoseconds) / 1e9
+        writer.family(
+            "cluster_agent_certificate_expiry_seconds", .gauge,
+            help: "Seconds until the certificate expires that agents see; negative once it has.", [([:], left)])
+    }
+
     /// Answers everybody who waits, and refuses those to come.
     func close() {
         let waiters = state.withLock { state in
