@@ -1,5 +1,6 @@
 """screenshots.py OUT: writes light.png, dark.png, phone.png and detail.png of the page with the data of a small cluster."""
-import pathlib, subprocess, sys
+import io, pathlib, sys
+from PIL import Image
 from browser import chromium, sign_in
 from server import Server, TOKEN, realistic_picture
 
@@ -25,7 +26,9 @@ def take(browser, url, name, out):
     sign_in(page, url, TOKEN)
     if then:
         then(page)
-    page.screenshot(path=out / f"{name}.png")
+    whole = Image.open(io.BytesIO(page.screenshot()))
+    # A palette of 256 colours, which the page does not exhaust but for the edges of letters.
+    whole.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(out / f"{name}.png", optimize=True)
     context.close()
 
 

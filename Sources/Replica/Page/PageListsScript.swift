@@ -56,7 +56,7 @@ extension Page {
           setCount("problems", all, picture.nowhere || wrong.some((one) => one.what === "error") ? "bad" : "warn");
           setText(problemsNote, all > items.length && items.length ? `${amount(items.length)} of ${amount(all)} are listed.` : "");
           problemsTable.update(items, all ? "They are not listed in this picture."
-            : "✓ Every config runs somewhere, and none is wrong.");
+            : picture.total ? "✓ Every config runs somewhere, and none is wrong." : "✓ No config is wrong.");
         }
 
         const kinds = {
@@ -94,7 +94,7 @@ extension Page {
           { label: "Where", of: (entry) => isOfNode(entry) ? "" : `${entry.from}${entry.node}` && `${entry.from} ${entry.node}`,
             draw: drawWhere },
           { label: "Reason", of: (entry) => entry.reason, draw: (entry) => entry.reason ? [isolated(entry.reason)] : [] },
-        ], (entry) => `${entry.at} ${entry.kind} ${entry.check} ${entry.config} ${entry.from} ${entry.node} ${entry.reason}`);
+        ], (entry) => `${entry.at} ${entry.kind} ${entry.check} ${entry.config} ${entry.from} ${entry.node} ${entry.reason}`, 15);
 
         const readEntry = (entry) => ({ at: entry?.time_ms, kind: asText(entry?.kind), check: asText(entry?.check),
           config: asText(entry?.config), from: asText(entry?.from), node: asText(entry?.node), reason: asText(entry?.reason),

@@ -29,7 +29,7 @@ extension Page {
                 <a href="#problems">Not running</a>
                 <a href="#history">Changes</a>
                 <a href="#nodes">Nodes</a>
-                <a href="#checks">All checks</a>
+                <a href="#checks">Checks</a>
               </nav>
               <button id="signout" type="button">Sign out</button>
             </div>
@@ -85,7 +85,7 @@ extension Page {
               <table id="history-table" class="cards" role="table" aria-labelledby="history-title">
                 <thead role="rowgroup"><tr role="row">
                   <th scope="col" role="columnheader" class="w10">When</th>
-                  <th scope="col" role="columnheader" class="w10">Kind</th>
+                  <th scope="col" role="columnheader" class="w14">Kind</th>
                   <th scope="col" role="columnheader" class="w32">Check, config or node</th>
                   <th scope="col" role="columnheader" class="w20">Where</th>
                   <th scope="col" role="columnheader">Reason</th>
@@ -100,10 +100,10 @@ extension Page {
               <p class="empty" id="nodes-empty"></p>
               <table id="nodes-table" class="cards" role="table" aria-labelledby="nodes-title">
                 <thead role="rowgroup"><tr role="row">
-                  <th scope="col" role="columnheader" class="w22">Node</th>
-                  <th scope="col" role="columnheader" class="w10">Agent</th>
+                  <th scope="col" role="columnheader" class="w20">Node</th>
+                  <th scope="col" role="columnheader" class="w14">Agent</th>
                   <th scope="col" role="columnheader">Load</th>
-                  <th scope="col" role="columnheader" class="w14">Checks</th>
+                  <th scope="col" role="columnheader" class="w10">Checks</th>
                   <th scope="col" role="columnheader" class="w20">Condition</th>
                   <th scope="col" role="columnheader" class="w10">Last heard</th>
                 </tr></thead>

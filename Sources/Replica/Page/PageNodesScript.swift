@@ -15,11 +15,9 @@ extension Page {
           const part = hasLoad ? node.load : greatestCost > 0 ? node.cost / greatestCost : 0;
           const fill = element("div", { class: hasLoad && node.load >= 0.9 ? "fill warn" : "fill" });
           fill.style.width = `${Math.max(0, Math.min(100, part * 100))}%`;
-          const cost = Number.isFinite(node.capacity) ? `cost ${decimal(node.cost)} of ${decimal(node.capacity)}`
-            : `cost ${decimal(node.cost)}`;
+          const cost = `cost ${decimal(node.cost)}${Number.isFinite(node.capacity) ? ` of ${decimal(node.capacity)}` : ""}`;
           return [element("div", { class: "load" }, element("div", { class: "track", "aria-hidden": "true" }, fill),
-            element("span", {}, hasLoad ? `${Math.round(node.load * 100)} % ` : "",
-              element("span", { class: "muted", text: hasLoad ? `(${cost})` : cost })))];
+            element("span", {}, hasLoad ? `${Math.round(node.load * 100)} % ` : "", element("span", { class: "muted", text: cost })))];
         }
         const nodesTable = new PagedTable("nodes", [
           { label: "Node", heads: true, of: (node) => `${node.id} ${node.pod} ${node.address}`, draw: (node) => [isolated(node.id),
@@ -38,7 +36,7 @@ extension Page {
             } },
           { label: "Last heard", of: (node) => `${picture.now} ${node.silent}`,
             draw: (node) => [time(Number.isFinite(node.silent) ? picture.now - node.silent : null)] },
-        ], (node) => node.id);
+        ], (node) => node.id, 12);
         function renderNodes() {
           greatestCost = picture.nodes.reduce((most, node) => Math.max(most, node.cost), 0);
           const items = picture.nodes.slice().sort(worseNode);

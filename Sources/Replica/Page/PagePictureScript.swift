@@ -64,6 +64,7 @@ extension Page {
             replicas: asList(json.replicas), warmupLeft: json.warmup_left_s, contact: json.api_contact_ms,
             certificate: json.certificate_expires_ms, configs: asCount(counts.configs), nodes, checks,
             byId: new Map(checks.map((check) => [check.id, check])), problems,
+            warnings: problems.filter((problem) => problem?.severity === "warning").length,
             problemCount: Math.max(problems.length, asCount(json.problem_count)),
             history: asList(json.history).slice().reverse(), total: checks.length,
             // Where the two differ the worse one counts.

@@ -43,6 +43,7 @@ extension Page {
         button, input, select { font: inherit; color: inherit; }
         button, select, input { background: var(--surface); border: 1px solid var(--strong-line); border-radius: 6px;
           padding: 5px 10px; min-height: 32px; }
+        ::placeholder { color: var(--muted); opacity: 1; }
         button { cursor: pointer; }
         button:hover:not(:disabled) { background: var(--raised); }
         button:disabled { color: var(--muted); border-color: var(--line); cursor: default; }
@@ -67,7 +68,7 @@ extension Page {
         .bar nav a { color: var(--muted); text-decoration: none; padding: 6px 10px; border-radius: 6px; white-space: nowrap; }
         .bar nav a:hover { background: var(--raised); color: var(--text); }
 
-        section { margin-top: 28px; }
+        section { margin-top: 26px; }
         section:last-child { margin-bottom: 60px; }
         .head { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 16px; justify-content: space-between;
           margin-bottom: 8px; min-height: 32px; }
@@ -78,7 +79,7 @@ extension Page {
         .count.warn { background: var(--warn-back); color: var(--warn); }
         .filter { display: flex; align-items: center; gap: 8px; color: var(--muted); }
         .filter select { color: var(--text); }
-        .empty { padding: 14px 16px; background: var(--surface); border: 1px solid var(--line); border-radius: 8px;
+        .empty { padding: 9px 14px; background: var(--surface); border: 1px solid var(--line); border-radius: 8px;
           color: var(--muted); }
         .empty:empty { display: none; }
 
@@ -100,6 +101,7 @@ extension Page {
           padding: 12px 18px 14px; border-top: 1px solid var(--line); }
         dt { color: var(--muted); font-size: 12.5px; }
         .facts dd.bad { color: var(--bad); font-weight: 600; }
+        .facts dd .muted { font-weight: 400; }
         .facts dd.warn { color: var(--warn); font-weight: 600; }
 
         table { width: 100%; border-collapse: separate; border-spacing: 0; table-layout: fixed; background: var(--surface);
@@ -111,14 +113,16 @@ extension Page {
         tr.opens { cursor: pointer; }
         .w10 { width: 10%; } .w14 { width: 14%; } .w20 { width: 20%; } .w22 { width: 22%; } .w26 { width: 26%; } .w32 { width: 32%; }
         .clamp { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden; }
+        #problems-table .clamp { -webkit-line-clamp: 14; }
         .kind { display: block; color: var(--muted); font-size: 12px; }
+        .muted > .kind { display: inline; padding-left: 6px; }
         .tag { display: inline-block; padding: 0 7px; border-radius: 4px; background: var(--none-back); color: var(--text);
           font-size: 12.5px; white-space: nowrap; max-width: 100%; overflow: hidden; text-overflow: ellipsis; vertical-align: top;
           margin: 0 4px 2px 0; }
         .tag.bad { background: var(--bad-back); color: var(--bad); }
         .tag.warn { background: var(--warn-back); color: var(--warn); }
         .tag.good { background: var(--good-back); color: var(--good); }
-        .load { display: grid; grid-template-columns: minmax(60px, 180px) auto; gap: 10px; align-items: center;
+        .load { display: grid; grid-template-columns: minmax(50px, 110px) auto; gap: 10px; align-items: center;
           justify-content: start; }
         .track { height: 8px; border-radius: 4px; background: var(--none-back); overflow: hidden; }
         .fill { height: 100%; background: var(--bar); border-radius: 4px; }
@@ -149,6 +153,7 @@ extension Page {
         .pairs dd, .long { max-height: 16em; overflow: auto; }
         .outcome { margin: 16px 0; padding: 10px 14px; border-radius: 6px; background: var(--none-back); max-height: 16em;
           overflow: auto; }
+        .outcome .tag { padding: 0; font-weight: 650; font-size: inherit; }
         .outcome.bad { background: var(--bad-back); }
         .outcome.warn { background: var(--warn-back); }
         .outcome.good { background: var(--good-back); }
@@ -172,7 +177,7 @@ extension Page {
           html { scroll-padding-top: 12px; }
           .bar .wide { flex-wrap: wrap; gap: 4px 12px; padding-top: 8px; padding-bottom: 6px; justify-content: space-between; }
           .bar nav { order: 3; flex-basis: 100%; flex-wrap: wrap; margin-left: -8px; }
-          .bar nav a { padding: 8px; }
+          .bar nav a { padding: 8px 6px; font-size: 13px; }
           button, select, input { min-height: 40px; }
           .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
           .sentence p { font-size: 18px; }
@@ -190,6 +195,7 @@ extension Page {
           .cards.windowed .cell { overflow: hidden; text-overflow: ellipsis; }
           .cards .spacer tr { padding: 0; border: 0; }
           .panel { padding: 0 14px 40px; }
+          kbd { display: none; }
           .pairs { grid-template-columns: minmax(0, 1fr); gap: 0; }
           .pairs dd { margin-bottom: 8px; }
           .load { grid-template-columns: minmax(50px, 120px) auto; }

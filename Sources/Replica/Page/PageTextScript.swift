@@ -39,7 +39,7 @@ extension Page {
         // How long: two units at most, the second only where it matters.
         function lasting(milliseconds) {
           const seconds = Math.max(0, Math.round(milliseconds / 1000));
-          if (seconds < 120) return `${seconds} s`;
+          if (seconds < 90) return `${seconds} s`;
           const minutes = Math.floor(seconds / 60);
           if (minutes < 120) return `${minutes} min`;
           const hours = Math.floor(minutes / 60);

@@ -13,15 +13,17 @@ extension Page {
           add(picture.nowhere, "runs nowhere", "run nowhere");
           const tone = parts.length ? "bad" : "warn";
           add(picture.stale, "is stale", "are stale");
-          add(picture.unknown, "has not been heard of yet", "have not been heard of yet");
-          const wrong = picture.problemCount;
-          const wrongConfigs = wrong ? [plural(wrong, "config is wrong", "configs are wrong")] : [];
-          if (parts.length) return { sentence: [...parts, ...wrongConfigs].join(", "), tone };
+          add(picture.unknown, "has not reported yet", "have not reported yet");
+          const { warnings } = picture;
+          const wrong = picture.problemCount - warnings;
+          const configs = [...(wrong ? [plural(wrong, "config is wrong", "configs are wrong")] : []),
+            ...(warnings ? [plural(warnings, "config has a warning", "configs have warnings")] : [])];
+          if (parts.length) return { sentence: [...parts, ...configs].join(", "), tone };
           const warming = Number.isFinite(picture.warmupLeft);
           const well = !picture.total
             ? (warming ? "Warming up: no check is dispatched yet" : "No check is configured")
             : picture.total === 1 ? "The only check passes" : `All ${amount(picture.total)} checks pass`;
-          if (wrong) return { sentence: [well, ...wrongConfigs].join(", "), tone: "warn" };
+          if (configs.length) return { sentence: [well, ...configs].join(", "), tone: "warn" };
           return { sentence: well, tone: picture.total ? "good" : warming ? "warn" : "" };
         }
 
@@ -47,10 +49,9 @@ extension Page {
           { label: "Checks", of: (p) => `${p.numbers.up} ${p.total} ${p.configs}`,
             draw: (p) => [`${amount(p.numbers.up)} of ${amount(p.total)} pass`,
               element("span", { class: "muted", text: `, ${plural(p.configs, "config", "configs")}` })] },
-          { label: "Warm-up", of: (p) => Number.isFinite(p.warmupLeft) ? `${p.now}` : "over",
-            tone: (p) => Number.isFinite(p.warmupLeft) ? "warn" : "",
+          { label: "Warm-up", isShown: (p) => Number.isFinite(p.warmupLeft), of: (p) => `${p.now} ${p.warmupLeft}`,
+            tone: () => "warn",
             draw: (p) => {
-              if (!Number.isFinite(p.warmupLeft)) return ["Over"];
               const end = p.now + p.warmupLeft * 1000;
               return [ticking("span", () => `${Math.max(0, Math.ceil((end - serverNow()) / 1000))} s left`)];
             } },
