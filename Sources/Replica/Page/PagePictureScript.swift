@@ -27,7 +27,7 @@ extension Page {
           if (!Array.isArray(row)) throw new Error("a check is not a list");
           const [id, source, node, state, since, success, error, took] = row;
           const check = {
-            id: asText(id), source: asText(source), node: nodes[node] ?? null,
+            id: asText(id), source: asText(source), node: Number.isInteger(node) ? nodes[node] ?? null : null,
             state: Object.hasOwn(states, state) ? state : "unknown", since, success, error: asText(error), took,
           };
           check.rank = states[check.state].rank;
