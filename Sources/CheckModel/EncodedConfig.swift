@@ -1,5 +1,5 @@
 import CheckOptions
-import JSON
+package import JSON
 import Platform
 
 /// A config ready to be dispatched: patched, and its bytes encoded once. It never changes, and is shared by all that

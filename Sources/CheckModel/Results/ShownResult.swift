@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 import Platform
 
 /// A result as it is by now.

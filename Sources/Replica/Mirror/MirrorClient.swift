@@ -137,10 +137,12 @@ final class MirrorClient: Sendable {
         let (isCurrent, isNamed, configs, currentAt, isFollowing) = state.withLock {
             ($0.isCurrent, $0.isNamed, $0.complete?.store.totalCount ?? 0, $0.currentAt, $0.leader != nil)
         }
+        let now = clock.now()
+        let ages: [MetricsWriter.Sample] = currentAt.map { [([:], (now - $0).seconds)] } ?? []
         writer.family(
             "cluster_agent_mirror_age_seconds", .gauge,
             help: "Seconds since this follower's mirror was the leader's store; calls that wait for a change take 5 s.",
-            isFollowing ? currentAt.map { [([:], (clock.now() - $0).seconds)] } ?? [] : [])
+            isFollowing ? ages : [])
         writer.family(
             "mirror_complete", .gauge, help: "1 while this follower mirrors the leader's store, else 0.",
             [([:], isCurrent ? 1 : 0)])

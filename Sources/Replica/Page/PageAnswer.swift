@@ -21,7 +21,10 @@ enum PageAnswer {
 
     /// A source of Content Security Policy that allows exactly this text; none if it cannot be computed.
     private static func hash(_ text: String) -> String {
-        sha256(Array(text.utf8)).map { "'sha256-\(Base64.encoded($0))'" } ?? "'none'"
+        guard let digest = sha256(Array(text.utf8)) else { return "'none'" }
+        var encoded: [UInt8] = []
+        Base64.encode(digest, into: &encoded)
+        return "'sha256-\(String(decoding: encoded, as: UTF8.self))'"
     }
 
     static func to(_ request: HTTPRequest) -> HTTPResponse {
