@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""rules.py PROMTOOL [--table]
+"""rules.py PROMTOOL [--table | --mutations]
 
 Tests the alerts of manifests/monitoring with `promtool check rules` and `promtool test rules`. Fails if a case does not
 hold, if an alert has no case in which it fires or none in which it does not, if one lacks what a person on call needs, or
-if the table in manifests/README.md is not that of the rules. With --table it prints the table."""
+if the table in manifests/README.md is not that of the rules. With --table it prints the table. With --mutations
+it breaks each rule, in one way after the other, and fails if the cases do not notice."""
 
 import os
 import re
@@ -67,19 +68,43 @@ def complete(cases, rules):
             for expected in test["exp_alerts"]:
                 expected["exp_labels"] = rule.get("labels", {}) | expected.get("exp_labels", {})
                 expected["exp_annotations"] = constant | expected.get("exp_annotations", {})
-    return cases
 
 
-def promtool(program, spec, cases):
+def promtool(program, spec, cases, commands=("check", "test")):
     """What promtool finds fault with."""
     with tempfile.TemporaryDirectory() as directory:
         for name, content in (("rules.yaml", {"groups": spec["groups"]}), ("test.yaml", cases)):
             with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
                 yaml.safe_dump(content, file, sort_keys=False)
-        for words in (["check", "rules", "rules.yaml"], ["test", "rules", "test.yaml"]):
+        for command in commands:
+            words = [command, "rules", {"check": "rules.yaml", "test": "test.yaml"}[command]]
             done = subprocess.run([program, *words], cwd=directory, capture_output=True, text=True, check=False)
             if done.returncode:
                 yield f"promtool {' '.join(words)}:\n{done.stdout}{done.stderr}"
+
+
+def mutations(rule):
+    """The rule, broken in one place each: (what was done, the rule)."""
+    if "for" in rule:
+        yield "without `for`", {key: value for key, value in rule.items() if key != "for"}
+    for pattern, replacement in (
+        (r"==", "!="), (r"(?<![<>=!])>(?!=)", "<="), (r">=", "<"), (r"<=", ">"), (r"(?<![<>=!])<(?!=)", ">="),
+        (r"\bunless\b", "and"), (r"\band\b", "unless"), (r"\bmax\(", "("), (r"\bmin\(", "max("), (r"\bmin by\b", "max by"),
+        (r"\bmax by \([^)]*\)", ""), (r"\babsent\(", "count("), (r"\[\d+m\]", "[3m]"), (r"\[1h:", "[2m:"), (r"=~\"[^\"]*\"", "=~\".*\""),
+    ):
+        for found in re.finditer(pattern, rule["expr"]):
+            text = rule["expr"][:found.start()] + replacement + rule["expr"][found.end():]
+            yield f"`{found[0]}` at {found.start()} is `{replacement}`", rule | {"expr": text}
+
+
+def check_mutations(program, rules, cases):
+    for name, rule in rules.items():
+        # Only what is about this alert: it is many times as fast.
+        own = [case | {"alert_rule_test": [test for test in case["alert_rule_test"] if test["alertname"] == name]} for case in cases["tests"]]
+        own = cases | {"tests": [case for case in own if case["alert_rule_test"]]}
+        for what, broken in mutations(rule):
+            if not list(promtool(program, {"groups": [{"name": "broken", "rules": [broken]}]}, own, ("test",))):
+                yield f"{name}: the cases hold too if it is {what}: {broken['expr']}"
 
 
 def table(rules):
@@ -98,7 +123,7 @@ def check_table(rules):
 
 
 def main():
-    words = [word for word in sys.argv[1:] if word != "--table"]
+    words = [word for word in sys.argv[1:] if not word.startswith("--")]
     if len(words) != 1:
         sys.exit(__doc__)
     spec, cases = read(os.path.join(MANIFESTS, "monitoring", "rules.yaml"))["spec"], read(os.path.join(HERE, "rules.test.yaml"))
@@ -106,8 +131,13 @@ def main():
     if "--table" in sys.argv:
         print(table(rules))
         return
+    complete(cases, rules)
+    if "--mutations" in sys.argv:
+        found = list(check_mutations(words[0], rules, cases))
+        print("\n".join(found) if found else "the cases notice each mutation")
+        sys.exit(1 if found else 0)
     found = [*check_form(rules), *check_cases(rules, cases), *check_table(rules)]
-    found += promtool(words[0], spec, complete(cases, rules))
+    found += promtool(words[0], spec, cases)
     print("\n".join(found) if found else f"{len(rules)} alerts fire when they should, and not otherwise")
     sys.exit(1 if found else 0)
 
