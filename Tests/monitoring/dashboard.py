@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""dashboard.py PROMETHEUS_URL
+"""dashboard.py [PROMETHEUS_URL]
 
-Runs every query of the dashboard against a Prometheus, with its variables replaced as Grafana replaces them, and likewise
+Looks at the form of the dashboard: each panel has a description, a place of its own, and queries of the datasource that is
+chosen above. Then, unless no URL is given, runs every query of the dashboard against a Prometheus, with its variables replaced as Grafana replaces them, and likewise
 every expression of the rules. Fails for a query that is an error or yields no series in the last five minutes. An alert's
 expression yields nothing while all is well: there, each metric in it must have series. What may be missing is listed
 here, with the reason."""
@@ -85,9 +86,37 @@ def selectors(expression):
     return sorted({name + matchers for name, matchers in found if name not in WORDS})
 
 
-def check_dashboard(prometheus, used):
+def read_dashboard():
     with open(os.path.join(MONITORING, "dashboard.json"), encoding="utf-8") as file:
-        dashboard = json.load(file)
+        return json.load(file)
+
+
+def check_form(dashboard):
+    datasource, cells, ids = {"type": "prometheus", "uid": "${datasource}"}, {}, set()
+    variables = [(variable["name"], variable["type"], variable["query"]) for variable in dashboard["templating"]["list"]]
+    if variables != [("datasource", "datasource", "prometheus")]:
+        yield f"the variables are {variables}"
+    for panel in panels(dashboard):
+        title = f"panel \"{panel['title']}\""
+        if panel["id"] in ids:
+            yield f"{title}: its id is another's"
+        ids.add(panel["id"])
+        place = panel["gridPos"]
+        if place["x"] + place["w"] > 24:
+            yield f"{title}: wider than the page"
+        for cell in ((x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])):
+            if cells.setdefault(cell, title) != title:
+                yield f"{title}: it overlaps {cells[cell]}"
+                break
+        if panel["type"] == "row":
+            continue
+        if not panel.get("description"):
+            yield f"{title}: no description"
+        if not panel.get("targets") or any(source["datasource"] != datasource for source in (panel, *panel["targets"])):
+            yield f"{title}: no query, or one of another datasource"
+
+
+def check_dashboard(dashboard, prometheus, used):
     for panel in panels(dashboard):
         for target in panel.get("targets", []):
             place, expression = f"panel \"{panel['title']}\", query {target['refId']}", target["expr"]
@@ -117,12 +146,15 @@ def check_rules(prometheus, used):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) > 2 or sys.argv[1:] == ["--help"]:
         sys.exit(__doc__)
-    prometheus, used = Prometheus(sys.argv[1]), []
-    found = [*check_dashboard(prometheus, used), *check_rules(prometheus, used)]
-    found += [f"listed as what may be missing, but asked by nobody: {query}" for query in MAY_BE_MISSING if query not in used]
-    print("\n".join(found) if found else f"{len(used)} queries yield series")
+    dashboard, used = read_dashboard(), []
+    found = list(check_form(dashboard))
+    if sys.argv[1:]:
+        prometheus = Prometheus(sys.argv[1])
+        found += [*check_dashboard(dashboard, prometheus, used), *check_rules(prometheus, used)]
+        found += [f"listed as what may be missing, but asked by nobody: {query}" for query in MAY_BE_MISSING if query not in used]
+    print("\n".join(found) if found else f"{len(used)} queries yield series" if used else "the form is as it should be")
     sys.exit(1 if found else 0)
 
 
