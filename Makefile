@@ -26,6 +26,7 @@ test: ## Run all tests, on a real API server too (root; the first run builds kub
 	@Tests/setup/checkov >/dev/null
 	@Tests/setup/manifest-tools >/dev/null
 	@Tests/setup/prometheus >/dev/null
+	@Tests/setup/prometheus promtool >/dev/null
 	@Tests/setup/openmetrics-pages >/dev/null
 	@Tests/setup/image >/dev/null
 	@Tests/run unit simulation repository acceptance fuzzing integration manifests optimised benchmarks

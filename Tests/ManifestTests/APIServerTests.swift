@@ -7,12 +7,14 @@ import Testing
 
 /// What a real API server, of the oldest version that the manifests are for, says to them.
 @Suite(.serialized) struct APIServerTests {
-    /// Kubernetes 1.20 does not have these; everything else it must take.
+    /// Kubernetes 1.20 does not have these, in the order in which they are rendered; everything else it must take.
     private static let later = [
         "base": ["policy/v1 PodDisruptionBudget"], "overlays/kubernetes-1.21": ["policy/v1 PodDisruptionBudget"],
         "overlays/runners": ["policy/v1 PodDisruptionBudget", "policy/v1 PodDisruptionBudget"],
         "flow-schema/v1": ["flowcontrol.apiserver.k8s.io/v1 FlowSchema"],
         "flow-schema/v1beta3": ["flowcontrol.apiserver.k8s.io/v1beta3 FlowSchema"],
+        // The Prometheus operator's.
+        "monitoring": ["monitoring.coreos.com/v1 PodMonitor", "monitoring.coreos.com/v1 PrometheusRule"],
     ]
 
     private static func kind(_ object: String) -> String {

@@ -9,7 +9,10 @@ import Testing
     private static let chart = "\(TestEnvironment.root)/manifests/chart"
 
     /// A module of `tests/`, and the least number of tests that it must run.
-    @Test(arguments: [("chart", 11), ("values", 21), ("schemas", 4), ("migrating", 3), ("kustomize", 8)])
+    @Test(
+        arguments: [
+            ("chart", 11), ("values", 21), ("schemas", 4), ("migrating", 3), ("kustomize", 8), ("monitoring", 6),
+        ])
     func `the tests of what is rendered pass`(module: String, least: Int) async throws {
         let kubectl = try await Rendered.setup("kubectl")
         let folder = "\(Self.tests)/ManifestTests"

@@ -9,7 +9,7 @@ enum Rendered {
     /// Every folder that can be given to `kubectl apply --kustomize`.
     static let folders = [
         "base", "overlays/runners", "overlays/kubernetes-1.20", "overlays/kubernetes-1.21", "flow-schema/v1",
-        "flow-schema/v1beta3", "flow-schema/v1beta1",
+        "flow-schema/v1beta3", "flow-schema/v1beta1", "monitoring",
     ]
 
     /// What was rendered before: nothing changes it while the tests run.

@@ -7,7 +7,7 @@ import unittest
 from .rendering import KUBECTL, MANIFESTS, differences, folder, overlay
 
 BASES = ("base", "overlays/runners", "overlays/kubernetes-1.20", "overlays/kubernetes-1.21")
-FOLDERS = (*BASES, "base/cluster-agent", "flow-schema/v1", "flow-schema/v1beta3", "flow-schema/v1beta1")
+FOLDERS = (*BASES, "base/cluster-agent", "flow-schema/v1", "flow-schema/v1beta3", "flow-schema/v1beta1", "monitoring")
 
 
 def example(name: str) -> str:

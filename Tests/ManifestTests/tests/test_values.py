@@ -7,7 +7,7 @@ import unittest
 import helm_python as helm
 import yaml
 
-from .rendering import CHART, chart, differences
+from .rendering import CHART, chart, differences, folder
 
 AGENT, NODES, RUNNERS = "Deployment/cluster-agent", "DaemonSet/node-agent", "Deployment/cluster-check-runner"
 POD, CONTAINER = "spec.template.spec", "spec.template.spec.containers[0]"
@@ -200,9 +200,10 @@ class ValueTests(unittest.TestCase):
                 "name": "cluster-agent", "namespace": "cluster-agent", "labels": labels | {"release": "prometheus"}}}
 
         given = {"enabled": True, "labels": {"release": "prometheus"}}
+        pods = folder("monitoring")["PodMonitor/cluster-agent"]["spec"]
+        [endpoint] = pods["podMetricsEndpoints"]
         self.check("podMonitor", given | {"interval": "15s"}, {"PodMonitor/cluster-agent": monitor(
-            "PodMonitor", selector={"matchLabels": {"app.kubernetes.io/instance": "cluster-agent"}},
-            podMetricsEndpoints=[{"port": "metrics", "interval": "15s"}])})
+            "PodMonitor", **pods | {"podMetricsEndpoints": [endpoint | {"interval": "15s"}]})})
         self.check("serviceMonitor", given, {
             "Service/cluster-agent.spec.ports[1]": {"name": "metrics", "port": 5000, "targetPort": "metrics", "protocol": "TCP"},
             "ServiceMonitor/cluster-agent": monitor(
