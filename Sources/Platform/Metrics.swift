@@ -28,6 +28,11 @@ package struct MetricsWriter: Sendable {
         for sample in samples { line(name, sample.labels.map { ($0.key, $0.value) }, sample.value) }
     }
 
+    /// Writes a gauge of one sample without labels; nothing if there is no value.
+    package mutating func gauge(_ name: String, help: String, _ value: Double?) {
+        if let value { family(name, .gauge, help: help, [([:], value)]) }
+    }
+
     /// Writes a family of histograms; nothing if it has no samples.
     package mutating func histogram(
         _ name: String, help: String, _ samples: [(labels: KeyValuePairs<String, String>, histogram: Histogram)]

@@ -4,9 +4,6 @@ import Glibc
 package enum ProcessMetrics {
     /// Writes the families; nothing of what cannot be read.
     package static func collect(into writer: inout MetricsWriter) {
-        func gauge(_ name: String, _ help: String, _ value: Double?) {
-            if let value { writer.family(name, .gauge, help: help, [([:], value)]) }
-        }
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
         if let stat = statistics, ticks > 0 {
             // Fields 14 and 15 are the time in user and kernel mode, 22 the start since boot, 23 the virtual memory,
@@ -14,18 +11,19 @@ package enum ProcessMetrics {
             writer.family(
                 "process_cpu_seconds_total", .counter, help: "CPU time that this process has used.",
                 [([:], (stat[11] + stat[12]) / ticks)])
-            gauge(
-                "process_start_time_seconds", "When this process started, in seconds since 1970.",
+            writer.gauge(
+                "process_start_time_seconds", help: "When this process started, in seconds since 1970.",
                 bootTime.map { $0 + stat[19] / ticks })
-            gauge("process_virtual_memory_bytes", "Virtual memory of this process.", stat[20])
-            gauge(
-                "process_resident_memory_bytes", "Resident memory of this process.",
+            writer.gauge("process_virtual_memory_bytes", help: "Virtual memory of this process.", stat[20])
+            writer.gauge(
+                "process_resident_memory_bytes", help: "Resident memory of this process.",
                 stat[21] * Double(sysconf(Int32(_SC_PAGESIZE))))
         }
-        gauge("process_open_fds", "File descriptors that are open.", openDescriptors)
+        writer.gauge("process_open_fds", help: "File descriptors that are open.", openDescriptors)
         var limit = rlimit()
         let isKnown = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
-        gauge("process_max_fds", "File descriptors that may be open.", isKnown ? Double(limit.rlim_cur) : nil)
+        writer.gauge(
+            "process_max_fds", help: "File descriptors that may be open.", isKnown ? Double(limit.rlim_cur) : nil)
     }
 
     /// The fields of `/proc/self/stat` from the third on; those that are no number are 0.

@@ -44,11 +44,9 @@ package final class APIServerContact: Sendable {
     /// Writes the metrics.
     package func collect(into writer: inout MetricsWriter) {
         let durations = state.withLock { $0.durations }
-        if let silence {
-            writer.family(
-                "cluster_agent_kubernetes_last_contact_seconds", .gauge,
-                help: "Seconds since the API server last answered anything.", [([:], silence.seconds)])
-        }
+        writer.gauge(
+            "cluster_agent_kubernetes_last_contact_seconds",
+            help: "Seconds since the API server last answered anything.", silence?.seconds)
         writer.histogram(
             "cluster_agent_kubernetes_request_duration_seconds",
             help: "How long the API server took to answer, by verb; of a watch, until it was open.",

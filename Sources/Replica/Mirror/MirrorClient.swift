@@ -138,11 +138,10 @@ final class MirrorClient: Sendable {
             ($0.isCurrent, $0.isNamed, $0.complete?.store.totalCount ?? 0, $0.currentAt, $0.leader != nil)
         }
         let now = clock.now()
-        let ages: [MetricsWriter.Sample] = currentAt.map { [([:], (now - $0).seconds)] } ?? []
-        writer.family(
-            "cluster_agent_mirror_age_seconds", .gauge,
+        writer.gauge(
+            "cluster_agent_mirror_age_seconds",
             help: "Seconds since this follower's mirror was the leader's store; calls that wait for a change take 5 s.",
-            isFollowing ? ages : [])
+            isFollowing ? currentAt.map { (now - $0).seconds } : nil)
         writer.family(
             "mirror_complete", .gauge, help: "1 while this follower mirrors the leader's store, else 0.",
             [([:], isCurrent ? 1 : 0)])

@@ -128,24 +128,25 @@ final class Overviews: Sendable {
         switch leadership(clock.now()) {
         case .leading:
             leader = source.name
-            let start = since.map { [([:], Double($0.nanoseconds) / 1e9)] as [MetricsWriter.Sample] } ?? []
-            writer.family(
-                "cluster_agent_term_start_time_seconds", .gauge,
-                help: "Since when this replica leads, in seconds since 1970.", start)
+            writer.gauge(
+                "cluster_agent_term_start_time_seconds", help: "Since when this replica leads, in seconds since 1970.",
+                since.map { Double($0.nanoseconds) / 1e9 })
         case .following(let endpoint): leader = endpoint?.address
         case .unknown: leader = nil
         }
-        writer.family(
-            "cluster_agent_leader_info", .gauge,
-            help: "Always 1; the label leader is this replica's name if it leads, else the address that it follows.",
-            leader.map { [(["leader": $0], 1)] } ?? [])
-        writer.family(
-            "cluster_agent_lookers", .gauge, help: "Calls that wait for another overview.", [([:], Double(waiting))])
-        guard let expiry = source.certificateExpiry() else { return }
-        let left = Double(expiry.nanoseconds - clock.wallTime().nanoseconds) / 1e9
-        writer.family(
-            "cluster_agent_certificate_expiry_seconds", .gauge,
-            help: "Seconds until the certificate expires that agents see; negative once it has.", [([:], left)])
+        if let leader {
+            writer.family(
+                "cluster_agent_leader_info", .gauge,
+                help: "Always 1; leader is this replica's name if it leads, else the address that it follows.",
+                [(["leader": leader], 1)])
+        }
+        writer.gauge(
+            "cluster_agent_overviews_waiting", help: "Calls that wait for another overview.", Double(waiting))
+        let time = clock.wallTime()
+        writer.gauge(
+            "cluster_agent_certificate_expiry_seconds",
+            help: "Seconds until the certificate expires that agents see; negative once it has.",
+            source.certificateExpiry().map { Double($0.nanoseconds - time.nanoseconds) / 1e9 })
     }
 
     /// Answers everybody who waits, and refuses those to come.
