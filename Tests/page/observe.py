@@ -1,6 +1,7 @@
 """observe.py URL TOKEN: opens the page in a real browser, whatever its certificate, signs in, and prints a line of JSON
-whenever what it shows changes; ages are left out, as they change all the time. Ends when its standard input does."""
-import json, os, select, sys
+whenever what it shows changes; ages are left out, as they change all the time. Ends on SIGTERM, or when its parent
+ends."""
+import json, os, signal, sys
 from browser import chromium, sign_in
 
 SHOWN = """() => {
@@ -27,24 +28,20 @@ SHOWN = """() => {
 }"""
 
 
-def ended(seconds):
-    """Whether standard input ended within this time."""
-    ready, _, _ = select.select([sys.stdin], [], [], seconds)
-    return bool(ready) and not os.read(sys.stdin.fileno(), 4096)
-
-
 def main():
     if len(sys.argv) != 3:
         sys.exit("usage: observe.py URL TOKEN")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    parent = os.getppid()
     with chromium() as browser:
         page = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 900}).new_page()
         page.on("dialog", lambda dialog: dialog.dismiss())
         page.on("pageerror", lambda error: print(json.dumps({"script_error": str(error)}), flush=True))
         sign_in(page, *sys.argv[1:], seconds=60)
         last = None
-        while not ended(0.1):
+        while os.getppid() == parent:
             # The browser's events come while a call waits for it.
-            page.wait_for_timeout(50)
+            page.wait_for_timeout(100)
             shown = page.evaluate(SHOWN)
             if shown != last:
                 print(json.dumps(shown), flush=True)

@@ -1,9 +1,8 @@
-import TestKit
-import TestSupport
+package import TestKit
 
 extension TemporaryDirectory {
     /// Runs a command of the cluster-agent to its end, in this directory.
-    func runClusterAgent(
+    package func runClusterAgent(
         _ arguments: [String], input: String = ""
     ) async throws -> (end: ChildProcess.End, output: String) {
         let work = try TemporaryDirectory()
