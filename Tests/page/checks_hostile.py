@@ -1,5 +1,4 @@
 """Checks that no text becomes markup, leads elsewhere or hides another."""
-import json
 from check import PHONE, check, expect, opened, until
 from server import empty_picture, node, now_ms
 
@@ -86,10 +85,6 @@ def _(browser):
             for name, text in TEXTS.items():
                 with this.server.changing() as picture:
                     picture.update(hostile_picture(text))
-                    picture["problem_count"] = text
-                answers = this.server.overview_answers
-                until(lambda: this.server.overview_answers > answers
-                      or json.dumps(text) in json.dumps(this.server.picture["reason"]), 5, "the picture")
                 until(lambda: this.page.evaluate("() => document.querySelectorAll('#failing-table tbody tr').length") == 2, 6,
                       f"{name}: the picture")
                 until(lambda: this.page.evaluate("(text) => [...document.querySelectorAll('#failing-table td:nth-child(4) bdi')]"

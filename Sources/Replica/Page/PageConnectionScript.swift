@@ -43,11 +43,19 @@ extension Page {
         const overviewPath = (version) => "/api/v1/clusterchecks/overview"
           + (version === null ? "" : `?after=${encodeURIComponent(wellFormed(version))}&wait=10`);
 
+        // The server answered, but with no picture; the message says what instead.
+        class NoPicture extends Error {}
+
         // Parses, orders and shows in three tasks, so that none takes long.
         async function accept(mine, text) {
-          const json = JSON.parse(text);
-          await pause(0);
-          const read = readPicture(json);
+          let read;
+          try {
+            const json = JSON.parse(text);
+            await pause(0);
+            read = readPicture(json);
+          } catch {
+            throw new NoPicture("this page cannot read its answer");
+          }
           await pause(0);
           if (session !== mine) return;
           picture = read;
@@ -74,20 +82,17 @@ extension Page {
               const answer = await call(mine, overviewPath(picture.version), 20000);
               if (session !== mine) return;
               if (answer.status === 401 || answer.status === 403) return refuse();
-              connection.said = "";
               if (answer.status === 304) confirmed = connection.lastWord = Date.now();
               else if (answer.status === 200) await accept(mine, answer.text);
-              else {
-                connection.said = messageIn(answer);
-                throw new Error("no picture");
-              }
+              else throw new NoPicture(messageIn(answer));
               connection.failures = 0;
               delay = 1000;
               renderBanners();
               // However often the picture changes, most of the time is left to the person.
               await pause(Math.max(250, Math.min(2000, 300 - (performance.now() - start))));
-            } catch {
+            } catch (error) {
               if (session !== mine) return;
+              connection.said = error instanceof NoPicture ? error.message : "";
               connection.failures += 1;
               renderBanners();
               await backOff(delay);

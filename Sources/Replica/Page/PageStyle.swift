@@ -38,7 +38,7 @@ extension Page {
         .skip { position: absolute; left: 8px; top: -60px; z-index: 9; padding: 8px 12px; background: var(--surface); }
         .skip:focus { top: 8px; }
         :focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; border-radius: 3px; }
-        #content:focus, #detail-title:focus { outline: none; }
+        #content:focus, section:focus, #detail-title:focus { outline: none; }
 
         button, input, select { font: inherit; color: inherit; }
         button, select, input { background: var(--surface); border: 1px solid var(--strong-line); border-radius: 6px;

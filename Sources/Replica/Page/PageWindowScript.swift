@@ -17,7 +17,10 @@ extension Page {
             addEventListener("scroll", later, { passive: true });
             addEventListener("resize", () => { this.height = 0; later(); });
             this.body.addEventListener("keydown", (event) => this.move(event));
-            this.body.addEventListener("focusin", (event) => { this.active = this.keyOf(event.target.closest("tr").item); });
+            this.body.addEventListener("focusin", (event) => {
+              const row = event.target.closest("tr");
+              if (row) this.active = this.keyOf(row.item);
+            });
             openRows(this.body);
           }
           update(items, nothing) {
