@@ -124,6 +124,7 @@ extension Page {
         .tag.good { background: var(--good-back); color: var(--good); }
         .load { display: grid; grid-template-columns: minmax(50px, 110px) auto; gap: 10px; align-items: center;
           justify-content: start; }
+        .load span { white-space: nowrap; }
         .track { height: 8px; border-radius: 4px; background: var(--none-back); overflow: hidden; }
         .fill { height: 100%; background: var(--bar); border-radius: 4px; }
         .fill.warn { background: var(--warn); }
@@ -198,7 +199,7 @@ extension Page {
           kbd { display: none; }
           .pairs { grid-template-columns: minmax(0, 1fr); gap: 0; }
           .pairs dd { margin-bottom: 8px; }
-          .load { grid-template-columns: minmax(50px, 120px) auto; }
+          .load { grid-template-columns: minmax(30px, 120px) auto; }
         }
         @media (forced-colors: active) {
           .fill { background: CanvasText; forced-color-adjust: none; }

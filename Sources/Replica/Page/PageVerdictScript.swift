@@ -43,7 +43,7 @@ extension Page {
         const facts = [
           { label: "Leader", of: (p) => p.leader ? `${p.leader.name} ${p.leader.since_ms}` : "",
             tone: (p) => p.leader ? "" : "bad",
-            draw: (p) => p.leader ? [isolated(p.leader.name), element("span", { class: "muted" }, " since ", time(p.leader.since_ms))]
+            draw: (p) => p.leader ? [isolated(p.leader.name, 80), element("span", { class: "muted" }, " since ", time(p.leader.since_ms))]
               : ["Nobody leads"] },
           { label: "Replicas", of: (p) => JSON.stringify(p.replicas), draw: drawReplicas },
           { label: "Checks", of: (p) => `${p.numbers.up} ${p.total} ${p.configs}`,
@@ -62,7 +62,7 @@ extension Page {
             draw: (p) => [
               ticking("span", () => p.isLastKnown ? `Last known, ${lasting(pictureAge())} old`
                 : `As of ${ago(Date.now() - confirmed)}`),
-              element("span", { class: "muted" }, " from ", isolated(p.by))] },
+              element("span", { class: "muted" }, " from ", isolated(p.by, 80))] },
           { label: "Certificate", isShown: (p) => isTime(p.certificate) && p.certificate - p.now < 30 * 86400000,
             of: (p) => String(p.certificate), tone: (p) => p.certificate - p.now < 3 * 86400000 ? "bad" : "warn",
             draw: (p) => [ticking("span", () => {
@@ -73,8 +73,8 @@ extension Page {
 
         function drawReplicas(picture) {
           if (!picture.replicas.length) return [element("span", { class: "muted", text: "None seen" })];
-          const lines = picture.replicas.slice(0, 5).map((replica) => element("div", {}, isolated(replica?.name),
-            element("span", { class: "muted", text: ` ${shown(replica?.role)}` })));
+          const lines = picture.replicas.slice(0, 5).map((replica) => element("div", {}, isolated(replica?.name, 80),
+            element("span", { class: "muted", text: ` ${shown(replica?.role, 40)}` })));
           const more = picture.replicas.length - lines.length;
           if (more > 0) lines.push(element("div", { class: "muted", text: `and ${amount(more)} more` }));
           return lines;
