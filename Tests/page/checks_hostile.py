@@ -68,7 +68,7 @@ def look(this, name, begin):
       // Texts with the beginning of the hostile one that are laid out together with the page's own.
       mixed: (() => { const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
         while (walker.nextNode()) if (begin && walker.currentNode.data.includes(begin)
-          && !walker.currentNode.parentElement.closest('bdi, pre, script, style, .banner')) found.push(walker.currentNode.data.slice(0, 60));
+          && !walker.currentNode.parentElement.closest('bdi, pre, script, style')) found.push(walker.currentNode.data.slice(0, 60));
         return found; })(),
       tall: Math.max(...[...document.querySelectorAll('#content tbody tr')].map((r) => r.getBoundingClientRect().height)),
       wide: document.documentElement.scrollWidth - innerWidth,

@@ -31,7 +31,7 @@ extension Page {
           } catch {
             // Plain text.
           }
-          return shown(asText(said).trim(), 300) || `status ${answer.status}`;
+          return asText(said).trim() || `status ${answer.status}`;
         }
         const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
         // A pause that ends at once when the browser is online again, or the page is looked at.
@@ -54,7 +54,7 @@ extension Page {
             await pause(0);
             read = readPicture(json);
           } catch {
-            throw new NoPicture("this page cannot read its answer");
+            throw new NoPicture("(this page cannot read its answer)");
           }
           await pause(0);
           if (session !== mine) return;
@@ -88,8 +88,9 @@ extension Page {
               connection.failures = 0;
               delay = 1000;
               renderBanners();
-              // However often the picture changes, most of the time is left to the person.
-              await pause(Math.max(250, Math.min(2000, 300 - (performance.now() - start))));
+              // However often the picture changes, one a second is enough, and of a large one every other second.
+              const least = answer.text.length > 500000 ? 2000 : 1000;
+              await pause(Math.max(100, least - (performance.now() - start)));
             } catch (error) {
               if (session !== mine) return;
               connection.said = error instanceof NoPicture ? error.message : "";
@@ -121,7 +122,7 @@ extension Page {
                 route();
                 return follow(mine);
               }
-              sayError(`The server has no picture yet: ${messageIn(answer)}. Trying again.`);
+              sayError("The server has no picture yet; trying again. It says: ", messageIn(answer));
             } catch {
               if (session !== mine) return;
               showSignIn();
@@ -132,8 +133,8 @@ extension Page {
           }
         }
 
-        function sayError(text) {
-          setText(byId("token-error"), text);
+        function sayError(text, reason = "") {
+          byId("token-error").replaceChildren(...(text ? [text] : []), ...(reason ? [isolated(reason)] : []));
           byId("token").setAttribute("aria-invalid", String(text !== ""));
         }
         // The token is refused: nothing is kept, not even the address of the detail.

@@ -6,7 +6,8 @@ extension Page {
           const token = byId("token").value.trim();
           // What no header may hold is no token of a server's.
           if (!/^[\x21-\x7e]+$/.test(token)) {
-            sayError(token ? "This is no token: a token has neither spaces nor letters beyond ASCII." : "Type the token.");
+            sayError(token ? "This is no token: a token has neither spaces nor letters beyond ASCII."
+              : "Type the token.");
             byId("token").focus();
             return;
           }
@@ -35,7 +36,8 @@ extension Page {
           byId("search").focus();
           byId("search").select();
         });
-        // Links within the page leave its address alone: Back is for the detail, and would take focus and scroll position along.
+        // Links within the page leave its address alone: Back is for the detail, and would take focus and scroll
+        // position along.
         document.addEventListener("click", (event) => {
           const link = event.target.closest?.("a[href^='#']");
           if (!link) return;
