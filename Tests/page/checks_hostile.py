@@ -1,5 +1,5 @@
 """Checks that no text becomes markup, leads elsewhere or hides another."""
-from check import PHONE, check, expect, opened, until
+from check import PHONE, check, expect, opened, script, until
 from server import empty_picture, node, now_ms
 
 TEXTS = {
@@ -57,22 +57,7 @@ def hostile_explanation(text):
 
 def look(this, name, begin):
     """What the document is made of now."""
-    found = this.page.evaluate("""(begin) => ({
-      names: [...new Set([...document.body.querySelectorAll('*')].map((e) => e.localName))],
-      scripts: document.scripts.length, styles: document.querySelectorAll('style, link[rel=stylesheet]').length,
-      links: [...document.querySelectorAll('a')].filter((a) => !a.getAttribute('href').startsWith('#')).length,
-      raw: /[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u200b-\\u200f\\u061c\\u2028-\\u202e\\u2066-\\u2069]|\\p{Surrogate}/u
-        .test(document.getElementById('content').textContent + document.getElementById('detail').textContent),
-      handlers: [...document.querySelectorAll('*')].filter((e) => e.getAttributeNames().some((n) => n.startsWith('on'))).length,
-      isolated: [...document.querySelectorAll('#content bdi, #detail bdi')].every((e) => getComputedStyle(e).unicodeBidi === 'isolate'),
-      // Texts with the beginning of the hostile one that are laid out together with the page's own.
-      mixed: (() => { const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-        while (walker.nextNode()) if (begin && walker.currentNode.data.includes(begin)
-          && !walker.currentNode.parentElement.closest('bdi, pre, script, style')) found.push(walker.currentNode.data.slice(0, 60));
-        return found; })(),
-      tall: Math.max(...[...document.querySelectorAll('#content tbody tr')].map((r) => r.getBoundingClientRect().height)),
-      wide: document.documentElement.scrollWidth - innerWidth,
-    })""", begin)
+    found = this.page.evaluate(script("parts"), begin)
     expect(set(found["names"]) <= ELEMENTS, f"{name}: elements {set(found['names']) - ELEMENTS}")
     expect(found["scripts"] == 1 and found["styles"] == 1, f"{name}: {found['scripts']} scripts, {found['styles']} styles")
     expect(found["links"] == 0 and found["handlers"] == 0, f"{name}: a link or a handler")
