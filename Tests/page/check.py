@@ -1,12 +1,13 @@
 """What the checks of the page are made of: a list of them, a page on a simulated server, and waiting."""
-import contextlib, re, sys, time
+import contextlib, pathlib, re, sys, time
 from browser import sign_in
 from server import Server, TOKEN, realistic_picture
 
 checks = []
 PHONE = {"width": 360, "height": 740}
 # Reports what the policy refuses, to the check. An init script is not subject to the policy.
-WATCH = "addEventListener('securitypolicyviolation', (e) => (window.violations ??= []).push(`${e.violatedDirective} ${e.blockedURI}`))"
+WATCH = ("addEventListener('securitypolicyviolation', "
+         "(event) => (window.violations ??= []).push(`${event.violatedDirective} ${event.blockedURI}`))")
 
 
 def check(name):
@@ -29,6 +30,12 @@ def until(condition, seconds, what):
         expect(time.monotonic() - start < seconds, f"in vain for {seconds} s: {what}")
         time.sleep(0.03)
     return time.monotonic() - start
+
+
+def script(name):
+    """A function of JavaScript, from its file, without the comment above it."""
+    text = (pathlib.Path(__file__).parent / f"{name}.js").read_text(encoding="utf-8")
+    return re.sub(r"\A(//.*\n)+", "", text)
 
 
 class Opened:

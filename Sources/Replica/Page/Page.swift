@@ -1,8 +1,8 @@
-/// The page that people see at `/`: one document with all that it needs, so that it loads nothing from elsewhere and its
-/// Content-Security-Policy can name what it runs by hash.
+/// The page that people see at `/`: one document with all that it needs, so that it loads nothing from elsewhere and
+/// its Content-Security-Policy can name what it runs by hash.
 ///
-/// It is for the operator's token, which it keeps in a variable alone, and reads the API as any client does. No text that
-/// comes from the cluster ever becomes markup: the script makes elements, and sets their text.
+/// It is for the operator's token, which it keeps in a variable alone, and reads the API as any client does. No text
+/// that comes from the cluster ever becomes markup: the script makes elements, and sets their text.
 enum Page {
     /// The document, in UTF-8 below 100 kB. The policy's hashes are those of `style` and of `script`, byte by byte.
     static let document = #"""
@@ -25,8 +25,8 @@ enum Page {
 
         """#
 
-    /// What the document runs: the parts, each of which uses what those above it define. In a block, so that none of it is
-    /// a property of the window.
+    /// What the document runs: the parts, each of which uses what those above it define. In a block, so that none of it
+    /// is a property of the window.
     static let script = #"""
         "use strict";
         {

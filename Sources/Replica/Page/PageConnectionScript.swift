@@ -31,7 +31,7 @@ extension Page {
           } catch {
             // Plain text.
           }
-          return shown(asText(said).trim(), 300) || `status ${answer.status}`;
+          return asText(said).trim() || `status ${answer.status}`;
         }
         const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
         // A pause that ends at once when the browser is online again, or the page is looked at.
@@ -43,11 +43,19 @@ extension Page {
         const overviewPath = (version) => "/api/v1/clusterchecks/overview"
           + (version === null ? "" : `?after=${encodeURIComponent(wellFormed(version))}&wait=10`);
 
+        // The server answered, but with no picture; the message says what instead.
+        class NoPicture extends Error {}
+
         // Parses, orders and shows in three tasks, so that none takes long.
         async function accept(mine, text) {
-          const json = JSON.parse(text);
-          await pause(0);
-          const read = readPicture(json);
+          let read;
+          try {
+            const json = JSON.parse(text);
+            await pause(0);
+            read = readPicture(json);
+          } catch {
+            throw new NoPicture("(this page cannot read its answer)");
+          }
           await pause(0);
           if (session !== mine) return;
           picture = read;
@@ -74,20 +82,18 @@ extension Page {
               const answer = await call(mine, overviewPath(picture.version), 20000);
               if (session !== mine) return;
               if (answer.status === 401 || answer.status === 403) return refuse();
-              connection.said = "";
               if (answer.status === 304) confirmed = connection.lastWord = Date.now();
               else if (answer.status === 200) await accept(mine, answer.text);
-              else {
-                connection.said = messageIn(answer);
-                throw new Error("no picture");
-              }
+              else throw new NoPicture(messageIn(answer));
               connection.failures = 0;
               delay = 1000;
               renderBanners();
-              // However often the picture changes, most of the time is left to the person.
-              await pause(Math.max(250, Math.min(2000, 300 - (performance.now() - start))));
-            } catch {
+              // However often the picture changes, one a second is enough, and of a large one every other second.
+              const least = answer.text.length > 500000 ? 2000 : 1000;
+              await pause(Math.max(100, least - (performance.now() - start)));
+            } catch (error) {
               if (session !== mine) return;
+              connection.said = error instanceof NoPicture ? error.message : "";
               connection.failures += 1;
               renderBanners();
               await backOff(delay);
@@ -116,7 +122,7 @@ extension Page {
                 route();
                 return follow(mine);
               }
-              sayError(`The server has no picture yet: ${messageIn(answer)}. Trying again.`);
+              sayError("The server has no picture yet; trying again. It says: ", messageIn(answer));
             } catch {
               if (session !== mine) return;
               showSignIn();
@@ -127,8 +133,8 @@ extension Page {
           }
         }
 
-        function sayError(text) {
-          setText(byId("token-error"), text);
+        function sayError(text, reason = "") {
+          byId("token-error").replaceChildren(...(text ? [text] : []), ...(reason ? [isolated(reason)] : []));
           byId("token").setAttribute("aria-invalid", String(text !== ""));
         }
         // The token is refused: nothing is kept, not even the address of the detail.

@@ -1,6 +1,6 @@
 extension Page {
-    /// The body: sign-in, the sections in the order in which somebody on call asks, and the dialog of one check. Tables have
-    /// roles besides, since a table that is shown as cards, on a phone, loses its own.
+    /// The body: sign-in, the sections in the order in which somebody on call asks, and the dialog of one check. Tables
+    /// have roles besides, since a table that is shown as cards, on a phone, loses its own.
     static let markup = #"""
         <a class="skip" href="#content">Skip to the verdict</a>
         <noscript><p class="signin">This page needs JavaScript. The same is on the command line:
@@ -38,6 +38,7 @@ extension Page {
             <section aria-labelledby="verdict-title" class="verdict" id="verdict-box">
               <h2 id="verdict-title" class="hidden">Verdict</h2>
               <div id="banners"></div>
+              <p id="announced" class="hidden" role="status"></p>
               <div class="sentence">
                 <span id="verdict-sign" class="sign" aria-hidden="true"></span>
                 <p id="verdict" aria-live="polite"></p>

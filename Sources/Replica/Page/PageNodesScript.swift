@@ -17,22 +17,27 @@ extension Page {
           fill.style.width = `${Math.max(0, Math.min(100, part * 100))}%`;
           const cost = `cost ${decimal(node.cost)}${Number.isFinite(node.capacity) ? ` of ${decimal(node.capacity)}` : ""}`;
           return [element("div", { class: "load" }, element("div", { class: "track", "aria-hidden": "true" }, fill),
-            element("span", {}, hasLoad ? `${Math.round(node.load * 100)} % ` : "", element("span", { class: "muted", text: cost })))];
+            element("span", {}, hasLoad ? `${Math.round(node.load * 100)} % ` : "", muted(cost)))];
         }
         const nodesTable = new PagedTable("nodes", [
-          { label: "Node", heads: true, of: (node) => `${node.id} ${node.pod} ${node.address}`, draw: (node) => [isolated(node.id),
-            ...(node.pod || node.address ? [element("span", { class: "kind" }, isolated(node.pod || node.address))] : [])] },
+          { label: "Node", heads: true, of: (node) => `${node.id} ${node.pod} ${node.address}`,
+            draw: (node) => [isolated(node.id),
+            ...(node.pod || node.address ? [element("span", { class: "kind" }, isolated(node.pod || node.address))]
+              : [])] },
           { label: "Agent", of: (node) => node.kind,
             draw: (node) => [Object.hasOwn(agentKinds, node.kind) ? agentKinds[node.kind] : isolated(node.kind, 40)] },
-          { label: "Load", of: (node) => `${node.load} ${node.cost} ${node.capacity} ${Number.isFinite(node.load) || greatestCost}`,
+          { label: "Load", of: (node) =>
+            `${node.load} ${node.cost} ${node.capacity} ${Number.isFinite(node.load) || greatestCost}`,
             draw: drawLoad },
           { label: "Checks", of: (node) => `${node.checks} ${node.failing}`, draw: (node) => [amount(node.checks),
-            ...(node.failing ? [" ", element("span", { class: "tag bad", text: `✕ ${amount(node.failing)} failing` })] : [])] },
+            ...(node.failing ? [" ", element("span", { class: "tag bad", text: `✕ ${amount(node.failing)} failing` })]
+              : [])] },
           { label: "Condition", of: (node) => `${node.conditions.join("\n")} ${isSilent(node)}`,
             draw: (node) => {
-              const tags = node.conditions.slice(0, 8).map((name) => element("span", { class: "tag warn" }, "! ", isolated(name, 60)));
+              const tags = node.conditions.slice(0,
+                8).map((name) => element("span", { class: "tag warn" }, "! ", isolated(name, 60)));
               if (isSilent(node)) tags.unshift(element("span", { class: "tag bad", text: "✕ silent" }));
-              return tags.length ? tags : [element("span", { class: "muted", text: "✓ none" })];
+              return tags.length ? tags : [muted("✓ none")];
             } },
           { label: "Last heard", of: (node) => `${picture.now} ${node.silent}`,
             draw: (node) => [time(Number.isFinite(node.silent) ? picture.now - node.silent : null)] },

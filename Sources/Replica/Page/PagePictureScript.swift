@@ -1,5 +1,6 @@
 extension Page {
-    /// The picture: the server's answer, made into what the sections show. The only state besides what the person chose.
+    /// The picture: the server's answer, made into what the sections show. The only state besides what the person
+    /// chose.
     static let pictureScript = #"""
         // States, worst first, each with a sign and a word beside its colour.
         const states = {
@@ -19,7 +20,8 @@ extension Page {
         const serverNow = () => picture ? picture.now + (Date.now() - arrived) : Date.now();
 
         const asList = (value) => Array.isArray(value) ? value : [];
-        const asText = (value) => typeof value === "string" ? value : value === null || value === undefined ? "" : String(value);
+        const asText = (value) => typeof value === "string" ? value : value === null || value === undefined ? ""
+          : String(value);
         const asCount = (value) => Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
         const byText = (one, other) => one < other ? -1 : one > other ? 1 : 0;
 
@@ -43,7 +45,8 @@ extension Page {
           };
         }
 
-        // Makes the answer what the page shows. Throws if it is no picture: better none than one that says that all is well.
+        // Makes the answer what the page shows. Throws if it is no picture: better none than one that says that all is
+        // well.
         function readPicture(json) {
           if (typeof json?.version !== "string" || !isTime(json.now_ms) || !Array.isArray(json.checks)) {
             throw new Error("not a picture");
@@ -59,7 +62,8 @@ extension Page {
           const counts = json.counts ?? {};
           const problems = asList(json.problems);
           return {
-            version: json.version, now: json.now_ms, by: asText(json.answered_by), isLastKnown: json.is_last_known === true,
+            version: json.version, now: json.now_ms, by: asText(json.answered_by),
+              isLastKnown: json.is_last_known === true,
             age: asCount(json.age_ms), reason: asText(json.reason), leader: json.leader ?? null,
             replicas: asList(json.replicas), warmupLeft: json.warmup_left_s, contact: json.api_contact_ms,
             certificate: json.certificate_expires_ms, configs: asCount(counts.configs), nodes, checks,
@@ -77,13 +81,15 @@ extension Page {
 
         // Where a config comes from, in two parts: what it is called, and what kind of object that is.
         const schemes = {
-          kube_service: "Service", kube_endpoint_uid: "endpoint", kube_endpoint: "endpoint", cluster_check: "ClusterCheck",
+          kube_service: "Service", kube_endpoint_uid: "endpoint", kube_endpoint: "endpoint",
+            cluster_check: "ClusterCheck",
           kubernetes_pod: "pod", file: "file",
         };
         function sourceParts(source) {
           const found = /^([a-z_]+):(?:\/\/)?(.+)$/s.exec(source);
           if (!found) return { name: source, kind: "" };
-          return Object.hasOwn(schemes, found[1]) ? { name: found[2], kind: schemes[found[1]] } : { name: source, kind: "" };
+          return Object.hasOwn(schemes, found[1]) ? { name: found[2], kind: schemes[found[1]] }
+            : { name: source, kind: "" };
         }
         function drawSource(source) {
           const parts = sourceParts(source);

@@ -6,7 +6,8 @@ extension Page {
           const token = byId("token").value.trim();
           // What no header may hold is no token of a server's.
           if (!/^[\x21-\x7e]+$/.test(token)) {
-            sayError(token ? "This is no token: a token has neither spaces nor letters beyond ASCII." : "Type the token.");
+            sayError(token ? "This is no token: a token has neither spaces nor letters beyond ASCII."
+              : "Type the token.");
             byId("token").focus();
             return;
           }
@@ -24,6 +25,8 @@ extension Page {
           event.preventDefault();
           closeDetail();
         });
+        // Not every way to close a dialog asks first.
+        dialog.addEventListener("close", () => { if (detail.id !== null) closeDetail(); });
         dialog.addEventListener("click", (event) => { if (event.target === dialog) closeDetail(); });
         addEventListener("popstate", route);
         addEventListener("keydown", (event) => {
@@ -33,6 +36,18 @@ extension Page {
           byId("search").focus();
           byId("search").select();
         });
+        // Links within the page leave its address alone: Back is for the detail, and would take focus and scroll
+        // position along.
+        document.addEventListener("click", (event) => {
+          const link = event.target.closest?.("a[href^='#']");
+          if (!link) return;
+          event.preventDefault();
+          const target = byId(link.getAttribute("href").slice(1));
+          target.scrollIntoView();
+          target.tabIndex = -1;
+          target.focus({ preventScroll: true });
+        });
+        history.scrollRestoration = "manual";
         // A token that a frozen page would keep in the browser's cache of pages is forgotten with it.
         addEventListener("pagehide", forgetAll);
         addEventListener("pageshow", (event) => { if (event.persisted) showSignIn(); });

@@ -1,13 +1,15 @@
 extension Page {
-    /// Tables that are brought up to date in place: rows have keys, a cell is drawn again only if what it shows has changed,
-    /// and no row that stays is touched, so that focus, selection and scrolling stay too.
+    /// Tables that are brought up to date in place: rows have keys, a cell is drawn again only if what it shows has
+    /// changed, and no row that stays is touched, so that focus, selection and scrolling stay too.
     static let tableScript = #"""
-        // A row: cells by column. `columns` are {label, of(item): what it shows, as a text; draw(item): nodes; none(item)}.
+        // A row: cells by column. `columns` are {label, of(item): what it shows, as a text; draw(item): nodes;
+        // none(item)}.
         function makeRow(columns) {
           const row = element("tr", { role: "row" });
           row.shown = [];
           columns.forEach((column, index) => {
-            const cell = column.heads ? element("th", { scope: "row", role: "rowheader" }) : element("td", { role: "cell" });
+            const cell = column.heads ? element("th", { scope: "row", role: "rowheader" })
+              : element("td", { role: "cell" });
             cell.dataset.label = column.label;
             cell.append(element("div", { class: "cell clamp" }));
             row.append(cell);
@@ -61,7 +63,8 @@ extension Page {
             if (row === next) next = next.nextSibling;
             else body.insertBefore(row, next);
           }
-          if (focused && focused.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
+          if (focused && focused.isConnected
+            && document.activeElement !== focused) focused.focus({ preventScroll: true });
         }
 
         // A section's table, with at most `size` rows at once, and buttons to turn the pages.
@@ -71,7 +74,7 @@ extension Page {
             this.table = byId(`${name}-table`);
             this.body = this.table.tBodies[0];
             this.empty = byId(`${name}-empty`);
-            this.place = element("span", { role: "status" });
+            this.place = element("span");
             this.previous = element("button", { type: "button", text: "Previous" });
             this.following = element("button", { type: "button", text: "Next" });
             this.pager = element("div", { class: "pager", hidden: true }, this.previous, this.following, this.place);
@@ -90,7 +93,8 @@ extension Page {
             this.nothing = nothing;
             this.from = Math.max(0, Math.min(this.from, Math.floor((items.length - 1) / this.size) * this.size));
             const some = items.slice(this.from, this.from + this.size);
-            fillBody(this.body, this.columns, some, this.keyOf, (row, item) => row.classList.toggle("opens", !!item.opens));
+            fillBody(this.body, this.columns, some, this.keyOf,
+              (row, item) => row.classList.toggle("opens", !!item.opens));
             this.table.hidden = !items.length;
             setText(this.empty, items.length ? "" : nothing);
             this.pager.hidden = items.length <= this.size;

@@ -1,10 +1,11 @@
 extension Page {
-    /// Texts and times. Whatever comes from the cluster passes `isolated` or `visible`, and becomes the text of an element.
+    /// Texts and times. Whatever comes from the cluster passes `isolated` or `visible`, and becomes the text of an
+    /// element.
     static let textScript = #"""
         const byId = (id) => document.getElementById(id);
 
-        // Control characters and those that change the direction of what follows, that have no width or stand for half a
-        // character: they could hide or forge what is shown, so they stand as \u{…}.
+        // Control characters and those that change the direction of what follows, that have no width or stand for half
+        // a character: they could hide or forge what is shown, so they stand as \u{…}.
         const invisible = new RegExp("[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e" +
           "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]|[\\u{e0000}-\\u{e007f}]|\\p{Surrogate}", "gu");
         const written = (character) => `\\u{${character.codePointAt(0).toString(16)}}`;
@@ -27,7 +28,9 @@ extension Page {
           made.append(...children);
           return made;
         }
-        const isolated = (text, limit = 400, kind = "") => element("bdi", { class: kind || null, text: shown(text, limit) });
+        const isolated = (text, limit = 400, kind = "") =>
+          element("bdi", { class: kind || null, text: shown(text, limit) });
+        const muted = (...children) => element("span", { class: "muted" }, ...children);
         const setText = (target, text) => { if (target.textContent !== text) target.textContent = text; };
         const setClass = (target, name) => { if (target.className !== name) target.className = name; };
 
@@ -48,7 +51,8 @@ extension Page {
         }
         const ago = (milliseconds) => milliseconds < 1500 ? "just now" : `${lasting(milliseconds)} ago`;
         const clockTime = (at) => new Date(at).toLocaleTimeString([], { hour12: false });
-        const shortTime = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+        const shortTime = (at) => new Date(at).toLocaleTimeString([],
+          { hour: "2-digit", minute: "2-digit", hour12: false });
         const isTime = (at) => typeof at === "number" && Number.isFinite(at) && Math.abs(at) < 8e15;
 
         // A text that changes with time alone: once a second, in place.
@@ -60,7 +64,7 @@ extension Page {
         }
         // How long ago that was, by the clock of who made the picture; the exact time is its title.
         function time(at, otherwise = "–") {
-          if (!isTime(at)) return element("span", { class: "muted", text: otherwise });
+          if (!isTime(at)) return muted(otherwise);
           return ticking("time", () => ago(serverNow() - at),
             { datetime: new Date(at).toISOString(), title: new Date(at).toLocaleString() });
         }

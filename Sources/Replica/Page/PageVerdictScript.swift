@@ -1,5 +1,6 @@
 extension Page {
-    /// The verdict: one sentence, then who leads, how old the data is and the like; and above it what makes it doubtful.
+    /// The verdict: one sentence, then who leads, how old the data is and the like; and above it what makes it
+    /// doubtful.
     static let verdictScript = #"""
         // What is wrong, worst first; the first says of what it speaks.
         function verdictOf(picture) {
@@ -43,12 +44,12 @@ extension Page {
         const facts = [
           { label: "Leader", of: (p) => p.leader ? `${p.leader.name} ${p.leader.since_ms}` : "",
             tone: (p) => p.leader ? "" : "bad",
-            draw: (p) => p.leader ? [isolated(p.leader.name), element("span", { class: "muted" }, " since ", time(p.leader.since_ms))]
+            draw: (p) => p.leader ? [isolated(p.leader.name, 80), muted(" since ", time(p.leader.since_ms))]
               : ["Nobody leads"] },
           { label: "Replicas", of: (p) => JSON.stringify(p.replicas), draw: drawReplicas },
           { label: "Checks", of: (p) => `${p.numbers.up} ${p.total} ${p.configs}`,
             draw: (p) => [`${amount(p.numbers.up)} of ${amount(p.total)} pass`,
-              element("span", { class: "muted", text: `, ${plural(p.configs, "config", "configs")}` })] },
+              muted(`, ${plural(p.configs, "config", "configs")}`)] },
           { label: "Warm-up", isShown: (p) => Number.isFinite(p.warmupLeft), of: (p) => `${p.now} ${p.warmupLeft}`,
             tone: () => "warn",
             draw: (p) => {
@@ -62,7 +63,7 @@ extension Page {
             draw: (p) => [
               ticking("span", () => p.isLastKnown ? `Last known, ${lasting(pictureAge())} old`
                 : `As of ${ago(Date.now() - confirmed)}`),
-              element("span", { class: "muted" }, " from ", isolated(p.by))] },
+              muted(" from ", isolated(p.by, 80))] },
           { label: "Certificate", isShown: (p) => isTime(p.certificate) && p.certificate - p.now < 30 * 86400000,
             of: (p) => String(p.certificate), tone: (p) => p.certificate - p.now < 3 * 86400000 ? "bad" : "warn",
             draw: (p) => [ticking("span", () => {
@@ -72,9 +73,9 @@ extension Page {
         ];
 
         function drawReplicas(picture) {
-          if (!picture.replicas.length) return [element("span", { class: "muted", text: "None seen" })];
-          const lines = picture.replicas.slice(0, 5).map((replica) => element("div", {}, isolated(replica?.name),
-            element("span", { class: "muted", text: ` ${shown(replica?.role)}` })));
+          if (!picture.replicas.length) return [muted("None seen")];
+          const lines = picture.replicas.slice(0, 5).map((replica) => element("div", {}, isolated(replica?.name, 80),
+            " ", isolated(replica?.role, 40, "muted")));
           const more = picture.replicas.length - lines.length;
           if (more > 0) lines.push(element("div", { class: "muted", text: `and ${amount(more)} more` }));
           return lines;
@@ -106,16 +107,22 @@ extension Page {
 
         const pictureAge = () => picture.age + (Date.now() - arrived);
 
-        // A banner says once, to a screen reader too, that something is so, and counts on beside that.
+        // A banner says that something is so, and counts on beside that. A screen reader is told the former alone,
+        // once, by an element that is always there.
+        const announced = new Map();
         function makeBanner() {
-          const head = element("strong", { role: "status" });
+          const head = element("strong");
           const rest = element("span");
-          const box = element("div", { class: "banner", hidden: true }, head, rest);
+          const reason = element("bdi");
+          const box = element("div", { class: "banner", hidden: true }, head, rest, reason);
           byId("banners").append(box);
           return (said) => {
             box.hidden = !said;
             setText(head, said?.head ?? "");
+            announced.set(head, head.textContent);
+            setText(byId("announced"), [...announced.values()].filter((text) => text).join(". "));
             setText(rest, said?.rest ?? "");
+            setText(reason, shown(said?.reason, 1000));
           };
         }
         const sayConnection = makeBanner();
@@ -131,10 +138,14 @@ extension Page {
           }
           const asOf = `what you see is as of ${clockTime(confirmed)}; trying again`;
           if (!isLost) sayConnection(null);
-          else if (connection.said) sayConnection({ head: "The server answers, but not with a picture", rest: `: ${connection.said}; ${asOf}` });
-          else sayConnection({ head: "No word from the server", rest: ` for ${lasting(Date.now() - connection.lastWord)}; ${asOf}` });
+          else if (connection.said) {
+            sayConnection({ head: "The server answers, but not with a picture", rest: `; ${asOf}. It says: `,
+              reason: connection.said });
+          }
+          else sayConnection({ head: "No word from the server",
+            rest: ` for ${lasting(Date.now() - connection.lastWord)}; ${asOf}` });
           sayLastKnown(picture.isLastKnown ? { head: "This is the last known picture",
-            rest: `, ${lasting(pictureAge())} old: ${shown(picture.reason || "nobody leads", 1000)}` } : null);
+            rest: `, ${lasting(pictureAge())} old: `, reason: picture.reason || "nobody leads" } : null);
         }
         """#
 }

@@ -1,6 +1,6 @@
 extension Page {
-    /// A table of any length of which only the rows in view are in the document: the space above and below is that of two rows
-    /// without content. Rows have one height, which is measured.
+    /// A table of any length of which only the rows in view are in the document: the space above and below is that of
+    /// two rows without content. Rows have one height, which is measured.
     static let windowScript = #"""
         class WindowedTable {
           constructor(name, columns, keyOf) {
@@ -17,7 +17,10 @@ extension Page {
             addEventListener("scroll", later, { passive: true });
             addEventListener("resize", () => { this.height = 0; later(); });
             this.body.addEventListener("keydown", (event) => this.move(event));
-            this.body.addEventListener("focusin", (event) => { this.active = this.keyOf(event.target.closest("tr").item); });
+            this.body.addEventListener("focusin", (event) => {
+              const row = event.target.closest("tr");
+              if (row) this.active = this.keyOf(row.item);
+            });
             openRows(this.body);
           }
           update(items, nothing) {
@@ -52,13 +55,15 @@ extension Page {
           }
           show(first, end) {
             const hadFocus = this.body.contains(document.activeElement);
-            const tabbed = this.items.slice(first, end).some((item) => this.keyOf(item) === this.active) ? this.active : null;
+            const tabbed = this.items.slice(first, end).some((item) => this.keyOf(item) === this.active) ? this.active
+              : null;
             let place = first;
             fillBody(this.body, this.columns, this.items.slice(first, end), this.keyOf, (row) => {
               row.setAttribute("aria-rowindex", String(place + 2));
               row.classList.add("opens");
               const button = row.querySelector("button");
-              button.tabIndex = tabbed === null ? (place === first ? 0 : -1) : (this.keyOf(row.item) === tabbed ? 0 : -1);
+              button.tabIndex = tabbed === null ? (place === first ? 0 : -1)
+                : (this.keyOf(row.item) === tabbed ? 0 : -1);
               place += 1;
             });
             for (const [spacer, rows] of [[this.above, first], [this.below, this.items.length - end]]) {
@@ -85,7 +90,8 @@ extension Page {
             const head = this.table.tHead.getBoundingClientRect().height + 60;
             const top = this.above.getBoundingClientRect().top + place * this.height;
             if (top < head) scrollBy({ top: top - head, behavior: "instant" });
-            else if (top + this.height > innerHeight) scrollBy({ top: top + this.height - innerHeight + 8, behavior: "instant" });
+            else if (top + this.height > innerHeight) scrollBy({ top: top + this.height - innerHeight + 8,
+              behavior: "instant" });
             this.render();
             this.body.rowsByKey.get(key)?.querySelector("button").focus({ preventScroll: true });
           }
