@@ -27,6 +27,7 @@ test: ## Run all tests, on a real API server too (root; the first run builds kub
 	@Tests/setup/manifest-tools >/dev/null
 	@Tests/setup/prometheus >/dev/null
 	@Tests/setup/prometheus promtool >/dev/null
+	@Tests/setup/browser >/dev/null
 	@Tests/setup/openmetrics-pages >/dev/null
 	@Tests/setup/image >/dev/null
 	@Tests/run unit simulation repository acceptance fuzzing integration manifests optimised benchmarks
@@ -37,6 +38,7 @@ test-long: ## Run the attacks, outages and hand-overs in their long forms, on re
 	@Tests/setup/kubernetes kube-apiserver kube-controller-manager kube-scheduler >/dev/null
 	@Tests/setup/kubectl >/dev/null
 	@Tests/setup/prometheus >/dev/null
+	@Tests/setup/browser >/dev/null
 	@Tests/setup/openmetrics-pages >/dev/null
 	@TEST_PROGRAMS="$(CURDIR)/.build-release/release" TEST_CONNECTIONS=100000 TEST_OUTAGE_SECONDS=60 \
 	    TEST_LEASE_SECONDS=15 TEST_HANDOVERS=12 TEST_SERVICES=5000 TEST_CLUSTER_CHECKS=1000 \

@@ -233,8 +233,8 @@ package struct OverviewAnswer: Sendable {
         ])
     }
 
-    /// An array, since there are thousands: ID, source, node, state, since when, last success, reason, how long its last
-    /// run took, in milliseconds, and when its agent said so.
+    /// An array, since there are thousands: ID, source, node, state, since when, last success, reason, how long its
+    /// last run took, in milliseconds, and when its agent said so.
     private func append(_ check: Check, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "["))
         JSONValue.encode(check.id, into: &output)

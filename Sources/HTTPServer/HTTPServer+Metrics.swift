@@ -3,29 +3,30 @@ package import Platform
 extension HTTPServer {
     /// Writes the metrics of the given servers, each sample labelled with the name of its server.
     package static func collect(_ servers: [(name: String, server: HTTPServer)], into page: inout MetricsWriter) {
-        func write(_ name: String, _ kind: MetricsWriter.Kind, _ help: String, _ value: (HTTPServer) -> Double) {
-            page.family(name, kind, help: help, servers.map { (["server": $0.name], value($0.server)) })
+        func samples(_ value: (HTTPServer) -> Double) -> [MetricsWriter.Sample] {
+            servers.map { (["server": $0.name], value($0.server)) }
         }
-        write("http_server_connections", .gauge, "Open connections.") { Double($0.openConnections) }
-        write("http_server_accepted_total", .counter, "Connections accepted.") { Double($0.counters.accepted.value) }
-        write("http_server_turned_away_total", .counter, "Connections closed on arrival, over the limit.") {
-            Double($0.counters.turnedAway.value)
-        }
-        write(
+        page.family(
+            "http_server_connections", .gauge, help: "Open connections.", samples { Double($0.openConnections) })
+        page.family(
+            "http_server_accepted_total", .counter, help: "Connections accepted.",
+            samples { Double($0.counters.accepted.value) })
+        page.family(
+            "http_server_turned_away_total", .counter, help: "Connections closed on arrival, over the limit.",
+            samples { Double($0.counters.turnedAway.value) })
+        page.family(
             "http_server_crowded_out_total", .counter,
-            "Connections closed for newer ones because their clients had not authenticated."
-        ) {
-            Double($0.counters.crowdedOut.value)
-        }
-        write("http_server_failed_handshakes_total", .counter, "TLS handshakes that failed.") {
-            Double($0.counters.failedHandshakes.value)
-        }
-        write("http_server_requests_total", .counter, "Requests passed to the handler.") {
-            Double($0.counters.requests.value)
-        }
-        write("http_server_refused_requests_total", .counter, "Requests rejected: malformed or over a limit.") {
-            Double($0.counters.refusedRequests.value)
-        }
+            help: "Connections closed for newer ones because their clients had not authenticated.",
+            samples { Double($0.counters.crowdedOut.value) })
+        page.family(
+            "http_server_failed_handshakes_total", .counter, help: "TLS handshakes that failed.",
+            samples { Double($0.counters.failedHandshakes.value) })
+        page.family(
+            "http_server_requests_total", .counter, help: "Requests passed to the handler.",
+            samples { Double($0.counters.requests.value) })
+        page.family(
+            "http_server_refused_requests_total", .counter, help: "Requests rejected: malformed or over a limit.",
+            samples { Double($0.counters.refusedRequests.value) })
     }
 }
 

@@ -50,7 +50,7 @@ def hostile_explanation(text):
     return {
         "check": text, "source": text, "node": text, "reason": text, "eligible": 3, "cost": 1, "cost_known_from": text,
         "obstacles": [{"node": text, "reason": text}], "stays_because": [text], "next_node": text,
-        "config": {text: text, "instances": [{text: [text, {"__proto__": text}]}]},
+        "definition": {text: text, "instances": [{text: [text, {"__proto__": text}]}]},
         "result": {"up": False, "kind": text, "reason": text, "succeeded": text, "took_ms": text},
         "strip": {"slot_ms": text, "from_ms": now_ms(), "slots": text}}
 

@@ -268,7 +268,7 @@ def explanation(row, nodes):
         "obstacles": [{"node": "worker-0003", "reason": "cordoned"}, {"node": "worker-0007", "reason": "draining"}],
         "cost": 1.0, "cost_known_from": "its author", "stays_because": ["it moved less than 10 min ago"],
         "next_node": "worker-0005",
-        "config": {"check_name": name, "init_config": {}, "instances": [
+        "definition": {"check_name": name, "init_config": {}, "instances": [
             {"name": row[1].split("://")[1], "url": "http://10.0.7.31:8080/healthz", "timeout": 2, "min_collection_interval": 15,
              "http_response_status_code": "200", "username": "probe", "password": "********", "tags": ["team:shop", "env:prod"]}],
             "source": f"kube_service:{row[1]}"},

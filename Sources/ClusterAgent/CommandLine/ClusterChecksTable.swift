@@ -54,7 +54,7 @@ struct ClusterChecksTable {
     /// - Parameter overview: the answer to who looks at a glance.
     init(_ overview: JSONValue, _ filter: Filter) {
         let nodes = (overview["nodes"]?.arrayValue ?? []).map { $0["id"]?.stringValue ?? "" }
-        let time = overview["now_ms"]?.integerValue ?? 0
+        let time = (overview["now_ms"]?.integerValue ?? 0) + (overview["age_ms"]?.integerValue ?? 0)
         let rows = (overview["checks"]?.arrayValue ?? []).compactMap { Row($0, nodes, at: time) }
         all = rows
         self.rows = rows.filter { filter.shows($0) }.sorted {

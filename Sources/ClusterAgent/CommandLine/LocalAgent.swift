@@ -73,8 +73,8 @@ struct LocalAgent: Sendable {
         return state
     }
 
-    /// What can be seen at a glance: the leader's word, and whether this replica forwarded the call; while nobody leads,
-    /// the last one known.
+    /// What can be seen at a glance: the leader's word, and whether this replica forwarded the call; while nobody
+    /// leads, the last one known.
     ///
     /// - Throws: `StartError` also if none is known.
     func overview() async throws(StartError) -> (overview: JSONValue, isForwarded: Bool) {

@@ -48,7 +48,8 @@ struct StatusReport {
         return lines + (count("endpoints_checks") > 0 ? ["Endpoints checks: \(count("endpoints_checks"))"] : [])
     }
 
-    private var time: Int64 { overview["now_ms"]?.integerValue ?? 0 }
+    /// The time now, by the clock of the overview's maker.
+    private var time: Int64 { (overview["now_ms"]?.integerValue ?? 0) + (overview["age_ms"]?.integerValue ?? 0) }
 
     private func ago(_ json: JSONValue?) -> String? {
         json?.integerValue.map { shownTime(max(0, (time - $0) / 1000)) }

@@ -58,7 +58,8 @@ package struct Explanation: Sendable {
     package var encoded: JSONValue {
         func number(_ value: Double) -> JSONValue { .number("\((value * 1000).rounded() / 1000)") }
         return .object([
-            "check_id": .string(subject.checkID), "config": .string(subject.key.description), "node": .string(node), "reason": .string(reason),
+            "check_id": .string(subject.checkID), "config": .string(subject.key.description), "node": .string(node),
+            "reason": .string(reason),
             "cost": number(cost.instances), "cost_known_from": .string(cost.basis.rawValue),
             "node_load": number(load.node), "mean_load": number(load.mean), "eligible_nodes": .integer(Int64(eligible)),
             "obstacles": .array(

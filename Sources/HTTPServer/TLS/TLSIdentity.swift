@@ -146,8 +146,8 @@ package final class TLSIdentity: Sendable {
         return "sha256//" + base64(digest)
     }
 
-    /// - Returns: nil for the end of the year 9999, which means never (RFC 5280, section 4.1.2.5), and for any other date
-    ///   that is too late for a wall time.
+    /// - Returns: nil for the end of the year 9999, which means never (RFC 5280, section 4.1.2.5), and for any other
+    ///   date that is too late for a wall time.
     /// - Throws: `HTTPServerError.invalidCertificate`.
     func expiry() throws(HTTPServerError) -> WallTime? {
         var time = unsafe tm()

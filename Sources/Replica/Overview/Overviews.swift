@@ -57,11 +57,9 @@ final class Overviews: Sendable {
 
     /// How often one is made at most.
     private static let shortestPause = Duration.milliseconds(500)
-    /// How often the newest one is kept, whoever looks.
+    /// How often the newest one is kept, whoever looks, and after which time it is worth another look that nothing
+    /// seems to have changed: how long nodes and the API server are silent is not counted as a change.
     private static let keepingPause = Duration.seconds(10)
-    /// After which time it is worth another look that nothing seems to have changed: how long nodes are silent is not
-    /// counted as a change.
-    private static let longestPause = Duration.seconds(60)
     /// How many may wait at one time; further ones are refused.
     static let maximumWaiting = 64
 
@@ -245,7 +243,7 @@ extension Overviews {
         let isDue = state.withLock { state in
             guard !state.isBusy, now - state.lastTry >= Self.shortestPause else { return false }
             let isOfTerm = state.made?.term == term
-            if now - state.lastTry >= Self.longestPause, !state.waiters.isEmpty { state.changes += 1 }
+            if now - state.lastTry >= Self.keepingPause, !state.waiters.isEmpty { state.changes += 1 }
             let isWanted = !state.waiters.isEmpty || now - state.lastTry >= Self.keepingPause
             state.isBusy = isWanted && (state.hasNews || !isOfTerm)
             return state.isBusy

@@ -89,7 +89,7 @@ extension Page {
         }
         function drawPairs(check, answer) {
           const rows = [];
-          const source = asText(answer?.source) || asText(answer?.config?.source) || check?.source || "";
+          const source = asText(answer?.source) || asText(answer?.definition?.source) || check?.source || "";
           if (source) rows.push(...pair("Source", isolated(source, 10000)));
           const node = check ? check.node?.id : answer?.node;
           rows.push(...pair("Node", node ? isolated(node, 10000) : muted("none")));
@@ -128,7 +128,7 @@ extension Page {
           if (detail.id === null) return;
           const check = picture.byId.get(detail.id);
           const { answer, said, why } = detail;
-          const hasConfig = answer?.config !== undefined && answer?.config !== null;
+          const hasConfig = answer?.definition !== undefined && answer?.definition !== null;
           const parts = [
             ["said", `${said}${why}`, () => [element("p", { class: "outcome warn" }, said, isolated(why, 1000))]],
             ["outcome", JSON.stringify([check?.state, check?.since, check?.error, answer?.result?.kind,
@@ -136,16 +136,16 @@ extension Page {
               () => [element("div", { class: `outcome ${check ? states[check.state].tone : ""}` },
                 ...drawOutcome(check, answer?.result ?? {}))]],
             ["pairs", JSON.stringify([check?.source, check?.node?.id, check?.success, check?.took,
-              { ...answer, config: 0, strip: 0 }]),
+              { ...answer, definition: 0, strip: 0 }]),
               () => drawPairs(check, answer)],
             ["strip", answer ? JSON.stringify(answer.strip ?? null) : "",
               () => [element("h3", { text: "Last 24 hours" }),
               ...drawStrip(answer.strip)]],
             ["obstacles", JSON.stringify(asList(answer?.obstacles)), () => drawObstacles(asList(answer?.obstacles))],
-            ["config", hasConfig ? JSON.stringify(answer.config) : "", () => [element("h3", { id: "config-title",
+            ["config", hasConfig ? JSON.stringify(answer.definition) : "", () => [element("h3", { id: "config-title",
               text: "Config, with secrets masked" }),
                 element("pre", { tabindex: "0", role: "region", "aria-labelledby": "config-title",
-              text: configText(answer.config) })]],
+              text: configText(answer.definition) })]],
             ["loading", answer || said ? "" : "yes",
               () => [element("p", { class: "muted", text: "Asking the server…" })]],
           ];

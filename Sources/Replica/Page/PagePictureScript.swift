@@ -62,7 +62,7 @@ extension Page {
           const counts = json.counts ?? {};
           const problems = asList(json.problems);
           return {
-            version: json.version, now: json.now_ms, by: asText(json.answered_by),
+            version: json.version, now: json.now_ms + asCount(json.age_ms), by: asText(json.answered_by),
               isLastKnown: json.is_last_known === true,
             age: asCount(json.age_ms), reason: asText(json.reason), leader: json.leader ?? null,
             replicas: asList(json.replicas), warmupLeft: json.warmup_left_s, contact: json.api_contact_ms,
