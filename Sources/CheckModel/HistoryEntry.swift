@@ -29,6 +29,8 @@ package struct HistoryEntry: Hashable, Sendable {
         case intent
         /// A replica began to lead.
         case leader
+        /// An operator made a call: the check is the call, the node where it came from.
+        case `operator`
     }
 
     /// When it happened, by the leader's clock.
@@ -97,6 +99,7 @@ package struct HistoryEntry: Hashable, Sendable {
             case .moved: "\(check) \(from.isEmpty ? "" : "from \(from) ")to \(node)"
             case .added, .changed, .removed, .dangles, .intent: node.isEmpty ? check : "\(check) on \(node)"
             case .joined, .condition, .left, .returned, .lost, .leader: node
+            case .operator: "\(check) from \(node)"
             }
         let width = HistoryEntry.Kind.allCases.map(\.rawValue.utf8.count).max() ?? 0
         let padding = String(repeating: " ", count: width - kind.rawValue.utf8.count + 2)

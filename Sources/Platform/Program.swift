@@ -159,6 +159,9 @@ package struct Program: Sendable {
         case "--help", "-h", "help":
             print(usage)
             return 0
+        case "completion":
+            print(completion.script, terminator: "")
+            return 0
         case let other:
             // The longest match: `clusterchecks rebalance` before `clusterchecks`.
             let matches = commands.filter { arguments.starts(with: $0.words) }
@@ -176,7 +179,7 @@ package struct Program: Sendable {
     /// Names a command that is not known, and the nearest one that is.
     private func refuse(command words: [String]) -> Int32 {
         let command = words.joined(separator: " ")
-        let known = commands.map { $0.words.joined(separator: " ") } + ["run", "version", "help"]
+        let known = commands.map { $0.words.joined(separator: " ") } + ["run", "version", "help", "completion"]
         let nearest = nearestName(to: command, among: known).map { ", do you mean `\($0)`?" } ?? ""
         let shown = words.map(shownName).joined(separator: " ")
         printErrors(["\(shown): unknown command\(nearest)", "`\(name) --help` lists the commands"])
@@ -250,10 +253,21 @@ package struct Program: Sendable {
     private var usage: String {
         let run = Command("run", help: Self.runHelp) { _ in 0 }
         let lines = ([run] + commands).map { ("\(name) \($0.words.joined(separator: " "))", $0.help) }
-        let all = lines + [("\(name) version", "prints the version"), ("\(name) COMMAND --help", "lists its options")]
+        let all =
+            lines + [
+                ("\(name) version", "prints the version"),
+                ("\(name) completion", "prints a script for bash's completion"),
+                ("\(name) COMMAND --help", "lists its options"),
+            ]
         let width = all.map(\.0.count).max() ?? 0
         return "\(summary)\n\n"
             + all.map { "  \($0)\(String(repeating: " ", count: width - $0.count + 2))\($1)\n" }.joined()
+    }
+
+    private var completion: BashCompletion {
+        let run = Command("run", help: Self.runHelp) { _ in 0 }
+        let known = ([run] + commands).map { ($0.words, listed($0).rows.map(\.key) + ["config", "help"]) }
+        return BashCompletion(program: name, commands: known + [(["version"], []), (["completion"], [])])
     }
 
     private func help(of command: Command) -> String {
@@ -289,6 +303,13 @@ extension Program.Command {
         var (flags, operands): ([String], [String]) = ([], [])
         var rest = arguments[...]
         while let given = rest.popFirst() {
+            // Also `-ojson` and `-o=json`, as kubectl takes them.
+            let attached = aliases.first { given.hasPrefix($0.key) && given.utf8.count > $0.key.utf8.count }
+            if let attached, table.rows.contains(where: { "--\($0.key)" == attached.value && !$0.isFlag }) {
+                let value = given.dropFirst(attached.key.count)
+                flags.append("\(attached.value)=\(value.hasPrefix("=") ? value.dropFirst() : value)")
+                continue
+            }
             let argument = aliases[given] ?? given
             if argument.hasPrefix("--") {
                 let takesValue =

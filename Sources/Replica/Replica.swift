@@ -104,7 +104,9 @@ package struct Replica: Sendable {
             api: api, clock: clock, token: surroundings.token, peers: surroundings.peers, mirrors: mirrors)
         requests = RequestHandler(
             api: api, polls: polls, mirrors: mirrors, overviews: overviews, peers: surroundings.peers,
-            rebalancer: rebalancer, intents: intents, background: surroundings.background, clock: clock)
+            rebalancer: rebalancer, intents: intents,
+            operators: OperatorCalls(handler: handler, clock: clock, log: log), background: surroundings.background,
+            clock: clock)
         readiness = Readiness(
             desired: desired, leadership: leadership, watches: watches, elector: elector, mirror: mirror, clock: clock)
     }

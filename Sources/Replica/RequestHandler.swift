@@ -1,3 +1,4 @@
+import CheckModel
 import ClusterChecks
 import HTTPServer
 import Leadership
@@ -15,13 +16,15 @@ final class RequestHandler: HTTPHandler {
     private let intents: IntentKeeper
     private let background: any BackgroundExecutor
     private let clock: any Clock
+    private let operators: OperatorCalls
     private let durations = RouteDurations()
     /// Held while a background answer is made: one at a time.
     private let making = Mutex(())
 
     init(
         api: API, polls: LongPolls, mirrors: MirrorServer, overviews: Overviews, peers: any ReplicaTransport,
-        rebalancer: Rebalancer, intents: IntentKeeper, background: any BackgroundExecutor, clock: any Clock
+        rebalancer: Rebalancer, intents: IntentKeeper, operators: OperatorCalls, background: any BackgroundExecutor,
+        clock: any Clock
     ) {
         self.api = api
         self.polls = polls
@@ -31,6 +34,7 @@ final class RequestHandler: HTTPHandler {
         self.rebalancer = rebalancer
         self.intents = intents
         self.background = background
+        self.operators = operators
         self.clock = clock
     }
 
@@ -44,7 +48,7 @@ final class RequestHandler: HTTPHandler {
         if request.path == "/" { return responder.respond(PageAnswer.to(request)) }
         do throws(APIError) {
             let route = try Route(path: request.path)
-            perform(api.handle(request, route, now: now), Call(request, responder, route.kind, now))
+            perform(api.handle(request, route, now: now), Call(request, responder, route, now))
         } catch {
             responder.respond(error.response)
         }
@@ -55,12 +59,13 @@ final class RequestHandler: HTTPHandler {
         let request: HTTPRequest
         let responder: Responder
         let kind: Route.Kind
+        let authority: Route.Authority
         let arrival: Instant
 
-        init(_ request: HTTPRequest, _ responder: Responder, _ kind: Route.Kind, _ arrival: Instant) {
+        init(_ request: HTTPRequest, _ responder: Responder, _ route: Route, _ arrival: Instant) {
             self.request = request
             self.responder = responder
-            self.kind = kind
+            (kind, authority) = (route.kind, route.authority)
             self.arrival = arrival
         }
     }
@@ -68,6 +73,9 @@ final class RequestHandler: HTTPHandler {
     private func perform(_ action: API.Action, _ call: Call) {
         switch action {
         case .respond(let response):
+            if [401, 403].contains(response.status), [.operators, .readers].contains(call.authority) {
+                operators.noteRefusal(call.request, status: response.status)
+            }
             answer(call, response)
         case .tell(let response, let since, let term):
             tell(call, response, since, term)
@@ -91,10 +99,19 @@ final class RequestHandler: HTTPHandler {
             mirrors.handle(mirror, call.responder, api, call.arrival)
         case .intend(let intention):
             intents.carryOut(intention.command) { [self] outcome in
+                operators.note(intention.command.words, call.request, outcome: outcome.words)
+                overviews.noteChange()
                 answer(call, api.finish(intention, outcome, now: clock.now()))
             }
         case .rebalance(let rebalancing):
-            rebalancer.refreshStatistics { [self] in answer(call, api.finish(rebalancing, now: clock.now())) }
+            rebalancer.refreshStatistics { [self] in
+                let response = api.finish(rebalancing, now: clock.now())
+                if !rebalancing.asked.isDry {
+                    operators.note("rebalance", call.request, outcome: response.status == 200 ? "done" : "refused")
+                    overviews.noteChange()
+                }
+                answer(call, response)
+            }
         }
     }
 

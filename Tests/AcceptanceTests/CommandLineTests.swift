@@ -40,6 +40,31 @@ import Testing
         #expect(output.contains(line), "\(output)")
     }
 
+    /// In a real bash.
+    @Test(arguments: [
+        (["clusterchecks", "exp"], ["explain"]), (["clusterchecks", "--fai"], ["--failing"]), (["sta"], ["status"]),
+        (["node-agent-has-no", ""], []),
+    ])
+    func `bash completes commands and options`(words: [String], completions: [String]) async throws {
+        let directory = try TemporaryDirectory()
+        let program = try TestEnvironment.program("cluster-agent")
+        let script = """
+            source <("\(program)" completion); COMP_WORDS=(cluster-agent \(words.map { "'\($0)'" }.joined(separator: " ")))
+            COMP_CWORD=\(words.count); _cluster_agent; printf '%s\\n' "${COMPREPLY[@]}"
+            """
+        let bash = try ChildProcess("/bin/bash", ["-c", script], outputPath: "\(directory.path)/output")
+        #expect(try await bash.wait(within: .seconds(30)) == .exited(0), "\(bash.output)")
+        #expect(bash.output.split(separator: "\n").map(String.init) == completions)
+    }
+
+    @Test(arguments: ["-oxml", "-o=xml", "--output=xml", "--output xml"])
+    func `an option may be written as kubectl takes it`(option: String) async throws {
+        let words = option.split(separator: " ").map(String.init)
+        let (end, output) = try await run("cluster-agent", ["clusterchecks"] + words)
+        #expect(end == .exited(2))
+        #expect(output.contains("--output=xml: not allowed; it takes: one of table"), "\(output)")
+    }
+
     @Test func `an error in an environment variable names the variable`() async throws {
         let (end, output) = try await run("cluster-agent", ["run"], ["DD_METRICS_PORT": "many"])
         #expect(end == .exited(2))

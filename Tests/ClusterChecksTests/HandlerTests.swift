@@ -387,7 +387,7 @@ import Testing
             fixture.handler.collect(into: &writer)
             return writer.text
         }
-        let moves = page().split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let moves = page().split(separator: "\n").filter { $0.hasPrefix("cluster_checks_moves_total{") }
         #expect(moves.count == MoveReason.allCases.count)
         #expect(moves.allSatisfy { $0.hasPrefix("cluster_checks_moves_total{reason=") && $0.hasSuffix(" 0") })
         try await fixture.run {

@@ -87,10 +87,14 @@ import Testing
             let page = try await Self.get("http://127.0.0.1:\(try #require(agent.metricsPort))/metrics").body
             #expect(page.contains("node_agent_cluster_agent_up 1\n"))
             #expect(page.contains("node_agent_configs 3\n"))
-            #expect(
-                page.contains(#"node_agent_check_up{check_id="\#(configs[0].checkIDs[0])",check_name="http_check"} 1"#))
-            let refused = #"check_id="\#(configs[1].checkIDs[0])",check_name="tcp_check",kind="refused"} "#
-            #expect(page.contains("node_agent_check_failures_total{\(refused)"))
+            let lines = page.split(separator: "\n")
+            let up = #"node_agent_check_up{check_id="\#(configs[0].checkIDs[0])",check_name="http_check","#
+            #expect(lines.contains { $0.hasPrefix(up) && $0.hasSuffix("} 1") })
+            let refused =
+                #"node_agent_check_failures_total{check_id="\#(configs[1].checkIDs[0])",check_name="tcp_check","#
+            #expect(lines.contains { $0.hasPrefix(refused) && $0.contains(#"kind="refused"} "#) })
+            #expect(page.contains(#"node_agent_check_duration_seconds_count{check_name="http_check"} "#))
+            #expect(page.contains("process_open_fds "))
             #expect(try Exposition(Array(page.utf8)).samples > 10, "its own parser reads its own page")
         }
         let requests = cluster.state.withLock { $0.requests }

@@ -86,4 +86,21 @@ import Testing
 
                 """)
     }
+
+    @Test func `what Linux says of this process is on the page`() throws {
+        var writer = MetricsWriter()
+        ProcessMetrics.collect(into: &writer)
+        let samples = Dictionary(
+            uniqueKeysWithValues: writer.text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
+                let parts = line.split(separator: " ")
+                return (String(parts[0]), Double(parts[1]) ?? -1)
+            })
+        #expect(samples.count == 6)
+        let now = Double(SystemClock().wallTime().nanoseconds) / 1e9
+        #expect((now - 86_400...now + 5).contains(samples["process_start_time_seconds"] ?? 0))
+        #expect((1_000_000...1e11).contains(samples["process_resident_memory_bytes"] ?? 0))
+        #expect((samples["process_virtual_memory_bytes"] ?? 0) > (samples["process_resident_memory_bytes"] ?? 0))
+        #expect((3...100_000).contains(samples["process_open_fds"] ?? 0))
+        #expect((0.001...100_000).contains(samples["process_cpu_seconds_total"] ?? 0))
+    }
 }

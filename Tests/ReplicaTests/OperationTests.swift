@@ -49,6 +49,35 @@ import Testing
         replica.handler.record(readings, duration: .zero)
     }
 
+    @Test func `who did what is in the log and the history, and a wrong token at most every ten seconds`() async throws
+    {
+        try await TestReplica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
+            let log = RecordingLog()
+            let calls = OperatorCalls(handler: replica.handler, clock: replica.clock, log: Log(sink: log))
+            let request = replica.request(
+                .post, Self.intent, headers: [("User-Agent", "cluster-agent/1"), ("X-Forwarded-For", "198.51.100.7")])
+            calls.note("drain node1", request, outcome: "node1 is drained")
+            // Only a replica says for whom it asks.
+            let forwarded = replica.request(
+                .post, Self.intent,
+                headers: [("X-DCA-Follower-Forwarded", "true"), ("X-Forwarded-For", "198.51.100.7")])
+            calls.note("rebalance", forwarded, outcome: "done")
+            let entries = try replica.handler.history(now: replica.clock.now()).value.entries.filter {
+                $0.kind == .operator
+            }
+            #expect(entries.map(\.check) == ["drain node1", "rebalance"])
+            #expect(entries.map(\.node) == ["192.0.2.9", "198.51.100.7"])
+            #expect(entries.map(\.reason) == ["node1 is drained", "done"])
+            #expect(entries.first?.what.hasSuffix("drain node1 from 192.0.2.9 (node1 is drained)") == true)
+            for _ in 0..<5 { calls.noteRefusal(request, status: 403) }
+            replica.clock.advance(by: .seconds(10))
+            calls.noteRefusal(request, status: 403)
+            #expect(log.fields(of: "an operator's call").count == 2)
+            let refusals = log.fields(of: "operators' calls were refused for their token")
+            #expect(refusals.map { $0["refused"] } == ["1", "5"])
+        }
+    }
+
     @Test
     func `an isolated check is alone on its node until it is no longer to be, and then a rebalance moves others there`()
         async throws

@@ -70,6 +70,7 @@ final class Polls: Sendable {
             api: replica.api, polls: polls, mirrors: mirrors, overviews: overviews, peers: peers,
             rebalancer: rebalancer,
             intents: IntentKeeper(store: nil, clock: replica.clock, log: Log(sink: NoLog())),
+            operators: OperatorCalls(handler: replica.handler, clock: replica.clock, log: Log(sink: NoLog())),
             background: ThreadPerCall(), clock: replica.clock)
     }
 

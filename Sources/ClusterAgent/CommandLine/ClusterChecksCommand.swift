@@ -1,4 +1,5 @@
 import CheckModel
+import Glibc
 import JSON
 import Platform
 
@@ -65,8 +66,9 @@ enum ClusterChecksCommand {
         let filter = ClusterChecksTable.Filter(
             check: options[check], node: options[node], namespace: options[namespace], onlyFailing: options[failing])
         let isWide = options[output] == "wide"
+        let isColoured = takesColours(context.environment)
         var table = ClusterChecksTable(overview, filter)
-        var shown = table.text(isWide: isWide)
+        var shown = table.text(isWide: isWide, isColoured: isColoured)
         var notice = Self.notice(overview)
         var problem: StartError?
         if let notice { print(notice) }
@@ -81,7 +83,7 @@ enum ClusterChecksCommand {
                 continue
             }
             table = ClusterChecksTable(overview, filter)
-            shown = table.text(isWide: isWide, known: shown.known)
+            shown = table.text(isWide: isWide, isColoured: isColoured, known: shown.known)
             let newest = Self.notice(overview)
             if let newest, notice == nil { print(newest) }
             notice = newest
@@ -90,6 +92,12 @@ enum ClusterChecksCommand {
         let isUnknown = table.rows.isEmpty && !filter.onlyFailing
         let isLastKnown = OverviewNotice(overview).text != nil
         return isLastKnown || filter.isGiven && (table.hasFailing || isUnknown) ? 1 : 0
+    }
+
+    /// Whether standard output is a terminal that wants colours (no-color.org).
+    private static func takesColours(_ environment: [String: String]) -> Bool {
+        environment["NO_COLOR", default: ""].isEmpty && environment["TERM", default: "dumb"] != "dumb"
+            && isatty(STDOUT_FILENO) == 1
     }
 
     /// What to know before the table is read; nil if there is nothing.

@@ -42,6 +42,7 @@ struct ClusterChecksTable {
         var gone: Row { Row(check: check, source: source, node: "", state: "Gone") }
     }
 
+    private static let stateColumn = 3
     private static let heads = ["CHECK", "SOURCE", "NODE", "STATE", "SINCE", "LAST ERROR"]
     private static let wideHeads = [
         "CHECK", "SOURCE", "NODE", "STATE", "SINCE", "AGE", "LAST SUCCESS", "TOOK", "LAST ERROR",
@@ -66,18 +67,31 @@ struct ClusterChecksTable {
 
     /// The table.
     ///
-    /// - Parameter known: the rows that have been told; nil to tell all, below a head.
+    /// - Parameters:
+    ///   - isColoured: whether the states have colours, for a terminal.
+    ///   - known: the rows that have been told; nil to tell all, below a head.
     /// - Returns: the text, and the rows that have been told then.
-    func text(isWide: Bool, known: [ExactText: Row]? = nil) -> (text: String, known: [ExactText: Row]) {
+    func text(isWide: Bool, isColoured: Bool = false, known: [ExactText: Row]? = nil) -> (
+        text: String, known: [ExactText: Row]
+    ) {
         let head = isWide ? Self.wideHeads : Self.heads
         let new = known.map { changes(since: $0) } ?? rows
         let lines = (known == nil ? [head] : []) + new.map { (isWide ? $0.wideCells : $0.cells).map(visibleLine) }
         let widths = head.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         let texts = lines.map { cells in
-            let padded = zip(cells, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            let padded = zip(cells, widths).enumerated().map { column, cell in
+                let text = cell.0 + String(repeating: " ", count: cell.1 - cell.0.count)
+                return isColoured && column == Self.stateColumn ? Self.coloured(text, cell.0) : text
+            }
             return trimmed(padded.joined(separator: "   "))
         }
         return (texts.joined(separator: "\n"), Self.byIdentity(rows))
+    }
+
+    /// A state in the colour that terminals have for it.
+    private static func coloured(_ text: String, _ state: String) -> String {
+        let colours = ["Down": 31, "Unassigned": 31, "Stale": 33, "Up": 32]
+        return colours[state].map { "\u{1B}[\($0)m\(text)\u{1B}[0m" } ?? text
     }
 
     /// The rows that differ from what was told, and how those are now that are shown no more.

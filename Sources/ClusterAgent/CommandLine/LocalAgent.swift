@@ -11,6 +11,32 @@ struct LocalAgent: Sendable {
     private let url: String
     private let client: HTTPClient
     private let clock: any Clock
+    private let stop: @Sendable () async -> Void
+
+    /// - Throws: `StartError` if there is no answer, or the process is asked to stop before.
+    private func send(_ request: ClientRequest) async throws(StartError) -> ClientResponse {
+        let (client, clock, stop) = (client, clock, stop)
+        let result = await withTaskGroup(of: Result<ClientResponse, HTTPClientError>?.self) { group in
+            group.addTask {
+                do throws(HTTPClientError) {
+                    return .success(try await client.send(request, deadline: clock.now() + Self.timeout))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                await stop()
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+        guard let result else { throw StartError("interrupted before \(url) answered") }
+        do { return try result.get() } catch {
+            throw StartError("\(url): \(error); does the cluster-agent run here, with these options?")
+        }
+    }
 
     /// Asks the cluster-agent, and closes the connections.
     ///
@@ -32,7 +58,7 @@ struct LocalAgent: Sendable {
     /// - Throws: `StartError` if the options do not tell where it is and which key it has.
     private init(_ context: Program.Context) throws(StartError) {
         let options = context.options
-        clock = context.clock
+        (clock, stop) = (context.clock, context.stop)
         let token = try OperatorToken(of: options, clock: clock)
         let host = options[AgentOptions.listenHost]
         // Of `localhost` libcurl tries both addresses.
@@ -87,12 +113,7 @@ struct LocalAgent: Sendable {
     ) async throws(StartError) -> (json: JSONValue, headers: HTTPHeaders) {
         let request = ClientRequest(
             method, url: url + path, body: body.map { Array($0.utf8) }, maximumResponseBytes: 1 << 30)
-        let response: ClientResponse
-        do throws(HTTPClientError) {
-            response = try await client.send(request, deadline: clock.now() + Self.timeout)
-        } catch {
-            throw StartError("\(url): \(error); does the cluster-agent run here, with these options?")
-        }
+        let response = try await send(request)
         guard response.status == 200 else {
             let text = trimmed(String(decoding: response.body.prefix(1000), as: UTF8.self))
             throw StartError("\(url)\(path): status \(response.status)\(text.isEmpty ? "" : ": \(text)")")

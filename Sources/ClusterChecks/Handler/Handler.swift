@@ -276,6 +276,17 @@ extension Handler {
         }
     }
 
+    /// Adds an entry to the history that is no change of the store; followers get it with the next one. Nothing while
+    /// this replica does not lead.
+    package func note(_ entry: HistoryEntry) {
+        var entry = entry
+        entry.time = clock.wallTime()
+        state.withLock { state in
+            guard state.term != nil else { return }
+            state.history.append([entry], version: state.dispatcher.store.version + 1)
+        }
+    }
+
     /// What this replica knows of the history, in any role.
     package var knownHistory: History { state.withLock { $0.history } }
 

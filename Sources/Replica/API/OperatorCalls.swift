@@ -1,0 +1,77 @@
+import CheckModel
+import ClusterChecks
+import HTTPServer
+import Platform
+import Synchronization
+
+/// Who did what: a line of the log and an entry of the history for every operator's call that changes something, and a
+/// line for those that are refused for their token, at most one every ten seconds.
+///
+/// What is only read is not told: a page that is open reads all the time.
+final class OperatorCalls: Sendable {
+    private struct State {
+        var refused = 0
+        var told = Instant.distantPast
+    }
+
+    private static let pause = Duration.seconds(10)
+    /// The longest outcome, in bytes.
+    private static let longest = 300
+
+    private let handler: Handler
+    private let clock: any Clock
+    private let log: Log
+    private let state = Mutex(State())
+
+    init(handler: Handler, clock: any Clock, log: Log) {
+        self.handler = handler
+        self.clock = clock
+        self.log = log.named("audit")
+    }
+
+    /// Notes what became of a call that an operator made with the operator's token.
+    func note(_ what: String, _ request: HTTPRequest, outcome: String) {
+        let (from, outcome) = (Self.origin(of: request), cut(outcome, to: Self.longest))
+        log.info(
+            "an operator's call",
+            ["call": what, "from": from, "client": request.headers["User-Agent"] ?? "", "outcome": outcome])
+        handler.note(HistoryEntry(.operator, check: what, node: from, reason: outcome))
+    }
+
+    /// Notes that a call was refused for its token.
+    func noteRefusal(_ request: HTTPRequest, status: Int) {
+        let now = clock.now()
+        let count = state.withLock { state -> Int? in
+            state.refused += 1
+            guard now - state.told >= Self.pause else { return nil }
+            defer { (state.refused, state.told) = (0, now) }
+            return state.refused
+        }
+        guard let count else { return }
+        log.warning(
+            "operators' calls were refused for their token",
+            ["path": request.path, "from": Self.origin(of: request), "status": status, "refused": count])
+    }
+
+    /// From where a call came: to a follower, if one forwarded it.
+    private static func origin(of request: HTTPRequest) -> String {
+        let forwarded = Forward.isForwarded(request) ? request.headers["X-Forwarded-For"] : nil
+        return cut(forwarded ?? request.peer.host, to: 64)
+    }
+}
+
+extension IntentCommand {
+    /// The command as an operator writes it.
+    var words: String { [verb.rawValue, check, node].filter { !$0.isEmpty }.joined(separator: " ") }
+}
+
+extension IntentOutcome {
+    /// What became of it, in words.
+    var words: String {
+        switch self {
+        case .done(let decision, _, let isKept): isKept ? decision.answer : "\(decision.answer), not kept"
+        case .refused(let error): "refused: \(error.description)"
+        case .notKept(let reason): "not kept: \(reason)"
+        }
+    }
+}
