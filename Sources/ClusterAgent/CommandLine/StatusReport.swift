@@ -23,7 +23,8 @@ struct StatusReport {
         var lines: [String] = []
         if let leader = overview["leader"] {
             let name = leader["name"]?.stringValue ?? ""
-            lines.append("Leader: \(name.isEmpty ? "the only replica" : name), for \(ago(leader["since_ms"]) ?? "?")")
+            let word = overview["is_last_known"]?.boolValue == true ? "Last leader" : "Leader"
+            lines.append("\(word): \(name.isEmpty ? "the only replica" : name), for \(ago(leader["since_ms"]) ?? "?")")
         }
         let replicas = (overview["replicas"]?.arrayValue ?? []).filter { $0["role"]?.stringValue != "leader" }
         lines += replicas.map { replica in

@@ -14,7 +14,7 @@ struct OverviewSource: Sendable {
     let replicas: @Sendable () -> [(name: String, isNamed: Bool)]
     let apiSilence: @Sendable () -> Duration?
     let certificateExpiry: @Sendable () -> WallTime?
-    /// How the history names this replica.
+    /// By which the Lease names this replica.
     let name: String
     let clock: any Clock
 
@@ -28,10 +28,11 @@ struct OverviewSource: Sendable {
         let (now, time) = (clock.now(), clock.wallTime())
         let state = try handler.snapshot(now: now)
         var overview = OverviewAnswer()
-        (overview.time, overview.madeBy, overview.leader) = (time, name, (name, since))
+        let shown = Self.shown(name)
+        (overview.time, overview.madeBy, overview.leader) = (time, shown, (shown, since))
         overview.replicas =
-            [OverviewAnswer.Replica(name: name, role: "leader")]
-            + replicas().map { .init(name: $0.name, role: $0.isNamed ? "may take over" : "catching up") }
+            [OverviewAnswer.Replica(name: shown, role: "leader")]
+            + replicas().map { .init(name: Self.shown($0.name), role: $0.isNamed ? "may take over" : "catching up") }
         overview.remainingWarmUp = state.isWarmingUp ? state.remainingWarmUp : nil
         (overview.apiSilence, overview.certificateExpiry) = (apiSilence(), certificateExpiry())
         overview.dangling = state.dangling.count
@@ -45,6 +46,9 @@ struct OverviewSource: Sendable {
         overview.history = handler.knownHistory.entries(since: oldest)
         return (overview, state.term)
     }
+
+    /// An identity in the Lease without what tells two processes of one pod apart; names of pods have no underscore.
+    private static func shown(_ identity: String) -> String { String(identity.prefix { $0 != "_" }) }
 
     private func checks(_ state: StateSnapshot, _ now: Instant) -> [OverviewAnswer.Check] {
         var checks: [OverviewAnswer.Check] = []
