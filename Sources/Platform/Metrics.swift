@@ -57,17 +57,10 @@ package struct MetricsWriter: Sendable {
     }
 
     private static func escaped(_ value: String) -> String {
-        var text = ""
-        for character in value.unicodeScalars {
-            switch character {
-            case "\\": text += "\\\\"
-            case "\"": text += "\\\""
-            case "\n": text += "\\n"
-            default: text.unicodeScalars.append(character)
-            }
-        }
-        // The format has escapes for these three only, and people read it on terminals.
-        return visibleLine(text)
+        // The format has escapes for three characters only, and people read it on terminals.
+        value.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            visibleLine(String(line)).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        }.joined(separator: "\\n")
     }
 
     private static func number(_ value: Double) -> String {

@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 
 /// The command line that our programs share: `run`, further commands, `version`, `--help`, and the exit codes.
 ///
@@ -330,7 +331,12 @@ extension Program.Command {
 /// Writes what was printed so far.
 ///
 /// - Returns: false if nobody reads it any more, or it cannot be written.
-package func flushStandardOutput() -> Bool { clinux_flush_output() == 0 }
+package func flushStandardOutput() -> Bool {
+    guard clinux_flush_output() == 0 else { return false }
+    // The reader of a pipe may have gone although nothing is to be written.
+    var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+    return unsafe poll(&output, 1, 0) <= 0 || output.revents & Int16(POLLERR) == 0
+}
 
 /// Why a program cannot start: where, and what to do about it.
 package struct StartError: Error, Sendable, CustomStringConvertible {

@@ -1,10 +1,12 @@
 /// A text as one line that a terminal may get. Control characters, which could move the cursor, hide what is there or
-/// begin a line that looks like one of ours, and those that change the direction of what follows (Unicode's
-/// bidirectional controls) stand as `\u{…}`.
+/// begin a line that looks like one of ours, those that change the direction of what follows (Unicode's
+/// bidirectional controls), and those that nobody sees stand as `\u{…}`.
 package func visibleLine(_ text: String) -> String {
     let isVisible = { (scalar: Unicode.Scalar) in
         switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069: false
+        case 0..<0x20, 0x7F..<0xA0, 0x61C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF,
+            0xE0000...0xE007F:
+            false
         default: true
         }
     }

@@ -168,8 +168,9 @@ package struct Replica: Sendable {
         handler.collect(into: &writer)
         requests.collect(into: &writer)
         overviews.collect(into: &writer)
-        if handler.dispatchingTerm(at: surroundings.clock.now()) != nil {
-            resultsReader.results.collect(into: &writer, now: surroundings.clock.now())
+        let now = surroundings.clock.now()
+        if handler.dispatchingTerm(at: now) != nil {
+            resultsReader.results.collect(handler.placedInstances(now: now), into: &writer, now: now)
         }
         autoConf.collect(into: &writer)
         elector?.collect(into: &writer)

@@ -84,7 +84,7 @@ final class RequestHandler: HTTPHandler {
         case .look(let poll?):
             overviews.look(poll) { [api] in call.responder.respond(api.answer($0)) }
         case .look(nil):
-            inBackground(call) { [self] in api.answer(overviews.look()) }
+            inBackground(call) { [self] in api.answer(overviews.look(since: call.arrival)) }
         case .lookAtLeader(let forward):
             lookAtLeader(call, forward)
         case .forward(let forward):
@@ -132,11 +132,13 @@ final class RequestHandler: HTTPHandler {
 
     private func lookAtLeader(_ call: Call, _ forward: Forward) {
         peers.send(forward) { [self] result in
-            guard case .failed(let reason) = result else {
-                return answer(call, api.finish(forward, result, now: clock.now()))
+            let why: String
+            switch result {
+            case .failed(let reason): why = "gives no answer: \(reason)"
+            case .answered(status: 404, _, _): why = "is of a version that has no overview"
+            case .answered: return answer(call, api.finish(forward, result, now: clock.now()))
             }
-            let why = "the leader at \(forward.leader.address) gives no answer: \(reason)"
-            answer(call, api.answer(overviews.lastKnown(because: why)))
+            answer(call, api.answer(overviews.lastKnown(because: "the leader at \(forward.leader.address) \(why)")))
         }
     }
 

@@ -55,9 +55,9 @@ import Testing
         #expect(results.of("n", now: at(122))["a"]?.isStale == false)
         #expect(results.of("n", now: at(122))["a"]?.lastSuccess == .seconds(90))
         #expect(results.of("n", now: at(123))["a"]?.isStale == true)
-        results.noteState(now: at(122), at: wall(122))
+        results.noteState(of: [("n", ["a"]), ("m", ["a"])], now: at(122), at: wall(122))
         #expect(flips.drain() == [])
-        for _ in 0..<2 { results.noteState(now: at(123), at: wall(123)) }
+        for _ in 0..<2 { results.noteState(of: [("n", ["a"]), ("m", ["a"])], now: at(123), at: wall(123)) }
         #expect(flips.drain() == ["a"])
         _ = results.take(Self.report(2, 2), of: "n", now: at(124), at: wall(124))
         #expect(flips.drain() == ["a"])
@@ -70,13 +70,17 @@ import Testing
         }
         #expect(slots(0) == nil)
         _ = results.take(Self.report(0, 1, [Self.up]), of: "n", now: at(0), at: wall(0))
+        // What no node is to run has no strip.
+        results.noteState(of: [("m", ["a"])], now: at(0), at: wall(0))
+        #expect(slots(10) == nil)
+        results.noteState(of: [("n", ["a"])], now: at(0), at: wall(0))
         #expect(slots(10) == "p")
         _ = results.take(Self.report(1, 2, [Self.down]), of: "n", now: at(20), at: wall(20))
         #expect(slots(899) == "f")
-        results.noteState(now: at(60), at: wall(900))
+        results.noteState(of: [("n", ["a"]), ("m", ["a"])], now: at(60), at: wall(900))
         #expect(slots(900) == "fF")
         // Nothing is heard for two slots, and what is stale is not counted.
-        results.noteState(now: at(900), at: wall(1_800))
+        results.noteState(of: [("n", ["a"]), ("m", ["a"])], now: at(900), at: wall(1_800))
         #expect(slots(1_800) == "fF-")
         _ = results.take(Self.report(0, 1, [Self.up]), of: "m", now: at(2_700), at: wall(2_700))
         #expect(slots(2_700) == "fF-p")
@@ -87,10 +91,38 @@ import Testing
         // After a day the first slots are gone, and after two the strip is.
         _ = results.take(Self.report(2, 3, [Self.down]), of: "m", now: at(2_702), at: wall(900 * 97))
         #expect(slots(900 * 97) == "-p" + String(repeating: "-", count: 93) + "F")
-        results.noteState(now: at(9_000), at: wall(900 * 97 + 86_400))
+        results.noteState(of: [("n", ["a"]), ("m", ["a"])], now: at(9_000), at: wall(900 * 97 + 86_400))
         #expect(slots(900 * 97 + 86_400) != nil)
-        results.noteState(now: at(9_000), at: wall(900 * 98 + 86_400))
+        results.noteState(of: [("n", ["a"]), ("m", ["a"])], now: at(9_000), at: wall(900 * 98 + 86_400))
         #expect(slots(900 * 98 + 86_400) == nil)
+    }
+
+    @Test func `only what a node is to run is counted`() {
+        let results = CheckResults()
+        let other = CheckResult(id: "b", isUp: false, kind: "made up", lasted: .zero)
+        for node in ["n", "m"] {
+            _ = results.take(Self.report(0, 1, [Self.down, other]), of: node, now: at(0), at: wall(0))
+        }
+        var writer = MetricsWriter()
+        results.collect([("n", ["a", "c"]), ("m", ["b"]), ("gone", ["a"])], into: &writer, now: at(1))
+        let lines = writer.text.split(separator: "\n")
+        #expect(lines.contains("cluster_checks_failing{kind=\"timeout\"} 1"))
+        #expect(lines.contains("cluster_checks_failing{kind=\"error\"} 1"))
+        #expect(lines.contains("cluster_checks_passing 0"))
+    }
+
+    @Test func `the texts of one node are bounded`() {
+        let results = CheckResults()
+        let long = String(repeating: "x", count: 4_000)
+        let many = (0..<2_000).map { CheckResult(id: "\($0)\(long)", isUp: true) }
+        _ = results.take(Self.report(0, 1, many), of: "n", now: at(0), at: wall(0))
+        let kept = results.of("n", now: at(0)).count
+        #expect((900...1_100).contains(kept), "\(kept)")
+        // What goes makes room.
+        _ = results.take(
+            Self.report(1, 2, gone: many.map { ExactText($0.id) }), of: "n", now: at(1), at: wall(1))
+        _ = results.take(Self.report(2, 3, [Self.up]), of: "n", now: at(1), at: wall(1))
+        #expect(results.of("n", now: at(1)).count == 1)
     }
 
     @Test func `a check that has not run again succeeded when it did`() {

@@ -103,4 +103,10 @@ import Testing
         #expect((3...100_000).contains(samples["process_open_fds"] ?? 0))
         #expect((0.001...100_000).contains(samples["process_cpu_seconds_total"] ?? 0))
     }
+
+    @Test func `a hostile label is escaped for people and for the format`() {
+        var writer = MetricsWriter()
+        writer.family("m", .gauge, help: "H.", [(["l": "a\u{1B}[31m\n\"\\\u{202E}\u{200B}"], 1)])
+        #expect(writer.text.hasSuffix(#"m{l="a\\u{1b}[31m\n\"\\\\u{202e}\\u{200b}"} 1"# + "\n"), "\(writer.text)")
+    }
 }

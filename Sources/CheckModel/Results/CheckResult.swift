@@ -70,11 +70,11 @@ package struct CheckResult: Hashable, Sendable {
         }
         let (kind, reason) = (json["kind"]?.stringValue ?? "", json["reason"]?.stringValue ?? "")
         guard let id = json["id"]?.stringValue, !id.isEmpty, id.utf8.count <= Self.longestID,
-            let isUp = json["up"]?.boolValue, kind.utf8.count <= Self.longestKind,
-            let lasted = time("lasted_ms"), let duration = time("took_ms")
+            let isUp = json["up"]?.boolValue, let lasted = time("lasted_ms"), let duration = time("took_ms")
         else { return nil }
         self.init(
-            id: id, isUp: isUp, kind: kind, reason: Scrubbing.scrubbed(reason), lasted: lasted,
+            id: id, isUp: isUp, kind: cut(kind, to: Self.longestKind), reason: Scrubbing.scrubbed(reason),
+            lasted: lasted,
             lastSuccess: time("succeeded_ms"), duration: duration, nextRun: time("next_ms"))
     }
 }

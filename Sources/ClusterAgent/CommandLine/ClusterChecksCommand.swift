@@ -20,7 +20,7 @@ enum ClusterChecksCommand {
 
     private static let about = """
         Prints a row for each check instance, those that fail first. Exits with 1 if a filter is given and something
-        that it shows is down or stale, or nothing is shown that was asked for by name; also where nobody leads.
+        that it shows is down, stale or without a node, or nothing is shown that was asked for by name; also where nobody leads.
         """
     /// How often `--watch` looks.
     private static let pause = Duration.seconds(2)
@@ -76,20 +76,22 @@ enum ClusterChecksCommand {
         while options[watch], flushStandardOutput(), await !context.isStopped(within: pause) {
             do throws(StartError) {
                 overview = try await agent.overview().overview
+                if problem != nil { print("There is an answer again.") }
                 problem = nil
             } catch {
-                if problem == nil { print("\(error); trying again") }
+                if problem == nil { print(visibleLine("\(error); trying again")) }
                 problem = error
                 continue
             }
             table = ClusterChecksTable(overview, filter)
             shown = table.text(isWide: isWide, isColoured: isColoured, known: shown.known)
             let newest = Self.notice(overview)
+            if newest == nil, notice != nil { print("A leader dispatches again.") }
             if let newest, notice == nil { print(newest) }
             notice = newest
             if !shown.text.isEmpty { print(shown.text) }
         }
-        let isUnknown = table.rows.isEmpty && !filter.onlyFailing
+        let isUnknown = table.rows.isEmpty && (!filter.onlyFailing || isWarmingUp(overview))
         let isLastKnown = OverviewNotice(overview).text != nil
         return isLastKnown || filter.isGiven && (table.hasFailing || isUnknown) ? 1 : 0
     }
@@ -107,8 +109,13 @@ enum ClusterChecksCommand {
         return "The leader warms up, for \(left) s at most: nothing is placed yet."
     }
 
+    private static func isWarmingUp(_ overview: JSONValue) -> Bool {
+        overview["warmup_left_s"]?.integerValue != nil
+    }
+
     /// What to say instead of a table without rows.
     private static func emptiness(_ filter: ClusterChecksTable.Filter, _ overview: JSONValue) -> String {
+        if isWarmingUp(overview) { return "Nothing is known yet." }
         guard filter.onlyFailing else { return filter.isGiven ? "There is no such check." : "There are no checks." }
         let unheard = overview["counts"]?["unknown"]?.integerValue ?? 0
         return unheard == 0 ? "Nothing fails." : "Nothing is known to fail; \(unheard) have not been heard of yet."

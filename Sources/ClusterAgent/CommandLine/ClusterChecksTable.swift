@@ -43,6 +43,8 @@ struct ClusterChecksTable {
     }
 
     private static let stateColumn = 3
+    /// The widest cell that others are aligned with.
+    private static let widest = 100
     private static let heads = ["CHECK", "SOURCE", "NODE", "STATE", "SINCE", "LAST ERROR"]
     private static let wideHeads = [
         "CHECK", "SOURCE", "NODE", "STATE", "SINCE", "AGE", "LAST SUCCESS", "TOOK", "LAST ERROR",
@@ -77,10 +79,13 @@ struct ClusterChecksTable {
         let head = isWide ? Self.wideHeads : Self.heads
         let new = known.map { changes(since: $0) } ?? rows
         let lines = (known == nil ? [head] : []) + new.map { (isWide ? $0.wideCells : $0.cells).map(visibleLine) }
-        let widths = head.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        // One long text moves its own row alone.
+        let widths = head.indices.map { column in
+            lines.map { $0[column].count }.filter { $0 <= Self.widest }.max() ?? 0
+        }
         let texts = lines.map { cells in
             let padded = zip(cells, widths).enumerated().map { column, cell in
-                let text = cell.0 + String(repeating: " ", count: cell.1 - cell.0.count)
+                let text = cell.0 + String(repeating: " ", count: max(0, cell.1 - cell.0.count))
                 return isColoured && column == Self.stateColumn ? Self.coloured(text, cell.0) : text
             }
             return trimmed(padded.joined(separator: "   "))
@@ -107,8 +112,12 @@ struct ClusterChecksTable {
         Dictionary(rows.map { ($0.identity, $0) }) { first, _ in first }
     }
 
-    /// Whether one that is shown fails, or may: nothing has been heard of it for a while.
-    var hasFailing: Bool { rows.contains { $0.standing == .down || $0.standing == .stale } }
+    /// Whether one that is shown fails, or may: nothing has been heard of it for a while, or no node runs it.
+    var hasFailing: Bool { rows.contains(where: \.isFailing) }
+}
+
+extension ClusterChecksTable.Row {
+    fileprivate var isFailing: Bool { standing.map { [.down, .unassigned, .stale].contains($0) } == true }
 }
 
 extension ClusterChecksTable.Row {
@@ -149,7 +158,7 @@ extension ClusterChecksTable.Filter {
         let isOfNamespace = namespace.isEmpty || row.source.contains("://\(namespace)/")
         let isOfCheck = check.isEmpty || name == check || row.check == check
         return isOfCheck && isOfNamespace && (node.isEmpty || row.node == node)
-            && (!onlyFailing || row.standing.map { [.down, .unassigned, .stale].contains($0) } == true)
+            && (!onlyFailing || row.isFailing)
     }
 }
 

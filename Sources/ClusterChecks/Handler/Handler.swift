@@ -257,6 +257,15 @@ extension Handler {
         return StateSnapshot(view, rejections, term)
     }
 
+    /// Which instances each node runs; nothing while this replica does not lead.
+    package func placedInstances(now: Instant) -> CheckResults.Placed {
+        let nodes = state.withLock { state -> [ClusterStore.Node] in
+            guard let term = state.term, term.isValid(at: now) else { return [] }
+            return state.dispatcher.store.nodes
+        }
+        return nodes.filter { !$0.id.isEmpty }.map { ($0.id, $0.configs.flatMap(\.instanceIDs)) }
+    }
+
     /// The state in four values; nil while this replica does not lead.
     package func summary(now: Instant) -> ClusterSummary? {
         state.withLock { state in

@@ -42,7 +42,7 @@ package final class CheckResults: Sendable {
         let (version, flips) = state.withLock { state -> (Int64, [ExactText]) in
             guard state.makeRoom(for: node, now, maximumNodes) else { return (0, []) }
             let flips = state.nodes[node]?.take(report, now) ?? []
-            for result in report.results { state.strips.note(ExactText(result.id), isUp: result.isUp, at: time) }
+            for result in report.results { state.strips.noteKnown(ExactText(result.id), isUp: result.isUp, at: time) }
             return (state.nodes[node]?.version ?? 0, flips)
         }
         tell(flips)
@@ -63,11 +63,14 @@ package final class CheckResults: Sendable {
         tell(flips)
     }
 
+    /// The instances that nodes run: what an agent says of any other one is not counted.
+    package typealias Placed = [(node: String, ids: [String])]
+
     /// Notes which results have become stale, and how all others are now. Call it once in a period.
-    package func noteState(now: Instant, at time: WallTime) {
+    package func noteState(of placed: Placed, now: Instant, at time: WallTime) {
         let flips = state.withLock { state -> [ExactText] in
             let flips = state.nodes.keys.flatMap { state.nodes[$0]?.noteStale(now, after: staleAfter) ?? [] }
-            state.noteStrips(time)
+            state.noteStrips(placed, time)
             return flips
         }
         tell(flips)
@@ -100,11 +103,12 @@ package final class CheckResults: Sendable {
 
     /// Writes how many checks fail, by kind, and of how many nothing has been heard for three periods. A kind that
     /// agents of ours do not know is `error`.
-    package func collect(into writer: inout MetricsWriter, now: Instant) {
+    package func collect(_ placed: Placed, into writer: inout MetricsWriter, now: Instant) {
         var (failing, stale, passing) = ([ExactText: Int](), 0, 0)
         let nodes = state.withLock { $0.nodes }
-        for node in nodes.values {
-            for shown in node.shown(now, staleAfter: staleAfter).values {
+        for (id, checks) in placed {
+            guard let node = nodes[id] else { continue }
+            for shown in checks.compactMap({ node.shown($0, now, staleAfter: staleAfter) }) {
                 let kind = shown.result.kind
                 if shown.isStale {
                     stale += 1
@@ -146,9 +150,13 @@ package final class CheckResults: Sendable {
 
 extension CheckResults.State {
     /// Notes how each instance fares that is not stale.
-    fileprivate mutating func noteStrips(_ time: WallTime) {
-        for node in nodes.values where !node.areStale {
-            for (id, kept) in node.results { strips.note(id, isUp: kept.result.isUp, at: time) }
+    fileprivate mutating func noteStrips(_ placed: CheckResults.Placed, _ time: WallTime) {
+        for (id, checks) in placed {
+            guard let node = nodes[id], !node.areStale else { continue }
+            for check in checks {
+                guard let kept = node.results[check] else { continue }
+                strips.note(ExactText(check), isUp: kept.result.isUp, at: time)
+            }
         }
         strips.forgetOld(at: time)
     }

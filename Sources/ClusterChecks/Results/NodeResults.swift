@@ -9,8 +9,8 @@ struct NodeResults: Sendable {
         var saidAt: Instant
     }
 
-    /// The most results that are kept of one node. An agent's further ones are not.
-    static let most = 10_000
+    /// The most results that are kept of one node, and the most bytes of their texts. An agent's further ones are not.
+    static let (most, mostBytes) = (10_000, 4 << 20)
 
     /// The agent's process that says so; nil for a runner, whose statistics say it.
     private(set) var session: Int64?
@@ -19,6 +19,8 @@ struct NodeResults: Sendable {
     /// When the agent last said how its checks are, or that nothing has changed.
     private(set) var confirmedAt: Instant
     private(set) var results: [ExactText: Kept] = [:]
+    /// Of the texts of `results`.
+    private var bytes = 0
     /// Whether it has been noted that they are stale.
     private(set) var areStale = false
 
@@ -37,10 +39,10 @@ struct NodeResults: Sendable {
         if report.from == 0 {
             let named = Set(report.results.map { ExactText($0.id) })
             let stale = results.keys.filter { !named.contains($0) }
-            for id in stale { results[id] = nil }
+            for id in stale { remove(id) }
             flipped += stale
         }
-        for id in report.gone where results.removeValue(forKey: id) != nil { flipped.append(id) }
+        for id in report.gone where remove(id) { flipped.append(id) }
         for result in report.results { if set(result, now) { flipped.append(ExactText(result.id)) } }
         version = report.to
         return flipped
@@ -54,7 +56,7 @@ struct NodeResults: Sendable {
         (session, version) = (nil, 0)
         var flipped = confirm(now)
         let gone = results.keys.filter { statistics.checks[$0] == nil }
-        for id in gone { results[id] = nil }
+        for id in gone { remove(id) }
         flipped += gone
         for (id, stats) in statistics.checks {
             let result = CheckResult(id: id.text, stats, former: results[id], now, time)
@@ -86,11 +88,23 @@ struct NodeResults: Sendable {
         return Array(results.keys)
     }
 
+    /// - Returns: whether it was there.
+    @discardableResult
+    private mutating func remove(_ id: ExactText) -> Bool {
+        guard let former = results.removeValue(forKey: id) else { return false }
+        bytes -= Self.size(former.result)
+        return true
+    }
+
+    private static func size(_ result: CheckResult) -> Int { result.id.utf8.count + result.reason.utf8.count }
+
     /// - Returns: whether it is new, went up or down, or fails in another way.
     private mutating func set(_ result: CheckResult, _ now: Instant) -> Bool {
         let id = ExactText(result.id)
         let former = results[id]?.result
-        guard former != nil || results.count < Self.most else { return false }
+        let growth = Self.size(result) - (former.map(Self.size) ?? 0)
+        guard former != nil || results.count < Self.most && bytes + growth <= Self.mostBytes else { return false }
+        bytes += growth
         results[id] = Kept(result: result, saidAt: now)
         return former?.isUp != result.isUp || former?.kind != result.kind
     }

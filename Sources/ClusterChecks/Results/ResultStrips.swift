@@ -58,6 +58,11 @@ struct ResultStrips: Sendable {
         strips[id]?.note(isUp, in: slot)
     }
 
+    /// The same of an instance that has a strip.
+    mutating func noteKnown(_ id: ExactText, isUp: Bool, at time: WallTime) {
+        strips[id]?.note(isUp, in: Self.slot(of: time))
+    }
+
     /// Forgets the instances of which nothing has been noted for 24 hours.
     mutating func forgetOld(at time: WallTime) {
         let oldest = Self.slot(of: time) - Int64(Self.count)

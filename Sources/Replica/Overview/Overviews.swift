@@ -1,7 +1,6 @@
 import CheckModel
 import ClusterChecks
 import HTTPServer
-import JSON
 import Leadership
 import Platform
 import Synchronization
@@ -28,7 +27,7 @@ final class Overviews: Sendable {
         /// Nil for another replica's.
         let term: Term?
         let rest: [UInt8]
-        var at: Instant
+        let at: Instant
     }
 
     private struct Waiter: Sendable {
@@ -161,11 +160,13 @@ final class Overviews: Sendable {
 // Looking.
 extension Overviews {
     /// The overview as it is now: the leader's if this replica leads, else the last one known.
-    func look() -> Look {
+    ///
+    /// - Parameter arrival: when it was asked for: one that was made since then will do.
+    func look(since arrival: Instant) -> Look {
         let now = clock.now()
         let recent = state.withLock { state -> Look? in
-            guard let made = state.made, let term = made.term, term.isValid(at: now), !state.hasNews,
-                now - made.at < Self.shortestPause
+            guard let made = state.made, let term = made.term, term.isValid(at: now),
+                made.at >= arrival || !state.hasNews && now - made.at < Self.shortestPause
             else { return nil }
             return Self.current(made, term)
         }
@@ -278,15 +279,15 @@ extension Overviews {
     /// Asks the leader for its overview, to have it when nobody leads.
     private func keep(of leader: LeaderEndpoint, _ now: Instant) {
         guard let token else { return }
-        let version = state.withLock { state -> String? in
-            guard !state.isBusy, now - state.lastTry >= Self.keepingPause else { return nil }
+        let isDue = state.withLock { state in
+            guard !state.isBusy, now - state.lastTry >= Self.keepingPause else { return false }
             (state.isBusy, state.lastTry) = (true, now)
-            return state.made?.version ?? ""
+            return true
         }
-        guard let version else { return }
-        let query = version.isEmpty ? "" : "?after=\(percentEncoded(version))&wait=0"
+        guard isDue else { return }
+        // Whole each time: the ages in it count from when it was made.
         let forward = Forward(
-            to: leader, "GET", Route.overviewPath + query, token: token(), now: now, timeout: Self.keepingPause)
+            to: leader, "GET", Route.overviewPath, token: token(), now: now, timeout: Self.keepingPause)
         peers.send(forward) { [self] result in take(result, sent: now) }
     }
 
@@ -295,7 +296,6 @@ extension Overviews {
         state.withLock { state in
             state.isBusy = false
             switch result {
-            case .answered(status: 304, _, _): state.made?.at = sent
             case .answered(status: 200, _, let body) where body.starts(with: fresh):
                 let rest = Array(body.dropFirst(fresh.count))
                 guard let version = OverviewAnswer.version(of: rest) else { return }

@@ -30,7 +30,7 @@ struct ResultsReader: Sendable {
                     results.take(readings, now: clock.now(), at: clock.wallTime())
                 }
             }
-            results.noteState(now: now, at: clock.wallTime())
+            results.noteState(of: handler.placedInstances(now: now), now: now, at: clock.wallTime())
         }
     }
 }
