@@ -98,7 +98,9 @@ package struct Replica: Sendable {
         api = API(
             handler: handler, tokens: surroundings.agentTokens, operators: surroundings.operatorTokens,
             replicas: surroundings.replicaTokens?.accepted, problems: { [autoConf] in autoConf.reportedProblems },
-            results: results, options: options.api, clock: clock)
+            results: results,
+            lastHistory: { [mirror, handler] in handler.knownHistory.continued(or: mirror?.history) },
+            options: options.api, clock: clock)
         overviews.set(Self.overviewSource(handling.replica, surroundings, desired, autoConf, handler, results, mirrors))
         polls = LongPolls(
             api: api, clock: clock, token: surroundings.token, peers: surroundings.peers, mirrors: mirrors)

@@ -97,6 +97,24 @@ import Testing
         #expect(slots(900 * 98 + 86_400) == nil)
     }
 
+    @Test func `what another leader knew counts with its age until the agent speaks`() {
+        let flips = Flips()
+        let results = flips.results()
+        let known = [CheckResults.Remembered(result: Self.down, age: .seconds(20))]
+        results.remember(known, of: "n", now: at(0))
+        #expect(flips.drain() == ["a"])
+        var shown = results.of("n", now: at(5))["a"]
+        #expect((shown?.age, shown?.lasted, shown?.lastSuccess) == (.seconds(25), .seconds(27), .seconds(45)))
+        #expect(shown?.isStale == false && results.of("n", now: at(100))["a"]?.isStale == true)
+        #expect(!results.reportsItself("n", now: at(1)))
+        // The agent goes on from what the former leader had: it is asked for everything.
+        #expect(results.take(Self.report(7, 8, [Self.up]), of: "n", now: at(6), at: wall(6)) == 0)
+        #expect(results.take(Self.report(0, 8, [Self.up]), of: "n", now: at(7), at: wall(7)) == 8)
+        results.remember(known, of: "n", now: at(8))
+        shown = results.of("n", now: at(8))["a"]
+        #expect(shown?.result.isUp == true && shown?.age == .seconds(1))
+    }
+
     @Test func `only what a node is to run is counted`() {
         let results = CheckResults()
         let other = CheckResult(id: "b", isUp: false, kind: "made up", lasted: .zero)

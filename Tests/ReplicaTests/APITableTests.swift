@@ -25,7 +25,7 @@ import Testing
         Call(method: .get, path: "/api/v1/endpointschecks/configs/nobody", statuses: [503, 503, 0, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/endpointschecks/configs", statuses: [503, 503, 503, 503, 503, 200]),
         Call(method: .get, path: "/api/v1/clusterchecks", statuses: [200, 200, 0, 200, 200, 200]),
-        Call(method: .get, path: "/api/v1/clusterchecks/history", statuses: [503, 503, 0, 200, 200, 200]),
+        Call(method: .get, path: "/api/v1/clusterchecks/history", statuses: [503, 200, 0, 200, 200, 200]),
         Call(method: .get, path: "/api/v1/clusterchecks/explain/check/x", statuses: [503, 503, 0, 503, 503, 409]),
     ]
 

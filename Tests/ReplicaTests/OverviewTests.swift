@@ -109,6 +109,42 @@ import Testing
         }
     }
 
+    @Test func `a leader begins with the results that an overview told`() throws {
+        var overview = OverviewAnswer()
+        overview.time = WallTime(nanoseconds: 1_800_000_000_000_000_000)
+        overview.version = "1"
+        overview.nodes = ["a", "b"].map { id in
+            OverviewAnswer.Node(
+                id: id, kind: "agent", pod: nil, address: nil, conditions: [], silence: .zero, configs: 1, cost: 1,
+                capacity: 4)
+        }
+        func shown(_ result: CheckResult, isStale: Bool = false) -> ShownResult {
+            ShownResult(
+                result: result, age: .seconds(3), lasted: .seconds(20), lastSuccess: .seconds(21), isStale: isStale)
+        }
+        let down = CheckResult(
+            id: "x", isUp: false, kind: "status", reason: "503: not 200", duration: .milliseconds(7))
+        overview.checks = [
+            OverviewAnswer.Check(id: "x", source: "s", node: 1, result: shown(down)),
+            OverviewAnswer.Check(id: "y", source: "s", node: 1, result: shown(CheckResult(id: "y", isUp: true))),
+            OverviewAnswer.Check(
+                id: "z", source: "s", node: 0, result: shown(CheckResult(id: "z", isUp: true), isStale: true)),
+            OverviewAnswer.Check(id: "u", source: "s", node: 0, result: nil),
+            OverviewAnswer.Check(id: "v", source: "s", reason: "no node"),
+        ]
+        let results = CheckResults()
+        let now = Instant(nanoseconds: 1_000_000_000_000)
+        for (node, known) in RememberedResults(overview.encoded(), age: .seconds(4)).nodes {
+            results.remember(known, of: node, now: now)
+        }
+        let (x, y) = (results.of("b", now: now)["x"], results.of("b", now: now)["y"])
+        #expect((x?.age, x?.lasted, x?.lastSuccess) == (.seconds(7), .seconds(24), .seconds(25)))
+        #expect(x?.result.kind == "status" && x?.result.reason == "503: not 200" && x?.result.isUp == false)
+        #expect(x?.result.duration == .milliseconds(7) && y?.result.isUp == true && y?.age == .seconds(7))
+        #expect(results.of("a", now: now).keys.sorted() == ["z"] && results.of("a", now: now)["z"]?.result.isUp == true)
+        #expect(RememberedResults(Array(",\"x\":".utf8), age: .zero).nodes.isEmpty)
+    }
+
     @Test func `a leader that gives no answer hides nothing`() async throws {
         try await Self.run { leader, follower in
             try await Self.keep(follower)

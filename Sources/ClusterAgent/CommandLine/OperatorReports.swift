@@ -156,8 +156,12 @@ enum HistoryReport {
     /// One line for each entry, the oldest first.
     static func text(_ answer: JSONValue) -> String {
         let entries = (answer["history"]?.arrayValue ?? []).compactMap { HistoryEntry($0) }
-        guard !entries.isEmpty else { return "Nothing is known to have happened in this time." }
-        return visibleLines(entries.map(\.line))
+        let isLastKnown = answer["is_last_known"]?.boolValue == true
+        let notice = isLastKnown ? ["Nobody leads; this is what this replica knows:"] : []
+        guard !entries.isEmpty else {
+            return visibleLines(notice + ["Nothing is known to have happened in this time."])
+        }
+        return visibleLines(notice + entries.map(\.line))
     }
 }
 

@@ -51,7 +51,7 @@ package struct History: Sendable {
     }
 
     /// The history at the beginning of another term: this one or another replica's, whichever is newer.
-    func continued(or other: History?) -> History {
+    package func continued(or other: History?) -> History {
         guard let other, let newest = other.pages.last else { return History(entries) }
         let isNewer = pages.last.map { $0.lastTime < newest.lastTime } ?? true
         return History(isNewer ? other.entries : entries)

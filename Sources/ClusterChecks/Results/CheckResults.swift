@@ -49,6 +49,30 @@ package final class CheckResults: Sendable {
         return version
     }
 
+    /// A result that another leader knew.
+    package struct Remembered: Sendable {
+        let result: CheckResult
+        let age: Duration
+
+        /// A result, and how long ago its agent said so.
+        package init(result: CheckResult, age: Duration) {
+            self.result = result
+            self.age = age
+        }
+    }
+
+    /// Takes what another leader knew of a node's instances, unless its agent has spoken: it counts, with its age,
+    /// until the agent does.
+    package func remember(_ remembered: [Remembered], of node: String, now: Instant) {
+        let flips = state.withLock { state -> [ExactText] in
+            guard state.nodes[node] == nil, let newest = remembered.map(\.age).min(),
+                state.makeRoom(for: node, now - newest, maximumNodes)
+            else { return [] }
+            return remembered.flatMap { state.nodes[node]?.remember($0.result, saidAt: now - $0.age) ?? [] }
+        }
+        tell(flips)
+    }
+
     /// Takes the statistics of runners. Those of agents that report their results themselves are not looked at.
     package func take(_ readings: [StatisticsReading], now: Instant, at time: WallTime) {
         let flips = state.withLock { state in

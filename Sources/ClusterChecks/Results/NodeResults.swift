@@ -65,6 +65,13 @@ struct NodeResults: Sendable {
         return flipped
     }
 
+    /// Takes what another leader knew of an instance.
+    ///
+    /// - Returns: its check ID, if it is new.
+    mutating func remember(_ result: CheckResult, saidAt: Instant) -> [ExactText] {
+        set(result, saidAt) ? [ExactText(result.id)] : []
+    }
+
     /// Whether the agent says how its checks are, as far as it has been heard lately: another agent, one that does not,
     /// may have taken its name.
     func isSpeaking(_ now: Instant, staleAfter limit: Duration) -> Bool {

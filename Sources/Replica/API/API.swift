@@ -80,6 +80,7 @@ struct API: Sendable {
     private let replicas: BearerTokens?
     private let problems: @Sendable () -> [ReportedProblem]
     let results: CheckResults
+    private let lastHistory: @Sendable () -> History
     let options: APIOptions
     let clock: GateClock
     private let versionBody: [[UInt8]]
@@ -95,10 +96,11 @@ struct API: Sendable {
     ///   - replicas: the replicas'; nil if no store is mirrored.
     ///   - problems: what cannot be used of the configs that this replica has read.
     ///   - results: where what agents say of their checks goes.
+    ///   - lastHistory: what this replica knows of the history, whoever leads.
     init(
         handler: Handler, tokens: BearerTokens, operators: BearerTokens?, replicas: BearerTokens? = nil,
         problems: @escaping @Sendable () -> [ReportedProblem] = { [] }, results: CheckResults = CheckResults(),
-        options: APIOptions, clock: any Clock
+        lastHistory: @escaping @Sendable () -> History = { History() }, options: APIOptions, clock: any Clock
     ) {
         self.handler = handler
         self.tokens = tokens
@@ -106,6 +108,7 @@ struct API: Sendable {
         self.replicas = replicas
         self.problems = problems
         self.results = results
+        self.lastHistory = lastHistory
         self.options = options
         self.clock = GateClock(clock)
         versionBody = [options.version.body]
@@ -419,9 +422,18 @@ extension API {
         }
     }
 
-    /// What happened, from the leader.
+    /// What happened, from the leader; while nobody leads, as far as this replica knows.
     private func history(_ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
         let query = try HistoryQuery(request)
+        if case .following(nil) = handler.leadership(at: now) {
+            return .respondInBackground {
+                let entries = query.matching(lastHistory().entries, at: clock.wallTime())
+                let members: [ExactText: JSONValue] = [
+                    "history": .array(entries.map(\.encoded)), "is_last_known": .bool(true),
+                ]
+                return .json([JSONValue.object(members).encoded()])
+            }
+        }
         return try asking(request, now, within: options.forwardTimeout) { () throws(ClusterChecksError) in
             let history = try handler.history(now: clock.now())
             let entries = query.matching(history.value.entries, at: clock.wallTime())

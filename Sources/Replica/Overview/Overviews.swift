@@ -103,8 +103,20 @@ final class Overviews: Sendable {
         if case .termBegan(_, let keepsPlacements, _) = event {
             let time = clock.wallTime()
             state.withLock { if !keepsPlacements || $0.termBegan == nil { $0.termBegan = time } }
+            rememberResults()
         }
         noteChange()
+    }
+
+    /// Has a term begin with the results that were known last.
+    private func rememberResults() {
+        let (made, source) = state.withLock { ($0.made, $0.source) }
+        guard let made, let source else { return }
+        let clock = clock
+        _ = background.run {
+            let known = RememberedResults(made.rest, age: clock.now() - made.at)
+            for (node, results) in known.nodes { source.results.remember(results, of: node, now: clock.now()) }
+        }
     }
 
     /// Answers those who wait, and keeps the newest overview, until cancelled.
