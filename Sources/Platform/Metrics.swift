@@ -56,9 +56,14 @@ package struct MetricsWriter: Sendable {
         text += " \(Self.number(value))\n"
     }
 
-    private static func escaped(_ value: String) -> String {
+    /// The longest label value, in bytes. A longer one is cut, with a hash that tells it from others.
+    private static let longestLabel = 1_024
+
+    private static func escaped(_ text: String) -> String {
+        let isLong = text.utf8.count > longestLabel
+        let value = isLong ? "\(cut(text, to: longestLabel))… \(String(FNV1a(text).value, radix: 16))" : text
         // The format has escapes for three characters only, and people read it on terminals.
-        value.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+        return value.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             visibleLine(String(line)).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
         }.joined(separator: "\\n")
     }

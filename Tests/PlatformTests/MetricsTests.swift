@@ -109,4 +109,12 @@ import Testing
         writer.family("m", .gauge, help: "H.", [(["l": "a\u{1B}[31m\n\"\\\u{202E}\u{200B}"], 1)])
         #expect(writer.text.hasSuffix(#"m{l="a\\u{1b}[31m\n\"\\\\u{202e}\\u{200b}"} 1"# + "\n"), "\(writer.text)")
     }
+
+    @Test func `a label value that is too long is cut, and stays different from others`() {
+        let long = String(repeating: "x", count: 100_000)
+        var writer = MetricsWriter()
+        writer.family("m", .gauge, help: "H.", [(["l": long + "a"], 1), (["l": long + "b"], 1)])
+        let lines = writer.text.split(separator: "\n").filter { $0.hasPrefix("m{") }
+        #expect(Set(lines).count == 2 && lines.allSatisfy { $0.utf8.count < 1_100 })
+    }
 }
