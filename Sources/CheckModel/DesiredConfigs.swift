@@ -55,9 +55,13 @@ package final class DesiredConfigs: ConfigSink {
         state.withLock { $0.synced }
     }
 
-    /// The number of configs that are wanted now, endpoints checks included.
+    /// The number of configs that are wanted now, without endpoints checks.
     package var count: Int {
-        state.withLock { $0.configs.count }
+        state.withLock { state in
+            state.configs.values.count { form in
+                if case .whole(let config) = form { config.nodeName.isEmpty } else { true }
+            }
+        }
     }
 
     /// Adds or replaces `upserts`, removes `removals`, suspends and resumes others, and, when `synced` or `readings` is

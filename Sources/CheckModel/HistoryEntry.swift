@@ -78,7 +78,7 @@ package struct HistoryEntry: Hashable, Sendable {
     /// Reads what `encoded` made; nil if it is of a kind that this version does not know.
     package init?(_ json: JSONValue) {
         guard let kind = json["kind"]?.stringValue.flatMap(Kind.init(rawValue:)),
-            let time = json["time_ms"]?.integerValue, abs(time) < Int64.max / 1_000_000
+            let time = json["time_ms"]?.integerValue, (0..<Int64.max / 1_000_000).contains(time)
         else { return nil }
         func text(_ name: String) -> String { json[name]?.stringValue ?? "" }
         self.init(

@@ -6,7 +6,7 @@ package import Platform
 package struct OverviewAnswer: Sendable {
     /// A replica, as the leader knows it.
     package struct Replica: Sendable {
-        /// By which the Lease names it.
+        /// Its name in the Lease.
         package let name: String
         /// `leader`, `may take over`, or `catching up`.
         package let role: String
@@ -111,7 +111,7 @@ package struct OverviewAnswer: Sendable {
         }
     }
 
-    /// What of it may be old, and so is not part of what a follower keeps.
+    /// How old an overview is, and why it is shown. A follower does not keep this part: it says it anew.
     package struct Freshness: Sendable {
         /// How old it is; zero from the leader.
         package let age: Duration
@@ -248,14 +248,6 @@ package struct OverviewAnswer: Sendable {
         output.append(",")
         append(check.result.map { $0.result.duration.nanoseconds / 1_000_000 })
         output.append(check.result.map { "\(ago($0.age).nanoseconds / 1_000_000)]" } ?? "null]")
-    }
-
-    /// The version of an encoded overview, as bytes after `Freshness.current`; nil if that is none.
-    package static func version(of rest: some Collection<UInt8>) -> String? {
-        let head = Array(",\"version\":\"".utf8)
-        guard rest.starts(with: head) else { return nil }
-        let text = rest.dropFirst(head.count).prefix(512).prefix { $0 != UInt8(ascii: "\"") }
-        return text.contains(UInt8(ascii: "\\")) ? nil : String(decoding: text, as: UTF8.self)
     }
 
     private func ago(_ duration: Duration) -> WallTime {

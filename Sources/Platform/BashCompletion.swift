@@ -13,13 +13,15 @@ struct BashCompletion {
             let words = (next + command.options.map { "--\($0)" }).joined(separator: " ")
             return "        '\(command.words.joined(separator: " "))') words='\(words)' ;;"
         }
+        let known = "|" + commands.map { $0.words.joined(separator: " ") }.joined(separator: "|") + "|"
         let first = Set(texts: commands.compactMap(\.words.first)).sorted().map(\.text).joined(separator: " ")
         return """
             # Completes the commands and options of \(program) in bash:  source <(\(program) completion)
             \(function)() {
                 local current=${COMP_WORDS[COMP_CWORD]} command='' word words
                 for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-                    [[ $word == -* ]] || command+="${command:+ }$word"
+                    # Values of options are no part of the command.
+                    [[ ' \(known) ' != *"|${command:+$command }$word|"* ]] || command+="${command:+ }$word"
                 done
                 case $command in
                     '') words='\(first) --help' ;;

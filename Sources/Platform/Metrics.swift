@@ -62,10 +62,18 @@ package struct MetricsWriter: Sendable {
     private static func escaped(_ text: String) -> String {
         let isLong = text.utf8.count > longestLabel
         let value = isLong ? "\(cut(text, to: longestLabel))… \(String(FNV1a(text).value, radix: 16))" : text
-        // The format has escapes for three characters only, and people read it on terminals.
-        return value.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            visibleLine(String(line)).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-        }.joined(separator: "\\n")
+        var escaped = ""
+        // The format has escapes for three characters only, and people read it on terminals. Scalar by scalar: with a
+        // combining mark after it, a quotation mark is another Character.
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\\": escaped += "\\\\"
+            case "\"": escaped += "\\\""
+            case "\n": escaped += "\\n"
+            default: escaped += visibleLine(String(scalar)).replacing("\\", with: "\\\\")
+            }
+        }
+        return escaped
     }
 
     private static func number(_ value: Double) -> String {

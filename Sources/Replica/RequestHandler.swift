@@ -85,8 +85,10 @@ final class RequestHandler: HTTPHandler {
             overviews.look(poll) { [api] in call.responder.respond(api.answer($0)) }
         case .look(nil):
             inBackground(call) { [self] in api.answer(overviews.look(since: call.arrival)) }
-        case .lookAtLeader(let forward):
-            lookAtLeader(call, forward)
+        case .lookAtLeader(let forward, let isWaiting):
+            lookAtLeader(forward) { [self] response in
+                if isWaiting { call.responder.respond(response) } else { answer(call, response) }
+            }
         case .forward(let forward):
             peers.send(forward) { [self] result in answer(call, api.finish(forward, result, now: clock.now())) }
         case .wait(let poll):
@@ -125,20 +127,19 @@ final class RequestHandler: HTTPHandler {
             return answer(call, api.told(response, in: term, to: call.request, arrival: call.arrival))
         }
         mirrors.whenAdmitted(since, in: term) { [self] error in
-            let told = api.told(response, in: term, to: call.request, arrival: call.arrival)
-            answer(call, error?.response ?? told)
+            answer(call, error?.response ?? api.told(response, in: term, to: call.request, arrival: call.arrival))
         }
     }
 
-    private func lookAtLeader(_ call: Call, _ forward: Forward) {
+    private func lookAtLeader(_ forward: Forward, _ answer: @escaping @Sendable (HTTPResponse) -> Void) {
         peers.send(forward) { [self] result in
             let why: String
             switch result {
             case .failed(let reason): why = "gives no answer: \(reason)"
             case .answered(status: 404, _, _): why = "is of a version that has no overview"
-            case .answered: return answer(call, api.finish(forward, result, now: clock.now()))
+            case .answered: return answer(api.finish(forward, result, now: clock.now()))
             }
-            answer(call, api.answer(overviews.lastKnown(because: "the leader at \(forward.leader.address) \(why)")))
+            answer(api.answer(overviews.lastKnown(because: "the leader at \(forward.leader.address) \(why)")))
         }
     }
 

@@ -481,6 +481,7 @@ package final class SimulatedCluster: Sendable {
         }
         // One that waited until followers knew it may be made too late: its gate keeps it from leaving.
         guard response.gate?.replacement() == nil else { return }
+        if parts[2] == "overview" { return checkOverview(replica, response) }
         let (lane, node) = (replica.process.lane, parts[2])
         guard let snapshot = snapshot(of: replica) else {
             return world.violated("\(replica.process.name) makes a leader's answer and does not lead")
@@ -511,6 +512,21 @@ package final class SimulatedCluster: Sendable {
             problem = "answers \(request.path) with 200"
         }
         if let problem { world.violated("\(replica.process.name): \(problem)") }
+    }
+
+    /// Checks what a replica shows people: as the leader's word only what a leader knows.
+    private func checkOverview(_ replica: SimulatedReplica, _ response: HTTPResponse) {
+        let overview = try? JSONValue(parsing: Array(response.body.joined()), limits: JSONLimits(bytes: 64 << 20))
+        guard let overview, let nodes = overview["nodes"]?.arrayValue else {
+            return world.violated("\(replica.process.name) answers with an overview that nobody can read")
+        }
+        guard overview["is_last_known"] == .bool(false) else { return }
+        guard let snapshot = snapshot(of: replica) else {
+            return world.violated("\(replica.process.name) shows a leader's overview and does not lead")
+        }
+        guard nodes.count == snapshot.nodes.count else {
+            return world.violated("an overview has \(nodes.count) nodes, and there are \(snapshot.nodes.count)")
+        }
     }
 
     /// Whether operators want something, or did a moment ago: then a check may stop that no other agent runs yet.

@@ -43,7 +43,8 @@ import Testing
     /// In a real bash.
     @Test(arguments: [
         (["clusterchecks", "exp"], ["explain"]), (["clusterchecks", "--fai"], ["--failing"]), (["sta"], ["status"]),
-        (["node-agent-has-no", ""], []),
+        (["clusterchecks", "--node", "node-1", "-o", "json", "--fai"], ["--failing"]),
+        (["status", "nothing"], []),
     ])
     func `bash completes commands and options`(words: [String], completions: [String]) async throws {
         let directory = try TemporaryDirectory()

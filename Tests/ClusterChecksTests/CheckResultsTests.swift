@@ -83,13 +83,15 @@ import Testing
         results.noteState(of: [("n", ["a"]), ("m", ["a"])], now: at(900), at: wall(1_800))
         #expect(slots(1_800) == "fF-")
         _ = results.take(Self.report(0, 1, [Self.up]), of: "m", now: at(2_700), at: wall(2_700))
+        #expect(slots(2_700) == "fF--")
+        results.noteState(of: [("m", ["a"])], now: at(2_700), at: wall(2_700))
         #expect(slots(2_700) == "fF-p")
         #expect(results.strip(of: "a", at: wall(2_700))?.from == wall(0))
         // A clock that goes back changes nothing.
         _ = results.take(Self.report(1, 2, [Self.down]), of: "m", now: at(2_701), at: wall(1_800))
         #expect(slots(2_700) == "fF-p")
         // After a day the first slots are gone, and after two the strip is.
-        _ = results.take(Self.report(2, 3, [Self.down]), of: "m", now: at(2_702), at: wall(900 * 97))
+        results.noteState(of: [("m", ["a"])], now: at(2_702), at: wall(900 * 97))
         #expect(slots(900 * 97) == "-p" + String(repeating: "-", count: 93) + "F")
         results.noteState(of: [("n", ["a"]), ("m", ["a"])], now: at(9_000), at: wall(900 * 97 + 86_400))
         #expect(slots(900 * 97 + 86_400) != nil)

@@ -110,6 +110,12 @@ import Testing
         #expect(writer.text.hasSuffix(#"m{l="a\\u{1b}[31m\n\"\\\\u{202e}\\u{200b}"} 1"# + "\n"), "\(writer.text)")
     }
 
+    @Test func `a quotation mark with a combining mark ends no label`() {
+        var writer = MetricsWriter()
+        writer.family("m", .gauge, help: "H.", [(["l": "a\"\u{301}b\\\u{301}"], 1)])
+        #expect(writer.text.hasSuffix("m{l=\"a\\\"\u{301}b\\\\\u{301}\"} 1\n"))
+    }
+
     @Test func `a label value that is too long is cut, and stays different from others`() {
         let long = String(repeating: "x", count: 100_000)
         var writer = MetricsWriter()

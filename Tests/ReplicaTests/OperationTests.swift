@@ -66,7 +66,7 @@ import Testing
                 $0.kind == .operator
             }
             #expect(entries.map(\.check) == ["drain node1", "rebalance"])
-            #expect(entries.map(\.node) == ["192.0.2.9", "198.51.100.7"])
+            #expect(entries.map(\.node) == ["192.0.2.9", "198.51.100.7 through 192.0.2.9"])
             #expect(entries.map(\.reason) == ["node1 is drained", "done"])
             #expect(entries.first?.what.hasSuffix("drain node1 from 192.0.2.9 (node1 is drained)") == true)
             for _ in 0..<5 { calls.noteRefusal(request, status: 403) }

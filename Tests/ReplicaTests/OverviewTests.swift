@@ -97,7 +97,7 @@ import Testing
             follower.pass(.seconds(4))
             let seen = try await Self.look(follower, "seen")
             #expect(seen["is_last_known"] == .bool(true))
-            #expect(seen["reason"] == .string("nobody leads: no word from the API server for 18 s"))
+            #expect(seen["reason"] == .string("nobody leads: no word from the API server for 18s"))
             let age = try #require(seen["age_ms"]?.integerValue)
             #expect((4_000...16_000).contains(age))
             #expect(seen["checks"]?.arrayValue?.count == 2 && seen["leader"]?["name"] == .string("one"))

@@ -23,7 +23,6 @@ package struct ShownResult: Sendable {
         self.isStale = isStale
     }
 
-    /// The result in the state. Times are in seconds before the answer was made.
     /// The result in an answer to people. Times are in seconds before the answer was made.
     package var json: JSONValue {
         var members: [ExactText: JSONValue] = [

@@ -20,7 +20,8 @@ enum ClusterChecksCommand {
 
     private static let about = """
         Prints a row for each check instance, those that fail first. Exits with 1 if a filter is given and something
-        that it shows is down, stale or without a node, or nothing is shown that was asked for by name; also where nobody leads.
+        that it shows is down, stale or without a node, or nothing is shown that was asked for by name; also where
+        nobody leads.
         """
     /// How often `--watch` looks.
     private static let pause = Duration.seconds(2)
@@ -83,12 +84,14 @@ enum ClusterChecksCommand {
                 problem = error
                 continue
             }
-            table = ClusterChecksTable(overview, filter)
-            shown = table.text(isWide: isWide, isColoured: isColoured, known: shown.known)
             let newest = Self.notice(overview)
             if newest == nil, notice != nil { print("A leader dispatches again.") }
             if let newest, notice == nil { print(newest) }
             notice = newest
+            // A leader that warms up has placed nothing, which does not mean that the checks are gone.
+            if isWarmingUp(overview) { continue }
+            table = ClusterChecksTable(overview, filter)
+            shown = table.text(isWide: isWide, isColoured: isColoured, known: shown.known)
             if !shown.text.isEmpty { print(shown.text) }
         }
         let isUnknown = table.rows.isEmpty && (!filter.onlyFailing || isWarmingUp(overview))

@@ -10,10 +10,10 @@ struct DecisionDurations: Sendable {
     /// Writes the histograms.
     func collect(into writer: inout MetricsWriter) {
         writer.histogram(
-            "cluster_agent_reconcile_duration_seconds", help: "How long steps of reconciling the configs took.",
+            "cluster_agent_reconcile_duration_seconds", help: "Duration of each step of reconciling the configs.",
             [([:], reconciling.value)])
         writer.histogram(
-            "cluster_agent_rebalance_duration_seconds", help: "How long rebalancings took to decide.",
+            "cluster_agent_rebalance_duration_seconds", help: "Duration of each decision to rebalance.",
             [([:], rebalancing.value)])
     }
 }

@@ -299,8 +299,8 @@ extension Handler {
     /// What this replica knows of the history, in any role.
     package var knownHistory: History { state.withLock { $0.history } }
 
-    /// Writes the metrics, under the names that Datadog's cluster agent gives them; but for its count of moves, nothing
-    /// while this replica does not lead.
+    /// Writes the metrics, under the names that Datadog's cluster agent gives them; but for its count of moves, and
+    /// how long its decisions took, nothing while this replica does not lead.
     package func collect(into writer: inout MetricsWriter) {
         let moves = state.withLock { $0.moves }
         writer.family(

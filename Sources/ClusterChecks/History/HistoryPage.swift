@@ -52,7 +52,7 @@ struct HistoryPage: Sendable {
     private mutating func add(_ entry: HistoryEntry, _ version: UInt64) {
         var ends = InlineArray<5, UInt16>(repeating: 0)
         for (index, text) in entry.texts.enumerated() {
-            texts += text.utf8.prefix(Self.longestText)
+            texts += cut(text, to: Self.longestText).utf8
             ends[index] = UInt16(texts.count)
         }
         packed.append(Packed(time: entry.time, version: version, kind: entry.kind, ends: ends))

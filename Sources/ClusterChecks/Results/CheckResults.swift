@@ -42,7 +42,10 @@ package final class CheckResults: Sendable {
         let (version, flips) = state.withLock { state -> (Int64, [ExactText]) in
             guard state.makeRoom(for: node, now, maximumNodes) else { return (0, []) }
             let flips = state.nodes[node]?.take(report, now) ?? []
-            for result in report.results { state.strips.noteKnown(ExactText(result.id), isUp: result.isUp, at: time) }
+            for id in flips where state.strips.runner(of: id) == node {
+                guard let kept = state.nodes[node]?.results[id] else { continue }
+                state.strips.note(id, isUp: kept.result.isUp, by: node, at: time)
+            }
             return (state.nodes[node]?.version ?? 0, flips)
         }
         tell(flips)
@@ -179,7 +182,7 @@ extension CheckResults.State {
             guard let node = nodes[id], !node.areStale else { continue }
             for check in checks {
                 guard let kept = node.results[check] else { continue }
-                strips.note(ExactText(check), isUp: kept.result.isUp, at: time)
+                strips.note(ExactText(check), isUp: kept.result.isUp, by: id, at: time)
             }
         }
         strips.forgetOld(at: time)

@@ -110,7 +110,9 @@ struct NodeResults: Sendable {
         let id = ExactText(result.id)
         let former = results[id]?.result
         let growth = Self.size(result) - (former.map(Self.size) ?? 0)
-        guard former != nil || results.count < Self.most && bytes + growth <= Self.mostBytes else { return false }
+        guard growth <= 0 || bytes + growth <= Self.mostBytes, former != nil || results.count < Self.most else {
+            return false
+        }
         bytes += growth
         results[id] = Kept(result: result, saidAt: now)
         return former?.isUp != result.isUp || former?.kind != result.kind

@@ -3,7 +3,7 @@ import Platform
 
 /// How check instances fared in the last 24 hours: of each quarter of an hour, whether it passed, failed, or both.
 ///
-/// A strip follows its check from node to node, and begins with the term. Memory: about 100 bytes for each instance,
+/// A strip follows its check from node to node, and begins with the term. Memory: about 120 bytes for each instance,
 /// and the bytes of its check ID beyond 15.
 struct ResultStrips: Sendable {
     /// How long a slot is.
@@ -16,11 +16,13 @@ struct ResultStrips: Sendable {
     /// Two bits for each slot of a ring: the lower one says that it passed, the upper one that it failed.
     private struct Strip: Sendable {
         private var bits = InlineArray<24, UInt8>(repeating: 0)
+        /// The node that ran the check when it was last looked at.
+        var runner: String
         private(set) var first: Int64
         private(set) var newest: Int64
 
-        init(_ slot: Int64) {
-            (first, newest) = (slot, slot)
+        init(_ slot: Int64, _ runner: String) {
+            (first, newest, self.runner) = (slot, slot, runner)
         }
 
         subscript(slot: Int64) -> UInt8 {
@@ -48,20 +50,19 @@ struct ResultStrips: Sendable {
 
     private var strips: [ExactText: Strip] = [:]
 
-    /// Notes that an instance passed or failed at a time.
-    mutating func note(_ id: ExactText, isUp: Bool, at time: WallTime) {
+    /// Notes that an instance passed or failed at a time, on the node that runs it.
+    mutating func note(_ id: ExactText, isUp: Bool, by node: String, at time: WallTime) {
         let slot = Self.slot(of: time)
         if strips[id] == nil {
             guard strips.count < Self.limit else { return }
-            strips[id] = Strip(slot)
+            strips[id] = Strip(slot, node)
         }
+        strips[id]?.runner = node
         strips[id]?.note(isUp, in: slot)
     }
 
-    /// The same of an instance that has a strip.
-    mutating func noteKnown(_ id: ExactText, isUp: Bool, at time: WallTime) {
-        strips[id]?.note(isUp, in: Self.slot(of: time))
-    }
+    /// The node that ran an instance when it was last noted; nil if it never was.
+    func runner(of id: ExactText) -> String? { strips[id]?.runner }
 
     /// Forgets the instances of which nothing has been noted for 24 hours.
     mutating func forgetOld(at time: WallTime) {

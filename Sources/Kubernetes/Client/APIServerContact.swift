@@ -8,7 +8,7 @@ package final class APIServerContact: Sendable {
         var durations: [ExactText: Histogram] = [:]
     }
 
-    /// In seconds. A call may take 10 s; a list of many objects takes as long as it is large.
+    /// In seconds. A call may take 10 s; a list takes longer the more objects it has.
     private static let bounds = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10]
 
     private let clock: any Clock

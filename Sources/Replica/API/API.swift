@@ -63,7 +63,7 @@ struct API: Sendable {
         /// Answer it with what a look at the overview shows, now or when there is another one.
         case look(OverviewPoll?)
         /// Forward it to the leader, and answer it with the last overview known if no answer comes.
-        case lookAtLeader(Forward)
+        case lookAtLeader(Forward, isWaiting: Bool)
         /// Refresh the statistics, then pass it to `finish`.
         case rebalance(Rebalancing)
         /// Keep what an operator wants, then pass what became of it to `finish`.
@@ -392,7 +392,8 @@ extension API {
             return .look(poll)
         }
         let timeout = (poll?.wait ?? .zero) + options.forwardTimeout
-        return .lookAtLeader(try forward(request, to: leader, now, within: timeout, isOperation: true))
+        let call = try forward(request, to: leader, now, within: timeout, isOperation: true)
+        return .lookAtLeader(call, isWaiting: poll != nil)
     }
 
     /// The answer to somebody who looks.

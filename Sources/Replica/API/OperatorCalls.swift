@@ -5,7 +5,7 @@ import Platform
 import Synchronization
 
 /// Who did what: a line of the log and an entry of the history for every operator's call that changes something, and a
-/// line for those that are refused for their token, at most one every ten seconds.
+/// line for those that are refused for their token: one in ten seconds at most, which counts those since the last one.
 ///
 /// What is only read is not told: a page that is open reads all the time.
 final class OperatorCalls: Sendable {
@@ -53,10 +53,12 @@ final class OperatorCalls: Sendable {
             ["path": request.path, "from": Self.origin(of: request), "status": status, "refused": count])
     }
 
-    /// From where a call came: to a follower, if one forwarded it.
+    /// From where a call came; of one that a follower forwarded, where it says that it came from, and through whom.
     private static func origin(of request: HTTPRequest) -> String {
-        let forwarded = Forward.isForwarded(request) ? request.headers["X-Forwarded-For"] : nil
-        return cut(forwarded ?? request.peer.host, to: 64)
+        guard Forward.isForwarded(request), let first = request.headers["X-Forwarded-For"] else {
+            return request.peer.host
+        }
+        return "\(cut(first, to: 64)) through \(request.peer.host)"
     }
 }
 

@@ -182,13 +182,13 @@ final class MirrorServer: Sendable {
         for hold in former.holds { hold.tell(.termEnded) }
     }
 
-    /// Writes how many replicas are in sync, and what waits for them.
     /// The followers that mirror the store, and whether the Lease names them; sorted by name.
     var followers: [(name: String, isNamed: Bool)] {
         let (known, named) = state.withLock { ($0.replicas.known, $0.replicas.named) }
         return known.map { ($0.text, named.contains($0)) }
     }
 
+    /// Writes how many replicas are in sync, and what waits for them.
     func collect(into writer: inout MetricsWriter) {
         let (isLeading, named, holds, strikes) = state.withLock {
             ($0.term != nil, $0.replicas.named.count, $0.holds.count, $0.strikes)

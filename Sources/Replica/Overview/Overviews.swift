@@ -7,8 +7,8 @@ import Synchronization
 
 /// What people see at a glance, from any replica: the leader's overview, and the last one known while nobody leads.
 ///
-/// An overview is made once for all who look, twice a second at most, and apart from what serves agents. Who looks on
-/// waits here, in bounded number. A follower keeps the leader's newest one.
+/// An overview is made once for all who look at the same time, and apart from what serves agents. Who looks on waits
+/// here, in bounded number, and is told of a change twice a second at most. A follower keeps the leader's newest one.
 final class Overviews: Sendable {
     /// What somebody who looks gets.
     enum Look: Sendable {
@@ -44,7 +44,9 @@ final class Overviews: Sendable {
         var shown: UInt64 = 0
         var termBegan: WallTime?
         var made: Made?
-        var isBusy = false
+        /// Whether one is being made here, or the leader is being asked for one.
+        var isMaking = false
+        var isAsking = false
         /// When this replica last asked the leader, or made an overview.
         var lastTry = Instant.distantPast
         var waiters: [UInt64: Waiter] = [:]
@@ -80,7 +82,7 @@ final class Overviews: Sendable {
         self.clock = clock
     }
 
-    /// Gives it what knows. Until then there is nothing to see.
+    /// Sets the source of overviews; until then there are none.
     func set(_ source: OverviewSource) {
         state.withLock { $0.source = source }
     }
@@ -199,10 +201,13 @@ extension Overviews {
     }
 
     private var whyNobodyLeads: String {
+        if case .following(let leader?) = leadership(clock.now()) {
+            return "this replica does not lead; \(leader.address) does"
+        }
         guard let silence = state.withLock({ $0.source })?.apiSilence(), silence > .seconds(5) else {
             return "nobody leads at the moment"
         }
-        return "nobody leads: no word from the API server for \(Int(silence.seconds)) s"
+        return "nobody leads: no word from the API server for \(Int(silence.seconds))s"
     }
 
     /// Answers when there is another overview than the caller has, or its wait is over.
@@ -254,26 +259,28 @@ extension Overviews {
 
     private func lead(_ term: Term, _ now: Instant) -> Instant {
         let isDue = state.withLock { state in
-            guard !state.isBusy, now - state.lastTry >= Self.shortestPause else { return false }
             let isOfTerm = state.made?.term == term
+            guard !state.isMaking, now - state.lastTry >= Self.shortestPause else { return false }
             if now - state.lastTry >= Self.keepingPause, !state.waiters.isEmpty { state.changes += 1 }
             let isWanted = !state.waiters.isEmpty || now - state.lastTry >= Self.keepingPause
-            state.isBusy = isWanted && (state.hasNews || !isOfTerm)
-            return state.isBusy
+            state.isMaking = isWanted && (state.hasNews || !isOfTerm)
+            if state.isMaking { state.lastTry = now }
+            return state.isMaking
         }
         if isDue {
             let isTaken = background.run { [self] in
                 _ = make()
-                state.withLock { $0.isBusy = false }
+                state.withLock { $0.isMaking = false }
                 nudges.set(())
             }
-            if !isTaken { state.withLock { $0.isBusy = false } }
+            if !isTaken { state.withLock { $0.isMaking = false } }
         }
         let made = state.withLock { $0.made }
-        if let made, made.term == term {
+        let isOfTerm = made?.term == term
+        if let made, isOfTerm {
             for waiter in takeWaiters({ $0.version != made.version }) { waiter.answer(Self.current(made, term)) }
         }
-        for waiter in takeWaiters({ $0.until <= now }) { waiter.answer(.unchanged) }
+        for waiter in takeWaiters({ $0.until <= now }) { waiter.answer(isOfTerm ? .unchanged : lastKnown()) }
         return state.withLock { state in
             guard let end = state.waiters.values.map(\.until).min() else { return now + Self.keepingPause }
             return min(end, now + (state.hasNews ? Self.shortestPause : Self.keepingPause))
@@ -292,8 +299,8 @@ extension Overviews {
     private func keep(of leader: LeaderEndpoint, _ now: Instant) {
         guard let token else { return }
         let isDue = state.withLock { state in
-            guard !state.isBusy, now - state.lastTry >= Self.keepingPause else { return false }
-            (state.isBusy, state.lastTry) = (true, now)
+            guard !state.isAsking, now - state.lastTry >= Self.keepingPause else { return false }
+            (state.isAsking, state.lastTry) = (true, now)
             return true
         }
         guard isDue else { return }
@@ -306,12 +313,13 @@ extension Overviews {
     private func take(_ result: ForwardResult, sent: Instant) {
         let fresh = OverviewAnswer.Freshness.current.encoded
         state.withLock { state in
-            state.isBusy = false
+            state.isAsking = false
+            // A picture of this replica's own term is newer than what was asked of a former leader.
+            guard state.made.map({ $0.at < sent }) ?? true else { return }
             switch result {
             case .answered(status: 200, _, let body) where body.starts(with: fresh):
                 let rest = Array(body.dropFirst(fresh.count))
-                guard let version = OverviewAnswer.version(of: rest) else { return }
-                state.made = Made(version: version, term: nil, rest: rest, at: sent)
+                state.made = Made(version: "", term: nil, rest: rest, at: sent)
             default: break
             }
         }

@@ -17,8 +17,7 @@ struct RememberedResults {
     init(_ rest: [UInt8], age: Duration) {
         let limits = JSONLimits(bytes: Self.limit, keyBytes: 1 << 20)
         let text = [UInt8(ascii: "{")] + rest.dropFirst()
-        guard let overview = try? JSONValue(parsing: text, limits: limits),
-            let time = overview["now_ms"]?.integerValue
+        guard let overview = try? JSONValue(parsing: text, limits: limits), let time = Self.time(overview["now_ms"])
         else {
             nodes = []
             return
@@ -35,19 +34,25 @@ struct RememberedResults {
         nodes = zip(names, found).filter { !$0.1.isEmpty }.map { ($0.0, $0.1) }
     }
 
+    /// A number of milliseconds; nil for one that no clock shows.
+    private static func time(_ json: JSONValue?) -> Int64? {
+        json?.integerValue.flatMap { (0..<1 << 50).contains($0) ? $0 : nil }
+    }
+
     /// - Returns: nil for an instance of which nothing was known.
     private static func result(_ fields: [JSONValue], at time: Int64) -> (CheckResult, age: Duration)? {
-        guard let id = fields[0].stringValue, let said = fields[8].integerValue else { return nil }
+        guard let id = fields[0].stringValue, let said = Self.time(fields[8]) else { return nil }
         func before(_ field: Int) -> Duration? {
-            fields[field].integerValue.map { .milliseconds(max(0, said - $0)) }
+            Self.time(fields[field]).map { .milliseconds(max(0, said - $0)) }
         }
+        guard id.utf8.count <= CheckResult.longestID else { return nil }
         // The kind stands before the reason.
         let reason = (fields[6].stringValue ?? "").split(separator: ": ", maxSplits: 1)
         let isUp = fields[3].stringValue == "up" || fields[3].stringValue == "stale" && reason.isEmpty
         let result = CheckResult(
-            id: id, isUp: isUp, kind: isUp ? "" : String(reason.first ?? ""),
+            id: id, isUp: isUp, kind: isUp ? "" : cut(String(reason.first ?? ""), to: 32),
             reason: isUp || reason.count < 2 ? "" : String(reason[1]), lasted: before(4) ?? .zero,
-            lastSuccess: before(5), duration: .milliseconds(fields[7].integerValue ?? 0))
+            lastSuccess: before(5), duration: .milliseconds(Self.time(fields[7]) ?? 0))
         return (result, .milliseconds(max(0, time - said)))
     }
 }
