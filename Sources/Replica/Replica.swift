@@ -59,7 +59,7 @@ package struct Replica: Sendable {
         self.mirrors = mirrors
         mirror = Self.mirrorClient(options, surroundings, leadership)
         let overviews = Overviews(
-            peers: surroundings.peers, token: surroundings.replicaTokens?.presented,
+            period: options.overviewPeriod, peers: surroundings.peers, token: surroundings.replicaTokens?.presented,
             background: surroundings.background, clock: clock)
         self.overviews = overviews
         let events = kubernetes?.recorder.map {

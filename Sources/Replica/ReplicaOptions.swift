@@ -17,6 +17,8 @@ package struct ReplicaOptions: Sendable {
     package var rebalancePeriod: Duration = .seconds(600)
     /// How often runners are asked how their checks fare.
     package var resultsPeriod: Duration = .seconds(30)
+    /// How often a follower keeps the leader's overview.
+    package var overviewPeriod: Duration = .seconds(10)
     /// The shortest time between two writes of the status of ClusterChecks.
     package var statusInterval: Duration = .milliseconds(100)
     /// How long a stopping replica goes on forwarding after it has released the Lease.

@@ -84,10 +84,13 @@ package final class SimulatedReplica: Sendable {
         handler.nodeExpirationTimeout = plan.nodeExpirationTimeout
         var api = APIOptions(version: AgentVersion(major: 7, minor: 70, patch: 0))
         api.longestWait = plan.nodeExpirationTimeout / 3
-        return ReplicaOptions(
+        var options = ReplicaOptions(
             autoConf: AutoConfOptions(watchesServices: true, watchesEndpoints: true, watchesClusterChecks: true),
             handler: handler, api: api,
             election: LeaderElectionOptions(identity: "\(process.name)_\(process.entropy.uuid())"))
+        // Often enough to be met by every fault, and seldom enough to cost little in a debug build.
+        options.overviewPeriod = .seconds(60)
+        return options
     }
 
     private static func access(

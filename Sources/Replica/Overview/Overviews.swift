@@ -58,12 +58,12 @@ final class Overviews: Sendable {
 
     /// How often one is made at most.
     private static let shortestPause = Duration.milliseconds(500)
-    /// How often the newest one is kept, whoever looks, and after which time it is worth another look that nothing
-    /// seems to have changed: how long nodes and the API server are silent is not counted as a change.
-    private static let keepingPause = Duration.seconds(10)
     /// How many may wait at one time; further ones are refused.
     static let maximumWaiting = 64
 
+    /// How often the newest one is kept, whoever looks, and after which time it is worth another look that nothing seems
+    /// to have changed: how long nodes and the API server are silent is not counted as a change.
+    private let period: Duration
     private let peers: any ReplicaTransport
     /// What replicas present to each other; nil if they share no secret.
     private let token: (@Sendable () -> String)?
@@ -73,9 +73,11 @@ final class Overviews: Sendable {
     private let nudges = Watched<Void>(())
 
     init(
-        peers: any ReplicaTransport, token: (@Sendable () -> String)?, background: any BackgroundExecutor,
+        period: Duration = .seconds(10), peers: any ReplicaTransport, token: (@Sendable () -> String)?,
+        background: any BackgroundExecutor,
         clock: any Clock
     ) {
+        self.period = period
         self.peers = peers
         self.token = token
         self.background = background
@@ -254,15 +256,15 @@ extension Overviews {
         }
         // Whoever waits here waited for the word of a term that is over.
         for waiter in takeWaiters({ _ in true }) { waiter.answer(lastKnown()) }
-        return now + Self.keepingPause
+        return now + period
     }
 
     private func lead(_ term: Term, _ now: Instant) -> Instant {
         let isDue = state.withLock { state in
             let isOfTerm = state.made?.term == term
             guard !state.isMaking, now - state.lastTry >= Self.shortestPause else { return false }
-            if now - state.lastTry >= Self.keepingPause, !state.waiters.isEmpty { state.changes += 1 }
-            let isWanted = !state.waiters.isEmpty || now - state.lastTry >= Self.keepingPause
+            if now - state.lastTry >= period, !state.waiters.isEmpty { state.changes += 1 }
+            let isWanted = !state.waiters.isEmpty || now - state.lastTry >= period
             state.isMaking = isWanted && (state.hasNews || !isOfTerm)
             if state.isMaking { state.lastTry = now }
             return state.isMaking
@@ -282,8 +284,8 @@ extension Overviews {
         }
         for waiter in takeWaiters({ $0.until <= now }) { waiter.answer(isOfTerm ? .unchanged : lastKnown()) }
         return state.withLock { state in
-            guard let end = state.waiters.values.map(\.until).min() else { return now + Self.keepingPause }
-            return min(end, now + (state.hasNews ? Self.shortestPause : Self.keepingPause))
+            guard let end = state.waiters.values.map(\.until).min() else { return now + period }
+            return min(end, now + (state.hasNews ? Self.shortestPause : period))
         }
     }
 
@@ -299,14 +301,14 @@ extension Overviews {
     private func keep(of leader: LeaderEndpoint, _ now: Instant) {
         guard let token else { return }
         let isDue = state.withLock { state in
-            guard !state.isAsking, now - state.lastTry >= Self.keepingPause else { return false }
+            guard !state.isAsking, now - state.lastTry >= period else { return false }
             (state.isAsking, state.lastTry) = (true, now)
             return true
         }
         guard isDue else { return }
         // Whole each time: the ages in it count from when it was made.
         let forward = Forward(
-            to: leader, "GET", Route.overviewPath, token: token(), now: now, timeout: Self.keepingPause)
+            to: leader, "GET", Route.overviewPath, token: token(), now: now, timeout: period)
         peers.send(forward) { [self] result in take(result, sent: now) }
     }
 
