@@ -61,8 +61,8 @@ final class Overviews: Sendable {
     /// How many may wait at one time; further ones are refused.
     static let maximumWaiting = 64
 
-    /// How often the newest one is kept, whoever looks, and after which time it is worth another look that nothing seems
-    /// to have changed: how long nodes and the API server are silent is not counted as a change.
+    /// How often the newest one is kept, whoever looks, and after which time it is worth another look that nothing
+    /// seems to have changed: how long nodes and the API server are silent is not counted as a change.
     private let period: Duration
     private let peers: any ReplicaTransport
     /// What replicas present to each other; nil if they share no secret.
