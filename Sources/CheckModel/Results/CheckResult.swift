@@ -29,7 +29,7 @@ package struct CheckResult: Hashable, Sendable {
     /// Longer ago than anything that is told.
     private static let longest: Int64 = 100 * 366 * 86_400_000
 
-    /// A result. A longer reason is cut.
+    /// A result. A longer kind or reason is cut.
     package init(
         id: String, isUp: Bool, kind: String = "", reason: String = "", lasted: Duration = .zero,
         lastSuccess: Duration? = nil, duration: Duration = .zero, nextRun: Duration? = nil
@@ -40,7 +40,7 @@ package struct CheckResult: Hashable, Sendable {
         self.duration = duration
         self.nextRun = nextRun
         self.id = id
-        self.kind = kind
+        self.kind = cut(kind, to: Self.longestKind)
         self.reason = cut(reason, to: Self.longestReason)
     }
 
@@ -73,7 +73,7 @@ package struct CheckResult: Hashable, Sendable {
             let isUp = json["up"]?.boolValue, let lasted = time("lasted_ms"), let duration = time("took_ms")
         else { return nil }
         self.init(
-            id: id, isUp: isUp, kind: cut(kind, to: Self.longestKind), reason: Scrubbing.scrubbed(reason),
+            id: id, isUp: isUp, kind: kind, reason: Scrubbing.scrubbed(reason),
             lasted: lasted,
             lastSuccess: time("succeeded_ms"), duration: duration, nextRun: time("next_ms"))
     }

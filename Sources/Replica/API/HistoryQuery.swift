@@ -1,6 +1,5 @@
 import CheckModel
 import HTTPServer
-import JSON
 import Platform
 
 /// What an operator wants to know of the history: `?since=SECONDS&check=TEXT&node=ID`, each of them optional.
@@ -17,17 +16,8 @@ struct HistoryQuery: Hashable, Sendable {
 
     /// - Throws: `invalidQuery`.
     init(_ request: HTTPRequest) throws(APIError) {
-        var seen: Set<Substring> = []
-        for field in (request.query ?? "").split(separator: "&") {
-            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, seen.insert(parts[0]).inserted else {
-                throw .invalidQuery(reason: "a parameter without a value, or given twice")
-            }
-            let value: String
-            do throws(PercentEncodingError) { value = try percentDecoded(parts[1].utf8) } catch {
-                throw .invalidQuery(reason: "\(parts[0]) is not percent-encoded UTF-8")
-            }
-            switch parts[0] {
+        for (name, value) in try request.queryParameters() {
+            switch name {
             case "since":
                 guard let seconds = Int64(value), (0...Self.longest).contains(seconds) else {
                     throw .invalidQuery(reason: "since is not a number of seconds")

@@ -1,5 +1,4 @@
 import HTTPServer
-import JSON
 import Platform
 
 /// A call that waits for another overview: `GET …/overview?after=VERSION&wait=SECONDS`.
@@ -17,16 +16,9 @@ struct OverviewPoll: Sendable {
     /// - Throws: `invalidQuery`.
     init?(_ request: HTTPRequest) throws(APIError) {
         guard let query = request.query, !query.isEmpty else { return nil }
-        var fields: [Substring: String] = [:]
-        for field in query.split(separator: "&") {
-            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, ["after", "wait"].contains(parts[0]), fields[parts[0]] == nil,
-                let value = try? percentDecoded(parts[1].utf8)
-            else { throw .invalidQuery(reason: "it takes after=VERSION and wait=SECONDS, once each") }
-            fields[parts[0]] = value
-        }
+        let fields = try request.queryParameters()
         guard let version = fields["after"], let seconds = fields["wait"].flatMap({ Int($0) }),
-            (0...Self.longest).contains(seconds)
+            (0...Self.longest).contains(seconds), fields.count == 2
         else { throw .invalidQuery(reason: "it takes after=VERSION with wait=SECONDS, \(Self.longest) at most") }
         (self.version, wait) = (version, .seconds(seconds))
     }

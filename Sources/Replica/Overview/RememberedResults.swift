@@ -50,7 +50,7 @@ struct RememberedResults {
         let reason = (fields[6].stringValue ?? "").split(separator: ": ", maxSplits: 1)
         let isUp = fields[3].stringValue == "up" || fields[3].stringValue == "stale" && reason.isEmpty
         let result = CheckResult(
-            id: id, isUp: isUp, kind: isUp ? "" : cut(String(reason.first ?? ""), to: 32),
+            id: id, isUp: isUp, kind: isUp ? "" : String(reason.first ?? ""),
             reason: isUp || reason.count < 2 ? "" : String(reason[1]), lasted: before(4) ?? .zero,
             lastSuccess: before(5), duration: .milliseconds(Self.time(fields[7]) ?? 0))
         return (result, .milliseconds(max(0, time - said)))
