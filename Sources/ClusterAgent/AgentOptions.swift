@@ -90,8 +90,9 @@ package enum AgentOptions {
     /// All rows, in the order of the help.
     package static let table =
         OptionTable(
-            confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, operatorTokenFile,
-            replicaTokenFile, advertiseAddress, allowLegacyTLS, certificateFile, keyFile, certificateOut, warmup,
+            confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, agentAuthentication,
+            agentAccounts, operatorTokenFile, replicaTokenFile, advertiseAddress, allowLegacyTLS, certificateFile,
+            keyFile, certificateOut, warmup,
             nodeExpiration, restartGrace, clusterName, clusterTagName, extraTags)
         + dispatching + scraping + discovering
         + OptionTable(

@@ -36,7 +36,9 @@ package struct ClusterAgentProcess: Sendable {
         self.log = log
         token = try SharedToken(
             options, value: AgentOptions.authToken, file: AgentOptions.authTokenFile, every: .seconds(1), clock: clock)
-        tokens = BearerTokens(token.text, grace: options[AgentOptions.authTokenGrace])
+        let authentication = AgentAuthentication(options)
+        tokens = BearerTokens(
+            authentication.acceptsSharedToken ? token.text : "", grace: options[AgentOptions.authTokenGrace])
         operatorToken = try OperatorToken(options, entropy: entropy, clock: clock)
         if let operatorToken, operatorToken.text == token.text {
             throw .usage(
@@ -49,6 +51,11 @@ package struct ClusterAgentProcess: Sendable {
             throw .usage(
                 "--\(AgentOptions.replicaTokenFile.key): it holds the agents' token, or the operator's, so others could "
                     + "act as a replica: give it another one")
+        }
+        if !authentication.acceptsSharedToken, options[AgentOptions.leaderElection], replicaSecret == nil {
+            throw .usage(
+                "--\(AgentOptions.agentAuthentication.key)=\(authentication.rawValue): replicas need a secret of their "
+                    + "own then: set \(AgentOptions.replicaTokenFile.key) or \(AgentOptions.keyFile.key)")
         }
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)
@@ -63,7 +70,10 @@ package struct ClusterAgentProcess: Sendable {
         var surroundings = ReplicaSurroundings(
             kubernetes: kubernetes?.access, peers: forwarder, statistics: statistics, background: ThreadPerCall(),
             files: SystemConfigFiles(), environment: environment, agentTokens: tokens, operatorTokens: operators,
-            replicaTokens: replicaSecret?.tokens, token: { [token] in token.text },
+            replicaTokens: replicaSecret?.tokens,
+            token: { [token, replicaSecret] in
+                authentication.acceptsSharedToken ? token.text : replicaSecret?.tokens.presented() ?? ""
+            },
             endpoint: { [published] in published.endpoint }, clock: clock, entropy: entropy, log: log)
         surroundings.discovery = discovery
         surroundings.certificateExpiry = { [served = serving.served] in served.value.expiry }
@@ -115,7 +125,9 @@ package struct ClusterAgentProcess: Sendable {
             lifecycle.add("probes", closing: { await probe.stop(within: .seconds(1)) })
         }
         lifecycle.add("memory", run: { await FreedMemory.giveBack(every: .seconds(10), clock: clock) })
-        lifecycle.add("token", run: { await token.follow(into: tokens, clock: clock, log: log) })
+        if AgentAuthentication(options).acceptsSharedToken {
+            lifecycle.add("token", run: { await token.follow(into: tokens, clock: clock, log: log) })
+        }
         if let operatorToken, let operators {
             lifecycle.add("operator token", run: { await operatorToken.follow(into: operators, clock: clock) })
         }

@@ -11,7 +11,7 @@ struct KubernetesConnection: Sendable {
     ]
 
     /// The API as the replica uses it.
-    let access: KubernetesAccess
+    private(set) var access: KubernetesAccess
     /// How this replica competes for the Lease; nil without leader election.
     let election: LeaderElectionOptions?
     private let permissions: NeededPermissions
@@ -32,9 +32,14 @@ struct KubernetesConnection: Sendable {
     ) throws(StartError) {
         let isElecting = options[AgentOptions.leaderElection]
         guard let configuration = try Self.configuration(options, environment, clock) else {
-            guard !isElecting else {
+            let authentication = AgentAuthentication(options)
+            let needing =
+                isElecting
+                ? "leader_election=true"
+                : authentication == .token ? nil : "\(AgentOptions.agentAuthentication.key)=\(authentication.rawValue)"
+            if let needing {
                 throw .usage(
-                    "--leader_election=true needs a Kubernetes API: run as a pod with a ServiceAccount, or give "
+                    "--\(needing) needs a Kubernetes API: run as a pod with a ServiceAccount, or give "
                         + "--kubeconfig=FILE")
             }
             log.info("running on config files alone: there is no kubeconfig, and no ServiceAccount is mounted")
@@ -72,6 +77,8 @@ struct KubernetesConnection: Sendable {
         } catch {
             throw .usage("\(error)")
         }
+        access.tokenReviewer = try AgentAuthentication(options).reviewer(
+            options, client: client, namespace: Self.agentNamespace(options, namespace))
         permissions = NeededPermissions(options, namespace: namespace, isElecting: isElecting)
     }
 
@@ -106,9 +113,8 @@ struct KubernetesConnection: Sendable {
             clusterCheckStatuses: clusterChecks, pods: nil, nodes: nil, recorder: recorder)
         let selector = options[AgentOptions.agentSelector]
         if !selector.isEmpty {
-            let given = options[AgentOptions.agentNamespace]
             access.pods = ResourceSource<Pod>(
-                client: client, namespace: given.isEmpty ? namespace : given, labelSelector: selector)
+                client: client, namespace: agentNamespace(options, namespace), labelSelector: selector)
             access.nodes = ResourceSource<KubernetesNode>(client: client)
         }
         let intent = options[AgentOptions.intentConfigMap]
@@ -117,6 +123,11 @@ struct KubernetesConnection: Sendable {
                 client: client, namespace: namespace, name: intent, key: "intent.json", labels: labels)
         }
         return access
+    }
+
+    private static func agentNamespace(_ options: Options, _ namespace: String) -> String {
+        let given = options[AgentOptions.agentNamespace]
+        return given.isEmpty ? namespace : given
     }
 
     private static func electionOptions(

@@ -25,6 +25,9 @@ struct NeededPermissions: Sendable {
             let given = options[AgentOptions.agentNamespace]
             permissions += reading("nodes") + reading("pods", in: given.isEmpty ? namespace : given)
         }
+        if AgentAuthentication(options) != .token {
+            permissions.append(Permission("create", "tokenreviews", group: "authentication.k8s.io"))
+        }
         if isElecting {
             permissions += ["get", "list", "watch", "update", "create"].map { verb in
                 // RBAC cannot restrict `create` to a name.

@@ -7,6 +7,10 @@ package enum NodeAgentOptions {
         accepts: { $0.isEmpty || isSecureURL($0) })
     static let authToken = SharedToken.option(help: "Token shared with the cluster-agent. Better given by a file.")
     static let authTokenFile = SharedToken.fileOption
+    static let accountTokenFile = Option.text(
+        "cluster_agent.service_account_token_file",
+        help: "File with a token of the pod's ServiceAccount to present in place of the shared one; read again when it "
+            + "changes.")
     static let caFile = Option.text(
         "cluster_agent.ca_file", help: "CA certificates in PEM to verify the cluster-agent with. Empty: the system's.")
     static let publicKeyPin = Option.text(
@@ -48,8 +52,9 @@ package enum NodeAgentOptions {
     /// All rows, in the order of the help.
     package static let table =
         OptionTable(
-            url, authToken, authTokenFile, caFile, publicKeyPin, tlsVerify, hostname, kubernetesNodeName, runnerHost,
-            pollInterval, nodeExpiration, gracePeriod, degradedDeadline, workers, listenHost, commandPort,
+            url, authToken, authTokenFile, accountTokenFile, caFile, publicKeyPin, tlsVerify, hostname,
+            kubernetesNodeName, runnerHost, pollInterval, nodeExpiration, gracePeriod, degradedDeadline, workers,
+            listenHost, commandPort,
             metricsPort)
         + Program.logging
 

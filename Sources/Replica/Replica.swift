@@ -40,6 +40,8 @@ package struct Replica: Sendable {
     private let rebalancer: Rebalancer
     private let resultsReader: ResultsReader
     private let intents: IntentKeeper
+    /// Nil if no token of a ServiceAccount is accepted.
+    private let identities: AgentIdentities?
     private let requests: RequestHandler
 
     /// Makes every part; starts nothing.
@@ -96,19 +98,18 @@ package struct Replica: Sendable {
             handler: handler, results: results, reader: surroundings.statistics, period: options.resultsPeriod,
             clock: clock)
         api = API(
-            handler: handler, tokens: surroundings.agentTokens, operators: surroundings.operatorTokens,
-            replicas: surroundings.replicaTokens?.accepted, problems: { [autoConf] in autoConf.reportedProblems },
-            results: results,
+            handler: handler, admission: Self.admission(surroundings),
+            problems: { [autoConf] in autoConf.reportedProblems }, results: results,
             lastHistory: { [mirror, handler] in handler.knownHistory.continued(or: mirror?.history) },
             options: options.api, clock: clock)
         overviews.set(Self.overviewSource(handling.replica, surroundings, desired, autoConf, handler, results, mirrors))
+        identities = kubernetes?.tokenReviewer.map { AgentIdentities(reviewer: $0, clock: clock, log: log) }
         polls = LongPolls(
             api: api, clock: clock, token: surroundings.token, peers: surroundings.peers, mirrors: mirrors)
         requests = RequestHandler(
             api: api, polls: polls, mirrors: mirrors, overviews: overviews, peers: surroundings.peers,
-            rebalancer: rebalancer, intents: intents,
-            operators: OperatorCalls(handler: handler, clock: clock, log: log), background: surroundings.background,
-            clock: clock)
+            rebalancer: rebalancer, intents: intents, audit: Audit(handler: handler, clock: clock, log: log),
+            identities: identities, background: surroundings.background, clock: clock)
         readiness = Readiness(
             desired: desired, leadership: leadership, watches: watches, elector: elector, mirror: mirror, clock: clock)
     }
@@ -149,6 +150,9 @@ package struct Replica: Sendable {
         if let events { lifecycle.add("check events", run: { await events.run(autoConf) }) }
         lifecycle.add("listener", closing: stopListening)
         lifecycle.add("long polls", run: { await polls.run() }, afterwards: { polls.close() })
+        if let identities {
+            lifecycle.add("identities", run: { await identities.run() }, afterwards: { identities.close() })
+        }
         if options.handler.rebalancing.isEnabled { lifecycle.add("rebalancer", run: { await rebalancer.run() }) }
         lifecycle.add("overviews", run: { await overviews.run() }, afterwards: { overviews.close() })
         lifecycle.add("results", run: { await resultsReader.run() })
@@ -178,6 +182,7 @@ package struct Replica: Sendable {
         elector?.collect(into: &writer)
         watches?.collect(into: &writer)
         polls.collect(into: &writer)
+        identities?.collect(into: &writer)
         mirrors.collect(into: &writer)
         mirror?.collect(into: &writer)
         statuses?.collect(into: &writer)
@@ -223,6 +228,12 @@ package struct Replica: Sendable {
             overviews.handle(event)
             observe?(event)
         }
+    }
+
+    private static func admission(_ surroundings: ReplicaSurroundings) -> Admission {
+        Admission(
+            agents: surroundings.agentTokens, operators: surroundings.operatorTokens,
+            replicas: surroundings.replicaTokens, reviewsTokens: surroundings.kubernetes?.tokenReviewer != nil)
     }
 
     private static func overviewSource(

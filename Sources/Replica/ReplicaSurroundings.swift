@@ -27,7 +27,7 @@ package struct ReplicaSurroundings: Sendable {
     package var operatorTokens: BearerTokens?
     /// What replicas present to each other to mirror the leader's store; nil if none is mirrored.
     package var replicaTokens: ReplicaTokens?
-    /// The agents' token, which this replica presents to the leader on behalf of agents that wait.
+    /// What this replica presents to the leader on behalf of agents that wait: the agents' token, or the replicas'.
     package var token: @Sendable () -> String
     /// Where other replicas reach this one; nil while that is not known.
     package var endpoint: @Sendable () -> LeaderEndpoint?
@@ -103,6 +103,8 @@ package struct KubernetesAccess: Sendable {
     package var recorder: EventRecorder?
     /// Where what operators want is kept; nil if it is not.
     package var intent: (any KeptText)?
+    /// Says whose ServiceAccount token an agent presents; nil if none is accepted.
+    package var tokenReviewer: (any TokenReviewing)?
     /// When the API server last answered; nil if nobody notes it.
     package var contact: APIServerContact?
 

@@ -16,15 +16,16 @@ final class RequestHandler: HTTPHandler {
     private let intents: IntentKeeper
     private let background: any BackgroundExecutor
     private let clock: any Clock
-    private let operators: OperatorCalls
+    private let audit: Audit
+    private let identities: AgentIdentities?
     private let durations = RouteDurations()
     /// Held while a background answer is made: one at a time.
     private let making = Mutex(())
 
     init(
         api: API, polls: LongPolls, mirrors: MirrorServer, overviews: Overviews, peers: any ReplicaTransport,
-        rebalancer: Rebalancer, intents: IntentKeeper, operators: OperatorCalls, background: any BackgroundExecutor,
-        clock: any Clock
+        rebalancer: Rebalancer, intents: IntentKeeper, audit: Audit, identities: AgentIdentities?,
+        background: any BackgroundExecutor, clock: any Clock
     ) {
         self.api = api
         self.polls = polls
@@ -34,7 +35,8 @@ final class RequestHandler: HTTPHandler {
         self.rebalancer = rebalancer
         self.intents = intents
         self.background = background
-        self.operators = operators
+        self.audit = audit
+        self.identities = identities
         self.clock = clock
     }
 
@@ -58,14 +60,13 @@ final class RequestHandler: HTTPHandler {
     private struct Call: Sendable {
         let request: HTTPRequest
         let responder: Responder
-        let kind: Route.Kind
-        let authority: Route.Authority
+        let route: Route
         let arrival: Instant
 
         init(_ request: HTTPRequest, _ responder: Responder, _ route: Route, _ arrival: Instant) {
             self.request = request
             self.responder = responder
-            (kind, authority) = (route.kind, route.authority)
+            self.route = route
             self.arrival = arrival
         }
     }
@@ -73,10 +74,15 @@ final class RequestHandler: HTTPHandler {
     private func perform(_ action: API.Action, _ call: Call) {
         switch action {
         case .respond(let response):
-            if [401, 403].contains(response.status), [.operators, .readers].contains(call.authority) {
-                operators.noteRefusal(call.request, status: response.status)
+            if [401, 403].contains(response.status), [.operators, .readers].contains(call.route.authority) {
+                audit.noteRefusal(call.request, status: response.status)
             }
             answer(call, response)
+        case .identify(let token):
+            identify(token, call)
+        case .refuse(let identity, let error):
+            audit.noteRefusal(call.request, of: identity)
+            answer(call, error.response)
         case .tell(let response, let since, let term):
             tell(call, response, since, term)
         case .respondInBackground(let make):
@@ -101,7 +107,7 @@ final class RequestHandler: HTTPHandler {
             mirrors.handle(mirror, call.responder, api, call.arrival)
         case .intend(let intention):
             intents.carryOut(intention.command) { [self] outcome in
-                operators.note(intention.command.words, call.request, outcome: outcome.words)
+                audit.note(intention.command.words, call.request, outcome: outcome.words)
                 overviews.noteChange()
                 answer(call, api.finish(intention, outcome, now: clock.now()))
             }
@@ -109,7 +115,7 @@ final class RequestHandler: HTTPHandler {
             rebalancer.refreshStatistics { [self] in
                 let response = api.finish(rebalancing, now: clock.now())
                 if !rebalancing.asked.isDry {
-                    operators.note("rebalance", call.request, outcome: response.status == 200 ? "done" : "refused")
+                    audit.note("rebalance", call.request, outcome: response.status == 200 ? "done" : "refused")
                     overviews.noteChange()
                 }
                 answer(call, response)
@@ -119,7 +125,24 @@ final class RequestHandler: HTTPHandler {
 
     private func answer(_ call: Call, _ response: HTTPResponse) {
         call.responder.respond(response)
-        durations.note(call.kind, clock.now() - call.arrival)
+        durations.note(call.route.kind, clock.now() - call.arrival)
+    }
+
+    private func identify(_ token: String, _ call: Call) {
+        guard let identities else { return answer(call, APIError.tokenRefused(reason: "none is accepted").response) }
+        let peer = NodeAddress.peer(of: call.request) ?? call.request.peer.host
+        identities.identify(token, from: peer) { [self] finding in
+            switch finding {
+            case .identity(let identity):
+                call.request.noteAuthenticated()
+                perform(api.handle(call.request, call.route, from: identity, now: clock.now()), call)
+            case .refused(let reason):
+                audit.noteRefusal(call.request, ofTokenFor: reason)
+                answer(call, APIError.tokenRefused(reason: reason).response)
+            case .unknown(let reason):
+                answer(call, APIError.identityUnknown(reason: reason).response)
+            }
+        }
     }
 
     private func tell(_ call: Call, _ response: HTTPResponse, _ since: UInt64, _ term: Term) {

@@ -13,7 +13,7 @@ import Testing
     private let path = "/tmp/node-agent-test-token-\(SystemEntropy().uuid())"
     private let clock = ManualClock()
 
-    private func token() throws -> AgentToken {
+    private func token(account: String? = nil) throws -> AgentToken {
         try writeFile(path, Array(Self.old.utf8))
         let options = try Options(
             table: OptionTable(NodeAgentOptions.authToken, NodeAgentOptions.authTokenFile),
@@ -21,7 +21,8 @@ import Testing
         return AgentToken(
             try SharedToken(
                 options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),
-                clock: clock), clock: clock)
+                clock: clock), account: try account.map { try RereadFile($0, every: .seconds(60), clock: clock) },
+            clock: clock)
     }
 
     private func write(_ text: String) throws {
@@ -48,6 +49,26 @@ import Testing
         #expect(token.presented == Self.old, "a late refusal of the new one changes nothing")
         token.handleRejection(of: Self.old)
         #expect(token.presented == Self.new, "the cluster-agent has the new one by now")
+    }
+
+    @Test func `the ServiceAccount's token comes first, and the shared one where that is rejected`() throws {
+        let account = path + "-account"
+        defer { for path in [path, account] { unsafe unlink(path) } }
+        try writeFile(account, Array("first.account.token".utf8))
+        let token = try token(account: account)
+        #expect(token.presented == "first.account.token")
+        #expect(!isAccepted("first.account.token", by: token), "it opens nothing here")
+        token.handleRejection(of: "first.account.token")
+        #expect(token.presented == Self.old)
+        token.handleRejection(of: Self.old)
+        #expect(token.presented == "first.account.token", "both are rejected: in turn")
+        token.handleRejection(of: "first.account.token")
+        try writeFile(account, Array("second.account.token".utf8))
+        clock.advance(by: .seconds(60))
+        #expect(token.presented == "second.account.token", "the kubelet has renewed it")
+        try writeFile(account, Array("third.account.token".utf8))
+        token.handleRejection(of: "second.account.token")
+        #expect(token.presented == "third.account.token", "a refusal reads it again at once")
     }
 
     @Test func `without a former token a refused token is sent again`() throws {

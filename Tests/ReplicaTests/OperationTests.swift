@@ -53,7 +53,7 @@ import Testing
     {
         try await TestReplica.run(as: .dispatching, nodes: ["node1", "node2"]) { replica in
             let log = RecordingLog()
-            let calls = OperatorCalls(handler: replica.handler, clock: replica.clock, log: Log(sink: log))
+            let calls = Audit(handler: replica.handler, clock: replica.clock, log: Log(sink: log))
             let request = replica.request(
                 .post, Self.intent, headers: [("User-Agent", "cluster-agent/1"), ("X-Forwarded-For", "198.51.100.7")])
             calls.note("drain node1", request, outcome: "node1 is drained")

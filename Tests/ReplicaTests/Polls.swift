@@ -22,6 +22,8 @@ final class Polls: Sendable {
     let handler: RequestHandler
     let polls: LongPolls
     let overviews: Overviews
+    let identities: AgentIdentities
+    let log = RecordingLog()
     let replica: TestReplica
     private let state: SharedState
 
@@ -66,12 +68,13 @@ final class Polls: Sendable {
             OverviewSource(
                 handler: replica.handler, results: replica.results, wanted: { 0 }, problems: { [] }, replicas: { [] },
                 apiSilence: { .seconds(18) }, certificateExpiry: { nil }, name: "one", clock: replica.clock))
+        identities = AgentIdentities(reviewer: replica.reviewer, clock: replica.clock, log: Log(sink: NoLog()))
         handler = RequestHandler(
             api: replica.api, polls: polls, mirrors: mirrors, overviews: overviews, peers: peers,
             rebalancer: rebalancer,
             intents: IntentKeeper(store: nil, clock: replica.clock, log: Log(sink: NoLog())),
-            operators: OperatorCalls(handler: replica.handler, clock: replica.clock, log: Log(sink: NoLog())),
-            background: ThreadPerCall(), clock: replica.clock)
+            audit: Audit(handler: replica.handler, clock: replica.clock, log: Log(sink: log)),
+            identities: identities, background: ThreadPerCall(), clock: replica.clock)
     }
 
     /// A leader, and a follower of it whose calls reach it at once.
@@ -130,6 +133,11 @@ final class Polls: Sendable {
     /// The targets of the calls that were sent on, in order.
     var sent: [String] {
         state.value.withLock { $0.sent.map(\.target) }
+    }
+
+    /// The calls that were sent on, in order.
+    var forwards: [Forward] {
+        state.value.withLock { $0.sent }
     }
 
     func revision(of node: String) throws -> Int64 {

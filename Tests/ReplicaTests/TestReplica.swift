@@ -47,6 +47,7 @@ struct TestReplica {
     let tokens = BearerTokens(Self.token, grace: .seconds(300))
     let api: API
     let results = CheckResults()
+    let reviewer = ScriptedReviewer()
     let term = Term(token: "42.lease-uid", validUntil: Deadline(.distantFuture))
 
     private init(on executor: ManualExecutor, hasOperators: Bool, _ options: (inout APIOptions) -> Void) {
@@ -59,8 +60,12 @@ struct TestReplica {
         var given = APIOptions(version: AgentVersion(major: 7, minor: 60, patch: 1, commit: "abc"))
         options(&given)
         api = API(
-            handler: handler, tokens: tokens, operators: hasOperators ? BearerTokens(Self.operatorToken) : nil,
-            replicas: BearerTokens(Self.replicaToken), results: results, options: given, clock: clock)
+            handler: handler,
+            admission: Admission(
+                agents: tokens, operators: hasOperators ? BearerTokens(Self.operatorToken) : nil,
+                replicas: ReplicaTokens(
+                    accepted: BearerTokens(Self.replicaToken), presented: { Self.replicaToken }), reviewsTokens: true),
+            results: results, options: given, clock: clock)
     }
 
     /// A dispatching leader runs the configs `c0` and `c1` on the node `node1`; `node2` reported too when `nodes` says

@@ -44,14 +44,10 @@ package final class BearerTokens: Sendable {
         guard let authorization = request.headers["Authorization"] else {
             return Self.unauthorized("no session token provided", realm)
         }
-        let scheme = "bearer "
-        let value = authorization.utf8.span
-        let start = scheme.utf8.count
-        let isBearer = value.count > start && zip(scheme.utf8, value.indices).allSatisfy { $0 == value[$1] | 0x20 }
-        guard isBearer else {
+        guard Self.isBearer(authorization) else {
             return Self.unauthorized("unsupported authorization scheme: a bearer token is needed", realm)
         }
-        let presented = value.extracting(start...)
+        let presented = authorization.utf8.span.extracting(Self.scheme.utf8.count...)
         var isAccepted = false
         for token in tokens.withLock({ $0 }) where token.until > now {
             if Self.areEqual(presented, token.bytes.span) { isAccepted = true }
@@ -59,6 +55,20 @@ package final class BearerTokens: Sendable {
         guard isAccepted else { return .text(403, "invalid session token") }
         request.trust?.give()
         return nil
+    }
+
+    /// The bearer token that a request presents, whosesoever it is; nil if there is none.
+    package static func presented(by request: HTTPRequest) -> String? {
+        guard let authorization = request.headers["Authorization"], isBearer(authorization) else { return nil }
+        return String(authorization.utf8.dropFirst(scheme.utf8.count))
+    }
+
+    private static let scheme = "bearer "
+
+    private static func isBearer(_ authorization: String) -> Bool {
+        let value = authorization.utf8.span
+        return value.count > scheme.utf8.count
+            && zip(scheme.utf8, value.indices).allSatisfy { $0 == value[$1] | 0x20 }
     }
 
     private static func unauthorized(_ reason: String, _ realm: String) -> HTTPResponse {

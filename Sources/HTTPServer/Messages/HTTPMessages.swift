@@ -25,7 +25,7 @@ package struct PeerAddress: Hashable, Sendable {
     }
 }
 
-/// Whether the client of a connection has authenticated with any of its requests. `BearerTokens` says so.
+/// Whether the client of a connection has authenticated with any of its requests. Who finds that out says so.
 ///
 /// Where connections are short, those whose clients have not are closed first.
 final class ConnectionTrust: Sendable {
@@ -68,6 +68,12 @@ package struct HTTPRequest: Sendable {
         self.body = body
         self.peer = peer
     }
+}
+
+extension HTTPRequest {
+    /// Notes that the client has authenticated, by whatever means: from then on its connection counts as one of a known
+    /// client. See `HTTPLimits`.
+    package func noteAuthenticated() { trust?.give() }
 }
 
 /// Decides right before a response is written whether it may still be sent: the answer of a leader must not leave after

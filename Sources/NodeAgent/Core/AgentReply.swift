@@ -41,7 +41,7 @@ package enum AgentFailure: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .unreachable(let reason): reason
         case .status(401, let text), .status(403, let text):
-            "the cluster-agent rejects the token (\(text)): compare cluster_agent.auth_token on both sides"
+            "the cluster-agent rejects the call (\(text)): compare the tokens of both sides"
         case .status(let code, let text): text.isEmpty ? "status \(code)" : "status \(code): \(text)"
         case .malformed(let reason): "malformed answer: \(reason)"
         case .timedOut(let time): "no answer within \(durationText(time))"

@@ -40,6 +40,22 @@ extension NodeAgentProcess {
         ["0.0.0.0", "::", ""].contains(host) ? [] : [host]
     }
 
+    /// The token of the pod's ServiceAccount; nil if none is given.
+    static func accountToken(_ options: Options, _ clock: any Clock) throws(StartError) -> RereadFile? {
+        let option = NodeAgentOptions.accountTokenFile
+        guard !options[option].isEmpty else { return nil }
+        do throws(FileError) {
+            return try RereadFile(
+                options[option], every: .seconds(60), clock: clock,
+                accepts: { text in
+                    let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+                    return isPlain ? nil : "it holds no token"
+                })
+        } catch {
+            throw StartError("--\(option.key): \(error)")
+        }
+    }
+
     static func target(
         _ options: Options, url: String, _ token: AgentToken, _ clock: any Clock
     ) throws(StartError) -> ClusterAgentLink.Target {

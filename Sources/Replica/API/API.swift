@@ -48,6 +48,10 @@ struct API: Sendable {
     enum Action: Sendable {
         /// Answer it.
         case respond(HTTPResponse)
+        /// Find out which agent's token it presents, then handle it as that agent's.
+        case identify(String)
+        /// Refuse it to this agent.
+        case refuse(AgentIdentity, APIError)
         /// Answer it, by `told`, once the followers named in the Lease know the store at this version.
         case tell(HTTPResponse, since: UInt64, in: Term)
         /// Answer it with what this returns, apart from the serving thread: to scrub very many configs takes seconds.
@@ -75,9 +79,7 @@ struct API: Sendable {
     let forwardedUntil = Deadline(Instant(nanoseconds: 0))
 
     let handler: Handler
-    private let tokens: BearerTokens
-    private let operators: BearerTokens?
-    private let replicas: BearerTokens?
+    private let admission: Admission
     private let problems: @Sendable () -> [ReportedProblem]
     let results: CheckResults
     private let lastHistory: @Sendable () -> History
@@ -91,21 +93,17 @@ struct API: Sendable {
     /// An API in front of `handler`.
     ///
     /// - Parameters:
-    ///   - tokens: the agents'.
-    ///   - operators: the operator's; nil if nobody may make an operator's call.
-    ///   - replicas: the replicas'; nil if no store is mirrored.
+    ///   - admission: whose requests are answered.
     ///   - problems: what cannot be used of the configs that this replica has read.
     ///   - results: where what agents say of their checks goes.
     ///   - lastHistory: what this replica knows of the history, whoever leads.
     init(
-        handler: Handler, tokens: BearerTokens, operators: BearerTokens?, replicas: BearerTokens? = nil,
-        problems: @escaping @Sendable () -> [ReportedProblem] = { [] }, results: CheckResults = CheckResults(),
-        lastHistory: @escaping @Sendable () -> History = { History() }, options: APIOptions, clock: any Clock
+        handler: Handler, admission: Admission, problems: @escaping @Sendable () -> [ReportedProblem] = { [] },
+        results: CheckResults = CheckResults(), lastHistory: @escaping @Sendable () -> History = { History() },
+        options: APIOptions, clock: any Clock
     ) {
         self.handler = handler
-        self.tokens = tokens
-        self.operators = operators
-        self.replicas = replicas
+        self.admission = admission
         self.problems = problems
         self.results = results
         self.lastHistory = lastHistory
@@ -116,34 +114,27 @@ struct API: Sendable {
 
     /// Decides what becomes of a request for a route that came at `now`.
     func handle(_ request: HTTPRequest, _ route: Route, now: Instant) -> Action {
+        switch admission.verdict(on: request, for: route.authority, now) {
+        case .refused(let response): .respond(response)
+        case .unidentified(let token): .identify(token)
+        case .admitted(let identity): handle(request, route, from: identity, now: now)
+        }
+    }
+
+    /// Decides what becomes of an admitted request; `identity` is the agent's, if its credentials are its own.
+    func handle(_ request: HTTPRequest, _ route: Route, from identity: AgentIdentity?, now: Instant) -> Action {
         do throws(APIError) {
-            if let refusal = refusal(of: request, route.authority, now) { return .respond(refusal) }
-            guard request.method == route.method else { throw .methodNotAllowed(allowed: route.method) }
-            return try answer(route, request, now)
+            guard let identity else { return try answer(to: request, route, now) }
+            if let refusal = identity.refusal(of: route) { return .refuse(identity, refusal) }
+            return try answer(to: admission.vouched(request, for: identity), route, now)
         } catch {
             return .respond(error.response)
         }
     }
 
-    private func refusal(of request: HTTPRequest, _ authority: Route.Authority, _ now: Instant) -> HTTPResponse? {
-        lazy var agents = tokens.refusal(of: request, realm: Self.realm, now: now)
-        switch (authority, operators) {
-        case (.agents, nil):
-            return agents
-        case (.agents, let operators?):
-            return agents == nil ? nil : operators.refusal(of: request, realm: Self.realm, now: now)
-        case (.operators, nil):
-            return agents?.status == 401 ? agents : APIError.noOperators.response
-        case (.operators, let operators?):
-            let refusal = operators.refusal(of: request, realm: Self.realm, now: now)
-            return refusal != nil && agents == nil ? APIError.operatorsOnly.response : refusal
-        case (.readers, _):
-            if let replicas, replicas.refusal(of: request, realm: Self.realm, now: now) == nil { return nil }
-            return self.refusal(of: request, .operators, now)
-        case (.replicas, _):
-            guard let replicas else { return APIError.noReplicas.response }
-            return replicas.refusal(of: request, realm: Self.realm, now: now)
-        }
+    private func answer(to request: HTTPRequest, _ route: Route, _ now: Instant) throws(APIError) -> Action {
+        guard request.method == route.method else { throw .methodNotAllowed(allowed: route.method) }
+        return try answer(route, request, now)
     }
 
     private static func statusBody(_ answer: Dispatcher.ReportAnswer, _ resultsVersion: Int64?) -> [[UInt8]] {
@@ -156,8 +147,6 @@ struct API: Sendable {
         }
         return answer.isUpToDate ? upToDate : outOfDate
     }
-
-    private static let realm = "cluster-agent"
 
     private func answer(_ route: Route, _ request: HTTPRequest, _ now: Instant) throws(APIError) -> Action {
         switch route {

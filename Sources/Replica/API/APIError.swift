@@ -2,6 +2,7 @@ import CheckModel
 import ClusterChecks
 import HTTPServer
 import Leadership
+import Platform
 
 /// Why a request gets no 200: every refusal of the API, its status and its text.
 ///
@@ -13,6 +14,11 @@ enum APIError: Error {
     case operatorsOnly
     case noOperators
     case noReplicas
+    case replicasOnly
+    case otherAgents(asked: String, by: AgentIdentity)
+    case tokenRefused(reason: String)
+    case identityUnknown(reason: String)
+    case malformedIdentity
     case notMirrored
     case mirrorForgotten
     case malformedMirror(String)
@@ -48,6 +54,16 @@ enum APIError: Error {
             return .text(403, "this call needs an operator's token, and cluster_agent.operator_token_file is not set")
         case .noReplicas:
             return .text(403, "this call needs the replicas' token, and cluster_agent.replica_token_file is not set")
+        case .replicasOnly: return .text(403, "this call is for other replicas alone")
+        case .otherAgents(let asked, let identity):
+            let text =
+                "the token is of \(identity.description), which may ask for its own configs alone, by the name of its "
+                + "node or its pod; it asked for those of \(shownName(asked))"
+            return .text(403, text)
+        case .tokenRefused(let reason): return .text(403, "the ServiceAccount token is refused: \(reason)")
+        case .identityUnknown(let reason):
+            return .text(503, "it cannot be known now whose ServiceAccount token this is: \(reason)")
+        case .malformedIdentity: return .text(400, "\(AgentIdentity.header) is malformed")
         case .notMirrored:
             let text =
                 "a follower that may take over has not acknowledged what this call asks for, and the Lease could not be "

@@ -32,7 +32,7 @@ package struct Forward: Sendable {
     static let validForHeader = "X-Cluster-Agent-Term-Valid-For"
 
     private static let passedRequestHeaders = [
-        "Authorization", "Content-Type", "User-Agent", "X-Real-Ip", ScrapeFetch.intervalHeader,
+        "Authorization", "Content-Type", "User-Agent", "X-Real-Ip", ScrapeFetch.intervalHeader, AgentIdentity.header,
     ]
     private static let passedResponseHeaders = [
         "content-type", "x-cluster-agent-term", "x-content-type-options", "allow", "www-authenticate",

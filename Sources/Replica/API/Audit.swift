@@ -5,11 +5,16 @@ import Platform
 import Synchronization
 
 /// Who did what: a line of the log and an entry of the history for every operator's call that changes something, and a
-/// line for those that are refused for their token: one in ten seconds at most, which counts those since the last one.
+/// line for calls that are refused for who makes them: of each kind one in ten seconds at most, which counts those since
+/// the last one.
 ///
 /// What is only read is not told: a page that is open reads all the time.
-final class OperatorCalls: Sendable {
-    private struct State {
+final class Audit: Sendable {
+    private enum Refusal: Hashable {
+        case operators, agents, tokens
+    }
+
+    private struct Count {
         var refused = 0
         var told = Instant.distantPast
     }
@@ -21,7 +26,7 @@ final class OperatorCalls: Sendable {
     private let handler: Handler
     private let clock: any Clock
     private let log: Log
-    private let state = Mutex(State())
+    private let state = Mutex<[Refusal: Count]>([:])
 
     init(handler: Handler, clock: any Clock, log: Log) {
         self.handler = handler
@@ -38,19 +43,44 @@ final class OperatorCalls: Sendable {
         handler.note(HistoryEntry(.operator, check: what, node: from, reason: outcome))
     }
 
-    /// Notes that a call was refused for its token.
+    /// Notes that a call for operators was refused for its token.
     func noteRefusal(_ request: HTTPRequest, status: Int) {
-        let now = clock.now()
-        let count = state.withLock { state -> Int? in
-            state.refused += 1
-            guard now - state.told >= Self.pause else { return nil }
-            defer { (state.refused, state.told) = (0, now) }
-            return state.refused
-        }
-        guard let count else { return }
+        guard let count = count(.operators) else { return }
         log.warning(
             "operators' calls were refused for their token",
             ["path": request.path, "from": Self.origin(of: request), "status": status, "refused": count])
+    }
+
+    /// Notes that an agent was refused what is not its own.
+    func noteRefusal(_ request: HTTPRequest, of identity: AgentIdentity) {
+        guard let count = count(.agents) else { return }
+        log.warning(
+            "an agent was refused what is not its own",
+            [
+                "agent": identity.description, "path": cut(request.path, to: Self.longest),
+                "from": Self.origin(of: request), "refused": count,
+            ])
+    }
+
+    /// Notes that a ServiceAccount's token was refused.
+    func noteRefusal(_ request: HTTPRequest, ofTokenFor reason: String) {
+        guard let count = count(.tokens) else { return }
+        log.warning(
+            "an agent's ServiceAccount token was refused",
+            ["reason": cut(reason, to: Self.longest), "from": Self.origin(of: request), "refused": count])
+    }
+
+    /// How many of a kind were refused since the last line; nil if none is due.
+    private func count(_ refusal: Refusal) -> Int? {
+        let now = clock.now()
+        return state.withLock { state in
+            var count = state[refusal] ?? Count()
+            defer { state[refusal] = count }
+            count.refused += 1
+            guard now - count.told >= Self.pause else { return nil }
+            defer { count = Count(told: now) }
+            return count.refused
+        }
     }
 
     /// From where a call came; of one that a follower forwarded, where it says that it came from, and through whom.

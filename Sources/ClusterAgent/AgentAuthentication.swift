@@ -1,0 +1,66 @@
+import Kubernetes
+import Platform
+
+/// How node-agents prove who they are: by the token that all of them share, by the token of their own ServiceAccount, or
+/// by either.
+enum AgentAuthentication: String, CaseIterable {
+    case token
+    case serviceAccount = "service_account"
+    case both
+
+    /// As the option says.
+    init(_ options: Options) {
+        self = AgentAuthentication(rawValue: options[AgentOptions.agentAuthentication]) ?? .token
+    }
+
+    /// Whether the shared token opens the agents' calls.
+    var acceptsSharedToken: Bool { self != .serviceAccount }
+
+    /// Asks the API server whose token an agent presents; nil if none but the shared one is accepted.
+    ///
+    /// - Parameter namespace: the agents'.
+    /// - Throws: `StartError` for an account that is no name.
+    func reviewer(
+        _ options: Options, client: KubernetesClient, namespace: String
+    ) throws(StartError) -> TokenReviewer? {
+        guard self != .token else { return nil }
+        let option = AgentOptions.agentAccounts
+        let given = options[option].isEmpty ? [Self.defaultAccount] : options[option]
+        var accounts: [String] = []
+        for account in given {
+            let parts = account.split(separator: "/", omittingEmptySubsequences: false)
+            guard parts.count <= 2, parts.allSatisfy(Self.isName) else {
+                throw .usage("--\(option.key)=\(account): a ServiceAccount is given as NAME or NAMESPACE/NAME")
+            }
+            accounts.append(parts.count == 2 ? account : "\(namespace)/\(account)")
+        }
+        return TokenReviewer(client: client, accounts: accounts)
+    }
+
+    private static let defaultAccount = "node-agent"
+
+    /// A DNS subdomain (RFC 1123), as Kubernetes names a ServiceAccount.
+    private static func isName(_ text: Substring) -> Bool {
+        (1...253).contains(text.utf8.count)
+            && text.utf8.allSatisfy { letter in
+                switch letter {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
+                    UInt8(ascii: "."):
+                    true
+                default: false
+                }
+            }
+    }
+}
+
+extension AgentOptions {
+    static let agentAuthentication = Option.choice(
+        "cluster_agent.agent_auth", of: AgentAuthentication.allCases.map(\.rawValue),
+        default: AgentAuthentication.token.rawValue,
+        help: "What node-agents present: the shared token, a token of their own ServiceAccount, which opens their own "
+            + "configs alone, or either.")
+    static let agentAccounts = Option.list(
+        "cluster_agent.agent_service_accounts",
+        help: "ServiceAccounts whose tokens are node-agents', as NAME or NAMESPACE/NAME. Empty: `node-agent` in "
+            + "their namespace.")
+}

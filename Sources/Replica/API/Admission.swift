@@ -1,0 +1,81 @@
+import HTTPServer
+import Platform
+
+/// Whose requests are answered: the tokens that open the routes, and what they open.
+struct Admission: Sendable {
+    /// What becomes of a request, by its credentials.
+    enum Verdict: Sendable {
+        /// It is answered: to this agent, if its credentials are its own.
+        case admitted(AgentIdentity?)
+        /// It is refused.
+        case refused(HTTPResponse)
+        /// It presents what may be the token of an agent's own ServiceAccount.
+        case unidentified(token: String)
+    }
+
+    private static let realm = "cluster-agent"
+
+    /// The agents' token.
+    let agents: BearerTokens
+    /// The operator's; nil if nobody may make an operator's call.
+    let operators: BearerTokens?
+    /// The replicas'; nil if no store is mirrored.
+    let replicas: ReplicaTokens?
+    /// Whether agents may present the token of their own ServiceAccount.
+    let reviewsTokens: Bool
+
+    /// Looks at the credentials of a request.
+    func verdict(on request: HTTPRequest, for authority: Route.Authority, _ now: Instant) -> Verdict {
+        guard authority == .agents else {
+            return refusal(of: request, authority, now).map { .refused($0) } ?? .admitted(nil)
+        }
+        guard var refusal = agents.refusal(of: request, realm: Self.realm, now: now) else { return .admitted(nil) }
+        if let operators {
+            guard let other = operators.refusal(of: request, realm: Self.realm, now: now) else { return .admitted(nil) }
+            refusal = other
+        }
+        if isReplica(request, now) {
+            guard let value = request.headers[AgentIdentity.header] else { return .admitted(nil) }
+            return AgentIdentity(headerValue: value).map { .admitted($0) }
+                ?? .refused(APIError.malformedIdentity.response)
+        }
+        guard reviewsTokens, let token = BearerTokens.presented(by: request),
+            token.utf8.count(where: { $0 == UInt8(ascii: ".") }) == 2
+        else { return .refused(refusal) }
+        return .unidentified(token: token)
+    }
+
+    /// The request as it is forwarded for an agent whose identity is verified: the leader takes our word for it, and
+    /// never sees the token. Unchanged if replicas share no secret: then the leader asks about the token itself.
+    func vouched(_ request: HTTPRequest, for identity: AgentIdentity) -> HTTPRequest {
+        guard let secret = replicas?.presented(), !secret.isEmpty else { return request }
+        let replaced = ["authorization", AgentIdentity.header.lowercased()]
+        var vouched = request
+        vouched.headers = HTTPHeaders(
+            request.headers.fields.filter { !replaced.contains($0.name.lowercased()) }
+                + [("Authorization", "Bearer \(secret)"), (AgentIdentity.header, identity.headerValue)])
+        return vouched
+    }
+
+    private func isReplica(_ request: HTTPRequest, _ now: Instant) -> Bool {
+        replicas?.accepted.refusal(of: request, realm: Self.realm, now: now) == nil && replicas != nil
+    }
+
+    private func refusal(of request: HTTPRequest, _ authority: Route.Authority, _ now: Instant) -> HTTPResponse? {
+        lazy var agents = agents.refusal(of: request, realm: Self.realm, now: now)
+        switch (authority, operators) {
+        case (.agents, _):
+            return agents
+        case (.operators, nil):
+            return agents?.status == 401 ? agents : APIError.noOperators.response
+        case (.operators, let operators?):
+            let refusal = operators.refusal(of: request, realm: Self.realm, now: now)
+            return refusal != nil && agents == nil ? APIError.operatorsOnly.response : refusal
+        case (.readers, _):
+            return isReplica(request, now) ? nil : self.refusal(of: request, .operators, now)
+        case (.replicas, _):
+            guard let replicas else { return APIError.noReplicas.response }
+            return replicas.accepted.refusal(of: request, realm: Self.realm, now: now)
+        }
+    }
+}
