@@ -1,8 +1,8 @@
 import Kubernetes
 import Platform
 
-/// How node-agents prove who they are: by the token that all of them share, by the token of their own ServiceAccount, or
-/// by either.
+/// How node-agents prove who they are: by the token that all of them share, by the token of their own ServiceAccount,
+/// or by either.
 enum AgentAuthentication: String, CaseIterable {
     case token
     case serviceAccount = "service_account"

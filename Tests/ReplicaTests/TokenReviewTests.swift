@@ -105,6 +105,18 @@ import Testing
         }
     }
 
+    @Test func `without the permission a token is refused, so that its agent presents the shared one`() async throws {
+        try await Bench.run { bench in
+            let known = bench.reviewer.token("known", on: "a")
+            _ = bench.identify(known)
+            bench.fail(.status(Status(code: 403, reason: "Forbidden", message: "tokenreviews is forbidden")))
+            #expect(bench.identify(bench.reviewer.token("x", on: "a"))?.isRefused == true)
+            #expect(bench.identify(bench.reviewer.token("y", on: "a"))?.isRefused == true)
+            #expect(bench.identify(known) == Self.identity("known", "a"))
+            #expect(bench.reviewer.asked.count == 2)
+        }
+    }
+
     @Test func `a refused token is not asked about again for ten seconds`() async throws {
         try await Bench.run { bench in
             let token = ScriptedReviewer.token("strange")

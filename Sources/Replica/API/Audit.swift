@@ -5,8 +5,8 @@ import Platform
 import Synchronization
 
 /// Who did what: a line of the log and an entry of the history for every operator's call that changes something, and a
-/// line for calls that are refused for who makes them: of each kind one in ten seconds at most, which counts those since
-/// the last one.
+/// line for calls that are refused for who makes them: of each kind one in ten seconds at most, which counts those
+/// since the last one.
 ///
 /// What is only read is not told: a page that is open reads all the time.
 final class Audit: Sendable {

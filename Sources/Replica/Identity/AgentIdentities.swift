@@ -4,8 +4,8 @@ import Synchronization
 
 /// Finds out which agent a ServiceAccount's token is of: asks the API server, and remembers what it says.
 ///
-/// - A good token is asked about again after two minutes. While the API server gives no answer, what it said last counts
-///   for up to ten minutes, but never past the end of the token.
+/// - A good token is asked about again after two minutes. While the API server gives no answer, what it said last
+///   counts for up to ten minutes, but never past the end of the token.
 /// - A token that it refused stays refused for ten seconds.
 /// - What is evident from the token itself, such as another audience, is not asked about. Of the rest, agents are asked
 ///   about in turn by their addresses, and each refusal costs a pause, so that whoever sends forged tokens delays
@@ -61,8 +61,8 @@ final class AgentIdentities: Sendable {
         var waiting: [ExactText: [Completion]] = [:]
         var queue = TurnQueue()
         var purged = Instant.distantPast
-        /// Until when the API server is left alone, and why.
-        var silence: (until: Instant, reason: String)?
+        /// Until when the API server is left alone, and what is found of tokens that are not known.
+        var silence: (until: Instant, finding: Finding)?
         var isTold = false
         var isClosed = false
         var reviews = (accepted: 0, refused: 0, failed: 0)
@@ -75,7 +75,7 @@ final class AgentIdentities: Sendable {
                 if now - good.reviewed < limit { return .identity(good.identity) }
             }
             if let refused = refused[key], now < refused.until { return .refused(refused.reason) }
-            return silence.map { .unknown($0.reason) }
+            return silence?.finding
         }
 
         /// Forgets what counts no more, at most once in ten seconds unless there is no room.
@@ -214,12 +214,15 @@ final class AgentIdentities: Sendable {
 
     private func note(_ error: KubernetesError, about key: ExactText) {
         let now = clock.now()
-        let reason = "\(error)"
+        // Without the permission an agent that has the shared token, too, presents that one: it is refused, not asked
+        // to wait.
+        let isForbidden = if case .status(let status) = error { status.code == 403 } else { false }
+        let found: Finding = isForbidden ? .refused("this replica may not ask: \(error)") : .unknown("\(error)")
         let (waiting, finding, isNew) = state.withLock { state -> ([Completion], Finding, Bool) in
             state.reviews.failed += 1
-            state.silence = (now + Self.pauseAfterFailure, reason)
+            state.silence = (now + Self.pauseAfterFailure, found)
             defer { state.isTold = true }
-            let finding = state.known(key, now, clock.wallTime()) ?? .unknown(reason)
+            let finding = state.known(key, now, clock.wallTime()) ?? found
             return (state.waiting.removeValue(forKey: key.text) ?? [], finding, !state.isTold)
         }
         if isNew {

@@ -1,7 +1,7 @@
 import Platform
 
-/// Tokens that wait to be asked about, taken in turn by the addresses that they came from: whoever sends very many waits
-/// longer, and nobody else does.
+/// Tokens that wait to be asked about, taken in turn by the addresses that they came from: whoever sends very many
+/// waits longer, and nobody else does.
 struct TurnQueue {
     private var waiting: [ExactText: [ExactText]] = [:]
     /// The addresses with something waiting, in the order of their turns.

@@ -173,6 +173,7 @@ spec:
         {{- end }}
         - --clc_runner_host=$(POD_IP)
         - --cluster_agent.auth_token_file=/etc/cluster-agent/token
+        - --cluster_agent.service_account_token_file=/var/run/secrets/cluster-agent/token
         - --cluster_agent.ca_file=/etc/cluster-agent/{{ include "cluster-agent.authority" .root }}
         - --cmd_port=5005
         - --metrics_port=5000
@@ -216,9 +217,21 @@ spec:
         - name: secret
           mountPath: /etc/cluster-agent
           readOnly: true
+        - name: identity
+          mountPath: /var/run/secrets/cluster-agent
+          readOnly: true
   volumes:
     # The private key is not mounted here.
     {{- include "cluster-agent.secret" (dict "root" .root "tokens" (list "token") "certificate" (list (include "cluster-agent.authority" .root))) | nindent 4 }}
+    # A token of this pod, for the cluster-agent alone: it opens nothing else, and the configs of this node only.
+    - name: identity
+      projected:
+        defaultMode: 0440
+        sources:
+          - serviceAccountToken:
+              audience: cluster-agent
+              expirationSeconds: 3600
+              path: token
 {{- end }}
 
 {{/* Intended findings of checkov, and why. */}}
