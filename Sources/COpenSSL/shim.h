@@ -72,6 +72,18 @@ static inline unsigned long long copenssl_server_options(void) {
         | SSL_OP_PRIORITIZE_CHACHA;
 }
 
+// Asks clients for a certificate, and refuses one that is not issued under the trusted ones; who has none is served without. A
+// resumed session would skip the question whether it has ended, so there are none.
+static inline int copenssl_ask_for_certificates(SSL_CTX *context) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    return SSL_CTX_set_num_tickets(context, 0);
+}
+
+static inline int copenssl_trust(SSL_CTX *context, X509 *certificate) {
+    return X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1 && SSL_CTX_add_client_CA(context, certificate) == 1;
+}
+
 static inline int copenssl_add_chain_certificate(SSL_CTX *context, X509 *certificate) {
     return SSL_CTX_add1_chain_cert(context, certificate) == 1;
 }

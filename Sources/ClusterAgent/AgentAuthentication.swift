@@ -59,6 +59,11 @@ extension AgentOptions {
         default: AgentAuthentication.token.rawValue,
         help: "What node-agents present: the shared token, a token of their own ServiceAccount, which opens their own "
             + "configs alone, or either.")
+    static let clientAuthorityFile = Option.text(
+        "cluster_agent.client_ca_file",
+        help:
+            "CA certificates in PEM under which node-agents' own certificates are issued, with the node as the common "
+            + "name. Empty: none are asked for.")
     static let agentAccounts = Option.list(
         "cluster_agent.agent_service_accounts",
         help: "ServiceAccounts whose tokens are node-agents', as NAME or NAMESPACE/NAME. Empty: `node-agent` in "

@@ -91,7 +91,8 @@ package enum AgentOptions {
     package static let table =
         OptionTable(
             confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, agentAuthentication,
-            agentAccounts, operatorTokenFile, replicaTokenFile, advertiseAddress, allowLegacyTLS, certificateFile,
+            agentAccounts, clientAuthorityFile, operatorTokenFile, replicaTokenFile, advertiseAddress, allowLegacyTLS,
+            certificateFile,
             keyFile, certificateOut, warmup,
             nodeExpiration, restartGrace, clusterName, clusterTagName, extraTags)
         + dispatching + scraping + discovering

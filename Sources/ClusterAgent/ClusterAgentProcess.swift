@@ -52,11 +52,7 @@ package struct ClusterAgentProcess: Sendable {
                 "--\(AgentOptions.replicaTokenFile.key): it holds the agents' token, or the operator's, so others could "
                     + "act as a replica: give it another one")
         }
-        if !authentication.acceptsSharedToken, options[AgentOptions.leaderElection], replicaSecret == nil {
-            throw .usage(
-                "--\(AgentOptions.agentAuthentication.key)=\(authentication.rawValue): replicas need a secret of their "
-                    + "own then: set \(AgentOptions.replicaTokenFile.key) or \(AgentOptions.keyFile.key)")
-        }
+        try Self.checkIdentities(options, authentication, hasReplicaSecret: replicaSecret != nil)
         serving = try ServingIdentity(options, hosts: PublishedAddress.hosts(options, environment), clock: clock)
         published = PublishedAddress(options, environment, publicKeyPin: serving.identity.publicKeyPin)
         let scrape = try PrometheusScrape(options)
@@ -90,7 +86,7 @@ package struct ClusterAgentProcess: Sendable {
         } catch {
             throw .usage("\(error)")
         }
-        server = try Self.makeServer(options, serving.identity, replica.requestHandler, clock, log)
+        server = try Self.makeServer(options, serving, replica.requestHandler, clock, log)
         published.bound(to: server.port)
         probes = try Self.makeProbes(options, replica, server, clock, log)
     }
@@ -157,6 +153,21 @@ extension ClusterAgentProcess {
     /// protocol is today's.
     private static let apiVersion = AgentVersion(major: 7, minor: 70, patch: 0)
 
+    /// A follower passes on who an agent is under a secret that replicas share.
+    private static func checkIdentities(
+        _ options: Options, _ authentication: AgentAuthentication, hasReplicaSecret: Bool
+    ) throws(StartError) {
+        let given =
+            !options[AgentOptions.clientAuthorityFile].isEmpty
+            ? AgentOptions.clientAuthorityFile.key
+            : authentication.acceptsSharedToken
+                ? nil : "\(AgentOptions.agentAuthentication.key)=\(authentication.rawValue)"
+        guard let given, options[AgentOptions.leaderElection], !hasReplicaSecret else { return }
+        throw .usage(
+            "--\(given): replicas need a secret of their own then: set \(AgentOptions.replicaTokenFile.key) or "
+                + "\(AgentOptions.keyFile.key)")
+    }
+
     private static func replicaOptions(
         _ options: Options, _ kubernetes: KubernetesConnection?, _ scrape: PrometheusScrape?, _ log: Log
     ) -> ReplicaOptions {
@@ -192,13 +203,14 @@ extension ClusterAgentProcess {
     }
 
     private static func makeServer(
-        _ options: Options, _ identity: TLSIdentity, _ handler: any HTTPHandler, _ clock: any Clock, _ log: Log
+        _ options: Options, _ identity: ServingIdentity, _ handler: any HTTPHandler, _ clock: any Clock, _ log: Log
     ) throws(StartError) -> HTTPServer {
         let minimum: TLSServerOptions.MinimumVersion = options[AgentOptions.allowLegacyTLS] ? .tls12 : .tls13
         var serving = HTTPServerOptions(
             name: "node-agents", host: options[AgentOptions.listenHost],
             port: UInt16(options[AgentOptions.commandPort]), loops: min(4, availableProcessors()),
-            tls: TLSServerOptions(identity: identity, minimumVersion: minimum))
+            tls: TLSServerOptions(identity: identity.identity, minimumVersion: minimum))
+        serving.tls?.clientAuthorityPEM = identity.clientAuthorityPEM
         serving.authenticates = true
         return try listen(
             serving, handler, clock, log, option: "cluster_agent.cmd_port")

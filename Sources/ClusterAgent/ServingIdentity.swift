@@ -2,13 +2,14 @@ import HTTPServer
 import Platform
 
 /// The certificate that node-agents and followers see: from files, which are read again when they change, or
-/// self-signed at start.
+/// self-signed at start. And the CA of node-agents' own certificates, if they have any.
 struct ServingIdentity: Sendable {
     /// The identity at start.
     let identity: TLSIdentity
     /// The one that is served now.
     let served: Watched<TLSIdentity>
     private let files: (certificate: RereadFile, key: RereadFile)?
+    private let authority: RereadFile?
 
     /// - Parameter hosts: names and addresses that a self-signed certificate is made for.
     /// - Throws: `StartError` naming the option.
@@ -33,6 +34,12 @@ struct ServingIdentity: Sendable {
         } catch {
             throw StartError("--cluster_agent.tls_certificate_file, --cluster_agent.tls_key_file: \(error)")
         }
+        do throws(FileError) {
+            let path = options[AgentOptions.clientAuthorityFile]
+            authority = path.isEmpty ? nil : try RereadFile(path, every: .seconds(10), clock: clock)
+        } catch {
+            throw StartError("--\(AgentOptions.clientAuthorityFile.key): \(error)")
+        }
         served = Watched(identity)
         do throws(FileError) {
             let out = options[AgentOptions.certificateOut]
@@ -45,22 +52,25 @@ struct ServingIdentity: Sendable {
         }
     }
 
+    /// The CA of node-agents' certificates in PEM; nil if they need none.
+    var clientAuthorityPEM: [UInt8]? { authority.map { Array($0.text.utf8) } }
+
     /// Has `server` use what the files hold, and publishes its key, until cancelled. A pair that does not fit (one file
     /// was replaced and the other not yet) is tried again; the last good one stays.
     func follow(_ server: HTTPServer, _ published: PublishedAddress, clock: any Clock, log: Log) async {
-        guard let files else { return _ = try? await clock.sleep(until: .distantFuture) }
-        var current = (files.certificate.text, files.key.text)
+        guard files != nil || authority != nil else { return _ = try? await clock.sleep(until: .distantFuture) }
+        var current = texts
         var problem: String?
         while (try? await clock.sleep(until: clock.now() + .seconds(10))) != nil {
-            let newest = (files.certificate.text, files.key.text)
+            let newest = texts
             guard newest != current else { continue }
-            do {
-                let identity = try Self.identity(files)
-                try server.replaceIdentity(identity)
+            do throws(HTTPServerError) {
+                let identity = try files.map { files throws(HTTPServerError) in try Self.identity(files) } ?? identity
+                try server.replaceIdentity(identity, clientAuthorityPEM: clientAuthorityPEM)
                 served.set(identity)
                 published.replace(publicKeyPin: identity.publicKeyPin)
                 (current, problem) = (newest, nil)
-                log.info("the certificate changed", ["file": files.certificate.path])
+                log.info("the certificate changed, or the CA of node-agents")
             } catch {
                 if problem != "\(error)" {
                     log.warning("the new certificate cannot be used; the old one stays", ["problem": error])
@@ -68,6 +78,10 @@ struct ServingIdentity: Sendable {
                 problem = "\(error)"
             }
         }
+    }
+
+    private var texts: [String] {
+        [files?.certificate.text, files?.key.text, authority?.text].compactMap { $0 }
     }
 
     private static func identity(

@@ -116,11 +116,14 @@ package final class HTTPServer: Sendable {
     ///
     /// - Throws: `HTTPServerError` if the identity cannot be used or the server does not use TLS; the old identity then
     ///   stays.
-    package func replaceIdentity(_ identity: TLSIdentity) throws(HTTPServerError) {
+    package func replaceIdentity(
+        _ identity: TLSIdentity, clientAuthorityPEM: [UInt8]? = nil
+    ) throws(HTTPServerError) {
         guard var options = core.options.tls else {
             throw .invalidOption(name: "identity", reason: "the server does not use TLS")
         }
         options.identity = identity
+        options.clientAuthorityPEM = clientAuthorityPEM
         core.replace(try TLSContext(options))
     }
 

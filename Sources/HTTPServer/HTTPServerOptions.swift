@@ -53,6 +53,9 @@ package struct TLSServerOptions: Sendable {
     package var identity: TLSIdentity
     /// The oldest accepted TLS version.
     package var minimumVersion: MinimumVersion
+    /// CA certificates in PEM under which clients' certificates are issued; nil to ask for none. A client without a
+    /// certificate is served, too; one with a certificate of another CA is not.
+    package var clientAuthorityPEM: [UInt8]?
 
     /// TLS with the certificate of `identity`.
     package init(identity: TLSIdentity, minimumVersion: MinimumVersion = .tls13) {

@@ -11,6 +11,11 @@ package enum NodeAgentOptions {
         "cluster_agent.service_account_token_file",
         help: "File with a token of the pod's ServiceAccount to present in place of the shared one; read again when it "
             + "changes.")
+    static let certificateFile = Option.text(
+        "cluster_agent.client_certificate_file",
+        help: "Certificate chain in PEM that the cluster-agent knows this node by; read again for new connections.")
+    static let keyFile = Option.text(
+        "cluster_agent.client_key_file", help: "Private key of that certificate in PEM.")
     static let caFile = Option.text(
         "cluster_agent.ca_file", help: "CA certificates in PEM to verify the cluster-agent with. Empty: the system's.")
     static let publicKeyPin = Option.text(
@@ -52,7 +57,8 @@ package enum NodeAgentOptions {
     /// All rows, in the order of the help.
     package static let table =
         OptionTable(
-            url, authToken, authTokenFile, accountTokenFile, caFile, publicKeyPin, tlsVerify, hostname,
+            url, authToken, authTokenFile, accountTokenFile, certificateFile, keyFile, caFile, publicKeyPin, tlsVerify,
+            hostname,
             kubernetesNodeName, runnerHost, pollInterval, nodeExpiration, gracePeriod, degradedDeadline, workers,
             listenHost, commandPort,
             metricsPort)

@@ -42,7 +42,7 @@ import Testing
                 #expect(refused.status == 403)
                 #expect(
                     refused.text.hasPrefix(
-                        "the token is of pod agents/agent-x on node node1, which may ask for its own configs alone"))
+                        "the caller is pod agents/agent-x on node node1, which may ask for its own configs alone"))
                 let line = try #require(polls.log.fields(of: "an agent was refused what is not its own").first)
                 #expect(line["agent"] == "pod agents/agent-x on node node1" && line["path"] == Self.others)
                 #expect(line["from"] == TestReplica.peer.host)
@@ -120,6 +120,20 @@ import Testing
                 let fields = HTTPHeaders(try #require(follower.forwards.last).headers)
                 #expect(fields.values(AgentIdentity.header) == ["node1 agents%2Fagent-x"])
             }
+        }
+    }
+
+    @Test(arguments: [
+        ("node1", Int64.max, 200), ("system:node:node1", 1, 200), ("node2", 1, 403), ("system:node:", 1, 403),
+        ("system:node:node2", 1, 403), ("node1", 0, 403),
+    ])
+    func `a certificate opens the configs of its node until it ends, whatever token is presented beside it`(
+        _ name: String, _ expiry: Int64, _ status: Int
+    ) async throws {
+        try await Polls.run(as: .dispatching, nodes: ["node1", "node2"]) { replica, polls in
+            var request = Self.get(Self.own, TestReplica.token)
+            request.clientCertificate = ClientCertificate(name: name, expiry: WallTime(nanoseconds: expiry))
+            #expect(Self.ask(polls, request)?.status == status)
         }
     }
 

@@ -31,6 +31,14 @@ enum Transport: ~Copyable {
         }
     }
 
+    /// The certificate that the client has shown, once the handshake is over; nil if it has none.
+    var clientCertificate: ClientCertificate? {
+        switch self {
+        case .plain: nil
+        case .tls(let session): session.clientCertificate
+        }
+    }
+
     /// Whether TLS has buffered bytes that the socket no longer reports.
     var hasBufferedInput: Bool {
         switch self {
@@ -109,6 +117,10 @@ enum Transport: ~Copyable {
 
     var isEstablished: Bool {
         unsafe SSL_is_init_finished(pointer) == 1
+    }
+
+    var clientCertificate: ClientCertificate? {
+        unsafe ClientCertificate(ofSession: pointer)
     }
 
     var hasBufferedInput: Bool {

@@ -140,6 +140,7 @@ struct EventLoop: ~Copyable {
             }
             let outcome = unsafe input.withUnsafeMutableBytes { unsafe connection.transport.read(into: $0) }
             if connection.phase == .handshaking, connection.transport.isEstablished {
+                if let certificate = connection.transport.clientCertificate { connection.trust.note(certificate) }
                 connection.phase = .open
                 churn.noteChange(at: now)
             }

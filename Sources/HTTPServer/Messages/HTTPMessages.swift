@@ -30,6 +30,13 @@ package struct PeerAddress: Hashable, Sendable {
 /// Where connections are short, those whose clients have not are closed first.
 final class ConnectionTrust: Sendable {
     private let flag = Atomic<Bool>(false)
+    private let shown = Mutex<ClientCertificate?>(nil)
+
+    /// The certificate that it has shown; nil if it has none.
+    var certificate: ClientCertificate? { shown.withLock { $0 } }
+
+    /// It has shown this one.
+    func note(_ certificate: ClientCertificate?) { shown.withLock { $0 = certificate } }
 
     /// Whether it has.
     var isGiven: Bool { flag.load(ordering: .relaxed) }
@@ -74,6 +81,16 @@ extension HTTPRequest {
     /// Notes that the client has authenticated, by whatever means: from then on its connection counts as one of a known
     /// client. See `HTTPLimits`.
     package func noteAuthenticated() { trust?.give() }
+
+    /// The certificate that the client has shown; nil if it has none, or was not asked for one. It may have ended
+    /// since.
+    package var clientCertificate: ClientCertificate? {
+        get { trust?.certificate }
+        set {
+            if trust == nil { trust = ConnectionTrust() }
+            trust?.note(newValue)
+        }
+    }
 }
 
 /// Decides right before a response is written whether it may still be sent: the answer of a leader must not leave after

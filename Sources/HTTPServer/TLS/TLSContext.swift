@@ -50,6 +50,17 @@ import COpenSSL
                 throw .invalidCertificate(reason: opensslReason())
             }
         }
+        if let authority = options.clientAuthorityPEM {
+            let trusted = try CertificateChain(pem: authority)
+            guard unsafe copenssl_ask_for_certificates(context) == 1 else {
+                throw .resources(reason: opensslReason())
+            }
+            for index in unsafe trusted.certificates.indices {
+                guard unsafe copenssl_trust(context, trusted.certificates[index]) == 1 else {
+                    throw .invalidCertificate(reason: opensslReason())
+                }
+            }
+        }
         guard unsafe SSL_CTX_use_PrivateKey(context, key.pointer) == 1 else {
             throw .invalidPrivateKey(reason: opensslReason())
         }

@@ -56,24 +56,36 @@ extension NodeAgentProcess {
         }
     }
 
+    /// What the file of an option holds; nil if none is given.
+    private static func pem(_ options: Options, _ option: Option<String>) throws(StartError) -> [UInt8]? {
+        guard !options[option].isEmpty else { return nil }
+        do throws(FileError) {
+            return try readFile(options[option], atMost: 1 << 20)
+        } catch {
+            throw StartError("\(option.key): \(error)")
+        }
+    }
+
     static func target(
         _ options: Options, url: String, _ token: AgentToken, _ clock: any Clock
     ) throws(StartError) -> ClusterAgentLink.Target {
-        let caFile = options[NodeAgentOptions.caFile]
         let pin = options[NodeAgentOptions.publicKeyPin]
         let verifies = options[NodeAgentOptions.tlsVerify]
+        let (certificate, key) = (NodeAgentOptions.certificateFile, NodeAgentOptions.keyFile)
+        guard options[certificate].isEmpty == options[key].isEmpty else {
+            throw .usage("--\(certificate.key) and --\(key.key): give both or neither")
+        }
         let makeClient: @Sendable () throws(StartError) -> HTTPClient = { () throws(StartError) in
-            do {
-                let trust = TLSTrust(
-                    caPEM: caFile.isEmpty ? nil : try readFile(caFile, atMost: 1 << 20),
-                    pinnedPublicKey: pin.isEmpty ? nil : pin, verifies: verifies)
+            let trust = TLSTrust(
+                caPEM: try pem(options, NodeAgentOptions.caFile), pinnedPublicKey: pin.isEmpty ? nil : pin,
+                clientCertificatePEM: try pem(options, certificate), clientKeyPEM: try pem(options, key),
+                verifies: verifies)
+            do throws(HTTPClientError) {
                 return try HTTPClient(
                     options: HTTPClientOptions(
                         trust: trust, bearerToken: { token.presented }, userAgent: "node-agent/\(Command.version)",
                         connectTimeout: .seconds(6), maximumConnectionsPerHost: 2),
                     clock: clock)
-            } catch let error as FileError {
-                throw StartError("cluster_agent.ca_file: \(error)")
             } catch {
                 throw StartError("client for the cluster-agent: \(error)")
             }

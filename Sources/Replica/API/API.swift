@@ -114,7 +114,7 @@ struct API: Sendable {
 
     /// Decides what becomes of a request for a route that came at `now`.
     func handle(_ request: HTTPRequest, _ route: Route, now: Instant) -> Action {
-        switch admission.verdict(on: request, for: route.authority, now) {
+        switch admission.verdict(on: request, for: route.authority, now, clock.wallTime()) {
         case .refused(let response): .respond(response)
         case .unidentified(let token): .identify(token)
         case .admitted(let identity): handle(request, route, from: identity, now: now)

@@ -19,6 +19,8 @@ enum APIError: Error {
     case tokenRefused(reason: String)
     case identityUnknown(reason: String)
     case malformedIdentity
+    case certificateEnded
+    case certificateOfNoNode
     case notMirrored
     case mirrorForgotten
     case malformedMirror(String)
@@ -57,12 +59,14 @@ enum APIError: Error {
         case .replicasOnly: return .text(403, "this call is for other replicas alone")
         case .otherAgents(let asked, let identity):
             let text =
-                "the token is of \(identity.description), which may ask for its own configs alone, by the name of its "
+                "the caller is \(identity.description), which may ask for its own configs alone, by the name of its "
                 + "node or its pod; it asked for those of \(shownName(asked))"
             return .text(403, text)
         case .tokenRefused(let reason): return .text(403, "the ServiceAccount token is refused: \(reason)")
         case .identityUnknown(let reason):
             return .text(503, "it cannot be known now whose ServiceAccount token this is: \(reason)")
+        case .certificateEnded: return .text(403, "the client's certificate has ended since it connected")
+        case .certificateOfNoNode: return .text(403, "the client's certificate has no common name that is a node's")
         case .malformedIdentity: return .text(400, "\(AgentIdentity.header) is malformed")
         case .notMirrored:
             let text =

@@ -25,9 +25,19 @@ struct Admission: Sendable {
     let reviewsTokens: Bool
 
     /// Looks at the credentials of a request.
-    func verdict(on request: HTTPRequest, for authority: Route.Authority, _ now: Instant) -> Verdict {
+    func verdict(
+        on request: HTTPRequest, for authority: Route.Authority, _ now: Instant, _ wallTime: @autoclosure () -> WallTime
+    ) -> Verdict {
         guard authority == .agents else {
             return refusal(of: request, authority, now).map { .refused($0) } ?? .admitted(nil)
+        }
+        // A certificate says more than a token that is shared, so it decides alone.
+        if let certificate = request.clientCertificate {
+            guard certificate.expiry > wallTime() else { return .refused(APIError.certificateEnded.response) }
+            let node = Self.node(certificate.name)
+            guard !node.isEmpty else { return .refused(APIError.certificateOfNoNode.response) }
+            request.noteAuthenticated()
+            return .admitted(AgentIdentity(node: node))
         }
         guard var refusal = agents.refusal(of: request, realm: Self.realm, now: now) else { return .admitted(nil) }
         if let operators {
@@ -43,6 +53,13 @@ struct Admission: Sendable {
             token.utf8.count(where: { $0 == UInt8(ascii: ".") }) == 2
         else { return .refused(refusal) }
         return .unidentified(token: token)
+    }
+
+    /// The node that a certificate is of: its name, or what follows `system:node:`, as kubelets' certificates have it.
+    private static func node(_ name: String) -> String {
+        let prefix = "system:node:"
+        return ExactText(name).hasPrefix(prefix)
+            ? String(decoding: name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : name
     }
 
     /// The request as it is forwarded for an agent whose identity is verified: the leader takes our word for it, and

@@ -72,13 +72,13 @@ class ValueTests(unittest.TestCase):
 
         nodes = volume(["token"], ["ca.crt"])
         expected = {
-            f"{NODES}.{CONTAINER}.args[5]": "--cluster_agent.ca_file=/etc/cluster-agent/ca.crt",
+            f"{NODES}.{CONTAINER}.args[6]": "--cluster_agent.ca_file=/etc/cluster-agent/ca.crt",
             f"{NODES}.{POD}.volumes[0].secret": None, f"{NODES}.{POD}.volumes[0].projected": nodes,
             f"{AGENT}.{POD}.volumes[0].secret": None,
             f"{AGENT}.{POD}.volumes[0].projected": volume(["token", "operator-token"], ["tls.crt", "tls.key"]),
         }
         self.check("clusterAgent.tls.existingSecret", "issued", expected)
-        runners = {path.replace(NODES, RUNNERS).replace("args[5]", "args[4]"): value for path, value in expected.items()}
+        runners = {path.replace(NODES, RUNNERS).replace("args[6]", "args[5]"): value for path, value in expected.items()}
         self.check("clusterAgent.tls.existingSecret", "issued", runners, before={"clusterChecksRunner": {"enabled": True}})
 
     def test_url(self):
@@ -125,14 +125,14 @@ class ValueTests(unittest.TestCase):
         self.check("clusterAgent.options", {"z": ["a", "b"]}, {f"{args}[8]": '--z=["a","b"]'})
         self.check("clusterAgent.options.log_format_json", False, {f"{args}[7]": "--log_format_json=false"})
         self.check("clusterAgent.options.log_format_json", None, {f"{args}[7]": None})
-        self.check("nodeAgent.options.log_level", "debug", {f"{NODES}.{CONTAINER}.args[9]": "--log_level=debug"})
+        self.check("nodeAgent.options.log_level", "debug", {f"{NODES}.{CONTAINER}.args[10]": "--log_level=debug"})
 
     def test_prometheus_annotations(self):
         env = f"{AGENT}.{CONTAINER}.env"
 
         def expected(endpoints: str, version: str, checks=None) -> dict:
             values = {"ENABLED": "true", "SERVICE_ENDPOINTS": endpoints, "VERSION": version} | ({"CHECKS": checks} if checks else {})
-            return {f"{env}[{6 + index}]": {"name": f"DD_PROMETHEUS_SCRAPE_{name}", "value": value}
+            return {f"{env}[{7 + index}]": {"name": f"DD_PROMETHEUS_SCRAPE_{name}", "value": value}
                     for index, (name, value) in enumerate(values.items())}
 
         # The version is the one of Datadog's chart.
@@ -150,7 +150,7 @@ class ValueTests(unittest.TestCase):
         self.check("clusterAgent.options", {"prometheus_http_sd.configs": entries}, {
             f"{AGENT}.{CONTAINER}.args[8]": f"--prometheus_http_sd.configs={text}"})
         variable = {"name": "DD_PROMETHEUS_HTTP_SD_CONFIGS", "value": text}
-        self.check("clusterAgent.env", [variable], {f"{AGENT}.{CONTAINER}.env[6]": variable})
+        self.check("clusterAgent.env", [variable], {f"{AGENT}.{CONTAINER}.env[7]": variable})
 
     def test_options_that_permissions_name(self):
         args, rules = f"{AGENT}.{CONTAINER}.args", "Role/cluster-agent.rules"
@@ -176,14 +176,14 @@ class ValueTests(unittest.TestCase):
             changes("tolerations", [], {f"{workload}.{POD}.tolerations": None})
 
     def test_pods(self):
-        self.check_pods("clusterAgent", AGENT, 6, 2)
+        self.check_pods("clusterAgent", AGENT, 7, 2)
         self.check_pods("nodeAgent", NODES, 5, 0)
         self.check_pods("clusterChecksRunner", RUNNERS, 5, 2, {"clusterChecksRunner": {"enabled": True}})
 
     def test_runners(self):
         runners = {"clusterChecksRunner": {"enabled": True}}
         self.check("clusterChecksRunner.replicas", 5, {f"{RUNNERS}.spec.replicas": 5}, before=runners)
-        self.check("clusterChecksRunner.options.workers", 8, {f"{RUNNERS}.{CONTAINER}.args[8]": "--workers=8"}, before=runners)
+        self.check("clusterChecksRunner.options.workers", 8, {f"{RUNNERS}.{CONTAINER}.args[9]": "--workers=8"}, before=runners)
 
     def test_network_policies(self):
         policies = ("NetworkPolicy/cluster-agent", "NetworkPolicy/node-agent")
