@@ -19,11 +19,18 @@ enum AgentAuthentication: String, CaseIterable {
     /// Asks the API server whose token an agent presents; nil if none but the shared one is accepted.
     ///
     /// - Parameter namespace: the agents'.
-    /// - Throws: `StartError` for an account that is no name.
+    /// - Throws: as `accounts`.
     func reviewer(
         _ options: Options, client: KubernetesClient, namespace: String
     ) throws(StartError) -> TokenReviewer? {
         guard self != .token else { return nil }
+        return TokenReviewer(client: client, accounts: try Self.accounts(options, namespace))
+    }
+
+    /// The agents' accounts, as `NAMESPACE/NAME`.
+    ///
+    /// - Throws: `StartError` for one that is no name.
+    static func accounts(_ options: Options, _ namespace: String) throws(StartError) -> [String] {
         let option = AgentOptions.agentAccounts
         let given = options[option].isEmpty ? [Self.defaultAccount] : options[option]
         var accounts: [String] = []
@@ -34,7 +41,7 @@ enum AgentAuthentication: String, CaseIterable {
             }
             accounts.append(parts.count == 2 ? account : "\(namespace)/\(account)")
         }
-        return TokenReviewer(client: client, accounts: accounts)
+        return accounts
     }
 
     private static let defaultAccount = "node-agent"

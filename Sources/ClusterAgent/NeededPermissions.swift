@@ -27,6 +27,12 @@ struct NeededPermissions: Sendable {
         }
         if AgentAuthentication(options) != .token {
             permissions.append(Permission("create", "tokenreviews", group: "authentication.k8s.io"))
+            let given = options[AgentOptions.agentNamespace]
+            let accounts = (try? AgentAuthentication.accounts(options, given.isEmpty ? namespace : given)) ?? []
+            for namespace in Set(accounts.map { ExactText($0.prefix { $0 != "/" }) }).sorted() {
+                let permission = Permission("get", "pods", namespace: namespace.text)
+                if !permissions.contains(permission) { permissions.append(permission) }
+            }
         }
         if isElecting {
             permissions += ["get", "list", "watch", "update", "create"].map { verb in

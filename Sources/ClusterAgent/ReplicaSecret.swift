@@ -1,6 +1,7 @@
 import HTTPServer
 import Platform
 import Replica
+import Synchronization
 
 /// The secret by which replicas know each other: a file's, else one that is made of the private key that all of them
 /// are given. Whoever has only the agents' token cannot read or hold up what the leader tells its followers.
@@ -12,6 +13,10 @@ struct ReplicaSecret: Sendable {
 
     /// What replicas present to each other.
     let tokens: ReplicaTokens
+    /// How long after a change the former secret is presented: kubelets update the files of pods up to a minute and a
+    /// half apart, and a replica that has the new one accepts the former, too.
+    private static let lag = Duration.seconds(120)
+    private let newest: @Sendable () -> String
     private let origin: Origin
 
     /// Nil if neither file is given: each replica then has a key of its own, and no store is mirrored.
@@ -30,8 +35,10 @@ struct ReplicaSecret: Sendable {
                 return nil
             }
             let accepted = BearerTokens(try Self.secret(of: origin), grace: options[AgentOptions.authTokenGrace])
-            tokens = ReplicaTokens(
-                accepted: accepted, presented: { [origin] in (try? Self.secret(of: origin)) ?? "" })
+            newest = { [origin] in (try? Self.secret(of: origin)) ?? "" }
+            let presented = PresentedSecret(
+                newest, lag: min(Self.lag, options[AgentOptions.authTokenGrace]), clock: clock)
+            tokens = ReplicaTokens(accepted: accepted, presented: { presented.text })
         } catch {
             throw StartError("--\(file.key): \(error)")
         }
@@ -39,7 +46,7 @@ struct ReplicaSecret: Sendable {
 
     /// Keeps what is accepted equal to what the file says, until cancelled.
     func follow(clock: any Clock) async {
-        await tokens.accepted.follow(every: .seconds(2), clock: clock, tokens.presented)
+        await tokens.accepted.follow(every: .seconds(2), clock: clock, newest)
     }
 
     private static func secret(of origin: Origin) throws(HTTPServerError) -> String {
@@ -47,6 +54,37 @@ struct ReplicaSecret: Sendable {
         case .file(let file): file.text
         case .key(let file):
             try TLSIdentity.secret(for: "cluster-agent replicas", derivedFrom: Array(file.text.utf8))
+        }
+    }
+}
+
+/// The secret to present: the newest one, but for a while after a change the one before it.
+private final class PresentedSecret: Sendable {
+    private struct State {
+        var newest: String
+        var former: (text: String, until: Instant)?
+    }
+
+    private let read: @Sendable () -> String
+    private let lag: Duration
+    private let clock: any Clock
+    private let state: Mutex<State>
+
+    init(_ read: @escaping @Sendable () -> String, lag: Duration, clock: any Clock) {
+        (self.read, self.lag, self.clock) = (read, lag, clock)
+        state = Mutex(State(newest: read()))
+    }
+
+    var text: String {
+        let (read, now) = (read(), clock.now())
+        return state.withLock { state in
+            if !read.hasSameBytes(as: state.newest) {
+                // Of two changes in a short time the others may have seen neither.
+                let former = state.former.flatMap { now < $0.until ? $0.text : nil } ?? state.newest
+                state = State(newest: read, former: (former, now + lag))
+            }
+            guard let former = state.former, now < former.until, !former.text.isEmpty else { return state.newest }
+            return former.text
         }
     }
 }

@@ -128,11 +128,17 @@ final class RequestHandler: HTTPHandler {
         durations.note(call.route.kind, clock.now() - call.arrival)
     }
 
+    /// How old a call may be when it is known whose it is: less than an agent waits for an answer.
+    private static let longestReview = Duration.seconds(4)
+
     private func identify(_ token: String, _ call: Call) {
         guard let identities else { return answer(call, APIError.tokenRefused(reason: "none is accepted").response) }
-        let peer = NodeAddress.peer(of: call.request) ?? call.request.peer.host
-        identities.identify(token, from: peer) { [self] finding in
+        // What a caller says of where it comes from must not give it more than one turn.
+        identities.identify(token, from: call.request.peer.host) { [self] finding in
             switch finding {
+            case .identity where clock.now() - call.arrival > Self.longestReview:
+                // The agent has given up by now, and what it has said since must not be undone.
+                answer(call, APIError.identityUnknown(reason: "it took too long to find out").response)
             case .identity(let identity):
                 call.request.noteAuthenticated()
                 perform(api.handle(call.request, call.route, from: identity, now: clock.now()), call)

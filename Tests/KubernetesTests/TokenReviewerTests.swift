@@ -94,6 +94,7 @@ import Testing
 
     @Test(arguments: [
         ((404, #"{"kind":"Status","code":404}"#), "its pod is gone"), (pod(uid: "2"), "its pod has been replaced"),
+        ((403, #"{"kind":"Status","code":403}"#), "the cluster-agent may not read pods in its namespace"),
         (pod(node: ""), "its pod is on no node"),
     ])
     func `a pod that is not there is refused`(_ pod: (Int, String), _ reason: String) async throws {

@@ -69,6 +69,16 @@ import Testing
         try writeFile(account, Array("third.account.token".utf8))
         token.handleRejection(of: "second.account.token")
         #expect(token.presented == "third.account.token", "a refusal reads it again at once")
+        token.handleRejection(of: "third.account.token")
+        token.handleRejection(of: "third.account.token")
+        #expect(token.presented == Self.old)
+        clock.advance(by: .seconds(60))
+        #expect(token.presented == "third.account.token", "it is tried again after a minute")
+        token.handleRejection(of: "third.account.token")
+        clock.advance(by: .seconds(60))
+        #expect(token.presented == Self.old, "then after two")
+        clock.advance(by: .seconds(60))
+        #expect(token.presented == "third.account.token")
     }
 
     @Test func `without a former token a refused token is sent again`() throws {

@@ -137,6 +137,31 @@ import Testing
         }
     }
 
+    @Test func `a call is not carried out once its agent has given up`() async throws {
+        try await Polls.run(as: .dispatching, nodes: ["node1"]) { replica, polls in
+            let token = replica.reviewer.token("agent-x", on: "node1")
+            polls.ask("late", Self.get("/version", token))
+            replica.clock.advance(by: .seconds(5))
+            try await Self.reviewing(polls) {
+                polls.settle()
+                #expect(polls["late"]?.status == 503)
+                #expect(Self.ask(polls, Self.get("/version", token))?.status == 200)
+            }
+        }
+    }
+
+    @Test func `a leader that does not believe a follower is no refusal of the agent`() async throws {
+        try await Polls.run(nodes: ["node1"]) { leader, follower in
+            let forward = Forward(
+                Self.get(Self.own, TestReplica.replicaToken, [(AgentIdentity.header, "node1 ")]),
+                to: TestReplica.leader,
+                now: follower.replica.clock.now(), timeout: .seconds(5))
+            let refused = ForwardResult.answered(status: 403, headers: [], body: Array("invalid session token\n".utf8))
+            let answer = follower.replica.api.finish(forward, refused, now: follower.replica.clock.now())
+            #expect(answer.status == 503 && answer.text.contains("invalid session token"))
+        }
+    }
+
     @Test func `a token that is refused, or cannot be reviewed, is told apart`() async throws {
         try await Polls.run(as: .dispatching) { replica, polls in
             try await Self.reviewing(polls) {

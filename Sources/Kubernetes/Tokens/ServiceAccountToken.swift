@@ -19,7 +19,8 @@ package struct ServiceAccountToken: Sendable {
     /// Reads the claims of a token; nil for a text that is not three parts in base64url with a JSON object as the
     /// second.
     package init?(_ text: String) {
-        guard text.utf8.count <= Self.limit else { return nil }
+        // One token has one spelling: what an API server would overlook, such as a text after a space, is none.
+        guard text.utf8.count <= Self.limit, text.utf8.allSatisfy(Self.isPart) else { return nil }
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 3, !parts[2].isEmpty, let bytes = Self.decoded(parts[1]),
             let claims = try? JSONValue(parsing: bytes), let user = claims["sub"]?.stringValue
@@ -33,13 +34,21 @@ package struct ServiceAccountToken: Sendable {
         }
     }
 
+    private static func isPart(_ letter: UInt8) -> Bool {
+        switch letter {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+
     /// Decodes base64url without padding (RFC 7515 §2).
     private static func decoded(_ part: Substring.UTF8View) -> [UInt8]? {
         var letters = part.map { letter in
             switch letter {
             case UInt8(ascii: "-"): UInt8(ascii: "+")
             case UInt8(ascii: "_"): UInt8(ascii: "/")
-            case UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="): UInt8(0)
             default: letter
             }
         }

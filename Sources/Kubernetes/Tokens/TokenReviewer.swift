@@ -77,7 +77,7 @@ package struct TokenReviewer: TokenReviewing {
             "POST", "/apis/authentication.k8s.io/v1/tokenreviews", body: review.encoded(), as: Answer.self,
             deadline: deadline)
         guard answer.isAuthenticated else {
-            return .refused(answer.error.isEmpty ? "the API server does not know it" : answer.error)
+            return .refused(answer.error.isEmpty ? "the API server does not know it" : cut(answer.error, to: 300))
         }
         // A server that knows no audiences returns none, and has compared none.
         guard answer.audiences.contains(where: { $0.hasSameBytes(as: Self.audience) }) else {
@@ -104,8 +104,13 @@ package struct TokenReviewer: TokenReviewing {
             found = try await client.request(
                 "GET", "/api/v1/namespaces/\(pod.namespace)/pods/\(pod.name)", as: Pod.self, deadline: deadline)
         } catch {
-            guard case .status(let status) = error, status.code == 404 else { throw error }
-            return .refused("its pod is gone")
+            guard case .status(let status) = error else { throw error }
+            switch status.code {
+            case 404: return .refused("its pod is gone")
+            // Of the accounts of one namespace alone.
+            case 403: return .refused("the cluster-agent may not read pods in its namespace")
+            default: throw error
+            }
         }
         guard found.metadata.uid.hasSameBytes(as: uid) else { return .refused("its pod has been replaced") }
         guard !found.nodeName.isEmpty else { return .refused("its pod is on no node") }

@@ -32,7 +32,7 @@ final class NodeAgentProcess: Sendable {
             try SharedToken(
                 options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),
                 clock: clock),
-            account: try Self.accountToken(options, clock), clock: clock)
+            account: try Self.accountToken(options, clock), clock: clock, log: log.named("cluster-agent"))
         let nodeID = Self.nodeID(options, environment)
         let checks = CheckRunner(
             workers: options[NodeAgentOptions.workers], executor: NetworkExecutor(clock: clock), clock: clock,

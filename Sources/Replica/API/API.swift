@@ -492,6 +492,10 @@ extension API {
                 // It reports what was done, which stays true whoever leads.
                 return HTTPResponse(status: status, headers: passed, body: [body])
             }
+            // It is about us, not about the agent, which would take its own token for a wrong one.
+            if forward.isVouched, status == 401 || status == 403 {
+                return APIError.notBelieved(leader: forward.leader, reason: body).response
+            }
             guard status == 200 else { return HTTPResponse(status: status, headers: passed, body: [body]) }
             guard let lifetime = Forward.lifetime(headers) else {
                 return APIError.forwardFailed(leader: forward.leader, reason: "its answer names no term").response

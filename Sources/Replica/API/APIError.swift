@@ -19,6 +19,7 @@ enum APIError: Error {
     case tokenRefused(reason: String)
     case identityUnknown(reason: String)
     case malformedIdentity
+    case notBelieved(leader: LeaderEndpoint, reason: [UInt8])
     case certificateEnded
     case certificateOfNoNode
     case notMirrored
@@ -67,6 +68,10 @@ enum APIError: Error {
             return .text(503, "it cannot be known now whose ServiceAccount token this is: \(reason)")
         case .certificateEnded: return .text(403, "the client's certificate has ended since it connected")
         case .certificateOfNoNode: return .text(403, "the client's certificate has no common name that is a node's")
+        case .notBelieved(let leader, let reason):
+            let line = cut(String(decoding: reason.prefix { $0 != 0x0A }, as: UTF8.self), to: 200)
+            return .text(
+                503, "the leader at \(leader.address) does not take this replica's word for the agent: \(line)")
         case .malformedIdentity: return .text(400, "\(AgentIdentity.header) is malformed")
         case .notMirrored:
             let text =

@@ -14,6 +14,8 @@ package struct Forward: Sendable {
     package let headers: [(name: String, value: String)]
     /// The body; nil for a GET.
     package let body: [UInt8]?
+    /// Whether the leader is to take our word for whose call it is.
+    let isVouched: Bool
     /// Whether it is an operator's call that changes something.
     let isOperation: Bool
     /// When the call was sent. The time for which the answer may be passed on counts from here.
@@ -48,7 +50,7 @@ package struct Forward: Sendable {
         self.target = target
         headers = [("Authorization", "Bearer \(token)"), (Self.forwardedHeader, "true")]
         self.body = body
-        isOperation = false
+        (isVouched, isOperation) = (false, false)
         sentAt = now
         deadline = now + timeout
     }
@@ -67,6 +69,7 @@ package struct Forward: Sendable {
         headers.append(("X-Forwarded-For", request.peer.host))
         self.headers = headers
         body = request.method == .post ? request.body : nil
+        isVouched = request.headers[AgentIdentity.header] != nil
         self.isOperation = isOperation
         sentAt = now
         deadline = now + timeout

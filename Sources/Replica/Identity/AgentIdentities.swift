@@ -7,6 +7,7 @@ import Synchronization
 /// - A good token is asked about again after two minutes. While the API server gives no answer, what it said last
 ///   counts for up to ten minutes, but never past the end of the token.
 /// - A token that it refused stays refused for ten seconds.
+/// - After three failures in a row it is left alone for five seconds.
 /// - What is evident from the token itself, such as another audience, is not asked about. Of the rest, agents are asked
 ///   about in turn by their addresses, and each refusal costs a pause, so that whoever sends forged tokens delays
 ///   others by no more than that, and the API server is asked about at most 80 forged ones a second.
@@ -31,6 +32,8 @@ final class AgentIdentities: Sendable {
     static let pauseAfterFailure = Duration.seconds(5)
     /// How long who asks waits after a refusal.
     private static let pauseAfterRefusal = Duration.milliseconds(100)
+    /// How many failures in a row it takes: one may be due to the token.
+    static let failuresInARow = 3
     /// How long an answer is waited for: an agent waits at most 5 s for its own.
     private static let patience = Duration.seconds(2)
     /// How many are asked about at the same time.
@@ -61,6 +64,8 @@ final class AgentIdentities: Sendable {
         var waiting: [ExactText: [Completion]] = [:]
         var queue = TurnQueue()
         var purged = Instant.distantPast
+        /// How many reviews have failed since the last one that did not.
+        var failures = 0
         /// Until when the API server is left alone, and what is found of tokens that are not known.
         var silence: (until: Instant, finding: Finding)?
         var isTold = false
@@ -68,15 +73,18 @@ final class AgentIdentities: Sendable {
         var reviews = (accepted: 0, refused: 0, failed: 0)
 
         /// What need not be asked about now.
-        func known(_ key: ExactText, _ now: Instant, _ wallTime: WallTime) -> Finding? {
-            let silence = silence.flatMap { now < $0.until ? $0 : nil }
+        func known(_ key: ExactText, _ now: Instant, _ wallTime: WallTime, isOutage: Bool = false) -> Finding? {
             if let good = good[key], good.expiry.map({ $0 > wallTime }) ?? true {
-                let limit = silence == nil ? AgentIdentities.fresh : AgentIdentities.toleratedOutage
+                let isSilent = silence.map { now < $0.until } ?? false
+                let limit = isOutage || isSilent ? AgentIdentities.toleratedOutage : AgentIdentities.fresh
                 if now - good.reviewed < limit { return .identity(good.identity) }
             }
             if let refused = refused[key], now < refused.until { return .refused(refused.reason) }
-            return silence?.finding
+            return nil
         }
+
+        /// Takes out everybody who waits for a token.
+        mutating func takeWaiting(for key: ExactText) -> [Completion] { waiting.removeValue(forKey: key.text) ?? [] }
 
         /// Forgets what counts no more, at most once in ten seconds unless there is no room.
         mutating func purge(_ now: Instant, _ wallTime: WallTime) {
@@ -115,19 +123,21 @@ final class AgentIdentities: Sendable {
         if let known { return completion(known) }
         guard let claims = ServiceAccountToken(token) else { return completion(.refused("it is no token")) }
         if let problem = reviewer.evidentProblem(of: claims, now: wallTime) { return completion(.refused(problem)) }
-        let (dropped, isTaken) = state.withLock { state -> ([Completion], Bool) in
-            guard !state.isClosed else { return ([completion], false) }
+        let (refusals, finding, isTaken) = state.withLock { state -> ([Completion], Finding, Bool) in
+            guard !state.isClosed else { return ([completion], .unknown("this replica stops"), false) }
+            if let silence = state.silence, now < silence.until { return ([completion], silence.finding, false) }
+            let tooMany = Finding.unknown("too many tokens wait to be asked about")
             if state.waiting[key] != nil {
                 state.waiting[key, default: []].append(completion)
-                return ([], false)
+                return ([], tooMany, false)
             }
             guard let out = state.queue.add(key, of: peer, limit: Self.maximumWaiting) else {
-                return ([completion], false)
+                return ([completion], tooMany, false)
             }
             state.waiting[key] = [completion]
-            return (out.flatMap { state.waiting.removeValue(forKey: $0.text) ?? [] }, true)
+            return (out.flatMap { state.takeWaiting(for: $0) }, tooMany, true)
         }
-        for completion in dropped { completion(.unknown("too many tokens wait to be asked about")) }
+        for completion in refusals { completion(finding) }
         if isTaken { nudges.set(()) }
     }
 
@@ -144,7 +154,7 @@ final class AgentIdentities: Sendable {
     func close() {
         let waiting = state.withLock { state in
             state.isClosed = true
-            defer { state.waiting = [:] }
+            defer { (state.waiting, state.queue) = ([:], TurnQueue()) }
             return state.waiting.sorted { $0.key < $1.key }.flatMap(\.value)
         }
         for completion in waiting { completion(.unknown("this replica stops")) }
@@ -179,6 +189,7 @@ final class AgentIdentities: Sendable {
                 guard case .refused = verdict else { continue }
                 try? await clock.sleep(until: clock.now() + Self.pauseAfterRefusal)
             } catch {
+                guard !Task.isCancelled else { return }
                 note(error, about: key)
             }
         }
@@ -205,31 +216,42 @@ final class AgentIdentities: Sendable {
                 }
                 finding = .refused(reason)
             }
-            defer { (state.silence, state.isTold) = (nil, false) }
-            return (state.waiting.removeValue(forKey: key.text) ?? [], finding, state.isTold)
+            defer { (state.silence, state.failures, state.isTold) = (nil, 0, false) }
+            return (state.takeWaiting(for: key), finding, state.isTold)
         }
         if isBack { log.info("agents' tokens are reviewed again") }
         for completion in waiting { completion(finding) }
     }
 
     private func note(_ error: KubernetesError, about key: ExactText) {
-        let now = clock.now()
+        let (now, wallTime) = (clock.now(), clock.wallTime())
         // Without the permission an agent that has the shared token, too, presents that one: it is refused, not asked
-        // to wait.
+        // to wait. What the API server says is for the log: the caller may be anybody.
         let isForbidden = if case .status(let status) = error { status.code == 403 } else { false }
-        let found: Finding = isForbidden ? .refused("this replica may not ask: \(error)") : .unknown("\(error)")
-        let (waiting, finding, isNew) = state.withLock { state -> ([Completion], Finding, Bool) in
+        let found: Finding =
+            isForbidden ? .refused("this replica may not review tokens") : .unknown("the API server gives no answer")
+        let (answers, isNew) = state.withLock { state -> ([(Completion, Finding)], Bool) in
             state.reviews.failed += 1
-            state.silence = (now + Self.pauseAfterFailure, found)
-            defer { state.isTold = true }
-            let finding = state.known(key, now, clock.wallTime()) ?? found
-            return (state.waiting.removeValue(forKey: key.text) ?? [], finding, !state.isTold)
+            state.failures += 1
+            var (keys, isNew) = ([key], false)
+            if isForbidden || state.failures >= Self.failuresInARow {
+                state.silence = (now + Self.pauseAfterFailure, found)
+                // Whoever waits would wait for as long as it is silent.
+                keys = state.waiting.keys.sorted()
+                state.queue = TurnQueue()
+                (isNew, state.isTold) = (!state.isTold, true)
+            }
+            let answers = keys.flatMap { key in
+                let finding = state.known(key, now, wallTime, isOutage: true) ?? found
+                return state.takeWaiting(for: key).map { ($0, finding) }
+            }
+            return (answers, isNew)
         }
         if isNew {
             log.warning(
                 "agents' ServiceAccount tokens cannot be reviewed: those known count on for a while, others must wait",
                 ["reason": error, "counts_for": durationText(Self.toleratedOutage)])
         }
-        for completion in waiting { completion(finding) }
+        for (completion, finding) in answers { completion(finding) }
     }
 }
