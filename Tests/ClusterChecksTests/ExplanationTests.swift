@@ -60,6 +60,10 @@ import Testing
             try order(IntentCommand(.pause, check: config.instanceIDs[0]), fixture)
             let paused = try explain(config.instanceIDs[0], fixture)
             #expect(paused["node"]?.stringValue == "" && paused["reason"]?.stringValue == "an operator paused it")
+            var page = MetricsWriter()
+            fixture.handler.collect(into: &page)
+            #expect(page.text.contains("cluster_checks_configs_paused{join_leader=\"true\"} 1\n"))
+            #expect(page.text.contains("cluster_checks_configs_dangling{join_leader=\"true\"} 0\n"))
         }
     }
 

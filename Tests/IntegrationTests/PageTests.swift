@@ -72,6 +72,11 @@ import Testing
         let table = try await people.command(1 - leader, "clusterchecks")
         #expect(table.end == .exited(1) && table.output.contains("nobody leads"), "\(table.output)")
         #expect(table.output.contains("Down") && table.output.contains("refused"), "\(table.output)")
+        let json = try await people.command(1 - leader, "clusterchecks", "-ojson")
+        let known = try JSONValue(parsing: Array(json.output.utf8))["last_known"]
+        #expect(json.end == .exited(1) && known?["counts"] != nil, "\(json.output)")
+        let long = try await people.command(1 - leader, "clusterchecks", "--long")
+        #expect(long.end == .exited(1) && long.output.contains("nobody leads"), "\(long.output)")
         try await people.plane.startAPIServer()
         try await page.shows("a leader again", within: Self.bound * 2) { $0["connection"] == .string("well") }
         page.end()

@@ -29,5 +29,6 @@ import Testing
 
     @Test func `it takes no other method`() {
         #expect(Self.answer(.post).status == 405)
+        #expect(Self.answer(.head).status == 200, "the server writes no body")
     }
 }

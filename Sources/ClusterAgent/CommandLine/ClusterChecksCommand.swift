@@ -50,13 +50,15 @@ enum ClusterChecksCommand {
             throw .usage("--failing, --node, --namespace, --check and --watch are for the table; --long takes --check")
         }
         if ["table", "wide"].contains(form), !options[long] { return try await showTable(agent, context) }
-        let state = try await agent.state()
+        let (state, isLastKnown) = try await agent.state()
         switch (form, options[long]) {
         case ("json", _): print(String(decoding: state.encoded(), as: UTF8.self))
         case ("yaml", _): print(YAMLText.of(state))
+        // Whole configs are a leader's alone.
+        case _ where isLastKnown: return try await showTable(agent, context)
         default: print(ClusterChecksReport(state: state, check: options[check]).text)
         }
-        return 0
+        return isLastKnown ? 1 : 0
     }
 
     private static func showTable(

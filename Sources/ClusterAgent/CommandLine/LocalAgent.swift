@@ -1,4 +1,5 @@
 import CheckModel
+import Glibc
 import HTTPClient
 import HTTPServer
 import JSON
@@ -15,7 +16,7 @@ struct LocalAgent: Sendable {
 
     /// - Throws: `StartError` if there is no answer, or the process is asked to stop before.
     private func send(_ request: ClientRequest) async throws(StartError) -> ClientResponse {
-        let (client, clock, stop) = (client, clock, stop)
+        let (client, clock, stop, url) = (client, clock, stop, url)
         let result = await withTaskGroup(of: Result<ClientResponse, HTTPClientError>?.self) { group in
             group.addTask {
                 do throws(HTTPClientError) {
@@ -28,6 +29,10 @@ struct LocalAgent: Sendable {
                 await stop()
                 return nil
             }
+            group.addTask {
+                await Self.showProgress(url, clock)
+                return nil
+            }
             let first = await group.next() ?? nil
             group.cancelAll()
             return first
@@ -36,6 +41,22 @@ struct LocalAgent: Sendable {
         do { return try result.get() } catch {
             throw StartError("\(url): \(error); does the cluster-agent run here, with these options?")
         }
+    }
+
+    /// Says on the terminal, if standard error is one, how long it has been waited, until cancelled.
+    private static func showProgress(_ url: String, _ clock: any Clock) async {
+        let isShown = isatty(STDERR_FILENO) == 1
+        let start = clock.now()
+        while (try? await clock.sleep(until: clock.now() + .seconds(1))) != nil {
+            let seconds = Int((clock.now() - start).seconds)
+            if isShown { write("\rwaiting for \(url) for \(seconds) s, \(Int(timeout.seconds)) s at most") }
+        }
+        // Erases the line (ECMA-48 §8.3.41), which is there after a second.
+        if isShown, clock.now() - start >= .seconds(1) { write("\r\u{1B}[K") }
+    }
+
+    private static func write(_ text: String) {
+        _ = unsafe Glibc.write(STDERR_FILENO, text, text.utf8.count)
     }
 
     /// Asks the cluster-agent, and closes the connections.
@@ -88,15 +109,14 @@ struct LocalAgent: Sendable {
         try await answer(method, path, body).json
     }
 
-    /// Who runs what, as the leader says it.
-    ///
-    /// - Throws: `StartError` also if nobody is known to lead.
-    func state() async throws(StartError) -> JSONValue {
+    /// Who runs what, as the leader says it; while nobody leads, why not, and under `last_known` the last overview.
+    func state() async throws(StartError) -> (state: JSONValue, isLastKnown: Bool) {
         let state = try await call("GET", "/api/v1/clusterchecks")
-        if let reason = state["not_running"]?.stringValue, !reason.isEmpty {
-            throw StartError("nobody is known to lead: the cluster-agent at \(url) says: \(reason)")
+        guard state["not_running"]?.stringValue?.isEmpty == false, case .object(var members) = state else {
+            return (state, false)
         }
-        return state
+        members["last_known"] = try await overview().overview
+        return (.object(members), true)
     }
 
     /// What can be seen at a glance: the leader's word, and whether this replica forwarded the call; while nobody

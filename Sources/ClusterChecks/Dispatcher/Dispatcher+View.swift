@@ -45,9 +45,11 @@ extension Dispatcher {
             return revisions
         }
 
-        /// The configs that have been dangling for too long, sorted by key.
+        /// The configs that have been dangling for too long, and are not meant to, sorted by key.
         var unscheduled: [EncodedConfig] {
-            dangling.lazy.filter { $0.since <= overdue }.map(\.config).sorted { $0.key < $1.key }
+            dangling.lazy.filter { $0.since <= overdue && $0.reason != .paused }.map(\.config).sorted {
+                $0.key < $1.key
+            }
         }
     }
 }

@@ -10,9 +10,9 @@ package struct UnscheduledConfigs: Sendable {
         fileprivate let dangling: [ClusterStore.Dangling]
         fileprivate let versions: Range<UInt64>
 
-        /// Their keys, sorted.
+        /// The keys of those that no operator paused, sorted.
         package var keys: [ConfigKey] {
-            dangling.lazy.filter { versions.contains($0.since) }.map(\.config.key).sorted()
+            dangling.lazy.filter { versions.contains($0.since) && $0.reason != .paused }.map(\.config.key).sorted()
         }
     }
 

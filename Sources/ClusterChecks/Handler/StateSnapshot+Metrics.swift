@@ -8,9 +8,14 @@ extension StateSnapshot {
         writer.family(
             "cluster_checks_nodes_reporting", .gauge, help: "Node-agents that report.",
             [(["join_leader": "true"], Double(nodes.count))])
+        let paused = dangling.count { $0.reason == .paused }
         writer.family(
-            "cluster_checks_configs_dangling", .gauge, help: "Configs that have no node.",
-            [(["join_leader": "true"], Double(dangling.count))])
+            "cluster_checks_configs_dangling", .gauge,
+            help: "Configs that have no node, without those that an operator paused.",
+            [(["join_leader": "true"], Double(dangling.count - paused))])
+        writer.family(
+            "cluster_checks_configs_paused", .gauge, help: "Configs that run nowhere because an operator paused them.",
+            [(["join_leader": "true"], Double(paused))])
         writer.family(
             "cluster_checks_configs_rejected", .gauge, help: "Configs that cannot be dispatched.",
             [(["join_leader": "true"], Double(rejected.count))])

@@ -28,7 +28,9 @@ enum PageAnswer {
     }
 
     static func to(_ request: HTTPRequest) -> HTTPResponse {
-        guard request.method == .get else { return APIError.methodNotAllowed(allowed: .get).response }
+        guard request.method == .get || request.method == .head else {
+            return APIError.methodNotAllowed(allowed: .get).response
+        }
         return HTTPResponse(status: 200, headers: headers, body: body)
     }
 }
