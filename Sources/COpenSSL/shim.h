@@ -72,10 +72,11 @@ static inline unsigned long long copenssl_server_options(void) {
         | SSL_OP_PRIORITIZE_CHACHA;
 }
 
-// Asks clients for a certificate, and refuses one that is not issued under the trusted ones; who has none is served without. A
-// resumed session would skip the question whether it has ended, so there are none.
+// Asks clients for a certificate, and refuses one that is not issued under the trusted ones, of which an intermediate CA may be one;
+// who has none is served without. A resumed session would skip the expiry check, so resumption is off.
 static inline int copenssl_ask_for_certificates(SSL_CTX *context) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     return SSL_CTX_set_num_tickets(context, 0);
 }

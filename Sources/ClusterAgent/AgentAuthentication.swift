@@ -64,15 +64,16 @@ extension AgentOptions {
     static let agentAuthentication = Option.choice(
         "cluster_agent.agent_auth", of: AgentAuthentication.allCases.map(\.rawValue),
         default: AgentAuthentication.token.rawValue,
-        help: "What node-agents present: the shared token, a token of their own ServiceAccount, which opens their own "
-            + "configs alone, or either.")
+        help:
+            "How node-agents authenticate: `token` (the shared one), `service_account` (their own, good for their own "
+            + "configs only), or `both` (either).")
     static let clientAuthorityFile = Option.text(
         "cluster_agent.client_ca_file",
         help:
-            "CA certificates in PEM under which node-agents' own certificates are issued, with the node as the common "
-            + "name. Empty: none are asked for.")
+            "PEM file with the CAs that issue node-agents' client certificates, whose common name is the node. Empty: "
+            + "no client certificate is requested.")
     static let agentAccounts = Option.list(
         "cluster_agent.agent_service_accounts",
-        help: "ServiceAccounts whose tokens are node-agents', as NAME or NAMESPACE/NAME. Empty: `node-agent` in "
-            + "their namespace.")
+        help: "ServiceAccounts that node-agents run as, each NAME or NAMESPACE/NAME. Empty: `node-agent` in the "
+            + "node-agents' namespace.")
 }

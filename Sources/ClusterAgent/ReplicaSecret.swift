@@ -13,9 +13,8 @@ struct ReplicaSecret: Sendable {
 
     /// What replicas present to each other.
     let tokens: ReplicaTokens
-    /// How long after a change the former secret is presented: kubelets update the files of pods up to a minute and a
-    /// half apart, and a replica that has the new one accepts the former, too.
-    private static let lag = Duration.seconds(120)
+    /// How far apart kubelets update the files of pods at most.
+    private static let spread = Duration.seconds(90)
     private let newest: @Sendable () -> String
     private let origin: Origin
 
@@ -36,8 +35,10 @@ struct ReplicaSecret: Sendable {
             }
             let accepted = BearerTokens(try Self.secret(of: origin), grace: options[AgentOptions.authTokenGrace])
             newest = { [origin] in (try? Self.secret(of: origin)) ?? "" }
-            let presented = PresentedSecret(
-                newest, lag: min(Self.lag, options[AgentOptions.authTokenGrace]), clock: clock)
+            // So long after a change the former secret is presented. A replica that has had the new one for longest
+            // still accepts it then.
+            let lag = max(.zero, min(Self.spread, options[AgentOptions.authTokenGrace] - Self.spread))
+            let presented = PresentedSecret(newest, lag: lag, clock: clock)
             tokens = ReplicaTokens(accepted: accepted, presented: { presented.text })
         } catch {
             throw StartError("--\(file.key): \(error)")
@@ -46,7 +47,11 @@ struct ReplicaSecret: Sendable {
 
     /// Keeps what is accepted equal to what the file says, until cancelled.
     func follow(clock: any Clock) async {
-        await tokens.accepted.follow(every: .seconds(2), clock: clock, newest)
+        await tokens.accepted.follow(every: .seconds(2), clock: clock) {
+            // A leader presents it to nobody, and must see a change all the same.
+            _ = tokens.presented()
+            return newest()
+        }
     }
 
     private static func secret(of origin: Origin) throws(HTTPServerError) -> String {

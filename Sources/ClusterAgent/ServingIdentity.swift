@@ -36,7 +36,12 @@ struct ServingIdentity: Sendable {
         }
         do throws(FileError) {
             let path = options[AgentOptions.clientAuthorityFile]
-            authority = path.isEmpty ? nil : try RereadFile(path, every: .seconds(10), clock: clock)
+            authority =
+                path.isEmpty
+                ? nil
+                : try RereadFile(
+                    path, every: .seconds(10), clock: clock,
+                    accepts: { TLSServerOptions.problem(ofAuthority: Array($0.utf8)) })
         } catch {
             throw StartError("--\(AgentOptions.clientAuthorityFile.key): \(error)")
         }
@@ -61,8 +66,13 @@ struct ServingIdentity: Sendable {
         guard files != nil || authority != nil else { return _ = try? await clock.sleep(until: .distantFuture) }
         var current = texts
         var problem: String?
+        var authorityProblem: FileError?
         while (try? await clock.sleep(until: clock.now() + .seconds(10))) != nil {
             let newest = texts
+            if let found = authority?.problem, found != authorityProblem {
+                log.warning("the CA of node-agents cannot be used; the last good one stays", ["problem": found])
+            }
+            authorityProblem = authority?.problem
             guard newest != current else { continue }
             do throws(HTTPServerError) {
                 let identity = try files.map { files throws(HTTPServerError) in try Self.identity(files) } ?? identity
@@ -70,7 +80,7 @@ struct ServingIdentity: Sendable {
                 served.set(identity)
                 published.replace(publicKeyPin: identity.publicKeyPin)
                 (current, problem) = (newest, nil)
-                log.info("the certificate changed, or the CA of node-agents")
+                log.info("the certificate or the CA of node-agents changed")
             } catch {
                 if problem != "\(error)" {
                     log.warning("the new certificate cannot be used; the old one stays", ["problem": error])

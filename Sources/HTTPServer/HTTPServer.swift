@@ -124,7 +124,10 @@ package final class HTTPServer: Sendable {
         }
         options.identity = identity
         options.clientAuthorityPEM = clientAuthorityPEM
-        core.replace(try TLSContext(options))
+        let former = core.tlsContext?.clientAuthority
+        let context = try TLSContext(options, replacing: former)
+        core.replace(context)
+        if former !== context.clientAuthority { former?.replace() }
     }
 
     private func loopEnded() {

@@ -49,6 +49,16 @@ package struct TLSServerOptions: Sendable {
         case tls13
     }
 
+    /// What is wrong with CA certificates in PEM; nil if nothing is.
+    package static func problem(ofAuthority pem: [UInt8]) -> String? {
+        do throws(HTTPServerError) {
+            _ = try CertificateChain(pem: pem)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
     /// The certificate and private key.
     package var identity: TLSIdentity
     /// The oldest accepted TLS version.

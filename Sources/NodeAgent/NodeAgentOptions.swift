@@ -9,8 +9,8 @@ package enum NodeAgentOptions {
     static let authTokenFile = SharedToken.fileOption
     static let accountTokenFile = Option.text(
         "cluster_agent.service_account_token_file",
-        help: "File with a token of the pod's ServiceAccount to present in place of the shared one; read again when it "
-            + "changes.")
+        help: "File with a projected ServiceAccount token, presented instead of the shared one, which is used if it is "
+            + "rejected. Read again when it changes.")
     static let certificateFile = Option.text(
         "cluster_agent.client_certificate_file",
         help: "Certificate chain in PEM that the cluster-agent knows this node by; read again for new connections.")

@@ -15,11 +15,12 @@ import Testing
         try files.write(
             "conf.d/tcp_check.json",
             #"{"cluster_check": true, "instances": [{"name": "x", "host": "127.0.0.1", "port": 9}]}"#)
+        try files.write("ca.pem", try readFile(pki.path("ca.pem"), atMost: 1 << 20))
         let agent = try RunningClusterAgent(
             "agent", in: files,
             [
                 "--confd_path=\(files.path)/conf.d", "--cluster_checks.warmup_duration=1",
-                "--cluster_agent.client_ca_file=\(pki.path("ca.pem"))",
+                "--cluster_agent.client_ca_file=\(files.path)/ca.pem",
             ])
         await (try await agent.client()).shutdown()
         let (a, kubelet) = (try await pki.issue("a", "/CN=a"), try await pki.issue("k", "/O=nodes/CN=system:node:a"))
@@ -37,13 +38,22 @@ import Testing
             let refused = try await ask(agent, "b", identity)
             #expect(refused.status == 403 && refused.text.contains("the caller is node a"), "\(refused)")
         }
-        #expect(agent.process.output.contains("an agent was refused what is not its own agent=\"node a\""))
+        #expect(
+            agent.process.output.contains("an agent asked for another agent's configs and was refused agent=\"node a\"")
+        )
         // Without one the shared token decides; one of another CA, or of a CA's own making, ends the handshake.
         #expect(try await ask(agent, "b", nil).status == 404)
         let stranger = try await ClientAuthority()
         for identity in [try await stranger.issue("a", "/CN=a"), try await pki.issue("two", "/CN=a/CN=b")] {
             #expect(try await ask(agent, "a", identity).status != 200)
         }
+        // To replace the CA is to revoke what it has issued, on open connections too.
+        try files.write("ca.pem", try readFile(stranger.path("ca.pem"), atMost: 1 << 20))
+        try await eventually(within: .seconds(60), "the agent to be refused: \(node.output.suffix(2000))") {
+            node.output.contains("expired, or its CA has been replaced")
+                || node.output.contains("call to the cluster-agent failed")
+        }
+        #expect(try await ask(agent, "a", a).status == 0, "its certificate is of another CA now")
         node.signal(SIGTERM)
         #expect(try await node.wait(within: .seconds(30)) == .exited(0))
         agent.process.signal(SIGTERM)

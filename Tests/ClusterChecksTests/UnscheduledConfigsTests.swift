@@ -45,6 +45,23 @@ import Testing
         #expect(tick(&dispatcher, from: 62, to: 200) == [123: [key("c1"), key("c2")]])
     }
 
+    @Test func `A paused config is none of them, and once it is resumed the time begins anew`() throws {
+        var dispatcher = try Dispatcher(nodes: [], configs: try encodedConfigs(0..<2))
+        let check = try #require(encodedConfigs(0..<1).first?.instanceIDs.first)
+        try order(.pause, check, &dispatcher)
+        #expect(tick(&dispatcher, from: 0, to: 200) == [61: [key("c1")]])
+        #expect(unscheduled(dispatcher) == [key("c1")])
+        try order(.resume, check, &dispatcher)
+        #expect(unscheduled(dispatcher) == [key("c1")])
+        #expect(tick(&dispatcher, from: 201, to: 400) == [262: [key("c0")]])
+        #expect(unscheduled(dispatcher) == [key("c0"), key("c1")])
+    }
+
+    private func order(_ verb: IntentCommand.Verb, _ check: String, _ dispatcher: inout Dispatcher) throws {
+        let decision = try dispatcher.decide(IntentCommand(verb, check: check))
+        dispatcher.adopt(decision.intent)
+    }
+
     @Test func `Time in which this process did not listen does not count`() throws {
         var dispatcher = try Dispatcher(nodes: [], configs: try encodedConfigs(0..<1))
         #expect(tick(&dispatcher, from: 0, to: 30).isEmpty)

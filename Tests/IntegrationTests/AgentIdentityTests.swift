@@ -53,7 +53,7 @@ import Testing
                 #expect(
                     refused.status == 403 && refused.text.contains("pod cluster-agent/agent-a on node a"), "\(refused)")
             }
-            let line = replica.process.output.split(separator: "\n").last { $0.contains("what is not its own") }
+            let line = replica.process.output.split(separator: "\n").last { $0.contains("another agent's configs") }
             print("the audit line of replica \(number): \(line ?? "none")")
             #expect(line?.contains("pod cluster-agent/agent-a on node a") == true)
             // The shared token, a token for another audience, one of another account, one that belongs to no pod.

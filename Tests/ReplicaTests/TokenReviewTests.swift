@@ -102,7 +102,7 @@ import Testing
             bench.fail(nil)
             bench.pass(AgentIdentities.pauseAfterFailure)
             #expect(bench.identify(long) == Self.identity("long", "a"))
-            #expect(bench.log.fields(of: "agents' tokens are reviewed again").count == 1)
+            #expect(bench.log.fields(of: "ServiceAccount tokens are reviewed again").count == 1)
         }
     }
 

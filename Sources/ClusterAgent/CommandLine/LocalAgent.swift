@@ -13,10 +13,12 @@ struct LocalAgent: Sendable {
     private let client: HTTPClient
     private let clock: any Clock
     private let stop: @Sendable () async -> Void
+    /// Whether standard error is a terminal that can erase a line.
+    private let isTerminal: Bool
 
     /// - Throws: `StartError` if there is no answer, or the process is asked to stop before.
     private func send(_ request: ClientRequest) async throws(StartError) -> ClientResponse {
-        let (client, clock, stop, url) = (client, clock, stop, url)
+        let (client, clock, stop, url, isTerminal) = (client, clock, stop, url, isTerminal)
         let result = await withTaskGroup(of: Result<ClientResponse, HTTPClientError>?.self) { group in
             group.addTask {
                 do throws(HTTPClientError) {
@@ -29,9 +31,11 @@ struct LocalAgent: Sendable {
                 await stop()
                 return nil
             }
-            group.addTask {
-                await Self.showProgress(url, clock)
-                return nil
+            if isTerminal {
+                group.addTask {
+                    await Self.showProgress(url, clock)
+                    return nil
+                }
             }
             let first = await group.next() ?? nil
             group.cancelAll()
@@ -43,16 +47,15 @@ struct LocalAgent: Sendable {
         }
     }
 
-    /// Says on the terminal, if standard error is one, how long it has been waited, until cancelled.
+    /// Says on the terminal how long the command has been waiting, until cancelled.
     private static func showProgress(_ url: String, _ clock: any Clock) async {
-        let isShown = isatty(STDERR_FILENO) == 1
         let start = clock.now()
         while (try? await clock.sleep(until: clock.now() + .seconds(1))) != nil {
             let seconds = Int((clock.now() - start).seconds)
-            if isShown { write("\rwaiting for \(url) for \(seconds) s, \(Int(timeout.seconds)) s at most") }
+            write("\rwaiting for \(url): \(seconds) of at most \(Int(timeout.seconds)) s")
         }
         // Erases the line (ECMA-48 §8.3.41), which is there after a second.
-        if isShown, clock.now() - start >= .seconds(1) { write("\r\u{1B}[K") }
+        if clock.now() - start >= .seconds(1) { write("\r\u{1B}[K") }
     }
 
     private static func write(_ text: String) {
@@ -80,6 +83,7 @@ struct LocalAgent: Sendable {
     private init(_ context: Program.Context) throws(StartError) {
         let options = context.options
         (clock, stop) = (context.clock, context.stop)
+        isTerminal = isatty(STDERR_FILENO) == 1 && context.environment["TERM", default: "dumb"] != "dumb"
         let token = try OperatorToken(of: options, clock: clock)
         let host = options[AgentOptions.listenHost]
         // Of `localhost` libcurl tries both addresses.
@@ -110,12 +114,14 @@ struct LocalAgent: Sendable {
     }
 
     /// Who runs what, as the leader says it; while nobody leads, why not, and under `last_known` the last overview.
+    ///
+    /// - Throws: `StartError` if there is no answer.
     func state() async throws(StartError) -> (state: JSONValue, isLastKnown: Bool) {
         let state = try await call("GET", "/api/v1/clusterchecks")
         guard state["not_running"]?.stringValue?.isEmpty == false, case .object(var members) = state else {
             return (state, false)
         }
-        members["last_known"] = try await overview().overview
+        members["last_known"] = (try? await overview().overview) ?? .null
         return (.object(members), true)
     }
 

@@ -47,11 +47,13 @@ extension Dispatcher {
         store.restrictedCount > 0 || store.intent.count > 0 || config.rules?.isConstraint == true
     }
 
-    /// Says why a config that dangles has no node, although nodes report.
+    /// Says why a config that dangles has no node: although nodes report, or because it is paused, or no longer is.
     mutating func explainDangling(_ config: EncodedConfig) {
-        guard store.nodeCount > 0, isConstrained(config) else { return }
-        let reason = whyNowhere(config)
-        guard store.danglingReason(of: config.key) != reason else { return }
+        let former = store.danglingReason(of: config.key)
+        let isPaused = store.intent.paused.contains(config.key)
+        guard store.nodeCount > 0 && isConstrained(config) || isPaused != (former == .paused) else { return }
+        let reason = store.nodeCount == 0 && !isPaused ? .noNode : whyNowhere(config)
+        guard former != reason else { return }
         apply(.configWithdrawn(config.key, reason, mayRun: false))
     }
 

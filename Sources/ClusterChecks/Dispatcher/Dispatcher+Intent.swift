@@ -180,8 +180,12 @@ extension Dispatcher {
         let pins = Set(former.pinned.keys).union(intent.pinned.keys).filter { former.pinned[$0] != intent.pinned[$0] }
         let touched = pins.union(former.paused.symmetricDifference(intent.paused))
         for key in touched.sorted() where store.isDispatching {
-            guard let slot = store.slot(ofConfig: key), let config = store.config(key) else { continue }
-            relieveIfUnfit(config, slot)
+            guard let config = store.config(key) else { continue }
+            if let slot = store.slot(ofConfig: key) {
+                relieveIfUnfit(config, slot)
+            } else if store.nodeCount == 0 {
+                explainDangling(config)
+            }
         }
         let parts = former.parts.symmetricDifference(intent.parts)
         splitAnew(Set(parts.map(\.whole)))

@@ -67,18 +67,6 @@ package struct ClusterStore: Sendable {
         }
     }
 
-    /// A config that no node runs, and why.
-    package struct Dangling: Sendable {
-        /// The config.
-        package fileprivate(set) var config: EncodedConfig
-        /// What it costs.
-        package fileprivate(set) var cost: ConfigCost
-        /// Why no node runs it.
-        package fileprivate(set) var reason: DanglingReason
-        /// The version of the store since which no node has run it.
-        package let since: UInt64
-    }
-
     private struct Entry {
         var config: EncodedConfig
         private let place: Int32
@@ -483,7 +471,10 @@ extension ClusterStore {
     /// Takes a config from its node, or gives another reason why it has none.
     private mutating func withdraw(_ key: ConfigKey, _ reason: DanglingReason, mayRun: Bool) {
         guard let entry = entries[key] else { preconditionFailure("a config that does not exist") }
-        guard let source = entry.slot else { return dangling[entry.index].reason = reason }
+        guard let source = entry.slot else {
+            if dangling[entry.index].change(to: reason, at: version) { newestDangling = version }
+            return
+        }
         let (config, cost) = unassign(key)
         // Nobody takes over: another agent may start it only once this one has stopped it, if it is exclusive.
         let former = handOvers[key]?.former

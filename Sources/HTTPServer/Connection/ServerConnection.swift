@@ -16,6 +16,8 @@ final class ServerConnection {
     var state: ConnectionState
     /// Whether its client has authenticated.
     let trust = ConnectionTrust()
+    /// The CA of its client's certificate, if it was asked for one.
+    let authority: ClientAuthority?
     /// Whether the loop counts it among its strangers.
     var isStranger = true
     var phase: Phase
@@ -31,6 +33,7 @@ final class ServerConnection {
     /// - Returns: nil if there is no memory for TLS.
     init?(_ socket: ClientSocket, tls: TLSContext?, limits: HTTPLimits) {
         self.socket = socket
+        authority = tls?.clientAuthority
         state = ConnectionState(limits: limits, peer: socket.peer, trust: trust)
         guard let tls else {
             transport = .plain(socket.descriptor.number)

@@ -140,7 +140,9 @@ struct EventLoop: ~Copyable {
             }
             let outcome = unsafe input.withUnsafeMutableBytes { unsafe connection.transport.read(into: $0) }
             if connection.phase == .handshaking, connection.transport.isEstablished {
-                if let certificate = connection.transport.clientCertificate { connection.trust.note(certificate) }
+                if let certificate = connection.transport.clientCertificate {
+                    connection.trust.note(certificate, of: connection.authority)
+                }
                 connection.phase = .open
                 churn.noteChange(at: now)
             }

@@ -30,13 +30,20 @@ package struct PeerAddress: Hashable, Sendable {
 /// Where connections are short, those whose clients have not are closed first.
 final class ConnectionTrust: Sendable {
     private let flag = Atomic<Bool>(false)
-    private let shown = Mutex<ClientCertificate?>(nil)
+    private let shown = Mutex<(certificate: ClientCertificate, authority: ClientAuthority?)?>(nil)
 
-    /// The certificate that it has shown; nil if it has none.
-    var certificate: ClientCertificate? { shown.withLock { $0 } }
+    /// The certificate that it has shown, as expired if its CA has been replaced since; nil if it has none.
+    var certificate: ClientCertificate? {
+        shown.withLock { $0 }.map { certificate, authority in
+            authority?.isReplaced == true
+                ? ClientCertificate(name: certificate.name, expiry: WallTime(nanoseconds: .min)) : certificate
+        }
+    }
 
     /// It has shown this one.
-    func note(_ certificate: ClientCertificate?) { shown.withLock { $0 = certificate } }
+    func note(_ certificate: ClientCertificate?, of authority: ClientAuthority? = nil) {
+        shown.withLock { $0 = certificate.map { ($0, authority) } }
+    }
 
     /// Whether it has.
     var isGiven: Bool { flag.load(ordering: .relaxed) }
@@ -82,7 +89,7 @@ extension HTTPRequest {
     /// client. See `HTTPLimits`.
     package func noteAuthenticated() { trust?.give() }
 
-    /// The certificate that the client has shown; nil if it has none, or was not asked for one. It may have ended
+    /// The certificate that the client has shown; nil if it has none, or was not asked for one. It may have expired
     /// since.
     package var clientCertificate: ClientCertificate? {
         get { trust?.certificate }
@@ -111,7 +118,7 @@ package struct HTTPResponse: Sendable {
     /// Checked right before each write; nil if the response stays valid.
     package var gate: (any ResponseGate)?
     /// Whether the connection closes after the response.
-    var closesConnection = false
+    package var closesConnection = false
 
     /// A response.
     package init(

@@ -1,12 +1,13 @@
 import COpenSSL
 import Glibc
 package import Platform
+import Synchronization
 
 /// The certificate that the client of a connection has shown, issued under a CA that the server trusts.
 package struct ClientCertificate: Hashable, Sendable {
     /// The common name of its subject; empty if it has not exactly one, in UTF-8 without spaces and control characters.
     @ExactText package private(set) var name: String
-    /// When it ends.
+    /// When it expires.
     package let expiry: WallTime
 
     /// A certificate.
@@ -20,7 +21,7 @@ package struct ClientCertificate: Hashable, Sendable {
         guard let certificate = unsafe SSL_get0_peer_certificate(session),
             unsafe SSL_get_verify_result(session) == Int(X509_V_OK)
         else { return nil }
-        // A certificate without an end counts as ended.
+        // A certificate without an end counts as expired.
         let end = max(0, unsafe copenssl_certificate_end(certificate))
         let (nanoseconds, isTooLate) = end.multipliedReportingOverflow(by: 1_000_000_000)
         let name = unsafe X509_get_subject_name(certificate).flatMap { unsafe Self.name(in: $0) }
@@ -36,10 +37,29 @@ package struct ClientCertificate: Hashable, Sendable {
         var text: UnsafeMutablePointer<UInt8>?
         let entry = unsafe X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, position))
         let length = unsafe ASN1_STRING_to_UTF8(&text, entry)
-        guard length > 0, let bytes = unsafe text else { return nil }
+        guard length >= 0, let bytes = unsafe text else { return nil }
         defer { unsafe CRYPTO_free(bytes, #fileID, #line) }
+        guard length > 0 else { return nil }
         let copy = unsafe Array(UnsafeBufferPointer(start: bytes, count: Int(length)))
         guard copy.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { return nil }
         return String(validating: copy, as: UTF8.self)
     }
+}
+
+/// A CA under which clients' certificates are issued. Once it is replaced, a certificate that was shown before counts
+/// as expired, on connections that are open too: to replace it is the way to revoke what it has issued.
+final class ClientAuthority: Sendable {
+    /// Its certificates.
+    let pem: [UInt8]
+    private let ended = Atomic<Bool>(false)
+
+    init(_ pem: [UInt8]) {
+        self.pem = pem
+    }
+
+    /// Whether it has been replaced.
+    var isReplaced: Bool { ended.load(ordering: .relaxed) }
+
+    /// It has, and this stays so.
+    func replace() { ended.store(true, ordering: .relaxed) }
 }

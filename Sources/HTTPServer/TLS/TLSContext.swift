@@ -11,10 +11,17 @@ import COpenSSL
     private static let tls12Suites = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
     let pointer: OpaquePointer
+    /// The CA of clients' certificates; nil if none are asked for.
+    let clientAuthority: ClientAuthority?
 
     /// - Throws: `HTTPServerError` if OpenSSL rejects the certificate or key, for example because the key is too short
     ///   for its policy.
-    init(_ options: TLSServerOptions) throws(HTTPServerError) {
+    ///
+    /// - Parameter former: the CA before this context; it goes on if it is the same.
+    init(_ options: TLSServerOptions, replacing former: ClientAuthority? = nil) throws(HTTPServerError) {
+        clientAuthority = options.clientAuthorityPEM.map { pem in
+            former.flatMap { $0.pem == pem ? $0 : nil } ?? ClientAuthority(pem)
+        }
         ERR_clear_error()
         guard let context = unsafe SSL_CTX_new(TLS_server_method()) else { throw .resources(reason: opensslReason()) }
         do throws(HTTPServerError) {

@@ -31,7 +31,8 @@ package enum AgentFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether the connection may be the cause, so that a new one may help.
     var isOfConnection: Bool {
         switch self {
-        case .unreachable, .timedOut: true
+        // The agent presents a token with each call: what is missing is a certificate that has not expired.
+        case .unreachable, .timedOut, .status(401, _): true
         case .status, .malformed: false
         }
     }
@@ -41,7 +42,8 @@ package enum AgentFailure: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .unreachable(let reason): reason
         case .status(401, let text), .status(403, let text):
-            "the cluster-agent rejects the call (\(text)): compare the tokens of both sides"
+            "the cluster-agent rejects the call (\(text)); if it is the token, compare cluster_agent.auth_token on both "
+                + "sides"
         case .status(let code, let text): text.isEmpty ? "status \(code)" : "status \(code): \(text)"
         case .malformed(let reason): "malformed answer: \(reason)"
         case .timedOut(let time): "no answer within \(durationText(time))"

@@ -62,7 +62,7 @@ extension NodeAgentProcess {
         do throws(FileError) {
             return try readFile(options[option], atMost: 1 << 20)
         } catch {
-            throw StartError("\(option.key): \(error)")
+            throw StartError("--\(option.key): \(error)")
         }
     }
 

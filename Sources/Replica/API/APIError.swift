@@ -20,7 +20,7 @@ enum APIError: Error {
     case identityUnknown(reason: String)
     case malformedIdentity
     case notBelieved(leader: LeaderEndpoint, reason: [UInt8])
-    case certificateEnded
+    case certificateExpired
     case certificateOfNoNode
     case notMirrored
     case mirrorForgotten
@@ -60,13 +60,18 @@ enum APIError: Error {
         case .replicasOnly: return .text(403, "this call is for other replicas alone")
         case .otherAgents(let asked, let identity):
             let text =
-                "the caller is \(identity.description), which may ask for its own configs alone, by the name of its "
+                "the caller is \(identity.description), which may ask only for its own configs, by the name of its "
                 + "node or its pod; it asked for those of \(shownName(asked))"
             return .text(403, text)
         case .tokenRefused(let reason): return .text(403, "the ServiceAccount token is refused: \(reason)")
         case .identityUnknown(let reason):
             return .text(503, "it cannot be known now whose ServiceAccount token this is: \(reason)")
-        case .certificateEnded: return .text(403, "the client's certificate has ended since it connected")
+        case .certificateExpired:
+            // A new connection can show another one.
+            var response = HTTPResponse.text(401, "the client's certificate has expired, or its CA has been replaced")
+            response.headers.append(("WWW-Authenticate", "Bearer realm=\"cluster-agent\""))
+            response.closesConnection = true
+            return response
         case .certificateOfNoNode: return .text(403, "the client's certificate has no common name that is a node's")
         case .notBelieved(let leader, let reason):
             let line = cut(String(decoding: reason.prefix { $0 != 0x0A }, as: UTF8.self), to: 200)

@@ -33,7 +33,7 @@ struct Admission: Sendable {
         }
         // A certificate says more than a token that is shared, so it decides alone.
         if let certificate = request.clientCertificate {
-            guard certificate.expiry > wallTime() else { return .refused(APIError.certificateEnded.response) }
+            guard certificate.expiry > wallTime() else { return .refused(APIError.certificateExpired.response) }
             let node = Self.node(certificate.name)
             guard !node.isEmpty else { return .refused(APIError.certificateOfNoNode.response) }
             request.noteAuthenticated()

@@ -51,11 +51,11 @@ final class Audit: Sendable {
             ["path": request.path, "from": Self.origin(of: request), "status": status, "refused": count])
     }
 
-    /// Notes that an agent was refused what is not its own.
+    /// Notes that an agent asked for another agent's configs.
     func noteRefusal(_ request: HTTPRequest, of identity: AgentIdentity) {
         guard let count = count(.agents) else { return }
         log.warning(
-            "an agent was refused what is not its own",
+            "an agent asked for another agent's configs and was refused",
             [
                 "agent": identity.description, "path": cut(request.path, to: Self.longest),
                 "from": Self.origin(of: request), "refused": count,

@@ -219,7 +219,7 @@ final class AgentIdentities: Sendable {
             defer { (state.silence, state.failures, state.isTold) = (nil, 0, false) }
             return (state.takeWaiting(for: key), finding, state.isTold)
         }
-        if isBack { log.info("agents' tokens are reviewed again") }
+        if isBack { log.info("ServiceAccount tokens are reviewed again") }
         for completion in waiting { completion(finding) }
     }
 
@@ -249,7 +249,7 @@ final class AgentIdentities: Sendable {
         }
         if isNew {
             log.warning(
-                "agents' ServiceAccount tokens cannot be reviewed: those known count on for a while, others must wait",
+                "cannot review ServiceAccount tokens: known ones stay valid for a while, others must wait",
                 ["reason": error, "counts_for": durationText(Self.toleratedOutage)])
         }
         for (completion, finding) in answers { completion(finding) }

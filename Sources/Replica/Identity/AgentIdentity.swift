@@ -51,15 +51,16 @@ extension AgentIdentity {
     /// Names the agent for whom a replica forwards a call. It counts only beside the replicas' own secret.
     static let header = "X-Cluster-Agent-Identity"
 
-    /// The field's value: the node, and the pod if there is one, escaped.
-    var headerValue: String { "\(percentEncoded(node)) \(percentEncoded(pod))" }
+    /// The field's value: the node and, after a space, the pod if there is one; both escaped.
+    var headerValue: String { percentEncoded(node) + (pod.isEmpty ? "" : " \(percentEncoded(pod))") }
 
     /// Nil for a text that no replica writes.
     init?(headerValue: String) {
         let parts = headerValue.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard parts.count == 2, let node = try? percentDecoded(parts[0]), !node.isEmpty,
-            let pod = try? percentDecoded(parts[1])
+        guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }),
+            let texts = try? parts.map({ try percentDecoded($0) })
         else { return nil }
-        (self.node, self.pod) = (node, pod)
+        node = texts[0]
+        pod = texts.count > 1 ? texts[1] : ""
     }
 }
