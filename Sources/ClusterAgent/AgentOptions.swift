@@ -92,9 +92,8 @@ package enum AgentOptions {
         OptionTable(
             confdPath, listenHost, commandPort, authToken, authTokenFile, authTokenGrace, agentAuthentication,
             agentAccounts, clientAuthorityFile, operatorTokenFile, replicaTokenFile, advertiseAddress, allowLegacyTLS,
-            certificateFile,
-            keyFile, certificateOut, warmup,
-            nodeExpiration, restartGrace, clusterName, clusterTagName, extraTags)
+            certificateFile, keyFile, certificateOut, warmup, nodeExpiration, restartGrace, clusterName, clusterTagName,
+            extraTags)
         + dispatching + scraping + discovering
         + OptionTable(
             allowedVariables, disableVariables, keepsLastGood, kubeconfig, namespace, agentNamespace, agentSelector,

@@ -125,7 +125,10 @@ struct KubernetesConnection: Sendable {
         return access
     }
 
-    private static func agentNamespace(_ options: Options, _ namespace: String) -> String {
+    /// The namespace of the node-agents' pods.
+    ///
+    /// - Parameter namespace: that of the Lease.
+    static func agentNamespace(_ options: Options, _ namespace: String) -> String {
         let given = options[AgentOptions.agentNamespace]
         return given.isEmpty ? namespace : given
     }

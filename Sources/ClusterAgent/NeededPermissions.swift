@@ -14,6 +14,7 @@ struct NeededPermissions: Sendable {
         func reading(_ resource: String, group: String = "", in namespace: String? = nil) -> [Permission] {
             ["get", "list", "watch"].map { Permission($0, resource, group: group, namespace: namespace) }
         }
+        let agentNamespace = KubernetesConnection.agentNamespace(options, namespace)
         var permissions = reading("services") + reading("endpointslices", group: "discovery.k8s.io")
         permissions += reading(ClusterCheck.plural, group: ClusterCheck.group)
         permissions.append(Permission("patch", "\(ClusterCheck.plural)/status", group: ClusterCheck.group))
@@ -22,13 +23,11 @@ struct NeededPermissions: Sendable {
                 "get", "customresourcedefinitions", group: "apiextensions.k8s.io", name: ClusterCheckClient.definition))
         permissions += ["create", "get", "patch"].map { Permission($0, "events") }
         if !options[AgentOptions.agentSelector].isEmpty {
-            let given = options[AgentOptions.agentNamespace]
-            permissions += reading("nodes") + reading("pods", in: given.isEmpty ? namespace : given)
+            permissions += reading("nodes") + reading("pods", in: agentNamespace)
         }
         if AgentAuthentication(options) != .token {
             permissions.append(Permission("create", "tokenreviews", group: "authentication.k8s.io"))
-            let given = options[AgentOptions.agentNamespace]
-            let accounts = (try? AgentAuthentication.accounts(options, given.isEmpty ? namespace : given)) ?? []
+            let accounts = (try? AgentAuthentication.accounts(options, agentNamespace)) ?? []
             for namespace in Set(accounts.map { ExactText($0.prefix { $0 != "/" }) }).sorted() {
                 let permission = Permission("get", "pods", namespace: namespace.text)
                 if !permissions.contains(permission) { permissions.append(permission) }

@@ -60,6 +60,12 @@ package struct WallTime: Comparable, Hashable, Sendable {
         self.nanoseconds = nanoseconds
     }
 
+    /// The wall time `seconds` after the Unix epoch, or the nearest one that can be told.
+    package init(seconds: Int64) {
+        let (nanoseconds, isTooFar) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        self.init(nanoseconds: !isTooFar ? nanoseconds : seconds < 0 ? .min : .max)
+    }
+
     /// Orders by time.
     package static func < (left: WallTime, right: WallTime) -> Bool {
         left.nanoseconds < right.nanoseconds

@@ -23,9 +23,8 @@ package struct ClientCertificate: Hashable, Sendable {
         else { return nil }
         // A certificate without an end counts as expired.
         let end = max(0, unsafe copenssl_certificate_end(certificate))
-        let (nanoseconds, isTooLate) = end.multipliedReportingOverflow(by: 1_000_000_000)
         let name = unsafe X509_get_subject_name(certificate).flatMap { unsafe Self.name(in: $0) }
-        self.init(name: name ?? "", expiry: WallTime(nanoseconds: isTooLate ? .max : nanoseconds))
+        self.init(name: name ?? "", expiry: WallTime(seconds: end))
     }
 
     private static func name(in subject: OpaquePointer) -> String? {

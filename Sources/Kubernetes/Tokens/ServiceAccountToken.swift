@@ -28,10 +28,7 @@ package struct ServiceAccountToken: Sendable {
         self.user = user
         audiences =
             claims["aud"]?.arrayValue?.compactMap(\.stringValue) ?? claims["aud"]?.stringValue.map { [$0] } ?? []
-        expiry = claims["exp"]?.integerValue.map { seconds in
-            let (nanoseconds, isTooFar) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-            return WallTime(nanoseconds: !isTooFar ? nanoseconds : seconds < 0 ? .min : .max)
-        }
+        expiry = claims["exp"]?.integerValue.map { WallTime(seconds: $0) }
     }
 
     private static func isPart(_ letter: UInt8) -> Bool {
