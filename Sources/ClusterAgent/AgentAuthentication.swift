@@ -36,7 +36,7 @@ enum AgentAuthentication: String, CaseIterable {
         var accounts: [String] = []
         for account in given {
             let parts = account.split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count <= 2, parts.allSatisfy(Self.isName) else {
+            guard parts.count <= 2, parts.allSatisfy({ isDNSSubdomain(String($0)) }) else {
                 throw .usage("--\(option.key)=\(account): a ServiceAccount is given as NAME or NAMESPACE/NAME")
             }
             accounts.append(parts.count == 2 ? account : "\(namespace)/\(account)")
@@ -45,19 +45,6 @@ enum AgentAuthentication: String, CaseIterable {
     }
 
     private static let defaultAccount = "node-agent"
-
-    /// A DNS subdomain (RFC 1123), as Kubernetes names a ServiceAccount.
-    private static func isName(_ text: Substring) -> Bool {
-        (1...253).contains(text.utf8.count)
-            && text.utf8.allSatisfy { letter in
-                switch letter {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
-                    UInt8(ascii: "."):
-                    true
-                default: false
-                }
-            }
-    }
 }
 
 extension AgentOptions {
