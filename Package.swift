@@ -141,6 +141,6 @@ let package = Package(
         tests(
             "ManifestTests", ["TestSupport", "TestKit", "CheckModel", "JSON", "Platform"],
             excluding: ["rules.py", "manifests.py", "tests"]),
-        tests("RepositoryTests", ["ClusterAgent", "NodeAgent", "Platform"]),
+        tests("RepositoryTests", ["TestSupport", "TestKit", "ClusterAgent", "NodeAgent", "Platform"]),
     ]
 )
