@@ -49,6 +49,12 @@ extension Option where Value == String {
         }
     }
 
+    /// A text that narrows what a command shows or does. An empty one is an error, not everything: it comes from a
+    /// variable of the shell that is not set.
+    package static func nonEmptyText(_ key: String, help: String) -> Option {
+        text(key, allowed: "a text that is not empty", help: help) { !$0.isEmpty }
+    }
+
     /// One of `choices`.
     package static func choice(_ key: String, of choices: [String], default value: String, help: String) -> Option {
         let allowed = choices.joined(separator: ", ")

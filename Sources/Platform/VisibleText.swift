@@ -22,6 +22,27 @@ package func visibleLine(_ text: String) -> String {
     return shown
 }
 
+/// How many columns of a terminal `text` takes: two for a character of East Asia or an emoji, as Kuhn's `wcwidth` and
+/// Unicode's UAX #11 have it, else one. Control characters must have been made visible.
+package func terminalColumns(_ text: String) -> Int {
+    guard !text.utf8.allSatisfy({ $0 < 0x80 }) else { return text.utf8.count }
+    return text.reduce(0) { $0 + ($1.unicodeScalars.contains(where: isWide) ? 2 : 1) }
+}
+
+/// A text with blanks behind it, so that it takes `columns` columns of a terminal; as it is if it takes more.
+package func padded(_ text: String, to columns: Int) -> String {
+    text + String(repeating: " ", count: max(0, columns - terminalColumns(text)))
+}
+
+private func isWide(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0xA4CF, 0xA960...0xA97F, 0xAC00...0xD7A3, 0xF900...0xFAFF,
+        0xFE0F, 0xFE30...0xFE6F, 0xFF01...0xFF60, 0xFFE0...0xFFE6, 0x1B000...0x1B2FF, 0x20000...0x3FFFD:
+        true
+    default: scalar.properties.isEmojiPresentation
+    }
+}
+
 /// Lines for a terminal, one below the other.
 package func visibleLines(_ lines: [String]) -> String {
     lines.map(visibleLine).joined(separator: "\n")

@@ -30,6 +30,8 @@ import Testing
         (["clusterchecks", "explan"], "clusterchecks explan: unknown command, do you mean `clusterchecks explain`?"),
         (["run", "--metrics_port", "many"], "--metrics_port=many: not allowed"),
         (["run", "--metrics_port", "--json"], "--metrics_port: needs a value"),
+        (["clusterchecks", "--node="], "--node=: not allowed; it takes: a text that is not empty"),
+        (["clusterchecks", "simulate", "--remove-node="], "--remove-node=: not allowed"),
         ([], "a command is missing"),
     ])
     func `a wrong command line exits with status 2 and names the mistake`(arguments: [String], line: String)

@@ -13,7 +13,7 @@ import Testing
     private let path = "/tmp/node-agent-test-token-\(SystemEntropy().uuid())"
     private let clock = ManualClock()
 
-    private func token(account: String? = nil) throws -> AgentToken {
+    private func token(account: String? = nil, log: RecordingLog = RecordingLog()) throws -> AgentToken {
         try writeFile(path, Array(Self.old.utf8))
         let options = try Options(
             table: OptionTable(NodeAgentOptions.authToken, NodeAgentOptions.authTokenFile),
@@ -22,7 +22,7 @@ import Testing
             try SharedToken(
                 options, value: NodeAgentOptions.authToken, file: NodeAgentOptions.authTokenFile, every: .seconds(5),
                 clock: clock), account: try account.map { try RereadFile($0, every: .seconds(60), clock: clock) },
-            clock: clock)
+            clock: clock, log: Log(sink: log))
     }
 
     private func write(_ text: String) throws {
@@ -43,11 +43,11 @@ import Testing
         #expect(token.presented == Self.old)
         try write(Self.new)
         #expect(token.presented == Self.new)
-        token.handleRejection(of: Self.new)
+        token.handleRejection(of: Self.new, because: "refused")
         #expect(token.presented == Self.old, "refused: the one before")
-        token.handleRejection(of: Self.new)
+        token.handleRejection(of: Self.new, because: "refused")
         #expect(token.presented == Self.old, "a late refusal of the new one changes nothing")
-        token.handleRejection(of: Self.old)
+        token.handleRejection(of: Self.old, because: "refused")
         #expect(token.presented == Self.new, "the cluster-agent has the new one by now")
     }
 
@@ -55,26 +55,28 @@ import Testing
         let account = path + "-account"
         defer { for path in [path, account] { unsafe unlink(path) } }
         try writeFile(account, Array("first.account.token".utf8))
-        let token = try token(account: account)
+        let log = RecordingLog()
+        let token = try token(account: account, log: log)
         #expect(token.presented == "first.account.token")
         #expect(!isAccepted("first.account.token", by: token), "it opens nothing here")
-        token.handleRejection(of: "first.account.token")
+        token.handleRejection(of: "first.account.token", because: "refused")
         #expect(token.presented == Self.old)
-        token.handleRejection(of: Self.old)
+        token.handleRejection(of: Self.old, because: "refused")
         #expect(token.presented == "first.account.token", "both are rejected: in turn")
-        token.handleRejection(of: "first.account.token")
+        token.handleRejection(of: "first.account.token", because: "refused")
         try writeFile(account, Array("second.account.token".utf8))
         clock.advance(by: .seconds(60))
         #expect(token.presented == "second.account.token", "the kubelet has renewed it")
         try writeFile(account, Array("third.account.token".utf8))
-        token.handleRejection(of: "second.account.token")
+        token.handleRejection(of: "second.account.token", because: "refused")
         #expect(token.presented == "third.account.token", "a refusal reads it again at once")
-        token.handleRejection(of: "third.account.token")
-        token.handleRejection(of: "third.account.token")
+        token.handleRejection(of: "third.account.token", because: "refused")
+        token.handleRejection(of: "third.account.token", because: "refused")
         #expect(token.presented == Self.old)
         clock.advance(by: .seconds(60))
         #expect(token.presented == "third.account.token", "it is tried again after a minute")
-        token.handleRejection(of: "third.account.token")
+        token.handleRejection(of: "third.account.token", because: "it asked for those of b")
+        #expect(log.values(of: "reason").last == "it asked for those of b")
         clock.advance(by: .seconds(60))
         #expect(token.presented == Self.old, "then after two")
         clock.advance(by: .seconds(60))
@@ -84,7 +86,7 @@ import Testing
     @Test func `without a former token a refused token is sent again`() throws {
         defer { unsafe unlink(path) }
         let token = try token()
-        token.handleRejection(of: Self.old)
+        token.handleRejection(of: Self.old, because: "refused")
         #expect(token.presented == Self.old)
     }
 
@@ -93,7 +95,7 @@ import Testing
         let token = try token()
         try writeFile(path, Array(Self.new.utf8))
         #expect(token.presented == Self.old, "it is not looked at more often than every 5 s")
-        token.handleRejection(of: Self.old)
+        token.handleRejection(of: Self.old, because: "refused")
         #expect(token.presented == Self.new)
     }
 

@@ -12,6 +12,16 @@ import Testing
     }
 
     @Test(arguments: [
+        ("web", 3), ("caf\u{E9}", 4), ("cafe\u{301}", 4), ("\u{6771}\u{4EAC}", 4), ("\u{D55C}\u{AD6D}a", 5),
+        ("\u{1F600}", 2), ("\u{2764}\u{FE0F}", 2), ("\u{2026}", 1), ("", 0),
+    ])
+    func `a character of East Asia and an emoji take two columns`(text: String, columns: Int) {
+        #expect(terminalColumns(text) == columns)
+        #expect(terminalColumns(padded(text, to: 9)) == 9)
+        #expect(padded(text, to: columns) == text)
+    }
+
+    @Test(arguments: [
         "http_check", "ad.datadoghq.com/service.checks", "caf\u{E9}-2", String(repeating: "a", count: 100),
     ])
     func `a name is shown`(name: String) {

@@ -5,10 +5,11 @@ import Platform
 
 /// `cluster-agent clusterchecks`: which check runs where, and how it fares.
 enum ClusterChecksCommand {
-    private static let check = Option.text(
+    private static let check = Option.nonEmptyText(
         "check", help: "Show only this check, or the instances of checks of this name.")
-    private static let node = Option.text("node", help: "Show only what this node runs.")
-    private static let namespace = Option.text("namespace", help: "Show only what is described in this namespace.")
+    private static let node = Option.nonEmptyText("node", help: "Show only what this node runs.")
+    private static let namespace = Option.nonEmptyText(
+        "namespace", help: "Show only what is described in this namespace.")
     private static let failing = Option.flag(
         "failing", default: false, help: "Show only what fails, has no node, or is stale.")
     private static let watch = Option.flag(

@@ -81,14 +81,14 @@ struct ClusterChecksTable {
         let lines = (known == nil ? [head] : []) + new.map { (isWide ? $0.wideCells : $0.cells).map(visibleLine) }
         // One long text moves its own row alone.
         let widths = head.indices.map { column in
-            lines.map { $0[column].count }.filter { $0 <= Self.widest }.max() ?? 0
+            lines.map { terminalColumns($0[column]) }.filter { $0 <= Self.widest }.max() ?? 0
         }
         let texts = lines.map { cells in
-            let padded = zip(cells, widths).enumerated().map { column, cell in
-                let text = cell.0 + String(repeating: " ", count: max(0, cell.1 - cell.0.count))
+            let aligned = zip(cells, widths).enumerated().map { column, cell in
+                let text = padded(cell.0, to: cell.1)
                 return isColoured && column == Self.stateColumn ? Self.coloured(text, cell.0) : text
             }
-            return trimmed(padded.joined(separator: "   "))
+            return trimmed(aligned.joined(separator: "   "))
         }
         return (texts.joined(separator: "\n"), Self.byIdentity(rows))
     }

@@ -15,16 +15,17 @@ enum OperatorCommands {
         "checkID", help: "The ID of the check, as `clusterchecks` shows it.")
     private static let addNodes = Option.integer(
         "add-nodes", in: 0...SupposedChange.mostNodes, default: 0, help: "Suppose that so many node-agents join.")
-    private static let removeNode = Option.text("remove-node", help: "Suppose that this node-agent leaves for good.")
-    private static let configFile = Option.text(
+    private static let removeNode = Option.nonEmptyText(
+        "remove-node", help: "Suppose that this node-agent leaves for good.")
+    private static let configFile = Option.nonEmptyText(
         "config-file", help: "Suppose that the checks of this config file are added.")
     private static let nodeID = Option.text("node", help: "The node, as `clusterchecks` shows it.")
 
     private static let since = Option.duration(
         "since", in: .seconds(1)...Duration.hours(8760), default: .hours(24), help: "Show what happened in this time.")
-    private static let part = Option.text(
+    private static let part = Option.nonEmptyText(
         "check", help: "Show only checks with this in their ID, or in where they come from.")
-    private static let node = Option.text("node", help: "Show only what concerns this node.")
+    private static let node = Option.nonEmptyText("node", help: "Show only what concerns this node.")
 
     static var all: [Program.Command] {
         [

@@ -43,9 +43,11 @@ struct ClusterChecksReport {
                 (node["conditions"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: "; ")
             )
         }
-        let width = max(4, rows.map(\.0.count).max() ?? 0)
-        lines.append(padded("Name", width) + "  Running checks")
-        lines += rows.map { padded($0.0, width) + "  " + ($0.2.isEmpty ? $0.1 : padded($0.1, 14) + "  " + $0.2) }
+        let width = max(4, rows.map { terminalColumns($0.0) }.max() ?? 0)
+        lines.append(padded("Name", to: width) + "  Running checks")
+        lines += rows.map {
+            padded($0.0, to: width) + "  " + ($0.2.isEmpty ? $0.1 : padded($0.1, to: 14) + "  " + $0.2)
+        }
         for node in nodes {
             let configs = (node["configs"]?.arrayValue ?? []).filter { isShown($0["config"] ?? .null) }
             guard !configs.isEmpty else { continue }
@@ -114,10 +116,6 @@ struct ClusterChecksReport {
     private func decoded(_ json: JSONValue) -> String {
         guard let text = json.stringValue, let bytes = Base64.decode(text.utf8) else { return "" }
         return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private func padded(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
     }
 }
 

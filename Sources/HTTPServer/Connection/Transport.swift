@@ -39,6 +39,14 @@ enum Transport: ~Copyable {
         }
     }
 
+    /// Why the certificate that the client has shown is refused; nil if it is not, or there is none.
+    var clientCertificateProblem: String? {
+        switch self {
+        case .plain: nil
+        case .tls(let session): session.clientCertificateProblem
+        }
+    }
+
     /// Whether TLS has buffered bytes that the socket no longer reports.
     var hasBufferedInput: Bool {
         switch self {
@@ -121,6 +129,12 @@ enum Transport: ~Copyable {
 
     var clientCertificate: ClientCertificate? {
         unsafe ClientCertificate(ofSession: pointer)
+    }
+
+    var clientCertificateProblem: String? {
+        let result = unsafe SSL_get_verify_result(pointer)
+        guard result != Int(X509_V_OK) else { return nil }
+        return unsafe X509_verify_cert_error_string(result).map { unsafe String(cString: $0) } ?? "error \(result)"
     }
 
     var hasBufferedInput: Bool {

@@ -168,7 +168,7 @@ struct EventLoop: ~Copyable {
             case .failedAsPlainHTTP:
                 return connection.answerPlainHTTP()
             case .failed:
-                if connection.phase == .handshaking { server.counters.failedHandshakes.add() }
+                recordFailure(of: connection)
                 return drop(token)
             }
         }
@@ -330,6 +330,13 @@ struct EventLoop: ~Copyable {
         guard bytes != connection.countedBytes else { return false }
         defer { connection.countedBytes = bytes }
         return server.countUnfinished(bytes - connection.countedBytes, of: bytes)
+    }
+
+    private func recordFailure(of connection: ServerConnection) {
+        guard connection.phase == .handshaking else { return }
+        server.counters.failedHandshakes.add()
+        guard let problem = connection.transport.clientCertificateProblem else { return }
+        server.noteRefusedCertificate(problem, from: connection.socket.peer)
     }
 
     private func recordRejection(_ error: RequestError?, _ connection: ServerConnection) {

@@ -16,6 +16,7 @@ final class ServerCore: Sendable {
     private let unfinishedBytes = Atomic<Int>(0)
     private let tls: Mutex<TLSContext?>
     private let listener: Mutex<Listener?>
+    private let refusedCertificates = Mutex(ThrottledLine())
 
     init(
         options: HTTPServerOptions, handler: any HTTPHandler, clock: any Clock, log: Log, inboxes: [LoopInbox],
@@ -63,6 +64,13 @@ final class ServerCore: Sendable {
         let limits = options.limits
         let total = unfinishedBytes.wrappingAdd(change, ordering: .relaxed).newValue
         return total > limits.unfinishedBytes && bytes > limits.unfinishedBytes / limits.connections
+    }
+
+    /// Logs that a client's certificate was refused in the handshake.
+    func noteRefusedCertificate(_ reason: String, from peer: PeerAddress) {
+        let now = clock.now()
+        guard let count = refusedCertificates.withLock({ $0.note(at: now) }) else { return }
+        log.warning("a client's certificate was refused", ["reason": reason, "from": peer.host, "refused": count])
     }
 
     /// Passes a request to the handler; returns the response if the handler answered at once.

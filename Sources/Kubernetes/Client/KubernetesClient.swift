@@ -53,10 +53,11 @@ package final class KubernetesClient: Sendable {
     /// - Parameters:
     ///   - path: from the root, such as `/api/v1/services`; its parts must need no escaping.
     ///   - query: names and values, which are escaped.
+    ///   - isList: whether `path` is that of many objects.
     /// - Throws: `KubernetesError`; `.status` for every answer but 2xx.
     func request<Answer: JSONReadable>(
         _ method: String, _ path: String, query: [(name: String, value: String)] = [], body: [UInt8]? = nil,
-        as type: Answer.Type, deadline: Instant
+        isList: Bool = false, as type: Answer.Type, deadline: Instant
     ) async throws(KubernetesError) -> Answer {
         var request = self.request(method, path, query, body)
         request.maximumResponseBytes = Self.responseLimit
@@ -66,7 +67,7 @@ package final class KubernetesClient: Sendable {
         if response.status == 401, configuration.credentials.differ(from: used) {
             response = try await send(request, deadline)
         }
-        contact?.note(Self.verb(method, isList: query.contains { $0.name == "limit" }), from: start)
+        contact?.note(Self.verb(method, isList: isList), from: start)
         guard 200..<300 ~= response.status else { throw .status(status(of: response.head, response.body)) }
         return try decode(type, from: response.body, keptAnnotations: keptAnnotations, place: "\(method) \(path)")
     }

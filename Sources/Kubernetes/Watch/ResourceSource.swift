@@ -35,7 +35,8 @@ package struct ResourceSource<Object: KubernetesObject>: ListWatchSource {
         var query = selection
         if let limit = request.limit { query.append(("limit", String(limit))) }
         if let continuation = request.continuation { query.append(("continue", continuation)) }
-        return try await client.request("GET", path, query: query, as: ObjectPage<Object>.self, deadline: deadline)
+        return try await client.request(
+            "GET", path, query: query, isList: true, as: ObjectPage<Object>.self, deadline: deadline)
     }
 
     /// Reads events.

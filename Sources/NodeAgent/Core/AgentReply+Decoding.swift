@@ -45,7 +45,8 @@ extension AgentReply {
         return .configs(lastChange: answer.lastChange, configs: answer.configs.map(AssignedConfig.init))
     }
 
-    private static func firstLine(_ body: [UInt8]) -> String {
+    /// What a refusal says: the first line of its body, at most 200 bytes of it.
+    package static func firstLine(_ body: [UInt8]) -> String {
         let line = body.prefix { $0 != 0x0A && $0 != 0x0D }
         return String(decoding: line.prefix(200), as: UTF8.self)
     }

@@ -58,11 +58,13 @@ final class AgentToken: Sendable {
 
     /// Handles that the cluster-agent rejected `token`: rereads the files, and presents another one that there is: for
     /// the ServiceAccount's the shared one, for the newest of those the former, for the former the newest.
-    func handleRejection(of token: String) {
+    ///
+    /// - Parameter reason: what it said.
+    func handleRejection(of token: String, because reason: String) {
         if case .file(let file) = source { file.reread() }
         let ofAccount = account?.reread()
         refresh()
-        if let ofAccount, token.hasSameBytes(as: ofAccount) { return presentShared(insteadOf: ofAccount) }
+        if let ofAccount, token.hasSameBytes(as: ofAccount) { return presentShared(insteadOf: ofAccount, reason) }
         state.withLock { state in
             state.rejected?.until = clock.now()
             guard let former = state.former else { return }
@@ -71,7 +73,7 @@ final class AgentToken: Sendable {
         }
     }
 
-    private func presentShared(insteadOf token: String) {
+    private func presentShared(insteadOf token: String, _ reason: String) {
         let now = clock.now()
         let pause = state.withLock { state -> Duration? in
             guard let former = state.rejected, former.text.hasSameBytes(as: token) else {
@@ -87,7 +89,7 @@ final class AgentToken: Sendable {
         guard let pause else { return }
         log.warning(
             "the cluster-agent rejects the ServiceAccount's token: the shared one is presented",
-            ["presented_again_after": durationText(pause)])
+            ["presented_again_after": durationText(pause), "reason": reason])
     }
 
     /// The answer to an unauthorized caller; nil if the caller is authorized.

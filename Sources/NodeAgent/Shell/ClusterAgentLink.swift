@@ -53,8 +53,9 @@ final class ClusterAgentLink: Sendable {
         var makeClient: @Sendable () throws(StartError) -> HTTPClient
         /// The token that requests carry now.
         var token: @Sendable () -> String
-        /// Called with a token that was rejected, so that a changed file is read at once.
-        var onTokenRejected: @Sendable (String) -> Void
+        /// Called with a token that was rejected, so that a changed file is read at once, and with what the
+        /// cluster-agent said.
+        var onTokenRejected: @Sendable (_ token: String, _ reason: String) -> Void
     }
 
     private let options: AgentCoreOptions
@@ -145,7 +146,9 @@ final class ClusterAgentLink: Sendable {
             let reply: AgentReply
             switch result {
             case .success(let response):
-                if response.status == 401 || response.status == 403 { target.onTokenRejected(token) }
+                if response.status == 401 || response.status == 403 {
+                    target.onTokenRejected(token, AgentReply.firstLine(response.body))
+                }
                 reply = AgentReply(to: request.call, status: response.status, body: response.body)
             case .failure(let error): reply = .failed(.unreachable(error.description))
             }

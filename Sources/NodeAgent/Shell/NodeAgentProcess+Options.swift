@@ -92,6 +92,6 @@ extension NodeAgentProcess {
         }
         return ClusterAgentLink.Target(
             url: url, runnerHost: options[NodeAgentOptions.runnerHost], first: try makeClient(),
-            makeClient: makeClient, token: { token.presented }, onTokenRejected: { token.handleRejection(of: $0) })
+            makeClient: makeClient, token: { token.presented }, onTokenRejected: token.handleRejection)
     }
 }

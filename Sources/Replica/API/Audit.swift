@@ -14,19 +14,13 @@ final class Audit: Sendable {
         case operators, agents, tokens
     }
 
-    private struct Count {
-        var refused = 0
-        var told = Instant.distantPast
-    }
-
-    private static let pause = Duration.seconds(10)
     /// The longest outcome, in bytes.
     private static let longest = 300
 
     private let handler: Handler
     private let clock: any Clock
     private let log: Log
-    private let state = Mutex<[Refusal: Count]>([:])
+    private let state = Mutex<[Refusal: ThrottledLine]>([:])
 
     init(handler: Handler, clock: any Clock, log: Log) {
         self.handler = handler
@@ -73,14 +67,7 @@ final class Audit: Sendable {
     /// How many of a kind were refused since the last line; nil if none is due.
     private func count(_ refusal: Refusal) -> Int? {
         let now = clock.now()
-        return state.withLock { state in
-            var count = state[refusal] ?? Count()
-            defer { state[refusal] = count }
-            count.refused += 1
-            guard now - count.told >= Self.pause else { return nil }
-            defer { count = Count(told: now) }
-            return count.refused
-        }
+        return state.withLock { $0[refusal, default: ThrottledLine()].note(at: now) }
     }
 
     /// From where a call came; of one that a follower forwarded, where it says that it came from, and through whom.
