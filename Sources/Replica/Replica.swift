@@ -117,6 +117,9 @@ package struct Replica: Sendable {
     /// The last complete mirror of another replica's store; nil if there is none.
     package var mirroredStore: StoreMirror? { mirror?.mirror }
 
+    /// How checks fare, as far as this replica knows while it leads.
+    package var results: CheckResults { resultsReader.results }
+
     /// Where every request of node-agents, runners, operators and other replicas goes.
     package var requestHandler: any HTTPHandler { requests }
 

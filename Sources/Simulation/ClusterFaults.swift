@@ -243,6 +243,7 @@ extension SimulatedCluster {
             let assigned = node.configs.flatMap(\.instanceIDs).sorted()
             let running = assignments[node.id] ?? []
             guard running == assigned else { return "\(node.id) runs \(running), not \(assigned)" }
+            if let problem = problemOfResults(of: node.id) { return problem }
         }
         let running = assignments.values.flatMap(\.self).sorted()
         guard running == SimulatedReplica.checkIDs(of: configs).sorted() else { return "old versions still run" }

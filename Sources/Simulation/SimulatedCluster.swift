@@ -84,6 +84,7 @@ package final class SimulatedCluster: Sendable {
     private let bug: DeliberateBug?
     let state = Mutex(State())
     let checker: ClusterChecker
+    let held = HeldResults()
 
     /// A cluster in which nothing has started.
     ///
@@ -211,7 +212,7 @@ package final class SimulatedCluster: Sendable {
     func startAgent(_ name: String) {
         world.record("\(name): starts")
         let agent = SimulatedNodeAgent(
-            SimulatedProcess(name, in: world), plan: plan, network: network, replicas: Self.replicaNames)
+            SimulatedProcess(name, in: world), plan: plan, network: network, replicas: Self.replicaNames, held: held)
         state.withLock { $0.agents[name] = agent }
         agent.start()
     }
@@ -308,7 +309,8 @@ package final class SimulatedCluster: Sendable {
         world.after(.seconds(1)) { [self] in
             for replica in replicas {
                 look(at: replica)
-                if let problem = problemOfWaiting(at: replica) { world.violated("\(replica.process.name): \(problem)") }
+                let problem = problemOfWaiting(at: replica) ?? problemOfResults(at: replica)
+                if let problem { world.violated("\(replica.process.name): \(problem)") }
                 if replica.process.status == .running, replica.term != nil {
                     state.withLock { $0.listened[replica.process.lane, default: .zero] += .seconds(1) }
                 }
@@ -567,7 +569,9 @@ package final class SimulatedCluster: Sendable {
         if isNews, response.status == 200, request.path.contains("/clusterchecks/configs/") {
             stall(replica, at: .telling)
         }
-        if let problem = checker.problem(written: response) {
+        // What an operator's call has done stays true whoever leads, and is passed on.
+        let isPassedOn = HTTPHeaders(response.headers)["X-DCA-Forwarded"] != nil && request.path.hasSuffix("/intent")
+        if !isPassedOn, let problem = checker.problem(written: response) {
             world.violated("\(replica.process.name) answers, and \(problem)")
         }
     }

@@ -4,7 +4,7 @@ import Platform
 import Synchronization
 
 /// One process of the node-agent: the real AgentCore with its requests over the simulated network. It schedules its
-/// checks without performing them.
+/// checks without performing them, and reports results that it makes up.
 package final class SimulatedNodeAgent: Sendable {
     private struct State {
         var core: AgentCore
@@ -12,6 +12,7 @@ package final class SimulatedNodeAgent: Sendable {
         /// The replica to which its connection goes; nil when the next request makes a new one.
         var replica: String?
         var timer: ScheduledEvent?
+        var results = SimulatedResults()
         var running: [AssignedInstance] = []
         /// What the last list of configs that it took said, by check ID.
         var told: Set<String> = []
@@ -24,28 +25,41 @@ package final class SimulatedNodeAgent: Sendable {
     private let network: SimulatedNetwork
     private let replicas: [String]
     private let dice: Dice
+    private let held: HeldResults
+    /// When its checks stop to go up and down, in the world's time.
+    private let calm: Instant
     private let state: Mutex<State>
 
     /// An agent that has done nothing yet.
     ///
-    /// - Parameter replicas: the replicas behind the Service: each new connection goes to one of them, whether it lives
+    /// - Parameters:
+    ///   - replicas: the replicas behind the Service: each new connection goes to one of them, whether it lives
     ///   or not.
-    init(_ process: SimulatedProcess, plan: ClusterPlan, network: SimulatedNetwork, replicas: [String]) {
+    ///   - held: is told of each result.
+    init(
+        _ process: SimulatedProcess, plan: ClusterPlan, network: SimulatedNetwork, replicas: [String], held: HeldResults
+    ) {
         self.process = process
         self.network = network
         self.replicas = replicas
+        self.held = held
+        calm = Instant(nanoseconds: 0) + plan.lasting
         dice = process.world.dice("agent \(process.lane)")
         var options = AgentCoreOptions(nodeID: process.name, kubernetesNodeName: process.name)
         options.pollInterval = plan.pollInterval
         options.nodeExpirationTimeout = plan.nodeExpirationTimeout
         options.reconnectPeriod = .seconds(120)
         options.waitsForChanges = dice.chance(0.7)
+        options.session = Int64(process.entropy.next() >> 1)
         state = Mutex(State(core: AgentCore(options: options)))
     }
 
     /// Starts to report.
     func start() {
-        process.post { [self] in handle(.tick) }
+        process.post { [self] in
+            handle(.tick)
+            performChecks()
+        }
     }
 
     /// Has it take leave, as on SIGTERM, and calls `finished` when it has.
@@ -88,6 +102,22 @@ package final class SimulatedNodeAgent: Sendable {
         former?.cancel()
     }
 
+    private func performChecks() {
+        let flips = process.world.now < calm && dice.chance(0.3)
+        let results = state.withLock { $0.results.perform(flips: flips, dice, now: process.clock.now()) }
+        tell(results, gone: [])
+        let pause = dice.duration(in: .seconds(1) ... .seconds(15))
+        _ = process.clock.schedule(at: process.clock.now() + pause) { [self] in process.post { self.performChecks() } }
+    }
+
+    /// Has the agent report results, as its checks would.
+    private func tell(_ results: [InstanceResult], gone: [String]) {
+        guard !results.isEmpty || !gone.isEmpty else { return }
+        for result in results { held.note(result.isUp, of: result.id, on: process.name, at: process.world.now) }
+        for id in gone { held.note(nil, of: id, on: process.name, at: process.world.now) }
+        process.post { [self] in handle(.results(results, gone: gone.map { ExactText($0) })) }
+    }
+
     private func perform(_ action: AgentAction) {
         switch action {
         case .send(let request):
@@ -102,7 +132,12 @@ package final class SimulatedNodeAgent: Sendable {
         case .rebuildClient:
             state.withLock { $0.replica = nil }
         case .run(let instances):
-            state.withLock { $0.running = instances }
+            let ids = instances.map(\.id)
+            let gone = state.withLock { state in
+                state.running = instances
+                return state.results.replace(with: ids)
+            }
+            tell([], gone: gone)
             process.log.info("runs", ["checks": instances.count])
         case .report(let report):
             process.log.info("report", ["report": "\(report)"])

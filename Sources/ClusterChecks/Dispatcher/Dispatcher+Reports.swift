@@ -227,8 +227,9 @@ extension Dispatcher {
         add(report.id, slot: slot, address: report.address)
         flapping.noteReturn(of: report.id, at: heartbeats.time)
         unassessed.insert(slot)
-        // In the warm-up it may run anything that the former leader told it.
-        tellings.add(slot, isUnclear: !store.isDispatching)
+        // In the warm-up, and for a while after it, it may run anything that the former leader told it.
+        let isLate = store.isDispatching
+        tellings.add(slot, isUnclear: !isLate || heartbeats.time < unclearUntil, isLate: isLate)
         _ = observeAddress(of: report, slot)
         return slot
     }

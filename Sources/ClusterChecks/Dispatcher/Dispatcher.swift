@@ -154,7 +154,7 @@ extension Dispatcher {
         }
         let mayAnyRun = store.handOvers.values.contains { $0.former == nil }
         for slot in store.nodes.indices where !store.nodes[slot].id.isEmpty {
-            tellings.add(slot, isUnclear: mayAnyRun)
+            tellings.add(slot, isUnclear: mayAnyRun, isLate: false)
             tellings.assumeTold(slot, upTo: store.version)
         }
     }

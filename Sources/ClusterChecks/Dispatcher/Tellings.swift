@@ -12,6 +12,8 @@ struct Tellings: Sendable {
         var recent: [(revision: Int64, version: UInt64, time: Duration)] = []
         /// Whether it may run what nobody here knows of.
         var isUnclear = false
+        /// Whether it came after others had been given everything: what it gets then it has not run before.
+        var isLate = false
     }
 
     /// How many tellings are remembered of each node. An agent reports what it was told with its next call.
@@ -26,10 +28,12 @@ struct Tellings: Sendable {
 
     /// A node registered.
     ///
-    /// - Parameter isUnclear: whether its agent may run what nobody here knows of.
-    mutating func add(_ slot: Int, isUnclear: Bool) {
+    /// - Parameters:
+    ///   - isUnclear: whether its agent may run what nobody here knows of.
+    ///   - isLate: whether others have been given everything before.
+    mutating func add(_ slot: Int, isUnclear: Bool, isLate: Bool) {
         while agents.count <= slot { agents.append(Agent()) }
-        agents[slot].isUnclear = isUnclear
+        (agents[slot].isUnclear, agents[slot].isLate) = (isUnclear, isLate)
         if isUnclear { unclear += 1 }
     }
 
@@ -68,7 +72,7 @@ struct Tellings: Sendable {
 
     /// Whether the agent of a node may run what it is told to run since this version.
     func mayRun(_ slot: Int, toldSince version: UInt64) -> Bool {
-        version <= agents[slot].told || agents[slot].isUnclear
+        version <= agents[slot].told || agents[slot].isUnclear && !agents[slot].isLate
     }
 
     /// Whether a report of this revision is newer than what the agent of a node was told last: it was told nothing else

@@ -6,7 +6,7 @@ package struct InstanceResult: Sendable, Equatable {
     /// The check ID.
     @ExactText package private(set) var id: String
     /// Whether the last run succeeded.
-    let isUp: Bool
+    package let isUp: Bool
     /// The kind of failure; empty while it is up.
     @ExactText private(set) var kind: String
     /// Why it failed, without secrets; empty while it is up.
