@@ -75,9 +75,11 @@ import Testing
     }
 
     @Test(arguments: [(joins: 10, confirms: 35), (joins: 10, confirms: 20), (joins: 31, confirms: 90)])
-    func `who misses the warm-up, and is heard within a timeout, may run an exclusive config until it says what it runs`(
-        joins: Int, confirms: Int
-    ) throws {
+    func
+        `who misses the warm-up, and is heard within a timeout, may run an exclusive config until it says what it runs`(
+            joins: Int, confirms: Int
+        ) throws
+    {
         var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
         _ = try dispatcher.report("w1", lastChange: 0, at: 0)
         let exclusive = try config("e", .exclusive)
