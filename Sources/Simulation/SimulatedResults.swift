@@ -5,8 +5,8 @@ import Platform
 import Replica
 import Synchronization
 
-/// How the checks of a simulated agent fare: those that it was told to run get a result after a while, and change it now
-/// and then.
+/// How the checks of a simulated agent fare: those that it was told to run get a result after a while, and change it
+/// now and then.
 struct SimulatedResults {
     private var standings: [String: (isUp: Bool, since: Instant)] = [:]
     private var unrun: [String] = []
@@ -85,7 +85,8 @@ final class HeldResults: Sendable {
         for id in running {
             guard let held = known[id]?.last, let isUp = held.isUp else { return "\(id) has not run on \(node)" }
             guard let shown = shown[id] else { return "no result of \(id) on \(node) is known" }
-            guard !shown.isStale, shown.result.isUp == isUp else {
+            if shown.isStale { return "the result of \(id) on \(node) is stale" }
+            guard shown.result.isUp == isUp else {
                 return "\(id) on \(node) is shown as up=\(shown.result.isUp), and is up=\(isUp)"
             }
             let lasted = now - held.since
