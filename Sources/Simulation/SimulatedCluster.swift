@@ -470,12 +470,15 @@ package final class SimulatedCluster: Sendable {
             let until = world.now + .milliseconds(validFor) - (world.now - call.arrival) * 99 / 100
             state.withLock { $0.promisedUntil[lane] = max(until, $0.promisedUntil[lane] ?? .distantPast) }
         }
-        checkAnswer(replica, call.request, response)
+        checkAnswer(replica, call.request, response, isHeld: world.now > call.arrival)
         stall(replica, at: .answer)
         if call.request.headers["X-DCA-Follower-Forwarded"] != nil { stall(replica, at: .answerToOther) }
     }
 
-    private func checkAnswer(_ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse) {
+    /// - Parameter isHeld: whether it has waited until followers knew it: it says what was so when the request came.
+    private func checkAnswer(
+        _ replica: SimulatedReplica, _ request: HTTPRequest, _ response: HTTPResponse, isHeld: Bool
+    ) {
         let parts = request.path.split(separator: "/").suffix(3).map(String.init)
         if response.status == 304 { return checkUnchanged(replica, request) }
         guard response.status == 200, parts.count == 3, !["follow", "mirror", "intent"].contains(parts[2]) else {
@@ -492,7 +495,7 @@ package final class SimulatedCluster: Sendable {
         switch (parts[0], parts[1]) {
         case ("clusterchecks", "status"):
             state.withLock { $0.heard[lane, default: [:]][node] = $0.listened[lane] ?? .zero }
-            problem = checker.problem(withStatus: response, to: request, of: node, in: snapshot)
+            problem = isHeld ? nil : checker.problem(withStatus: response, to: request, of: node, in: snapshot)
         case ("clusterchecks", "configs"):
             noteTold(node, by: replica)
             let running = state.withLock { $0.agents[node] }?.running ?? []

@@ -26,7 +26,7 @@ package final class SimulatedNodeAgent: Sendable {
     private let replicas: [String]
     private let dice: Dice
     private let held: HeldResults
-    /// When its checks stop to go up and down, in the world's time.
+    /// When its checks stop going up and down, in the world's time.
     private let calm: Instant
     private let state: Mutex<State>
 
@@ -34,7 +34,7 @@ package final class SimulatedNodeAgent: Sendable {
     ///
     /// - Parameters:
     ///   - replicas: the replicas behind the Service: each new connection goes to one of them, whether it lives
-    ///   or not.
+    ///     or not.
     ///   - held: is told of each result.
     init(
         _ process: SimulatedProcess, plan: ClusterPlan, network: SimulatedNetwork, replicas: [String], held: HeldResults

@@ -74,30 +74,6 @@ import Testing
         #expect(dispatcher.store.handOvers.isEmpty)
     }
 
-    @Test(arguments: [(joins: 10, confirms: 35), (joins: 10, confirms: 20), (joins: 31, confirms: 90)])
-    func
-        `who misses the warm-up, and is heard within a timeout, may run an exclusive config until it says what it runs`(
-            joins: Int, confirms: Int
-        ) throws
-    {
-        var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
-        _ = try dispatcher.report("w1", lastChange: 0, at: 0)
-        let exclusive = try config("e", .exclusive)
-        dispatcher.dispatch(EncodedChanges(upserts: [exclusive], isWhole: true))
-        // Later than a timeout after the beginning it has stopped what is exclusive by itself.
-        let free = joins < 30 ? max(30, confirms) : 30
-        for second in 1...60 {
-            _ = dispatcher.expireNodes(now: at(Double(second)))
-            #expect(try told("w1", .exclusive, dispatcher).isEmpty == (second < free), "\(second) s")
-            try dispatcher.confirm(["w1"], at: Double(second))
-            if second == joins { _ = try dispatcher.report("w2", lastChange: 5, at: Double(second)) }
-            guard second > joins else { continue }
-            _ = try dispatcher.report("w2", lastChange: -1, at: Double(second))
-            if second >= confirms - 1 { try dispatcher.confirm(["w2"], at: Double(second)) }
-        }
-        #expect(dispatcher.store.handOvers.isEmpty)
-    }
-
     @Test func `a new exclusive config in the first timeout of a warm-up's term is withheld even from idle agents`()
         throws
     {

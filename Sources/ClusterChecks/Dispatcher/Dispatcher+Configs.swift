@@ -48,10 +48,10 @@ extension Dispatcher {
                 continue
             }
             let running = isRunningKnown ? nodeRunning(config) : nil
-            let predecessor = predecessors.takeNode(of: config.key)
+            let predecessor = predecessors.take(for: config.key)
             // What leaves the others of its config runs on where it is, and others make room.
             let whole = config.key.shard.isEmpty ? nil : store.nodeID(of: config.key.whole)
-            let former = predecessor ?? whole ?? running ?? hint?.node(of: config)
+            let former = predecessor?.node ?? whole ?? running ?? hint?.node(of: config)
             let kept = former.flatMap { keeper($0, of: config) }
             let node = kept ?? bestNode(for: config, load: weighed.load)
             apply(.configScheduled(config, on: node))
@@ -60,12 +60,7 @@ extension Dispatcher {
                 apply(.costsChanged([changed], workersPerInstance: costs.unit))
             }
             if node == nil { explainDangling(config) }
-            if let predecessor, config.handOver == .exclusive, kept == nil, node != predecessor,
-                store.handOvers[config.key] == nil
-            {
-                // Under its former key it must have been stopped there.
-                apply(.handOverStarted(config, from: predecessor))
-            }
+            if let predecessor { withhold(config, on: node, succeeding: predecessor) }
             guard config.handOver == .exclusive, !hasAdopted, isUnclear, store.handOvers[config.key] == nil else {
                 continue
             }
@@ -83,6 +78,21 @@ extension Dispatcher {
             relieveLeaving()
         }
         return refused
+    }
+
+    /// Withholds an exclusive config that succeeds another one until whoever may run that has stopped it.
+    private mutating func withhold(
+        _ config: EncodedConfig, on node: String?, succeeding predecessor: Predecessors.Predecessor
+    ) {
+        guard config.handOver == .exclusive, store.handOvers[config.key] == nil else { return }
+        // Since it was removed, one that is exclusive is handed over under its former key. An agent that runs it under
+        // that one stops it when it is told the new one.
+        if let handOver = store.handOvers[predecessor.key] {
+            let former = store.former(of: handOver)
+            if former == nil || former != node { apply(.handOverStarted(config, from: former)) }
+        } else if let former = predecessor.node, former != node {
+            apply(.handOverStarted(config, from: former))
+        }
     }
 
     /// The node whose agent runs a config, by what it said in the warm-up: its list, or the revision of a set that the

@@ -25,13 +25,13 @@ extension Dispatcher {
             let areShared = !store.nodes[slot].agents.isEmpty
             end(confirmed.filter { !areShared || store.handOvers[$0]?.isExclusive == false })
         }
-        tellings.clear(slot)
+        if store.nodes[slot].agents.isEmpty { tellings.clear(slot) }
         endUnclear()
     }
 
-    /// Whether agents may run what nobody here knows of: those that have not said what they run since the warm-up, and
-    /// those that have not been heard at all. One that reports and never says what it runs holds exclusive configs up
-    /// for the warm-up and two timeouts more at most.
+    /// Whether agents may run what nobody here knows of: those that were heard in the warm-up or soon after it and have
+    /// not said what they run, and those that have not been heard at all. One that reports and never says what it runs
+    /// holds exclusive configs up for the warm-up and two timeouts more at most.
     var isUnclear: Bool {
         let longest = unclearUntil + options.warmup + options.nodeExpirationTimeout * 2
         return heartbeats.time < unclearUntil || tellings.hasUnclear && heartbeats.time < longest
@@ -70,7 +70,14 @@ extension Dispatcher {
         guard let slot = store.slot(ofConfig: key), !store.nodes[slot].isAway,
             let since = store.toldSince(key)
         else { return false }
-        return tellings.mayRun(slot, toldSince: since)
+        return tellings.mayRun(slot, toldSince: since) || mayRunPredecessor(of: key, slot)
+    }
+
+    /// Whether the agent of a node may still run an exclusive config under a former key.
+    private func mayRunPredecessor(of key: ConfigKey, _ slot: Int) -> Bool {
+        guard !store.nodes[slot].outgoing.isEmpty, store.config(key)?.handOver == .exclusive else { return false }
+        let lineage = Lineage(key)
+        return store.nodes[slot].outgoing.contains { Lineage($0) == lineage && store.isWithheld($0) }
     }
 
     /// Moves a config; the node that may run it hands it over.

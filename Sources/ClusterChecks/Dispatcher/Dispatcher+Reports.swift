@@ -11,11 +11,15 @@ extension Dispatcher {
         package let handingOver: Int
         /// Whether the agent should report again at once, with what it runs.
         package let asksForRunning: Bool
+        /// The version of the store in which its node is, if the answer must wait until whoever may take over knows it:
+        /// an answer lets an agent go on with what is exclusive.
+        package let since: UInt64?
 
-        init(isUpToDate: Bool, handingOver: Int = 0, asksForRunning: Bool = false) {
+        init(isUpToDate: Bool, handingOver: Int = 0, asksForRunning: Bool = false, since: UInt64? = nil) {
             self.isUpToDate = isUpToDate
             self.handingOver = handingOver
             self.asksForRunning = asksForRunning
+            self.since = since
         }
     }
 
@@ -82,7 +86,7 @@ extension Dispatcher {
             || node.keepsRunning || !node.isTellable
         return ReportAnswer(
             isUpToDate: isUpToDate, handingOver: report.status.departure == nil ? 0 : node.outgoing.count,
-            asksForRunning: !store.isDispatching && claims.asks(report))
+            asksForRunning: !store.isDispatching && claims.asks(report), since: tellings.lateSince(slot))
     }
 
     /// Notes which checks a node runs, as its report says.
@@ -227,9 +231,11 @@ extension Dispatcher {
         add(report.id, slot: slot, address: report.address)
         flapping.noteReturn(of: report.id, at: heartbeats.time)
         unassessed.insert(slot)
-        // In the warm-up, and for a while after it, it may run anything that the former leader told it.
+        // In the warm-up, and for a while after it, it may run anything that the former leader told it; but a
+        // Prometheus runs nothing that is exclusive.
         let isLate = store.isDispatching
-        tellings.add(slot, isUnclear: !isLate || heartbeats.time < unclearUntil, isLate: isLate)
+        let isUnclear = !isLate || heartbeats.time < unclearUntil && report.refreshInterval == nil
+        tellings.add(slot, isUnclear: isUnclear, lateSince: isLate ? store.version : nil)
         _ = observeAddress(of: report, slot)
         return slot
     }
@@ -243,6 +249,8 @@ extension Dispatcher {
         if !isFromNewest, let agents = observeAddress(of: report, slot) {
             matching.set(addresses: agents, of: slot)
             apply(.nodeIDShared(id: report.id, agents: agents.map(matching.described)))
+            // The other agent may have missed the warm-up.
+            if heartbeats.time < unclearUntil { tellings.doubt(slot) }
         }
         // While two agents report, the address stays: it would change with each report.
         let isShared = !store.nodes[slot].agents.isEmpty

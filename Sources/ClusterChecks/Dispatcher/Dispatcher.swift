@@ -154,7 +154,8 @@ extension Dispatcher {
         }
         let mayAnyRun = store.handOvers.values.contains { $0.former == nil }
         for slot in store.nodes.indices where !store.nodes[slot].id.isEmpty {
-            tellings.add(slot, isUnclear: mayAnyRun, isLate: false)
+            // A Prometheus runs nothing that is exclusive.
+            tellings.add(slot, isUnclear: mayAnyRun && store.nodes[slot].abilities.refreshInterval == nil)
             tellings.assumeTold(slot, upTo: store.version)
         }
     }

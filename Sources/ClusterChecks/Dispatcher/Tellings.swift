@@ -12,8 +12,9 @@ struct Tellings: Sendable {
         var recent: [(revision: Int64, version: UInt64, time: Duration)] = []
         /// Whether it may run what nobody here knows of.
         var isUnclear = false
-        /// Whether it came after others had been given everything: what it gets then it has not run before.
-        var isLate = false
+        /// The version of the store in which it registered, if others had been given everything before: what is exclusive
+        /// and given to it then, it has not run before.
+        var lateSince: UInt64?
     }
 
     /// How many tellings are remembered of each node. An agent reports what it was told with its next call.
@@ -30,10 +31,10 @@ struct Tellings: Sendable {
     ///
     /// - Parameters:
     ///   - isUnclear: whether its agent may run what nobody here knows of.
-    ///   - isLate: whether others have been given everything before.
-    mutating func add(_ slot: Int, isUnclear: Bool, isLate: Bool) {
+    ///   - lateSince: the version of the store in which it registered, if others have been given everything before.
+    mutating func add(_ slot: Int, isUnclear: Bool, lateSince: UInt64? = nil) {
         while agents.count <= slot { agents.append(Agent()) }
-        (agents[slot].isUnclear, agents[slot].isLate) = (isUnclear, isLate)
+        (agents[slot].isUnclear, agents[slot].lateSince) = (isUnclear, lateSince)
         if isUnclear { unclear += 1 }
     }
 
@@ -63,6 +64,17 @@ struct Tellings: Sendable {
         agents[slot].recent.last?.revision ?? NodeStatusRequest.heartbeatOnly
     }
 
+    /// The version of the store in which the node of an agent registered late that may run what nobody here knows of;
+    /// nil for any other.
+    func lateSince(_ slot: Int) -> UInt64? { agents[slot].isUnclear ? agents[slot].lateSince : nil }
+
+    /// The agent of a node may run what nobody here knows of after all.
+    mutating func doubt(_ slot: Int) {
+        guard !agents[slot].isUnclear else { return }
+        agents[slot].isUnclear = true
+        unclear += 1
+    }
+
     /// The agent of a node runs a set that is known here.
     mutating func clear(_ slot: Int) {
         guard agents[slot].isUnclear else { return }
@@ -72,7 +84,7 @@ struct Tellings: Sendable {
 
     /// Whether the agent of a node may run what it is told to run since this version.
     func mayRun(_ slot: Int, toldSince version: UInt64) -> Bool {
-        version <= agents[slot].told || agents[slot].isUnclear && !agents[slot].isLate
+        version <= agents[slot].told || agents[slot].isUnclear && agents[slot].lateSince == nil
     }
 
     /// Whether a report of this revision is newer than what the agent of a node was told last: it was told nothing else

@@ -5,6 +5,8 @@ import Platform
 struct PlacementHint: Sendable {
     private var nodesByKey: [ConfigKey: String] = [:]
     private var nodesByContent: [UInt64: String] = [:]
+    /// The contents of configs that were withheld from their nodes, as another one might still run them.
+    private var withheld: Set<UInt64> = []
     /// By node: the revision of what its agent was told.
     private var revisions: [ExactText: Int64] = [:]
 
@@ -18,6 +20,7 @@ struct PlacementHint: Sendable {
             for config in node.configs {
                 nodesByKey[config.key] = node.id
                 nodesByContent[config.contentHash] = node.id
+                if store.isWithheld(config.key) { withheld.insert(config.contentHash) }
             }
         }
     }
@@ -27,8 +30,10 @@ struct PlacementHint: Sendable {
         nodesByKey[config.key] ?? nodesByContent[config.contentHash]
     }
 
-    /// The node that had a config of exactly these bytes.
-    func node(running config: EncodedConfig) -> String? { nodesByContent[config.contentHash] }
+    /// The node whose agent was told to run a config of exactly these bytes.
+    func node(running config: EncodedConfig) -> String? {
+        withheld.contains(config.contentHash) ? nil : nodesByContent[config.contentHash]
+    }
 
     /// The revision of what the agent of a node was told; nil if it did not report then.
     func revision(of id: String) -> Int64? { revisions[ExactText(id)] }

@@ -226,7 +226,7 @@ extension API {
         return try asLeader(request, now) { () throws(ClusterChecksError) in
             let answer = try handler.nodeStatus(report, now: now)
             let version = status.results.map { results.take($0, of: id, now: now, at: clock.wallTime()) }
-            return (Self.statusBody(answer.value, version), answer.term, nil)
+            return (Self.statusBody(answer.value, version), answer.term, answer.value.since)
         }
     }
 
