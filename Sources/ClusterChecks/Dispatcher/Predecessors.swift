@@ -6,19 +6,16 @@ import Platform
 struct Lineage: Hashable {
     @ExactText private(set) var source: String
     @ExactText private(set) var check: String
+}
 
+extension Lineage {
     init(_ key: ConfigKey) {
         self.init(source: key.source, check: key.check)
     }
-
-    private init(source: String, check: String) {
-        self.source = source
-        self.check = check
-    }
 }
 
-/// The configs that are removed in the same step in which others of their lineage come: these take their places, so that
-/// nothing needs to move.
+/// The configs that are removed in the same step in which others of their lineage come: these take their places, so
+/// that nothing needs to move.
 struct Predecessors {
     /// A config that is removed.
     struct Predecessor {

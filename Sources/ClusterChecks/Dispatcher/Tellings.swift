@@ -12,8 +12,8 @@ struct Tellings: Sendable {
         var recent: [(revision: Int64, version: UInt64, time: Duration)] = []
         /// Whether it may run what nobody here knows of.
         var isUnclear = false
-        /// The version of the store in which it registered, if others had been given everything before: what is exclusive
-        /// and given to it then, it has not run before.
+        /// The version of the store in which it registered, if others had been given everything before: what is
+        /// exclusive and given to it then, it has not run before.
         var lateSince: UInt64?
     }
 
