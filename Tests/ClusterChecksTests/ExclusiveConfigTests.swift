@@ -85,15 +85,19 @@ import Testing
         #expect(try since("w3", 5, 31) == nil, "it has stopped it by itself")
     }
 
-    @Test func `a Prometheus that joins late holds nothing up, since it runs nothing exclusive`() throws {
+    @Test(arguments: [0, 10]) func `a Prometheus holds nothing up, since it runs nothing exclusive`(joins: Int) throws {
         let config = try exclusive()
-        var dispatcher = try cold(["w1"], [config])
-        let status = NodeStatusRequest(lastChange: -1, nodeType: 0)
+        var dispatcher = Dispatcher(options: HandlerOptions(patch: ConfigPatch()))
+        func fetch(_ second: Double) throws {
+            let status = NodeStatusRequest(lastChange: -1, nodeType: 0)
+            let report = NodeReport(id: "prometheus", status: status, refreshInterval: .seconds(60))
+            _ = try dispatcher.nodeStatus(report, now: at(second))
+        }
+        _ = try dispatcher.report("w1", at: 0)
+        if joins == 0 { try fetch(0) }
+        dispatcher.dispatch(EncodedChanges(upserts: [config], isWhole: true))
         for second in 1...31 {
-            if second == 10 {
-                let report = NodeReport(id: "prometheus", status: status, refreshInterval: .seconds(60))
-                _ = try dispatcher.nodeStatus(report, now: at(10))
-            }
+            if second == joins { try fetch(Double(second)) }
             _ = dispatcher.expireNodes(now: at(Double(second)))
             #expect(try told("w1", dispatcher).isEmpty == (second < 30), "\(second) s")
             try dispatcher.confirm(["w1"], at: Double(second))
@@ -153,6 +157,52 @@ import Testing
             #expect(try told("w1", dispatcher).isEmpty == (second < 30), "\(second) s")
             try dispatcher.confirm(["w1"], at: Double(second))
         }
+    }
+
+    @Test func `of several that get other keys each waits until no other agent may run any of them`() throws {
+        let configs = try (0..<3).map { try exclusive(edition: $0) }
+        var dispatcher = try cold(Self.nodes, configs)
+        for second in 1...31 {
+            try dispatcher.confirm(Self.nodes, at: Double(second))
+            _ = dispatcher.expireNodes(now: at(Double(second)))
+        }
+        try dispatcher.confirm(Self.nodes, at: 31)
+        #expect(dispatcher.store.handOvers.isEmpty)
+        let edited = try (3..<6).map { try exclusive(edition: $0) }
+        dispatcher.dispatch(EncodedChanges(upserts: edited, removals: configs.map(\.key)))
+        for node in Self.nodes { #expect(try told(node, dispatcher).isEmpty, "\(node)") }
+        try dispatcher.confirm(["w1", "w2"], at: 32)
+        for node in Self.nodes { #expect(try told(node, dispatcher).isEmpty, "w3 may run any of them; \(node)") }
+        for second in 33...34 { try dispatcher.confirm(Self.nodes, at: Double(second)) }
+        #expect(try Set(Self.nodes.flatMap { try told($0, dispatcher) }) == Set(edited.map(\.key)))
+        #expect(dispatcher.store.handOvers.isEmpty)
+    }
+
+    @Test func `one that is removed, and comes under another key later, waits for its former node`() throws {
+        var (dispatcher, config, former) = try settled()
+        dispatcher.dispatch(EncodedChanges(upserts: [], removals: [config.key]))
+        _ = dispatcher.handle(.applied(agentPod("pod-\(former)", on: former, isTerminating: true)), at: 32)
+        let edited = try exclusive(edition: 1)
+        dispatcher.dispatch(EncodedChanges(upserts: [edited]))
+        let node = try #require(dispatcher.store.nodeID(of: edited.key))
+        #expect(try node != former && told(node, dispatcher).isEmpty)
+        try dispatcher.confirm([former], at: 33)
+        #expect(try told(node, dispatcher) == [edited.key])
+    }
+
+    @Test func `an edit that is undone before its agent asks again ends no wait`() throws {
+        var (dispatcher, config, former) = try settled()
+        let edited = try exclusive(edition: 1)
+        dispatcher.dispatch(EncodedChanges(upserts: [edited], removals: [config.key]))
+        let revision = try dispatcher.tell(former).revision
+        _ = try terminate(former, having: edited.key, &dispatcher)
+        dispatcher.dispatch(EncodedChanges(upserts: [config], removals: [edited.key]))
+        let node = try #require(dispatcher.store.nodeID(of: config.key))
+        // It runs the edited one, and says so.
+        _ = try dispatcher.report(former, lastChange: revision, at: 33)
+        #expect(try told(node, dispatcher).isEmpty, "\(former) runs what was edited")
+        for second in 34...35 { try dispatcher.confirm([former], at: Double(second)) }
+        #expect(try told(node, dispatcher) == [config.key])
     }
 
     @Test func `where it stays under another key it is told at once, and moves only once it was stopped there`() throws

@@ -39,6 +39,7 @@ extension Dispatcher {
         let room = max(0, options.maximumConfigs - store.totalCount)
         let refused = new.dropFirst(room).map(\.key)
         store.reserveCapacity(more: min(room, new.count))
+        let removedExclusives = RemovedExclusives(store)
         // Mostly nobody knows what runs where: then it is not asked for each config.
         let isRunningKnown = !store.isDispatching && (hint != nil || !claims.isEmpty)
         for weighed in heaviestFirst(new.prefix(room), areNew: true) {
@@ -48,10 +49,10 @@ extension Dispatcher {
                 continue
             }
             let running = isRunningKnown ? nodeRunning(config) : nil
-            let predecessor = predecessors.take(for: config.key)
+            let predecessor = predecessors.takeNode(of: config.key)
             // What leaves the others of its config runs on where it is, and others make room.
             let whole = config.key.shard.isEmpty ? nil : store.nodeID(of: config.key.whole)
-            let former = predecessor?.node ?? whole ?? running ?? hint?.node(of: config)
+            let former = predecessor ?? whole ?? running ?? hint?.node(of: config)
             let kept = former.flatMap { keeper($0, of: config) }
             let node = kept ?? bestNode(for: config, load: weighed.load)
             apply(.configScheduled(config, on: node))
@@ -60,7 +61,7 @@ extension Dispatcher {
                 apply(.costsChanged([changed], workersPerInstance: costs.unit))
             }
             if node == nil { explainDangling(config) }
-            if let predecessor { withhold(config, on: node, succeeding: predecessor) }
+            if config.handOver == .exclusive { withhold(config, on: node, predecessor, removedExclusives) }
             guard config.handOver == .exclusive, !hasAdopted, isUnclear, store.handOvers[config.key] == nil else {
                 continue
             }
@@ -80,18 +81,16 @@ extension Dispatcher {
         return refused
     }
 
-    /// Withholds an exclusive config that succeeds another one until whoever may run that has stopped it.
+    /// Withholds an exclusive config while others than its node may run one that it succeeds.
     private mutating func withhold(
-        _ config: EncodedConfig, on node: String?, succeeding predecessor: Predecessors.Predecessor
+        _ config: EncodedConfig, on node: String?, _ predecessor: String?, _ removed: RemovedExclusives
     ) {
-        guard config.handOver == .exclusive, store.handOvers[config.key] == nil else { return }
-        // Since it was removed, one that is exclusive is handed over under its former key. An agent that runs it under
-        // that one stops it when it is told the new one.
-        if let handOver = store.handOvers[predecessor.key] {
-            let former = store.former(of: handOver)
-            if former == nil || former != node { apply(.handOverStarted(config, from: former)) }
-        } else if let former = predecessor.node, former != node {
-            apply(.handOverStarted(config, from: former))
+        guard store.handOvers[config.key] == nil else { return }
+        if let handOver = removed.other(than: node.flatMap { store.slot(of: $0) }, for: config.key) {
+            apply(.handOverStarted(config, from: store.former(of: handOver)))
+        } else if let predecessor, node != predecessor {
+            // It was not exclusive then.
+            apply(.handOverStarted(config, from: predecessor))
         }
     }
 

@@ -23,10 +23,23 @@ extension Dispatcher {
             let confirmed = store.handOvers(confirmedBy: slot, upTo: options.bugs.has(.confirmUnseen) ? .max : version)
             // Of two agents under one ID one does not speak for the other.
             let areShared = !store.nodes[slot].agents.isEmpty
-            end(confirmed.filter { !areShared || store.handOvers[$0]?.isExclusive == false })
+            endConfirmed(confirmed.filter { !areShared || store.handOvers[$0]?.isExclusive == false })
         }
         if store.nodes[slot].agents.isEmpty { tellings.clear(slot) }
         endUnclear()
+    }
+
+    /// Ends hand-overs that a node has confirmed; but not of an exclusive config while another agent may run it under a
+    /// key that it had. The node's next report asks again.
+    private mutating func endConfirmed(_ confirmed: [ConfigKey]) {
+        end(confirmed.filter { store.config($0) == nil })
+        let placed = confirmed.filter { store.config($0) != nil }
+        guard placed.contains(where: store.isWithheld) else { return end(placed) }
+        let removed = RemovedExclusives(store)
+        end(
+            placed.filter { key in
+                !store.isWithheld(key) || removed.other(than: store.slot(ofConfig: key), for: key) == nil
+            })
     }
 
     /// Whether agents may run what nobody here knows of: those that were heard in the warm-up or soon after it and have

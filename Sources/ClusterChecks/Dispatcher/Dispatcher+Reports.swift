@@ -231,11 +231,11 @@ extension Dispatcher {
         add(report.id, slot: slot, address: report.address)
         flapping.noteReturn(of: report.id, at: heartbeats.time)
         unassessed.insert(slot)
-        // In the warm-up, and for a while after it, it may run anything that the former leader told it; but a
-        // Prometheus runs nothing that is exclusive.
+        // In the warm-up, and for a while after it, it may run anything that the former leader told it.
         let isLate = store.isDispatching
-        let isUnclear = !isLate || heartbeats.time < unclearUntil && report.refreshInterval == nil
-        tellings.add(slot, isUnclear: isUnclear, lateSince: isLate ? store.version : nil)
+        tellings.add(
+            slot, isUnclear: !isLate || heartbeats.time < unclearUntil, isPrometheus: report.refreshInterval != nil,
+            lateSince: isLate ? store.version : nil)
         _ = observeAddress(of: report, slot)
         return slot
     }

@@ -154,8 +154,8 @@ extension Dispatcher {
         }
         let mayAnyRun = store.handOvers.values.contains { $0.former == nil }
         for slot in store.nodes.indices where !store.nodes[slot].id.isEmpty {
-            // A Prometheus runs nothing that is exclusive.
-            tellings.add(slot, isUnclear: mayAnyRun && store.nodes[slot].abilities.refreshInterval == nil)
+            tellings.add(
+                slot, isUnclear: mayAnyRun, isPrometheus: store.nodes[slot].abilities.refreshInterval != nil)
             tellings.assumeTold(slot, upTo: store.version)
         }
     }

@@ -14,30 +14,43 @@ extension Lineage {
     }
 }
 
-/// The configs that are removed in the same step in which others of their lineage come: these take their places, so
-/// that nothing needs to move.
+/// Where configs were that are removed in the same step in which others of their lineage come: nothing needs to move.
 struct Predecessors {
-    /// A config that is removed.
-    struct Predecessor {
-        let key: ConfigKey
-        /// The node that had it; nil if it dangled.
-        let node: String?
-    }
-
-    /// In reverse order of their keys; those that dangled before the others, so that they are succeeded last.
-    private var removed: [Lineage: [Predecessor]] = [:]
+    /// The nodes of the removed configs, in reverse order of their keys.
+    private var nodes: [Lineage: [String]] = [:]
 
     /// - Parameter keys: the configs to be removed, which are still in `store`.
     init(_ keys: [ConfigKey], in store: ClusterStore) {
-        let all = keys.sorted(by: >).map { Predecessor(key: $0, node: store.nodeID(of: $0)) }
-        for one in all.filter({ $0.node == nil }) + all.filter({ $0.node != nil }) {
-            removed[Lineage(one.key), default: []].append(one)
+        for key in keys.sorted(by: >) {
+            guard let node = store.nodeID(of: key) else { continue }
+            nodes[Lineage(key), default: []].append(node)
         }
     }
 
-    /// The next config that one with this key succeeds, which succeeds no other; nil if there is none.
-    mutating func take(for key: ConfigKey) -> Predecessor? {
-        guard !removed.isEmpty else { return nil }
-        return removed[Lineage(key)]?.popLast()
+    /// The node of the next config that one with this key succeeds, which succeeds no other; nil if there is none.
+    mutating func takeNode(of key: ConfigKey) -> String? {
+        guard !nodes.isEmpty else { return nil }
+        return nodes[Lineage(key)]?.popLast()
+    }
+}
+
+/// The exclusive configs that are gone and that agents may still run, under the keys that they had. Who succeeds whom
+/// nobody can tell, so one waits for all of its lineage.
+struct RemovedExclusives {
+    private var handOvers: [Lineage: [HandOver]] = [:]
+
+    init(_ store: ClusterStore) {
+        for (key, handOver) in store.handOvers where handOver.isExclusive && store.config(key) == nil {
+            handOvers[Lineage(key), default: []].append(handOver)
+        }
+    }
+
+    /// One that another agent than that of `slot` may run, of the lineage of a config; nil if there is none. An agent
+    /// stops by itself what it runs under a former key when it is told the new one.
+    func other(than slot: Int?, for key: ConfigKey) -> HandOver? {
+        guard !handOvers.isEmpty else { return nil }
+        let others = handOvers[Lineage(key)]?.filter { $0.former == nil || $0.former != slot }
+        // Those that nobody knows the agents of first, then in the order of the slots: the same on each replica.
+        return others?.min { ($0.former ?? -1) < ($1.former ?? -1) }
     }
 }

@@ -12,6 +12,8 @@ struct Tellings: Sendable {
         var recent: [(revision: Int64, version: UInt64, time: Duration)] = []
         /// Whether it may run what nobody here knows of.
         var isUnclear = false
+        /// Whether it is a Prometheus, which runs nothing that is exclusive.
+        var isPrometheus = false
         /// The version of the store in which it registered, if others had been given everything before: what is
         /// exclusive and given to it then, it has not run before.
         var lateSince: UInt64?
@@ -24,18 +26,19 @@ struct Tellings: Sendable {
     private var agents: [Agent] = []
     private var unclear = 0
 
-    /// Whether any agent may run what nobody here knows of.
+    /// Whether any agent may run what is exclusive and nobody here knows of.
     var hasUnclear: Bool { unclear > 0 }
 
     /// A node registered.
     ///
     /// - Parameters:
     ///   - isUnclear: whether its agent may run what nobody here knows of.
+    ///   - isPrometheus: whether it is a Prometheus.
     ///   - lateSince: the version of the store in which it registered, if others have been given everything before.
-    mutating func add(_ slot: Int, isUnclear: Bool, lateSince: UInt64? = nil) {
+    mutating func add(_ slot: Int, isUnclear: Bool, isPrometheus: Bool, lateSince: UInt64? = nil) {
         while agents.count <= slot { agents.append(Agent()) }
-        (agents[slot].isUnclear, agents[slot].lateSince) = (isUnclear, lateSince)
-        if isUnclear { unclear += 1 }
+        (agents[slot].isPrometheus, agents[slot].lateSince) = (isPrometheus, lateSince)
+        if isUnclear { doubt(slot) }
     }
 
     /// A node was removed, or its agent is gone: the next one has been told nothing.
@@ -66,20 +69,22 @@ struct Tellings: Sendable {
 
     /// The version of the store in which the node of an agent registered late that may run what nobody here knows of;
     /// nil for any other.
-    func lateSince(_ slot: Int) -> UInt64? { agents[slot].isUnclear ? agents[slot].lateSince : nil }
+    func lateSince(_ slot: Int) -> UInt64? {
+        agents[slot].isUnclear && !agents[slot].isPrometheus ? agents[slot].lateSince : nil
+    }
 
     /// The agent of a node may run what nobody here knows of after all.
     mutating func doubt(_ slot: Int) {
         guard !agents[slot].isUnclear else { return }
         agents[slot].isUnclear = true
-        unclear += 1
+        if !agents[slot].isPrometheus { unclear += 1 }
     }
 
     /// The agent of a node runs a set that is known here.
     mutating func clear(_ slot: Int) {
         guard agents[slot].isUnclear else { return }
         agents[slot].isUnclear = false
-        unclear -= 1
+        if !agents[slot].isPrometheus { unclear -= 1 }
     }
 
     /// Whether the agent of a node may run what it is told to run since this version.
