@@ -130,7 +130,7 @@ let package = Package(
             ],
             excluding: ["clients"]),
         tests("BenchmarkTests", ["Benchmarks", "TestSupport", "TestKit", "Platform"]),
-        tests("FuzzTests", ["TestSupport", "TestKit", "Platform"]),
+        tests("FuzzTests", ["TestSupport", "Platform"]),
         tests(
             "IntegrationTests",
             [
@@ -141,6 +141,6 @@ let package = Package(
         tests(
             "ManifestTests", ["TestSupport", "TestKit", "CheckModel", "JSON", "Platform"],
             excluding: ["rules.py", "manifests.py", "tests"]),
-        tests("RepositoryTests", ["TestSupport", "TestKit", "ClusterAgent", "NodeAgent", "Platform"]),
+        tests("RepositoryTests", ["TestSupport", "ClusterAgent", "NodeAgent", "Platform"]),
     ]
 )

@@ -22,8 +22,8 @@ package func visibleLine(_ text: String) -> String {
     return shown
 }
 
-/// How many columns of a terminal `text` takes: two for a character of East Asia or an emoji, as Kuhn's `wcwidth` and
-/// Unicode's UAX #11 have it, else one. Control characters must have been made visible.
+/// How many columns of a terminal `text` takes, as far as terminals agree: two for a character that Unicode's UAX #11
+/// calls wide and for an emoji, else one. Control characters must have been made visible.
 package func terminalColumns(_ text: String) -> Int {
     guard !text.utf8.allSatisfy({ $0 < 0x80 }) else { return text.utf8.count }
     return text.reduce(0) { $0 + ($1.unicodeScalars.contains(where: isWide) ? 2 : 1) }

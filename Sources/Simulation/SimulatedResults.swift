@@ -8,16 +8,16 @@ import Synchronization
 /// How the checks of a simulated agent fare: those that it was told to run get a result after a while, and change it
 /// now and then.
 struct SimulatedResults {
-    private var standings: [String: (isUp: Bool, since: Instant)] = [:]
+    private var isUp: [String: Bool] = [:]
     private var unrun: [String] = []
 
     /// Takes what the agent runs from now on.
     ///
     /// - Returns: the check IDs of results that are gone.
     mutating func replace(with ids: [String]) -> [String] {
-        let gone = standings.keys.filter { !ids.contains($0) }.sorted()
-        for id in gone { standings[id] = nil }
-        unrun = ids.filter { standings[$0] == nil }
+        let gone = isUp.keys.filter { !ids.contains($0) }.sorted()
+        for id in gone { isUp[id] = nil }
+        unrun = ids.filter { isUp[$0] == nil }
         return gone
     }
 
@@ -25,12 +25,12 @@ struct SimulatedResults {
     mutating func perform(flips: Bool, _ dice: Dice, now: Instant) -> [InstanceResult] {
         var changed = unrun.map { ($0, isUp: dice.chance(0.8)) }
         unrun = []
-        let known = standings.sorted { $0.key < $1.key }
+        let known = isUp.sorted { $0.key < $1.key }
         if flips, !known.isEmpty {
-            let (id, standing) = dice.pick(known)
-            changed.append((id, isUp: !standing.isUp))
+            let (id, wasUp) = dice.pick(known)
+            changed.append((id, isUp: !wasUp))
         }
-        for (id, isUp) in changed { standings[id] = (isUp, now) }
+        for (id, isUp) in changed { self.isUp[id] = isUp }
         return changed.map { id, isUp in
             InstanceResult(
                 id: id, isUp: isUp, kind: isUp ? "" : FailureKind.timeout.rawValue,

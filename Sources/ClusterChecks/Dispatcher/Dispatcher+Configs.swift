@@ -61,13 +61,8 @@ extension Dispatcher {
                 apply(.costsChanged([changed], workersPerInstance: costs.unit))
             }
             if node == nil { explainDangling(config) }
-            if config.handOver == .exclusive { withhold(config, on: node, predecessor, removedExclusives) }
-            guard config.handOver == .exclusive, !hasAdopted, isUnclear, store.handOvers[config.key] == nil else {
-                continue
-            }
-            // Any agent may run it until each has said what it runs. Where it runs, it runs nowhere else.
-            if running == nil || running != store.nodeID(of: config.key) {
-                apply(.handOverStarted(config, from: nil))
+            if config.handOver == .exclusive {
+                withhold(config, on: node, predecessor: predecessor, running: running, removedExclusives)
             }
         }
         // One that is to be alone may have been placed after others.
@@ -81,16 +76,19 @@ extension Dispatcher {
         return refused
     }
 
-    /// Withholds an exclusive config while others than its node may run one that it succeeds.
+    /// Withholds a new exclusive config while other agents than that of its node may run it, or one that it succeeds.
     private mutating func withhold(
-        _ config: EncodedConfig, on node: String?, _ predecessor: String?, _ removed: RemovedExclusives
+        _ config: EncodedConfig, on node: String?, predecessor: String?, running: String?, _ removed: RemovedExclusives
     ) {
         guard store.handOvers[config.key] == nil else { return }
         if let handOver = removed.other(than: node.flatMap { store.slot(of: $0) }, for: config.key) {
             apply(.handOverStarted(config, from: store.former(of: handOver)))
         } else if let predecessor, node != predecessor {
-            // It was not exclusive then.
+            // Under its former key it must have been stopped there.
             apply(.handOverStarted(config, from: predecessor))
+        } else if !hasAdopted, isUnclear, running == nil || running != node {
+            // Any agent may run it until each has said what it runs. Where it runs, it runs nowhere else.
+            apply(.handOverStarted(config, from: nil))
         }
     }
 

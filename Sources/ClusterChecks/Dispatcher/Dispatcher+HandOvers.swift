@@ -19,13 +19,13 @@ extension Dispatcher {
             noteTold(slot)
         }
         guard let version = tellings.version(confirmedBy: revision, slot) else { return }
+        // Of two agents under one ID one does not speak for the other.
+        let areShared = !store.nodes[slot].agents.isEmpty
         if store.nodes[slot].isHandingOver {
             let confirmed = store.handOvers(confirmedBy: slot, upTo: options.bugs.has(.confirmUnseen) ? .max : version)
-            // Of two agents under one ID one does not speak for the other.
-            let areShared = !store.nodes[slot].agents.isEmpty
             endConfirmed(confirmed.filter { !areShared || store.handOvers[$0]?.isExclusive == false })
         }
-        if store.nodes[slot].agents.isEmpty { tellings.clear(slot) }
+        if !areShared { tellings.clear(slot) }
         endUnclear()
     }
 

@@ -46,7 +46,7 @@ extension AgentReply {
     }
 
     /// What a refusal says: the first line of its body, at most 200 bytes of it.
-    package static func firstLine(_ body: [UInt8]) -> String {
+    static func firstLine(_ body: [UInt8]) -> String {
         let line = body.prefix { $0 != 0x0A && $0 != 0x0D }
         return String(decoding: line.prefix(200), as: UTF8.self)
     }
